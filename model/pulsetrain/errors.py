@@ -1,0 +1,69 @@
+"""Errors that are the user's to mend, and the checks that raise them.
+
+Every message reads ``<Thing> must be <rule>, not <value>``. The command line prints it without a traceback and exits
+with 2; everything else that escapes is a defect of pulsetrain.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import Any
+
+
+class PulsetrainError(ValueError):
+    """A value, file or tool that the user has to change. The message says what it must be and what it was."""
+
+
+class ToolError(PulsetrainError):
+    """A tool outside Python (compiler, Verilator, make) is missing, too old or failed."""
+
+
+class MismatchError(PulsetrainError):
+    """Two tiles that must agree to the last bit do not. The message names the first difference."""
+
+
+def check_integer(thing: str, value: Any, low: int, high: int | None = None) -> int:
+    """Return ``value`` as an int if it is an integer (not a bool) in ``low … high`` (both included).
+
+    ``high=None`` leaves the top open. Raises PulsetrainError otherwise.
+    """
+    rule = f"an integer between {low} and {high}" if high is not None else f"an integer of at least {low}"
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise PulsetrainError(f"{thing} must be {rule}, not {value!r}")
+    number = int(value)
+    if number < low or (high is not None and number > high):
+        raise PulsetrainError(f"{thing} must be {rule}, not {number!r}")
+    return number
+
+
+def check_real(thing: str, value: Any, *, above: float | None = None, low: float | None = None,
+               high: float | None = None, unit: str = "") -> float:  # fmt: skip
+    """Return ``value`` as a float if it is finite, greater than ``above``, at least ``low`` and at most ``high``.
+
+    ``unit`` is named in the message. Raises PulsetrainError otherwise.
+    """
+    rules = [f"{words} {bound:g}{' ' + unit if unit else ''}"
+             for words, bound in (("above", above), ("at least", low), ("at most", high)) if bound is not None]  # fmt: skip
+    rule = " ".join(["a finite number", " and ".join(rules)]).strip()
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise PulsetrainError(f"{thing} must be {rule}, not {value!r}")
+    number = float(value)
+    wrong = (
+        not math.isfinite(number)
+        or (above is not None and number <= above)
+        or (low is not None and number < low)
+        or (high is not None and number > high)
+    )
+    if wrong:
+        raise PulsetrainError(f"{thing} must be {rule}, not {number!r}")
+    return number
+
+
+def check_choice(thing: str, value: Any, choices: Iterable[str]) -> str:
+    """Return ``value`` if it is one of ``choices``. Raises PulsetrainError with the sorted list otherwise."""
+    names = sorted(choices)
+    if not isinstance(value, str) or value not in names:
+        raise PulsetrainError(f"{thing} must be one of {', '.join(names)}, not {value!r}")
+    return value
