@@ -14,7 +14,7 @@ from typing import Any
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer
 
 
-def _thing(name: str) -> str:
+def _title(name: str) -> str:
     """'set_cycles' becomes 'SET cycles', 'threshold_log2' 'Threshold log2': names as messages show them."""
     words = name.split("_")
     if words[0] in ("set", "reset"):
@@ -57,7 +57,7 @@ class ControllerConfig:
     def __post_init__(self) -> None:
         for item in fields(self):
             low, high = item.metadata["range"]
-            value = check_integer(_thing(item.name), getattr(self, item.name), low, high)
+            value = check_integer(_title(item.name), getattr(self, item.name), low, high)
             object.__setattr__(self, item.name, value)
         if self.columns % self.lanes:
             raise PulsetrainError(f"Columns must be a multiple of lanes ({self.lanes}), not {self.columns}")
@@ -184,11 +184,11 @@ class ControllerSettings:
         values = {}
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
-            values[name] = high if value is None else check_integer(_thing(name), value, low, high)
+            values[name] = high if value is None else check_integer(_title(name), value, low, high)
         for name in ("set_cycles", "reset_cycles"):
             if values[name] > values["pulse_limit"]:
                 rule = f"at most the pulse limit of {values['pulse_limit']} cycles"
-                raise PulsetrainError(f"{_thing(name)} must be {rule}, not {values[name]}")
+                raise PulsetrainError(f"{_title(name)} must be {rule}, not {values[name]}")
         self.set_lines.check("SET", config)
         self.reset_lines.check("RESET", config)
         return replace(self, **values)

@@ -1,0 +1,65 @@
+# pulsetrain: `make` lists the targets. Everything runs in .venv, which the first target that needs it makes.
+
+PYTHON  ?= python3
+VENV    := .venv
+BIN     := $(VENV)/bin
+STAMP   := $(VENV)/.installed
+RUN     := $(BIN)/python
+SEEDS   ?= 5
+RESULTS ?= results/sim
+# Two workers suit two cores; PYTEST_WORKERS=0 runs the tests in one process.
+PYTEST_WORKERS ?= 2
+
+export PYTHONDONTWRITEBYTECODE ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help setup sim test lint verilog bench soak waves randomness clean
+
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Make the virtual environment in .venv (every other target does this by itself)
+
+$(STAMP): pyproject.toml
+	@$(PYTHON) scripts/prerequisites.py
+	@echo "Setting up $(VENV) (about a minute, once)"
+	@test -x $(RUN) && $(RUN) -c "" 2>/dev/null || { rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
+	@$(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@$(RUN) scripts/prerequisites.py --installed
+	@touch $@
+
+sim: $(STAMP) ## Verify the RTL in Verilator against the golden model, then train a network through it
+	@$(PYTHON) scripts/prerequisites.py
+	@echo "== 1/2  RTL against the golden model, in Verilator =="
+	@$(RUN) -m pytest -n $(PYTEST_WORKERS) -m sim tests
+	@echo "== 2/2  Training through the RTL =="
+	@$(BIN)/pulsetrain train --tile rtl --rule all --optimizer all --seeds $(SEEDS) --compare --overwrite --output $(RESULTS)
+
+test: $(STAMP) ## Run every test (this is what CI runs)
+	@$(PYTHON) scripts/prerequisites.py
+	@$(RUN) -m ruff check --quiet . && $(RUN) -m ruff format --check --quiet . && $(RUN) -m mypy
+	@$(RUN) -m pytest -n $(PYTEST_WORKERS) tests
+
+lint: $(STAMP) ## ruff, strict mypy and Verilator's -Wall on the committed Verilog
+	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy
+	@$(RUN) -m pytest -q tests/test_verilog.py -k lint
+
+verilog: $(STAMP) ## Generate the Verilog and the pin table of every named configuration into rtl/
+	@$(RUN) -m pulsetrain_rtl.verilog rtl
+
+bench: $(STAMP) ## Measure speed and cycle counts; prints a table and keeps docs/results/bench.json
+	@$(RUN) scripts/bench.py
+
+soak: $(STAMP) ## At least 10^10 decisions through RTL and model (about ten minutes)
+	@$(RUN) scripts/soak.py
+
+waves: $(STAMP) ## Record a short run of the controller as a waveform in build/waves/
+	@$(RUN) scripts/waves.py
+
+randomness: $(STAMP) ## Judge the random source at full size; rewrites docs/results/randomness.md (minutes)
+	@$(RUN) scripts/randomness.py
+
+clean: ## Remove what was built and measured here, and .venv
+	rm -rf build results $(VENV) .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+	find . -name '*.egg-info' -type d -prune -exec rm -rf {} +
