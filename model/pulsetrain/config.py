@@ -92,17 +92,17 @@ class ControllerConfig:
     @property
     def delta_max(self) -> int:
         """Largest magnitude of a delta, 2^(delta_bits − 1) − 1."""
-        return 2 ** (self.delta_bits - 1) - 1
+        return (1 << (self.delta_bits - 1)) - 1
 
     @property
     def pulses_max(self) -> int:
         """Largest value of the setting ``max_pulses``."""
-        return 2**self.pulse_count_bits - 1
+        return (1 << self.pulse_count_bits) - 1
 
     @property
     def cycles_max(self) -> int:
         """Longest duration in clock cycles, 2^time_bits − 1."""
-        return 2**self.time_bits - 1
+        return (1 << self.time_bits) - 1
 
     def to_dict(self) -> dict[str, int]:
         """The fields as plain integers, in order."""
@@ -127,7 +127,10 @@ def named_config(name: str) -> ControllerConfig:
 
 @dataclass(frozen=True)
 class LineSettings:
-    """How the lines are driven during the slots of one polarity. Codes are straight binary; the peripheral defines volts."""
+    """How the lines are driven during the slots of one polarity.
+
+    Codes are straight binary, 0 … 2^amplitude_bits − 1; the peripheral defines the volts.
+    """
 
     word_code: int = 0
     bit_code: int = 0
@@ -181,7 +184,7 @@ class ControllerSettings:
             "recovery_cycles": (1, config.cycles_max),
             "ready_limit": (1, config.cycles_max),
         }
-        values = {}
+        values: dict[str, Any] = {}
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
             values[name] = high if value is None else check_integer(_title(name), value, low, high)

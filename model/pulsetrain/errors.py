@@ -38,14 +38,21 @@ def check_integer(thing: str, value: Any, low: int, high: int | None = None) -> 
     return number
 
 
-def check_real(thing: str, value: Any, *, above: float | None = None, low: float | None = None,
-               high: float | None = None, unit: str = "") -> float:  # fmt: skip
+def check_real(
+    thing: str,
+    value: Any,
+    *,
+    above: float | None = None,
+    low: float | None = None,
+    high: float | None = None,
+    unit: str = "",
+) -> float:
     """Return ``value`` as a float if it is finite, greater than ``above``, at least ``low`` and at most ``high``.
 
     ``unit`` is named in the message. Raises PulsetrainError otherwise.
     """
-    rules = [f"{words} {bound:g}{' ' + unit if unit else ''}"
-             for words, bound in (("above", above), ("at least", low), ("at most", high)) if bound is not None]  # fmt: skip
+    bounds = (("above", above), ("at least", low), ("at most", high))
+    rules = [f"{words} {bound:g} {unit}".rstrip() for words, bound in bounds if bound is not None]
     rule = " ".join(["a finite number", " and ".join(rules)]).strip()
     if isinstance(value, bool) or not isinstance(value, Real):
         raise PulsetrainError(f"{thing} must be {rule}, not {value!r}")

@@ -1,0 +1,20 @@
+"""The one way functions are compiled: numba, strict IEEE arithmetic, one thread, cached on disk.
+
+No fused multiply-add, no reassociation and no parallel loops, so a compiled function has the same result, bit for bit,
+on every machine. A compiled function calls only compiled functions of its own file: numba's disk cache is keyed by the
+file of the caller and would not notice a change in another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import numba
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def compiled(function: Function) -> Function:
+    """``function`` compiled at its first call, its signature unchanged for type checkers."""
+    return cast(Function, numba.njit(cache=True, fastmath=False)(function))

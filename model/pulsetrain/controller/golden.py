@@ -1,0 +1,135 @@
+"""The golden controller: deltas in, decisions and slots out, bit-exact to specification, sections 3 to 6.
+
+It knows no clock: results never depend on stalls, so the model has none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pulsetrain.config import ControllerConfig, ControllerSettings
+from pulsetrain.controller.decision import decide
+from pulsetrain.controller.random_source import RandomSource
+from pulsetrain.controller.slots import Slots, count_slots, fired_cells, make_slots
+from pulsetrain.errors import PulsetrainError, check_integer
+
+
+class Decisions:
+    """What a request decided: ``counts`` int16 (rows, columns), + SET and − RESET pulses, and ``saturated`` cells.
+
+    Slots and the list of fired cells are made when they are asked for.
+    """
+
+    def __init__(self, counts: NDArray[np.int16], saturated: int, parallel_max: int) -> None:
+        self.counts = counts
+        self.saturated = saturated
+        self._parallel_max = parallel_max
+
+    @cached_property
+    def cells(self) -> NDArray[np.int64]:
+        """Flat indices of the cells that fired, ascending."""
+        return fired_cells(self.counts)
+
+    @cached_property
+    def slot_count(self) -> int:
+        """Number of slots, without making them."""
+        return count_slots(self.counts, self.cells, self._parallel_max)
+
+    def slots(self) -> Slots:
+        """The slots of the request in order (specification, section 6)."""
+        return self._slots
+
+    @cached_property
+    def _slots(self) -> Slots:
+        return make_slots(self.counts, self.cells, self._parallel_max)
+
+
+def checked_deltas(deltas: ArrayLike, config: ControllerConfig) -> NDArray[np.signedinteger]:
+    """``deltas`` as int16 (delta_bits up to 16) or int32 (above), contiguous, (rows, columns).
+
+    Raises PulsetrainError unless it has integers of that shape between −2^(delta_bits−1) and 2^(delta_bits−1) − 1.
+    """
+    array = np.asarray(deltas)
+    shape = (config.rows, config.columns)
+    if array.dtype.kind not in "iu":
+        raise PulsetrainError(f"Deltas must be integers, not {array.dtype}")
+    if array.shape != shape:
+        raise PulsetrainError(f"Deltas must have shape {shape} (rows, columns), not {array.shape}")
+    narrow = np.dtype(np.int16 if config.delta_bits <= 16 else np.int32)
+    if array.dtype != narrow or config.delta_bits not in (16, 32):
+        low, high = -config.delta_max - 1, config.delta_max
+        if int(array.min()) < low or int(array.max()) > high:
+            row, column = (int(i) for i in np.argwhere((array < low) | (array > high))[0])
+            raise PulsetrainError(
+                f"Delta of row {row}, column {column} must be an integer between {low} and {high}, "
+                f"not {int(array[row, column])}"
+            )
+    return np.ascontiguousarray(array, narrow)
+
+
+class GoldenController:
+    """The controller's decisions for whole requests, from a configuration, settings and a 64-bit seed (not 0).
+
+    Settings count per request: assign ``settings`` between updates. Raises PulsetrainError for illegal values.
+    """
+
+    def __init__(self, config: ControllerConfig, settings: ControllerSettings, seed: int) -> None:
+        self._config = config
+        self.settings = settings
+        self._source = RandomSource(config, seed)
+
+    @property
+    def config(self) -> ControllerConfig:
+        """The configuration."""
+        return self._config
+
+    @property
+    def settings(self) -> ControllerSettings:
+        """The settings in force, every default filled in."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: ControllerSettings) -> None:
+        self._settings = filled = settings.checked(self._config)
+        self._max_pulses = self._config.pulses_max if filled.max_pulses is None else filled.max_pulses
+        self._parallel_max = self._config.columns if filled.parallel_max is None else filled.parallel_max
+
+    @property
+    def source(self) -> RandomSource:
+        """The random source; every update takes ``config.beats`` beats from it."""
+        return self._source
+
+    def update(self, deltas: ArrayLike) -> Decisions:
+        """Decide one request. ``deltas``: integers (rows, columns) within ``delta_bits``, else PulsetrainError.
+
+        Uses one random word per cell in the order of section 3, whether a cell fires or not.
+        """
+        checked = checked_deltas(deltas, self._config)
+        counts, saturated = decide(
+            checked,
+            self._source.fields(self._config.beats),
+            threshold_log2=self._settings.threshold_log2,
+            max_pulses=self._max_pulses,
+            delta_bits=self._config.delta_bits,
+            random_bits=self._config.random_bits,
+        )
+        return Decisions(counts, saturated, self._parallel_max)
+
+    def state(self) -> dict[str, int]:
+        """Seed and step count: all that is needed to go on from here."""
+        return {"seed": self._source.seed, "steps": self._source.steps}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from ``state``. Raises PulsetrainError, and changes nothing, if it is not one."""
+        for name in ("seed", "steps"):
+            if name not in state:
+                raise PulsetrainError(f"Controller state must have seed and steps, not {sorted(state)}")
+        seed = check_integer("Seed", state["seed"], 1, 2**64 - 1)
+        steps = check_integer("Steps", state["steps"], 0, 2**64 - 1)
+        self._source.load(seed)
+        self._source.skip(steps)

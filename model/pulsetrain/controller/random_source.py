@@ -1,0 +1,277 @@
+"""The random source: one word of ``random_bits`` per lane and beat. Specification, section 4.
+
+A generator is a linear recurrence f = x^N + x^c + x^b + x^a + 1 over GF(2), and stepping its window only moves along
+one bit stream s: s[i+N] = s[i] ⊕ s[i+a] ⊕ s[i+b] ⊕ s[i+c]. The model therefore keeps the *stream*, packed 64 bits to a
+word, and cuts words out of it. Because f(x)^64 = f(x^64) over GF(2), the same recurrence holds between whole 64-bit
+words, N·64 bits apart: extending the stream is four aligned loads, three exclusive ors and a store for 64 bits.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsetrain.compiled import compiled
+from pulsetrain.config import ControllerConfig
+from pulsetrain.errors import PulsetrainError, check_integer
+
+RECURRENCES = ((127, 11, 44, 54), (521, 28, 109, 123), (1279, 44, 154, 237), (2203, 125, 129, 146))
+"""Primitive polynomials of section 4 as (N, a, b, c), smallest degree first."""
+
+SEED_STEPS = 128
+"""Injecting steps per generator when a seed is loaded."""
+
+_MASK64 = (1 << 64) - 1
+
+
+@dataclass(frozen=True)
+class GeneratorLayout:
+    """How the lanes of a configuration are served: ``generators`` of degree ``degree``, ``step`` bits per beat each."""
+
+    generators: int
+    step: int
+    degree: int
+    taps: tuple[int, int, int]
+
+    @property
+    def state_words(self) -> int:
+        """32-bit words of one generator's state, ⌈N/32⌉."""
+        return (self.degree + 31) // 32
+
+
+@cache
+def generator_layout(lanes: int, random_bits: int) -> GeneratorLayout:
+    """The layout for ``lanes`` (1 … 1024) words of ``random_bits`` (4 … 32). Section 4, "Generators"."""
+    count = next(g for g in range(1, lanes + 1) if lanes % g == 0 and lanes // g * random_bits <= 2048)
+    step = lanes // count * random_bits
+    degree, *taps = next(row for row in RECURRENCES if step <= row[0] - row[3])
+    return GeneratorLayout(count, step, degree, (taps[0], taps[1], taps[2]))
+
+
+def seeded_states(seed: int, layout: GeneratorLayout) -> list[int]:
+    """The generators' states after loading ``seed``; bit i of a state is s[i]. Section 4, "Seed".
+
+    Linear in ``seed`` over GF(2), so 0 gives zero states; ``RandomSource`` refuses it.
+    """
+    a, b, c = layout.taps
+    step_mask, injected_mask = (1 << layout.step) - 1, (1 << min(64, layout.step)) - 1
+    x, states = seed, []
+    for _ in range(layout.generators):
+        s = 0
+        for _ in range(SEED_STEPS):
+            x ^= x << 13 & _MASK64
+            x ^= x >> 7
+            x ^= x << 17 & _MASK64
+            new = (s ^ s >> a ^ s >> b ^ s >> c ^ x & injected_mask) & step_mask
+            s = s >> layout.step | new << (layout.degree - layout.step)
+        states.append(s)
+    return states
+
+
+@cache
+def seed_rank(layout: GeneratorLayout) -> int:
+    """Rank over GF(2) of the map from seed to state: 64 if every seed gives a state of its own."""
+    basis: dict[int, int] = {}
+    for bit in range(64):
+        row = 0
+        for state in seeded_states(1 << bit, layout):
+            row = row << layout.degree | state
+        while row and row.bit_length() in basis:
+            row ^= basis[row.bit_length()]
+        if row:
+            basis[row.bit_length()] = row
+    return len(basis)
+
+
+def extended(state: int, bits: int, layout: GeneratorLayout) -> int:
+    """The first ``bits`` bits of the stream whose window is ``state`` (bit i is s[i])."""
+    a, b, c = layout.taps
+    stream, known, level = state, layout.degree, 0
+    while known < bits:
+        while layout.degree << (level + 1) <= known:
+            level += 1  # f(x)^(2^level) = f(x^(2^level)): the recurrence with all distances scaled
+        window = stream >> (known - (layout.degree << level))
+        new_bits = (layout.degree - c) << level
+        new = (window ^ window >> (a << level) ^ window >> (b << level) ^ window >> (c << level)) & (
+            (1 << new_bits) - 1
+        )
+        stream |= new << known
+        known += new_bits
+    return stream & ((1 << bits) - 1)
+
+
+def jumped(state: int, bits: int, layout: GeneratorLayout) -> int:
+    """The window ``bits`` (any number from 0) further along the stream, by x^bits modulo f."""
+    degree, (a, b, c) = layout.degree, layout.taps
+    mask = (1 << degree) - 1
+    power = 1
+    for digit in format(bits, "b"):
+        power = int(format(power, "b"), 4) << (digit == "1")  # squaring spreads the bits: base 2 read as base 4
+        while power >> degree:
+            high = power >> degree
+            power = (power & mask) ^ high ^ high << a ^ high << b ^ high << c
+    stream = extended(state, 2 * degree, layout)
+    result = 0
+    while power:
+        result ^= stream >> (power & -power).bit_length() - 1
+        power &= power - 1
+    return result & mask
+
+
+@compiled
+def _combine(
+    out: NDArray[np.uint64],
+    w: NDArray[np.uint64],
+    x: NDArray[np.uint64],
+    y: NDArray[np.uint64],
+    z: NDArray[np.uint64],
+) -> None:
+    for i in range(out.size):
+        out[i] = w[i] ^ x[i] ^ y[i] ^ z[i]
+
+
+@compiled
+def _extend(stream: NDArray[np.uint64], start: int, stop: int, n: int, a: int, b: int, c: int) -> None:
+    """Fill words start … stop−1 of every generator's packed stream; words start−n … start−1 are known."""
+    for g in range(stream.shape[0]):
+        row = stream[g]
+        k = start
+        while k < stop:
+            end = min(k + n - c, stop)  # the nearest source is n − c words back: such a block reads nothing it writes
+            _combine(row[k:end], row[k - n : end - n], row[k - n + a : end - n + a],
+                     row[k - n + b : end - n + b], row[k - n + c : end - n + c])  # fmt: skip
+            k = end
+
+
+@compiled
+def _unpack(stream: NDArray[np.uint64], position: int, bits: int, step: int, out: NDArray[np.uint32]) -> None:
+    """Cut words of ``bits`` bits from every generator's stream: out (beats, lanes), from bit ``position`` on."""
+    generators = stream.shape[0]
+    lanes = out.shape[1] // generators
+    mask = np.uint64((1 << bits) - 1)
+    for beat in range(out.shape[0]):
+        for g in range(generators):
+            for j in range(lanes):
+                at = position + beat * step + j * bits
+                word, shift = at >> 6, at & 63
+                value = stream[g, word] >> np.uint64(shift)
+                if shift + bits > 64:
+                    value |= stream[g, word + 1] << np.uint64(64 - shift)
+                out[beat, g * lanes + j] = value & mask
+
+
+class RandomSource:
+    """Random words of a configuration from a 64-bit seed, bit-exact to specification, section 4.
+
+    ``config``: lanes and random_bits count. ``seed``: 1 … 2^64 − 1. Raises PulsetrainError for another seed.
+    """
+
+    def __init__(self, config: ControllerConfig, seed: int) -> None:
+        self._layout = generator_layout(config.lanes, config.random_bits)
+        self._lanes, self._bits = config.lanes, config.random_bits
+        rank = seed_rank(self._layout)
+        if rank != 64:
+            raise PulsetrainError(f"Rank of the map from seed to state must be 64, not {rank}")
+        self.load(seed)
+
+    def load(self, seed: int) -> None:
+        """Load a seed (1 … 2^64 − 1); the step count becomes 0."""
+        self._seed = check_integer("Seed", seed, 1, _MASK64)
+        self._steps = 0
+        self._begin(seeded_states(self._seed, self._layout))
+
+    @property
+    def layout(self) -> GeneratorLayout:
+        """Number, step and recurrence of the generators."""
+        return self._layout
+
+    @property
+    def seed(self) -> int:
+        """The seed loaded last (port ``random_seed``)."""
+        return self._seed
+
+    @property
+    def steps(self) -> int:
+        """Beats since the seed was loaded, modulo 2^64 (port ``random_steps``)."""
+        return self._steps & _MASK64
+
+    @property
+    def state(self) -> list[int]:
+        """Each generator's window as one integer of N bits; bit i is s[i], s[0] the oldest."""
+        self._reserve(self._layout.degree)
+        first, shift = divmod(self._position, 64)
+        last = first + (shift + self._layout.degree + 63) // 64
+        mask = (1 << self._layout.degree) - 1
+        rows = self._stream[:, first:last].astype("<u8")
+        return [int.from_bytes(row.tobytes(), "little") >> shift & mask for row in rows]
+
+    def state_words(self) -> NDArray[np.uint32]:
+        """The state as the ports show it: entry i is the ``state_word`` of ``state_index`` = i (beyond the end, 0)."""
+        count = self._layout.state_words
+        return np.concatenate([np.frombuffer(s.to_bytes(4 * count, "little"), "<u4") for s in self.state]).astype(
+            np.uint32
+        )
+
+    def words(self, beats: int) -> NDArray[np.uint32]:
+        """The words of the next ``beats`` beats, one step each: uint32 (beats, lanes), below 2^random_bits."""
+        return self.fields(beats).astype(np.uint32)
+
+    def fields(self, beats: int) -> NDArray[np.unsignedinteger]:
+        """As ``words``, without a copy where words lie whole in memory (8, 16 and 32 bits, one generator).
+
+        Returns uint8, uint16 or uint32 (beats, lanes), to be read before the next call.
+        """
+        check_integer("Beats", beats, 0)
+        self._reserve(beats * self._layout.step)
+        position = self._position
+        self._position += beats * self._layout.step
+        self._steps += beats
+        if self._layout.generators == 1 and self._bits in (8, 16, 32) and sys.byteorder == "little":
+            whole: NDArray[np.unsignedinteger] = self._stream[0].view(f"u{self._bits // 8}")
+            first = position // self._bits
+            return whole[first : first + beats * self._lanes].reshape(beats, self._lanes)
+        out = np.empty((beats, self._lanes), np.uint32)
+        _unpack(self._stream, position, self._bits, self._layout.step, out)
+        return out
+
+    def skip(self, beats: int) -> None:
+        """Step ``beats`` times without making words, in a time that does not depend on ``beats``."""
+        check_integer("Beats", beats, 0)
+        bits = beats * self._layout.step
+        if self._position + bits <= 64 * self._filled:
+            self._position += bits
+        else:
+            self._begin([jumped(state, bits, self._layout) for state in self.state])
+        self._steps += beats
+
+    def _begin(self, states: list[int]) -> None:
+        """Start the packed streams anew at ``states``: N words each, enough for the recurrence between words."""
+        degree = self._layout.degree
+        rows = [extended(state, 64 * degree, self._layout).to_bytes(8 * degree, "little") for state in states]
+        self._stream = np.stack([np.frombuffer(row, "<u8").astype(np.uint64) for row in rows])
+        self._filled, self._position = degree, 0
+
+    def _reserve(self, bits: int) -> None:
+        """Extend the streams so that ``bits`` bits from the current position on are known."""
+        stop = (self._position + bits + 63) // 64
+        if stop <= self._filled:
+            return
+        if stop > self._stream.shape[1]:
+            degree = self._layout.degree
+            first = min(self._position // 64, self._filled - degree)
+            kept = self._stream[:, first : self._filled]
+            stop -= first
+            if stop + degree > self._stream.shape[1]:
+                stream = np.empty((self._layout.generators, 2 * (stop + degree)), np.uint64)
+                stream[:, : kept.shape[1]] = kept
+                self._stream = stream
+            else:
+                self._stream[:, : kept.shape[1]] = kept
+            self._filled -= first
+            self._position -= 64 * first
+        _extend(self._stream, self._filled, stop, self._layout.degree, *self._layout.taps)
+        self._filled = stop
