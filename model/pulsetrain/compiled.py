@@ -18,3 +18,8 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 def compiled(function: Function) -> Function:
     """``function`` compiled at its first call, its signature unchanged for type checkers."""
     return cast(Function, numba.njit(cache=True, fastmath=False)(function))
+
+
+def inlined(function: Function) -> Function:
+    """As ``compiled``, and pasted into its compiled callers, so that their loops can be vectorised."""
+    return cast(Function, numba.njit(cache=True, fastmath=False, inline="always")(function))

@@ -21,9 +21,9 @@ def _decide(
     mask = (1 << t) - 1
     saturated = 0
     for i in range(deltas.size):
-        d = np.int64(deltas[i])
-        m = np.int64(min(abs(d), limit))
-        n = (m >> t) + ((np.int64(words[i]) >> shift) < (m & mask))
+        d = int(np.int64(deltas[i]))
+        m = min(abs(d), limit)
+        n = (m >> t) + (int(np.int64(words[i]) >> shift) < (m & mask))
         saturated += n > max_pulses
         n = min(n, max_pulses)
         counts[i] = -n if d < 0 else n

@@ -1,0 +1,40 @@
+"""The tile made of the golden controller and the golden array: fast, exact, without a clock."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsetrain.array import ArrayParameters
+from pulsetrain.config import CONFIGS, ControllerConfig, ControllerSettings
+from pulsetrain.controller.golden import GoldenController
+from pulsetrain.tiles.base import DEFAULT_PARAMETERS, DEFAULT_SETTINGS, ArrayTile, Outcome
+
+
+class ModelTile(ArrayTile):
+    """Golden controller and golden array.
+
+    ``seed``: an integer from 0 that all random numbers of the tile follow from (specification, section 13). Raises
+    PulsetrainError for illegal settings, seeds or thresholds.
+    """
+
+    def __init__(
+        self,
+        config: ControllerConfig = CONFIGS["base"],
+        settings: ControllerSettings = DEFAULT_SETTINGS,
+        parameters: ArrayParameters = DEFAULT_PARAMETERS,
+        seed: int = 1,
+        threshold_weight: float | None = None,
+    ) -> None:
+        super().__init__(config, settings, parameters, seed, threshold_weight)
+        self.controller = GoldenController(config, self.settings, self.seeds.controller)
+
+    def _decide(self, deltas: NDArray[np.signedinteger]) -> Outcome:
+        decisions = self.controller.update(deltas)
+        return Outcome(decisions.counts, decisions.saturated, decisions.slot_count, decisions.slots)
+
+    def _controller_state(self) -> tuple[int, int]:
+        return self.controller.source.seed, self.controller.source.steps
+
+    def _restore_controller(self, seed: int, steps: int) -> None:
+        self.controller.restore({"seed": seed, "steps": steps})
