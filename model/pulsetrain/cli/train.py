@@ -1,0 +1,202 @@
+"""``pulsetrain train``: networks trained on a tile, compared over rules, optimizers and seeds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+_CONTROLLER = "Controller"
+_ARRAY = "Array"
+
+
+def train(
+    tile: Annotated[
+        str | None,
+        typer.Option(metavar="TILE", help="model: the golden model. rtl: the Verilated RTL (default: model)."),
+    ] = None,
+    rule: Annotated[
+        list[str] | None,
+        typer.Option(metavar="RULE", help="eapu, every-step, ideal or all; repeatable (default: eapu)."),
+    ] = None,
+    optimizer: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="adam, sgd or all; repeatable (default: adam).")
+    ] = None,
+    learning_rate: Annotated[
+        str | None,
+        typer.Option(metavar="RATE", help="For a single optimizer (default: adam 0.001, sgd 0.05)."),
+    ] = None,
+    momentum: Annotated[
+        str | None, typer.Option(metavar="M", help="Momentum of SGD, 0 … 0.999 (default: 0.9).")
+    ] = None,
+    epochs: Annotated[str | None, typer.Option(metavar="N", help="Passes over the data (default: 40).")] = None,
+    batch: Annotated[str | None, typer.Option(metavar="N", help="Examples per step (default: 32).")] = None,
+    seeds: Annotated[str | None, typer.Option(metavar="N", help="Runs per rule (default: 1).")] = None,
+    seed: Annotated[str | None, typer.Option(metavar="S", help="The first seed (default: 1).")] = None,
+    held_out: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PART", help="test, or validation to choose settings without the test part (default: test)."
+        ),
+    ] = None,
+    compare: Annotated[
+        bool, typer.Option("--compare", help="RTL and model in lockstep; fail at the first difference.")
+    ] = False,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of results and checkpoint.")
+    ] = Path("results/train"),
+    resume: Annotated[bool, typer.Option("--resume", help="Continue the study in DIR, with its own settings.")] = False,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a study that DIR holds.")] = False,
+    config: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Configuration of each tile (default: base).", rich_help_panel=_CONTROLLER),
+    ] = None,
+    override: Annotated[
+        list[str] | None,
+        typer.Option(metavar="FIELD=VALUE", help="Change a field of it; repeatable.", rich_help_panel=_CONTROLLER),
+    ] = None,
+    threshold_log2: Annotated[
+        str | None,
+        typer.Option(metavar="T", help="Threshold, 2^T delta units (default: 12).", rich_help_panel=_CONTROLLER),
+    ] = None,
+    max_pulses: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Pulses of a cell per update (default: the most).", rich_help_panel=_CONTROLLER),
+    ] = None,
+    parallel_max: Annotated[
+        str | None, typer.Option(metavar="N", help="Columns of a slot (default: all).", rich_help_panel=_CONTROLLER)
+    ] = None,
+    setup_cycles: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N", help="Lines selected before a pulse, cycles (default: 1).", rich_help_panel=_CONTROLLER
+        ),
+    ] = None,
+    set_cycles: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Width of a SET pulse, cycles (default: 1).", rich_help_panel=_CONTROLLER),
+    ] = None,
+    reset_cycles: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Width of a RESET pulse, cycles (default: 1).", rich_help_panel=_CONTROLLER),
+    ] = None,
+    hold_cycles: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N", help="Lines selected after a pulse, cycles (default: 1).", rich_help_panel=_CONTROLLER
+        ),
+    ] = None,
+    recovery_cycles: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N", help="Nothing selected after a slot, cycles (default: 1).", rich_help_panel=_CONTROLLER
+        ),
+    ] = None,
+    write_step: Annotated[
+        str | None,
+        typer.Option(metavar="µS", help="Step of a pulse (default: 2).", rich_help_panel=_ARRAY),
+    ] = None,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            metavar="WEIGHT", help="Threshold in weight units (default: the step: 0.025).", rich_help_panel=_ARRAY
+        ),
+    ] = None,
+    write_noise: Annotated[
+        str | None,
+        typer.Option(metavar="µS", help="Its standard deviation (default: 2).", rich_help_panel=_ARRAY),
+    ] = None,
+    noise_per: Annotated[
+        str | None,
+        typer.Option(metavar="PER", help="Noise drawn per pulse or per step (default: pulse).", rich_help_panel=_ARRAY),
+    ] = None,
+) -> None:
+    """Train a 64-64-10 perceptron on handwritten digits; its weights are the conductances of two tiles.
+
+    Example: pulsetrain train --tile rtl --rule all --seeds 5 --compare --output results/first
+    """
+    from pulsetrain.cli.options import integer, micro, overrides, real
+    from pulsetrain.errors import PulsetrainError
+
+    # Only what was given: a resumed study has its own settings, and what was given must not contradict them.
+    given: dict[str, Any] = {"compare": True} if compare else {}
+    plain: list[tuple[str, Any, Callable[[str, Any], Any]]] = [
+        ("tile", tile, _same),
+        ("rules", rule, _same),
+        ("optimizers", optimizer, _same),
+        ("learning_rate", learning_rate, real),
+        ("momentum", momentum, real),
+        ("epochs", epochs, integer),
+        ("batch", batch, integer),
+        ("seeds", seeds, integer),
+        ("held_out", held_out, _same),
+        ("config", config, _same),
+        ("overrides", override, overrides),
+    ]
+    for name, value, parse in plain:
+        if value not in (None, []):
+            option = {"overrides": "--override"}.get(name, "--" + name.replace("_", "-"))
+            given[name] = parse(option, value)
+    if threshold is not None:
+        given["threshold_weight"] = real("--threshold", threshold)
+    if seed is not None:
+        given["first_seed"] = integer("--seed", seed)
+    settings = {
+        "threshold_log2": threshold_log2,
+        "max_pulses": max_pulses,
+        "parallel_max": parallel_max,
+        "setup_cycles": setup_cycles,
+        "set_cycles": set_cycles,
+        "reset_cycles": reset_cycles,
+        "hold_cycles": hold_cycles,
+        "recovery_cycles": recovery_cycles,
+    }
+    chosen = {name: integer("--" + name.replace("_", "-"), text) for name, text in settings.items() if text is not None}
+    array: dict[str, Any] = {}
+    if write_step is not None:
+        array |= dict.fromkeys(("step_set", "step_reset"), micro("--write-step", write_step))
+    if write_noise is not None:
+        array["write_noise"] = micro("--write-noise", write_noise)
+    if noise_per is not None:
+        array["noise_per"] = noise_per
+    given |= {name: value for name, value in (("settings", chosen), ("array", array)) if value}
+    if resume and overwrite:
+        raise PulsetrainError("Option --overwrite must be left out with --resume, not given")
+    _train(given, output, resume, overwrite)
+
+
+def _train(given: dict[str, Any], folder: Path, resume: bool, overwrite: bool) -> None:
+    """Train and show the results; if it is interrupted, say how to go on."""
+    import sys
+
+    from pulsetrain.cli.console import ProgressReporter, comparison_line, output, results_table
+    from pulsetrain.experiment import CHECKPOINT, CURVES, RESULTS, resume_study, train_study
+    from pulsetrain.study import StudySettings
+
+    try:
+        with ProgressReporter() as reporter:
+            if resume:
+                study = resume_study(folder, given, observer=reporter)
+            else:
+                study = train_study(StudySettings.from_dict(given), folder, overwrite=overwrite, observer=reporter)
+    except Exception:
+        raise
+    except BaseException:  # Ctrl-C, SIGTERM
+        if (folder / CHECKPOINT).exists():
+            print(f"Interrupted. To continue: pulsetrain train --resume --output {folder}", file=sys.stderr)
+        else:
+            print("Interrupted before the first step; nothing was kept.", file=sys.stderr)
+        raise
+    console = output()
+    console.print(results_table(study.settings, study.results))
+    if any(result.controller == "bypassed" for result in study.results):
+        console.print("bypassed: every step is written without asking the controller.")
+    console.print(f"Results: {folder / RESULTS}, learning curves: {folder / CURVES}", soft_wrap=True, markup=False)
+    if study.settings.compare:
+        console.print(comparison_line(study.results), soft_wrap=True)
+
+
+def _same(_option: str, value: Any) -> Any:
+    return value

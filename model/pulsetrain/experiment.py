@@ -1,0 +1,135 @@
+"""A study in a folder: all its runs, a checkpoint after every epoch, and the files that remain at the end.
+
+While a study runs, its folder holds ``checkpoint.npz``; when it has finished, ``learning-curves.png`` and
+``results.json``. Whatever ends the program, the checkpoint on disk is complete, and continuing from it yields the
+results that an uninterrupted study yields, bit for bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from pulsetrain.checkpoint import load_state, make_output_folder, save_state
+from pulsetrain.data import load_digits
+from pulsetrain.errors import PulsetrainError, check_integer
+from pulsetrain.plots import save_learning_curves
+from pulsetrain.results import RunResult, load_results, save_results
+from pulsetrain.study import Run, StudySettings
+from pulsetrain.training import TrainingRun
+
+CHECKPOINT = "checkpoint.npz"
+RESULTS = "results.json"
+CURVES = "learning-curves.png"
+
+
+class Observer:
+    """What a study tells the outside while it runs. This one ignores it all; override what you need."""
+
+    def building(self, what: str) -> None:
+        """Something that takes long is built once, before the first run."""
+
+    def study_started(self, runs: int, epochs: int, finished_epochs: int) -> None:
+        """The study has ``runs`` runs of ``epochs`` each; ``finished_epochs`` in all were done before."""
+
+    def run_started(self, number: int, run: Run) -> None:
+        """Run ``number`` (from 0) begins or continues."""
+
+    def epoch_finished(self, number: int, run: Run, epoch: int, accuracy: float) -> None:
+        """Run ``number`` has trained ``epoch`` epochs and reads ``accuracy`` (0 … 1) on the held-out part."""
+
+    def run_finished(self, number: int, result: RunResult) -> None:
+        """Run ``number`` is complete."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A finished study: its settings and one result per run."""
+
+    settings: StudySettings
+    results: list[RunResult]
+
+
+def train_study(
+    settings: StudySettings, folder: Path, *, overwrite: bool = False, observer: Observer | None = None
+) -> Study:
+    """Make every run of ``settings`` and write the files of a finished study into ``folder``.
+
+    Raises PulsetrainError if ``folder`` cannot be written or holds a study already; ``overwrite`` replaces that one.
+    """
+    if not overwrite and ((folder / RESULTS).exists() or (folder / CHECKPOINT).exists()):
+        rule = "free of an earlier study (--resume continues one, --overwrite replaces it)"
+        raise PulsetrainError(f"Output folder must be {rule}, not {str(folder)!r}")
+    return _train(settings, folder, {"finished": [], "current": None}, observer or Observer())
+
+
+def resume_study(folder: Path, wanted: Mapping[str, Any] | None = None, *, observer: Observer | None = None) -> Study:
+    """Continue the study in ``folder`` to its end; if it has finished, only read its results.
+
+    ``wanted`` (field of StudySettings → value) is compared with the settings that it was begun with. Raises
+    PulsetrainError if they differ, or if there is no study.
+    """
+    if (folder / CHECKPOINT).exists():  # it wins over results, which may be older (overwritten) or of this study
+        saved = load_state(folder / CHECKPOINT)
+        settings = StudySettings.from_dict(saved["settings"])
+        settings.must_contain(wanted or {})
+        return _train(settings, folder, saved, observer or Observer())
+    if not (folder / RESULTS).exists():
+        raise PulsetrainError(f"Output folder must hold a study to resume, not {str(folder)!r}")
+    settings, results = load_results(folder / RESULTS)
+    settings.must_contain(wanted or {})
+    return Study(settings, results)
+
+
+def _train(settings: StudySettings, folder: Path, saved: Mapping[str, Any], observer: Observer) -> Study:
+    """Make the runs that ``saved`` lacks, then write the files of a finished study."""
+    created = not folder.exists()
+    make_output_folder(folder)
+    checkpoint = folder / CHECKPOINT
+    runs = settings.runs()
+    finished = [RunResult.from_dict(result) for result in saved["finished"]]
+    current = saved["current"]
+
+    def save(state: Mapping[str, Any] | None) -> None:
+        done = [result.to_dict() for result in finished]
+        save_state(checkpoint, {"settings": settings.to_dict(), "finished": done, "current": state})
+
+    try:
+        data = load_digits(settings.held_out)
+        check_integer("Batch", settings.batch, 1, len(data.train_labels))
+        if settings.tile == "rtl":
+            from pulsetrain.tiles.rtl_build import build_library
+
+            build_library(settings.controller_config(), progress=observer.building)
+        # One BLAS thread: the matrices are small, and the sums do not depend on the number of cores.
+        with threadpool_limits(limits=1, user_api="blas"):
+            epochs_done = len(finished) * settings.epochs + (len(current["accuracy"]) if current else 0)
+            observer.study_started(len(runs), settings.epochs, epochs_done)
+            for number in range(len(finished), len(runs)):
+                observer.run_started(number, runs[number])
+                with TrainingRun(settings, runs[number], data) as training:
+                    if current is not None:
+                        training.restore(current)
+                        current = None
+                    elif number == 0:
+                        save(None)
+                        (folder / RESULTS).unlink(missing_ok=True)
+                        (folder / CURVES).unlink(missing_ok=True)
+                    while training.epoch < settings.epochs:
+                        training.train_epoch()
+                        save(training.state())
+                        observer.epoch_finished(number, runs[number], training.epoch, training.accuracy)
+                    finished.append(training.result())
+                observer.run_finished(number, finished[-1])
+        save_learning_curves(folder / CURVES, finished)
+        save_results(folder / RESULTS, settings, finished)
+        checkpoint.unlink(missing_ok=True)
+    except BaseException:
+        if created and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+    return Study(settings, finished)

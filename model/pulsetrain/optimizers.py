@@ -1,0 +1,130 @@
+"""Optimizers on the host, NumPy float64. They ask for steps; what the crossbar makes of them they never see."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsetrain.errors import check_choice, check_real
+
+Floats = NDArray[np.float64]
+
+
+class Optimizer(ABC):
+    """Turns gradients into desired steps, one array per parameter.
+
+    The state depends on the gradients alone, never on whether a step was written: the published rule demands it
+    (Liu, Shi, Liu et al., Nature Communications 2025, doi 10.1038/s41467-025-66240-7).
+    """
+
+    name: str
+
+    def __init__(self, shapes: Sequence[tuple[int, ...]], learning_rate: float) -> None:
+        self.learning_rate = check_real("Learning rate", learning_rate, above=0.0)
+        self._shapes = [tuple(shape) for shape in shapes]
+
+    @abstractmethod
+    def steps(self, gradients: Sequence[Floats]) -> list[Floats]:
+        """Desired change of every parameter (to be added), in the shapes given at the start."""
+
+    @abstractmethod
+    def state(self) -> dict[str, Any]:
+        """Everything that the next step depends on: arrays and integers, for ``restore``."""
+
+    @abstractmethod
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue where ``state`` was taken."""
+
+
+class Sgd(Optimizer):
+    """Stochastic gradient descent with momentum: v ← momentum·v + g, step = −learning_rate·v.
+
+    ``momentum`` in 0 … 0.999; 0 is the plain rule. Raises PulsetrainError for values out of range.
+    """
+
+    name = "sgd"
+
+    def __init__(self, shapes: Sequence[tuple[int, ...]], learning_rate: float, momentum: float = 0.0) -> None:
+        super().__init__(shapes, learning_rate)
+        self.momentum = check_real("Momentum", momentum, low=0.0, high=0.999)
+        self._velocity: list[Floats] = [np.zeros(shape) for shape in self._shapes]
+
+    def steps(self, gradients: Sequence[Floats]) -> list[Floats]:
+        for velocity, gradient in zip(self._velocity, gradients, strict=True):
+            velocity *= self.momentum
+            velocity += gradient
+        return [-self.learning_rate * velocity for velocity in self._velocity]
+
+    def state(self) -> dict[str, Any]:
+        return {"velocity": [velocity.copy() for velocity in self._velocity]}
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self._velocity = [np.array(velocity, dtype=np.float64) for velocity in state["velocity"]]
+
+
+class Adam(Optimizer):
+    """Adam (Kingma and Ba, ICLR 2015, algorithm 1) with β1 = 0.9, β2 = 0.999 and ε = 1e-8, bias-corrected."""
+
+    name = "adam"
+    beta1 = 0.9
+    beta2 = 0.999
+    epsilon = 1e-8
+
+    def __init__(self, shapes: Sequence[tuple[int, ...]], learning_rate: float) -> None:
+        super().__init__(shapes, learning_rate)
+        self._step = 0
+        self._mean: list[Floats] = [np.zeros(shape) for shape in self._shapes]
+        self._square: list[Floats] = [np.zeros(shape) for shape in self._shapes]
+
+    def steps(self, gradients: Sequence[Floats]) -> list[Floats]:
+        self._step += 1
+        rate = self.learning_rate / (1.0 - self.beta1**self._step)
+        correction = 1.0 - self.beta2**self._step
+        result = []
+        for mean, square, gradient in zip(self._mean, self._square, gradients, strict=True):
+            mean *= self.beta1
+            mean += (1.0 - self.beta1) * gradient
+            square *= self.beta2
+            square += (1.0 - self.beta2) * gradient**2
+            result.append(-rate * mean / (np.sqrt(square / correction) + self.epsilon))
+        return result
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "step": self._step,
+            "mean": [mean.copy() for mean in self._mean],
+            "square": [square.copy() for square in self._square],
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        self._step = int(state["step"])
+        self._mean = [np.array(mean, dtype=np.float64) for mean in state["mean"]]
+        self._square = [np.array(square, dtype=np.float64) for square in state["square"]]
+
+
+OPTIMIZERS = ("adam", "sgd")
+"""Names that ``make_optimizer`` knows."""
+
+LEARNING_RATES: Mapping[str, float] = MappingProxyType({"adam": 1e-3, "sgd": 0.05})
+"""Default learning rates: Adam's is the published one, SGD's (momentum 0.9) comes from the sweep in
+``docs/guide/command-line.md``, made on the training part alone."""
+
+MOMENTUM = 0.9
+"""Default momentum of SGD."""
+
+
+def make_optimizer(
+    name: str, shapes: Sequence[tuple[int, ...]], learning_rate: float | None = None, momentum: float = MOMENTUM
+) -> Optimizer:
+    """The optimizer of that name for parameters of these shapes; ``learning_rate=None`` takes its default.
+
+    ``momentum`` matters to SGD only. Raises PulsetrainError for an unknown name or a value out of range.
+    """
+    check_choice("Optimizer", name, OPTIMIZERS)
+    rate = LEARNING_RATES[name] if learning_rate is None else learning_rate
+    return Adam(shapes, rate) if name == "adam" else Sgd(shapes, rate, momentum)

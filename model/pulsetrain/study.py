@@ -1,0 +1,171 @@
+"""What is trained: the settings of a study, checked as a whole, and the list of its runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+from pulsetrain.array import ArrayParameters
+from pulsetrain.config import ControllerConfig, ControllerSettings, named_config
+from pulsetrain.data import HELD_OUT
+from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_real
+from pulsetrain.optimizers import LEARNING_RATES, MOMENTUM, OPTIMIZERS
+from pulsetrain.rules import RULES
+
+TILES = ("model", "rtl")
+"""Tiles that a study can train on."""
+
+LAYER_SIZES = (64, 64, 10)
+"""Width of every layer of the network, inputs first."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of one network: a cell of the study's table and one seed of it."""
+
+    optimizer: str
+    rule: str
+    seed: int
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """Everything that the results of a study depend on, in plain values that a JSON file can hold.
+
+    One run is made per optimizer, rule and seed (``first_seed``, ``first_seed`` + 1, …). ``overrides`` changes fields
+    of the named configuration, ``settings`` those of ControllerSettings, ``array`` those of ArrayParameters (SI units).
+    ``threshold_weight=None`` is the array's own step, ``learning_rate=None`` the default of each optimizer.
+    ``compare`` (with ``tile="rtl"``) runs a ModelTile in lockstep and fails at the first difference. Raises
+    PulsetrainError if anything is out of range.
+    """
+
+    tile: str = "model"
+    compare: bool = False
+    rules: tuple[str, ...] = ("eapu",)
+    optimizers: tuple[str, ...] = ("adam",)
+    learning_rate: float | None = None
+    momentum: float = MOMENTUM
+    epochs: int = 40
+    batch: int = 32
+    first_seed: int = 1
+    seeds: int = 1
+    held_out: str = "test"
+    config: str = "base"
+    overrides: Mapping[str, int] = field(default_factory=dict)
+    settings: Mapping[str, int] = field(default_factory=dict)
+    array: Mapping[str, float | str] = field(default_factory=dict)
+    threshold_weight: float | None = None
+
+    def __post_init__(self) -> None:
+        check_choice("Tile", self.tile, TILES)
+        if self.compare and self.tile != "rtl":
+            raise PulsetrainError(f"Tile must be 'rtl' when RTL and model are compared, not {self.tile!r}")
+        object.__setattr__(self, "rules", _names("Rule", self.rules, tuple(RULES)))
+        object.__setattr__(self, "optimizers", _names("Optimizer", self.optimizers, OPTIMIZERS))
+        if self.learning_rate is not None:
+            check_real("Learning rate", self.learning_rate, above=0.0)
+            if len(self.optimizers) > 1:
+                rule = "left to its defaults when more than one optimizer is trained"
+                raise PulsetrainError(f"Learning rate must be {rule}, not {self.learning_rate!r}")
+        if self.compare and not any(RULES[name].uses_controller for name in self.rules):
+            names = ", ".join(sorted(name for name, rule in RULES.items() if rule.uses_controller))
+            raise PulsetrainError(f"Rule must be {names} for RTL and model to be compared, not {', '.join(self.rules)}")
+        check_real("Momentum", self.momentum, low=0.0, high=0.999)
+        check_integer("Epochs", self.epochs, 1, 100_000)
+        check_integer("Batch", self.batch, 1)
+        check_integer("First seed", self.first_seed, 0, 2**32 - 1)
+        check_integer("Seeds", self.seeds, 1, 10_000)
+        check_choice("Held-out part", self.held_out, HELD_OUT)
+        config = self.controller_config()
+        if config.rows < max(LAYER_SIZES[:-1]) or config.columns < max(LAYER_SIZES[1:]):
+            rule = f"one of at least {max(LAYER_SIZES[:-1])} rows and {max(LAYER_SIZES[1:])} columns"
+            size = f"{config.rows} × {config.columns}"
+            raise PulsetrainError(f"Configuration must be {rule} to hold the network, not {self.config!r} ({size})")
+        self.controller_settings()
+        self.array_parameters()
+        if self.threshold_weight is not None:
+            check_real("Threshold", self.threshold_weight, above=0.0, unit="weight units")
+
+    def controller_config(self) -> ControllerConfig:
+        """The named configuration with ``overrides`` applied."""
+        return named_config(self.config).replace(**self.overrides)
+
+    def controller_settings(self) -> ControllerSettings:
+        """The controller's settings, checked for the configuration, every default filled in."""
+        return ControllerSettings().replace(**self.settings).checked(self.controller_config())
+
+    def array_parameters(self) -> ArrayParameters:
+        """The array's parameters, SI units."""
+        names = [item.name for item in fields(ArrayParameters)]
+        for name in self.array:
+            check_choice("Array parameter", name, names)
+        return ArrayParameters(**self.array)  # type: ignore[arg-type]
+
+    def rate(self, optimizer: str) -> float:
+        """Learning rate that ``optimizer`` is given."""
+        return LEARNING_RATES[optimizer] if self.learning_rate is None else self.learning_rate
+
+    def runs(self) -> list[Run]:
+        """All runs in the order in which they are made: by optimizer, then rule, then seed."""
+        seeds = range(self.first_seed, self.first_seed + self.seeds)
+        return [Run(optimizer, rule, seed) for optimizer in self.optimizers for rule in self.rules for seed in seeds]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as JSON has them."""
+        return {**asdict(self), "rules": list(self.rules), "optimizers": list(self.optimizers)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> StudySettings:
+        """The inverse of ``to_dict``. Raises PulsetrainError for unknown names or illegal values."""
+        names = [item.name for item in fields(cls)]
+        for name in values:
+            check_choice("Study setting", name, names)
+        lists = {name: tuple(values[name]) for name in ("rules", "optimizers") if name in values}
+        return cls(**{**values, **lists})
+
+    def must_contain(self, wanted: Mapping[str, Any]) -> None:
+        """Raise PulsetrainError unless every value of ``wanted`` (field → value; dicts by their keys) is what this
+        study has: a study is resumed with the settings that it was begun with."""
+        for name, value in wanted.items():
+            for label, had, asked in self._pairs(name, value):
+                if had != asked:
+                    thing = label.replace("_", " ").capitalize()
+                    raise PulsetrainError(
+                        f"{thing} must be {_shown(had)} as in the study to resume, not {_shown(asked)}"
+                    )
+
+    def _pairs(self, name: str, value: Any) -> list[tuple[str, Any, Any]]:
+        """(label, value in effect here, wanted value) of one field; defaults count as what they stand for."""
+        if name in ("overrides", "settings", "array"):
+            effect = {
+                "overrides": self.controller_config,
+                "settings": self.controller_settings,
+                "array": self.array_parameters,
+            }[name]()
+            return [(key, getattr(effect, key, None), item) for key, item in value.items()]
+        if name in ("rules", "optimizers"):
+            known = tuple(RULES) if name == "rules" else OPTIMIZERS
+            return [(name, getattr(self, name), _names(name[:-1].capitalize(), value, known))]
+        if name == "learning_rate":
+            return [(name, self.rate(self.optimizers[0]), value)]
+        return [(name, getattr(self, name), value)]
+
+    def replace(self, **changes: Any) -> StudySettings:
+        """A copy with the named fields changed and everything checked again."""
+        return replace(self, **changes)
+
+
+def _names(thing: str, names: Any, known: tuple[str, ...]) -> tuple[str, ...]:
+    """``names`` checked and in the order of ``known``, each once; "all" stands for all of them."""
+    given = list(names)
+    if not given:
+        raise PulsetrainError(f"{thing} must be one of {', '.join(sorted(known))}, not missing")
+    for name in given:
+        check_choice(thing, name, (*known, "all"))
+    return tuple(name for name in known if name in given or "all" in given)
+
+
+def _shown(value: Any) -> str:
+    """A value as an option would be given, lists joined."""
+    return ", ".join(value) if isinstance(value, tuple) else str(value)
