@@ -164,11 +164,14 @@ class CrossbarArray:
         self.conductance[...] = np.clip(target, self._low, self._high)
         return int(np.count_nonzero((target < self._low) | (target > self._high)))
 
-    def apply_pulses(self, counts: ArrayLike, cut: CutPulse | None = None) -> int:
+    def apply_pulses(
+        self, counts: ArrayLike, cut: CutPulse | None = None, cells: NDArray[np.int64] | None = None
+    ) -> int:
         """One operation of write pulses. Returns how many pulses were cut to the window.
 
         ``counts``: integers (rows, columns) of magnitude up to 255, + SET, − RESET, applied to each cell in turn.
         ``cut``: a last slot that abort cut short; it counts as cycles/width of a step with full noise (section 12).
+        ``cells``: ``fired_cells(counts)``, where the caller has it already.
         Raises PulsetrainError for another shape or type, before anything is changed.
         """
         array = np.asarray(counts)
@@ -181,7 +184,8 @@ class CrossbarArray:
             if worst > 255:
                 raise PulsetrainError(f"Pulse counts must have a magnitude of at most 255, not {worst}")
             array = array.astype(np.int16)
-        cells = fired_cells(array)
+        if cells is None:
+            cells = fired_cells(array)
         partly = None if cut is None else self._checked(cut)
         hits = self._apply_whole(cells, array.reshape(-1)[cells], partly)
         if cut is not None and partly is not None:

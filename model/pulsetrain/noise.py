@@ -148,7 +148,7 @@ def _round(
     limit: float,
     key: np.uint64,
     operation: np.uint64,
-    deltas: NDArray[np.int32],
+    deltas: NDArray[np.signedinteger],
 ) -> int:
     k0, k1 = np.uint64(key) & _LOW, np.uint64(key) >> _32
     o0, o1 = np.uint64(operation) & _LOW, np.uint64(operation) >> _32
@@ -198,15 +198,20 @@ def normals(seed: int, operation: int, cells: NDArray[np.int64], pulses: NDArray
 
 
 def rounded_steps(
-    steps: NDArray[np.float64], scale: float, limit: int, seed: int, operation: int
-) -> tuple[NDArray[np.int32], int]:
+    steps: NDArray[np.float64],
+    scale: float,
+    limit: int,
+    seed: int,
+    operation: int,
+    dtype: type[np.signedinteger] = np.int32,
+) -> tuple[NDArray[np.signedinteger], int]:
     """Deltas of weight steps by stochastic rounding, and how many were clipped. Section 13.
 
     ``steps``: float64 of any shape, finite, cells in row-major order; ``scale``: delta units per unit of weight.
     d = clip(⌊steps·scale + v⌋, ±limit), product and sum rounded to float64 one after the other, v uniform in [0, 1).
-    Returns int32 of the same shape.
+    Returns ``dtype`` (wide enough for ``limit``) of the same shape.
     """
-    deltas = np.empty(steps.shape, np.int32)
+    deltas = np.empty(steps.shape, dtype)
     flat = np.ascontiguousarray(steps).reshape(-1)
     clipped = _round(flat, scale, float(limit), np.uint64(seed), np.uint64(operation), deltas.reshape(-1))
     return deltas, int(clipped)

@@ -22,10 +22,12 @@ def _fired(counts: NDArray[np.int16], packed: NDArray[np.uint64], cells: NDArray
         for word in range(first, last):
             together |= packed[word]
         if together != np.uint64(0):  # nearly all blocks are empty when few cells fire
-            for i in range(4 * first, 4 * last):
-                if counts[i] != 0:
-                    cells[found] = i
-                    found += 1
+            for word in range(first, last):
+                if packed[word] != np.uint64(0):
+                    for i in range(4 * word, 4 * word + 4):
+                        if counts[i] != 0:
+                            cells[found] = i
+                            found += 1
     for i in range(4 * packed.size, counts.size):
         if counts[i] != 0:
             cells[found] = i

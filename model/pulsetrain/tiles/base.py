@@ -18,7 +18,6 @@ from pulsetrain.controller.slots import Slots, fired_cells
 from pulsetrain.errors import PulsetrainError, check_integer, check_real
 from pulsetrain.noise import rounded_steps
 
-
 DEFAULT_SETTINGS = ControllerSettings()
 DEFAULT_PARAMETERS = ArrayParameters()
 
@@ -72,7 +71,7 @@ class TileCounters:
 class Outcome:
     """What a tile's controller made of deltas: signed pulse ``counts`` int16 (rows, columns) and the rest of a report.
 
-    ``slots`` gives the slots in order when it is called.
+    ``slots`` gives the slots in order when it is called. ``cells``: ``fired_cells(counts)``, if it is known already.
     """
 
     counts: NDArray[np.int16]
@@ -80,6 +79,7 @@ class Outcome:
     slot_count: int
     slots: Callable[[], Slots]
     cycles: int = 0
+    cells: NDArray[np.int64] | None = None
 
 
 @dataclass(frozen=True)
@@ -226,8 +226,9 @@ class ArrayTile(Tile):
     def update(self, step: ArrayLike) -> UpdateReport:
         checked = checked_real_array("Steps", step, self._shape)
         limit = self.config.delta_max
-        deltas, clipped = rounded_steps(checked, self._scale, limit, self.seeds.rounding, self.array.operation)
-        return self._run(deltas.astype(np.int16) if self.config.delta_bits <= 16 else deltas, clipped)
+        narrow = np.int16 if self.config.delta_bits <= 16 else np.int32
+        deltas, clipped = rounded_steps(checked, self._scale, limit, self.seeds.rounding, self.array.operation, narrow)
+        return self._run(deltas, clipped)
 
     def update_deltas(self, deltas: ArrayLike) -> UpdateReport:
         return self._run(checked_deltas(deltas, self.config), 0)
@@ -272,9 +273,10 @@ class ArrayTile(Tile):
 
     def _run(self, deltas: NDArray[np.signedinteger], clipped: int) -> UpdateReport:
         outcome = self._decide(deltas)
-        hits = self.array.apply_pulses(outcome.counts)
+        cells = fired_cells(outcome.counts) if outcome.cells is None else outcome.cells
+        hits = self.array.apply_pulses(outcome.counts, cells=cells)
         self._outcome = outcome
-        fired = outcome.counts.reshape(-1)[fired_cells(outcome.counts)]
+        fired = outcome.counts.reshape(-1)[cells]
         up, down = fired[fired > 0], fired[fired < 0]
         report = UpdateReport(
             cells_set=up.size,

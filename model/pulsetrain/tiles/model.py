@@ -31,7 +31,9 @@ class ModelTile(ArrayTile):
 
     def _decide(self, deltas: NDArray[np.signedinteger]) -> Outcome:
         decisions = self.controller.update(deltas)
-        return Outcome(decisions.counts, decisions.saturated, decisions.slot_count, decisions.slots)
+        return Outcome(
+            decisions.counts, decisions.saturated, decisions.slot_count, decisions.slots, cells=decisions.cells
+        )
 
     def _controller_state(self) -> tuple[int, int]:
         return self.controller.source.seed, self.controller.source.steps
