@@ -1,0 +1,207 @@
+"""Exact arithmetic over GF(2): periods, ranks and ties of a linear random source, proven and not sampled.
+
+A polynomial is a tuple of exponents, highest first, that ends in 0: ``(127, 54, 44, 11, 0)``. A polynomial of residues
+or a state is a Python integer whose bit i is the coefficient of x^i, or s[i] of ``docs/specification.md``, section 4.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pulsetrain.errors import PulsetrainError
+
+Polynomial = tuple[int, ...]
+
+#: The table of specification, section 4: x^N + x^c + x^b + x^a + 1.
+POLYNOMIALS: tuple[Polynomial, ...] = (
+    (127, 54, 44, 11, 0),
+    (521, 123, 109, 28, 0),
+    (1279, 237, 154, 44, 0),
+    (2203, 146, 129, 125, 0),
+)
+
+
+def check_polynomial(polynomial: Sequence[int]) -> Polynomial:
+    """``polynomial`` as a tuple of falling exponents down to 0. Raises PulsetrainError if it is none."""
+    terms = tuple(polynomial)
+    falling = all(isinstance(term, int) for term in terms) and list(terms) == sorted(set(terms), reverse=True)
+    if len(terms) < 2 or not falling or terms[-1] != 0:
+        raise PulsetrainError(f"Polynomial must be falling exponents that end in 0, not {polynomial!r}")
+    return terms
+
+
+def reduce(value: int, polynomial: Polynomial) -> int:
+    """``value`` modulo ``polynomial``."""
+    degree, mask = polynomial[0], (1 << polynomial[0]) - 1
+    while (high := value >> degree) > 0:
+        value &= mask
+        for term in polynomial[1:]:
+            value ^= high << term
+    return value
+
+
+def square(value: int, polynomial: Polynomial) -> int:
+    """``value``² modulo ``polynomial``. Squaring over GF(2) puts a 0 between coefficients: base 2 read as base 4."""
+    return reduce(int(format(value, "b"), 4), polynomial)
+
+
+def power_of_x(exponent: int, polynomial: Polynomial) -> int:
+    """x^``exponent`` modulo ``polynomial``."""
+    result = 1
+    for bit in format(exponent, "b"):
+        result = square(result, polynomial)
+        if bit == "1":
+            result = reduce(result << 1, polynomial)
+    return result
+
+
+def is_mersenne_exponent(number: int) -> bool:
+    """Whether 2^``number`` − 1 is prime, by Lucas and Lehmer's test (exact, no probability)."""
+    if number < 2 or any(number % divisor == 0 for divisor in range(2, math.isqrt(number) + 1)):
+        return False
+    if number == 2:
+        return True
+    modulus, value = 2**number - 1, 4
+    for _ in range(number - 2):
+        value = (value * value - 2) % modulus
+    return value == 0
+
+
+def is_irreducible_of_prime_degree(polynomial: Polynomial) -> bool:
+    """Whether ``polynomial``, of prime degree N, is irreducible over GF(2).
+
+    Every irreducible factor has a degree that divides N if and only if x^(2^N) = x; N being prime, the factors are of
+    degree N or 1, and those of degree 1 are ruled out by f(0) = f(1) = 1. Raises PulsetrainError if N is not prime.
+    """
+    degree = polynomial[0]
+    if degree < 2 or any(degree % divisor == 0 for divisor in range(2, math.isqrt(degree) + 1)):
+        raise PulsetrainError(f"Degree of the polynomial must be prime, not {degree}")
+    value = 2
+    for _ in range(degree):
+        value = square(value, polynomial)
+    return value == reduce(2, polynomial) and polynomial[-1] == 0 and len(polynomial) % 2 == 1
+
+
+def is_primitive(polynomial: Polynomial) -> bool:
+    """Whether ``polynomial`` is proven primitive: irreducible, and 2^N − 1 prime, so that x has the order 2^N − 1.
+
+    False also where 2^N − 1 is not prime: this proof does not reach such a polynomial.
+    """
+    return is_mersenne_exponent(polynomial[0]) and is_irreducible_of_prime_degree(polynomial)
+
+
+def order_of_x(polynomial: Polynomial, factors: Iterable[int]) -> int:
+    """Multiplicative order of x modulo ``polynomial``, which divides 2^N − 1; ``factors`` are the primes of 2^N − 1.
+
+    Raises PulsetrainError if x^(2^N − 1) is not 1 (``polynomial`` is reducible and the order is no divisor).
+    """
+    order: int = 2 ** polynomial[0] - 1
+    if power_of_x(order, polynomial) != 1:
+        raise PulsetrainError(f"Polynomial must have an order that divides 2^{polynomial[0]} - 1, not {polynomial!r}")
+    for prime in factors:
+        while order % prime == 0 and power_of_x(order // prime, polynomial) == 1:
+            order //= prime
+    return order
+
+
+def step(state: int, polynomial: Polynomial, bits: int, injected: int = 0) -> int:
+    """The state after one step of ``bits`` ≤ N − c bits with the injected bits (specification, section 4)."""
+    degree = polynomial[0]
+    if not 1 <= bits <= degree - polynomial[1]:
+        raise PulsetrainError(f"Step must be between 1 and {degree - polynomial[1]} bits, not {bits}")
+    new = injected
+    for term in polynomial[1:]:
+        new ^= state >> term
+    return state >> bits | (new & (1 << bits) - 1) << degree - bits
+
+
+def jump(state: int, polynomial: Polynomial, bits: int) -> int:
+    """The state ``bits`` bits of the stream later, however many: x^bits mod f says which state bits add up."""
+    degree = polynomial[0]
+    stream, known = state, degree
+    while known < 2 * degree - 1:
+        new = min(degree - polynomial[1], 2 * degree - 1 - known)
+        window = stream >> known - degree
+        value = 0
+        for term in polynomial[1:]:
+            value ^= window >> term
+        stream |= (value & (1 << new) - 1) << known
+        known += new
+    residue, result = power_of_x(bits, polynomial), 0
+    for index in range(degree):
+        if residue >> index & 1:
+            result ^= stream >> index
+    return result & (1 << degree) - 1
+
+
+def rank(rows: Iterable[int]) -> int:
+    """Rank over GF(2) of a matrix whose rows are integers."""
+    pivots: dict[int, int] = {}
+    for row in rows:
+        while row:
+            top = row.bit_length()
+            if top not in pivots:
+                pivots[top] = row
+                break
+            row ^= pivots[top]
+    return len(pivots)
+
+
+@dataclass(frozen=True)
+class Tie:
+    """Words that one relation ties together: the exclusive or of ``bits`` of their top bits is 0, at every place.
+
+    words: offsets within the generator's word stream, the first 0.
+    bits: bound bits. If the words but one have their top bits 0 (a fire at p = 2^−t), the last fires 2^bits times as
+    often as it should; ``bits`` = t ties whole words and forces it.
+    top_bits: t, the bits of a word that the decision looks at.
+    power: k; the relation is that of f(x)^(2^k).
+    """
+
+    words: tuple[int, ...]
+    bits: int
+    top_bits: int
+    power: int
+
+
+def ties(polynomial: Polynomial, random_bits: int, top_bits: int, largest_power: int = 16) -> list[Tie]:
+    """The relations of f, f², f⁴, … (f^(2^k) to k = ``largest_power``) that lie within the top bits of the words.
+
+    f(x)^(2^k) = Σ x^(e·2^k) has as many terms as f. Where 2^k is a multiple of the word length, whole words are tied;
+    every larger k does the same at offsets twice as long, so the first such k ends the list. Below, single bits are
+    tied, at the alignments for which all of them are among the top ``top_bits`` of their words.
+    Offsets count words of one generator, ``random_bits`` bits each.
+    """
+    found: list[Tie] = []
+    for power in range(largest_power + 1):
+        places = [term << power for term in reversed(polynomial)]
+        if all(place % random_bits == 0 for place in places):
+            found.append(Tie(tuple(place // random_bits for place in places), top_bits, top_bits, power))
+            break
+        low = random_bits - top_bits
+        bound = [
+            tuple((start + place) // random_bits for place in places)
+            for start in range(low, random_bits)
+            if all((start + place) % random_bits >= low for place in places)
+        ]
+        found += [Tie(words, bound.count(words), top_bits, power) for words in sorted(set(bound))]
+    return found
+
+
+def linear_complexity(bits: Sequence[int]) -> int:
+    """Length of the shortest linear recurrence that makes ``bits`` (0 or 1), by Berlekamp and Massey's algorithm."""
+    connection, before, complexity, gap, window = 1, 1, 0, 1, 0
+    for place, bit in enumerate(bits):
+        window = window << 1 | int(bit)
+        if (connection & window).bit_count() % 2 == 0:
+            gap += 1
+            continue
+        previous = connection
+        connection ^= before << gap
+        if 2 * complexity <= place:
+            complexity, before, gap = place + 1 - complexity, previous, 1
+        else:
+            gap += 1
+    return complexity
