@@ -1,12 +1,14 @@
-"""A study in a folder: all its runs, a checkpoint after every epoch, and the files that remain at the end.
+"""A study in a folder: all its runs, checkpoints on the way, and the files that remain at the end.
 
 While a study runs, its folder holds ``checkpoint.npz``; when it has finished, ``learning-curves.png`` and
-``results.json``. Whatever ends the program, the checkpoint on disk is complete, and continuing from it yields the
-results that an uninterrupted study yields, bit for bit.
+``results.json``. A checkpoint holds the state after an epoch. An interruption that Python sees (Ctrl-C, SIGTERM) saves
+the last complete epoch; one that it does not see (kill -9) leaves the last checkpoint. Either is complete, and
+continuing from it yields the results of an uninterrupted study, bit for bit.
 """
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +27,9 @@ from pulsetrain.training import TrainingRun
 CHECKPOINT = "checkpoint.npz"
 RESULTS = "results.json"
 CURVES = "learning-curves.png"
+
+CHECKPOINT_SECONDS = 1.0
+"""Shortest time between two checkpoints: writing one takes ten milliseconds, an epoch thirty."""
 
 
 class Observer:
@@ -55,19 +60,32 @@ class Study:
 
 
 def train_study(
-    settings: StudySettings, folder: Path, *, overwrite: bool = False, observer: Observer | None = None
+    settings: StudySettings,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    observer: Observer | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
 ) -> Study:
     """Make every run of ``settings`` and write the files of a finished study into ``folder``.
 
-    Raises PulsetrainError if ``folder`` cannot be written or holds a study already; ``overwrite`` replaces that one.
+    ``checkpoint_seconds``: shortest time between two checkpoints; 0 writes one after every epoch. Raises
+    PulsetrainError if ``folder`` cannot be written or holds a study already; ``overwrite`` replaces that one.
     """
     if not overwrite and ((folder / RESULTS).exists() or (folder / CHECKPOINT).exists()):
         rule = "free of an earlier study (--resume continues one, --overwrite replaces it)"
         raise PulsetrainError(f"Output folder must be {rule}, not {str(folder)!r}")
-    return _train(settings, folder, {"finished": [], "current": None}, observer or Observer())
+    nothing = {"finished": [], "current": None}
+    return _train(settings, folder, nothing, observer or Observer(), checkpoint_seconds)
 
 
-def resume_study(folder: Path, wanted: Mapping[str, Any] | None = None, *, observer: Observer | None = None) -> Study:
+def resume_study(
+    folder: Path,
+    wanted: Mapping[str, Any] | None = None,
+    *,
+    observer: Observer | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+) -> Study:
     """Continue the study in ``folder`` to its end; if it has finished, only read its results.
 
     ``wanted`` (field of StudySettings → value) is compared with the settings that it was begun with. Raises
@@ -77,7 +95,7 @@ def resume_study(folder: Path, wanted: Mapping[str, Any] | None = None, *, obser
         saved = load_state(folder / CHECKPOINT)
         settings = StudySettings.from_dict(saved["settings"])
         settings.must_contain(wanted or {})
-        return _train(settings, folder, saved, observer or Observer())
+        return _train(settings, folder, saved, observer or Observer(), checkpoint_seconds)
     if not (folder / RESULTS).exists():
         raise PulsetrainError(f"Output folder must hold a study to resume, not {str(folder)!r}")
     settings, results = load_results(folder / RESULTS)
@@ -85,19 +103,41 @@ def resume_study(folder: Path, wanted: Mapping[str, Any] | None = None, *, obser
     return Study(settings, results)
 
 
-def _train(settings: StudySettings, folder: Path, saved: Mapping[str, Any], observer: Observer) -> Study:
+class _Checkpoint:
+    """The checkpoint of a study, written at most every ``seconds``; the latest state waits in memory meanwhile."""
+
+    def __init__(self, path: Path, settings: StudySettings, seconds: float) -> None:
+        self._path = path
+        self._settings = settings.to_dict()
+        self._seconds = seconds
+        self._written_at = time.monotonic()
+        self._waiting: dict[str, Any] | None = None
+
+    def keep(self, finished: list[RunResult], current: Mapping[str, Any] | None) -> None:
+        """A new complete state: the finished runs, and the state of the one after them if it has begun."""
+        results = [result.to_dict() for result in finished]
+        self._waiting = {"settings": self._settings, "finished": results, "current": current}
+        if time.monotonic() - self._written_at >= self._seconds:
+            self.write()
+
+    def write(self) -> None:
+        """Write the latest state unless it is on disk."""
+        if self._waiting is not None:
+            save_state(self._path, self._waiting)
+            self._waiting = None
+            self._written_at = time.monotonic()
+
+
+def _train(
+    settings: StudySettings, folder: Path, saved: Mapping[str, Any], observer: Observer, checkpoint_seconds: float
+) -> Study:
     """Make the runs that ``saved`` lacks, then write the files of a finished study."""
     created = not folder.exists()
     make_output_folder(folder)
-    checkpoint = folder / CHECKPOINT
+    checkpoint = _Checkpoint(folder / CHECKPOINT, settings, checkpoint_seconds)
     runs = settings.runs()
     finished = [RunResult.from_dict(result) for result in saved["finished"]]
     current = saved["current"]
-
-    def save(state: Mapping[str, Any] | None) -> None:
-        done = [result.to_dict() for result in finished]
-        save_state(checkpoint, {"settings": settings.to_dict(), "finished": done, "current": state})
-
     try:
         data = load_digits(settings.held_out)
         check_integer("Batch", settings.batch, 1, len(data.train_labels))
@@ -110,25 +150,29 @@ def _train(settings: StudySettings, folder: Path, saved: Mapping[str, Any], obse
             epochs_done = len(finished) * settings.epochs + (len(current["accuracy"]) if current else 0)
             observer.study_started(len(runs), settings.epochs, epochs_done)
             for number in range(len(finished), len(runs)):
-                observer.run_started(number, runs[number])
-                with TrainingRun(settings, runs[number], data) as training:
+                run = runs[number]
+                observer.run_started(number, run)
+                with TrainingRun(settings, run, data) as training:
                     if current is not None:
                         training.restore(current)
                         current = None
                     elif number == 0:
-                        save(None)
-                        (folder / RESULTS).unlink(missing_ok=True)
-                        (folder / CURVES).unlink(missing_ok=True)
+                        checkpoint.keep([], None)
+                        checkpoint.write()
+                        for name in (RESULTS, CURVES):  # of a study that this one overwrites
+                            (folder / name).unlink(missing_ok=True)
                     while training.epoch < settings.epochs:
                         training.train_epoch()
-                        save(training.state())
-                        observer.epoch_finished(number, runs[number], training.epoch, training.accuracy)
+                        checkpoint.keep(finished, training.state())
+                        observer.epoch_finished(number, run, training.epoch, training.accuracy)
                     finished.append(training.result())
+                checkpoint.keep(finished, None)
                 observer.run_finished(number, finished[-1])
         save_learning_curves(folder / CURVES, finished)
         save_results(folder / RESULTS, settings, finished)
-        checkpoint.unlink(missing_ok=True)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
     except BaseException:
+        checkpoint.write()
         if created and not any(folder.iterdir()):
             folder.rmdir()
         raise

@@ -46,7 +46,8 @@ def save_learning_curves(path: Path, results: Sequence[RunResult]) -> None:
             panel.plot(epochs, curves.mean(axis=0), label=label, zorder=3, **style)
             panel.fill_between(epochs, curves.min(axis=0), curves.max(axis=0), color=_COLOURS[rule], alpha=0.18, lw=0)
         seeds = len({result.seed for result in mine})
-        panel.set_title(f"{_TITLES[optimizer]}, learning rate {mine[0].learning_rate:g}")
+        momentum = f", momentum {mine[0].momentum:g}" if mine[0].momentum else ""
+        panel.set_title(f"{_TITLES[optimizer]}, learning rate {mine[0].learning_rate:g}{momentum}")
         panel.set_xlabel("epoch")
         panel.xaxis.set_major_locator(MaxNLocator(integer=True))
         panel.set_xlim(1, max(2, epochs[-1]))

@@ -23,9 +23,9 @@ class RunResult:
     """What one run yielded. Counts are totals over the run and both tiles.
 
     ``accuracy`` (0 … 1) and ``loss`` (nats) have a value per epoch. ``controller``: who decided ("RTL", "RTL = model"
-    when compared, "model", or "bypassed"). ``steps``: updates of the whole network. ``weight_cells``: cells that hold a
-    weight. ``conductances``: SHA-256 of all final conductances. ``seconds``: time spent in the run, the only value that
-    differs between repetitions.
+    when compared, "model", or "bypassed"). ``momentum`` is 0 for Adam, which has its own. ``steps``: updates of the
+    whole network. ``weight_cells``: cells that hold a weight. ``conductances``: SHA-256 of all final conductances.
+    ``seconds``: time spent in the run, the only value that differs between repetitions.
     """
 
     optimizer: str
@@ -33,6 +33,7 @@ class RunResult:
     seed: int
     controller: str
     learning_rate: float
+    momentum: float
     accuracy: tuple[float, ...]
     loss: tuple[float, ...]
     steps: int
@@ -70,6 +71,7 @@ class Summary:
 
     optimizer: str
     learning_rate: float
+    momentum: float
     rule: str
     controller: str
     seeds: int
@@ -101,6 +103,7 @@ def summarise(results: Sequence[RunResult]) -> list[Summary]:
             Summary(
                 optimizer=optimizer,
                 learning_rate=runs[0].learning_rate,
+                momentum=runs[0].momentum,
                 rule=rule,
                 controller=runs[0].controller,
                 seeds=len(runs),

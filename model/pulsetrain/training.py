@@ -131,6 +131,7 @@ class TrainingRun:
             seed=self.run.seed,
             controller=self._controller(),
             learning_rate=self._settings.rate(self.run.optimizer),
+            momentum=self._settings.momentum if self.run.optimizer == "sgd" else 0.0,
             accuracy=tuple(self._accuracy),
             loss=tuple(self._loss),
             steps=self._steps,

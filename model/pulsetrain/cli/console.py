@@ -127,7 +127,7 @@ def results_table(settings: StudySettings, results: Sequence[RunResult]) -> Tabl
         table.add_column(name, justify="right")
     for line in summarise(results):
         table.add_row(
-            f"{line.optimizer} {line.learning_rate:g}",
+            f"{line.optimizer} {line.learning_rate:g}" + (f" m {line.momentum:g}" if line.momentum else ""),
             line.rule,
             line.controller,
             f"{100 * line.accuracy_mean:.1f} %",
