@@ -76,7 +76,7 @@ class RunResult:
     """How a run went.
 
     ``pulses``: a structured array, one finished pulse each in order of their end, with the fields ``request``,
-    ``cycle``, ``row``, ``polarity``, ``cycles``, ``cut`` and ``columns`` (uint64 words); empty if they went to a function.
+    ``cycle``, ``row``, ``polarity``, ``cycles``, ``cut`` and ``columns`` (uint64 words). Empty if a function took them.
     ``cells_set`` to ``slots``: by how much the controller's own counters rose.
     """
 

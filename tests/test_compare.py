@@ -1,0 +1,163 @@
+"""Tests of pulsetrain.tiles.compare: two equal tiles pass, and whatever differs is found and named."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pulsetrain.array import ArrayParameters
+from pulsetrain.config import CONFIGS, ControllerConfig, ControllerSettings
+from pulsetrain.errors import MismatchError, PulsetrainError
+from pulsetrain.tiles import ModelTile
+from pulsetrain.tiles.compare import ComparedTile
+
+CONFIG = CONFIGS["tiny"]
+
+
+def tile(**changes: Any) -> ModelTile:
+    return ModelTile(CONFIG, **changes)
+
+
+def steps(updates: int = 20, seed: int = 7) -> NDArray[np.float64]:
+    return np.random.default_rng(seed).normal(0.0, 0.01, (updates, CONFIG.rows, CONFIG.columns))
+
+
+def test_equal_tiles_pass() -> None:
+    with ComparedTile(tile(), tile()) as both:
+        both.set_weights(steps(1)[0])
+        for step in steps():
+            report = both.update(step)
+        both.update_deltas(np.full((8, 8), 5000))
+        assert both.last_slots().counts(CONFIG).sum() >= 64
+        both.write(steps(1)[0], noise=True)
+        assert both.decisions_compared == 21 * 64
+        assert (both.counters.updates, both.counters.decisions) == (22, 21 * 64)
+        assert report.slots > 0
+        np.testing.assert_array_equal(both.weights(), both.second.weights())
+        np.testing.assert_array_equal(both.conductances(), both.second.conductances())
+
+
+DIFFERENT: dict[str, tuple[dict[str, Any], str]] = {
+    "seed": ({"seed": 2}, r"slot \d+ must be the same in both tiles, not row \d .*ModelTile"),
+    "threshold": ({"threshold_weight": 0.02}, r"slot \d+ must"),
+    "parallel_max": (
+        {"settings": ControllerSettings(parallel_max=1)},
+        r"slot 1 must be .* not row 1 SET columns 3 7 \(",
+    ),
+    "noise": (
+        {"parameters": ArrayParameters(write_noise=1e-6)},
+        r"conductance of row \d, column \d must be .* pS \(first",
+    ),
+    "reset step": ({"parameters": ArrayParameters(step_reset=3e-6)}, r"conductance of row \d, column \d must"),
+}
+
+
+@pytest.mark.parametrize("what", sorted(DIFFERENT))
+def test_difference_is_found(what: str) -> None:
+    changes, message = DIFFERENT[what]
+    both = ComparedTile(tile(), tile(**changes))
+    deltas = steps()
+
+    def run() -> None:
+        for step in deltas:
+            both.update(step)
+
+    with pytest.raises(MismatchError, match=rf"^Operation \d+: {message}"):
+        run()
+    assert both.decisions_compared % 64 == 0
+    assert both.decisions_compared < 20 * 64
+
+
+def test_changed_conductance_is_named() -> None:
+    both = ComparedTile(tile(), second := tile())
+    both.update_deltas(np.zeros((8, 8), np.int16))
+    second.array.conductance[3, 5] += 1
+    message = (
+        r"^Operation 2: conductance of row 3, column 5 must be the same in both tiles, "
+        r"not 200000000 pS \(first tile, ModelTile\) and 200000001 pS \(second tile, ModelTile\)$"
+    )
+    with pytest.raises(MismatchError, match=message):
+        both.update_deltas(np.zeros((8, 8), np.int16))
+    assert both.decisions_compared == 64
+
+
+def test_skipped_beat_is_found() -> None:
+    both = ComparedTile(tile(), second := tile())
+    second.controller.source.skip(1)
+    with pytest.raises(MismatchError, match="slot 0 must be"):
+        both.update_deltas(np.full((8, 8), 2048))
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [("drop", r"slot 2 must .* not row 2 SET columns 0 1 .* and none \(second"), ("swap", r"slot 0 must .* not row 0")],
+)
+def test_lost_or_swapped_slots_are_named(monkeypatch: pytest.MonkeyPatch, change: str, message: str) -> None:
+    config = ControllerConfig(rows=3, columns=2, lanes=1)
+    both = ComparedTile(ModelTile(config), second := ModelTile(config))
+    slots = ModelTile.last_slots
+    order = [0, 1] if change == "drop" else [1, 0, 2]
+
+    def changed() -> Any:
+        own = slots(second)
+        return type(own)(own.row[order], own.polarity[order], own.columns[order])
+
+    monkeypatch.setattr(second, "last_slots", changed)
+    with pytest.raises(MismatchError, match=message):
+        both.update_deltas(np.full((3, 2), 4096))
+
+
+def test_counters_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = ComparedTile(tile(), second := tile())
+    decide = second._decide
+
+    def more(deltas: Any) -> Any:
+        outcome = decide(deltas)
+        return type(outcome)(**{**vars(outcome), "saturated": outcome.saturated + 1})
+
+    monkeypatch.setattr(second, "_decide", more)
+    with pytest.raises(
+        MismatchError, match=r"Operation 1: saturated must be the same in both tiles, not 0 \(.* and 1 \("
+    ):
+        both.update_deltas(np.zeros((8, 8), np.int16))
+
+
+def test_cut_weights_are_compared() -> None:
+    both = ComparedTile(tile(), tile(parameters=ArrayParameters(g_max=300e-6)))
+    with pytest.raises(MismatchError, match=r"Operation 0: cells cut to the window must .* not 0 .* and 64 \("):
+        both.set_weights(np.full((8, 8), 2.0))
+
+
+def test_rejects_other_configuration() -> None:
+    with pytest.raises(
+        PulsetrainError, match=r"Compared tiles must have one configuration, not .*rows=8.* and .*rows=64"
+    ):
+        ComparedTile(tile(), ModelTile())
+
+
+def test_restore_goes_on_bit_for_bit() -> None:
+    through = ComparedTile(tile(), tile())
+    for step in steps(10):
+        through.update(step)
+    state = through.state()
+    for step in steps(10, seed=8):
+        through.update(step)
+    again = ComparedTile(tile(), tile())
+    again.restore(state)
+    for step in steps(10, seed=8):
+        again.update(step)
+    np.testing.assert_array_equal(through.conductances(), again.conductances())
+    assert (again.decisions_compared, again.counters) == (20 * 64, through.counters)
+    del state["operations"]
+    with pytest.raises(PulsetrainError, match="Tile state must have operations, not only"):
+        again.restore(state)
+
+
+def test_restored_difference_is_found() -> None:
+    both = ComparedTile(tile(), tile())
+    state = both.state()
+    state["second_array_conductance"][1, 2] += 3
+    with pytest.raises(MismatchError, match="conductance of row 1, column 2"):
+        both.restore(state)
