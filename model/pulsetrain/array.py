@@ -256,7 +256,7 @@ class CrossbarArray:
         return int(_pulse(flat, cells, counts, z, every, *steps, self._sigma, self._low, self._high))
 
     def _apply_cut(self, cells: NDArray[np.int64], before: NDArray[np.int16], cut: CutPulse) -> int:
-        step = self._step_set if cut.polarity is Polarity.SET else -self._step_reset
+        step = self._step_set if cut.polarity == Polarity.SET else -self._step_reset
         index = np.abs(before.astype(np.int64)) + 1 if self.parameters.noise_per == "pulse" else np.ones_like(cells)
         z = normals(self.seed, self.operation, cells, index)
         return self._add(cells, step * cut.cycles / cut.width + self._sigma * z)
@@ -270,6 +270,8 @@ class CrossbarArray:
 
     def _checked(self, cut: CutPulse) -> NDArray[np.int64]:
         row = check_integer("Row of a cut pulse", cut.row, 0, self.rows - 1)
+        if cut.polarity not in list(Polarity):
+            raise PulsetrainError(f"Polarity of a cut pulse must be SET or RESET, not {cut.polarity!r}")
         width = check_integer("Width of a cut pulse", cut.width, 1)
         check_integer("Cycles of a cut pulse", cut.cycles, 0, width)
         columns = [check_integer("Column of a cut pulse", column, 0, self.columns - 1) for column in cut.columns]
