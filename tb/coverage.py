@@ -1,0 +1,92 @@
+"""Functional coverage: what the testbenches made happen, counted by point and bin.
+
+A bin counts how often the design *did* something while its results were being checked. Runs are merged by adding.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+PHASES = ("idle", "scanning", "setup", "pulse", "hold", "recovery")
+ERRORS = ("threshold_log2", "max_pulses", "parallel_max", "setup_cycles", "set_cycles", "reset_cycles",
+          "hold_cycles", "recovery_cycles", "ready_limit")  # fmt: skip
+POINTS: dict[str, tuple[str, ...]] = {
+    "polarity of a slot": ("SET", "RESET"),
+    "pulses of a cell": ("0", "1", "many", "saturated"),
+    "row": ("empty", "full", "mixed", "SET and RESET"),
+    "slots of a row": ("none", "one", "split by parallel_max", "not split, several cells", "repeated"),
+    "threshold_log2": ("1", "between", "random_bits"),
+    "delta": ("zero", "positive", "negative", "largest", "most negative"),
+    "stream": ("never stalled", "input idle", "back-pressure", "both"),
+    "array ready": ("at once", "low in setup, not looked at", "late", "in the last cycle of the limit"),
+    "request": ("without a slot", "two in flight", "other settings than the one before", "settings changed inside"),
+    "abort in": PHASES,
+    "disarm in": PHASES,
+    "reset in": ("scanning", "pulse"),
+    "cut pulse": ("in its first cycle", "later", "released in its last cycle (not cut)"),
+    "settings_error": ERRORS,
+    "fault": ("READY_TIMEOUT", "STROBE_LIMIT"),
+    "seed": ("accepted", "zero refused", "refused while a request runs", "while disarmed"),
+    "pulse_limit": ("equal to the width", "raised after arming"),
+}
+FLOOR = 5
+"""Each bin must be hit at least so often, all configurations together."""
+
+
+class Coverage:
+    """Counts of bins. ``hit`` raises KeyError for a bin that is not in ``POINTS``: a typing error must not pass."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[tuple[str, str]] = Counter()
+
+    def hit(self, point: str, name: str, count: int = 1) -> None:
+        """Count ``name`` of ``point``."""
+        if name not in POINTS[point]:
+            raise KeyError(f"{point}: {name}")
+        self.counts[point, name] += int(count)
+
+    def save(self, path: Path) -> None:
+        """Write the counts as JSON."""
+        path.write_text(json.dumps(as_table(self.counts), indent=1))
+
+
+def as_table(counts: Mapping[tuple[str, str], int]) -> dict[str, dict[str, int]]:
+    """Counts with every bin of ``POINTS`` in order, zeros included."""
+    return {point: {name: counts.get((point, name), 0) for name in names} for point, names in POINTS.items()}
+
+
+def merge(tables: Iterable[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[str, int]]:
+    """The sum of tables."""
+    total: Counter[tuple[str, str]] = Counter()
+    for table in tables:
+        for point, names in table.items():
+            for name, count in names.items():
+                total[point, name] += count
+    return as_table(total)
+
+
+def missing(table: Mapping[str, Mapping[str, int]], floor: int = FLOOR) -> list[str]:
+    """The bins below the floor, as text."""
+    return [f"{point}: {name} ({count})" for point, names in table.items()
+            for name, count in names.items() if count < floor]  # fmt: skip
+
+
+def lines(table: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """The table as text, a line per point."""
+    width = max(map(len, table))
+    return [f"{point:<{width}}  " + ", ".join(f"{name}: {count}" for name, count in names.items())
+            for point, names in table.items()]  # fmt: skip
+
+
+coverage = Coverage()
+"""The coverage of this simulator process."""
+
+
+def save() -> None:
+    """Write what was covered so far to where the runner asked for it; without a runner, nothing."""
+    if path := os.environ.get("PULSETRAIN_COVERAGE"):
+        coverage.save(Path(path))
