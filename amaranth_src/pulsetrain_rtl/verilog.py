@@ -1,0 +1,102 @@
+"""Verilog and pin tables of the controller, the same on every machine.
+
+``python -m pulsetrain_rtl.verilog --all FOLDER`` writes both for every named configuration.
+"""
+
+import argparse
+import json
+import os
+import re
+import sys
+from pathlib import Path
+
+from amaranth.back import verilog
+from amaranth.hdl import Value
+from amaranth.lib import wiring
+from pulsetrain.config import CONFIGS
+from pulsetrain.errors import PulsetrainError
+
+from .controller import Controller
+from .interfaces import check_config
+from .pins import pins
+
+__all__ = ["generate", "generate_component", "generate_pins", "pins", "write_all"]
+
+TOP = "pulsetrain_controller"
+
+
+def generate(config, name=TOP):
+    """The controller for ``config`` as Verilog text, its top module called ``name``.
+
+    Raises PulsetrainError if ``config`` is not a ControllerConfig or ``name`` not a Verilog identifier.
+    """
+    fields = ", ".join(f"{field} {value}" for field, value in check_config(config).to_dict().items())
+    known = [f" {key}" for key, value in CONFIGS.items() if value == config]
+    header = f"// pulsetrain controller, configuration{known[0] if known else ''}: {fields}.\n"
+    return header + generate_component(Controller(config), name)
+
+
+def generate_component(component, name, *, extra_inputs=()):
+    """Any component as Verilog text: a block, or a controller made of changed blocks.
+
+    ``extra_inputs`` are signals that become inputs of the top besides the component's own members, by their names.
+    Raises PulsetrainError if ``component`` is not a component or ``name`` not a Verilog identifier.
+    """
+    if not isinstance(component, wiring.Component):
+        raise PulsetrainError(f"Component must be a wiring.Component, not {component!r}")
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise PulsetrainError(f"Module name must be a Verilog identifier, not {name!r}")
+    ports = None  # the component's members
+    if extra_inputs:
+        members = component.signature.flatten(component)
+        ports = [("__".join(map(str, path)), Value.cast(value), None) for path, _member, value in members]
+        ports += [(signal.name, signal, None) for signal in extra_inputs]
+    return verilog.convert(component, name, ports=ports, emit_src=False, strip_internal_attrs=True)
+
+
+def generate_pins(config):
+    """The pin table of ``pins`` as JSON text, a pin per line."""
+    rows = ",\n".join("  " + json.dumps(pin) for pin in pins(config))
+    return f"[\n{rows}\n]\n"
+
+
+def write_all(folder):
+    """Write ``<configuration>.v`` and ``<configuration>.json`` for every named configuration into ``folder``.
+
+    A file is complete or not there at all. Returns the paths. Raises PulsetrainError if ``folder`` cannot be written.
+    """
+    written = []
+    for name, config in CONFIGS.items():
+        for suffix, text in ((".v", generate(config)), (".json", generate_pins(config))):
+            path = Path(folder) / f"{name}{suffix}"
+            _write(path, text)
+            written.append(path)
+    return written
+
+
+def _write(path, text):
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(text, encoding="utf-8")
+        temporary.replace(path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True) if temporary.parent.is_dir() else None
+        raise PulsetrainError(f"Output {path} must be writable, not refused ({error.strerror})") from error
+
+
+def main(argv=None):
+    """Entry point of ``python -m pulsetrain_rtl.verilog``. Returns the exit status."""
+    parser = argparse.ArgumentParser(prog="pulsetrain_rtl.verilog", description="Verilog of all named configurations")
+    parser.add_argument("--all", metavar="FOLDER", required=True, help="folder for the Verilog and the pin tables")
+    try:
+        for path in write_all(parser.parse_args(argv).all):
+            print(path)
+    except PulsetrainError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
