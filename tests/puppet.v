@@ -29,9 +29,9 @@ module pulsetrain_controller (
     output [31:0] counters__slots, output [31:0] counters__cut, output [31:0] counters__requests
 );
     reg [3:0] beat;
-    // A threshold of 2 is refused; max_pulses 2: no beat is ever taken; max_pulses 3: not armed; a seed of 2 is refused,
+    // A threshold of 0 or 2 is refused; max_pulses 2: no beat is ever taken; max_pulses 3: not armed; a seed of 2 is refused,
     // a seed of 3 never ends.
-    assign settings_error = settings__threshold_log2 == 2 ? 9'h101 : 9'h000;
+    assign settings_error = settings__threshold_log2 == 0 || settings__threshold_log2 == 2 ? 9'h101 : 9'h000;
     assign deltas__ready = armed && seeded && !abort && settings__max_pulses != 2 && (settings_error == 0 || beat != 0);
     assign seed__ready = seed__payload != 2;
     assign seeding = random_seed == 3;

@@ -33,6 +33,7 @@ VERILATOR_FLAGS = ("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-ass
                    "-Wno-lint", "-Wno-style", "--threads", "1")  # fmt: skip
 COMPILER_FLAGS = ("-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-w")
 # No -march=native: a cache may travel to another machine.
+RUNTIME_FLAGS = ("-std=c++17", "-O1", "-fPIC", "-fvisibility=hidden", "-w")  # called once a run, and slow to compile
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 _HARNESS = ("rtl_harness.cpp", "rtl_harness.h", "rtl_pin_checker.h")
 _HERE = Path(__file__).resolve().parent
@@ -125,8 +126,8 @@ def build_library(config: ControllerConfig, *, verilog: Path | None = None, prog
 
     def make(folder: Path) -> None:
         _tell(progress, "building the RTL library (about 20 s, once)")
-        runtime = _runtime(verilator, compiler)
         _verilate(verilator, source, folder)
+        runtime = _runtime(verilator, compiler)
         generated = sorted(path.name for path in folder.glob("*.cpp"))
         # One translation unit: the compiler sees the model and its driver together, and is started once.
         everything = folder / "everything.cpp"
@@ -149,12 +150,12 @@ def _runtime(verilator: Verilator, compiler: Compiler) -> list[Path]:
     for source in sources:
         if not source.is_file():
             raise ToolError(f"Verilator must come with {source.name}, but {include} has none")
-    key = content_key(verilator.version, str(include), compiler.version, compiler.command, COMPILER_FLAGS, sys.platform,
+    key = content_key(verilator.version, str(include), compiler.version, compiler.command, RUNTIME_FLAGS, sys.platform,
                       *(source.read_bytes() for source in sources))  # fmt: skip
 
     def make(folder: Path) -> None:
         for source in sources:
-            _run([*compiler.command, *COMPILER_FLAGS, *_includes(verilator), "-c", str(source), "-o",
+            _run([*compiler.command, *RUNTIME_FLAGS, *_includes(verilator), "-c", str(source), "-o",
                   str(folder / f"{source.stem}.o")], f"compile {source.name}")  # fmt: skip
 
     folder = cached("runtime", key, make)
