@@ -179,15 +179,15 @@ class CrossbarArray:
             raise PulsetrainError(f"Pulse counts must be integers, not {array.dtype}")
         if array.shape != self._shape:
             raise PulsetrainError(f"Pulse counts must have shape {self._shape} (rows, columns), not {array.shape}")
-        if array.dtype != np.int16:
-            worst = max(int(array.max()), -int(array.min()))
-            if worst > 255:
-                raise PulsetrainError(f"Pulse counts must have a magnitude of at most 255, not {worst}")
-            array = array.astype(np.int16)
         if cells is None:
-            cells = fired_cells(array)
+            cells = np.flatnonzero(array) if array.dtype != np.int16 else fired_cells(array)
+        fired = array.reshape(-1)[cells]
+        worst = max(int(fired.max()), -int(fired.min())) if fired.size else 0
+        if worst > 255:
+            raise PulsetrainError(f"Pulse counts must have a magnitude of at most 255, not {worst}")
+        fired = fired.astype(np.int16)
         partly = None if cut is None else self._checked(cut)
-        hits = self._apply_whole(cells, array.reshape(-1)[cells], partly)
+        hits = self._apply_whole(cells, fired, partly)
         if cut is not None and partly is not None:
             hits += self._apply_cut(partly, array.reshape(-1)[partly], cut)
         self.operation += 1
@@ -286,7 +286,9 @@ def checked_real_array(thing: str, values: ArrayLike, shape: tuple[int, int]) ->
     if array.shape != shape:
         raise PulsetrainError(f"{thing} must have shape {shape} (rows, columns), not {array.shape}")
     array = np.ascontiguousarray(array, np.float64)
-    if not np.isfinite(array.sum()) and not np.isfinite(array).all():  # the sum alone may overflow
+    with np.errstate(over="ignore", invalid="ignore"):
+        suspect = not np.isfinite(array.sum())  # quicker than looking at each; a sum may overflow, too
+    if suspect and not np.isfinite(array).all():
         row, column = (int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise PulsetrainError(f"{thing} must be finite, not {array[row, column]} at row {row}, column {column}")
     return array
