@@ -18,8 +18,9 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pulsetrain
 from pulsetrain.config import ControllerConfig
@@ -36,6 +37,7 @@ COMPILER_FLAGS = ("-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-w")
 RUNTIME_FLAGS = ("-std=c++17", "-O1", "-fPIC", "-fvisibility=hidden", "-w")  # called once a run, and slow to compile
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 _HARNESS = ("rtl_harness.cpp", "rtl_harness.h", "rtl_pin_checker.h")
+_SOURCES = (*_HARNESS, "rtl_build.py")
 _HERE = Path(__file__).resolve().parent
 
 
@@ -122,11 +124,13 @@ def build_library(config: ControllerConfig, *, verilog: Path | None = None, prog
     source = generated_verilog(config, progress=progress) if verilog is None else verilog
     key = content_key(config.to_dict(), source.read_bytes(), verilator.version, compiler.version, compiler.command,
                       VERILATOR_FLAGS, COMPILER_FLAGS, sys.platform,
-                      *((_HERE / name).read_bytes() for name in _HARNESS))  # fmt: skip
+                      *((_HERE / name).read_bytes() for name in _SOURCES))  # fmt: skip
 
     def make(folder: Path) -> None:
         _tell(progress, "building the RTL library (about 20 s, once)")
-        _verilate(verilator, source, folder)
+        inputs = folder / "registered.v"
+        inputs.write_text(registered_inputs(importlib.import_module("pulsetrain_rtl.pins").pins(config)))
+        _verilate(verilator, [inputs, source], folder)
         runtime = _runtime(verilator, compiler)
         generated = sorted(path.name for path in folder.glob("*.cpp"))
         # One translation unit: the compiler sees the model and its driver together, and is started once.
@@ -167,9 +171,28 @@ def _includes(verilator: Verilator) -> list[str]:
     return [f"-I{include}", f"-I{include / 'vltstd'}"]
 
 
-def _verilate(verilator: Verilator, source: Path, folder: Path) -> None:
-    _run([str(verilator.command), "--cc", "--prefix", "Vcontroller", "--top-module", MODULE, *VERILATOR_FLAGS,
-          "--Mdir", str(folder), str(source)], "Verilate the controller", verilator.environment())  # fmt: skip
+def registered_inputs(pins: Sequence[Mapping[str, Any]]) -> str:
+    """Verilog of a module ``registered`` with the controller's pins and a register before each input but the clock.
+
+    Verilator evaluates whatever follows an input combinationally in every half cycle, again after the clock edge: most
+    of the decision, three times a cycle. Behind registers it is evaluated once.
+    """
+    ports, registers, updates, connections = [], [], [], []
+    for pin in pins:
+        name, bits = pin["name"], f"[{pin['width'] - 1}:0]"
+        ports.append(f"{pin['direction']}put {bits} {name}")
+        held = pin["direction"] == "in" and name != "clk"
+        if held:
+            registers.append(f"reg {bits} held_{name};")
+            updates.append(f"held_{name} <= {name};")
+        connections.append(f".{name}({'held_' if held else ''}{name})")
+    return "\n".join(["module registered(", ",\n".join(ports), ");", *registers, "always @(posedge clk) begin",
+                      *updates, "end", f"{MODULE} controller(", ",\n".join(connections), ");", "endmodule", ""])  # fmt: skip
+
+
+def _verilate(verilator: Verilator, sources: Sequence[Path], folder: Path) -> None:
+    _run([str(verilator.command), "--cc", "--prefix", "Vcontroller", "--top-module", "registered", *VERILATOR_FLAGS,
+          "--Mdir", str(folder), *map(str, sources)], "Verilate the controller", verilator.environment())  # fmt: skip
 
 
 def _run(command: Sequence[str], task: str, environment: dict[str, str] | None = None) -> None:

@@ -80,24 +80,22 @@ public:
         PORT(deltas, valid) = 0;
         PORT(seed, valid) = 0;
         PORT(crossbar, ready) = 1;
-        for (int i = 0; i < 2; ++i) tick();
+        for (int i = 0; i < 2; ++i) cycle();
         top->rst = 0;
-        settle();
+        cycle();
     }
 
     int32_t seed(uint64_t value) {
         PORT(seed, payload) = value;
         PORT(seed, valid) = 1;
-        settle();
+        cycle();
         const bool taken = PORT(seed, ready);
-        if (taken) tick();
         PORT(seed, valid) = 0;
-        settle();
+        cycle();
         if (!taken) return NOT_SEEDED;
-        for (int64_t cycle = 0; top->seeding || !top->seeded; ++cycle) {
-            if (cycle > 128 * LANES + 1024) return STUCK;
-            tick();
-            settle();
+        for (int64_t waited = 0; top->seeding || !top->seeded; ++waited) {
+            if (waited > 128 * LANES + 1024) return STUCK;
+            cycle();
         }
         return DONE;
     }
@@ -105,15 +103,13 @@ public:
     int32_t arm(uint32_t limit) {
         top->arm = 1;
         top->pulse_limit = pulse_limit = limit;
-        tick();
-        settle();
+        for (int i = 0; i < 2; ++i) cycle();
         return top->armed ? DONE : NOT_ARMED;
     }
 
     void disarm() {
         top->arm = 0;
-        for (int i = 0; i < 2; ++i) tick();
-        settle();
+        for (int i = 0; i < 2; ++i) cycle();
     }
 
     int32_t replay(uint64_t beats) {
@@ -122,21 +118,15 @@ public:
         put_settings(shortest);
         put_words(PORT(deltas, payload), zero);
         PORT(deltas, valid) = 1;
-        int64_t waited = 0;
-        while (beats && waited < beats_per_request + 1024) {
-            settle();
-            const bool taken = PORT(deltas, ready);
-            top->clk = 1;
-            top->eval();
-            beats -= taken;
-            waited = taken ? 0 : waited + 1;
+        for (int64_t waited = 0; beats && waited < beats_per_request + 1024; ++waited) {
+            cycle();
+            if (PORT(deltas, ready)) --beats, waited = 0;
         }
         PORT(deltas, valid) = 0;
         top->ABORT = 1; // the last request may be incomplete
-        tick();
+        cycle();
         top->ABORT = 0;
-        tick();
-        settle();
+        for (int i = 0; i < 2; ++i) cycle();
         return beats || top->busy ? STUCK : DONE;
     }
 
@@ -148,7 +138,6 @@ public:
         stalls.seed(run.stall_seed);
         checker.restart();
         put_settings(run.settings[0]);
-        settle();
         run.status = !top->seeded || top->seeding ? NOT_SEEDED : !top->armed ? NOT_ARMED : DONE;
         run.pulse_count = 0;
         readback(before);
@@ -158,9 +147,10 @@ public:
     void go(Run &run) {
         run.pulse_count = 0;
         run.status = run.check_pins ? loop<true>(run) : loop<false>(run);
+        if (run.status == BUFFER_FULL) return;
         PORT(deltas, valid) = 0;
         top->ABORT = 0;
-        settle();
+        cycle();
         Readback now;
         readback(now);
         run.cells_set = now.cells_set - before.cells_set;
@@ -178,8 +168,7 @@ public:
     void state(uint32_t *words, int32_t count) {
         for (int32_t i = 0; i < count; ++i) {
             top->state_index = i;
-            tick();
-            settle();
+            for (int j = 0; j < 2; ++j) cycle();
             words[i] = top->state_word;
         }
     }
@@ -187,11 +176,9 @@ public:
     const char *violation() const { return checker.violation(); }
 
 private:
-    void settle() { // the second half of a cycle: combinational logic follows the inputs
-        top->clk = 0;
-        top->eval();
-    }
-    void tick() { // the rising edge
+    // One clock cycle: the inputs set before are what the controller sees in it (rtl_build.py puts a register before
+    // each, so nothing follows an input combinationally), and the outputs are those of this cycle.
+    void cycle() {
         top->clk = 0;
         top->eval();
         top->clk = 1;
@@ -215,7 +202,7 @@ private:
             const bool ready = !(stalling && stalls.happens(run.unready_share));
             PORT(crossbar, ready) = ready;
             top->ABORT = abort;
-            settle();
+            cycle();
 
             // Outputs of this cycle.
             const bool done = PORT(done, valid);
@@ -226,12 +213,11 @@ private:
             const bool reported = PORT(report, valid);
             if (reported) report(run);
             if (CHECK && !watch(run, ready, reported, over)) return UNSAFE;
-            bool first_taken = false;
             if (offered && PORT(deltas, ready)) {
                 offered = false;
                 ++run.beats;
                 quiet = 0;
-                first_taken = beat == 0;
+                if (beat == 0) next_settings(run);
                 if (++beat == beats_per_request) beat = 0, ++request;
             } else if (offered && beat == 0 && top->settings_error && run.requests_done == request) {
                 run.settings_error = top->settings_error;
@@ -240,11 +226,7 @@ private:
             if (done) quiet = 0;
             const bool nothing_to_release = released && !over;
             released = abort;
-
-            top->clk = 1;
-            top->eval();
             ++run.cycles;
-            if (first_taken) next_settings(run); // inputs change after the edge
 
             if (over) {
                 run.fault = top->fault;
