@@ -242,11 +242,13 @@ class CrossbarArray:
     def _apply_whole(
         self, cells: NDArray[np.int64], counts: NDArray[np.int16], partly: NDArray[np.int64] | None
     ) -> int:
+        if not cells.size:
+            return 0
         every = self.parameters.noise_per == "pulse"
         if every:
             pulses = np.abs(counts.astype(np.int64))
             ends = np.cumsum(pulses)
-            index = np.arange(1, (int(ends[-1]) if ends.size else 0) + 1) - np.repeat(ends - pulses, pulses)
+            index = np.arange(1, int(ends[-1]) + 1) - np.repeat(ends - pulses, pulses)
             z = normals(self.seed, self.operation, np.repeat(cells, pulses), index)
         else:
             z = normals(self.seed, self.operation, cells, np.ones(cells.size, np.int64))
