@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -19,6 +20,7 @@ from pulsetrain.config import ControllerConfig
 from pulsetrain.errors import PulsetrainError, ToolError
 from pulsetrain.tiles import rtl_build
 from pulsetrain.tiles.rtl_build import build_library, cache_folder, cached, content_key, generated_verilog
+from pulsetrain.verilator import find_compiler, find_verilator
 
 CONFIG = ControllerConfig(rows=16, columns=4, lanes=4)
 PUPPET = Path(__file__).with_name("puppet.v")
@@ -153,28 +155,35 @@ def test_library_follows_flags_and_configuration(cache: Path, monkeypatch: pytes
     monkeypatch.setattr(rtl_build, "cached", note)
     build_library(CONFIG, verilog=PUPPET)
     build_library(CONFIG.replace(queue_depth=5), verilog=PUPPET)
-    monkeypatch.setattr(rtl_build, "COMPILER_FLAGS", ("-std=c++17", "-O1", "-fPIC"))
+    monkeypatch.setattr(rtl_build, "FAST", "-O3")
     build_library(CONFIG, verilog=PUPPET)
     assert len(set(keys)) == 3
 
 
 def test_rejects_verilog_that_is_wrong(tmp_path: Path) -> None:
-    (tmp_path / "wrong.v").write_text("module pulsetrain_controller(input clk);\n  nonsense\nendmodule\n")
-    with pytest.raises(ToolError, match=r"verilator must Verilate the controller, but failed with code \d+:\n.*rror"):
+    (tmp_path / "wrong.v").write_text("module pulsetrain_controller(input clk);\nendmodule\n")
+    with pytest.raises(ToolError, match=r"verilator must Verilate the controller, but failed with code \d+:\n.*'rst'"):
         build_library(CONFIG, verilog=tmp_path / "wrong.v", progress=lambda _: None)
-    (tmp_path / "wrong.v").write_text("module pulsetrain_controller(input clk, output q); assign q = clk; endmodule\n")
-    with pytest.raises(ToolError, match=r"must compile the Verilated controller, but failed with code \d+:\n.*error"):
-        build_library(CONFIG, verilog=tmp_path / "wrong.v", progress=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("option", "task"), [("-c", "compile (the model|verilated.cpp)"), ("-shared", "link it")], ids=["compile", "link"]
+)
+@pytest.mark.usefixtures("cache")
+def test_rejects_compiler_that_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, option: str, task: str) -> None:
+    compiler = tmp_path / "cxx"
+    compiler.write_text(f'#!/bin/sh\nfor word; do [ "$word" = {option} ] && echo broken >&2 && exit 3; done\nexit 0\n')
+    compiler.chmod(0o755)
+    monkeypatch.setenv("CXX", str(compiler))
+    with pytest.raises(ToolError, match=rf"cxx must {task}, but failed with code 3:\nbroken"):
+        build_library(CONFIG, verilog=PUPPET, progress=lambda _: None)
 
 
 @pytest.mark.usefixtures("cache")
-def test_rejects_compiler_that_cannot_link(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    compiler = tmp_path / "cxx"
-    compiler.write_text('#!/bin/sh\nfor word; do [ "$word" = -c ] && echo broken >&2 && exit 3; done\nexit 0\n')
-    compiler.chmod(0o755)
-    monkeypatch.setenv("CXX", str(compiler))
-    with pytest.raises(ToolError, match=r"cxx must compile verilated.cpp, but failed with code 3:\nbroken"):
-        build_library(CONFIG, verilog=PUPPET, progress=lambda _: None)
+def test_rejects_verilator_without_its_library(tmp_path: Path) -> None:
+    without = replace(find_verilator(), root=tmp_path)
+    with pytest.raises(ToolError, match=r"Verilator must come with verilated.cpp, but .*include has none"):
+        rtl_build._runtime(without, find_compiler())
 
 
 def test_progress_goes_to_standard_error(cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:

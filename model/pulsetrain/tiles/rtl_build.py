@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +33,9 @@ Progress = Callable[[str], None]
 MODULE = "pulsetrain_controller"
 VERILATOR_FLAGS = ("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "--no-timing", "-Wno-fatal",
                    "-Wno-lint", "-Wno-style", "--threads", "1")  # fmt: skip
-COMPILER_FLAGS = ("-std=c++17", "-O2", "-fPIC", "-fvisibility=hidden", "-w")
-# No -march=native: a cache may travel to another machine.
-RUNTIME_FLAGS = ("-std=c++17", "-O1", "-fPIC", "-fvisibility=hidden", "-w")  # called once a run, and slow to compile
+# No -march=native: a cache may travel to another machine. -O2 and -O3 take longer to compile and run no faster.
+COMPILER_FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-w")
+FAST, SLOW = "-O1", "-O0"  # what runs in every cycle, and what Verilator marks as running once
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 _HARNESS = ("rtl_harness.cpp", "rtl_harness.h", "rtl_pin_checker.h")
 _SOURCES = (*_HARNESS, "rtl_build.py")
@@ -123,7 +124,7 @@ def build_library(config: ControllerConfig, *, verilog: Path | None = None, prog
     verilator, compiler = find_verilator(), find_compiler()
     source = generated_verilog(config, progress=progress) if verilog is None else verilog
     key = content_key(config.to_dict(), source.read_bytes(), verilator.version, compiler.version, compiler.command,
-                      VERILATOR_FLAGS, COMPILER_FLAGS, sys.platform,
+                      VERILATOR_FLAGS, COMPILER_FLAGS, FAST, SLOW, sys.platform,
                       *((_HERE / name).read_bytes() for name in _SOURCES))  # fmt: skip
 
     def make(folder: Path) -> None:
@@ -131,20 +132,35 @@ def build_library(config: ControllerConfig, *, verilog: Path | None = None, prog
         inputs = folder / "registered.v"
         inputs.write_text(registered_inputs(importlib.import_module("pulsetrain_rtl.pins").pins(config)))
         _verilate(verilator, [inputs, source], folder)
-        runtime = _runtime(verilator, compiler)
-        generated = sorted(path.name for path in folder.glob("*.cpp"))
-        # One translation unit: the compiler sees the model and its driver together, and is started once.
-        everything = folder / "everything.cpp"
-        everything.write_text("".join(f'#include "{name}"\n' for name in [*generated, _HARNESS[0]]))
-        defines = [f"-D{name.upper()}={value}" for name, value in config.to_dict().items()]
-        _run([*compiler.command, *COMPILER_FLAGS, *defines, "-shared", *_includes(verilator), f"-I{_HERE}",
-              f"-I{folder}", str(everything), *map(str, runtime), "-o", str(folder / "library.so"),
-              "-pthread"], "compile the Verilated controller")  # fmt: skip
+        _compile(config, verilator, compiler, folder)
         for path in folder.iterdir():
             if path.name != "library.so":
                 path.unlink()
 
     return cached("library", key, make) / "library.so"
+
+
+def _compile(config: ControllerConfig, verilator: Verilator, compiler: Compiler, folder: Path) -> None:
+    """From the C++ in ``folder`` to its ``library.so``. Two translation units, not one for each of Verilator's files:
+    the headers are read less often, and the compiler sees the model and its driver together."""
+    generated = sorted(path.name for path in folder.glob("*.cpp"))
+    slow = [name for name in generated if name.endswith("__Slow.cpp")]
+    fast = [name for name in generated if name not in slow]
+    defines = [f"-D{name.upper()}={value}" for name, value in config.to_dict().items()]
+    start = [*compiler.command, *COMPILER_FLAGS, *defines, *_includes(verilator), f"-I{_HERE}", f"-I{folder}"]
+    objects = []
+    with ThreadPoolExecutor() as pool:
+        runtime = pool.submit(_runtime, verilator, compiler)
+        jobs = []
+        for part, names, level in (("fast", [*fast, _HARNESS[0]], FAST), ("slow", slow, SLOW)):
+            source, output = folder / f"{part}.cc", folder / f"{part}.o"
+            source.write_text("".join(f'#include "{name}"\n' for name in names))
+            jobs.append(pool.submit(_run, [*start, level, "-c", str(source), "-o", str(output)], "compile the model"))
+            objects.append(output)
+        for job in jobs:
+            job.result()
+        objects += runtime.result()
+    _run([*compiler.command, "-shared", *map(str, objects), "-o", str(folder / "library.so"), "-pthread"], "link it")
 
 
 def _runtime(verilator: Verilator, compiler: Compiler) -> list[Path]:
@@ -154,13 +170,14 @@ def _runtime(verilator: Verilator, compiler: Compiler) -> list[Path]:
     for source in sources:
         if not source.is_file():
             raise ToolError(f"Verilator must come with {source.name}, but {include} has none")
-    key = content_key(verilator.version, str(include), compiler.version, compiler.command, RUNTIME_FLAGS, sys.platform,
-                      *(source.read_bytes() for source in sources))  # fmt: skip
+    key = content_key(verilator.version, str(include), compiler.version, compiler.command, COMPILER_FLAGS, FAST,
+                      sys.platform, *(source.read_bytes() for source in sources))  # fmt: skip
 
     def make(folder: Path) -> None:
         for source in sources:
-            _run([*compiler.command, *RUNTIME_FLAGS, *_includes(verilator), "-c", str(source), "-o",
-                  str(folder / f"{source.stem}.o")], f"compile {source.name}")  # fmt: skip
+            output = str(folder / f"{source.stem}.o")
+            command = [*compiler.command, *COMPILER_FLAGS, FAST, *_includes(verilator), "-c", str(source), "-o", output]
+            _run(command, f"compile {source.name}")
 
     folder = cached("runtime", key, make)
     return [folder / f"{source.stem}.o" for source in sources]
@@ -186,8 +203,10 @@ def registered_inputs(pins: Sequence[Mapping[str, Any]]) -> str:
             registers.append(f"reg {bits} held_{name};")
             updates.append(f"held_{name} <= {name};")
         connections.append(f".{name}({'held_' if held else ''}{name})")
-    return "\n".join(["module registered(", ",\n".join(ports), ");", *registers, "always @(posedge clk) begin",
-                      *updates, "end", f"{MODULE} controller(", ",\n".join(connections), ");", "endmodule", ""])  # fmt: skip
+    head = ["module registered(", ",\n".join(ports), ");"]
+    clocked = ["always @(posedge clk) begin", *updates, "end"]
+    inside = [f"{MODULE} controller(", ",\n".join(connections), ");"]
+    return "\n".join([*head, *registers, *clocked, *inside, "endmodule", ""])
 
 
 def _verilate(verilator: Verilator, sources: Sequence[Path], folder: Path) -> None:
