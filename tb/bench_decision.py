@@ -38,6 +38,7 @@ class DecisionTB(TB):
         config = self.config
         deltas = np.array(elements(beat.deltas, config.delta_bits, config.lanes), np.int64)
         deltas[deltas > config.delta_max] -= 1 << config.delta_bits
+        deltas = deltas.astype(np.int16 if config.delta_bits <= 16 else np.int32)
         words = np.array(elements(beat.words, config.random_bits, config.lanes), np.uint32)
         one_by_one = [
             decide(deltas[i : i + 1], words[i : i + 1], threshold_log2=beat.threshold_log2, max_pulses=beat.max_pulses,

@@ -29,7 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "tb"
 SEED_VARIABLE = "PULSETRAIN_SEED"
 FILTER_VARIABLE = "PULSETRAIN_TEST"
-FLAGS = ["-Wno-fatal", "-Wno-lint", "-Wno-style", "-CFLAGS", "-O1"]
+FLAGS = ["-Wno-fatal", "-Wno-lint", "-Wno-style", "--output-split", "0", "-CFLAGS", "-O1"]
 """-O1: an optimised model is compiled longer than the simulations of a test run would gain."""
 RUNTIME = ("verilated", "verilated_dpi", "verilated_vpi", "verilated_threads")
 SOURCES = ("amaranth_src/pulsetrain_rtl/**/*.py", "model/pulsetrain/config.py", "tb/configs.py", "tb/wrapper.py",

@@ -7,6 +7,7 @@ A read through VPI costs 3 µs, so what a monitor needs in every cycle is also p
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from amaranth.back import verilog
@@ -45,7 +46,7 @@ PACKS = {
         "report": tuple(f"report__{name}" for name in _REPORT),
     },
     "top": {
-        "flags": ("arm", "abort", "deltas__valid", "deltas__ready", "seed__valid", "seed__ready", "crossbar__select",
+        "flags": ("rst", "arm", "abort", "deltas__valid", "deltas__ready", "seed__valid", "seed__ready", "crossbar__select",
                   "crossbar__strobe", "crossbar__ready", "report__valid", "done__valid", "done__status", "armed",
                   "seeded", "seeding", "busy", "fault", "settings_error", "seed_error"),
         "lines": tuple(f"crossbar__{name}" for name in _LINES),
@@ -80,7 +81,7 @@ class Wrapper(Elaboratable):
             for path, member, value in part.signature.flatten(part):
                 self._expose("__".join([name, *map(str, path)]), member.flow == In, value)
             for pack, members in PACKS.get(name, {}).items():
-                self._pack(f"{name}__all_{pack}", [f"{name}__{member}" for member in members])
+                self._pack(name, pack, members)
 
     def _expose(self, name: str, is_input: bool, value: Any) -> None:
         if isinstance(value, data.View) and isinstance(value.shape(), data.StructLayout):
@@ -93,14 +94,15 @@ class Wrapper(Elaboratable):
         if is_input:
             self.inputs.append(name)
 
-    def _pack(self, name: str, members: list[str]) -> None:
-        offset, fields = 0, []
-        for member in members:
-            fields.append((member.split("__", 1)[1], offset, len(self.ports[member])))
-            offset += len(self.ports[member])
+    def _pack(self, part: str, pack: str, members: Iterable[str]) -> None:
+        name, offset, fields = f"{part}__all_{pack}", 0, []
+        ports = [self.ports[member if member == "rst" else f"{part}__{member}"] for member in members]
+        for member, port in zip(members, ports, strict=True):
+            fields.append((member, offset, len(port)))
+            offset += len(port)
         self.packs[name] = fields
         self.ports[name] = Signal(offset, name=name)
-        self._wires.append(self.ports[name].eq(Cat(self.ports[member] for member in members)))
+        self._wires.append(self.ports[name].eq(Cat(ports)))
 
     def elaborate(self, platform: Any) -> Module:  # noqa: ARG002
         m = Module()

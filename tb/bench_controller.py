@@ -1,0 +1,156 @@
+"""The whole controller: requests bit-identical to the model under every stall pattern, settings, seeds, arming."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import Any
+
+import cocotb
+
+from tb.common import SEED, STALL_PATTERNS, bench_test, check
+from tb.controller_tb import ControllerMonitor, ControllerTB, outcome
+from tb.scoreboard import OK
+
+REQUESTS = 8
+
+
+@cocotb.parametrize(**STALL_PATTERNS)
+@bench_test(cycles=400_000)
+async def requests_match_the_model(dut: Any, idle: bool, back_pressure: bool) -> None:
+    """Random requests back to back, each with settings of its own that change right after its first beat."""
+    tb = ControllerTB(dut, f"requests/{idle}/{back_pressure}")
+    await tb.start(back_pressure)
+    tb.begin(*(tb.random_request() for _ in range(REQUESTS)), idle=idle)
+    await tb.sender
+    await tb.quiet()
+    tb.check_done([OK] * REQUESTS)
+    await tb.seed(tb.random.getrandbits(64) | 1)
+    tb.begin(tb.random_request(), idle=idle)
+    await tb.sender
+    await tb.quiet()
+    await tb.check_quiet(state=True)
+    tb.covered(idle, back_pressure)
+
+
+@bench_test(cycles=400_000)
+async def results_do_not_depend_on_stalls(dut: Any) -> None:
+    """The same requests and seed under four stall patterns: the same slots in the same order, the same random steps."""
+    first = None
+    for idle in STALL_PATTERNS["idle"]:
+        for back_pressure in STALL_PATTERNS["back_pressure"]:
+            tb = ControllerTB(dut, "independent")
+            requests = [tb.random_request() for _ in range(3)]
+            tb.random = Random(f"{SEED}/{idle}/{back_pressure}")
+            await tb.start(back_pressure, seed=0x0123_4567_89AB_CDEF)
+            tb.begin(*requests, idle=idle)
+            await tb.sender
+            await tb.quiet()
+            tb.monitor.kill()
+            if first is None:
+                first = outcome(tb.scoreboard)
+            check(outcome(tb.scoreboard) == first, f"results differ with idle {idle}, back-pressure {back_pressure}")
+            for task in tb._tasks:
+                task.cancel()
+
+
+@bench_test(cycles=100_000)
+async def illegal_settings_start_nothing(dut: Any) -> None:
+    """Each illegal setting refuses a first beat, uses no random word, and leaves the next request alone."""
+    tb = ControllerTB(dut, "settings")
+    await tb.start()
+    config = tb.config
+    legal = tb.random_request()[1]
+    illegal: dict[str, list[int]] = {
+        "threshold_log2": [0, config.random_bits + 1],
+        "max_pulses": [0],
+        "parallel_max": [0, config.columns + 1],
+        "setup_cycles": [0],
+        "set_cycles": [0, tb.pulse_limit + 1],
+        "reset_cycles": [0, config.cycles_max],
+        "hold_cycles": [0],
+        "recovery_cycles": [0],
+        "ready_limit": [0],
+    }
+    for name, values in illegal.items():
+        for value in values:
+            if value.bit_length() > tb.width(f"settings__{name}") or (name.endswith("t_cycles") and value == tb.pulse_limit):
+                continue
+            tb.write_settings(legal)
+            tb.set(**{f"settings__{name}": value}, deltas__valid=1)
+            await tb.edge
+            for _ in range(4):
+                await tb.edge
+                check(not tb.get("deltas__ready"), f"{name} = {value} must refuse a first beat")
+            check(tb.get("settings_error") != 0, f"{name} = {value} must be reported")
+            tb.set(deltas__valid=0)
+            await tb.edge
+    await tb.check_quiet()
+    tb.begin(tb.random_request())
+    await tb.sender
+    await tb.quiet()
+    tb.check_done([OK])
+
+
+@bench_test(cycles=200_000)
+async def seeds_are_taken_between_requests_only(dut: Any) -> None:
+    """Zero is refused, a running request refuses any; while disarmed a seed is taken. Nothing runs unseeded."""
+    tb = ControllerTB(dut, "seeds")
+    await tb.start(arm=False)
+    tb.set(deltas__valid=1)
+    await tb.cycles(10)
+    check(tb.scoreboard.steps == 0, "a disarmed controller must take nothing")
+    tb.set(deltas__valid=0)
+    await tb.arm()
+    for seed in (0, 1, (1 << 64) - 1):
+        tb.begin(tb.random_request(), tb.random_request())
+        await tb.until(lambda: tb.get("busy"), 100, "the first beat")
+        tb.set(seed__valid=1, seed__payload=seed)
+        await tb.sender
+        await tb.until(lambda: not tb.get("busy"), 60_000, "the end of the requests in flight")
+        if seed:
+            await tb.until(lambda: tb.get("seeding"), 5, "the seed's transfer after the request")
+        else:
+            await tb.cycles(8)
+        tb.set(seed__valid=0)
+        await tb.until(lambda: not tb.get("seeding"), 128 * 4096, "the end of seeding")
+        await tb.cycles(12)
+        await tb.check_quiet(state=True)
+    await tb.seed(tb.random.getrandbits(64) | 1)
+    tb.begin(tb.random_request())
+    await tb.sender
+    await tb.quiet()
+
+
+@bench_test(cycles=20_000)
+async def unseeded_takes_nothing(dut: Any) -> None:
+    """After reset: armed, but without a seed no beat is taken; during seeding neither."""
+    tb = ControllerTB(dut, "unseeded")
+    await tb.reset()
+    tb.set(crossbar__ready=1)
+    tb.monitor = ControllerMonitor(dut, callback=tb.scoreboard.step)
+    await tb.arm()
+    deltas, settings = tb.random_request()
+    tb.begin((deltas, settings))
+    await tb.cycles(20)
+    check(tb.scoreboard.steps == 0, "an unseeded controller must take nothing")
+    await tb.send("seed", {"": 77})
+    await tb.sender
+    await tb.quiet()
+    tb.check_done([OK])
+
+
+@bench_test(cycles=60_000)
+async def long_pulses_keep_to_the_limit(dut: Any) -> None:
+    """Widths equal to the armed limit, the input ``pulse_limit`` at anything else: exactly that width, no fault."""
+    tb = ControllerTB(dut, "limit")
+    for limit in (1, min(15, tb.config.cycles_max), 3):
+        tb.pulse_limit = limit
+        if limit == 1:
+            await tb.start()
+        else:
+            await tb.arm()
+        deltas, settings = tb.random_request()
+        tb.begin((deltas, settings.replace(set_cycles=limit, reset_cycles=limit)))
+        await tb.sender
+        await tb.quiet()
+    tb.check_done([OK] * 3)

@@ -1,0 +1,203 @@
+"""The testbench of the whole controller: drivers for settings, deltas, seeds and the array; one monitor, one scoreboard."""
+
+from __future__ import annotations
+
+from random import Random
+from types import SimpleNamespace
+from typing import Any
+
+import cocotb
+import numpy as np
+from cocotb.triggers import RisingEdge
+from cocotb_bus.monitors import BusMonitor
+from numpy.typing import NDArray
+from pulsetrain.config import ControllerConfig, ControllerSettings
+from pulsetrain.controller.random_source import generator_layout
+
+from tb.common import BUS, TB, Packed, Stalls, check, joined
+from tb.coverage import coverage
+from tb.scoreboard import Scoreboard
+from tb.slot_tracker import LINES
+from tb.stimulus import random_deltas, random_settings
+
+MOST_SLOTS = 100
+"""Requests are thinned out until about so many slots are expected: simulated time is dear."""
+SETTINGS = ("threshold_log2", "max_pulses", "parallel_max", "setup_cycles", "set_cycles", "reset_cycles",
+            "hold_cycles", "recovery_cycles", "ready_limit")  # fmt: skip
+
+
+class ControllerMonitor(BusMonitor):
+    """Samples all pins of the top once a cycle; payloads only when they count."""
+
+    _signals = ("all_flags", "all_lines", "all_report", "all_settings", "deltas__payload", "seed__payload")
+
+    def __init__(self, dut: Any, **options: Any) -> None:
+        self._flags = Packed("top__all_flags")
+        super().__init__(dut, "top", dut.clk, **BUS, **options)
+
+    async def _monitor_recv(self) -> None:
+        edge, bus = RisingEdge(self.clock), self.bus
+        while True:
+            await edge
+            cycle = self._flags(int(bus.all_flags.value))
+            cycle.lines = int(bus.all_lines.value)
+            cycle.settings = int(bus.all_settings.value)
+            cycle.report = int(bus.all_report.value) if cycle.report__valid else None
+            taken = cycle.deltas__valid and cycle.deltas__ready
+            cycle.delta = int(bus.deltas__payload.value) if taken else None
+            cycle.seed = int(bus.seed__payload.value) if cycle.seed__valid else None
+            self._recv(cycle)
+
+
+class ControllerTB(TB):
+    """Drives the top. Everything that it does is checked by the scoreboard in every cycle."""
+
+    def __init__(self, dut: Any, label: str) -> None:
+        super().__init__(dut, "top", label)
+        self.scoreboard = Scoreboard(self.config)
+        self.pulse_limit = min(self.config.cycles_max, self.random.randint(4, 8))
+        self.sender: Any = None
+        self.quick_array = True
+
+    async def start(self, back_pressure: bool = False, *, arm: bool = True, seed: int | None = None) -> None:
+        """Reset, monitor, array, arm and seed."""
+        await self.reset()
+        self.set(crossbar__ready=1)
+        self.monitor = ControllerMonitor(self.dut, callback=self.scoreboard.step)
+        self.quick_array = not back_pressure
+        self.background(self.array())
+        if arm:
+            await self.arm()
+        await self.seed(self.random.getrandbits(64) | 1 if seed is None else seed)
+
+    async def array(self) -> None:
+        """The array's ready: always, or low at random, mostly for a short time, seldom until the limit."""
+        while True:
+            if self.quick_array:
+                self.set(crossbar__ready=1)
+                await self.edge
+                continue
+            self.set(crossbar__ready=self.random.random() < 0.5)
+            await self.cycles(self.random.choice((1, 1, 1, 2, 3)))
+
+    async def arm(self) -> None:
+        """Arm with the limit, then change the input: the limit must stay as it was sampled."""
+        self.set(arm=0)
+        await self.edge
+        self.set(arm=1, pulse_limit=self.pulse_limit)
+        await self.edge
+        self.set(pulse_limit=self.random.choice((self.config.cycles_max, 0, self.random.randint(1, 3))))
+        await self.cycles(2)
+        coverage.hit("pulse_limit", "raised after arming", self.get("pulse_limit") > self.pulse_limit)
+
+    async def seed(self, value: int) -> None:
+        """Load a seed; waits until it is taken and the words are there."""
+        await self.send("seed", {"": value}, idle=self.random.randint(0, 2))
+        limit = 128 * generator_layout(self.config.lanes, self.config.random_bits).generators + 4
+        await self.until(lambda: self.get("seeded") and not self.get("seeding"), limit, "the end of seeding")
+
+    def write_settings(self, settings: ControllerSettings) -> None:
+        """Put settings on the pins."""
+        values = {name: getattr(settings, name) for name in SETTINGS}
+        self.set(**{f"settings__{name}": value for name, value in values.items()})
+        for which in ("set_lines", "reset_lines"):
+            lines = getattr(settings, which)
+            self.set(**{f"settings__{which}__{name}": getattr(lines, name) for name in LINES})
+
+    def scramble_settings(self) -> None:
+        """Put anything on the pins of the settings and on ``pulse_limit``, legal or not."""
+        names = [*SETTINGS, *(f"{which}__{name}" for which in ("set_lines", "reset_lines") for name in LINES)]
+        self.set(**{f"settings__{name}": self.random.getrandbits(self.width(f"settings__{name}")) for name in names})
+        self.set(pulse_limit=self.random.getrandbits(self.config.time_bits))
+
+    async def request(self, deltas: NDArray[np.int64], settings: ControllerSettings, stalls: Stalls,
+                      beats: int | None = None) -> None:  # fmt: skip
+        """Send a request (or its first beats). The settings change right after the first beat is taken."""
+        flat = deltas.reshape(-1, self.config.lanes)[:beats]
+        for beat, lanes in enumerate(flat):
+            pause = stalls.next()
+            if pause:
+                self.set(deltas__payload=self.random.getrandbits(self.width("deltas__payload")))
+                await self.cycles(pause)
+            if beat == 0:
+                self.write_settings(settings)
+            await self.send("deltas", {"": joined(lanes, self.config.delta_bits)})
+            if beat == 0:
+                self.scramble_settings()
+                coverage.hit("request", "settings changed inside", len(flat) > 1)
+
+    def random_request(self, *, patient: bool = True) -> tuple[NDArray[np.int64], ControllerSettings]:
+        """Deltas and settings of one request. ``patient``: the array is never too late for the limit."""
+        deltas, settings = random_request(self.random, self.config, self.pulse_limit)
+        if patient:
+            settings = settings.replace(ready_limit=min(self.config.cycles_max, 200))
+        return deltas, settings
+
+    def begin(self, *requests: tuple[NDArray[np.int64], ControllerSettings], idle: bool = False) -> None:
+        """Send requests back to back beside the test."""
+
+        async def sends() -> None:
+            stalls = Stalls(self.random, idle)
+            for deltas, settings in requests:
+                await self.request(deltas, settings, stalls)
+
+        self.sender = cocotb.start_soon(sends())
+
+    def stop_sending(self) -> None:
+        """Give up what ``begin`` started; what it offers stays on the pins."""
+        if self.sender is not None and not self.sender.done():
+            self.sender.cancel()
+        self.sender = None
+
+    async def quiet(self, limit: int = 60_000) -> None:
+        """Wait until nothing is in flight, then compare counters and random state with the model."""
+        await self.until(lambda: not self.get("busy"), limit, "the end of the requests in flight")
+        await self.cycles(12)
+        await self.check_quiet()
+
+    async def check_quiet(self, *, state: bool = False) -> None:
+        """Compare counters (and the random state) with the model."""
+        counters = Packed("top__all_counters")(self.get("all_counters"))
+        words = None
+        if state:
+            words = []
+            for index in range(generators_words(self.config)):
+                self.set(state_index=index)
+                await self.cycles(2)
+                words.append(self.get("state_word"))
+        self.scoreboard.check_quiet(counters, words)
+
+    def check_done(self, statuses: list[int]) -> None:
+        """The requests so far must have ended like this."""
+        check(self.scoreboard.done == statuses, lambda: f"requests ended with {self.scoreboard.done}, not {statuses}")
+
+
+def generators_words(config: ControllerConfig) -> int:
+    """Number of state words."""
+    layout = generator_layout(config.lanes, config.random_bits)
+    return layout.generators * layout.state_words
+
+
+def random_request(random: Random, config: ControllerConfig,
+                   pulse_limit: int) -> tuple[NDArray[np.int64], ControllerSettings]:  # fmt: skip
+    """A random request with about MOST_SLOTS slots or fewer."""
+    settings = random_settings(random, config, pulse_limit)
+    deltas = random_deltas(random, config, settings.threshold_log2, (config.rows, config.columns))
+    assert settings.max_pulses is not None
+    assert settings.parallel_max is not None
+    for _ in range(4):
+        pulses = np.minimum(np.abs(deltas) / 2**settings.threshold_log2, settings.max_pulses)
+        slots = np.maximum(pulses.max(axis=1), pulses.sum(axis=1) / settings.parallel_max).sum()
+        if slots <= MOST_SLOTS:
+            break
+        if settings.parallel_max < config.columns:
+            settings = settings.replace(parallel_max=random.randint(max(1, config.columns // 2), config.columns))
+        else:
+            settings = settings.replace(max_pulses=random.choice((1, 2, min(3, config.pulses_max))))
+            settings = settings.replace(max_pulses=min(settings.max_pulses, config.pulses_max))
+    return deltas, settings
+
+
+def outcome(scoreboard: Scoreboard) -> SimpleNamespace:
+    """What must not depend on stalls."""
+    return SimpleNamespace(slots=scoreboard.slots, done=scoreboard.done, steps=scoreboard.steps)
