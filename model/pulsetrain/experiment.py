@@ -75,7 +75,7 @@ def train_study(
     if not overwrite and ((folder / RESULTS).exists() or (folder / CHECKPOINT).exists()):
         rule = "free of an earlier study (--resume continues one, --overwrite replaces it)"
         raise PulsetrainError(f"Output folder must be {rule}, not {str(folder)!r}")
-    nothing = {"finished": [], "current": None}
+    nothing: dict[str, Any] = {"finished": [], "current": None}
     return _train(settings, folder, nothing, observer or Observer(), checkpoint_seconds)
 
 

@@ -110,7 +110,7 @@ class Adam(Optimizer):
 OPTIMIZERS = ("adam", "sgd")
 """Names that ``make_optimizer`` knows."""
 
-LEARNING_RATES: Mapping[str, float] = MappingProxyType({"adam": 1e-3, "sgd": 0.05})
+LEARNING_RATES: Mapping[str, float] = MappingProxyType({"adam": 1e-3, "sgd": 0.1})
 """Default learning rates: Adam's is the published one, SGD's (momentum 0.9) comes from the sweep in
 ``docs/guide/command-line.md``, made on the training part alone."""
 

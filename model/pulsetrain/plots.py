@@ -7,9 +7,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
 
 from pulsetrain.checkpoint import write_atomic
 from pulsetrain.errors import PulsetrainError
@@ -28,6 +25,11 @@ def save_learning_curves(path: Path, results: Sequence[RunResult]) -> None:
     Per rule the mean over seeds as a line and the range from the lowest to the highest seed as a band. Raises
     PulsetrainError if there is no result or the file cannot be written.
     """
+    # Imported here: it takes most of a second, and a study needs it only at its end.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
     if not results:
         raise PulsetrainError("Results must be of one run or more, not empty")
     optimizers = list(dict.fromkeys(result.optimizer for result in results))

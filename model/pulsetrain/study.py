@@ -168,4 +168,6 @@ def _names(thing: str, names: Any, known: tuple[str, ...]) -> tuple[str, ...]:
 
 def _shown(value: Any) -> str:
     """A value as an option would be given, lists joined."""
+    if value is None:
+        return "the default"
     return ", ".join(value) if isinstance(value, tuple) else str(value)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsetrain.data import Dataset
-from pulsetrain.errors import PulsetrainError
+from pulsetrain.errors import MismatchError, PulsetrainError
 from pulsetrain.network import Perceptron
 from pulsetrain.optimizers import make_optimizer
 from pulsetrain.results import RunResult
@@ -66,13 +66,13 @@ class TrainingRun:
         self._loss: list[float] = []
         self._steps = 0
         self._seconds = 0.0
-        self._tiles: list[Tile] = []
+        self.tiles: list[Tile] = []
         try:
             for matrix, seed in zip(
                 self._network.initial_weights(np.random.default_rng(seeds[0])), seeds[2:], strict=True
             ):
-                self._tiles.append(make_tile(settings, run.rule, seed))
-                self._tiles[-1].set_weights(self._padded(matrix))
+                self.tiles.append(make_tile(settings, run.rule, seed))
+                self.tiles[-1].set_weights(self._padded(matrix))
         except BaseException:
             self.close()
             raise
@@ -105,9 +105,9 @@ class TrainingRun:
                 losses += gradients.loss * len(chosen)
                 steps = self._optimizer.steps([*gradients.weights, *gradients.biases])
                 self._check_finite([*steps, np.array(gradients.loss)])
-                layers = len(self._tiles)
-                for tile, step in zip(self._tiles, steps[:layers], strict=True):
-                    self._rule.apply(tile, self._padded(step))
+                layers = len(self.tiles)
+                for layer in range(layers):
+                    self._apply(layer, steps[layer])
                 for bias, step in zip(self._network.biases, steps[layers:], strict=True):
                     bias += step
                 self._steps += 1
@@ -117,13 +117,13 @@ class TrainingRun:
 
     def result(self) -> RunResult:
         """What the run has yielded so far."""
-        counters = [tile.counters for tile in self._tiles]
+        counters = [tile.counters for tile in self.tiles]
 
         def total(*names: str) -> int:
             return sum(int(getattr(counter, name)) for counter in counters for name in names)
 
         digest = hashlib.sha256()
-        for tile in self._tiles:
+        for tile in self.tiles:
             digest.update(np.ascontiguousarray(tile.conductances()).tobytes())
         return RunResult(
             optimizer=self.run.optimizer,
@@ -143,7 +143,7 @@ class TrainingRun:
             window_hits=total("window_hits"),
             slots=total("slots"),
             cycles=total("cycles"),
-            decisions_compared=sum(int(getattr(tile, "decisions_compared", 0)) for tile in self._tiles),
+            decisions_compared=sum(int(getattr(tile, "decisions_compared", 0)) for tile in self.tiles),
             conductances=digest.hexdigest(),
             seconds=self._seconds,
         )
@@ -152,7 +152,7 @@ class TrainingRun:
         """Everything that the rest of the run depends on, for ``restore``."""
         return {
             "biases": [bias.copy() for bias in self._network.biases],
-            "tiles": [tile.state() for tile in self._tiles],
+            "tiles": [tile.state() for tile in self.tiles],
             "optimizer": self._optimizer.state(),
             "shuffler": self._shuffler.bit_generator.state,
             "accuracy": list(self._accuracy),
@@ -164,7 +164,7 @@ class TrainingRun:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue where ``state`` was taken, bit for bit."""
         self._network.biases = [np.array(bias, dtype=np.float64) for bias in state["biases"]]
-        for tile, saved in zip(self._tiles, state["tiles"], strict=True):
+        for tile, saved in zip(self.tiles, state["tiles"], strict=True):
             tile.restore(saved)
         self._optimizer.restore(state["optimizer"])
         self._shuffler.bit_generator.state = state["shuffler"]
@@ -173,7 +173,7 @@ class TrainingRun:
 
     def close(self) -> None:
         """Release what the tiles hold."""
-        for tile in self._tiles:
+        for tile in self.tiles:
             tile.close()
 
     def __enter__(self) -> TrainingRun:
@@ -190,10 +190,20 @@ class TrainingRun:
             return "model"
         return "RTL = model" if self._settings.compare else "RTL"
 
+    def _apply(self, layer: int, step: NDArray[np.float64]) -> None:
+        """Bring a desired step into the tile of ``layer``; a difference found there is told with where it happened."""
+        try:
+            self._rule.apply(self.tiles[layer], self._padded(step))
+        except MismatchError as error:
+            where = (
+                f"{self.run.optimizer} {self.run.rule} seed {self.run.seed}, epoch {self.epoch + 1}, layer {layer + 1}"
+            )
+            raise MismatchError(f"{where}: {error}") from error
+
     def _weights(self) -> list[NDArray[np.float64]]:
         """The weight matrices as the conductances of the tiles give them, unused cells left out."""
         shapes = self._network.shapes
-        return [tile.weights()[:rows, :columns] for tile, (rows, columns) in zip(self._tiles, shapes, strict=True)]
+        return [tile.weights()[:rows, :columns] for tile, (rows, columns) in zip(self.tiles, shapes, strict=True)]
 
     def _padded(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """``matrix`` in the upper left of a whole tile of zeros: unused cells are never asked to change."""

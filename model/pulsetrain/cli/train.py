@@ -26,7 +26,7 @@ def train(
     ] = None,
     learning_rate: Annotated[
         str | None,
-        typer.Option(metavar="RATE", help="For a single optimizer (default: adam 0.001, sgd 0.05)."),
+        typer.Option(metavar="RATE", help="For a single optimizer (default: adam 0.001, sgd 0.1)."),
     ] = None,
     momentum: Annotated[
         str | None, typer.Option(metavar="M", help="Momentum of SGD, 0 … 0.999 (default: 0.9).")
@@ -174,6 +174,7 @@ def _train(given: dict[str, Any], folder: Path, resume: bool, overwrite: bool) -
     from pulsetrain.cli.console import ProgressReporter, comparison_line, output, results_table
     from pulsetrain.experiment import CHECKPOINT, CURVES, RESULTS, resume_study, train_study
     from pulsetrain.study import StudySettings
+    from pulsetrain.tiles.rtl_structures import RtlError
 
     try:
         with ProgressReporter() as reporter:
@@ -181,6 +182,9 @@ def _train(given: dict[str, Any], folder: Path, resume: bool, overwrite: bool) -
                 study = resume_study(folder, given, observer=reporter)
             else:
                 study = train_study(StudySettings.from_dict(given), folder, overwrite=overwrite, observer=reporter)
+    except RtlError as error:
+        print(f"Error: {error}", file=sys.stderr)
+        raise typer.Exit(1) from error
     except Exception:
         raise
     except BaseException:  # Ctrl-C, SIGTERM

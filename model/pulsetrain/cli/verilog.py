@@ -27,7 +27,6 @@ def verilog(
 
     Example: pulsetrain verilog --config wide --override lanes=128 -o controller.v --pins controller.json
     """
-    import json
     import sys
     from pathlib import Path
 
@@ -51,7 +50,7 @@ def verilog(
 
     with working("generating Verilog"):
         text = generator.generate(hardware)
-        table = None if pins is None else json.dumps(generator.pins(hardware), indent=1) + "\n"
+        table = None if pins is None else generator.generate_pins(hardware)
     for name, content in ((output, text), (pins, table)):
         if name is None or content is None:
             continue

@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulsetrain.checkpoint import load_state
+from pulsetrain.errors import PulsetrainError
+from pulsetrain.experiment import CHECKPOINT, CURVES, RESULTS, Observer, resume_study, train_study
+from pulsetrain.results import RunResult
+from pulsetrain.study import Run, StudySettings
+
+SETTINGS = StudySettings(rules=("all",), optimizers=("sgd",), epochs=3)
+
+# Trains a study (arguments: folder, settings as JSON) or resumes it, with a checkpoint after every epoch.
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from pulsetrain.experiment import CHECKPOINT, resume_study, train_study
+from pulsetrain.study import StudySettings
+folder = Path(sys.argv[1])
+if (folder / CHECKPOINT).exists():
+    resume_study(folder, checkpoint_seconds=0.0)
+else:
+    train_study(StudySettings.from_dict(json.loads(sys.argv[2])), folder, checkpoint_seconds=0.0)
+"""
+
+
+def without_times(folder: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((folder / RESULTS).read_text())
+    for row in (*document["runs"], *document["summary"]):
+        assert row.pop("seconds") > 0.0
+    return document
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of SETTINGS trained without interruption."""
+    folder = tmp_path_factory.mktemp("whole") / "study"
+    train_study(SETTINGS, folder)
+    return folder
+
+
+def test_a_finished_study_leaves_results_and_curves(whole: Path) -> None:
+    assert sorted(path.name for path in whole.iterdir()) == [CURVES, RESULTS]
+    assert [run["rule"] for run in without_times(whole)["runs"]] == ["eapu", "every-step", "ideal"]
+
+
+def test_repeated_study_is_the_same(whole: Path, tmp_path: Path) -> None:
+    train_study(SETTINGS, tmp_path / "study")
+    assert without_times(tmp_path / "study") == without_times(whole)
+    assert (tmp_path / "study" / CURVES).read_bytes() == (whole / CURVES).read_bytes()
+
+
+def test_killed_at_random_moments_it_comes_to_the_same_result(whole: Path, tmp_path: Path) -> None:
+    folder, chance, kills = tmp_path / "study", random.Random(1), 0
+    command = [sys.executable, "-c", PROGRAM, str(folder), json.dumps(SETTINGS.to_dict())]
+    while True:
+        process = subprocess.Popen(command)
+        if kills < 3:
+            wait_for_checkpoints(folder, chance.randint(1, 3), process)
+            time.sleep(chance.uniform(0.0, 0.05))
+        else:
+            assert process.wait(timeout=300) == 0
+        if process.poll() is not None:
+            break
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=10)
+        kills += 1
+        load_state(folder / CHECKPOINT)  # complete, whenever the kill came
+        assert not (folder / RESULTS).exists()
+    assert kills == 3
+    assert without_times(folder) == without_times(whole)
+    assert sorted(path.name for path in folder.iterdir() if not path.name.endswith(".partial")) == [CURVES, RESULTS]
+
+
+def wait_for_checkpoints(folder: Path, count: int, process: subprocess.Popen[bytes]) -> None:
+    """Return when ``count`` checkpoints more have been written, or the process has ended."""
+
+    def written_at() -> int:
+        path = folder / CHECKPOINT
+        return path.stat().st_mtime_ns if path.exists() else 0
+
+    deadline, last = time.monotonic() + 300, written_at()
+    while count and process.poll() is None:
+        assert time.monotonic() < deadline, "no checkpoint within five minutes"
+        if (now := written_at()) != last:
+            last, count = now, count - 1
+        time.sleep(0.001)
+
+
+class StopAfter(Observer):
+    """Raises KeyboardInterrupt once ``epochs`` epochs are over, and notes what it is told."""
+
+    def __init__(self, epochs: int) -> None:
+        self.left = epochs
+        self.told: list[str] = []
+
+    def study_started(self, runs: int, epochs: int, finished_epochs: int) -> None:
+        self.told.append(f"{runs} runs of {epochs}, {finished_epochs} done")
+
+    def run_started(self, number: int, run: Run) -> None:
+        self.told.append(f"run {number} {run.rule}")
+
+    def epoch_finished(self, number: int, run: Run, epoch: int, accuracy: float) -> None:
+        assert 0.0 < accuracy < 1.0
+        self.told.append(f"run {number} {run.rule} epoch {epoch}")
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+    def run_finished(self, number: int, result: RunResult) -> None:
+        self.told.append(f"run {number} {result.rule} done")
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 5])
+def test_an_interruption_keeps_the_last_epoch(whole: Path, tmp_path: Path, epochs: int) -> None:
+    folder, observer = tmp_path / "study", StopAfter(0)
+    with pytest.raises(KeyboardInterrupt):
+        train_study(SETTINGS, folder, observer=StopAfter(epochs), checkpoint_seconds=1e9)
+    study = resume_study(folder, observer=observer)
+    assert observer.told[0] == f"3 runs of 3, {epochs} done"
+    assert sum(" epoch " in text for text in observer.told) == 9 - epochs
+    assert observer.told[-1] == "run 2 ideal done"
+    assert without_times(folder) == without_times(whole)
+    assert len(study.results) == 3
+
+
+def test_a_finished_study_is_only_read(whole: Path) -> None:
+    before = (whole / RESULTS).stat().st_mtime_ns
+    study = resume_study(whole, {"epochs": 3})
+    assert study.settings == SETTINGS
+    assert [result.rule for result in study.results] == ["eapu", "every-step", "ideal"]
+    assert (whole / RESULTS).stat().st_mtime_ns == before
+
+
+def test_resuming_needs_the_same_settings(whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(PulsetrainError, match="Epochs must be 3 as in the study to resume, not 4"):
+        resume_study(whole, {"epochs": 4})
+    with pytest.raises(KeyboardInterrupt):
+        train_study(SETTINGS, tmp_path / "study", observer=StopAfter(1))
+    with pytest.raises(PulsetrainError, match="Batch must be 32 as in the study to resume, not 16"):
+        resume_study(tmp_path / "study", {"batch": 16})
+
+
+def test_resuming_needs_a_study(tmp_path: Path) -> None:
+    with pytest.raises(PulsetrainError, match="Output folder must hold a study to resume, not "):
+        resume_study(tmp_path)
+
+
+def test_a_study_is_not_overwritten_by_accident(whole: Path, tmp_path: Path) -> None:
+    message = (
+        r"Output folder must be free of an earlier study \(--resume continues one, --overwrite replaces it\), not "
+    )
+    with pytest.raises(PulsetrainError, match=message):
+        train_study(SETTINGS, whole)
+    with pytest.raises(KeyboardInterrupt):
+        train_study(SETTINGS, tmp_path / "study", observer=StopAfter(1))
+    with pytest.raises(PulsetrainError, match=message):
+        train_study(SETTINGS, tmp_path / "study")
+
+
+def test_overwriting_replaces_the_study(tmp_path: Path) -> None:
+    folder, short = tmp_path / "study", StudySettings(epochs=1)
+    train_study(short, folder)
+    with pytest.raises(KeyboardInterrupt):
+        train_study(SETTINGS, folder, overwrite=True, observer=StopAfter(1))
+    assert [path.name for path in folder.iterdir()] == [CHECKPOINT]  # results of another study would mislead
+    study = train_study(short, folder, overwrite=True)
+    assert len(study.results) == 1
+    assert resume_study(folder).settings == short
+
+
+def test_a_failed_start_leaves_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    with pytest.raises(PulsetrainError, match="Batch must be an integer between 1 and 1347, not 1348"):
+        train_study(StudySettings(batch=1348), folder)
+    assert not folder.exists()
+
+
+def test_a_failed_start_keeps_the_earlier_study(whole: Path) -> None:
+    before = without_times(whole)
+    with pytest.raises(PulsetrainError, match="Batch must be an integer between 1 and 1347, not 5000"):
+        train_study(SETTINGS.replace(batch=5000), whole, overwrite=True)
+    assert without_times(whole) == before
