@@ -16,7 +16,7 @@ from pulsetrain.config import CONFIGS, ControllerConfig, ControllerSettings, Pol
 from pulsetrain.controller.golden import checked_deltas
 from pulsetrain.controller.random_source import RandomSource
 from pulsetrain.controller.slots import Slots
-from pulsetrain.errors import PulsetrainError, check_integer
+from pulsetrain.errors import check_integer
 from pulsetrain.tiles.base import DEFAULT_PARAMETERS, DEFAULT_SETTINGS, ArrayTile, Outcome
 from pulsetrain.tiles.rtl_library import RtlController
 from pulsetrain.tiles.rtl_structures import RtlError, RunResult, Status
@@ -115,7 +115,7 @@ class RtlTile(ArrayTile):
         if not np.array_equal(found, wanted):
             word = int(np.flatnonzero(found != wanted)[0])
             values = f"{int(wanted[word]):#010x}, not {int(found[word]):#010x}"
-            raise PulsetrainError(f"Word {word} of the RTL's random state after {steps} steps must be {values}")
+            raise RtlError(f"Word {word} of the RTL's random state after {steps} steps must be {values}")
 
 
 def reported_slots(pulses: NDArray[np.void]) -> Slots:

@@ -69,7 +69,11 @@ def cached(kind: str, key: str, make: Callable[[Path], None]) -> Path:
             if not final.is_dir():
                 shutil.rmtree(scratch, ignore_errors=True)
                 scratch.mkdir()
-                make(scratch)
+                try:
+                    make(scratch)
+                except BaseException:
+                    shutil.rmtree(scratch, ignore_errors=True)
+                    raise
                 scratch.rename(final)
     except OSError as error:
         raise PulsetrainError(f"The cache folder must be writable, but {folder} is not: {error}") from error

@@ -10,8 +10,9 @@ import ctypes
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import fields
+from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ from pulsetrain.tiles.rtl_structures import (
 
 _FOREVER = 2**62
 _SLACK_CYCLES = 4096
+_NO_STALLS = Stalls()
 
 PulseFunction = Callable[[NDArray[np.void]], object]
 _PULSE_FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
@@ -115,6 +117,7 @@ class RtlController:
         *,
         requests: int = 1,
         on_pulse: PulseFunction | int | None = None,
+        context: int | None = None,
         stalls: Stalls | None = None,
         abort_cycle: int | None = None,
         cycle_limit: int | None = None,
@@ -127,7 +130,7 @@ class RtlController:
         settings: for all requests, or a sequence with one of each.
         on_pulse: takes each pulse in the cycle in which it is reported, instead of the buffer. A Python function of an
             array of one pulse (true stops the run: the controller is aborted), or the address of a C function
-            ``int(void*, const Pulse*)`` such as that of a numba cfunc.
+            ``int(void*, const Pulse*)`` such as that of a numba cfunc; ``context`` is its first argument, an address.
         abort_cycle: raise ``abort`` in this cycle of the run. cycle_limit: end the run after so many; None: after more
             than it can need. check_pins: hold the pins against the safety rules in every cycle.
         Returns a RunResult, whatever happened. Raises PulsetrainError for deltas of a wrong shape, type or range.
@@ -135,20 +138,21 @@ class RtlController:
         if deltas is not None:
             deltas = self._checked(deltas)
             requests = len(deltas)
-        each = [settings] * min(1, requests) if isinstance(settings, ControllerSettings) else list(settings)
-        if len(each) not in (min(1, requests), requests):
+        each = [settings] if isinstance(settings, ControllerSettings) else list(settings)
+        if len(each) not in (1, requests):
             raise PulsetrainError(f"Settings must be one or one of each of {requests} requests, not {len(each)}")
-        each = [item.checked(self.config) for item in each]
-        stalls = stalls or Stalls()
-        longest = max((_longest_slot(item) for item in each), default=0)
-        cells = self.config.cells * max((item.max_pulses or 1 for item in each), default=0)
+        prepared = [_prepared(self.config, item) for item in each]
+        packed = b"".join(item.packed for item in prepared)
+        longest = max(item.longest_slot for item in prepared)
+        cells = self.config.cells * max(item.max_pulses for item in prepared)
         needed = _SLACK_CYCLES * (1 + requests * self.config.beats) + requests * cells * longest
-        packed = (CSettings * max(1, len(each)))(*(packed_settings(item) for item in each))
+        stalls = stalls or _NO_STALLS
         run = CRun(
             deltas=deltas.ctypes.data if deltas is not None else None,
             requests=requests,
-            settings=ctypes.addressof(packed),
+            settings=ctypes.cast(ctypes.c_char_p(packed), ctypes.c_void_p).value,
             settings_step=int(len(each) > 1),
+            context=context,
             abort_cycle=-1 if abort_cycle is None else abort_cycle,
             cycle_limit=min(needed, _FOREVER) if cycle_limit is None else cycle_limit,
             stuck_limit=longest + _SLACK_CYCLES,
@@ -214,9 +218,21 @@ class RtlController:
         return self._handle
 
 
-def _longest_slot(settings: ControllerSettings) -> int:
-    width = max(settings.set_cycles, settings.reset_cycles)
-    return settings.setup_cycles + (settings.ready_limit or 0) + width + settings.hold_cycles + settings.recovery_cycles
+class _Prepared(NamedTuple):
+    """Settings as the harness reads them, the longest slot in cycles they allow, and ``max_pulses``."""
+
+    packed: bytes
+    longest_slot: int
+    max_pulses: int
+
+
+@lru_cache(maxsize=256)
+def _prepared(config: ControllerConfig, settings: ControllerSettings) -> _Prepared:
+    """Check and pack settings, once for all updates with the same."""
+    filled = settings.checked(config)
+    times = (filled.setup_cycles, filled.ready_limit or 0, max(filled.set_cycles, filled.reset_cycles),
+             filled.hold_cycles, filled.recovery_cycles)  # fmt: skip
+    return _Prepared(bytes(packed_settings(filled)), sum(times), filled.max_pulses or config.pulses_max)
 
 
 def _guarded(function: PulseFunction, kind: np.dtype[np.void], raised: list[BaseException]) -> Any:
