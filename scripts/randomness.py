@@ -1,0 +1,206 @@
+"""Judge the random source at full size: ``docs/results/randomness.md``, its numbers as JSON and its two figures.
+
+The page's prose is kept in the page; what stands between its markers is made here. ``--page-only`` makes it again from
+the JSON. Where dieharder or ent is missing, a line says so and the numbers recorded before are kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pulsetrain.randomness import algebra, external, seeds, statistics, suite, training
+from pulsetrain.randomness.sources import ControllerSource, Pcg64Source
+from pulsetrain.study import StudySettings
+from randomness_page import save_figures, write_page
+
+FOLDER = Path(__file__).resolve().parent.parent / "docs" / "results"
+SEED = 1
+LANES = (4, 16, 64, 128)
+#: Chances of a fire for the relation of all five tied words, rarest last, and words drawn for each.
+TIED = ((2**15, 2**22), (2**14, 2**24), (2**12, 2**26), (2**10, 2**28), (655, 2**28))
+
+
+def measure_algebra() -> list[dict[str, Any]]:
+    """Proof of the period of every polynomial of the table."""
+    rows = []
+    for lanes, polynomial in zip(LANES, algebra.POLYNOMIALS, strict=True):
+        begun = time.perf_counter()
+        rows.append({
+            "polynomial": polynomial,
+            "mersenne_prime": algebra.is_mersenne_exponent(polynomial[0]),
+            "irreducible": algebra.is_irreducible_of_prime_degree(polynomial),
+            "primitive": algebra.is_primitive(polynomial),
+            "lanes": lanes,
+            "step": lanes * 16,
+            "coprime": math.gcd(lanes * 16, 2 ** polynomial[0] - 1) == 1,
+            "ties": [_shortest_tie(polynomial, top_bits) for top_bits in (1, 2, 4, 6, 8, 10, 12, 16)],
+            "seconds": time.perf_counter() - begun,
+        })  # fmt: skip
+    return rows
+
+
+def _shortest_tie(polynomial: algebra.Polynomial, top_bits: int) -> dict[str, int]:
+    """The fewest words that a listed relation ties within their top bits, and how many bits it binds."""
+    found = [(len(set(tie.words)), -tie.bits) for tie in algebra.ties(polynomial, 16, top_bits)]
+    words, bits = min(found)
+    return {"top_bits": top_bits, "words": words, "bits": -bits}
+
+
+def measure_seeds() -> list[dict[str, Any]]:
+    """Ranks of the seed map, and how dense and how fair the states of the sparsest seeds are."""
+    rows = []
+    for lanes, polynomial in (*zip(LANES, algebra.POLYNOMIALS, strict=True), (1024, algebra.POLYNOMIALS[3])):
+        density = seeds.seed_densities(lanes, 16, polynomial[0])
+        first: list[statistics.TestResult] = []
+        for _, seed in seeds.sparsest_seeds(lanes, 16):
+            first += statistics.first_words(ControllerSource(lanes, 16, seed), [1, 66, 655, 1024], words=10**5)
+        rows.append({
+            "lanes": lanes, "degree": polynomial[0], **asdict(seeds.seed_map(lanes, 16)),
+            "bits": density[0].samples, "fewest": density[0].observed, "most": density[-1].observed,
+            "density_p": min(result.p_value for result in density),
+            "density_failed": len(statistics.verdict(density)),
+            "first_tests": len(first), "first_p": min(result.p_value for result in first),
+            "first_failed": len(statistics.verdict(first)),
+        })  # fmt: skip
+    return rows
+
+
+def measure_families(scale: suite.Sizes) -> list[dict[str, Any]]:
+    """The whole family for every source; the bad ones at the small size, which finds them out already."""
+    rows = []
+    for subject in suite.OURS + suite.VARIANTS + suite.REFERENCES + suite.BAD:
+        sizes = suite.QUICK if subject.fails else scale
+        begun = time.perf_counter()
+        results = suite.judged(subject, SEED, sizes)
+        failed = {result.test for result in statistics.verdict(results)}
+        rows.append({
+            "name": subject.name, "about": subject.about, "fails": subject.fails, "words": sizes.updates * suite.CELLS,
+            "failed": sorted(failed), "smallest_p": min(result.p_value for result in results),
+            "results": [asdict(result) for result in results], "seconds": time.perf_counter() - begun,
+        })  # fmt: skip
+        print(f"  {subject.name}: {len(results)} tests, failed: {', '.join(sorted(failed)) or 'none'}", flush=True)
+    return rows
+
+
+def measure_repeats(count: int) -> list[dict[str, Any]]:
+    """How many of ``count`` seeds fail the family at the small size: the level must be what it says."""
+    rows = []
+    for subject in (suite.OURS[1], suite.REFERENCES[0]):
+        families = [suite.judged(subject, seed, suite.QUICK) for seed in range(1, count + 1)]
+        rows.append({"name": subject.name, "seeds": count, "tests": sum(map(len, families)),
+                     "failed": sum(bool(statistics.verdict(family)) for family in families),
+                     "smallest_p": min(result.p_value for family in families for result in family)})  # fmt: skip
+    return rows
+
+
+def measure_ties(shift: int) -> list[dict[str, Any]]:
+    """Fires of the last tied word, given that all others fired."""
+    rows = []
+    for subject in (*suite.OURS, suite.REFERENCES[0], suite.BAD[4]):
+        results = []
+        for limit, words in TIED:
+            found = statistics.tied_words(subject.make(SEED), subject.tied, [limit], words=words >> shift)
+            results += [asdict(result) for result in found if result.test == "tied words"]
+        rows.append({"name": subject.name, "offsets": subject.tied, "results": results})
+    return rows
+
+
+def measure_linear() -> list[dict[str, Any]]:
+    """What any linear source fails: ranks and recurrences longer than its state."""
+    rows = []
+    for subject in (*suite.OURS, *suite.REFERENCES):
+        columns = 2560
+        rank = statistics.top_bit_rank(subject.make(SEED), 1, beats=-(-columns // subject.make(SEED).lanes),
+                                       columns=columns)  # fmt: skip
+        complexity = statistics.top_bit_complexity(subject.make(SEED), words=6144)
+        rows.append({"name": subject.name, "rank": asdict(rank), "complexity": asdict(complexity)})
+    return rows
+
+
+def measure_external() -> list[dict[str, Any]]:
+    """dieharder and ent on our sources, the references and two of the bad ones."""
+    rows = []
+    for subject in (*suite.OURS[:3], *suite.REFERENCES, suite.BAD[2], suite.BAD[4]):
+        begun = time.perf_counter()
+        found = [external.dieharder(subject.make(SEED), test) for test in external.DIEHARDER_TESTS]
+        found.append(external.ent(subject.make(SEED), 64))
+        rows.append({"name": subject.name, "results": [asdict(result) for result in found],
+                     "seconds": time.perf_counter() - begun})  # fmt: skip
+        print(f"  {subject.name}: {', '.join(f'{r.test} {r.assessment}' for r in found)}", flush=True)
+    return rows
+
+
+def measure_training(count: int, epochs: int) -> dict[str, Any]:
+    """EaPU on the digits with decisions drawn from each source, against PCG64."""
+    settings = StudySettings(epochs=epochs)
+    numbers = range(1, count + 1)
+    reference = training.train(settings, numbers, lambda seed: Pcg64Source(16, 16, seed))
+    makers: list[tuple[str, training.MakeSource]] = [("PCG64, other seeds", lambda seed: Pcg64Source(16, 16, seed ^ 1))]
+    makers += [
+        (subject.name, subject.make) for subject in (suite.OURS[1], suite.REFERENCES[1], suite.BAD[0], suite.BAD[3])
+    ]
+    runs = {"PCG64": reference}
+    rows = []
+    for name, make in makers:
+        runs[name] = training.train(settings, numbers, make)
+        comparison = training.compare_curves(runs[name], reference)
+        rows.append({"name": name, **asdict(comparison), "p_value": comparison.p_value})
+        print(f"  {name}: {100 * comparison.accuracy:.2f} %, p = {comparison.p_value:.3g}", flush=True)
+    own = training.compare_curves(reference, reference)
+    curves = {name: [run.accuracy for run in runs[name]] for name in ("PCG64", suite.OURS[1].name)}
+    return {"seeds": count, "epochs": epochs, "reference": asdict(own), "rows": rows, "curves": curves}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure, write the JSON, then the figures and the page. Returns the exit status: 1 if the verdict is bad."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="small samples and no external tools, to try the script")
+    parser.add_argument("--page-only", action="store_true", help="make page and figures from the JSON that is there")
+    parser.add_argument("--skip-external", action="store_true", help="no dieharder, no ent: keep what was recorded")
+    parser.add_argument("--output", type=Path, default=FOLDER, help="folder of page, JSON and figures")
+    options = parser.parse_args(arguments)
+    path = options.output / "randomness.json"
+    before: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    if options.page_only:
+        if not before:
+            parser.error(f"JSON must be measured before --page-only, not missing: {path}")
+        numbers = before
+    else:
+        small = options.quick
+        parts: dict[str, Callable[[], Any]] = {
+            "algebra": measure_algebra,
+            "seeds": measure_seeds,
+            "families": lambda: measure_families(suite.QUICK if small else suite.FULL),
+            "repeats": lambda: measure_repeats(5 if small else 100),
+            "ties": lambda: measure_ties(6 if small else 0),
+            "linear": measure_linear,
+            "training": lambda: measure_training(3 if small else 32, 3 if small else 40),
+        }
+        missing = external.missing_tools()
+        if missing:
+            print(f"External tests are left out, what was recorded is kept: {' and '.join(missing)} must be installed")
+        elif not (small or options.skip_external):
+            parts["external"] = measure_external
+        numbers = {"external": before.get("external", []), "seconds": {}}
+        for name, measure in parts.items():
+            print(f"{name} ...", flush=True)
+            begun = time.perf_counter()
+            numbers[name] = measure()
+            numbers["seconds"][name] = round(time.perf_counter() - begun, 1)
+        path.write_text(json.dumps(numbers, indent=1) + "\n")
+    save_figures(numbers, options.output)
+    good = write_page(numbers, options.output / "randomness.md")
+    print(f"{'As it must be' if good else 'NOT AS IT MUST BE'}: {options.output / 'randomness.md'}")
+    return 0 if good else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

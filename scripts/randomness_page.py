@@ -1,0 +1,236 @@
+"""Figures and tables of ``docs/results/randomness.md``, made from the numbers that ``randomness.py`` measured."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+
+Numbers = Mapping[str, Any]
+
+CONDITIONAL = ("next beat", "next lane", "next update")
+
+
+def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def number(value: float) -> str:
+    """Four digits, or a power of ten; p-values below 1e-300 are 0."""
+    return f"{value:.4g}"
+
+
+def family_table(numbers: Numbers) -> str:
+    """Every source, what failed and what had to."""
+    rows = []
+    for family in numbers["families"]:
+        failed = ", ".join(family["failed"]) or "none"
+        wanted = f"must fail *{family['fails']}*" if family["fails"] else "must pass"
+        rows.append([family["name"], family["about"], f"{family['words']:.1e}", str(len(family["results"])),
+                     number(family["smallest_p"]), failed, wanted])  # fmt: skip
+    return table(["source", "what", "words", "tests", "smallest p-value", "failed tests", ""], rows)
+
+
+def rate_table(numbers: Numbers) -> str:
+    """Rates, conditional rates and dispersion of our base source and of PCG64."""
+    families = {family["name"]: family for family in numbers["families"]}
+    names = ("rate", *CONDITIONAL, "beat dispersion", "update dispersion")
+    rows = []
+    for name in ("ours, 16 lanes", "ours, 16 lanes of 32 bits", "PCG64"):
+        results = {(result["test"], result["probability"]): result for result in families[name]["results"]}
+        for probability in sorted({p for test, p in results if test == "rate"}):
+            found = [results.get((test, probability)) for test in names]
+            cells = ["–" if result is None else number(result["observed"]) for result in found]
+            rows.append([name, f"{probability:.3g}", *cells])
+    return table(["source", "p", *names], rows)
+
+
+def tie_table(numbers: Numbers) -> str:
+    """P(last | all others) for the relation of whole words."""
+    rows = []
+    for source in numbers["ties"]:
+        cells = [f"{r['observed']:.4f} of {r['samples']}" if r["samples"] else "– of 0" for r in source["results"]]
+        rows.append([source["name"], ", ".join(map(str, source["offsets"])), *cells])
+    chances = [f"p = {result['probability']:.3g}" for result in numbers["ties"][0]["results"]]
+    return table(["source", "words", *chances], rows)
+
+
+def bound_table() -> str:
+    """What the relation of five words can do at most, by exact arithmetic."""
+    rows = []
+    for name, p in (("1/2", 0.5), ("1/4", 0.25), ("1/16", 1 / 16), ("1/64", 1 / 64), ("1e-2", 1e-2), ("1e-3", 1e-3),
+                    ("1e-4", 1e-4)):  # fmt: skip
+        forced = 4096 * p**4 * (1 - p)
+        rows.append([name, number(forced), number(1 / forced), number(p**3 * (1 - p)), number(16 * p**4 * (1 - p))])
+    return table(["p", "forced fires per update and relation", "updates per forced fire", "share of the fires",
+                  "total variation of five tied cells"], rows)  # fmt: skip
+
+
+def low_bit_table(numbers: Numbers) -> str:
+    """Fewest words that a relation ties within the top t bits."""
+    places = [tie["top_bits"] for tie in numbers["algebra"][0]["ties"]]
+    rows = [[str(row["polynomial"][0]), *(f"{tie['words']} words, {tie['bits']} bits" for tie in row["ties"])]
+            for row in numbers["algebra"]]  # fmt: skip
+    return table(["N", *(f"t = {place}" for place in places)], rows)
+
+
+def algebra_table(numbers: Numbers) -> str:
+    """Proofs of the periods."""
+    rows = []
+    for row in numbers["algebra"]:
+        terms = " + ".join(f"x^{term}" if term else "1" for term in row["polynomial"])
+        yes = [("yes" if row[key] else "NO") for key in ("mersenne_prime", "irreducible", "primitive", "coprime")]
+        rows.append([terms, *yes[:3], f"{row['step']} bits ({row['lanes']} lanes)", yes[3], f"{row['seconds']:.3f} s"])
+    return table(
+        ["polynomial", "2^N − 1 prime", "irreducible", "primitive", "step", "coprime to the period", "time"], rows
+    )
+
+
+def seed_table(numbers: Numbers) -> str:
+    """Ranks of the seed map and densities of the sparsest seeds."""
+    rows = [[str(row["lanes"]), f"{row['generators']} × {row['degree']}",
+             f"{row['states']}, {row['smallest_generator']}, {row['smallest_difference']}",
+             f"{100 * row['fewest']:.1f} … {100 * row['most']:.1f} %", number(row["density_p"]),
+             f"{row['first_failed']} of {row['first_tests']}", number(row["first_p"])]
+            for row in numbers["seeds"]]  # fmt: skip
+    return table(["lanes", "generators × N", "ranks (all states, smallest of one, smallest difference of two)",
+                  "ones in the states of 64 one-bit seeds", "smallest p-value", "first 1e5 words: failed tests",
+                  "smallest p-value"], rows)  # fmt: skip
+
+
+def linear_table(numbers: Numbers) -> str:
+    """Rank and linear complexity beyond the length of the state."""
+    parts = ("rank", "complexity")
+    rows = [[row["name"], *(f"{row[part]['observed']} of {row[part]['expected']:.0f}" for part in parts)]
+            for row in numbers["linear"]]  # fmt: skip
+    return table(["source", "rank of 2560 successive top bits", "linear complexity of 6144 top bits"], rows)
+
+
+def external_table(numbers: Numbers) -> str:
+    """dieharder's and ent's own words."""
+    if not numbers["external"]:
+        return "dieharder and ent were not installed when this page was made."
+    names = [result["test"] for result in numbers["external"][0]["results"]]
+    rows = [[test, *(_assessed(source["results"][index]) for source in numbers["external"])]
+            for index, test in enumerate(names)]  # fmt: skip
+    return table(["test", *(source["name"] for source in numbers["external"])], rows)
+
+
+def _assessed(result: Mapping[str, Any]) -> str:
+    if len(result["p_values"]) == 1 or result["assessment"] == "PASSED":
+        values = result["p_values"]
+        return f"{result['assessment']}" + ("" if "z =" in result["assessment"] else f" (p {number(values[0])})")
+    return f"{result['assessment']} (p {number(result['p_values'][0])} … {number(result['p_values'][-1])})"
+
+
+def training_table(numbers: Numbers) -> str:
+    """EaPU on the digits with decisions from each source."""
+    part = numbers["training"]
+    own = part["reference"]
+    rows = [["PCG64 (reference)", f"{100 * own['accuracy']:.2f} ± {100 * own['accuracy_deviation']:.2f} %",
+             f"{own['written']:.0f}", "", "", "", ""]]  # fmt: skip
+    for row in part["rows"]:
+        rows.append([row["name"], f"{100 * row['accuracy']:.2f} ± {100 * row['accuracy_deviation']:.2f} %",
+                     f"{row['written']:.0f}", number(row["p_final"]), number(row["p_curve"]), number(row["p_written"]),
+                     number(row["p_value"])])  # fmt: skip
+    return table(["decisions from", "held-out accuracy", "cells written", "p (final accuracy)", "p (whole curve)",
+                  "p (cells written)", "p (all three)"], rows)  # fmt: skip
+
+
+def summary(numbers: Numbers) -> tuple[str, bool]:
+    """The verdict in words, computed, and whether everything is as it must be."""
+    families = numbers["families"]
+    good = [family for family in families if not family["fails"]]
+    bad = [family for family in families if family["fails"]]
+    passed = sum(not family["failed"] for family in good)
+    caught = sum(family["fails"] in family["failed"] for family in bad)
+    proven = sum(row["primitive"] and row["coprime"] for row in numbers["algebra"])
+    seeds = all(row["states"] == row["smallest_generator"] == row["smallest_difference"] == 64
+                and row["density_failed"] == row["first_failed"] == 0 for row in numbers["seeds"])  # fmt: skip
+    ours = next(row for row in numbers["training"]["rows"] if row["name"].startswith("ours"))
+    repeats = ", ".join(f"{row['failed']} of {row['seeds']} seeds of {row['name']}" for row in numbers["repeats"])
+    lines = [
+        f"- {passed} of {len(good)} sources that must pass the family of tests pass it; {caught} of {len(bad)} that "
+        "are known to be bad fail the test meant for them.",
+        f"- The family is judged at a level of 0.001 for all its tests together; at 2 million words {repeats} failed.",
+        f"- {proven} of {len(numbers['algebra'])} polynomials are proven primitive, with steps coprime to the period; "
+        f"seeds: {'all ranks are 64, no state is sparse' if seeds else 'NOT AS THEY MUST BE'}.",
+        f"- Training with our source against PCG64: p = {ours['p_value']:.2g} for final accuracy, curve and cells "
+        f"written together, {numbers['training']['seeds']} seeds.",
+    ]
+    fine = passed == len(good) and caught == len(bad) and proven == len(numbers["algebra"]) and seeds
+    return "\n".join(lines), bool(fine and ours["p_value"] > 0.001)
+
+
+def time_table(numbers: Numbers) -> str:
+    """Seconds per part of the script."""
+    return ", ".join(f"{name} {seconds:.0f} s" for name, seconds in numbers["seconds"].items()) + "."
+
+
+def write_page(numbers: Numbers, path: Path) -> bool:
+    """Replace what stands between ``<!-- begin NAME -->`` and ``<!-- end NAME -->``. Returns the verdict."""
+    text, good = summary(numbers)
+    parts = {
+        "summary": text, "families": family_table(numbers), "rates": rate_table(numbers), "ties": tie_table(numbers),
+        "bounds": bound_table(), "low-bits": low_bit_table(numbers), "algebra": algebra_table(numbers),
+        "seeds": seed_table(numbers), "linear": linear_table(numbers), "external": external_table(numbers),
+        "training": training_table(numbers), "times": time_table(numbers),
+    }  # fmt: skip
+    page = path.read_text()
+    for name, part in parts.items():
+        marker = re.compile(f"(<!-- begin {name} -->).*?(<!-- end {name} -->)", re.DOTALL)
+        found = marker.findall(page)
+        if len(found) != 1:
+            raise SystemExit(f"Page must have one pair of markers for {name}, not {len(found)}")
+        before, after = found[0]
+        page = page[: page.index(before)] + f"{before}\n{part}\n" + page[page.index(after) :]
+    path.write_text(page)
+    return good
+
+
+def save_figures(numbers: Numbers, folder: Path) -> None:
+    """Two figures: conditional rates over p, and learning curves of ours and PCG64."""
+    figure, axis = plt.subplots(figsize=(7, 4.6), layout="constrained")
+    chances = np.geomspace(1e-5, 0.1, 50)
+    axis.plot(chances, chances, color="0.6", linewidth=1, label="independent: P = p", zorder=0)
+    styles = {"ours, 4 lanes": "o", "ours, 16 lanes": "s", "ours, 64 lanes": "D", "ours, 128 lanes": "v", "PCG64": "x",
+              "one step per clock": "^", "overlapping lanes": "<", "word is the state": ">"}  # fmt: skip
+    shift = dict(zip(styles, np.linspace(0.86, 1.16, len(styles)), strict=True))
+    for family in numbers["families"]:
+        if family["name"] not in styles:
+            continue
+        good = not family["fails"]
+        points = [(r["probability"], r["observed"]) for r in family["results"] if r["test"] in CONDITIONAL
+                  and r["samples"] * r["probability"] > 20]  # fmt: skip
+        name = family["name"]
+        x, y = [p * shift[name] for p, _ in points], [value for _, value in points]
+        axis.plot(x, y, styles[name], label=name + ("" if good else " (bad)"), color=None if good else "tab:red",
+                  markersize=5, alpha=0.8, markerfacecolor="none")  # fmt: skip
+    axis.set(xscale="log", yscale="log", xlabel="p: chance of a fire", ylabel="P(fire | neighbour fired)",
+             title="Next beat, next lane, same cell in the next update", ylim=(1e-4, 1), xlim=(1e-4, 0.1))  # fmt: skip
+    axis.legend(fontsize=8, loc="lower right")
+    figure.savefig(folder / "randomness-rates.png", dpi=120, metadata={"Software": None})
+    plt.close(figure)
+    figure, axis = plt.subplots(figsize=(7, 4.2), layout="constrained")
+    for name, curves in numbers["training"]["curves"].items():
+        values = 100 * np.array(curves)
+        epochs = np.arange(1, values.shape[1] + 1)
+        (line,) = axis.plot(epochs, values.mean(axis=0), label=f"{name}: mean and ± one standard deviation")
+        spread = values.std(axis=0, ddof=1)
+        axis.fill_between(epochs, values.mean(axis=0) - spread, values.mean(axis=0) + spread, color=line.get_color(),
+                          alpha=0.2, linewidth=0)  # fmt: skip
+    axis.set(xlabel="epoch", ylabel="held-out accuracy, %",
+             title=f"EaPU on the digits, {numbers['training']['seeds']} seeds")  # fmt: skip
+    axis.legend(loc="lower right")
+    axis.grid(alpha=0.3)
+    figure.savefig(folder / "randomness-training.png", dpi=120, metadata={"Software": None})
+    plt.close(figure)
