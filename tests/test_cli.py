@@ -48,7 +48,7 @@ def test_train_shows_a_table_and_writes_the_files(run: Run, tmp_path: Path) -> N
     document = json.loads((tmp_path / "study" / RESULTS).read_text())
     for summary in document["summary"]:
         row = next(line for line in out.splitlines() if f" {summary['rule']} " in line)
-        assert f" {100 * summary['accuracy_mean']:.1f} % " in row
+        assert f" {100 * summary['accuracy_mean']:.1f} % (" in row
         assert f" {100 * summary['written_share']:.2f} % " in row
         assert ("bypassed" in row) == (summary["rule"] != "eapu")
     assert len(err.splitlines()) == 1 + 6
@@ -58,7 +58,8 @@ def test_train_shows_a_table_and_writes_the_files(run: Run, tmp_path: Path) -> N
 def test_output_that_is_no_terminal_has_no_control_characters(run: Run) -> None:
     _, out, err = run("train", "--epochs", "1", "--output", "study")
     assert re.findall(r"[\x00-\x09\x0b-\x1f\x7f]", out + err) == []
-    assert max(map(len, (out + err).splitlines())) <= 160
+    assert max(map(len, (out + err).splitlines())) <= 100
+    assert re.findall(r" $", out + err, re.MULTILINE) == []
 
 
 def test_a_long_run_says_where_it_is(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,13 +7,10 @@ def configs() -> None:
     """List the named configurations of the controller with all their fields."""
     from dataclasses import fields
 
-    from rich import box
-    from rich.table import Table
-
-    from pulsetrain.cli.console import output
+    from pulsetrain.cli.console import empty_table, output, show_table
     from pulsetrain.config import CONFIGS, ControllerConfig
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table = empty_table()
     table.add_column("field")
     for name in CONFIGS:
         table.add_column(name, justify="right")
@@ -23,4 +20,4 @@ def configs() -> None:
         low, high = item.metadata["range"]
         values = [str(getattr(config, item.name)) for config in CONFIGS.values()]
         table.add_row(item.name, *values, f"{low} … {high}", item.metadata["about"])
-    output().print(table)
+    show_table(output(), table)

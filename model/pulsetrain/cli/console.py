@@ -17,7 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from pulsetrain.experiment import Observer
-from pulsetrain.results import RunResult, summarise
+from pulsetrain.results import RunResult, Summary, summarise
 from pulsetrain.study import Run, StudySettings
 
 LINE_SECONDS = 20.0
@@ -83,7 +83,7 @@ class ProgressReporter(Observer):
     def study_started(self, runs: int, epochs: int, finished_epochs: int) -> None:
         self._runs, self._epochs = runs, epochs
         self._bar.update(self._task, total=runs * epochs, completed=finished_epochs)
-        resumed = f", {finished_epochs} epochs already done" if finished_epochs else ""
+        resumed = f", {_number(finished_epochs, 'epoch')} already done" if finished_epochs else ""
         self._line(
             f"{runs} {'run' if runs == 1 else 'runs'} of {epochs} {'epoch' if epochs == 1 else 'epochs'}{resumed}"
         )
@@ -110,44 +110,76 @@ class ProgressReporter(Observer):
             self._last_line = time.monotonic()
 
 
-def results_table(settings: StudySettings, results: Sequence[RunResult]) -> Table:
-    """The final table: a row per optimizer and rule, counts as means per run."""
+def show_results(console: Console, settings: StudySettings, results: Sequence[RunResult]) -> None:
+    """Print the final tables with what their words mean, and what a comparison of RTL and model has shown."""
     part = "held-out quarter" if settings.held_out == "test" else "validation part"
-    seeds = "1 seed" if settings.seeds == 1 else f"{settings.seeds} seeds"
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-        title=f"Digits, {part}, after {settings.epochs} epochs, {seeds}; counts and seconds are means per run",
-        title_justify="left",
-    )
+    epochs, seeds = _number(settings.epochs, "epoch"), _number(settings.seeds, "seed")
+    summaries = summarise(results)
+    console.print(f"Digits, {part}, after {epochs}, {seeds}; seconds and counts are means per run.", soft_wrap=True)
+    show_table(console, _accuracies(summaries))
+    show_table(console, _counts(summaries))
+    if any(result.controller == "bypassed" for result in results):
+        console.print("bypassed: the rule writes every step without asking the controller; a write counts as a pulse.", soft_wrap=True)
+    for momentum in sorted({result.momentum for result in results if result.momentum}):
+        console.print(f"sgd: with momentum {momentum:g}.", soft_wrap=True)
+    if settings.compare:
+        decisions = sum(result.decisions_compared for result in results)
+        console.print(
+            f"RTL and model were bit-identical over {decisions:,} decisions: "
+            "every pulse (row, column, polarity, count, order) and all final conductances.",
+            soft_wrap=True,
+        )
+
+
+def show_table(console: Console, table: Table) -> None:
+    """Print a table without the blanks that would end its lines."""
+    with console.capture() as capture:
+        console.print(table)
+    console.print("\n".join(line.rstrip() for line in capture.get().splitlines()), soft_wrap=True, markup=False)
+
+
+def empty_table() -> Table:
+    """The look of all tables."""
+    return Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+
+
+def _accuracies(summaries: Sequence[Summary]) -> Table:
+    table = empty_table()
     for name in ("optimizer", "rule", "controller"):
         table.add_column(name)
-    for name in ("accuracy\nmean", "accuracy\nmin–max", "cells written\nper step", "pulses", "satu-\nrated",
-                 "window\nhits", "slots", "cycles", "seconds"):  # fmt: skip
+    for name in ("accuracy\nmean (min–max)", "cells written\nper step", "seconds"):
         table.add_column(name, justify="right")
-    for line in summarise(results):
+    for line in summaries:
         table.add_row(
-            f"{line.optimizer} {line.learning_rate:g}" + (f" m {line.momentum:g}" if line.momentum else ""),
+            f"{line.optimizer} {line.learning_rate:g}",
             line.rule,
             line.controller,
-            f"{100 * line.accuracy_mean:.1f} %",
-            f"{100 * line.accuracy_min:.1f}–{100 * line.accuracy_max:.1f} %",
+            f"{100 * line.accuracy_mean:.1f} % ({100 * line.accuracy_min:.1f}–{100 * line.accuracy_max:.1f})",
             f"{100 * line.written_share:.2f} %",
-            *(_count(value) for value in (line.pulses, line.saturated, line.window_hits, line.slots, line.cycles)),
             f"{line.seconds:.1f}",
         )
     return table
 
 
-def comparison_line(results: Sequence[RunResult]) -> str:
-    """What the comparison of RTL and model has shown, computed from the runs."""
-    decisions = sum(result.decisions_compared for result in results)
-    return (
-        f"RTL and model were bit-identical over {decisions:,} decisions: "
-        "every pulse (row, column, polarity, count, order) and all final conductances."
-    )
+def _counts(summaries: Sequence[Summary]) -> Table:
+    table = empty_table()
+    for name in ("optimizer", "rule"):
+        table.add_column(name)
+    for name in ("pulses", "saturated", "window hits", "slots", "cycles"):
+        table.add_column(name, justify="right")
+    for line in summaries:
+        decided = line.controller != "bypassed"
+        table.add_row(
+            f"{line.optimizer} {line.learning_rate:g}",
+            line.rule,
+            f"{line.pulses:,.0f}",
+            f"{line.saturated:,.0f}" if decided else "–",
+            f"{line.window_hits:,.0f}",
+            f"{line.slots:,.0f}" if decided else "–",
+            f"{line.cycles:,.0f}" if line.cycles else "–",  # the model has no clock
+        )
+    return table
 
 
-def _count(value: float) -> str:
-    """A count with separators; a dash where there is none (no clock, or the rule bypasses the controller)."""
-    return f"{value:,.0f}" if value else "–"
+def _number(count: int, thing: str) -> str:
+    return f"{count} {thing}" if count == 1 else f"{count} {thing}s"

@@ -171,7 +171,7 @@ def _train(given: dict[str, Any], folder: Path, resume: bool, overwrite: bool) -
     """Train and show the results; if it is interrupted, say how to go on."""
     import sys
 
-    from pulsetrain.cli.console import ProgressReporter, comparison_line, output, results_table
+    from pulsetrain.cli.console import ProgressReporter, output, show_results
     from pulsetrain.experiment import CHECKPOINT, CURVES, RESULTS, resume_study, train_study
     from pulsetrain.study import StudySettings
     from pulsetrain.tiles.rtl_structures import RtlError
@@ -194,12 +194,8 @@ def _train(given: dict[str, Any], folder: Path, resume: bool, overwrite: bool) -
             print("Interrupted before the first step; nothing was kept.", file=sys.stderr)
         raise
     console = output()
-    console.print(results_table(study.settings, study.results))
-    if any(result.controller == "bypassed" for result in study.results):
-        console.print("bypassed: every step is written without asking the controller.")
     console.print(f"Results: {folder / RESULTS}, learning curves: {folder / CURVES}", soft_wrap=True, markup=False)
-    if study.settings.compare:
-        console.print(comparison_line(study.results), soft_wrap=True)
+    show_results(console, study.settings, study.results)
 
 
 def _same(_option: str, value: Any) -> Any:
