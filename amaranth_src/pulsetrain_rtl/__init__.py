@@ -1,1 +1,1 @@
-"""The pulsetrain controller in Amaranth: a file per block, joined in ``controller``. Contract: ``docs/specification.md``."""
+"""The pulsetrain controller in Amaranth: a file per block, joined in ``controller``. See docs/specification.md."""

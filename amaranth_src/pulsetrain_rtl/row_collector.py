@@ -149,9 +149,15 @@ class RowCollector(wiring.Component):
             m.d.sync += [held.eq(self.i.valid & ~self.clear), stored.eq(self.i.p.counts)]
             m.d.sync += [bank.eq(self.i.p.bank), parallel_max.eq(self.i.p.parallel_max)]
 
+        def register_count(total, bits, name):
+            # Hardly any beat fires at all, so the tree of adders is bypassed when there is nothing to count.
+            with m.If(self.i.ready):
+                m.d.sync += total.eq(0)
+                with m.If(bits.any()):
+                    m.d.sync += total.eq(count_ones(m, bits, name))
+
         saturated = Signal(range(config.lanes + 1))
-        with m.If(self.i.ready):
-            m.d.sync += saturated.eq(count_ones(m, self.i.p.saturated, "saturated"))
+        register_count(saturated, self.i.p.saturated, "saturated_ones")
         with m.If(fresh):
             m.d.comb += self.counted.saturated.eq(saturated)
 
@@ -187,7 +193,7 @@ class RowCollector(wiring.Component):
             m.d.comb += selected.eq(mine)
             with m.If(self.i.ready):
                 m.d.sync += [bits.eq(selected), again.eq(groups_any(selected & twice, chunk))]
-                m.d.sync += count.eq(count_ones(m, selected, f"{polarity}_ones"))
+            register_count(count, selected, f"{polarity}_ones")
             with m.If(fresh):
                 m.d.comb += getattr(self.counted, f"cells_{polarity}").eq(count)
 

@@ -30,6 +30,7 @@ def generate(config, name=TOP):
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig or ``name`` not a Verilog identifier.
     """
+    _check_name(name)
     fields = ", ".join(f"{field} {value}" for field, value in check_config(config).to_dict().items())
     known = [f" {key}" for key, value in CONFIGS.items() if value == config]
     header = f"// pulsetrain controller, configuration{known[0] if known else ''}: {fields}.\n"
@@ -44,14 +45,18 @@ def generate_component(component, name, *, extra_inputs=()):
     """
     if not isinstance(component, wiring.Component):
         raise PulsetrainError(f"Component must be a wiring.Component, not {component!r}")
-    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
-        raise PulsetrainError(f"Module name must be a Verilog identifier, not {name!r}")
+    _check_name(name)
     ports = None  # the component's members
     if extra_inputs:
         members = component.signature.flatten(component)
         ports = [("__".join(map(str, path)), Value.cast(value), None) for path, _member, value in members]
         ports += [(signal.name, signal, None) for signal in extra_inputs]
     return verilog.convert(component, name, ports=ports, emit_src=False, strip_internal_attrs=True)
+
+
+def _check_name(name):
+    if not isinstance(name, str) or not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise PulsetrainError(f"Module name must be a Verilog identifier, not {name!r}")
 
 
 def generate_pins(config):
