@@ -22,6 +22,8 @@ from pulsetrain.tiles.rtl_build import build_library, generated_verilog
 from pulsetrain.tiles.rtl_library import RtlController
 from pulsetrain.tiles.rtl_structures import RtlError, Stalls, Status
 
+pytestmark = pytest.mark.sim
+
 TINY = CONFIGS["tiny"]
 ODD = ControllerConfig(rows=3, columns=70, lanes=7, delta_bits=19, random_bits=13, pulse_count_bits=3, time_bits=8,
                        amplitude_bits=5, queue_depth=2)  # fmt: skip

@@ -92,19 +92,9 @@ class ComparedTile(Tile):
 
     def _same_slots(self) -> None:
         first, second = self.first.last_slots(), self.second.last_slots()
-        common = min(len(first), len(second))
-        different = (
-            (first.row[:common] != second.row[:common])
-            | (first.polarity[:common] != second.polarity[:common])
-            | (first.columns[:common] != second.columns[:common]).any(axis=1)
-        )
-        if different.any():
-            slot = int(np.flatnonzero(different)[0])
-        elif len(first) != len(second):
-            slot = common
-        else:
-            return
-        self._same(f"slot {slot}", _described(first, slot), _described(second, slot))
+        slot = first_different_slot(first, second)
+        if slot is not None:
+            self._same(f"slot {slot}", described_slot(first, slot), described_slot(second, slot))
 
     def _same_conductances(self) -> None:
         first, second = self.first.conductances(), self.second.conductances()
@@ -122,7 +112,21 @@ class ComparedTile(Tile):
             raise MismatchError(f"Operation {self._operations}: {thing} must be the same in both tiles, not {values}")
 
 
-def _described(slots: Slots, slot: int) -> str:
+def first_different_slot(first: Slots, second: Slots) -> int | None:
+    """Number (from 0) of the first slot that differs, be it that one list has no such slot; None if none does."""
+    common = min(len(first), len(second))
+    different = (
+        (first.row[:common] != second.row[:common])
+        | (first.polarity[:common] != second.polarity[:common])
+        | (first.columns[:common] != second.columns[:common]).any(axis=1)
+    )
+    if different.any():
+        return int(np.flatnonzero(different)[0])
+    return None if len(first) == len(second) else common
+
+
+def described_slot(slots: Slots, slot: int) -> str:
+    """A slot in words, for messages; "none" beyond the last."""
     if slot >= len(slots):
         return "none"
     polarity = Polarity(int(slots.polarity[slot])).name
