@@ -404,6 +404,20 @@ def test_help_lists_commands_and_defaults(run: Run) -> None:
         assert text in train
 
 
+GUIDE = Path(__file__).parents[1] / "docs" / "guide" / "command-line.md"
+
+
+def test_guide_shows_the_configurations_as_they_are(run: Run) -> None:
+    assert run("configs")[1].strip("\n") in GUIDE.read_text(encoding="utf-8")
+
+
+def test_guide_names_only_options_that_exist(run: Run) -> None:
+    named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", GUIDE.read_text(encoding="utf-8")))
+    helps = [run(*command, "--help")[1] for command in ([], ["train"], ["verilog"])]
+    assert len(named) > 20
+    assert named - {"--help"} <= set(re.findall(r"--[a-z][a-z0-9-]*", "".join(helps)))
+
+
 def test_help_is_quick() -> None:
     """It must not import what takes long; a time would depend on the machine."""
     program = "import sys; from pulsetrain.cli import main\ntry: main(['train', '--help'])\nexcept SystemExit: pass\n"
