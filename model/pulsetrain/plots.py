@@ -56,7 +56,11 @@ def save_learning_curves(path: Path, results: Sequence[RunResult]) -> None:
         panel.set_ylim(np.floor(100.0 * lowest / 5.0) * 5.0 - 5.0, 100.5)
         panel.grid(alpha=0.3)
         panel.spines[["top", "right"]].set_visible(False)
-        title = f"after the last epoch, mean of {seeds} seeds\n(band: lowest to highest seed)" if seeds > 1 else "after the last epoch"
+        title = (
+            f"after the last epoch, mean of {seeds} seeds\n(band: lowest to highest seed)"
+            if seeds > 1
+            else "after the last epoch"
+        )
         panel.legend(loc="lower right", title=title, frameon=True)
     panels[0].set_ylabel("held-out accuracy in %")
     buffer = io.BytesIO()

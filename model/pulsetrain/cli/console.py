@@ -119,7 +119,10 @@ def show_results(console: Console, settings: StudySettings, results: Sequence[Ru
     show_table(console, _accuracies(summaries))
     show_table(console, _counts(summaries))
     if any(result.controller == "bypassed" for result in results):
-        console.print("bypassed: the rule writes every step without asking the controller; a write counts as a pulse.", soft_wrap=True)
+        console.print(
+            "bypassed: the rule writes every step without asking the controller; a write counts as a pulse.",
+            soft_wrap=True,
+        )
     for momentum in sorted({result.momentum for result in results if result.momentum}):
         console.print(f"sgd: with momentum {momentum:g}.", soft_wrap=True)
     if settings.compare:
