@@ -45,7 +45,7 @@ lint: $(STAMP) ## ruff, strict mypy and Verilator's -Wall on the committed Veril
 	@$(RUN) -m pytest -q tests/test_verilog.py -k lint
 
 verilog: $(STAMP) ## Generate the Verilog and the pin table of every named configuration into rtl/
-	@$(RUN) -m pulsetrain_rtl.verilog rtl
+	@$(RUN) -m pulsetrain_rtl.verilog --all rtl
 
 bench: $(STAMP) ## Measure speed and cycle counts; prints a table and keeps docs/results/bench.json
 	@$(RUN) scripts/bench.py
