@@ -1289,173 +1289,189 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   reg \$auto$verilog_backend.cc:2355:dump_module$2  = 0;
   wire \$1 ;
   wire \$10 ;
-  wire [14:0] \$100 ;
+  wire \$100 ;
   wire \$101 ;
-  wire \$102 ;
-  wire [15:0] \$103 ;
-  wire \$104 ;
+  wire [14:0] \$102 ;
+  wire [14:0] \$103 ;
+  wire [14:0] \$104 ;
   wire \$105 ;
   wire \$106 ;
-  wire [14:0] \$107 ;
-  wire [14:0] \$108 ;
+  wire [15:0] \$107 ;
+  wire \$108 ;
   wire \$109 ;
-  wire [14:0] \$11 ;
+  wire \$11 ;
   wire \$110 ;
-  wire [15:0] \$111 ;
-  wire \$112 ;
-  wire \$113 ;
+  wire [14:0] \$111 ;
+  wire [14:0] \$112 ;
+  wire [14:0] \$113 ;
   wire \$114 ;
-  wire [14:0] \$115 ;
-  wire [14:0] \$116 ;
+  wire \$115 ;
+  wire [15:0] \$116 ;
   wire \$117 ;
   wire \$118 ;
-  wire [15:0] \$119 ;
+  wire \$119 ;
   wire [14:0] \$12 ;
-  wire \$120 ;
-  wire \$121 ;
-  wire \$122 ;
-  wire [14:0] \$123 ;
-  wire [14:0] \$124 ;
-  wire \$125 ;
+  wire [14:0] \$120 ;
+  wire [14:0] \$121 ;
+  wire [14:0] \$122 ;
+  wire \$123 ;
+  wire \$124 ;
+  wire [15:0] \$125 ;
   wire \$126 ;
-  wire [15:0] \$127 ;
+  wire \$127 ;
   wire \$128 ;
-  wire \$129 ;
-  wire \$13 ;
-  wire \$130 ;
+  wire [14:0] \$129 ;
+  wire [14:0] \$13 ;
+  wire [14:0] \$130 ;
   wire [14:0] \$131 ;
-  wire [29:0] \$132 ;
-  wire [29:0] \$133 ;
-  wire [29:0] \$134 ;
-  wire [29:0] \$135 ;
-  wire [29:0] \$136 ;
-  wire [29:0] \$137 ;
-  wire [29:0] \$138 ;
-  wire [29:0] \$139 ;
-  wire \$14 ;
-  wire [29:0] \$140 ;
-  wire [29:0] \$141 ;
-  wire [29:0] \$142 ;
-  wire [29:0] \$143 ;
-  wire [29:0] \$144 ;
-  wire [29:0] \$145 ;
-  wire [29:0] \$146 ;
-  wire [29:0] \$147 ;
-  reg \$148 ;
-  reg \$149 ;
-  wire [15:0] \$15 ;
-  reg [3:0] \$150 ;
-  reg [6:0] \$151 ;
-  reg \$152 ;
-  reg [103:0] \$153 ;
-  reg [29:0] \$154 ;
-  reg [15:0] \$155 ;
-  reg \$156 ;
-  reg [29:0] \$157 ;
-  reg [15:0] \$158 ;
-  reg \$159 ;
+  wire \$132 ;
+  wire \$133 ;
+  wire [15:0] \$134 ;
+  wire \$135 ;
+  wire \$136 ;
+  wire \$137 ;
+  wire [14:0] \$138 ;
+  wire [14:0] \$139 ;
+  wire [14:0] \$14 ;
+  wire [14:0] \$140 ;
+  wire \$141 ;
+  wire \$142 ;
+  wire [15:0] \$143 ;
+  wire \$144 ;
+  wire \$145 ;
+  wire \$146 ;
+  wire [14:0] \$147 ;
+  wire [29:0] \$148 ;
+  wire [29:0] \$149 ;
+  wire \$15 ;
+  wire [29:0] \$150 ;
+  wire [29:0] \$151 ;
+  wire [29:0] \$152 ;
+  wire [29:0] \$153 ;
+  wire [29:0] \$154 ;
+  wire [29:0] \$155 ;
+  wire [29:0] \$156 ;
+  wire [29:0] \$157 ;
+  wire [29:0] \$158 ;
+  wire [29:0] \$159 ;
   wire \$16 ;
-  reg [29:0] \$160 ;
-  reg [15:0] \$161 ;
-  reg \$162 ;
-  reg [29:0] \$163 ;
-  reg [15:0] \$164 ;
+  wire [29:0] \$160 ;
+  wire [29:0] \$161 ;
+  wire [29:0] \$162 ;
+  wire [29:0] \$163 ;
+  reg \$164 ;
   reg \$165 ;
-  reg [29:0] \$166 ;
-  reg [15:0] \$167 ;
+  reg [3:0] \$166 ;
+  reg [6:0] \$167 ;
   reg \$168 ;
-  reg [29:0] \$169 ;
-  wire \$17 ;
-  reg [15:0] \$170 ;
-  reg \$171 ;
-  reg [29:0] \$172 ;
-  reg [15:0] \$173 ;
-  reg \$174 ;
-  reg [29:0] \$175 ;
-  reg [15:0] \$176 ;
-  reg \$177 ;
-  reg [29:0] \$178 ;
-  reg [15:0] \$179 ;
+  reg [103:0] \$169 ;
+  wire [15:0] \$17 ;
+  reg [29:0] \$170 ;
+  reg [15:0] \$171 ;
+  reg \$172 ;
+  reg [29:0] \$173 ;
+  reg [15:0] \$174 ;
+  reg \$175 ;
+  reg [29:0] \$176 ;
+  reg [15:0] \$177 ;
+  reg \$178 ;
+  reg [29:0] \$179 ;
   wire \$18 ;
-  reg \$180 ;
-  reg [29:0] \$181 ;
-  reg [15:0] \$182 ;
-  reg \$183 ;
-  reg [29:0] \$184 ;
-  reg [15:0] \$185 ;
-  reg \$186 ;
-  reg [29:0] \$187 ;
-  reg [15:0] \$188 ;
-  reg \$189 ;
-  wire [14:0] \$19 ;
-  reg [29:0] \$190 ;
-  reg [15:0] \$191 ;
-  reg \$192 ;
-  reg [29:0] \$193 ;
-  reg [15:0] \$194 ;
-  reg \$195 ;
-  reg [29:0] \$196 ;
-  reg [15:0] \$197 ;
-  reg \$198 ;
-  reg [29:0] \$199 ;
+  reg [15:0] \$180 ;
+  reg \$181 ;
+  reg [29:0] \$182 ;
+  reg [15:0] \$183 ;
+  reg \$184 ;
+  reg [29:0] \$185 ;
+  reg [15:0] \$186 ;
+  reg \$187 ;
+  reg [29:0] \$188 ;
+  reg [15:0] \$189 ;
+  wire \$19 ;
+  reg \$190 ;
+  reg [29:0] \$191 ;
+  reg [15:0] \$192 ;
+  reg \$193 ;
+  reg [29:0] \$194 ;
+  reg [15:0] \$195 ;
+  reg \$196 ;
+  reg [29:0] \$197 ;
+  reg [15:0] \$198 ;
+  reg \$199 ;
   wire \$2 ;
-  wire [14:0] \$20 ;
-  reg [15:0] \$200 ;
-  reg \$201 ;
-  wire \$21 ;
-  wire \$22 ;
-  wire [15:0] \$23 ;
+  wire \$20 ;
+  reg [29:0] \$200 ;
+  reg [15:0] \$201 ;
+  reg \$202 ;
+  reg [29:0] \$203 ;
+  reg [15:0] \$204 ;
+  reg \$205 ;
+  reg [29:0] \$206 ;
+  reg [15:0] \$207 ;
+  reg \$208 ;
+  reg [29:0] \$209 ;
+  wire [14:0] \$21 ;
+  reg [15:0] \$210 ;
+  reg \$211 ;
+  reg [29:0] \$212 ;
+  reg [15:0] \$213 ;
+  reg \$214 ;
+  reg [29:0] \$215 ;
+  reg [15:0] \$216 ;
+  reg \$217 ;
+  wire [14:0] \$22 ;
+  wire [14:0] \$23 ;
   wire \$24 ;
   wire \$25 ;
-  wire \$26 ;
-  wire [14:0] \$27 ;
-  wire [14:0] \$28 ;
+  wire [15:0] \$26 ;
+  wire \$27 ;
+  wire \$28 ;
   wire \$29 ;
   wire [5:0] \$3 ;
-  wire \$30 ;
-  wire [15:0] \$31 ;
-  wire \$32 ;
+  wire [14:0] \$30 ;
+  wire [14:0] \$31 ;
+  wire [14:0] \$32 ;
   wire \$33 ;
   wire \$34 ;
-  wire [14:0] \$35 ;
-  wire [14:0] \$36 ;
+  wire [15:0] \$35 ;
+  wire \$36 ;
   wire \$37 ;
   wire \$38 ;
-  wire [15:0] \$39 ;
+  wire [14:0] \$39 ;
   wire [14:0] \$4 ;
-  wire \$40 ;
-  wire \$41 ;
+  wire [14:0] \$40 ;
+  wire [14:0] \$41 ;
   wire \$42 ;
-  wire [14:0] \$43 ;
-  wire [14:0] \$44 ;
+  wire \$43 ;
+  wire [15:0] \$44 ;
   wire \$45 ;
   wire \$46 ;
-  wire [15:0] \$47 ;
-  wire \$48 ;
-  wire \$49 ;
-  wire \$5 ;
-  wire \$50 ;
-  wire [14:0] \$51 ;
-  wire [14:0] \$52 ;
-  wire \$53 ;
+  wire \$47 ;
+  wire [14:0] \$48 ;
+  wire [14:0] \$49 ;
+  wire [14:0] \$5 ;
+  wire [14:0] \$50 ;
+  wire \$51 ;
+  wire \$52 ;
+  wire [15:0] \$53 ;
   wire \$54 ;
-  wire [15:0] \$55 ;
+  wire \$55 ;
   wire \$56 ;
-  wire \$57 ;
-  wire \$58 ;
+  wire [14:0] \$57 ;
+  wire [14:0] \$58 ;
   wire [14:0] \$59 ;
   wire \$6 ;
-  wire [14:0] \$60 ;
+  wire \$60 ;
   wire \$61 ;
-  wire \$62 ;
-  wire [15:0] \$63 ;
+  wire [15:0] \$62 ;
+  wire \$63 ;
   wire \$64 ;
   wire \$65 ;
-  wire \$66 ;
+  wire [14:0] \$66 ;
   wire [14:0] \$67 ;
   wire [14:0] \$68 ;
   wire \$69 ;
-  wire [15:0] \$7 ;
+  wire \$7 ;
   wire \$70 ;
   wire [15:0] \$71 ;
   wire \$72 ;
@@ -1463,33 +1479,33 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   wire \$74 ;
   wire [14:0] \$75 ;
   wire [14:0] \$76 ;
-  wire \$77 ;
+  wire [14:0] \$77 ;
   wire \$78 ;
-  wire [15:0] \$79 ;
-  wire \$8 ;
-  wire \$80 ;
+  wire \$79 ;
+  wire [15:0] \$8 ;
+  wire [15:0] \$80 ;
   wire \$81 ;
   wire \$82 ;
-  wire [14:0] \$83 ;
+  wire \$83 ;
   wire [14:0] \$84 ;
-  wire \$85 ;
-  wire \$86 ;
-  wire [15:0] \$87 ;
+  wire [14:0] \$85 ;
+  wire [14:0] \$86 ;
+  wire \$87 ;
   wire \$88 ;
-  wire \$89 ;
+  wire [15:0] \$89 ;
   wire \$9 ;
   wire \$90 ;
-  wire [14:0] \$91 ;
-  wire [14:0] \$92 ;
-  wire \$93 ;
-  wire \$94 ;
-  wire [15:0] \$95 ;
+  wire \$91 ;
+  wire \$92 ;
+  wire [14:0] \$93 ;
+  wire [14:0] \$94 ;
+  wire [14:0] \$95 ;
   wire \$96 ;
   wire \$97 ;
-  wire \$98 ;
-  wire [14:0] \$99 ;
-  reg [6:0] \$like  = 7'h00;
+  wire [15:0] \$98 ;
+  wire \$99 ;
   wire \$signal ;
+  reg [6:0] \$signal$111  = 7'h00;
   reg \$signal$4  = 1'h0;
   reg [29:0] aligned_0 = 30'h00000000;
   reg [29:0] aligned_1 = 30'h00000000;
@@ -1526,6 +1542,29 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   wire [3:0] count_7;
   wire [3:0] count_8;
   wire [3:0] count_9;
+  (* init = 104'h00000000000000000000000000 *)
+  wire [103:0] decided;
+  wire \decided.bank ;
+  wire [63:0] \decided.counts ;
+  wire [3:0] \decided.counts[0] ;
+  wire [3:0] \decided.counts[10] ;
+  wire [3:0] \decided.counts[11] ;
+  wire [3:0] \decided.counts[12] ;
+  wire [3:0] \decided.counts[13] ;
+  wire [3:0] \decided.counts[14] ;
+  wire [3:0] \decided.counts[15] ;
+  wire [3:0] \decided.counts[1] ;
+  wire [3:0] \decided.counts[2] ;
+  wire [3:0] \decided.counts[3] ;
+  wire [3:0] \decided.counts[4] ;
+  wire [3:0] \decided.counts[5] ;
+  wire [3:0] \decided.counts[6] ;
+  wire [3:0] \decided.counts[7] ;
+  wire [3:0] \decided.counts[8] ;
+  wire [3:0] \decided.counts[9] ;
+  wire [6:0] \decided.parallel_max ;
+  wire [15:0] \decided.resets ;
+  wire [15:0] \decided.saturated ;
   wire fires_0;
   wire fires_1;
   wire fires_10;
@@ -1689,487 +1728,337 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   assign \$2  = ~ \$signal$4 ;
   assign \$signal  = \$2  | second_moves;
   assign \$3  = 5'h10 - i__payload[516:512];
-  assign \$4  = i__payload[14:0] ^ { i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15] };
-  assign \$5  = | i__payload[14:0];
-  assign \$6  = i__payload[15] & \$5 ;
-  assign \$7  = \$4  + \$6 ;
+  assign \$4  = ~ i__payload[14:0];
+  assign \$5  = i__payload[15] ? \$4  : i__payload[14:0];
+  assign \$6  = | i__payload[14:0];
+  assign \$7  = i__payload[15] & \$6 ;
+  assign \$8  = \$5  + \$7 ;
   assign fires_0 = random_0 < aligned_0[15:0];
-  assign \$8  = aligned_0[29:16] > max_pulses;
-  assign \$9  = aligned_0[29:16] == max_pulses;
-  assign \$10  = \$9  & fires_0;
-  assign saturates_0 = \$8  | \$10 ;
-  assign \$11  = aligned_0[29:16] + fires_0;
-  assign count_0 = saturates_0 ? max_pulses : \$11 [3:0];
-  assign \$12  = i__payload[30:16] ^ { i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31] };
-  assign \$13  = | i__payload[30:16];
-  assign \$14  = i__payload[31] & \$13 ;
-  assign \$15  = \$12  + \$14 ;
+  assign \$9  = aligned_0[29:16] > max_pulses;
+  assign \$10  = aligned_0[29:16] == max_pulses;
+  assign \$11  = \$10  & fires_0;
+  assign saturates_0 = \$9  | \$11 ;
+  assign \$12  = aligned_0[29:16] + fires_0;
+  assign count_0 = saturates_0 ? max_pulses : \$12 [3:0];
+  assign \$13  = ~ i__payload[30:16];
+  assign \$14  = i__payload[31] ? \$13  : i__payload[30:16];
+  assign \$15  = | i__payload[30:16];
+  assign \$16  = i__payload[31] & \$15 ;
+  assign \$17  = \$14  + \$16 ;
   assign fires_1 = random_1 < aligned_1[15:0];
-  assign \$16  = aligned_1[29:16] > max_pulses;
-  assign \$17  = aligned_1[29:16] == max_pulses;
-  assign \$18  = \$17  & fires_1;
-  assign saturates_1 = \$16  | \$18 ;
-  assign \$19  = aligned_1[29:16] + fires_1;
-  assign count_1 = saturates_1 ? max_pulses : \$19 [3:0];
-  assign \$20  = i__payload[46:32] ^ { i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47] };
-  assign \$21  = | i__payload[46:32];
-  assign \$22  = i__payload[47] & \$21 ;
-  assign \$23  = \$20  + \$22 ;
+  assign \$18  = aligned_1[29:16] > max_pulses;
+  assign \$19  = aligned_1[29:16] == max_pulses;
+  assign \$20  = \$19  & fires_1;
+  assign saturates_1 = \$18  | \$20 ;
+  assign \$21  = aligned_1[29:16] + fires_1;
+  assign count_1 = saturates_1 ? max_pulses : \$21 [3:0];
+  assign \$22  = ~ i__payload[46:32];
+  assign \$23  = i__payload[47] ? \$22  : i__payload[46:32];
+  assign \$24  = | i__payload[46:32];
+  assign \$25  = i__payload[47] & \$24 ;
+  assign \$26  = \$23  + \$25 ;
   assign fires_2 = random_2 < aligned_2[15:0];
-  assign \$24  = aligned_2[29:16] > max_pulses;
-  assign \$25  = aligned_2[29:16] == max_pulses;
-  assign \$26  = \$25  & fires_2;
-  assign saturates_2 = \$24  | \$26 ;
-  assign \$27  = aligned_2[29:16] + fires_2;
-  assign count_2 = saturates_2 ? max_pulses : \$27 [3:0];
-  assign \$28  = i__payload[62:48] ^ { i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63] };
-  assign \$29  = | i__payload[62:48];
-  assign \$30  = i__payload[63] & \$29 ;
-  assign \$31  = \$28  + \$30 ;
+  assign \$27  = aligned_2[29:16] > max_pulses;
+  assign \$28  = aligned_2[29:16] == max_pulses;
+  assign \$29  = \$28  & fires_2;
+  assign saturates_2 = \$27  | \$29 ;
+  assign \$30  = aligned_2[29:16] + fires_2;
+  assign count_2 = saturates_2 ? max_pulses : \$30 [3:0];
+  assign \$31  = ~ i__payload[62:48];
+  assign \$32  = i__payload[63] ? \$31  : i__payload[62:48];
+  assign \$33  = | i__payload[62:48];
+  assign \$34  = i__payload[63] & \$33 ;
+  assign \$35  = \$32  + \$34 ;
   assign fires_3 = random_3 < aligned_3[15:0];
-  assign \$32  = aligned_3[29:16] > max_pulses;
-  assign \$33  = aligned_3[29:16] == max_pulses;
-  assign \$34  = \$33  & fires_3;
-  assign saturates_3 = \$32  | \$34 ;
-  assign \$35  = aligned_3[29:16] + fires_3;
-  assign count_3 = saturates_3 ? max_pulses : \$35 [3:0];
-  assign \$36  = i__payload[78:64] ^ { i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79] };
-  assign \$37  = | i__payload[78:64];
-  assign \$38  = i__payload[79] & \$37 ;
-  assign \$39  = \$36  + \$38 ;
+  assign \$36  = aligned_3[29:16] > max_pulses;
+  assign \$37  = aligned_3[29:16] == max_pulses;
+  assign \$38  = \$37  & fires_3;
+  assign saturates_3 = \$36  | \$38 ;
+  assign \$39  = aligned_3[29:16] + fires_3;
+  assign count_3 = saturates_3 ? max_pulses : \$39 [3:0];
+  assign \$40  = ~ i__payload[78:64];
+  assign \$41  = i__payload[79] ? \$40  : i__payload[78:64];
+  assign \$42  = | i__payload[78:64];
+  assign \$43  = i__payload[79] & \$42 ;
+  assign \$44  = \$41  + \$43 ;
   assign fires_4 = random_4 < aligned_4[15:0];
-  assign \$40  = aligned_4[29:16] > max_pulses;
-  assign \$41  = aligned_4[29:16] == max_pulses;
-  assign \$42  = \$41  & fires_4;
-  assign saturates_4 = \$40  | \$42 ;
-  assign \$43  = aligned_4[29:16] + fires_4;
-  assign count_4 = saturates_4 ? max_pulses : \$43 [3:0];
-  assign \$44  = i__payload[94:80] ^ { i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95] };
-  assign \$45  = | i__payload[94:80];
-  assign \$46  = i__payload[95] & \$45 ;
-  assign \$47  = \$44  + \$46 ;
+  assign \$45  = aligned_4[29:16] > max_pulses;
+  assign \$46  = aligned_4[29:16] == max_pulses;
+  assign \$47  = \$46  & fires_4;
+  assign saturates_4 = \$45  | \$47 ;
+  assign \$48  = aligned_4[29:16] + fires_4;
+  assign count_4 = saturates_4 ? max_pulses : \$48 [3:0];
+  assign \$49  = ~ i__payload[94:80];
+  assign \$50  = i__payload[95] ? \$49  : i__payload[94:80];
+  assign \$51  = | i__payload[94:80];
+  assign \$52  = i__payload[95] & \$51 ;
+  assign \$53  = \$50  + \$52 ;
   assign fires_5 = random_5 < aligned_5[15:0];
-  assign \$48  = aligned_5[29:16] > max_pulses;
-  assign \$49  = aligned_5[29:16] == max_pulses;
-  assign \$50  = \$49  & fires_5;
-  assign saturates_5 = \$48  | \$50 ;
-  assign \$51  = aligned_5[29:16] + fires_5;
-  assign count_5 = saturates_5 ? max_pulses : \$51 [3:0];
-  assign \$52  = i__payload[110:96] ^ { i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111] };
-  assign \$53  = | i__payload[110:96];
-  assign \$54  = i__payload[111] & \$53 ;
-  assign \$55  = \$52  + \$54 ;
+  assign \$54  = aligned_5[29:16] > max_pulses;
+  assign \$55  = aligned_5[29:16] == max_pulses;
+  assign \$56  = \$55  & fires_5;
+  assign saturates_5 = \$54  | \$56 ;
+  assign \$57  = aligned_5[29:16] + fires_5;
+  assign count_5 = saturates_5 ? max_pulses : \$57 [3:0];
+  assign \$58  = ~ i__payload[110:96];
+  assign \$59  = i__payload[111] ? \$58  : i__payload[110:96];
+  assign \$60  = | i__payload[110:96];
+  assign \$61  = i__payload[111] & \$60 ;
+  assign \$62  = \$59  + \$61 ;
   assign fires_6 = random_6 < aligned_6[15:0];
-  assign \$56  = aligned_6[29:16] > max_pulses;
-  assign \$57  = aligned_6[29:16] == max_pulses;
-  assign \$58  = \$57  & fires_6;
-  assign saturates_6 = \$56  | \$58 ;
-  assign \$59  = aligned_6[29:16] + fires_6;
-  assign count_6 = saturates_6 ? max_pulses : \$59 [3:0];
-  assign \$60  = i__payload[126:112] ^ { i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127] };
-  assign \$61  = | i__payload[126:112];
-  assign \$62  = i__payload[127] & \$61 ;
-  assign \$63  = \$60  + \$62 ;
-  assign fires_7 = random_7 < aligned_7[15:0];
-  assign \$64  = aligned_7[29:16] > max_pulses;
-  assign \$65  = aligned_7[29:16] == max_pulses;
-  assign \$66  = \$65  & fires_7;
-  assign saturates_7 = \$64  | \$66 ;
-  assign \$67  = aligned_7[29:16] + fires_7;
-  assign count_7 = saturates_7 ? max_pulses : \$67 [3:0];
-  assign \$68  = i__payload[142:128] ^ { i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143] };
-  assign \$69  = | i__payload[142:128];
-  assign \$70  = i__payload[143] & \$69 ;
+  assign \$63  = aligned_6[29:16] > max_pulses;
+  assign \$64  = aligned_6[29:16] == max_pulses;
+  assign \$65  = \$64  & fires_6;
+  assign saturates_6 = \$63  | \$65 ;
+  assign \$66  = aligned_6[29:16] + fires_6;
+  assign count_6 = saturates_6 ? max_pulses : \$66 [3:0];
+  assign \$67  = ~ i__payload[126:112];
+  assign \$68  = i__payload[127] ? \$67  : i__payload[126:112];
+  assign \$69  = | i__payload[126:112];
+  assign \$70  = i__payload[127] & \$69 ;
   assign \$71  = \$68  + \$70 ;
+  assign fires_7 = random_7 < aligned_7[15:0];
+  assign \$72  = aligned_7[29:16] > max_pulses;
+  assign \$73  = aligned_7[29:16] == max_pulses;
+  assign \$74  = \$73  & fires_7;
+  assign saturates_7 = \$72  | \$74 ;
+  assign \$75  = aligned_7[29:16] + fires_7;
+  assign count_7 = saturates_7 ? max_pulses : \$75 [3:0];
+  assign \$76  = ~ i__payload[142:128];
+  assign \$77  = i__payload[143] ? \$76  : i__payload[142:128];
+  assign \$78  = | i__payload[142:128];
+  assign \$79  = i__payload[143] & \$78 ;
+  assign \$80  = \$77  + \$79 ;
   assign fires_8 = random_8 < aligned_8[15:0];
-  assign \$72  = aligned_8[29:16] > max_pulses;
-  assign \$73  = aligned_8[29:16] == max_pulses;
-  assign \$74  = \$73  & fires_8;
-  assign saturates_8 = \$72  | \$74 ;
-  assign \$75  = aligned_8[29:16] + fires_8;
-  assign count_8 = saturates_8 ? max_pulses : \$75 [3:0];
-  assign \$76  = i__payload[158:144] ^ { i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159] };
-  assign \$77  = | i__payload[158:144];
-  assign \$78  = i__payload[159] & \$77 ;
-  assign \$79  = \$76  + \$78 ;
+  assign \$81  = aligned_8[29:16] > max_pulses;
+  assign \$82  = aligned_8[29:16] == max_pulses;
+  assign \$83  = \$82  & fires_8;
+  assign saturates_8 = \$81  | \$83 ;
+  assign \$84  = aligned_8[29:16] + fires_8;
+  assign count_8 = saturates_8 ? max_pulses : \$84 [3:0];
+  assign \$85  = ~ i__payload[158:144];
+  assign \$86  = i__payload[159] ? \$85  : i__payload[158:144];
+  assign \$87  = | i__payload[158:144];
+  assign \$88  = i__payload[159] & \$87 ;
+  assign \$89  = \$86  + \$88 ;
   assign fires_9 = random_9 < aligned_9[15:0];
-  assign \$80  = aligned_9[29:16] > max_pulses;
-  assign \$81  = aligned_9[29:16] == max_pulses;
-  assign \$82  = \$81  & fires_9;
-  assign saturates_9 = \$80  | \$82 ;
-  assign \$83  = aligned_9[29:16] + fires_9;
-  assign count_9 = saturates_9 ? max_pulses : \$83 [3:0];
-  assign \$84  = i__payload[174:160] ^ { i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175] };
-  assign \$85  = | i__payload[174:160];
-  assign \$86  = i__payload[175] & \$85 ;
-  assign \$87  = \$84  + \$86 ;
+  assign \$90  = aligned_9[29:16] > max_pulses;
+  assign \$91  = aligned_9[29:16] == max_pulses;
+  assign \$92  = \$91  & fires_9;
+  assign saturates_9 = \$90  | \$92 ;
+  assign \$93  = aligned_9[29:16] + fires_9;
+  assign count_9 = saturates_9 ? max_pulses : \$93 [3:0];
+  assign \$94  = ~ i__payload[174:160];
+  assign \$95  = i__payload[175] ? \$94  : i__payload[174:160];
+  assign \$96  = | i__payload[174:160];
+  assign \$97  = i__payload[175] & \$96 ;
+  assign \$98  = \$95  + \$97 ;
   assign fires_10 = random_10 < aligned_10[15:0];
-  assign \$88  = aligned_10[29:16] > max_pulses;
-  assign \$89  = aligned_10[29:16] == max_pulses;
-  assign \$90  = \$89  & fires_10;
-  assign saturates_10 = \$88  | \$90 ;
-  assign \$91  = aligned_10[29:16] + fires_10;
-  assign count_10 = saturates_10 ? max_pulses : \$91 [3:0];
-  assign \$92  = i__payload[190:176] ^ { i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191] };
-  assign \$93  = | i__payload[190:176];
-  assign \$94  = i__payload[191] & \$93 ;
-  assign \$95  = \$92  + \$94 ;
+  assign \$99  = aligned_10[29:16] > max_pulses;
+  assign \$100  = aligned_10[29:16] == max_pulses;
+  assign \$101  = \$100  & fires_10;
+  assign saturates_10 = \$99  | \$101 ;
+  assign \$102  = aligned_10[29:16] + fires_10;
+  assign count_10 = saturates_10 ? max_pulses : \$102 [3:0];
+  assign \$103  = ~ i__payload[190:176];
+  assign \$104  = i__payload[191] ? \$103  : i__payload[190:176];
+  assign \$105  = | i__payload[190:176];
+  assign \$106  = i__payload[191] & \$105 ;
+  assign \$107  = \$104  + \$106 ;
   assign fires_11 = random_11 < aligned_11[15:0];
-  assign \$96  = aligned_11[29:16] > max_pulses;
-  assign \$97  = aligned_11[29:16] == max_pulses;
-  assign \$98  = \$97  & fires_11;
-  assign saturates_11 = \$96  | \$98 ;
-  assign \$99  = aligned_11[29:16] + fires_11;
-  assign count_11 = saturates_11 ? max_pulses : \$99 [3:0];
-  assign \$100  = i__payload[206:192] ^ { i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207] };
-  assign \$101  = | i__payload[206:192];
-  assign \$102  = i__payload[207] & \$101 ;
-  assign \$103  = \$100  + \$102 ;
+  assign \$108  = aligned_11[29:16] > max_pulses;
+  assign \$109  = aligned_11[29:16] == max_pulses;
+  assign \$110  = \$109  & fires_11;
+  assign saturates_11 = \$108  | \$110 ;
+  assign \$111  = aligned_11[29:16] + fires_11;
+  assign count_11 = saturates_11 ? max_pulses : \$111 [3:0];
+  assign \$112  = ~ i__payload[206:192];
+  assign \$113  = i__payload[207] ? \$112  : i__payload[206:192];
+  assign \$114  = | i__payload[206:192];
+  assign \$115  = i__payload[207] & \$114 ;
+  assign \$116  = \$113  + \$115 ;
   assign fires_12 = random_12 < aligned_12[15:0];
-  assign \$104  = aligned_12[29:16] > max_pulses;
-  assign \$105  = aligned_12[29:16] == max_pulses;
-  assign \$106  = \$105  & fires_12;
-  assign saturates_12 = \$104  | \$106 ;
-  assign \$107  = aligned_12[29:16] + fires_12;
-  assign count_12 = saturates_12 ? max_pulses : \$107 [3:0];
-  assign \$108  = i__payload[222:208] ^ { i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223] };
-  assign \$109  = | i__payload[222:208];
-  assign \$110  = i__payload[223] & \$109 ;
-  assign \$111  = \$108  + \$110 ;
+  assign \$117  = aligned_12[29:16] > max_pulses;
+  assign \$118  = aligned_12[29:16] == max_pulses;
+  assign \$119  = \$118  & fires_12;
+  assign saturates_12 = \$117  | \$119 ;
+  assign \$120  = aligned_12[29:16] + fires_12;
+  assign count_12 = saturates_12 ? max_pulses : \$120 [3:0];
+  assign \$121  = ~ i__payload[222:208];
+  assign \$122  = i__payload[223] ? \$121  : i__payload[222:208];
+  assign \$123  = | i__payload[222:208];
+  assign \$124  = i__payload[223] & \$123 ;
+  assign \$125  = \$122  + \$124 ;
   assign fires_13 = random_13 < aligned_13[15:0];
-  assign \$112  = aligned_13[29:16] > max_pulses;
-  assign \$113  = aligned_13[29:16] == max_pulses;
-  assign \$114  = \$113  & fires_13;
-  assign saturates_13 = \$112  | \$114 ;
-  assign \$115  = aligned_13[29:16] + fires_13;
-  assign count_13 = saturates_13 ? max_pulses : \$115 [3:0];
-  assign \$116  = i__payload[238:224] ^ { i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239] };
-  assign \$117  = | i__payload[238:224];
-  assign \$118  = i__payload[239] & \$117 ;
-  assign \$119  = \$116  + \$118 ;
+  assign \$126  = aligned_13[29:16] > max_pulses;
+  assign \$127  = aligned_13[29:16] == max_pulses;
+  assign \$128  = \$127  & fires_13;
+  assign saturates_13 = \$126  | \$128 ;
+  assign \$129  = aligned_13[29:16] + fires_13;
+  assign count_13 = saturates_13 ? max_pulses : \$129 [3:0];
+  assign \$130  = ~ i__payload[238:224];
+  assign \$131  = i__payload[239] ? \$130  : i__payload[238:224];
+  assign \$132  = | i__payload[238:224];
+  assign \$133  = i__payload[239] & \$132 ;
+  assign \$134  = \$131  + \$133 ;
   assign fires_14 = random_14 < aligned_14[15:0];
-  assign \$120  = aligned_14[29:16] > max_pulses;
-  assign \$121  = aligned_14[29:16] == max_pulses;
-  assign \$122  = \$121  & fires_14;
-  assign saturates_14 = \$120  | \$122 ;
-  assign \$123  = aligned_14[29:16] + fires_14;
-  assign count_14 = saturates_14 ? max_pulses : \$123 [3:0];
-  assign \$124  = i__payload[254:240] ^ { i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255] };
-  assign \$125  = | i__payload[254:240];
-  assign \$126  = i__payload[255] & \$125 ;
-  assign \$127  = \$124  + \$126 ;
+  assign \$135  = aligned_14[29:16] > max_pulses;
+  assign \$136  = aligned_14[29:16] == max_pulses;
+  assign \$137  = \$136  & fires_14;
+  assign saturates_14 = \$135  | \$137 ;
+  assign \$138  = aligned_14[29:16] + fires_14;
+  assign count_14 = saturates_14 ? max_pulses : \$138 [3:0];
+  assign \$139  = ~ i__payload[254:240];
+  assign \$140  = i__payload[255] ? \$139  : i__payload[254:240];
+  assign \$141  = | i__payload[254:240];
+  assign \$142  = i__payload[255] & \$141 ;
+  assign \$143  = \$140  + \$142 ;
   assign fires_15 = random_15 < aligned_15[15:0];
-  assign \$128  = aligned_15[29:16] > max_pulses;
-  assign \$129  = aligned_15[29:16] == max_pulses;
-  assign \$130  = \$129  & fires_15;
-  assign saturates_15 = \$128  | \$130 ;
-  assign \$131  = aligned_15[29:16] + fires_15;
-  assign count_15 = saturates_15 ? max_pulses : \$131 [3:0];
-  assign \$132  = \$7 [14:0] << \$3 [3:0];
-  assign \$133  = \$15 [14:0] << \$3 [3:0];
-  assign \$134  = \$23 [14:0] << \$3 [3:0];
-  assign \$135  = \$31 [14:0] << \$3 [3:0];
-  assign \$136  = \$39 [14:0] << \$3 [3:0];
-  assign \$137  = \$47 [14:0] << \$3 [3:0];
-  assign \$138  = \$55 [14:0] << \$3 [3:0];
-  assign \$139  = \$63 [14:0] << \$3 [3:0];
-  assign \$140  = \$71 [14:0] << \$3 [3:0];
-  assign \$141  = \$79 [14:0] << \$3 [3:0];
-  assign \$142  = \$87 [14:0] << \$3 [3:0];
-  assign \$143  = \$95 [14:0] << \$3 [3:0];
-  assign \$144  = \$103 [14:0] << \$3 [3:0];
-  assign \$145  = \$111 [14:0] << \$3 [3:0];
-  assign \$146  = \$119 [14:0] << \$3 [3:0];
-  assign \$147  = \$127 [14:0] << \$3 [3:0];
+  assign \$144  = aligned_15[29:16] > max_pulses;
+  assign \$145  = aligned_15[29:16] == max_pulses;
+  assign \$146  = \$145  & fires_15;
+  assign saturates_15 = \$144  | \$146 ;
+  assign \$147  = aligned_15[29:16] + fires_15;
+  assign count_15 = saturates_15 ? max_pulses : \$147 [3:0];
+  assign \$148  = \$8 [14:0] << \$3 [3:0];
+  assign \$149  = \$17 [14:0] << \$3 [3:0];
+  assign \$150  = \$26 [14:0] << \$3 [3:0];
+  assign \$151  = \$35 [14:0] << \$3 [3:0];
+  assign \$152  = \$44 [14:0] << \$3 [3:0];
+  assign \$153  = \$53 [14:0] << \$3 [3:0];
+  assign \$154  = \$62 [14:0] << \$3 [3:0];
+  assign \$155  = \$71 [14:0] << \$3 [3:0];
+  assign \$156  = \$80 [14:0] << \$3 [3:0];
+  assign \$157  = \$89 [14:0] << \$3 [3:0];
+  assign \$158  = \$98 [14:0] << \$3 [3:0];
+  assign \$159  = \$107 [14:0] << \$3 [3:0];
+  assign \$160  = \$116 [14:0] << \$3 [3:0];
+  assign \$161  = \$125 [14:0] << \$3 [3:0];
+  assign \$162  = \$134 [14:0] << \$3 [3:0];
+  assign \$163  = \$143 [14:0] << \$3 [3:0];
   always @(posedge clk)
-    \$signal$4  <= \$148 ;
+    \$signal$4  <= \$164 ;
   always @(posedge clk)
-    second <= \$149 ;
+    second <= \$165 ;
   always @(posedge clk)
-    max_pulses <= \$150 ;
+    max_pulses <= \$166 ;
   always @(posedge clk)
-    \$like  <= \$151 ;
+    \$signal$111  <= \$167 ;
   always @(posedge clk)
-    bank <= \$152 ;
+    bank <= \$168 ;
   always @(posedge clk)
-    o__payload <= \$153 ;
+    o__payload <= \$169 ;
   always @(posedge clk)
-    aligned_0 <= \$154 ;
+    aligned_0 <= \$170 ;
   always @(posedge clk)
-    random_0 <= \$155 ;
+    random_0 <= \$171 ;
   always @(posedge clk)
-    negative_0 <= \$156 ;
+    negative_0 <= \$172 ;
   always @(posedge clk)
-    aligned_1 <= \$157 ;
+    aligned_1 <= \$173 ;
   always @(posedge clk)
-    random_1 <= \$158 ;
+    random_1 <= \$174 ;
   always @(posedge clk)
-    negative_1 <= \$159 ;
+    negative_1 <= \$175 ;
   always @(posedge clk)
-    aligned_2 <= \$160 ;
+    aligned_2 <= \$176 ;
   always @(posedge clk)
-    random_2 <= \$161 ;
+    random_2 <= \$177 ;
   always @(posedge clk)
-    negative_2 <= \$162 ;
+    negative_2 <= \$178 ;
   always @(posedge clk)
-    aligned_3 <= \$163 ;
+    aligned_3 <= \$179 ;
   always @(posedge clk)
-    random_3 <= \$164 ;
+    random_3 <= \$180 ;
   always @(posedge clk)
-    negative_3 <= \$165 ;
+    negative_3 <= \$181 ;
   always @(posedge clk)
-    aligned_4 <= \$166 ;
+    aligned_4 <= \$182 ;
   always @(posedge clk)
-    random_4 <= \$167 ;
+    random_4 <= \$183 ;
   always @(posedge clk)
-    negative_4 <= \$168 ;
+    negative_4 <= \$184 ;
   always @(posedge clk)
-    aligned_5 <= \$169 ;
+    aligned_5 <= \$185 ;
   always @(posedge clk)
-    random_5 <= \$170 ;
+    random_5 <= \$186 ;
   always @(posedge clk)
-    negative_5 <= \$171 ;
+    negative_5 <= \$187 ;
   always @(posedge clk)
-    aligned_6 <= \$172 ;
+    aligned_6 <= \$188 ;
   always @(posedge clk)
-    random_6 <= \$173 ;
+    random_6 <= \$189 ;
   always @(posedge clk)
-    negative_6 <= \$174 ;
+    negative_6 <= \$190 ;
   always @(posedge clk)
-    aligned_7 <= \$175 ;
+    aligned_7 <= \$191 ;
   always @(posedge clk)
-    random_7 <= \$176 ;
+    random_7 <= \$192 ;
   always @(posedge clk)
-    negative_7 <= \$177 ;
+    negative_7 <= \$193 ;
   always @(posedge clk)
-    aligned_8 <= \$178 ;
+    aligned_8 <= \$194 ;
   always @(posedge clk)
-    random_8 <= \$179 ;
+    random_8 <= \$195 ;
   always @(posedge clk)
-    negative_8 <= \$180 ;
+    negative_8 <= \$196 ;
   always @(posedge clk)
-    aligned_9 <= \$181 ;
+    aligned_9 <= \$197 ;
   always @(posedge clk)
-    random_9 <= \$182 ;
+    random_9 <= \$198 ;
   always @(posedge clk)
-    negative_9 <= \$183 ;
+    negative_9 <= \$199 ;
   always @(posedge clk)
-    aligned_10 <= \$184 ;
+    aligned_10 <= \$200 ;
   always @(posedge clk)
-    random_10 <= \$185 ;
+    random_10 <= \$201 ;
   always @(posedge clk)
-    negative_10 <= \$186 ;
+    negative_10 <= \$202 ;
   always @(posedge clk)
-    aligned_11 <= \$187 ;
+    aligned_11 <= \$203 ;
   always @(posedge clk)
-    random_11 <= \$188 ;
+    random_11 <= \$204 ;
   always @(posedge clk)
-    negative_11 <= \$189 ;
+    negative_11 <= \$205 ;
   always @(posedge clk)
-    aligned_12 <= \$190 ;
+    aligned_12 <= \$206 ;
   always @(posedge clk)
-    random_12 <= \$191 ;
+    random_12 <= \$207 ;
   always @(posedge clk)
-    negative_12 <= \$192 ;
+    negative_12 <= \$208 ;
   always @(posedge clk)
-    aligned_13 <= \$193 ;
+    aligned_13 <= \$209 ;
   always @(posedge clk)
-    random_13 <= \$194 ;
+    random_13 <= \$210 ;
   always @(posedge clk)
-    negative_13 <= \$195 ;
+    negative_13 <= \$211 ;
   always @(posedge clk)
-    aligned_14 <= \$196 ;
+    aligned_14 <= \$212 ;
   always @(posedge clk)
-    random_14 <= \$197 ;
+    random_14 <= \$213 ;
   always @(posedge clk)
-    negative_14 <= \$198 ;
+    negative_14 <= \$214 ;
   always @(posedge clk)
-    aligned_15 <= \$199 ;
+    aligned_15 <= \$215 ;
   always @(posedge clk)
-    random_15 <= \$200 ;
+    random_15 <= \$216 ;
   always @(posedge clk)
-    negative_15 <= \$201 ;
+    negative_15 <= \$217 ;
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$148  = \$signal$4 ;
+    \$164  = \$signal$4 ;
     if (\$signal ) begin
-      \$148  = i__valid;
+      \$164  = i__valid;
     end
     if (rst) begin
-      \$148  = 1'h0;
+      \$164  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$149  = second;
+    \$165  = second;
     if (second_moves) begin
-      \$149  = \$signal$4 ;
-    end
-    if (rst) begin
-      \$149  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$150  = max_pulses;
-    if (\$signal ) begin
-      \$150  = i__payload[520:517];
-    end
-    if (rst) begin
-      \$150  = 4'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$151  = \$like ;
-    if (\$signal ) begin
-      \$151  = i__payload[527:521];
-    end
-    if (rst) begin
-      \$151  = 7'h00;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$152  = bank;
-    if (\$signal ) begin
-      \$152  = i__payload[528];
-    end
-    if (rst) begin
-      \$152  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$153  = o__payload;
-    if (second_moves) begin
-      \$153 [102:96] = \$like ;
-      \$153 [103] = bank;
-    end
-    if (second_moves) begin
-      \$153 [63:0] = { count_15, count_14, count_13, count_12, count_11, count_10, count_9, count_8, count_7, count_6, count_5, count_4, count_3, count_2, count_1, count_0 };
-      \$153 [79:64] = { negative_15, negative_14, negative_13, negative_12, negative_11, negative_10, negative_9, negative_8, negative_7, negative_6, negative_5, negative_4, negative_3, negative_2, negative_1, negative_0 };
-      \$153 [95:80] = { saturates_15, saturates_14, saturates_13, saturates_12, saturates_11, saturates_10, saturates_9, saturates_8, saturates_7, saturates_6, saturates_5, saturates_4, saturates_3, saturates_2, saturates_1, saturates_0 };
-    end
-    if (rst) begin
-      \$153  = 104'h00000000000000000000000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$154  = aligned_0;
-    if (\$signal ) begin
-      \$154  = \$132 ;
-    end
-    if (rst) begin
-      \$154  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$155  = random_0;
-    if (\$signal ) begin
-      \$155  = i__payload[271:256];
-    end
-    if (rst) begin
-      \$155  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$156  = negative_0;
-    if (\$signal ) begin
-      \$156  = i__payload[15];
-    end
-    if (rst) begin
-      \$156  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$157  = aligned_1;
-    if (\$signal ) begin
-      \$157  = \$133 ;
-    end
-    if (rst) begin
-      \$157  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$158  = random_1;
-    if (\$signal ) begin
-      \$158  = i__payload[287:272];
-    end
-    if (rst) begin
-      \$158  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$159  = negative_1;
-    if (\$signal ) begin
-      \$159  = i__payload[31];
-    end
-    if (rst) begin
-      \$159  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$160  = aligned_2;
-    if (\$signal ) begin
-      \$160  = \$134 ;
-    end
-    if (rst) begin
-      \$160  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$161  = random_2;
-    if (\$signal ) begin
-      \$161  = i__payload[303:288];
-    end
-    if (rst) begin
-      \$161  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$162  = negative_2;
-    if (\$signal ) begin
-      \$162  = i__payload[47];
-    end
-    if (rst) begin
-      \$162  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$163  = aligned_3;
-    if (\$signal ) begin
-      \$163  = \$135 ;
-    end
-    if (rst) begin
-      \$163  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$164  = random_3;
-    if (\$signal ) begin
-      \$164  = i__payload[319:304];
-    end
-    if (rst) begin
-      \$164  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$165  = negative_3;
-    if (\$signal ) begin
-      \$165  = i__payload[63];
+      \$165  = \$signal$4 ;
     end
     if (rst) begin
       \$165  = 1'h0;
@@ -2177,383 +2066,436 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$166  = aligned_4;
+    \$166  = max_pulses;
     if (\$signal ) begin
-      \$166  = \$136 ;
-    end
-    if (rst) begin
-      \$166  = 30'h00000000;
+      \$166  = i__payload[520:517];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$167  = random_4;
+    \$167  = \$signal$111 ;
     if (\$signal ) begin
-      \$167  = i__payload[335:320];
-    end
-    if (rst) begin
-      \$167  = 16'h0000;
+      \$167  = i__payload[527:521];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$168  = negative_4;
+    \$168  = bank;
     if (\$signal ) begin
-      \$168  = i__payload[79];
-    end
-    if (rst) begin
-      \$168  = 1'h0;
+      \$168  = i__payload[528];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$169  = aligned_5;
-    if (\$signal ) begin
-      \$169  = \$137 ;
+    \$169  = o__payload;
+    if (second_moves) begin
+      \$169 [102:96] = \$signal$111 ;
+      \$169 [103] = bank;
     end
-    if (rst) begin
-      \$169  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$170  = random_5;
-    if (\$signal ) begin
-      \$170  = i__payload[351:336];
-    end
-    if (rst) begin
-      \$170  = 16'h0000;
+    if (second_moves) begin
+      \$169 [63:0] = { count_15, count_14, count_13, count_12, count_11, count_10, count_9, count_8, count_7, count_6, count_5, count_4, count_3, count_2, count_1, count_0 };
+      \$169 [79:64] = { negative_15, negative_14, negative_13, negative_12, negative_11, negative_10, negative_9, negative_8, negative_7, negative_6, negative_5, negative_4, negative_3, negative_2, negative_1, negative_0 };
+      \$169 [95:80] = { saturates_15, saturates_14, saturates_13, saturates_12, saturates_11, saturates_10, saturates_9, saturates_8, saturates_7, saturates_6, saturates_5, saturates_4, saturates_3, saturates_2, saturates_1, saturates_0 };
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$171  = negative_5;
+    \$170  = aligned_0;
     if (\$signal ) begin
-      \$171  = i__payload[95];
-    end
-    if (rst) begin
-      \$171  = 1'h0;
+      \$170  = \$148 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$172  = aligned_6;
+    \$171  = random_0;
     if (\$signal ) begin
-      \$172  = \$138 ;
-    end
-    if (rst) begin
-      \$172  = 30'h00000000;
+      \$171  = i__payload[271:256];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$173  = random_6;
+    \$172  = negative_0;
     if (\$signal ) begin
-      \$173  = i__payload[367:352];
-    end
-    if (rst) begin
-      \$173  = 16'h0000;
+      \$172  = i__payload[15];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$174  = negative_6;
+    \$173  = aligned_1;
     if (\$signal ) begin
-      \$174  = i__payload[111];
-    end
-    if (rst) begin
-      \$174  = 1'h0;
+      \$173  = \$149 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$175  = aligned_7;
+    \$174  = random_1;
     if (\$signal ) begin
-      \$175  = \$139 ;
-    end
-    if (rst) begin
-      \$175  = 30'h00000000;
+      \$174  = i__payload[287:272];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$176  = random_7;
+    \$175  = negative_1;
     if (\$signal ) begin
-      \$176  = i__payload[383:368];
-    end
-    if (rst) begin
-      \$176  = 16'h0000;
+      \$175  = i__payload[31];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$177  = negative_7;
+    \$176  = aligned_2;
     if (\$signal ) begin
-      \$177  = i__payload[127];
-    end
-    if (rst) begin
-      \$177  = 1'h0;
+      \$176  = \$150 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$178  = aligned_8;
+    \$177  = random_2;
     if (\$signal ) begin
-      \$178  = \$140 ;
-    end
-    if (rst) begin
-      \$178  = 30'h00000000;
+      \$177  = i__payload[303:288];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$179  = random_8;
+    \$178  = negative_2;
     if (\$signal ) begin
-      \$179  = i__payload[399:384];
-    end
-    if (rst) begin
-      \$179  = 16'h0000;
+      \$178  = i__payload[47];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$180  = negative_8;
+    \$179  = aligned_3;
     if (\$signal ) begin
-      \$180  = i__payload[143];
-    end
-    if (rst) begin
-      \$180  = 1'h0;
+      \$179  = \$151 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$181  = aligned_9;
+    \$180  = random_3;
     if (\$signal ) begin
-      \$181  = \$141 ;
-    end
-    if (rst) begin
-      \$181  = 30'h00000000;
+      \$180  = i__payload[319:304];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$182  = random_9;
+    \$181  = negative_3;
     if (\$signal ) begin
-      \$182  = i__payload[415:400];
-    end
-    if (rst) begin
-      \$182  = 16'h0000;
+      \$181  = i__payload[63];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$183  = negative_9;
+    \$182  = aligned_4;
     if (\$signal ) begin
-      \$183  = i__payload[159];
-    end
-    if (rst) begin
-      \$183  = 1'h0;
+      \$182  = \$152 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$184  = aligned_10;
+    \$183  = random_4;
     if (\$signal ) begin
-      \$184  = \$142 ;
-    end
-    if (rst) begin
-      \$184  = 30'h00000000;
+      \$183  = i__payload[335:320];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$185  = random_10;
+    \$184  = negative_4;
     if (\$signal ) begin
-      \$185  = i__payload[431:416];
-    end
-    if (rst) begin
-      \$185  = 16'h0000;
+      \$184  = i__payload[79];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$186  = negative_10;
+    \$185  = aligned_5;
     if (\$signal ) begin
-      \$186  = i__payload[175];
-    end
-    if (rst) begin
-      \$186  = 1'h0;
+      \$185  = \$153 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$187  = aligned_11;
+    \$186  = random_5;
     if (\$signal ) begin
-      \$187  = \$143 ;
-    end
-    if (rst) begin
-      \$187  = 30'h00000000;
+      \$186  = i__payload[351:336];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$188  = random_11;
+    \$187  = negative_5;
     if (\$signal ) begin
-      \$188  = i__payload[447:432];
-    end
-    if (rst) begin
-      \$188  = 16'h0000;
+      \$187  = i__payload[95];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$189  = negative_11;
+    \$188  = aligned_6;
     if (\$signal ) begin
-      \$189  = i__payload[191];
-    end
-    if (rst) begin
-      \$189  = 1'h0;
+      \$188  = \$154 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$190  = aligned_12;
+    \$189  = random_6;
     if (\$signal ) begin
-      \$190  = \$144 ;
-    end
-    if (rst) begin
-      \$190  = 30'h00000000;
+      \$189  = i__payload[367:352];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$191  = random_12;
+    \$190  = negative_6;
     if (\$signal ) begin
-      \$191  = i__payload[463:448];
-    end
-    if (rst) begin
-      \$191  = 16'h0000;
+      \$190  = i__payload[111];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$192  = negative_12;
+    \$191  = aligned_7;
     if (\$signal ) begin
-      \$192  = i__payload[207];
-    end
-    if (rst) begin
-      \$192  = 1'h0;
+      \$191  = \$155 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$193  = aligned_13;
+    \$192  = random_7;
     if (\$signal ) begin
-      \$193  = \$145 ;
-    end
-    if (rst) begin
-      \$193  = 30'h00000000;
+      \$192  = i__payload[383:368];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$194  = random_13;
+    \$193  = negative_7;
     if (\$signal ) begin
-      \$194  = i__payload[479:464];
-    end
-    if (rst) begin
-      \$194  = 16'h0000;
+      \$193  = i__payload[127];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$195  = negative_13;
+    \$194  = aligned_8;
     if (\$signal ) begin
-      \$195  = i__payload[223];
-    end
-    if (rst) begin
-      \$195  = 1'h0;
+      \$194  = \$156 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$196  = aligned_14;
+    \$195  = random_8;
     if (\$signal ) begin
-      \$196  = \$146 ;
-    end
-    if (rst) begin
-      \$196  = 30'h00000000;
+      \$195  = i__payload[399:384];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$197  = random_14;
+    \$196  = negative_8;
     if (\$signal ) begin
-      \$197  = i__payload[495:480];
-    end
-    if (rst) begin
-      \$197  = 16'h0000;
+      \$196  = i__payload[143];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$198  = negative_14;
+    \$197  = aligned_9;
     if (\$signal ) begin
-      \$198  = i__payload[239];
-    end
-    if (rst) begin
-      \$198  = 1'h0;
+      \$197  = \$157 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$199  = aligned_15;
+    \$198  = random_9;
     if (\$signal ) begin
-      \$199  = \$147 ;
-    end
-    if (rst) begin
-      \$199  = 30'h00000000;
+      \$198  = i__payload[415:400];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$200  = random_15;
+    \$199  = negative_9;
     if (\$signal ) begin
-      \$200  = i__payload[511:496];
-    end
-    if (rst) begin
-      \$200  = 16'h0000;
+      \$199  = i__payload[159];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$201  = negative_15;
+    \$200  = aligned_10;
     if (\$signal ) begin
-      \$201  = i__payload[255];
+      \$200  = \$158 ;
     end
-    if (rst) begin
-      \$201  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$201  = random_10;
+    if (\$signal ) begin
+      \$201  = i__payload[431:416];
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$202  = negative_10;
+    if (\$signal ) begin
+      \$202  = i__payload[175];
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$203  = aligned_11;
+    if (\$signal ) begin
+      \$203  = \$159 ;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$204  = random_11;
+    if (\$signal ) begin
+      \$204  = i__payload[447:432];
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$205  = negative_11;
+    if (\$signal ) begin
+      \$205  = i__payload[191];
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$206  = aligned_12;
+    if (\$signal ) begin
+      \$206  = \$160 ;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$207  = random_12;
+    if (\$signal ) begin
+      \$207  = i__payload[463:448];
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$208  = negative_12;
+    if (\$signal ) begin
+      \$208  = i__payload[207];
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$209  = aligned_13;
+    if (\$signal ) begin
+      \$209  = \$161 ;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$210  = random_13;
+    if (\$signal ) begin
+      \$210  = i__payload[479:464];
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$211  = negative_13;
+    if (\$signal ) begin
+      \$211  = i__payload[223];
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$212  = aligned_14;
+    if (\$signal ) begin
+      \$212  = \$162 ;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$213  = random_14;
+    if (\$signal ) begin
+      \$213  = i__payload[495:480];
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$214  = negative_14;
+    if (\$signal ) begin
+      \$214  = i__payload[239];
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$215  = aligned_15;
+    if (\$signal ) begin
+      \$215  = \$163 ;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$216  = random_15;
+    if (\$signal ) begin
+      \$216  = i__payload[511:496];
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$217  = negative_15;
+    if (\$signal ) begin
+      \$217  = i__payload[255];
     end
   end
   assign o__valid = second;
+  assign decided = o__payload;
   assign shift = \$3 [3:0];
-  assign magnitude_0 = \$7 [14:0];
-  assign magnitude_1 = \$15 [14:0];
-  assign magnitude_2 = \$23 [14:0];
-  assign magnitude_3 = \$31 [14:0];
-  assign magnitude_4 = \$39 [14:0];
-  assign magnitude_5 = \$47 [14:0];
-  assign magnitude_6 = \$55 [14:0];
-  assign magnitude_7 = \$63 [14:0];
-  assign magnitude_8 = \$71 [14:0];
-  assign magnitude_9 = \$79 [14:0];
-  assign magnitude_10 = \$87 [14:0];
-  assign magnitude_11 = \$95 [14:0];
-  assign magnitude_12 = \$103 [14:0];
-  assign magnitude_13 = \$111 [14:0];
-  assign magnitude_14 = \$119 [14:0];
-  assign magnitude_15 = \$127 [14:0];
+  assign magnitude_0 = \$8 [14:0];
+  assign magnitude_1 = \$17 [14:0];
+  assign magnitude_2 = \$26 [14:0];
+  assign magnitude_3 = \$35 [14:0];
+  assign magnitude_4 = \$44 [14:0];
+  assign magnitude_5 = \$53 [14:0];
+  assign magnitude_6 = \$62 [14:0];
+  assign magnitude_7 = \$71 [14:0];
+  assign magnitude_8 = \$80 [14:0];
+  assign magnitude_9 = \$89 [14:0];
+  assign magnitude_10 = \$98 [14:0];
+  assign magnitude_11 = \$107 [14:0];
+  assign magnitude_12 = \$116 [14:0];
+  assign magnitude_13 = \$125 [14:0];
+  assign magnitude_14 = \$134 [14:0];
+  assign magnitude_15 = \$143 [14:0];
   assign i__ready = \$signal ;
+  assign \o__payload.counts  = o__payload[63:0];
+  assign \o__payload.counts[0]  = o__payload[3:0];
+  assign \o__payload.counts[1]  = o__payload[7:4];
+  assign \o__payload.counts[2]  = o__payload[11:8];
+  assign \o__payload.counts[3]  = o__payload[15:12];
+  assign \o__payload.counts[4]  = o__payload[19:16];
+  assign \o__payload.counts[5]  = o__payload[23:20];
+  assign \o__payload.counts[6]  = o__payload[27:24];
+  assign \o__payload.counts[7]  = o__payload[31:28];
+  assign \o__payload.counts[8]  = o__payload[35:32];
+  assign \o__payload.counts[9]  = o__payload[39:36];
+  assign \o__payload.counts[10]  = o__payload[43:40];
+  assign \o__payload.counts[11]  = o__payload[47:44];
+  assign \o__payload.counts[12]  = o__payload[51:48];
+  assign \o__payload.counts[13]  = o__payload[55:52];
+  assign \o__payload.counts[14]  = o__payload[59:56];
+  assign \o__payload.counts[15]  = o__payload[63:60];
+  assign \o__payload.resets  = o__payload[79:64];
+  assign \o__payload.saturated  = o__payload[95:80];
+  assign \o__payload.parallel_max  = o__payload[102:96];
+  assign \o__payload.bank  = o__payload[103];
+  assign \decided.counts  = o__payload[63:0];
+  assign \decided.counts[0]  = o__payload[3:0];
+  assign \decided.counts[1]  = o__payload[7:4];
+  assign \decided.counts[2]  = o__payload[11:8];
+  assign \decided.counts[3]  = o__payload[15:12];
+  assign \decided.counts[4]  = o__payload[19:16];
+  assign \decided.counts[5]  = o__payload[23:20];
+  assign \decided.counts[6]  = o__payload[27:24];
+  assign \decided.counts[7]  = o__payload[31:28];
+  assign \decided.counts[8]  = o__payload[35:32];
+  assign \decided.counts[9]  = o__payload[39:36];
+  assign \decided.counts[10]  = o__payload[43:40];
+  assign \decided.counts[11]  = o__payload[47:44];
+  assign \decided.counts[12]  = o__payload[51:48];
+  assign \decided.counts[13]  = o__payload[55:52];
+  assign \decided.counts[14]  = o__payload[59:56];
+  assign \decided.counts[15]  = o__payload[63:60];
+  assign \decided.resets  = o__payload[79:64];
+  assign \decided.saturated  = o__payload[95:80];
+  assign \decided.parallel_max  = o__payload[102:96];
+  assign \decided.bank  = o__payload[103];
   assign \i__payload.deltas  = i__payload[255:0];
   assign \i__payload.deltas[0]  = i__payload[15:0];
   assign \i__payload.deltas[1]  = i__payload[31:16];
@@ -2592,27 +2534,6 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   assign \i__payload.max_pulses  = i__payload[520:517];
   assign \i__payload.parallel_max  = i__payload[527:521];
   assign \i__payload.bank  = i__payload[528];
-  assign \o__payload.counts  = o__payload[63:0];
-  assign \o__payload.counts[0]  = o__payload[3:0];
-  assign \o__payload.counts[1]  = o__payload[7:4];
-  assign \o__payload.counts[2]  = o__payload[11:8];
-  assign \o__payload.counts[3]  = o__payload[15:12];
-  assign \o__payload.counts[4]  = o__payload[19:16];
-  assign \o__payload.counts[5]  = o__payload[23:20];
-  assign \o__payload.counts[6]  = o__payload[27:24];
-  assign \o__payload.counts[7]  = o__payload[31:28];
-  assign \o__payload.counts[8]  = o__payload[35:32];
-  assign \o__payload.counts[9]  = o__payload[39:36];
-  assign \o__payload.counts[10]  = o__payload[43:40];
-  assign \o__payload.counts[11]  = o__payload[47:44];
-  assign \o__payload.counts[12]  = o__payload[51:48];
-  assign \o__payload.counts[13]  = o__payload[55:52];
-  assign \o__payload.counts[14]  = o__payload[59:56];
-  assign \o__payload.counts[15]  = o__payload[63:60];
-  assign \o__payload.resets  = o__payload[79:64];
-  assign \o__payload.saturated  = o__payload[95:80];
-  assign \o__payload.parallel_max  = o__payload[102:96];
-  assign \o__payload.bank  = o__payload[103];
 endmodule
 
 module \pulsetrain_controller.line_driver (clk, rst, timing__setup_cycles, \port$59$64 , clear, i__valid, timing__pulse_cycles, \port$67$0 , i__payload, pulse_limit, i__ready, fault, crossbar__strobe, report__row, report__polarity, report__columns, crossbar__select, crossbar__operation, crossbar__row, crossbar__columns, crossbar__word_code
@@ -4113,32 +4034,30 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   wire \$97 ;
   wire [2:0] \$98 ;
   wire [6:0] \$99 ;
-  (* init = 64'h0000000000000000 *)
-  wire [63:0] \$like ;
-  wire [3:0] \$like[0] ;
-  wire [3:0] \$like[10] ;
-  wire [3:0] \$like[11] ;
-  wire [3:0] \$like[12] ;
-  wire [3:0] \$like[13] ;
-  wire [3:0] \$like[14] ;
-  wire [3:0] \$like[15] ;
-  wire [3:0] \$like[1] ;
-  wire [3:0] \$like[2] ;
-  wire [3:0] \$like[3] ;
-  wire [3:0] \$like[4] ;
-  wire [3:0] \$like[5] ;
-  wire [3:0] \$like[6] ;
-  wire [3:0] \$like[7] ;
-  wire [3:0] \$like[8] ;
-  wire [3:0] \$like[9] ;
   wire [15:0] \$signal ;
   reg \$signal$14  = 1'h0;
   wire \$signal$17 ;
   reg [1:0] \$signal$18  = 2'h0;
   wire \$signal$19 ;
+  (* init = 64'h0000000000000000 *)
+  wire [63:0] \$signal$30 ;
+  wire [3:0] \$signal$30[0] ;
+  wire [3:0] \$signal$30[10] ;
+  wire [3:0] \$signal$30[11] ;
+  wire [3:0] \$signal$30[12] ;
+  wire [3:0] \$signal$30[13] ;
+  wire [3:0] \$signal$30[14] ;
+  wire [3:0] \$signal$30[15] ;
+  wire [3:0] \$signal$30[1] ;
+  wire [3:0] \$signal$30[2] ;
+  wire [3:0] \$signal$30[3] ;
+  wire [3:0] \$signal$30[4] ;
+  wire [3:0] \$signal$30[5] ;
+  wire [3:0] \$signal$30[6] ;
+  wire [3:0] \$signal$30[7] ;
+  wire [3:0] \$signal$30[8] ;
+  wire [3:0] \$signal$30[9] ;
   reg \$signal$4  = 1'h0;
-  reg again = 1'h0;
-  reg \again$62  = 1'h0;
   reg bank = 1'h0;
   input clear;
   wire clear;
@@ -4201,6 +4120,7 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   wire o__valid;
   reg [6:0] parallel_max = 7'h00;
   reg [3:0] reset_again = 4'h0;
+  reg reset_again_bits = 1'h0;
   reg [15:0] reset_bits = 16'h0000;
   reg [63:0] reset_columns = 64'h0000000000000000;
   reg [4:0] reset_count = 5'h00;
@@ -4226,6 +4146,7 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   reg [3:0] saturated_ones_8;
   reg [3:0] \saturated_ones_8$12 ;
   reg [3:0] set_again = 4'h0;
+  reg set_again_bits = 1'h0;
   reg [15:0] set_bits = 16'h0000;
   reg [63:0] set_columns = 64'h0000000000000000;
   reg [4:0] set_count = 5'h00;
@@ -4395,7 +4316,7 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   always @(posedge clk)
     set_bits <= \$114 ;
   always @(posedge clk)
-    again <= \$115 ;
+    set_again_bits <= \$115 ;
   always @(posedge clk)
     set_count <= \$116 ;
   always @(posedge clk)
@@ -4407,7 +4328,7 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   always @(posedge clk)
     reset_bits <= \$120 ;
   always @(posedge clk)
-    \again$62  <= \$121 ;
+    reset_again_bits <= \$121 ;
   always @(posedge clk)
     reset_count <= \$122 ;
   always @(posedge clk)
@@ -4649,9 +4570,6 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (i__ready) begin
       \$108  = i__payload[63:0];
     end
-    if (rst) begin
-      \$108  = 64'h0000000000000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
@@ -4659,18 +4577,12 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (i__ready) begin
       \$109  = i__payload[103];
     end
-    if (rst) begin
-      \$109  = 1'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$110  = parallel_max;
     if (i__ready) begin
       \$110  = i__payload[102:96];
-    end
-    if (rst) begin
-      \$110  = 7'h00;
     end
   end
   always @* begin
@@ -4724,18 +4636,12 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (i__ready) begin
       \$114  = set_selected;
     end
-    if (rst) begin
-      \$114  = 16'h0000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
-    \$115  = again;
+    \$115  = set_again_bits;
     if (i__ready) begin
       \$115  = \$101 ;
-    end
-    if (rst) begin
-      \$115  = 1'h0;
     end
   end
   always @* begin
@@ -4757,18 +4663,12 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (moves) begin
       \$117  = o__payload[78:15];
     end
-    if (rst) begin
-      \$117  = 64'h0000000000000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$118  = set_again;
     if (moves) begin
       \$118  = o__payload[84:81];
-    end
-    if (rst) begin
-      \$118  = 4'h0;
     end
   end
   always @* begin
@@ -4793,18 +4693,12 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (i__ready) begin
       \$120  = reset_selected;
     end
-    if (rst) begin
-      \$120  = 16'h0000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
-    \$121  = \again$62 ;
+    \$121  = reset_again_bits;
     if (i__ready) begin
       \$121  = \$104 ;
-    end
-    if (rst) begin
-      \$121  = 1'h0;
     end
   end
   always @* begin
@@ -4826,18 +4720,12 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (moves) begin
       \$123  = o__payload[148:85];
     end
-    if (rst) begin
-      \$123  = 64'h0000000000000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$124  = reset_again;
     if (moves) begin
       \$124  = o__payload[154:151];
-    end
-    if (rst) begin
-      \$124  = 4'h0;
     end
   end
   always @* begin
@@ -4859,7 +4747,7 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   assign \$signal  = { \$16 , \$15 , \$14 , \$13 , \$12 , \$11 , \$10 , \$9 , \$8 , \$7 , \$6 , \$5 , \$4 , \$3 , \$2 , \$1  };
   assign twice = { \$32 , \$31 , \$30 , \$29 , \$28 , \$27 , \$26 , \$25 , \$24 , \$23 , \$22 , \$21 , \$20 , \$19 , \$18 , \$17  };
   assign store__valid = moves;
-  assign \$like  = store__counts;
+  assign \$signal$30  = store__counts;
   assign set_sum = \$72 [6:0];
   assign reset_sum = \$91 [6:0];
   assign store__beat = \$signal$18 ;
@@ -4914,29 +4802,29 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   assign \store__counts[13]  = store__counts[55:52];
   assign \store__counts[14]  = store__counts[59:56];
   assign \store__counts[15]  = store__counts[63:60];
-  assign \$like[0]  = store__counts[3:0];
-  assign \$like[1]  = store__counts[7:4];
-  assign \$like[2]  = store__counts[11:8];
-  assign \$like[3]  = store__counts[15:12];
-  assign \$like[4]  = store__counts[19:16];
-  assign \$like[5]  = store__counts[23:20];
-  assign \$like[6]  = store__counts[27:24];
-  assign \$like[7]  = store__counts[31:28];
-  assign \$like[8]  = store__counts[35:32];
-  assign \$like[9]  = store__counts[39:36];
-  assign \$like[10]  = store__counts[43:40];
-  assign \$like[11]  = store__counts[47:44];
-  assign \$like[12]  = store__counts[51:48];
-  assign \$like[13]  = store__counts[55:52];
-  assign \$like[14]  = store__counts[59:56];
-  assign \$like[15]  = store__counts[63:60];
+  assign \$signal$30[0]  = store__counts[3:0];
+  assign \$signal$30[1]  = store__counts[7:4];
+  assign \$signal$30[2]  = store__counts[11:8];
+  assign \$signal$30[3]  = store__counts[15:12];
+  assign \$signal$30[4]  = store__counts[19:16];
+  assign \$signal$30[5]  = store__counts[23:20];
+  assign \$signal$30[6]  = store__counts[27:24];
+  assign \$signal$30[7]  = store__counts[31:28];
+  assign \$signal$30[8]  = store__counts[35:32];
+  assign \$signal$30[9]  = store__counts[39:36];
+  assign \$signal$30[10]  = store__counts[43:40];
+  assign \$signal$30[11]  = store__counts[47:44];
+  assign \$signal$30[12]  = store__counts[51:48];
+  assign \$signal$30[13]  = store__counts[55:52];
+  assign \$signal$30[14]  = store__counts[59:56];
+  assign \$signal$30[15]  = store__counts[63:60];
   assign o__payload[150] = \$93 ;
   assign o__payload[149] = \$92 ;
-  assign o__payload[154:151] = { \again$62 , reset_again[3:1] };
+  assign o__payload[154:151] = { reset_again_bits, reset_again[3:1] };
   assign o__payload[148:85] = { reset_bits, reset_columns[63:16] };
   assign o__payload[80] = \$74 ;
   assign o__payload[79] = \$73 ;
-  assign o__payload[84:81] = { again, set_again[3:1] };
+  assign o__payload[84:81] = { set_again_bits, set_again[3:1] };
   assign o__payload[78:15] = { set_bits, set_columns[63:16] };
   assign o__payload[14:8] = parallel_max;
   assign o__payload[7] = bank;
@@ -5172,7 +5060,6 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   reg [3:0] \$signal$3 ;
   reg \$signal$4 ;
   reg \$signal$5 ;
-  reg [6:0] \$signal$50  = 7'h00;
   wire \$signal$51 ;
   reg [3:0] \$signal$54 ;
   wire [3:0] \$signal$61 ;
@@ -5283,6 +5170,7 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   wire [2:0] \rank_8$38 ;
   wire [2:0] \rank_8$39 ;
   wire [3:0] \rank_8$40 ;
+  reg [6:0] room = 7'h00;
   input rst;
   wire rst;
   wire [3:0] still_higher;
@@ -5419,43 +5307,43 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   assign \$115  = \rank_8$28  + \$108 [2:0];
   assign \$116  = \rank_8$28  + \$109 [2:0];
   assign \rank_16$48  = \rank_8$28  + \rank_8$40 ;
-  assign \$117  = \$signal$13 [0] <= \$signal$50 ;
+  assign \$117  = \$signal$13 [0] <= room;
   assign \$118  = \$signal$13 [0] & \$117 ;
-  assign \$119  = rank_2 <= \$signal$50 ;
+  assign \$119  = rank_2 <= room;
   assign \$120  = \$signal$13 [1] & \$119 ;
-  assign \$121  = \$100 [1:0] <= \$signal$50 ;
+  assign \$121  = \$100 [1:0] <= room;
   assign \$122  = \$signal$13 [2] & \$121 ;
-  assign \$123  = \rank_4$20  <= \$signal$50 ;
+  assign \$123  = \rank_4$20  <= room;
   assign \$124  = \$signal$13 [3] & \$123 ;
-  assign \$125  = \$102 [2:0] <= \$signal$50 ;
+  assign \$125  = \$102 [2:0] <= room;
   assign \$126  = \$signal$13 [4] & \$125 ;
-  assign \$127  = \$103 [2:0] <= \$signal$50 ;
+  assign \$127  = \$103 [2:0] <= room;
   assign \$128  = \$signal$13 [5] & \$127 ;
-  assign \$129  = \$104 [2:0] <= \$signal$50 ;
+  assign \$129  = \$104 [2:0] <= room;
   assign \$130  = \$signal$13 [6] & \$129 ;
-  assign \$131  = \rank_8$28  <= \$signal$50 ;
+  assign \$131  = \rank_8$28  <= room;
   assign \$132  = \$signal$13 [7] & \$131 ;
-  assign \$133  = \$110 [3:0] <= \$signal$50 ;
+  assign \$133  = \$110 [3:0] <= room;
   assign \$134  = \$signal$13 [8] & \$133 ;
-  assign \$135  = \$111 [3:0] <= \$signal$50 ;
+  assign \$135  = \$111 [3:0] <= room;
   assign \$136  = \$signal$13 [9] & \$135 ;
-  assign \$137  = \$112 [3:0] <= \$signal$50 ;
+  assign \$137  = \$112 [3:0] <= room;
   assign \$138  = \$signal$13 [10] & \$137 ;
-  assign \$139  = \$113 [3:0] <= \$signal$50 ;
+  assign \$139  = \$113 [3:0] <= room;
   assign \$140  = \$signal$13 [11] & \$139 ;
-  assign \$141  = \$114 [3:0] <= \$signal$50 ;
+  assign \$141  = \$114 [3:0] <= room;
   assign \$142  = \$signal$13 [12] & \$141 ;
-  assign \$143  = \$115 [3:0] <= \$signal$50 ;
+  assign \$143  = \$115 [3:0] <= room;
   assign \$144  = \$signal$13 [13] & \$143 ;
-  assign \$145  = \$116 [3:0] <= \$signal$50 ;
+  assign \$145  = \$116 [3:0] <= room;
   assign \$146  = \$signal$13 [14] & \$145 ;
-  assign \$147  = \rank_16$48  <= \$signal$50 ;
+  assign \$147  = \rank_16$48  <= room;
   assign \$148  = \$signal$13 [15] & \$147 ;
   assign \$149  = \$signal$12 [15:0] | joining;
   assign \$150  = \$signal$12 [31:16] | joining;
   assign \$151  = \$signal$12 [47:32] | joining;
   assign \$152  = \$signal$12 [63:48] | joining;
-  assign \$signal$51  = \rank_16$48  >= \$signal$50 ;
+  assign \$signal$51  = \rank_16$48  >= room;
   assign leftover = joining != \$signal$13 ;
   assign chosen_low_2 = | \$signal$54 [1:0];
   assign \$153  = \$signal$54  - 1'h1;
@@ -5491,7 +5379,7 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   assign \$186  = \$signal$51  | \$signal$72 ;
   assign \$187  = ~ \$186 ;
   assign \$188  = \$signal$64  | \$187 ;
-  assign \$189  = \$signal$50  - \rank_16$48 ;
+  assign \$189  = room - \rank_16$48 ;
   assign \$190  = \$signal$15  | joining;
   assign \$191  = ~ leftover;
   assign \$192  = ~ \$signal$72 ;
@@ -5507,7 +5395,7 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   always @(posedge clk)
     \$signal$12  <= \$202 ;
   always @(posedge clk)
-    \$signal$50  <= \$203 ;
+    room <= \$203 ;
   always @(posedge clk)
     \$signal  <= \$204 ;
   always @(posedge clk)
@@ -5784,13 +5672,10 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
             end
           end
     endcase
-    if (rst) begin
-      \$202  = 64'h0000000000000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$6 ) begin end
-    \$203  = \$signal$50 ;
+    \$203  = room;
     casez (former_state)
       2'h0:
           \$203  = i__payload[14:8];
@@ -5809,9 +5694,6 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
             end
           end
     endcase
-    if (rst) begin
-      \$203  = 7'h00;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$6 ) begin end

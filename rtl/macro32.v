@@ -1193,112 +1193,120 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   reg \$auto$verilog_backend.cc:2355:dump_module$2  = 0;
   wire \$1 ;
   wire \$10 ;
-  reg [29:0] \$100 ;
-  reg [15:0] \$101 ;
-  reg \$102 ;
-  reg [29:0] \$103 ;
-  reg [15:0] \$104 ;
-  reg \$105 ;
-  wire [14:0] \$11 ;
+  reg [15:0] \$100 ;
+  reg \$101 ;
+  reg [29:0] \$102 ;
+  reg [15:0] \$103 ;
+  reg \$104 ;
+  reg [29:0] \$105 ;
+  reg [15:0] \$106 ;
+  reg \$107 ;
+  reg [29:0] \$108 ;
+  reg [15:0] \$109 ;
+  wire \$11 ;
+  reg \$110 ;
+  reg [29:0] \$111 ;
+  reg [15:0] \$112 ;
+  reg \$113 ;
   wire [14:0] \$12 ;
-  wire \$13 ;
-  wire \$14 ;
-  wire [15:0] \$15 ;
+  wire [14:0] \$13 ;
+  wire [14:0] \$14 ;
+  wire \$15 ;
   wire \$16 ;
-  wire \$17 ;
+  wire [15:0] \$17 ;
   wire \$18 ;
-  wire [14:0] \$19 ;
+  wire \$19 ;
   wire \$2 ;
-  wire [14:0] \$20 ;
-  wire \$21 ;
-  wire \$22 ;
-  wire [15:0] \$23 ;
+  wire \$20 ;
+  wire [14:0] \$21 ;
+  wire [14:0] \$22 ;
+  wire [14:0] \$23 ;
   wire \$24 ;
   wire \$25 ;
-  wire \$26 ;
-  wire [14:0] \$27 ;
-  wire [14:0] \$28 ;
+  wire [15:0] \$26 ;
+  wire \$27 ;
+  wire \$28 ;
   wire \$29 ;
   wire [5:0] \$3 ;
-  wire \$30 ;
-  wire [15:0] \$31 ;
-  wire \$32 ;
+  wire [14:0] \$30 ;
+  wire [14:0] \$31 ;
+  wire [14:0] \$32 ;
   wire \$33 ;
   wire \$34 ;
-  wire [14:0] \$35 ;
-  wire [14:0] \$36 ;
+  wire [15:0] \$35 ;
+  wire \$36 ;
   wire \$37 ;
   wire \$38 ;
-  wire [15:0] \$39 ;
+  wire [14:0] \$39 ;
   wire [14:0] \$4 ;
-  wire \$40 ;
-  wire \$41 ;
+  wire [14:0] \$40 ;
+  wire [14:0] \$41 ;
   wire \$42 ;
-  wire [14:0] \$43 ;
-  wire [14:0] \$44 ;
+  wire \$43 ;
+  wire [15:0] \$44 ;
   wire \$45 ;
   wire \$46 ;
-  wire [15:0] \$47 ;
-  wire \$48 ;
-  wire \$49 ;
-  wire \$5 ;
-  wire \$50 ;
-  wire [14:0] \$51 ;
-  wire [14:0] \$52 ;
-  wire \$53 ;
+  wire \$47 ;
+  wire [14:0] \$48 ;
+  wire [14:0] \$49 ;
+  wire [14:0] \$5 ;
+  wire [14:0] \$50 ;
+  wire \$51 ;
+  wire \$52 ;
+  wire [15:0] \$53 ;
   wire \$54 ;
-  wire [15:0] \$55 ;
+  wire \$55 ;
   wire \$56 ;
-  wire \$57 ;
-  wire \$58 ;
+  wire [14:0] \$57 ;
+  wire [14:0] \$58 ;
   wire [14:0] \$59 ;
   wire \$6 ;
-  wire [14:0] \$60 ;
+  wire \$60 ;
   wire \$61 ;
-  wire \$62 ;
-  wire [15:0] \$63 ;
+  wire [15:0] \$62 ;
+  wire \$63 ;
   wire \$64 ;
   wire \$65 ;
-  wire \$66 ;
+  wire [14:0] \$66 ;
   wire [14:0] \$67 ;
-  wire [29:0] \$68 ;
-  wire [29:0] \$69 ;
-  wire [15:0] \$7 ;
-  wire [29:0] \$70 ;
-  wire [29:0] \$71 ;
-  wire [29:0] \$72 ;
-  wire [29:0] \$73 ;
-  wire [29:0] \$74 ;
-  wire [29:0] \$75 ;
-  reg \$76 ;
-  reg \$77 ;
-  reg [3:0] \$78 ;
-  reg [5:0] \$79 ;
-  wire \$8 ;
-  reg \$80 ;
-  reg [54:0] \$81 ;
-  reg [29:0] \$82 ;
-  reg [15:0] \$83 ;
+  wire [14:0] \$68 ;
+  wire \$69 ;
+  wire \$7 ;
+  wire \$70 ;
+  wire [15:0] \$71 ;
+  wire \$72 ;
+  wire \$73 ;
+  wire \$74 ;
+  wire [14:0] \$75 ;
+  wire [29:0] \$76 ;
+  wire [29:0] \$77 ;
+  wire [29:0] \$78 ;
+  wire [29:0] \$79 ;
+  wire [15:0] \$8 ;
+  wire [29:0] \$80 ;
+  wire [29:0] \$81 ;
+  wire [29:0] \$82 ;
+  wire [29:0] \$83 ;
   reg \$84 ;
-  reg [29:0] \$85 ;
-  reg [15:0] \$86 ;
-  reg \$87 ;
-  reg [29:0] \$88 ;
-  reg [15:0] \$89 ;
+  reg \$85 ;
+  reg [3:0] \$86 ;
+  reg [5:0] \$87 ;
+  reg \$88 ;
+  reg [54:0] \$89 ;
   wire \$9 ;
-  reg \$90 ;
-  reg [29:0] \$91 ;
-  reg [15:0] \$92 ;
-  reg \$93 ;
-  reg [29:0] \$94 ;
-  reg [15:0] \$95 ;
-  reg \$96 ;
-  reg [29:0] \$97 ;
-  reg [15:0] \$98 ;
-  reg \$99 ;
-  reg [5:0] \$like  = 6'h00;
+  reg [29:0] \$90 ;
+  reg [15:0] \$91 ;
+  reg \$92 ;
+  reg [29:0] \$93 ;
+  reg [15:0] \$94 ;
+  reg \$95 ;
+  reg [29:0] \$96 ;
+  reg [15:0] \$97 ;
+  reg \$98 ;
+  reg [29:0] \$99 ;
   wire \$signal ;
   reg \$signal$4  = 1'h0;
+  reg [5:0] \$signal$63  = 6'h00;
   reg [29:0] aligned_0 = 30'h00000000;
   reg [29:0] aligned_1 = 30'h00000000;
   reg [29:0] aligned_2 = 30'h00000000;
@@ -1318,6 +1326,21 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   wire [3:0] count_5;
   wire [3:0] count_6;
   wire [3:0] count_7;
+  (* init = 55'h00000000000000 *)
+  wire [54:0] decided;
+  wire \decided.bank ;
+  wire [31:0] \decided.counts ;
+  wire [3:0] \decided.counts[0] ;
+  wire [3:0] \decided.counts[1] ;
+  wire [3:0] \decided.counts[2] ;
+  wire [3:0] \decided.counts[3] ;
+  wire [3:0] \decided.counts[4] ;
+  wire [3:0] \decided.counts[5] ;
+  wire [3:0] \decided.counts[6] ;
+  wire [3:0] \decided.counts[7] ;
+  wire [5:0] \decided.parallel_max ;
+  wire [7:0] \decided.resets ;
+  wire [7:0] \decided.saturated ;
   wire fires_0;
   wire fires_1;
   wire fires_2;
@@ -1417,253 +1440,175 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   assign \$2  = ~ \$signal$4 ;
   assign \$signal  = \$2  | second_moves;
   assign \$3  = 5'h10 - i__payload[260:256];
-  assign \$4  = i__payload[14:0] ^ { i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15] };
-  assign \$5  = | i__payload[14:0];
-  assign \$6  = i__payload[15] & \$5 ;
-  assign \$7  = \$4  + \$6 ;
+  assign \$4  = ~ i__payload[14:0];
+  assign \$5  = i__payload[15] ? \$4  : i__payload[14:0];
+  assign \$6  = | i__payload[14:0];
+  assign \$7  = i__payload[15] & \$6 ;
+  assign \$8  = \$5  + \$7 ;
   assign fires_0 = random_0 < aligned_0[15:0];
-  assign \$8  = aligned_0[29:16] > max_pulses;
-  assign \$9  = aligned_0[29:16] == max_pulses;
-  assign \$10  = \$9  & fires_0;
-  assign saturates_0 = \$8  | \$10 ;
-  assign \$11  = aligned_0[29:16] + fires_0;
-  assign count_0 = saturates_0 ? max_pulses : \$11 [3:0];
-  assign \$12  = i__payload[30:16] ^ { i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31] };
-  assign \$13  = | i__payload[30:16];
-  assign \$14  = i__payload[31] & \$13 ;
-  assign \$15  = \$12  + \$14 ;
+  assign \$9  = aligned_0[29:16] > max_pulses;
+  assign \$10  = aligned_0[29:16] == max_pulses;
+  assign \$11  = \$10  & fires_0;
+  assign saturates_0 = \$9  | \$11 ;
+  assign \$12  = aligned_0[29:16] + fires_0;
+  assign count_0 = saturates_0 ? max_pulses : \$12 [3:0];
+  assign \$13  = ~ i__payload[30:16];
+  assign \$14  = i__payload[31] ? \$13  : i__payload[30:16];
+  assign \$15  = | i__payload[30:16];
+  assign \$16  = i__payload[31] & \$15 ;
+  assign \$17  = \$14  + \$16 ;
   assign fires_1 = random_1 < aligned_1[15:0];
-  assign \$16  = aligned_1[29:16] > max_pulses;
-  assign \$17  = aligned_1[29:16] == max_pulses;
-  assign \$18  = \$17  & fires_1;
-  assign saturates_1 = \$16  | \$18 ;
-  assign \$19  = aligned_1[29:16] + fires_1;
-  assign count_1 = saturates_1 ? max_pulses : \$19 [3:0];
-  assign \$20  = i__payload[46:32] ^ { i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47] };
-  assign \$21  = | i__payload[46:32];
-  assign \$22  = i__payload[47] & \$21 ;
-  assign \$23  = \$20  + \$22 ;
+  assign \$18  = aligned_1[29:16] > max_pulses;
+  assign \$19  = aligned_1[29:16] == max_pulses;
+  assign \$20  = \$19  & fires_1;
+  assign saturates_1 = \$18  | \$20 ;
+  assign \$21  = aligned_1[29:16] + fires_1;
+  assign count_1 = saturates_1 ? max_pulses : \$21 [3:0];
+  assign \$22  = ~ i__payload[46:32];
+  assign \$23  = i__payload[47] ? \$22  : i__payload[46:32];
+  assign \$24  = | i__payload[46:32];
+  assign \$25  = i__payload[47] & \$24 ;
+  assign \$26  = \$23  + \$25 ;
   assign fires_2 = random_2 < aligned_2[15:0];
-  assign \$24  = aligned_2[29:16] > max_pulses;
-  assign \$25  = aligned_2[29:16] == max_pulses;
-  assign \$26  = \$25  & fires_2;
-  assign saturates_2 = \$24  | \$26 ;
-  assign \$27  = aligned_2[29:16] + fires_2;
-  assign count_2 = saturates_2 ? max_pulses : \$27 [3:0];
-  assign \$28  = i__payload[62:48] ^ { i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63] };
-  assign \$29  = | i__payload[62:48];
-  assign \$30  = i__payload[63] & \$29 ;
-  assign \$31  = \$28  + \$30 ;
+  assign \$27  = aligned_2[29:16] > max_pulses;
+  assign \$28  = aligned_2[29:16] == max_pulses;
+  assign \$29  = \$28  & fires_2;
+  assign saturates_2 = \$27  | \$29 ;
+  assign \$30  = aligned_2[29:16] + fires_2;
+  assign count_2 = saturates_2 ? max_pulses : \$30 [3:0];
+  assign \$31  = ~ i__payload[62:48];
+  assign \$32  = i__payload[63] ? \$31  : i__payload[62:48];
+  assign \$33  = | i__payload[62:48];
+  assign \$34  = i__payload[63] & \$33 ;
+  assign \$35  = \$32  + \$34 ;
   assign fires_3 = random_3 < aligned_3[15:0];
-  assign \$32  = aligned_3[29:16] > max_pulses;
-  assign \$33  = aligned_3[29:16] == max_pulses;
-  assign \$34  = \$33  & fires_3;
-  assign saturates_3 = \$32  | \$34 ;
-  assign \$35  = aligned_3[29:16] + fires_3;
-  assign count_3 = saturates_3 ? max_pulses : \$35 [3:0];
-  assign \$36  = i__payload[78:64] ^ { i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79] };
-  assign \$37  = | i__payload[78:64];
-  assign \$38  = i__payload[79] & \$37 ;
-  assign \$39  = \$36  + \$38 ;
+  assign \$36  = aligned_3[29:16] > max_pulses;
+  assign \$37  = aligned_3[29:16] == max_pulses;
+  assign \$38  = \$37  & fires_3;
+  assign saturates_3 = \$36  | \$38 ;
+  assign \$39  = aligned_3[29:16] + fires_3;
+  assign count_3 = saturates_3 ? max_pulses : \$39 [3:0];
+  assign \$40  = ~ i__payload[78:64];
+  assign \$41  = i__payload[79] ? \$40  : i__payload[78:64];
+  assign \$42  = | i__payload[78:64];
+  assign \$43  = i__payload[79] & \$42 ;
+  assign \$44  = \$41  + \$43 ;
   assign fires_4 = random_4 < aligned_4[15:0];
-  assign \$40  = aligned_4[29:16] > max_pulses;
-  assign \$41  = aligned_4[29:16] == max_pulses;
-  assign \$42  = \$41  & fires_4;
-  assign saturates_4 = \$40  | \$42 ;
-  assign \$43  = aligned_4[29:16] + fires_4;
-  assign count_4 = saturates_4 ? max_pulses : \$43 [3:0];
-  assign \$44  = i__payload[94:80] ^ { i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95] };
-  assign \$45  = | i__payload[94:80];
-  assign \$46  = i__payload[95] & \$45 ;
-  assign \$47  = \$44  + \$46 ;
+  assign \$45  = aligned_4[29:16] > max_pulses;
+  assign \$46  = aligned_4[29:16] == max_pulses;
+  assign \$47  = \$46  & fires_4;
+  assign saturates_4 = \$45  | \$47 ;
+  assign \$48  = aligned_4[29:16] + fires_4;
+  assign count_4 = saturates_4 ? max_pulses : \$48 [3:0];
+  assign \$49  = ~ i__payload[94:80];
+  assign \$50  = i__payload[95] ? \$49  : i__payload[94:80];
+  assign \$51  = | i__payload[94:80];
+  assign \$52  = i__payload[95] & \$51 ;
+  assign \$53  = \$50  + \$52 ;
   assign fires_5 = random_5 < aligned_5[15:0];
-  assign \$48  = aligned_5[29:16] > max_pulses;
-  assign \$49  = aligned_5[29:16] == max_pulses;
-  assign \$50  = \$49  & fires_5;
-  assign saturates_5 = \$48  | \$50 ;
-  assign \$51  = aligned_5[29:16] + fires_5;
-  assign count_5 = saturates_5 ? max_pulses : \$51 [3:0];
-  assign \$52  = i__payload[110:96] ^ { i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111] };
-  assign \$53  = | i__payload[110:96];
-  assign \$54  = i__payload[111] & \$53 ;
-  assign \$55  = \$52  + \$54 ;
+  assign \$54  = aligned_5[29:16] > max_pulses;
+  assign \$55  = aligned_5[29:16] == max_pulses;
+  assign \$56  = \$55  & fires_5;
+  assign saturates_5 = \$54  | \$56 ;
+  assign \$57  = aligned_5[29:16] + fires_5;
+  assign count_5 = saturates_5 ? max_pulses : \$57 [3:0];
+  assign \$58  = ~ i__payload[110:96];
+  assign \$59  = i__payload[111] ? \$58  : i__payload[110:96];
+  assign \$60  = | i__payload[110:96];
+  assign \$61  = i__payload[111] & \$60 ;
+  assign \$62  = \$59  + \$61 ;
   assign fires_6 = random_6 < aligned_6[15:0];
-  assign \$56  = aligned_6[29:16] > max_pulses;
-  assign \$57  = aligned_6[29:16] == max_pulses;
-  assign \$58  = \$57  & fires_6;
-  assign saturates_6 = \$56  | \$58 ;
-  assign \$59  = aligned_6[29:16] + fires_6;
-  assign count_6 = saturates_6 ? max_pulses : \$59 [3:0];
-  assign \$60  = i__payload[126:112] ^ { i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127] };
-  assign \$61  = | i__payload[126:112];
-  assign \$62  = i__payload[127] & \$61 ;
-  assign \$63  = \$60  + \$62 ;
+  assign \$63  = aligned_6[29:16] > max_pulses;
+  assign \$64  = aligned_6[29:16] == max_pulses;
+  assign \$65  = \$64  & fires_6;
+  assign saturates_6 = \$63  | \$65 ;
+  assign \$66  = aligned_6[29:16] + fires_6;
+  assign count_6 = saturates_6 ? max_pulses : \$66 [3:0];
+  assign \$67  = ~ i__payload[126:112];
+  assign \$68  = i__payload[127] ? \$67  : i__payload[126:112];
+  assign \$69  = | i__payload[126:112];
+  assign \$70  = i__payload[127] & \$69 ;
+  assign \$71  = \$68  + \$70 ;
   assign fires_7 = random_7 < aligned_7[15:0];
-  assign \$64  = aligned_7[29:16] > max_pulses;
-  assign \$65  = aligned_7[29:16] == max_pulses;
-  assign \$66  = \$65  & fires_7;
-  assign saturates_7 = \$64  | \$66 ;
-  assign \$67  = aligned_7[29:16] + fires_7;
-  assign count_7 = saturates_7 ? max_pulses : \$67 [3:0];
-  assign \$68  = \$7 [14:0] << \$3 [3:0];
-  assign \$69  = \$15 [14:0] << \$3 [3:0];
-  assign \$70  = \$23 [14:0] << \$3 [3:0];
-  assign \$71  = \$31 [14:0] << \$3 [3:0];
-  assign \$72  = \$39 [14:0] << \$3 [3:0];
-  assign \$73  = \$47 [14:0] << \$3 [3:0];
-  assign \$74  = \$55 [14:0] << \$3 [3:0];
-  assign \$75  = \$63 [14:0] << \$3 [3:0];
+  assign \$72  = aligned_7[29:16] > max_pulses;
+  assign \$73  = aligned_7[29:16] == max_pulses;
+  assign \$74  = \$73  & fires_7;
+  assign saturates_7 = \$72  | \$74 ;
+  assign \$75  = aligned_7[29:16] + fires_7;
+  assign count_7 = saturates_7 ? max_pulses : \$75 [3:0];
+  assign \$76  = \$8 [14:0] << \$3 [3:0];
+  assign \$77  = \$17 [14:0] << \$3 [3:0];
+  assign \$78  = \$26 [14:0] << \$3 [3:0];
+  assign \$79  = \$35 [14:0] << \$3 [3:0];
+  assign \$80  = \$44 [14:0] << \$3 [3:0];
+  assign \$81  = \$53 [14:0] << \$3 [3:0];
+  assign \$82  = \$62 [14:0] << \$3 [3:0];
+  assign \$83  = \$71 [14:0] << \$3 [3:0];
   always @(posedge clk)
-    \$signal$4  <= \$76 ;
+    \$signal$4  <= \$84 ;
   always @(posedge clk)
-    second <= \$77 ;
+    second <= \$85 ;
   always @(posedge clk)
-    max_pulses <= \$78 ;
+    max_pulses <= \$86 ;
   always @(posedge clk)
-    \$like  <= \$79 ;
+    \$signal$63  <= \$87 ;
   always @(posedge clk)
-    bank <= \$80 ;
+    bank <= \$88 ;
   always @(posedge clk)
-    o__payload <= \$81 ;
+    o__payload <= \$89 ;
   always @(posedge clk)
-    aligned_0 <= \$82 ;
+    aligned_0 <= \$90 ;
   always @(posedge clk)
-    random_0 <= \$83 ;
+    random_0 <= \$91 ;
   always @(posedge clk)
-    negative_0 <= \$84 ;
+    negative_0 <= \$92 ;
   always @(posedge clk)
-    aligned_1 <= \$85 ;
+    aligned_1 <= \$93 ;
   always @(posedge clk)
-    random_1 <= \$86 ;
+    random_1 <= \$94 ;
   always @(posedge clk)
-    negative_1 <= \$87 ;
+    negative_1 <= \$95 ;
   always @(posedge clk)
-    aligned_2 <= \$88 ;
+    aligned_2 <= \$96 ;
   always @(posedge clk)
-    random_2 <= \$89 ;
+    random_2 <= \$97 ;
   always @(posedge clk)
-    negative_2 <= \$90 ;
+    negative_2 <= \$98 ;
   always @(posedge clk)
-    aligned_3 <= \$91 ;
+    aligned_3 <= \$99 ;
   always @(posedge clk)
-    random_3 <= \$92 ;
+    random_3 <= \$100 ;
   always @(posedge clk)
-    negative_3 <= \$93 ;
+    negative_3 <= \$101 ;
   always @(posedge clk)
-    aligned_4 <= \$94 ;
+    aligned_4 <= \$102 ;
   always @(posedge clk)
-    random_4 <= \$95 ;
+    random_4 <= \$103 ;
   always @(posedge clk)
-    negative_4 <= \$96 ;
+    negative_4 <= \$104 ;
   always @(posedge clk)
-    aligned_5 <= \$97 ;
+    aligned_5 <= \$105 ;
   always @(posedge clk)
-    random_5 <= \$98 ;
+    random_5 <= \$106 ;
   always @(posedge clk)
-    negative_5 <= \$99 ;
+    negative_5 <= \$107 ;
   always @(posedge clk)
-    aligned_6 <= \$100 ;
+    aligned_6 <= \$108 ;
   always @(posedge clk)
-    random_6 <= \$101 ;
+    random_6 <= \$109 ;
   always @(posedge clk)
-    negative_6 <= \$102 ;
+    negative_6 <= \$110 ;
   always @(posedge clk)
-    aligned_7 <= \$103 ;
+    aligned_7 <= \$111 ;
   always @(posedge clk)
-    random_7 <= \$104 ;
+    random_7 <= \$112 ;
   always @(posedge clk)
-    negative_7 <= \$105 ;
+    negative_7 <= \$113 ;
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$76  = \$signal$4 ;
+    \$84  = \$signal$4 ;
     if (\$signal ) begin
-      \$76  = i__valid;
-    end
-    if (rst) begin
-      \$76  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$77  = second;
-    if (second_moves) begin
-      \$77  = \$signal$4 ;
-    end
-    if (rst) begin
-      \$77  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$78  = max_pulses;
-    if (\$signal ) begin
-      \$78  = i__payload[264:261];
-    end
-    if (rst) begin
-      \$78  = 4'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$79  = \$like ;
-    if (\$signal ) begin
-      \$79  = i__payload[270:265];
-    end
-    if (rst) begin
-      \$79  = 6'h00;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$80  = bank;
-    if (\$signal ) begin
-      \$80  = i__payload[271];
-    end
-    if (rst) begin
-      \$80  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$81  = o__payload;
-    if (second_moves) begin
-      \$81 [53:48] = \$like ;
-      \$81 [54] = bank;
-    end
-    if (second_moves) begin
-      \$81 [31:0] = { count_7, count_6, count_5, count_4, count_3, count_2, count_1, count_0 };
-      \$81 [39:32] = { negative_7, negative_6, negative_5, negative_4, negative_3, negative_2, negative_1, negative_0 };
-      \$81 [47:40] = { saturates_7, saturates_6, saturates_5, saturates_4, saturates_3, saturates_2, saturates_1, saturates_0 };
-    end
-    if (rst) begin
-      \$81  = 55'h00000000000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$82  = aligned_0;
-    if (\$signal ) begin
-      \$82  = \$68 ;
-    end
-    if (rst) begin
-      \$82  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$83  = random_0;
-    if (\$signal ) begin
-      \$83  = i__payload[143:128];
-    end
-    if (rst) begin
-      \$83  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$84  = negative_0;
-    if (\$signal ) begin
-      \$84  = i__payload[15];
+      \$84  = i__valid;
     end
     if (rst) begin
       \$84  = 1'h0;
@@ -1671,225 +1616,254 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$85  = aligned_1;
-    if (\$signal ) begin
-      \$85  = \$69 ;
+    \$85  = second;
+    if (second_moves) begin
+      \$85  = \$signal$4 ;
     end
     if (rst) begin
-      \$85  = 30'h00000000;
+      \$85  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$86  = random_1;
+    \$86  = max_pulses;
     if (\$signal ) begin
-      \$86  = i__payload[159:144];
-    end
-    if (rst) begin
-      \$86  = 16'h0000;
+      \$86  = i__payload[264:261];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$87  = negative_1;
+    \$87  = \$signal$63 ;
     if (\$signal ) begin
-      \$87  = i__payload[31];
-    end
-    if (rst) begin
-      \$87  = 1'h0;
+      \$87  = i__payload[270:265];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$88  = aligned_2;
+    \$88  = bank;
     if (\$signal ) begin
-      \$88  = \$70 ;
-    end
-    if (rst) begin
-      \$88  = 30'h00000000;
+      \$88  = i__payload[271];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$89  = random_2;
-    if (\$signal ) begin
-      \$89  = i__payload[175:160];
+    \$89  = o__payload;
+    if (second_moves) begin
+      \$89 [53:48] = \$signal$63 ;
+      \$89 [54] = bank;
     end
-    if (rst) begin
-      \$89  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$90  = negative_2;
-    if (\$signal ) begin
-      \$90  = i__payload[47];
-    end
-    if (rst) begin
-      \$90  = 1'h0;
+    if (second_moves) begin
+      \$89 [31:0] = { count_7, count_6, count_5, count_4, count_3, count_2, count_1, count_0 };
+      \$89 [39:32] = { negative_7, negative_6, negative_5, negative_4, negative_3, negative_2, negative_1, negative_0 };
+      \$89 [47:40] = { saturates_7, saturates_6, saturates_5, saturates_4, saturates_3, saturates_2, saturates_1, saturates_0 };
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$91  = aligned_3;
+    \$90  = aligned_0;
     if (\$signal ) begin
-      \$91  = \$71 ;
-    end
-    if (rst) begin
-      \$91  = 30'h00000000;
+      \$90  = \$76 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$92  = random_3;
+    \$91  = random_0;
     if (\$signal ) begin
-      \$92  = i__payload[191:176];
-    end
-    if (rst) begin
-      \$92  = 16'h0000;
+      \$91  = i__payload[143:128];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$93  = negative_3;
+    \$92  = negative_0;
     if (\$signal ) begin
-      \$93  = i__payload[63];
-    end
-    if (rst) begin
-      \$93  = 1'h0;
+      \$92  = i__payload[15];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$94  = aligned_4;
+    \$93  = aligned_1;
     if (\$signal ) begin
-      \$94  = \$72 ;
-    end
-    if (rst) begin
-      \$94  = 30'h00000000;
+      \$93  = \$77 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$95  = random_4;
+    \$94  = random_1;
     if (\$signal ) begin
-      \$95  = i__payload[207:192];
-    end
-    if (rst) begin
-      \$95  = 16'h0000;
+      \$94  = i__payload[159:144];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$96  = negative_4;
+    \$95  = negative_1;
     if (\$signal ) begin
-      \$96  = i__payload[79];
-    end
-    if (rst) begin
-      \$96  = 1'h0;
+      \$95  = i__payload[31];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$97  = aligned_5;
+    \$96  = aligned_2;
     if (\$signal ) begin
-      \$97  = \$73 ;
-    end
-    if (rst) begin
-      \$97  = 30'h00000000;
+      \$96  = \$78 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$98  = random_5;
+    \$97  = random_2;
     if (\$signal ) begin
-      \$98  = i__payload[223:208];
-    end
-    if (rst) begin
-      \$98  = 16'h0000;
+      \$97  = i__payload[175:160];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$99  = negative_5;
+    \$98  = negative_2;
     if (\$signal ) begin
-      \$99  = i__payload[95];
-    end
-    if (rst) begin
-      \$99  = 1'h0;
+      \$98  = i__payload[47];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$100  = aligned_6;
+    \$99  = aligned_3;
     if (\$signal ) begin
-      \$100  = \$74 ;
-    end
-    if (rst) begin
-      \$100  = 30'h00000000;
+      \$99  = \$79 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$101  = random_6;
+    \$100  = random_3;
     if (\$signal ) begin
-      \$101  = i__payload[239:224];
-    end
-    if (rst) begin
-      \$101  = 16'h0000;
+      \$100  = i__payload[191:176];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$102  = negative_6;
+    \$101  = negative_3;
     if (\$signal ) begin
-      \$102  = i__payload[111];
-    end
-    if (rst) begin
-      \$102  = 1'h0;
+      \$101  = i__payload[63];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$103  = aligned_7;
+    \$102  = aligned_4;
     if (\$signal ) begin
-      \$103  = \$75 ;
-    end
-    if (rst) begin
-      \$103  = 30'h00000000;
+      \$102  = \$80 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$104  = random_7;
+    \$103  = random_4;
     if (\$signal ) begin
-      \$104  = i__payload[255:240];
-    end
-    if (rst) begin
-      \$104  = 16'h0000;
+      \$103  = i__payload[207:192];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$105  = negative_7;
+    \$104  = negative_4;
     if (\$signal ) begin
-      \$105  = i__payload[127];
+      \$104  = i__payload[79];
     end
-    if (rst) begin
-      \$105  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$105  = aligned_5;
+    if (\$signal ) begin
+      \$105  = \$81 ;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$106  = random_5;
+    if (\$signal ) begin
+      \$106  = i__payload[223:208];
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$107  = negative_5;
+    if (\$signal ) begin
+      \$107  = i__payload[95];
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$108  = aligned_6;
+    if (\$signal ) begin
+      \$108  = \$82 ;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$109  = random_6;
+    if (\$signal ) begin
+      \$109  = i__payload[239:224];
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$110  = negative_6;
+    if (\$signal ) begin
+      \$110  = i__payload[111];
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$111  = aligned_7;
+    if (\$signal ) begin
+      \$111  = \$83 ;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$112  = random_7;
+    if (\$signal ) begin
+      \$112  = i__payload[255:240];
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$113  = negative_7;
+    if (\$signal ) begin
+      \$113  = i__payload[127];
     end
   end
   assign o__valid = second;
+  assign decided = o__payload;
   assign shift = \$3 [3:0];
-  assign magnitude_0 = \$7 [14:0];
-  assign magnitude_1 = \$15 [14:0];
-  assign magnitude_2 = \$23 [14:0];
-  assign magnitude_3 = \$31 [14:0];
-  assign magnitude_4 = \$39 [14:0];
-  assign magnitude_5 = \$47 [14:0];
-  assign magnitude_6 = \$55 [14:0];
-  assign magnitude_7 = \$63 [14:0];
+  assign magnitude_0 = \$8 [14:0];
+  assign magnitude_1 = \$17 [14:0];
+  assign magnitude_2 = \$26 [14:0];
+  assign magnitude_3 = \$35 [14:0];
+  assign magnitude_4 = \$44 [14:0];
+  assign magnitude_5 = \$53 [14:0];
+  assign magnitude_6 = \$62 [14:0];
+  assign magnitude_7 = \$71 [14:0];
   assign i__ready = \$signal ;
+  assign \o__payload.counts  = o__payload[31:0];
+  assign \o__payload.counts[0]  = o__payload[3:0];
+  assign \o__payload.counts[1]  = o__payload[7:4];
+  assign \o__payload.counts[2]  = o__payload[11:8];
+  assign \o__payload.counts[3]  = o__payload[15:12];
+  assign \o__payload.counts[4]  = o__payload[19:16];
+  assign \o__payload.counts[5]  = o__payload[23:20];
+  assign \o__payload.counts[6]  = o__payload[27:24];
+  assign \o__payload.counts[7]  = o__payload[31:28];
+  assign \o__payload.resets  = o__payload[39:32];
+  assign \o__payload.saturated  = o__payload[47:40];
+  assign \o__payload.parallel_max  = o__payload[53:48];
+  assign \o__payload.bank  = o__payload[54];
+  assign \decided.counts  = o__payload[31:0];
+  assign \decided.counts[0]  = o__payload[3:0];
+  assign \decided.counts[1]  = o__payload[7:4];
+  assign \decided.counts[2]  = o__payload[11:8];
+  assign \decided.counts[3]  = o__payload[15:12];
+  assign \decided.counts[4]  = o__payload[19:16];
+  assign \decided.counts[5]  = o__payload[23:20];
+  assign \decided.counts[6]  = o__payload[27:24];
+  assign \decided.counts[7]  = o__payload[31:28];
+  assign \decided.resets  = o__payload[39:32];
+  assign \decided.saturated  = o__payload[47:40];
+  assign \decided.parallel_max  = o__payload[53:48];
+  assign \decided.bank  = o__payload[54];
   assign \i__payload.deltas  = i__payload[127:0];
   assign \i__payload.deltas[0]  = i__payload[15:0];
   assign \i__payload.deltas[1]  = i__payload[31:16];
@@ -1912,19 +1886,6 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   assign \i__payload.max_pulses  = i__payload[264:261];
   assign \i__payload.parallel_max  = i__payload[270:265];
   assign \i__payload.bank  = i__payload[271];
-  assign \o__payload.counts  = o__payload[31:0];
-  assign \o__payload.counts[0]  = o__payload[3:0];
-  assign \o__payload.counts[1]  = o__payload[7:4];
-  assign \o__payload.counts[2]  = o__payload[11:8];
-  assign \o__payload.counts[3]  = o__payload[15:12];
-  assign \o__payload.counts[4]  = o__payload[19:16];
-  assign \o__payload.counts[5]  = o__payload[23:20];
-  assign \o__payload.counts[6]  = o__payload[27:24];
-  assign \o__payload.counts[7]  = o__payload[31:28];
-  assign \o__payload.resets  = o__payload[39:32];
-  assign \o__payload.saturated  = o__payload[47:40];
-  assign \o__payload.parallel_max  = o__payload[53:48];
-  assign \o__payload.bank  = o__payload[54];
 endmodule
 
 module \pulsetrain_controller.line_driver (clk, rst, timing__setup_cycles, \port$59$63 , clear, i__valid, timing__pulse_cycles, \port$67$0 , i__payload, pulse_limit, i__ready, fault, crossbar__strobe, report__row, report__polarity, report__columns, crossbar__select, crossbar__operation, crossbar__row, crossbar__columns, crossbar__word_code
@@ -3289,24 +3250,22 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   reg [3:0] \$84 ;
   reg [5:0] \$85 ;
   wire \$9 ;
-  (* init = 32'd0 *)
-  wire [31:0] \$like ;
-  wire [3:0] \$like[0] ;
-  wire [3:0] \$like[1] ;
-  wire [3:0] \$like[2] ;
-  wire [3:0] \$like[3] ;
-  wire [3:0] \$like[4] ;
-  wire [3:0] \$like[5] ;
-  wire [3:0] \$like[6] ;
-  wire [3:0] \$like[7] ;
   wire [7:0] \$signal ;
   reg \$signal$10  = 1'h0;
   wire \$signal$13 ;
   reg [1:0] \$signal$14  = 2'h0;
   wire \$signal$15 ;
+  (* init = 32'd0 *)
+  wire [31:0] \$signal$26 ;
+  wire [3:0] \$signal$26[0] ;
+  wire [3:0] \$signal$26[1] ;
+  wire [3:0] \$signal$26[2] ;
+  wire [3:0] \$signal$26[3] ;
+  wire [3:0] \$signal$26[4] ;
+  wire [3:0] \$signal$26[5] ;
+  wire [3:0] \$signal$26[6] ;
+  wire [3:0] \$signal$26[7] ;
   reg \$signal$4  = 1'h0;
-  reg again = 1'h0;
-  reg \again$50  = 1'h0;
   reg bank = 1'h0;
   input clear;
   wire clear;
@@ -3361,6 +3320,7 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   wire o__valid;
   reg [5:0] parallel_max = 6'h00;
   reg [3:0] reset_again = 4'h0;
+  reg reset_again_bits = 1'h0;
   reg [7:0] reset_bits = 8'h00;
   reg [31:0] reset_columns = 32'd0;
   reg [3:0] reset_count = 4'h0;
@@ -3378,6 +3338,7 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   reg [2:0] \saturated_ones_4$8 ;
   reg [3:0] saturated_ones_8;
   reg [3:0] set_again = 4'h0;
+  reg set_again_bits = 1'h0;
   reg [7:0] set_bits = 8'h00;
   reg [31:0] set_columns = 32'd0;
   reg [3:0] set_count = 4'h0;
@@ -3481,7 +3442,7 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   always @(posedge clk)
     set_bits <= \$74 ;
   always @(posedge clk)
-    again <= \$75 ;
+    set_again_bits <= \$75 ;
   always @(posedge clk)
     set_count <= \$76 ;
   always @(posedge clk)
@@ -3493,7 +3454,7 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   always @(posedge clk)
     reset_bits <= \$80 ;
   always @(posedge clk)
-    \again$50  <= \$81 ;
+    reset_again_bits <= \$81 ;
   always @(posedge clk)
     reset_count <= \$82 ;
   always @(posedge clk)
@@ -3641,9 +3602,6 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (i__ready) begin
       \$68  = i__payload[31:0];
     end
-    if (rst) begin
-      \$68  = 32'd0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
@@ -3651,18 +3609,12 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (i__ready) begin
       \$69  = i__payload[54];
     end
-    if (rst) begin
-      \$69  = 1'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$70  = parallel_max;
     if (i__ready) begin
       \$70  = i__payload[53:48];
-    end
-    if (rst) begin
-      \$70  = 6'h00;
     end
   end
   always @* begin
@@ -3716,18 +3668,12 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (i__ready) begin
       \$74  = set_selected;
     end
-    if (rst) begin
-      \$74  = 8'h00;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
-    \$75  = again;
+    \$75  = set_again_bits;
     if (i__ready) begin
       \$75  = \$61 ;
-    end
-    if (rst) begin
-      \$75  = 1'h0;
     end
   end
   always @* begin
@@ -3749,18 +3695,12 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (moves) begin
       \$77  = o__payload[44:13];
     end
-    if (rst) begin
-      \$77  = 32'd0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$78  = set_again;
     if (moves) begin
       \$78  = o__payload[50:47];
-    end
-    if (rst) begin
-      \$78  = 4'h0;
     end
   end
   always @* begin
@@ -3785,18 +3725,12 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (i__ready) begin
       \$80  = reset_selected;
     end
-    if (rst) begin
-      \$80  = 8'h00;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
-    \$81  = \again$50 ;
+    \$81  = reset_again_bits;
     if (i__ready) begin
       \$81  = \$64 ;
-    end
-    if (rst) begin
-      \$81  = 1'h0;
     end
   end
   always @* begin
@@ -3818,18 +3752,12 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (moves) begin
       \$83  = o__payload[82:51];
     end
-    if (rst) begin
-      \$83  = 32'd0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$84  = reset_again;
     if (moves) begin
       \$84  = o__payload[88:85];
-    end
-    if (rst) begin
-      \$84  = 4'h0;
     end
   end
   always @* begin
@@ -3851,7 +3779,7 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   assign \$signal  = { \$8 , \$7 , \$6 , \$5 , \$4 , \$3 , \$2 , \$1  };
   assign twice = { \$16 , \$15 , \$14 , \$13 , \$12 , \$11 , \$10 , \$9  };
   assign store__valid = moves;
-  assign \$like  = store__counts;
+  assign \$signal$26  = store__counts;
   assign set_sum = \$40 [5:0];
   assign reset_sum = \$51 [5:0];
   assign store__beat = \$signal$14 ;
@@ -3890,21 +3818,21 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   assign \store__counts[5]  = store__counts[23:20];
   assign \store__counts[6]  = store__counts[27:24];
   assign \store__counts[7]  = store__counts[31:28];
-  assign \$like[0]  = store__counts[3:0];
-  assign \$like[1]  = store__counts[7:4];
-  assign \$like[2]  = store__counts[11:8];
-  assign \$like[3]  = store__counts[15:12];
-  assign \$like[4]  = store__counts[19:16];
-  assign \$like[5]  = store__counts[23:20];
-  assign \$like[6]  = store__counts[27:24];
-  assign \$like[7]  = store__counts[31:28];
+  assign \$signal$26[0]  = store__counts[3:0];
+  assign \$signal$26[1]  = store__counts[7:4];
+  assign \$signal$26[2]  = store__counts[11:8];
+  assign \$signal$26[3]  = store__counts[15:12];
+  assign \$signal$26[4]  = store__counts[19:16];
+  assign \$signal$26[5]  = store__counts[23:20];
+  assign \$signal$26[6]  = store__counts[27:24];
+  assign \$signal$26[7]  = store__counts[31:28];
   assign o__payload[84] = \$53 ;
   assign o__payload[83] = \$52 ;
-  assign o__payload[88:85] = { \again$50 , reset_again[3:1] };
+  assign o__payload[88:85] = { reset_again_bits, reset_again[3:1] };
   assign o__payload[82:51] = { reset_bits, reset_columns[31:8] };
   assign o__payload[46] = \$42 ;
   assign o__payload[45] = \$41 ;
-  assign o__payload[50:47] = { again, set_again[3:1] };
+  assign o__payload[50:47] = { set_again_bits, set_again[3:1] };
   assign o__payload[44:13] = { set_bits, set_columns[31:8] };
   assign o__payload[12:7] = parallel_max;
   assign o__payload[6] = bank;
@@ -4062,7 +3990,6 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   reg [7:0] \$signal$15  = 8'h00;
   wire [7:0] \$signal$16 ;
   reg [3:0] \$signal$3 ;
-  reg [5:0] \$signal$30  = 6'h00;
   wire \$signal$31 ;
   reg [3:0] \$signal$34 ;
   reg \$signal$4 ;
@@ -4147,6 +4074,7 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   wire [2:0] \rank_8$26 ;
   wire [2:0] \rank_8$27 ;
   wire [3:0] \rank_8$28 ;
+  reg [5:0] room = 6'h00;
   input rst;
   wire rst;
   wire [3:0] still_higher;
@@ -4215,27 +4143,27 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   assign \$55  = \rank_4$20  + \rank_2$21 ;
   assign \$56  = \rank_4$20  + \$53 [1:0];
   assign \rank_8$28  = \rank_4$20  + \rank_4$24 ;
-  assign \$57  = \$signal$13 [0] <= \$signal$30 ;
+  assign \$57  = \$signal$13 [0] <= room;
   assign \$58  = \$signal$13 [0] & \$57 ;
-  assign \$59  = rank_2 <= \$signal$30 ;
+  assign \$59  = rank_2 <= room;
   assign \$60  = \$signal$13 [1] & \$59 ;
-  assign \$61  = \$52 [1:0] <= \$signal$30 ;
+  assign \$61  = \$52 [1:0] <= room;
   assign \$62  = \$signal$13 [2] & \$61 ;
-  assign \$63  = \rank_4$20  <= \$signal$30 ;
+  assign \$63  = \rank_4$20  <= room;
   assign \$64  = \$signal$13 [3] & \$63 ;
-  assign \$65  = \$54 [2:0] <= \$signal$30 ;
+  assign \$65  = \$54 [2:0] <= room;
   assign \$66  = \$signal$13 [4] & \$65 ;
-  assign \$67  = \$55 [2:0] <= \$signal$30 ;
+  assign \$67  = \$55 [2:0] <= room;
   assign \$68  = \$signal$13 [5] & \$67 ;
-  assign \$69  = \$56 [2:0] <= \$signal$30 ;
+  assign \$69  = \$56 [2:0] <= room;
   assign \$70  = \$signal$13 [6] & \$69 ;
-  assign \$71  = \rank_8$28  <= \$signal$30 ;
+  assign \$71  = \rank_8$28  <= room;
   assign \$72  = \$signal$13 [7] & \$71 ;
   assign \$73  = \$signal$12 [7:0] | joining;
   assign \$74  = \$signal$12 [15:8] | joining;
   assign \$75  = \$signal$12 [23:16] | joining;
   assign \$76  = \$signal$12 [31:24] | joining;
-  assign \$signal$31  = \rank_8$28  >= \$signal$30 ;
+  assign \$signal$31  = \rank_8$28  >= room;
   assign leftover = joining != \$signal$13 ;
   assign chosen_low_2 = | \$signal$34 [1:0];
   assign \$77  = \$signal$34  - 1'h1;
@@ -4271,7 +4199,7 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   assign \$110  = \$signal$31  | \$signal$52 ;
   assign \$111  = ~ \$110 ;
   assign \$112  = \$signal$44  | \$111 ;
-  assign \$113  = \$signal$30  - \rank_8$28 ;
+  assign \$113  = room - \rank_8$28 ;
   assign \$114  = \$signal$15  | joining;
   assign \$115  = ~ leftover;
   assign \$116  = ~ \$signal$52 ;
@@ -4287,7 +4215,7 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   always @(posedge clk)
     \$signal$12  <= \$126 ;
   always @(posedge clk)
-    \$signal$30  <= \$127 ;
+    room <= \$127 ;
   always @(posedge clk)
     \$signal  <= \$128 ;
   always @(posedge clk)
@@ -4564,13 +4492,10 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
             end
           end
     endcase
-    if (rst) begin
-      \$126  = 32'd0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$6 ) begin end
-    \$127  = \$signal$30 ;
+    \$127  = room;
     casez (former_state)
       2'h0:
           \$127  = i__payload[12:7];
@@ -4589,9 +4514,6 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
             end
           end
     endcase
-    if (rst) begin
-      \$127  = 6'h00;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$6 ) begin end

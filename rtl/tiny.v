@@ -1145,63 +1145,67 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   reg \$auto$verilog_backend.cc:2355:dump_module$2  = 0;
   wire \$1 ;
   wire \$10 ;
-  wire [14:0] \$11 ;
+  wire \$11 ;
   wire [14:0] \$12 ;
-  wire \$13 ;
-  wire \$14 ;
-  wire [15:0] \$15 ;
+  wire [14:0] \$13 ;
+  wire [14:0] \$14 ;
+  wire \$15 ;
   wire \$16 ;
-  wire \$17 ;
+  wire [15:0] \$17 ;
   wire \$18 ;
-  wire [14:0] \$19 ;
+  wire \$19 ;
   wire \$2 ;
-  wire [14:0] \$20 ;
-  wire \$21 ;
-  wire \$22 ;
-  wire [15:0] \$23 ;
+  wire \$20 ;
+  wire [14:0] \$21 ;
+  wire [14:0] \$22 ;
+  wire [14:0] \$23 ;
   wire \$24 ;
   wire \$25 ;
-  wire \$26 ;
-  wire [14:0] \$27 ;
-  wire [14:0] \$28 ;
+  wire [15:0] \$26 ;
+  wire \$27 ;
+  wire \$28 ;
   wire \$29 ;
   wire [5:0] \$3 ;
-  wire \$30 ;
-  wire [15:0] \$31 ;
-  wire \$32 ;
+  wire [14:0] \$30 ;
+  wire [14:0] \$31 ;
+  wire [14:0] \$32 ;
   wire \$33 ;
   wire \$34 ;
-  wire [14:0] \$35 ;
-  wire [29:0] \$36 ;
-  wire [29:0] \$37 ;
-  wire [29:0] \$38 ;
-  wire [29:0] \$39 ;
+  wire [15:0] \$35 ;
+  wire \$36 ;
+  wire \$37 ;
+  wire \$38 ;
+  wire [14:0] \$39 ;
   wire [14:0] \$4 ;
-  reg \$40 ;
-  reg \$41 ;
-  reg [3:0] \$42 ;
-  reg [3:0] \$43 ;
+  wire [29:0] \$40 ;
+  wire [29:0] \$41 ;
+  wire [29:0] \$42 ;
+  wire [29:0] \$43 ;
   reg \$44 ;
-  reg [28:0] \$45 ;
-  reg [29:0] \$46 ;
-  reg [15:0] \$47 ;
+  reg \$45 ;
+  reg [3:0] \$46 ;
+  reg [3:0] \$47 ;
   reg \$48 ;
-  reg [29:0] \$49 ;
-  wire \$5 ;
-  reg [15:0] \$50 ;
-  reg \$51 ;
-  reg [29:0] \$52 ;
-  reg [15:0] \$53 ;
-  reg \$54 ;
-  reg [29:0] \$55 ;
-  reg [15:0] \$56 ;
-  reg \$57 ;
+  reg [28:0] \$49 ;
+  wire [14:0] \$5 ;
+  reg [29:0] \$50 ;
+  reg [15:0] \$51 ;
+  reg \$52 ;
+  reg [29:0] \$53 ;
+  reg [15:0] \$54 ;
+  reg \$55 ;
+  reg [29:0] \$56 ;
+  reg [15:0] \$57 ;
+  reg \$58 ;
+  reg [29:0] \$59 ;
   wire \$6 ;
-  wire [15:0] \$7 ;
-  wire \$8 ;
+  reg [15:0] \$60 ;
+  reg \$61 ;
+  wire \$7 ;
+  wire [15:0] \$8 ;
   wire \$9 ;
-  reg [3:0] \$like  = 4'h0;
   wire \$signal ;
+  reg [3:0] \$signal$39  = 4'h0;
   reg \$signal$4  = 1'h0;
   reg [29:0] aligned_0 = 30'h00000000;
   reg [29:0] aligned_1 = 30'h00000000;
@@ -1214,6 +1218,17 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   wire [3:0] count_1;
   wire [3:0] count_2;
   wire [3:0] count_3;
+  (* init = 29'h00000000 *)
+  wire [28:0] decided;
+  wire \decided.bank ;
+  wire [15:0] \decided.counts ;
+  wire [3:0] \decided.counts[0] ;
+  wire [3:0] \decided.counts[1] ;
+  wire [3:0] \decided.counts[2] ;
+  wire [3:0] \decided.counts[3] ;
+  wire [3:0] \decided.parallel_max ;
+  wire [3:0] \decided.resets ;
+  wire [3:0] \decided.saturated ;
   wire fires_0;
   wire fires_1;
   wire fires_2;
@@ -1276,140 +1291,104 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   reg second = 1'h0;
   wire second_moves;
   wire [3:0] shift;
+  assign saturates_2 = \$27  | \$29 ;
+  assign \$30  = aligned_2[29:16] + fires_2;
+  assign count_2 = saturates_2 ? max_pulses : \$30 [3:0];
+  assign \$31  = ~ i__payload[62:48];
+  assign \$32  = i__payload[63] ? \$31  : i__payload[62:48];
+  assign \$33  = | i__payload[62:48];
+  assign \$34  = i__payload[63] & \$33 ;
+  assign \$35  = \$32  + \$34 ;
   assign fires_3 = random_3 < aligned_3[15:0];
-  assign \$32  = aligned_3[29:16] > max_pulses;
-  assign \$33  = aligned_3[29:16] == max_pulses;
-  assign \$34  = \$33  & fires_3;
-  assign saturates_3 = \$32  | \$34 ;
-  assign \$35  = aligned_3[29:16] + fires_3;
-  assign count_3 = saturates_3 ? max_pulses : \$35 [3:0];
-  assign \$36  = \$7 [14:0] << \$3 [3:0];
-  assign \$37  = \$15 [14:0] << \$3 [3:0];
-  assign \$38  = \$23 [14:0] << \$3 [3:0];
-  assign \$39  = \$31 [14:0] << \$3 [3:0];
+  assign \$36  = aligned_3[29:16] > max_pulses;
+  assign \$37  = aligned_3[29:16] == max_pulses;
+  assign \$38  = \$37  & fires_3;
+  assign saturates_3 = \$36  | \$38 ;
+  assign \$39  = aligned_3[29:16] + fires_3;
+  assign count_3 = saturates_3 ? max_pulses : \$39 [3:0];
+  assign \$40  = \$8 [14:0] << \$3 [3:0];
+  assign \$41  = \$17 [14:0] << \$3 [3:0];
+  assign \$42  = \$26 [14:0] << \$3 [3:0];
+  assign \$43  = \$35 [14:0] << \$3 [3:0];
   always @(posedge clk)
-    \$signal$4  <= \$40 ;
+    \$signal$4  <= \$44 ;
   always @(posedge clk)
-    second <= \$41 ;
+    second <= \$45 ;
   always @(posedge clk)
-    max_pulses <= \$42 ;
+    max_pulses <= \$46 ;
   always @(posedge clk)
-    \$like  <= \$43 ;
+    \$signal$39  <= \$47 ;
   always @(posedge clk)
-    bank <= \$44 ;
+    bank <= \$48 ;
   always @(posedge clk)
-    o__payload <= \$45 ;
+    o__payload <= \$49 ;
   always @(posedge clk)
-    aligned_0 <= \$46 ;
+    aligned_0 <= \$50 ;
   always @(posedge clk)
-    random_0 <= \$47 ;
+    random_0 <= \$51 ;
   always @(posedge clk)
-    negative_0 <= \$48 ;
+    negative_0 <= \$52 ;
   always @(posedge clk)
-    aligned_1 <= \$49 ;
+    aligned_1 <= \$53 ;
   always @(posedge clk)
-    random_1 <= \$50 ;
+    random_1 <= \$54 ;
   always @(posedge clk)
-    negative_1 <= \$51 ;
+    negative_1 <= \$55 ;
   always @(posedge clk)
-    aligned_2 <= \$52 ;
+    aligned_2 <= \$56 ;
   always @(posedge clk)
-    random_2 <= \$53 ;
+    random_2 <= \$57 ;
   always @(posedge clk)
-    negative_2 <= \$54 ;
+    negative_2 <= \$58 ;
   always @(posedge clk)
-    aligned_3 <= \$55 ;
+    aligned_3 <= \$59 ;
   always @(posedge clk)
-    random_3 <= \$56 ;
+    random_3 <= \$60 ;
   always @(posedge clk)
-    negative_3 <= \$57 ;
+    negative_3 <= \$61 ;
   assign \$1  = ~ second;
   assign second_moves = \$1  | o__ready;
   assign \$2  = ~ \$signal$4 ;
   assign \$signal  = \$2  | second_moves;
   assign \$3  = 5'h10 - i__payload[132:128];
-  assign \$4  = i__payload[14:0] ^ { i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15] };
-  assign \$5  = | i__payload[14:0];
-  assign \$6  = i__payload[15] & \$5 ;
-  assign \$7  = \$4  + \$6 ;
+  assign \$4  = ~ i__payload[14:0];
+  assign \$5  = i__payload[15] ? \$4  : i__payload[14:0];
+  assign \$6  = | i__payload[14:0];
+  assign \$7  = i__payload[15] & \$6 ;
+  assign \$8  = \$5  + \$7 ;
   assign fires_0 = random_0 < aligned_0[15:0];
-  assign \$8  = aligned_0[29:16] > max_pulses;
-  assign \$9  = aligned_0[29:16] == max_pulses;
-  assign \$10  = \$9  & fires_0;
-  assign saturates_0 = \$8  | \$10 ;
-  assign \$11  = aligned_0[29:16] + fires_0;
-  assign count_0 = saturates_0 ? max_pulses : \$11 [3:0];
-  assign \$12  = i__payload[30:16] ^ { i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31] };
-  assign \$13  = | i__payload[30:16];
-  assign \$14  = i__payload[31] & \$13 ;
-  assign \$15  = \$12  + \$14 ;
+  assign \$9  = aligned_0[29:16] > max_pulses;
+  assign \$10  = aligned_0[29:16] == max_pulses;
+  assign \$11  = \$10  & fires_0;
+  assign saturates_0 = \$9  | \$11 ;
+  assign \$12  = aligned_0[29:16] + fires_0;
+  assign count_0 = saturates_0 ? max_pulses : \$12 [3:0];
+  assign \$13  = ~ i__payload[30:16];
+  assign \$14  = i__payload[31] ? \$13  : i__payload[30:16];
+  assign \$15  = | i__payload[30:16];
+  assign \$16  = i__payload[31] & \$15 ;
+  assign \$17  = \$14  + \$16 ;
   assign fires_1 = random_1 < aligned_1[15:0];
-  assign \$16  = aligned_1[29:16] > max_pulses;
-  assign \$17  = aligned_1[29:16] == max_pulses;
-  assign \$18  = \$17  & fires_1;
-  assign saturates_1 = \$16  | \$18 ;
-  assign \$19  = aligned_1[29:16] + fires_1;
-  assign count_1 = saturates_1 ? max_pulses : \$19 [3:0];
-  assign \$20  = i__payload[46:32] ^ { i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47] };
-  assign \$21  = | i__payload[46:32];
-  assign \$22  = i__payload[47] & \$21 ;
-  assign \$23  = \$20  + \$22 ;
+  assign \$18  = aligned_1[29:16] > max_pulses;
+  assign \$19  = aligned_1[29:16] == max_pulses;
+  assign \$20  = \$19  & fires_1;
+  assign saturates_1 = \$18  | \$20 ;
+  assign \$21  = aligned_1[29:16] + fires_1;
+  assign count_1 = saturates_1 ? max_pulses : \$21 [3:0];
+  assign \$22  = ~ i__payload[46:32];
+  assign \$23  = i__payload[47] ? \$22  : i__payload[46:32];
+  assign \$24  = | i__payload[46:32];
+  assign \$25  = i__payload[47] & \$24 ;
+  assign \$26  = \$23  + \$25 ;
   assign fires_2 = random_2 < aligned_2[15:0];
-  assign \$24  = aligned_2[29:16] > max_pulses;
-  assign \$25  = aligned_2[29:16] == max_pulses;
-  assign \$26  = \$25  & fires_2;
-  assign saturates_2 = \$24  | \$26 ;
-  assign \$27  = aligned_2[29:16] + fires_2;
-  assign count_2 = saturates_2 ? max_pulses : \$27 [3:0];
-  assign \$28  = i__payload[62:48] ^ { i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63] };
-  assign \$29  = | i__payload[62:48];
-  assign \$30  = i__payload[63] & \$29 ;
-  assign \$31  = \$28  + \$30 ;
+  assign \$27  = aligned_2[29:16] > max_pulses;
+  assign \$28  = aligned_2[29:16] == max_pulses;
+  assign \$29  = \$28  & fires_2;
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$40  = \$signal$4 ;
+    \$44  = \$signal$4 ;
     if (\$signal ) begin
-      \$40  = i__valid;
-    end
-    if (rst) begin
-      \$40  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$41  = second;
-    if (second_moves) begin
-      \$41  = \$signal$4 ;
-    end
-    if (rst) begin
-      \$41  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$42  = max_pulses;
-    if (\$signal ) begin
-      \$42  = i__payload[136:133];
-    end
-    if (rst) begin
-      \$42  = 4'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$43  = \$like ;
-    if (\$signal ) begin
-      \$43  = i__payload[140:137];
-    end
-    if (rst) begin
-      \$43  = 4'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$44  = bank;
-    if (\$signal ) begin
-      \$44  = i__payload[141];
+      \$44  = i__valid;
     end
     if (rst) begin
       \$44  = 1'h0;
@@ -1417,147 +1396,158 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$45  = o__payload;
+    \$45  = second;
     if (second_moves) begin
-      \$45 [27:24] = \$like ;
-      \$45 [28] = bank;
+      \$45  = \$signal$4 ;
+    end
+    if (rst) begin
+      \$45  = 1'h0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$46  = max_pulses;
+    if (\$signal ) begin
+      \$46  = i__payload[136:133];
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$47  = \$signal$39 ;
+    if (\$signal ) begin
+      \$47  = i__payload[140:137];
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$48  = bank;
+    if (\$signal ) begin
+      \$48  = i__payload[141];
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$49  = o__payload;
+    if (second_moves) begin
+      \$49 [27:24] = \$signal$39 ;
+      \$49 [28] = bank;
     end
     if (second_moves) begin
-      \$45 [15:0] = { count_3, count_2, count_1, count_0 };
-      \$45 [19:16] = { negative_3, negative_2, negative_1, negative_0 };
-      \$45 [23:20] = { saturates_3, saturates_2, saturates_1, saturates_0 };
-    end
-    if (rst) begin
-      \$45  = 29'h00000000;
+      \$49 [15:0] = { count_3, count_2, count_1, count_0 };
+      \$49 [19:16] = { negative_3, negative_2, negative_1, negative_0 };
+      \$49 [23:20] = { saturates_3, saturates_2, saturates_1, saturates_0 };
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$46  = aligned_0;
+    \$50  = aligned_0;
     if (\$signal ) begin
-      \$46  = \$36 ;
-    end
-    if (rst) begin
-      \$46  = 30'h00000000;
+      \$50  = \$40 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$47  = random_0;
+    \$51  = random_0;
     if (\$signal ) begin
-      \$47  = i__payload[79:64];
-    end
-    if (rst) begin
-      \$47  = 16'h0000;
+      \$51  = i__payload[79:64];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$48  = negative_0;
+    \$52  = negative_0;
     if (\$signal ) begin
-      \$48  = i__payload[15];
-    end
-    if (rst) begin
-      \$48  = 1'h0;
+      \$52  = i__payload[15];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$49  = aligned_1;
+    \$53  = aligned_1;
     if (\$signal ) begin
-      \$49  = \$37 ;
-    end
-    if (rst) begin
-      \$49  = 30'h00000000;
+      \$53  = \$41 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$50  = random_1;
+    \$54  = random_1;
     if (\$signal ) begin
-      \$50  = i__payload[95:80];
-    end
-    if (rst) begin
-      \$50  = 16'h0000;
+      \$54  = i__payload[95:80];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$51  = negative_1;
+    \$55  = negative_1;
     if (\$signal ) begin
-      \$51  = i__payload[31];
-    end
-    if (rst) begin
-      \$51  = 1'h0;
+      \$55  = i__payload[31];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$52  = aligned_2;
+    \$56  = aligned_2;
     if (\$signal ) begin
-      \$52  = \$38 ;
-    end
-    if (rst) begin
-      \$52  = 30'h00000000;
+      \$56  = \$42 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$53  = random_2;
+    \$57  = random_2;
     if (\$signal ) begin
-      \$53  = i__payload[111:96];
-    end
-    if (rst) begin
-      \$53  = 16'h0000;
+      \$57  = i__payload[111:96];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$54  = negative_2;
+    \$58  = negative_2;
     if (\$signal ) begin
-      \$54  = i__payload[47];
-    end
-    if (rst) begin
-      \$54  = 1'h0;
+      \$58  = i__payload[47];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$55  = aligned_3;
+    \$59  = aligned_3;
     if (\$signal ) begin
-      \$55  = \$39 ;
-    end
-    if (rst) begin
-      \$55  = 30'h00000000;
+      \$59  = \$43 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$56  = random_3;
+    \$60  = random_3;
     if (\$signal ) begin
-      \$56  = i__payload[127:112];
-    end
-    if (rst) begin
-      \$56  = 16'h0000;
+      \$60  = i__payload[127:112];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$57  = negative_3;
+    \$61  = negative_3;
     if (\$signal ) begin
-      \$57  = i__payload[63];
-    end
-    if (rst) begin
-      \$57  = 1'h0;
+      \$61  = i__payload[63];
     end
   end
   assign o__valid = second;
+  assign decided = o__payload;
   assign shift = \$3 [3:0];
-  assign magnitude_0 = \$7 [14:0];
-  assign magnitude_1 = \$15 [14:0];
-  assign magnitude_2 = \$23 [14:0];
-  assign magnitude_3 = \$31 [14:0];
+  assign magnitude_0 = \$8 [14:0];
+  assign magnitude_1 = \$17 [14:0];
+  assign magnitude_2 = \$26 [14:0];
+  assign magnitude_3 = \$35 [14:0];
   assign i__ready = \$signal ;
+  assign \o__payload.counts  = o__payload[15:0];
+  assign \o__payload.counts[0]  = o__payload[3:0];
+  assign \o__payload.counts[1]  = o__payload[7:4];
+  assign \o__payload.counts[2]  = o__payload[11:8];
+  assign \o__payload.counts[3]  = o__payload[15:12];
+  assign \o__payload.resets  = o__payload[19:16];
+  assign \o__payload.saturated  = o__payload[23:20];
+  assign \o__payload.parallel_max  = o__payload[27:24];
+  assign \o__payload.bank  = o__payload[28];
+  assign \decided.counts  = o__payload[15:0];
+  assign \decided.counts[0]  = o__payload[3:0];
+  assign \decided.counts[1]  = o__payload[7:4];
+  assign \decided.counts[2]  = o__payload[11:8];
+  assign \decided.counts[3]  = o__payload[15:12];
+  assign \decided.resets  = o__payload[19:16];
+  assign \decided.saturated  = o__payload[23:20];
+  assign \decided.parallel_max  = o__payload[27:24];
+  assign \decided.bank  = o__payload[28];
   assign \i__payload.deltas  = i__payload[63:0];
   assign \i__payload.deltas[0]  = i__payload[15:0];
   assign \i__payload.deltas[1]  = i__payload[31:16];
@@ -1572,15 +1562,6 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   assign \i__payload.max_pulses  = i__payload[136:133];
   assign \i__payload.parallel_max  = i__payload[140:137];
   assign \i__payload.bank  = i__payload[141];
-  assign \o__payload.counts  = o__payload[15:0];
-  assign \o__payload.counts[0]  = o__payload[3:0];
-  assign \o__payload.counts[1]  = o__payload[7:4];
-  assign \o__payload.counts[2]  = o__payload[11:8];
-  assign \o__payload.counts[3]  = o__payload[15:12];
-  assign \o__payload.resets  = o__payload[19:16];
-  assign \o__payload.saturated  = o__payload[23:20];
-  assign \o__payload.parallel_max  = o__payload[27:24];
-  assign \o__payload.bank  = o__payload[28];
 endmodule
 
 module \pulsetrain_controller.line_driver (clk, rst, timing__setup_cycles, \port$59$61 , clear, i__valid, timing__pulse_cycles, \port$67$0 , i__payload, pulse_limit, i__ready, fault, crossbar__strobe, report__row, report__polarity, report__columns, crossbar__select, crossbar__operation, crossbar__row, crossbar__columns, crossbar__word_code
@@ -2867,20 +2848,18 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   wire \$7 ;
   wire \$8 ;
   wire \$9 ;
-  (* init = 16'h0000 *)
-  wire [15:0] \$like ;
-  wire [3:0] \$like[0] ;
-  wire [3:0] \$like[1] ;
-  wire [3:0] \$like[2] ;
-  wire [3:0] \$like[3] ;
   wire [3:0] \$signal ;
   wire \$signal$11 ;
   reg \$signal$12  = 1'h0;
   wire \$signal$13 ;
+  (* init = 16'h0000 *)
+  wire [15:0] \$signal$24 ;
+  wire [3:0] \$signal$24[0] ;
+  wire [3:0] \$signal$24[1] ;
+  wire [3:0] \$signal$24[2] ;
+  wire [3:0] \$signal$24[3] ;
   reg \$signal$4  = 1'h0;
   reg \$signal$8  = 1'h0;
-  reg again = 1'h0;
-  reg \again$44  = 1'h0;
   reg bank = 1'h0;
   input clear;
   wire clear;
@@ -2931,6 +2910,7 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   wire o__valid;
   reg [3:0] parallel_max = 4'h0;
   reg [1:0] reset_again = 2'h0;
+  reg reset_again_bits = 1'h0;
   reg [3:0] reset_bits = 4'h0;
   reg [7:0] reset_columns = 8'h00;
   reg [2:0] reset_count = 3'h0;
@@ -2944,6 +2924,7 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   reg [2:0] saturated = 3'h0;
   reg [2:0] saturated_ones_4;
   reg [1:0] set_again = 2'h0;
+  reg set_again_bits = 1'h0;
   reg [3:0] set_bits = 4'h0;
   reg [7:0] set_columns = 8'h00;
   reg [2:0] set_count = 3'h0;
@@ -3001,7 +2982,7 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   always @(posedge clk)
     set_bits <= \$54 ;
   always @(posedge clk)
-    again <= \$55 ;
+    set_again_bits <= \$55 ;
   always @(posedge clk)
     set_count <= \$56 ;
   always @(posedge clk)
@@ -3013,7 +2994,7 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   always @(posedge clk)
     reset_bits <= \$60 ;
   always @(posedge clk)
-    \again$44  <= \$61 ;
+    reset_again_bits <= \$61 ;
   always @(posedge clk)
     reset_count <= \$62 ;
   always @(posedge clk)
@@ -3126,9 +3107,6 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (i__ready) begin
       \$48  = i__payload[15:0];
     end
-    if (rst) begin
-      \$48  = 16'h0000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
@@ -3136,18 +3114,12 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (i__ready) begin
       \$49  = i__payload[28];
     end
-    if (rst) begin
-      \$49  = 1'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$50  = parallel_max;
     if (i__ready) begin
       \$50  = i__payload[27:24];
-    end
-    if (rst) begin
-      \$50  = 4'h0;
     end
   end
   always @* begin
@@ -3201,18 +3173,12 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (i__ready) begin
       \$54  = set_selected;
     end
-    if (rst) begin
-      \$54  = 4'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
-    \$55  = again;
+    \$55  = set_again_bits;
     if (i__ready) begin
       \$55  = \$41 ;
-    end
-    if (rst) begin
-      \$55  = 1'h0;
     end
   end
   always @* begin
@@ -3234,18 +3200,12 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (moves) begin
       \$57  = o__payload[16:9];
     end
-    if (rst) begin
-      \$57  = 8'h00;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$58  = set_again;
     if (moves) begin
       \$58  = o__payload[20:19];
-    end
-    if (rst) begin
-      \$58  = 2'h0;
     end
   end
   always @* begin
@@ -3270,18 +3230,12 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (i__ready) begin
       \$60  = reset_selected;
     end
-    if (rst) begin
-      \$60  = 4'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
-    \$61  = \again$44 ;
+    \$61  = reset_again_bits;
     if (i__ready) begin
       \$61  = \$44 ;
-    end
-    if (rst) begin
-      \$61  = 1'h0;
     end
   end
   always @* begin
@@ -3303,18 +3257,12 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (moves) begin
       \$63  = o__payload[28:21];
     end
-    if (rst) begin
-      \$63  = 8'h00;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$64  = reset_again;
     if (moves) begin
       \$64  = o__payload[32:31];
-    end
-    if (rst) begin
-      \$64  = 2'h0;
     end
   end
   always @* begin
@@ -3336,7 +3284,7 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   assign \$signal  = { \$4 , \$3 , \$2 , \$1  };
   assign twice = { \$8 , \$7 , \$6 , \$5  };
   assign store__valid = moves;
-  assign \$like  = store__counts;
+  assign \$signal$24  = store__counts;
   assign set_sum = \$24 [3:0];
   assign reset_sum = \$31 [3:0];
   assign store__beat = \$signal$12 ;
@@ -3367,17 +3315,17 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   assign \store__counts[1]  = store__counts[7:4];
   assign \store__counts[2]  = store__counts[11:8];
   assign \store__counts[3]  = store__counts[15:12];
-  assign \$like[0]  = store__counts[3:0];
-  assign \$like[1]  = store__counts[7:4];
-  assign \$like[2]  = store__counts[11:8];
-  assign \$like[3]  = store__counts[15:12];
+  assign \$signal$24[0]  = store__counts[3:0];
+  assign \$signal$24[1]  = store__counts[7:4];
+  assign \$signal$24[2]  = store__counts[11:8];
+  assign \$signal$24[3]  = store__counts[15:12];
   assign o__payload[30] = \$33 ;
   assign o__payload[29] = \$32 ;
-  assign o__payload[32:31] = { \again$44 , reset_again[1] };
+  assign o__payload[32:31] = { reset_again_bits, reset_again[1] };
   assign o__payload[28:21] = { reset_bits, reset_columns[7:4] };
   assign o__payload[18] = \$26 ;
   assign o__payload[17] = \$25 ;
-  assign o__payload[20:19] = { again, set_again[1] };
+  assign o__payload[20:19] = { set_again_bits, set_again[1] };
   assign o__payload[16:9] = { set_bits, set_columns[7:4] };
   assign o__payload[8:5] = parallel_max;
   assign o__payload[4] = bank;
@@ -3495,7 +3443,6 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   reg [3:0] \$signal$14  = 4'h0;
   reg [3:0] \$signal$15  = 4'h0;
   wire [3:0] \$signal$16 ;
-  reg [3:0] \$signal$22  = 4'h0;
   wire \$signal$23 ;
   reg [1:0] \$signal$26 ;
   wire [1:0] \$signal$29 ;
@@ -3565,6 +3512,7 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   wire [1:0] \rank_2$18 ;
   wire [1:0] rank_4;
   wire [2:0] \rank_4$20 ;
+  reg [3:0] room = 4'h0;
   input rst;
   wire rst;
   wire [1:0] still_higher;
@@ -3600,17 +3548,17 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   assign \rank_2$18  = \$signal$13 [2] + \$signal$13 [3];
   assign \$28  = rank_2 + \$signal$13 [2];
   assign \rank_4$20  = rank_2 + \rank_2$18 ;
-  assign \$29  = \$signal$13 [0] <= \$signal$22 ;
+  assign \$29  = \$signal$13 [0] <= room;
   assign \$30  = \$signal$13 [0] & \$29 ;
-  assign \$31  = rank_2 <= \$signal$22 ;
+  assign \$31  = rank_2 <= room;
   assign \$32  = \$signal$13 [1] & \$31 ;
-  assign \$33  = \$28 [1:0] <= \$signal$22 ;
+  assign \$33  = \$28 [1:0] <= room;
   assign \$34  = \$signal$13 [2] & \$33 ;
-  assign \$35  = \rank_4$20  <= \$signal$22 ;
+  assign \$35  = \rank_4$20  <= room;
   assign \$36  = \$signal$13 [3] & \$35 ;
   assign \$37  = \$signal$12 [3:0] | joining;
   assign \$38  = \$signal$12 [7:4] | joining;
-  assign \$signal$23  = \rank_4$20  >= \$signal$22 ;
+  assign \$signal$23  = \rank_4$20  >= room;
   assign leftover = joining != \$signal$13 ;
   assign \$39  = \$signal$26  - 1'h1;
   assign \$40  = { 1'h0, \$signal$26  } & \$39 ;
@@ -3643,7 +3591,7 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   assign \$70  = \$signal$23  | \$signal$40 ;
   assign \$71  = ~ \$70 ;
   assign \$72  = \$signal$32  | \$71 ;
-  assign \$73  = \$signal$22  - \rank_4$20 ;
+  assign \$73  = room - \rank_4$20 ;
   assign \$74  = \$signal$15  | joining;
   assign \$75  = ~ leftover;
   assign \$76  = ~ \$signal$40 ;
@@ -3659,7 +3607,7 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   always @(posedge clk)
     \$signal$12  <= \$86 ;
   always @(posedge clk)
-    \$signal$22  <= \$87 ;
+    room <= \$87 ;
   always @(posedge clk)
     \$signal  <= \$88 ;
   always @(posedge clk)
@@ -3915,13 +3863,10 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
             end
           end
     endcase
-    if (rst) begin
-      \$86  = 8'h00;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$6 ) begin end
-    \$87  = \$signal$22 ;
+    \$87  = room;
     casez (former_state)
       2'h0:
           \$87  = i__payload[8:5];
@@ -3940,9 +3885,6 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
             end
           end
     endcase
-    if (rst) begin
-      \$87  = 4'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$6 ) begin end

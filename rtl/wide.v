@@ -1865,50 +1865,50 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   reg \$auto$verilog_backend.cc:2355:dump_module$2  = 0;
   wire \$1 ;
   wire \$10 ;
-  wire [14:0] \$100 ;
+  wire \$100 ;
   wire \$101 ;
-  wire \$102 ;
-  wire [15:0] \$103 ;
-  wire \$104 ;
+  wire [14:0] \$102 ;
+  wire [14:0] \$103 ;
+  wire [14:0] \$104 ;
   wire \$105 ;
   wire \$106 ;
-  wire [14:0] \$107 ;
-  wire [14:0] \$108 ;
+  wire [15:0] \$107 ;
+  wire \$108 ;
   wire \$109 ;
-  wire [14:0] \$11 ;
+  wire \$11 ;
   wire \$110 ;
-  wire [15:0] \$111 ;
-  wire \$112 ;
-  wire \$113 ;
+  wire [14:0] \$111 ;
+  wire [14:0] \$112 ;
+  wire [14:0] \$113 ;
   wire \$114 ;
-  wire [14:0] \$115 ;
-  wire [14:0] \$116 ;
+  wire \$115 ;
+  wire [15:0] \$116 ;
   wire \$117 ;
   wire \$118 ;
-  wire [15:0] \$119 ;
+  wire \$119 ;
   wire [14:0] \$12 ;
-  wire \$120 ;
-  wire \$121 ;
-  wire \$122 ;
-  wire [14:0] \$123 ;
-  wire [14:0] \$124 ;
-  wire \$125 ;
+  wire [14:0] \$120 ;
+  wire [14:0] \$121 ;
+  wire [14:0] \$122 ;
+  wire \$123 ;
+  wire \$124 ;
+  wire [15:0] \$125 ;
   wire \$126 ;
-  wire [15:0] \$127 ;
+  wire \$127 ;
   wire \$128 ;
-  wire \$129 ;
-  wire \$13 ;
-  wire \$130 ;
+  wire [14:0] \$129 ;
+  wire [14:0] \$13 ;
+  wire [14:0] \$130 ;
   wire [14:0] \$131 ;
-  wire [14:0] \$132 ;
+  wire \$132 ;
   wire \$133 ;
-  wire \$134 ;
-  wire [15:0] \$135 ;
+  wire [15:0] \$134 ;
+  wire \$135 ;
   wire \$136 ;
   wire \$137 ;
-  wire \$138 ;
+  wire [14:0] \$138 ;
   wire [14:0] \$139 ;
-  wire \$14 ;
+  wire [14:0] \$14 ;
   wire [14:0] \$140 ;
   wire \$141 ;
   wire \$142 ;
@@ -1918,76 +1918,76 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   wire \$146 ;
   wire [14:0] \$147 ;
   wire [14:0] \$148 ;
-  wire \$149 ;
-  wire [15:0] \$15 ;
+  wire [14:0] \$149 ;
+  wire \$15 ;
   wire \$150 ;
-  wire [15:0] \$151 ;
-  wire \$152 ;
+  wire \$151 ;
+  wire [15:0] \$152 ;
   wire \$153 ;
   wire \$154 ;
-  wire [14:0] \$155 ;
+  wire \$155 ;
   wire [14:0] \$156 ;
-  wire \$157 ;
-  wire \$158 ;
-  wire [15:0] \$159 ;
+  wire [14:0] \$157 ;
+  wire [14:0] \$158 ;
+  wire \$159 ;
   wire \$16 ;
   wire \$160 ;
-  wire \$161 ;
+  wire [15:0] \$161 ;
   wire \$162 ;
-  wire [14:0] \$163 ;
-  wire [14:0] \$164 ;
-  wire \$165 ;
-  wire \$166 ;
-  wire [15:0] \$167 ;
+  wire \$163 ;
+  wire \$164 ;
+  wire [14:0] \$165 ;
+  wire [14:0] \$166 ;
+  wire [14:0] \$167 ;
   wire \$168 ;
   wire \$169 ;
-  wire \$17 ;
-  wire \$170 ;
-  wire [14:0] \$171 ;
-  wire [14:0] \$172 ;
+  wire [15:0] \$17 ;
+  wire [15:0] \$170 ;
+  wire \$171 ;
+  wire \$172 ;
   wire \$173 ;
-  wire \$174 ;
-  wire [15:0] \$175 ;
-  wire \$176 ;
+  wire [14:0] \$174 ;
+  wire [14:0] \$175 ;
+  wire [14:0] \$176 ;
   wire \$177 ;
   wire \$178 ;
-  wire [14:0] \$179 ;
+  wire [15:0] \$179 ;
   wire \$18 ;
-  wire [14:0] \$180 ;
+  wire \$180 ;
   wire \$181 ;
   wire \$182 ;
-  wire [15:0] \$183 ;
-  wire \$184 ;
-  wire \$185 ;
+  wire [14:0] \$183 ;
+  wire [14:0] \$184 ;
+  wire [14:0] \$185 ;
   wire \$186 ;
-  wire [14:0] \$187 ;
-  wire [14:0] \$188 ;
+  wire \$187 ;
+  wire [15:0] \$188 ;
   wire \$189 ;
-  wire [14:0] \$19 ;
+  wire \$19 ;
   wire \$190 ;
-  wire [15:0] \$191 ;
-  wire \$192 ;
-  wire \$193 ;
-  wire \$194 ;
-  wire [14:0] \$195 ;
-  wire [14:0] \$196 ;
-  wire \$197 ;
+  wire \$191 ;
+  wire [14:0] \$192 ;
+  wire [14:0] \$193 ;
+  wire [14:0] \$194 ;
+  wire \$195 ;
+  wire \$196 ;
+  wire [15:0] \$197 ;
   wire \$198 ;
-  wire [15:0] \$199 ;
+  wire \$199 ;
   wire \$2 ;
-  wire [14:0] \$20 ;
+  wire \$20 ;
   wire \$200 ;
-  wire \$201 ;
-  wire \$202 ;
+  wire [14:0] \$201 ;
+  wire [14:0] \$202 ;
   wire [14:0] \$203 ;
-  wire [14:0] \$204 ;
+  wire \$204 ;
   wire \$205 ;
-  wire \$206 ;
-  wire [15:0] \$207 ;
+  wire [15:0] \$206 ;
+  wire \$207 ;
   wire \$208 ;
   wire \$209 ;
-  wire \$21 ;
-  wire \$210 ;
+  wire [14:0] \$21 ;
+  wire [14:0] \$210 ;
   wire [14:0] \$211 ;
   wire [14:0] \$212 ;
   wire \$213 ;
@@ -1997,76 +1997,76 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   wire \$217 ;
   wire \$218 ;
   wire [14:0] \$219 ;
-  wire \$22 ;
+  wire [14:0] \$22 ;
   wire [14:0] \$220 ;
-  wire \$221 ;
+  wire [14:0] \$221 ;
   wire \$222 ;
-  wire [15:0] \$223 ;
-  wire \$224 ;
+  wire \$223 ;
+  wire [15:0] \$224 ;
   wire \$225 ;
   wire \$226 ;
-  wire [14:0] \$227 ;
+  wire \$227 ;
   wire [14:0] \$228 ;
-  wire \$229 ;
-  wire [15:0] \$23 ;
-  wire \$230 ;
-  wire [15:0] \$231 ;
+  wire [14:0] \$229 ;
+  wire [14:0] \$23 ;
+  wire [14:0] \$230 ;
+  wire \$231 ;
   wire \$232 ;
-  wire \$233 ;
+  wire [15:0] \$233 ;
   wire \$234 ;
-  wire [14:0] \$235 ;
-  wire [14:0] \$236 ;
-  wire \$237 ;
-  wire \$238 ;
-  wire [15:0] \$239 ;
+  wire \$235 ;
+  wire \$236 ;
+  wire [14:0] \$237 ;
+  wire [14:0] \$238 ;
+  wire [14:0] \$239 ;
   wire \$24 ;
   wire \$240 ;
   wire \$241 ;
-  wire \$242 ;
-  wire [14:0] \$243 ;
-  wire [14:0] \$244 ;
+  wire [15:0] \$242 ;
+  wire \$243 ;
+  wire \$244 ;
   wire \$245 ;
-  wire \$246 ;
-  wire [15:0] \$247 ;
-  wire \$248 ;
+  wire [14:0] \$246 ;
+  wire [14:0] \$247 ;
+  wire [14:0] \$248 ;
   wire \$249 ;
   wire \$25 ;
   wire \$250 ;
-  wire [14:0] \$251 ;
-  wire [14:0] \$252 ;
+  wire [15:0] \$251 ;
+  wire \$252 ;
   wire \$253 ;
   wire \$254 ;
-  wire [15:0] \$255 ;
-  wire \$256 ;
-  wire \$257 ;
+  wire [14:0] \$255 ;
+  wire [14:0] \$256 ;
+  wire [14:0] \$257 ;
   wire \$258 ;
-  wire [14:0] \$259 ;
-  wire \$26 ;
-  wire [14:0] \$260 ;
+  wire \$259 ;
+  wire [15:0] \$26 ;
+  wire [15:0] \$260 ;
   wire \$261 ;
   wire \$262 ;
-  wire [15:0] \$263 ;
-  wire \$264 ;
-  wire \$265 ;
-  wire \$266 ;
-  wire [14:0] \$267 ;
-  wire [14:0] \$268 ;
-  wire \$269 ;
-  wire [14:0] \$27 ;
+  wire \$263 ;
+  wire [14:0] \$264 ;
+  wire [14:0] \$265 ;
+  wire [14:0] \$266 ;
+  wire \$267 ;
+  wire \$268 ;
+  wire [15:0] \$269 ;
+  wire \$27 ;
   wire \$270 ;
-  wire [15:0] \$271 ;
+  wire \$271 ;
   wire \$272 ;
-  wire \$273 ;
-  wire \$274 ;
+  wire [14:0] \$273 ;
+  wire [14:0] \$274 ;
   wire [14:0] \$275 ;
-  wire [14:0] \$276 ;
+  wire \$276 ;
   wire \$277 ;
-  wire \$278 ;
-  wire [15:0] \$279 ;
-  wire [14:0] \$28 ;
+  wire [15:0] \$278 ;
+  wire \$279 ;
+  wire \$28 ;
   wire \$280 ;
   wire \$281 ;
-  wire \$282 ;
+  wire [14:0] \$282 ;
   wire [14:0] \$283 ;
   wire [14:0] \$284 ;
   wire \$285 ;
@@ -2078,159 +2078,159 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   wire \$290 ;
   wire [14:0] \$291 ;
   wire [14:0] \$292 ;
-  wire \$293 ;
+  wire [14:0] \$293 ;
   wire \$294 ;
-  wire [15:0] \$295 ;
-  wire \$296 ;
+  wire \$295 ;
+  wire [15:0] \$296 ;
   wire \$297 ;
   wire \$298 ;
-  wire [14:0] \$299 ;
+  wire \$299 ;
   wire [5:0] \$3 ;
-  wire \$30 ;
+  wire [14:0] \$30 ;
   wire [14:0] \$300 ;
-  wire \$301 ;
-  wire \$302 ;
-  wire [15:0] \$303 ;
+  wire [14:0] \$301 ;
+  wire [14:0] \$302 ;
+  wire \$303 ;
   wire \$304 ;
-  wire \$305 ;
+  wire [15:0] \$305 ;
   wire \$306 ;
-  wire [14:0] \$307 ;
-  wire [14:0] \$308 ;
-  wire \$309 ;
-  wire [15:0] \$31 ;
-  wire \$310 ;
-  wire [15:0] \$311 ;
+  wire \$307 ;
+  wire \$308 ;
+  wire [14:0] \$309 ;
+  wire [14:0] \$31 ;
+  wire [14:0] \$310 ;
+  wire [14:0] \$311 ;
   wire \$312 ;
   wire \$313 ;
-  wire \$314 ;
-  wire [14:0] \$315 ;
-  wire [14:0] \$316 ;
+  wire [15:0] \$314 ;
+  wire \$315 ;
+  wire \$316 ;
   wire \$317 ;
-  wire \$318 ;
-  wire [15:0] \$319 ;
-  wire \$32 ;
-  wire \$320 ;
+  wire [14:0] \$318 ;
+  wire [14:0] \$319 ;
+  wire [14:0] \$32 ;
+  wire [14:0] \$320 ;
   wire \$321 ;
   wire \$322 ;
-  wire [14:0] \$323 ;
-  wire [14:0] \$324 ;
+  wire [15:0] \$323 ;
+  wire \$324 ;
   wire \$325 ;
   wire \$326 ;
-  wire [15:0] \$327 ;
-  wire \$328 ;
-  wire \$329 ;
+  wire [14:0] \$327 ;
+  wire [14:0] \$328 ;
+  wire [14:0] \$329 ;
   wire \$33 ;
   wire \$330 ;
-  wire [14:0] \$331 ;
-  wire [14:0] \$332 ;
+  wire \$331 ;
+  wire [15:0] \$332 ;
   wire \$333 ;
   wire \$334 ;
-  wire [15:0] \$335 ;
-  wire \$336 ;
-  wire \$337 ;
-  wire \$338 ;
-  wire [14:0] \$339 ;
+  wire \$335 ;
+  wire [14:0] \$336 ;
+  wire [14:0] \$337 ;
+  wire [14:0] \$338 ;
+  wire \$339 ;
   wire \$34 ;
-  wire [14:0] \$340 ;
-  wire \$341 ;
+  wire \$340 ;
+  wire [15:0] \$341 ;
   wire \$342 ;
-  wire [15:0] \$343 ;
+  wire \$343 ;
   wire \$344 ;
-  wire \$345 ;
-  wire \$346 ;
+  wire [14:0] \$345 ;
+  wire [14:0] \$346 ;
   wire [14:0] \$347 ;
-  wire [14:0] \$348 ;
+  wire \$348 ;
   wire \$349 ;
-  wire [14:0] \$35 ;
-  wire \$350 ;
-  wire [15:0] \$351 ;
+  wire [15:0] \$35 ;
+  wire [15:0] \$350 ;
+  wire \$351 ;
   wire \$352 ;
   wire \$353 ;
-  wire \$354 ;
+  wire [14:0] \$354 ;
   wire [14:0] \$355 ;
   wire [14:0] \$356 ;
   wire \$357 ;
   wire \$358 ;
   wire [15:0] \$359 ;
-  wire [14:0] \$36 ;
+  wire \$36 ;
   wire \$360 ;
   wire \$361 ;
   wire \$362 ;
   wire [14:0] \$363 ;
   wire [14:0] \$364 ;
-  wire \$365 ;
+  wire [14:0] \$365 ;
   wire \$366 ;
-  wire [15:0] \$367 ;
-  wire \$368 ;
+  wire \$367 ;
+  wire [15:0] \$368 ;
   wire \$369 ;
   wire \$37 ;
   wire \$370 ;
-  wire [14:0] \$371 ;
+  wire \$371 ;
   wire [14:0] \$372 ;
-  wire \$373 ;
-  wire \$374 ;
-  wire [15:0] \$375 ;
+  wire [14:0] \$373 ;
+  wire [14:0] \$374 ;
+  wire \$375 ;
   wire \$376 ;
-  wire \$377 ;
+  wire [15:0] \$377 ;
   wire \$378 ;
-  wire [14:0] \$379 ;
+  wire \$379 ;
   wire \$38 ;
-  wire [14:0] \$380 ;
-  wire \$381 ;
-  wire \$382 ;
-  wire [15:0] \$383 ;
+  wire \$380 ;
+  wire [14:0] \$381 ;
+  wire [14:0] \$382 ;
+  wire [14:0] \$383 ;
   wire \$384 ;
   wire \$385 ;
-  wire \$386 ;
-  wire [14:0] \$387 ;
-  wire [14:0] \$388 ;
+  wire [15:0] \$386 ;
+  wire \$387 ;
+  wire \$388 ;
   wire \$389 ;
-  wire [15:0] \$39 ;
-  wire \$390 ;
-  wire [15:0] \$391 ;
-  wire \$392 ;
+  wire [14:0] \$39 ;
+  wire [14:0] \$390 ;
+  wire [14:0] \$391 ;
+  wire [14:0] \$392 ;
   wire \$393 ;
   wire \$394 ;
-  wire [14:0] \$395 ;
-  wire [14:0] \$396 ;
+  wire [15:0] \$395 ;
+  wire \$396 ;
   wire \$397 ;
   wire \$398 ;
-  wire [15:0] \$399 ;
+  wire [14:0] \$399 ;
   wire [14:0] \$4 ;
-  wire \$40 ;
-  wire \$400 ;
-  wire \$401 ;
+  wire [14:0] \$40 ;
+  wire [14:0] \$400 ;
+  wire [14:0] \$401 ;
   wire \$402 ;
-  wire [14:0] \$403 ;
-  wire [14:0] \$404 ;
+  wire \$403 ;
+  wire [15:0] \$404 ;
   wire \$405 ;
   wire \$406 ;
-  wire [15:0] \$407 ;
-  wire \$408 ;
-  wire \$409 ;
-  wire \$41 ;
-  wire \$410 ;
-  wire [14:0] \$411 ;
-  wire [14:0] \$412 ;
-  wire \$413 ;
+  wire \$407 ;
+  wire [14:0] \$408 ;
+  wire [14:0] \$409 ;
+  wire [14:0] \$41 ;
+  wire [14:0] \$410 ;
+  wire \$411 ;
+  wire \$412 ;
+  wire [15:0] \$413 ;
   wire \$414 ;
-  wire [15:0] \$415 ;
+  wire \$415 ;
   wire \$416 ;
-  wire \$417 ;
-  wire \$418 ;
+  wire [14:0] \$417 ;
+  wire [14:0] \$418 ;
   wire [14:0] \$419 ;
   wire \$42 ;
-  wire [14:0] \$420 ;
+  wire \$420 ;
   wire \$421 ;
-  wire \$422 ;
-  wire [15:0] \$423 ;
+  wire [15:0] \$422 ;
+  wire \$423 ;
   wire \$424 ;
   wire \$425 ;
-  wire \$426 ;
+  wire [14:0] \$426 ;
   wire [14:0] \$427 ;
   wire [14:0] \$428 ;
   wire \$429 ;
-  wire [14:0] \$43 ;
+  wire \$43 ;
   wire \$430 ;
   wire [15:0] \$431 ;
   wire \$432 ;
@@ -2238,77 +2238,77 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   wire \$434 ;
   wire [14:0] \$435 ;
   wire [14:0] \$436 ;
-  wire \$437 ;
+  wire [14:0] \$437 ;
   wire \$438 ;
-  wire [15:0] \$439 ;
-  wire [14:0] \$44 ;
-  wire \$440 ;
+  wire \$439 ;
+  wire [15:0] \$44 ;
+  wire [15:0] \$440 ;
   wire \$441 ;
   wire \$442 ;
-  wire [14:0] \$443 ;
+  wire \$443 ;
   wire [14:0] \$444 ;
-  wire \$445 ;
-  wire \$446 ;
-  wire [15:0] \$447 ;
+  wire [14:0] \$445 ;
+  wire [14:0] \$446 ;
+  wire \$447 ;
   wire \$448 ;
-  wire \$449 ;
+  wire [15:0] \$449 ;
   wire \$45 ;
   wire \$450 ;
-  wire [14:0] \$451 ;
-  wire [14:0] \$452 ;
-  wire \$453 ;
-  wire \$454 ;
-  wire [15:0] \$455 ;
+  wire \$451 ;
+  wire \$452 ;
+  wire [14:0] \$453 ;
+  wire [14:0] \$454 ;
+  wire [14:0] \$455 ;
   wire \$456 ;
   wire \$457 ;
-  wire \$458 ;
-  wire [14:0] \$459 ;
+  wire [15:0] \$458 ;
+  wire \$459 ;
   wire \$46 ;
-  wire [14:0] \$460 ;
+  wire \$460 ;
   wire \$461 ;
-  wire \$462 ;
-  wire [15:0] \$463 ;
-  wire \$464 ;
+  wire [14:0] \$462 ;
+  wire [14:0] \$463 ;
+  wire [14:0] \$464 ;
   wire \$465 ;
   wire \$466 ;
-  wire [14:0] \$467 ;
-  wire [14:0] \$468 ;
+  wire [15:0] \$467 ;
+  wire \$468 ;
   wire \$469 ;
-  wire [15:0] \$47 ;
+  wire \$47 ;
   wire \$470 ;
-  wire [15:0] \$471 ;
-  wire \$472 ;
-  wire \$473 ;
+  wire [14:0] \$471 ;
+  wire [14:0] \$472 ;
+  wire [14:0] \$473 ;
   wire \$474 ;
-  wire [14:0] \$475 ;
-  wire [14:0] \$476 ;
+  wire \$475 ;
+  wire [15:0] \$476 ;
   wire \$477 ;
   wire \$478 ;
-  wire [15:0] \$479 ;
-  wire \$48 ;
-  wire \$480 ;
-  wire \$481 ;
-  wire \$482 ;
-  wire [14:0] \$483 ;
-  wire [14:0] \$484 ;
-  wire \$485 ;
+  wire \$479 ;
+  wire [14:0] \$48 ;
+  wire [14:0] \$480 ;
+  wire [14:0] \$481 ;
+  wire [14:0] \$482 ;
+  wire \$483 ;
+  wire \$484 ;
+  wire [15:0] \$485 ;
   wire \$486 ;
-  wire [15:0] \$487 ;
+  wire \$487 ;
   wire \$488 ;
-  wire \$489 ;
-  wire \$49 ;
-  wire \$490 ;
+  wire [14:0] \$489 ;
+  wire [14:0] \$49 ;
+  wire [14:0] \$490 ;
   wire [14:0] \$491 ;
-  wire [14:0] \$492 ;
+  wire \$492 ;
   wire \$493 ;
-  wire \$494 ;
-  wire [15:0] \$495 ;
+  wire [15:0] \$494 ;
+  wire \$495 ;
   wire \$496 ;
   wire \$497 ;
-  wire \$498 ;
+  wire [14:0] \$498 ;
   wire [14:0] \$499 ;
-  wire \$5 ;
-  wire \$50 ;
+  wire [14:0] \$5 ;
+  wire [14:0] \$50 ;
   wire [14:0] \$500 ;
   wire \$501 ;
   wire \$502 ;
@@ -2318,330 +2318,394 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   wire \$506 ;
   wire [14:0] \$507 ;
   wire [14:0] \$508 ;
-  wire \$509 ;
-  wire [14:0] \$51 ;
+  wire [14:0] \$509 ;
+  wire \$51 ;
   wire \$510 ;
-  wire [15:0] \$511 ;
-  wire \$512 ;
+  wire \$511 ;
+  wire [15:0] \$512 ;
   wire \$513 ;
   wire \$514 ;
-  wire [14:0] \$515 ;
-  wire [29:0] \$516 ;
-  wire [29:0] \$517 ;
-  wire [29:0] \$518 ;
-  wire [29:0] \$519 ;
-  wire [14:0] \$52 ;
-  wire [29:0] \$520 ;
-  wire [29:0] \$521 ;
-  wire [29:0] \$522 ;
-  wire [29:0] \$523 ;
-  wire [29:0] \$524 ;
-  wire [29:0] \$525 ;
-  wire [29:0] \$526 ;
-  wire [29:0] \$527 ;
-  wire [29:0] \$528 ;
-  wire [29:0] \$529 ;
-  wire \$53 ;
-  wire [29:0] \$530 ;
-  wire [29:0] \$531 ;
-  wire [29:0] \$532 ;
-  wire [29:0] \$533 ;
-  wire [29:0] \$534 ;
-  wire [29:0] \$535 ;
-  wire [29:0] \$536 ;
-  wire [29:0] \$537 ;
-  wire [29:0] \$538 ;
-  wire [29:0] \$539 ;
+  wire \$515 ;
+  wire [14:0] \$516 ;
+  wire [14:0] \$517 ;
+  wire [14:0] \$518 ;
+  wire \$519 ;
+  wire \$52 ;
+  wire \$520 ;
+  wire [15:0] \$521 ;
+  wire \$522 ;
+  wire \$523 ;
+  wire \$524 ;
+  wire [14:0] \$525 ;
+  wire [14:0] \$526 ;
+  wire [14:0] \$527 ;
+  wire \$528 ;
+  wire \$529 ;
+  wire [15:0] \$53 ;
+  wire [15:0] \$530 ;
+  wire \$531 ;
+  wire \$532 ;
+  wire \$533 ;
+  wire [14:0] \$534 ;
+  wire [14:0] \$535 ;
+  wire [14:0] \$536 ;
+  wire \$537 ;
+  wire \$538 ;
+  wire [15:0] \$539 ;
   wire \$54 ;
-  wire [29:0] \$540 ;
-  wire [29:0] \$541 ;
-  wire [29:0] \$542 ;
-  wire [29:0] \$543 ;
-  wire [29:0] \$544 ;
-  wire [29:0] \$545 ;
-  wire [29:0] \$546 ;
-  wire [29:0] \$547 ;
-  wire [29:0] \$548 ;
-  wire [29:0] \$549 ;
-  wire [15:0] \$55 ;
-  wire [29:0] \$550 ;
-  wire [29:0] \$551 ;
-  wire [29:0] \$552 ;
-  wire [29:0] \$553 ;
-  wire [29:0] \$554 ;
-  wire [29:0] \$555 ;
-  wire [29:0] \$556 ;
-  wire [29:0] \$557 ;
-  wire [29:0] \$558 ;
-  wire [29:0] \$559 ;
+  wire \$540 ;
+  wire \$541 ;
+  wire \$542 ;
+  wire [14:0] \$543 ;
+  wire [14:0] \$544 ;
+  wire [14:0] \$545 ;
+  wire \$546 ;
+  wire \$547 ;
+  wire [15:0] \$548 ;
+  wire \$549 ;
+  wire \$55 ;
+  wire \$550 ;
+  wire \$551 ;
+  wire [14:0] \$552 ;
+  wire [14:0] \$553 ;
+  wire [14:0] \$554 ;
+  wire \$555 ;
+  wire \$556 ;
+  wire [15:0] \$557 ;
+  wire \$558 ;
+  wire \$559 ;
   wire \$56 ;
-  wire [29:0] \$560 ;
-  wire [29:0] \$561 ;
-  wire [29:0] \$562 ;
-  wire [29:0] \$563 ;
-  wire [29:0] \$564 ;
-  wire [29:0] \$565 ;
-  wire [29:0] \$566 ;
-  wire [29:0] \$567 ;
-  wire [29:0] \$568 ;
-  wire [29:0] \$569 ;
-  wire \$57 ;
-  wire [29:0] \$570 ;
-  wire [29:0] \$571 ;
-  wire [29:0] \$572 ;
-  wire [29:0] \$573 ;
-  wire [29:0] \$574 ;
-  wire [29:0] \$575 ;
-  wire [29:0] \$576 ;
-  wire [29:0] \$577 ;
-  wire [29:0] \$578 ;
-  wire [29:0] \$579 ;
-  wire \$58 ;
-  reg \$580 ;
-  reg \$581 ;
-  reg [3:0] \$582 ;
-  reg [8:0] \$583 ;
-  reg \$584 ;
-  reg [393:0] \$585 ;
-  reg [29:0] \$586 ;
-  reg [15:0] \$587 ;
-  reg \$588 ;
-  reg [29:0] \$589 ;
+  wire \$560 ;
+  wire [14:0] \$561 ;
+  wire [14:0] \$562 ;
+  wire [14:0] \$563 ;
+  wire \$564 ;
+  wire \$565 ;
+  wire [15:0] \$566 ;
+  wire \$567 ;
+  wire \$568 ;
+  wire \$569 ;
+  wire [14:0] \$57 ;
+  wire [14:0] \$570 ;
+  wire [14:0] \$571 ;
+  wire [14:0] \$572 ;
+  wire \$573 ;
+  wire \$574 ;
+  wire [15:0] \$575 ;
+  wire \$576 ;
+  wire \$577 ;
+  wire \$578 ;
+  wire [14:0] \$579 ;
+  wire [14:0] \$58 ;
+  wire [29:0] \$580 ;
+  wire [29:0] \$581 ;
+  wire [29:0] \$582 ;
+  wire [29:0] \$583 ;
+  wire [29:0] \$584 ;
+  wire [29:0] \$585 ;
+  wire [29:0] \$586 ;
+  wire [29:0] \$587 ;
+  wire [29:0] \$588 ;
+  wire [29:0] \$589 ;
   wire [14:0] \$59 ;
-  reg [15:0] \$590 ;
-  reg \$591 ;
-  reg [29:0] \$592 ;
-  reg [15:0] \$593 ;
-  reg \$594 ;
-  reg [29:0] \$595 ;
-  reg [15:0] \$596 ;
-  reg \$597 ;
-  reg [29:0] \$598 ;
-  reg [15:0] \$599 ;
+  wire [29:0] \$590 ;
+  wire [29:0] \$591 ;
+  wire [29:0] \$592 ;
+  wire [29:0] \$593 ;
+  wire [29:0] \$594 ;
+  wire [29:0] \$595 ;
+  wire [29:0] \$596 ;
+  wire [29:0] \$597 ;
+  wire [29:0] \$598 ;
+  wire [29:0] \$599 ;
   wire \$6 ;
-  wire [14:0] \$60 ;
-  reg \$600 ;
-  reg [29:0] \$601 ;
-  reg [15:0] \$602 ;
-  reg \$603 ;
-  reg [29:0] \$604 ;
-  reg [15:0] \$605 ;
-  reg \$606 ;
-  reg [29:0] \$607 ;
-  reg [15:0] \$608 ;
-  reg \$609 ;
+  wire \$60 ;
+  wire [29:0] \$600 ;
+  wire [29:0] \$601 ;
+  wire [29:0] \$602 ;
+  wire [29:0] \$603 ;
+  wire [29:0] \$604 ;
+  wire [29:0] \$605 ;
+  wire [29:0] \$606 ;
+  wire [29:0] \$607 ;
+  wire [29:0] \$608 ;
+  wire [29:0] \$609 ;
   wire \$61 ;
-  reg [29:0] \$610 ;
-  reg [15:0] \$611 ;
-  reg \$612 ;
-  reg [29:0] \$613 ;
-  reg [15:0] \$614 ;
-  reg \$615 ;
-  reg [29:0] \$616 ;
-  reg [15:0] \$617 ;
-  reg \$618 ;
-  reg [29:0] \$619 ;
-  wire \$62 ;
-  reg [15:0] \$620 ;
-  reg \$621 ;
-  reg [29:0] \$622 ;
-  reg [15:0] \$623 ;
-  reg \$624 ;
-  reg [29:0] \$625 ;
-  reg [15:0] \$626 ;
-  reg \$627 ;
-  reg [29:0] \$628 ;
-  reg [15:0] \$629 ;
-  wire [15:0] \$63 ;
-  reg \$630 ;
-  reg [29:0] \$631 ;
-  reg [15:0] \$632 ;
-  reg \$633 ;
-  reg [29:0] \$634 ;
-  reg [15:0] \$635 ;
-  reg \$636 ;
-  reg [29:0] \$637 ;
-  reg [15:0] \$638 ;
-  reg \$639 ;
+  wire [29:0] \$610 ;
+  wire [29:0] \$611 ;
+  wire [29:0] \$612 ;
+  wire [29:0] \$613 ;
+  wire [29:0] \$614 ;
+  wire [29:0] \$615 ;
+  wire [29:0] \$616 ;
+  wire [29:0] \$617 ;
+  wire [29:0] \$618 ;
+  wire [29:0] \$619 ;
+  wire [15:0] \$62 ;
+  wire [29:0] \$620 ;
+  wire [29:0] \$621 ;
+  wire [29:0] \$622 ;
+  wire [29:0] \$623 ;
+  wire [29:0] \$624 ;
+  wire [29:0] \$625 ;
+  wire [29:0] \$626 ;
+  wire [29:0] \$627 ;
+  wire [29:0] \$628 ;
+  wire [29:0] \$629 ;
+  wire \$63 ;
+  wire [29:0] \$630 ;
+  wire [29:0] \$631 ;
+  wire [29:0] \$632 ;
+  wire [29:0] \$633 ;
+  wire [29:0] \$634 ;
+  wire [29:0] \$635 ;
+  wire [29:0] \$636 ;
+  wire [29:0] \$637 ;
+  wire [29:0] \$638 ;
+  wire [29:0] \$639 ;
   wire \$64 ;
-  reg [29:0] \$640 ;
-  reg [15:0] \$641 ;
-  reg \$642 ;
-  reg [29:0] \$643 ;
-  reg [15:0] \$644 ;
+  wire [29:0] \$640 ;
+  wire [29:0] \$641 ;
+  wire [29:0] \$642 ;
+  wire [29:0] \$643 ;
+  reg \$644 ;
   reg \$645 ;
-  reg [29:0] \$646 ;
-  reg [15:0] \$647 ;
+  reg [3:0] \$646 ;
+  reg [8:0] \$647 ;
   reg \$648 ;
-  reg [29:0] \$649 ;
+  reg [393:0] \$649 ;
   wire \$65 ;
-  reg [15:0] \$650 ;
-  reg \$651 ;
-  reg [29:0] \$652 ;
-  reg [15:0] \$653 ;
-  reg \$654 ;
-  reg [29:0] \$655 ;
-  reg [15:0] \$656 ;
-  reg \$657 ;
-  reg [29:0] \$658 ;
-  reg [15:0] \$659 ;
-  wire \$66 ;
-  reg \$660 ;
-  reg [29:0] \$661 ;
-  reg [15:0] \$662 ;
-  reg \$663 ;
-  reg [29:0] \$664 ;
-  reg [15:0] \$665 ;
-  reg \$666 ;
-  reg [29:0] \$667 ;
-  reg [15:0] \$668 ;
-  reg \$669 ;
+  reg [29:0] \$650 ;
+  reg [15:0] \$651 ;
+  reg \$652 ;
+  reg [29:0] \$653 ;
+  reg [15:0] \$654 ;
+  reg \$655 ;
+  reg [29:0] \$656 ;
+  reg [15:0] \$657 ;
+  reg \$658 ;
+  reg [29:0] \$659 ;
+  wire [14:0] \$66 ;
+  reg [15:0] \$660 ;
+  reg \$661 ;
+  reg [29:0] \$662 ;
+  reg [15:0] \$663 ;
+  reg \$664 ;
+  reg [29:0] \$665 ;
+  reg [15:0] \$666 ;
+  reg \$667 ;
+  reg [29:0] \$668 ;
+  reg [15:0] \$669 ;
   wire [14:0] \$67 ;
-  reg [29:0] \$670 ;
-  reg [15:0] \$671 ;
-  reg \$672 ;
-  reg [29:0] \$673 ;
-  reg [15:0] \$674 ;
-  reg \$675 ;
-  reg [29:0] \$676 ;
-  reg [15:0] \$677 ;
-  reg \$678 ;
-  reg [29:0] \$679 ;
+  reg \$670 ;
+  reg [29:0] \$671 ;
+  reg [15:0] \$672 ;
+  reg \$673 ;
+  reg [29:0] \$674 ;
+  reg [15:0] \$675 ;
+  reg \$676 ;
+  reg [29:0] \$677 ;
+  reg [15:0] \$678 ;
+  reg \$679 ;
   wire [14:0] \$68 ;
-  reg [15:0] \$680 ;
-  reg \$681 ;
-  reg [29:0] \$682 ;
-  reg [15:0] \$683 ;
-  reg \$684 ;
-  reg [29:0] \$685 ;
-  reg [15:0] \$686 ;
-  reg \$687 ;
-  reg [29:0] \$688 ;
-  reg [15:0] \$689 ;
+  reg [29:0] \$680 ;
+  reg [15:0] \$681 ;
+  reg \$682 ;
+  reg [29:0] \$683 ;
+  reg [15:0] \$684 ;
+  reg \$685 ;
+  reg [29:0] \$686 ;
+  reg [15:0] \$687 ;
+  reg \$688 ;
+  reg [29:0] \$689 ;
   wire \$69 ;
-  reg \$690 ;
-  reg [29:0] \$691 ;
-  reg [15:0] \$692 ;
-  reg \$693 ;
-  reg [29:0] \$694 ;
-  reg [15:0] \$695 ;
-  reg \$696 ;
-  reg [29:0] \$697 ;
-  reg [15:0] \$698 ;
-  reg \$699 ;
-  wire [15:0] \$7 ;
+  reg [15:0] \$690 ;
+  reg \$691 ;
+  reg [29:0] \$692 ;
+  reg [15:0] \$693 ;
+  reg \$694 ;
+  reg [29:0] \$695 ;
+  reg [15:0] \$696 ;
+  reg \$697 ;
+  reg [29:0] \$698 ;
+  reg [15:0] \$699 ;
+  wire \$7 ;
   wire \$70 ;
-  reg [29:0] \$700 ;
-  reg [15:0] \$701 ;
-  reg \$702 ;
-  reg [29:0] \$703 ;
-  reg [15:0] \$704 ;
-  reg \$705 ;
-  reg [29:0] \$706 ;
-  reg [15:0] \$707 ;
-  reg \$708 ;
-  reg [29:0] \$709 ;
+  reg \$700 ;
+  reg [29:0] \$701 ;
+  reg [15:0] \$702 ;
+  reg \$703 ;
+  reg [29:0] \$704 ;
+  reg [15:0] \$705 ;
+  reg \$706 ;
+  reg [29:0] \$707 ;
+  reg [15:0] \$708 ;
+  reg \$709 ;
   wire [15:0] \$71 ;
-  reg [15:0] \$710 ;
-  reg \$711 ;
-  reg [29:0] \$712 ;
-  reg [15:0] \$713 ;
-  reg \$714 ;
-  reg [29:0] \$715 ;
-  reg [15:0] \$716 ;
-  reg \$717 ;
-  reg [29:0] \$718 ;
-  reg [15:0] \$719 ;
+  reg [29:0] \$710 ;
+  reg [15:0] \$711 ;
+  reg \$712 ;
+  reg [29:0] \$713 ;
+  reg [15:0] \$714 ;
+  reg \$715 ;
+  reg [29:0] \$716 ;
+  reg [15:0] \$717 ;
+  reg \$718 ;
+  reg [29:0] \$719 ;
   wire \$72 ;
-  reg \$720 ;
-  reg [29:0] \$721 ;
-  reg [15:0] \$722 ;
-  reg \$723 ;
-  reg [29:0] \$724 ;
-  reg [15:0] \$725 ;
-  reg \$726 ;
-  reg [29:0] \$727 ;
-  reg [15:0] \$728 ;
-  reg \$729 ;
+  reg [15:0] \$720 ;
+  reg \$721 ;
+  reg [29:0] \$722 ;
+  reg [15:0] \$723 ;
+  reg \$724 ;
+  reg [29:0] \$725 ;
+  reg [15:0] \$726 ;
+  reg \$727 ;
+  reg [29:0] \$728 ;
+  reg [15:0] \$729 ;
   wire \$73 ;
-  reg [29:0] \$730 ;
-  reg [15:0] \$731 ;
-  reg \$732 ;
-  reg [29:0] \$733 ;
-  reg [15:0] \$734 ;
-  reg \$735 ;
-  reg [29:0] \$736 ;
-  reg [15:0] \$737 ;
-  reg \$738 ;
-  reg [29:0] \$739 ;
+  reg \$730 ;
+  reg [29:0] \$731 ;
+  reg [15:0] \$732 ;
+  reg \$733 ;
+  reg [29:0] \$734 ;
+  reg [15:0] \$735 ;
+  reg \$736 ;
+  reg [29:0] \$737 ;
+  reg [15:0] \$738 ;
+  reg \$739 ;
   wire \$74 ;
-  reg [15:0] \$740 ;
-  reg \$741 ;
-  reg [29:0] \$742 ;
-  reg [15:0] \$743 ;
-  reg \$744 ;
-  reg [29:0] \$745 ;
-  reg [15:0] \$746 ;
-  reg \$747 ;
-  reg [29:0] \$748 ;
-  reg [15:0] \$749 ;
+  reg [29:0] \$740 ;
+  reg [15:0] \$741 ;
+  reg \$742 ;
+  reg [29:0] \$743 ;
+  reg [15:0] \$744 ;
+  reg \$745 ;
+  reg [29:0] \$746 ;
+  reg [15:0] \$747 ;
+  reg \$748 ;
+  reg [29:0] \$749 ;
   wire [14:0] \$75 ;
-  reg \$750 ;
-  reg [29:0] \$751 ;
-  reg [15:0] \$752 ;
-  reg \$753 ;
-  reg [29:0] \$754 ;
-  reg [15:0] \$755 ;
-  reg \$756 ;
-  reg [29:0] \$757 ;
-  reg [15:0] \$758 ;
-  reg \$759 ;
+  reg [15:0] \$750 ;
+  reg \$751 ;
+  reg [29:0] \$752 ;
+  reg [15:0] \$753 ;
+  reg \$754 ;
+  reg [29:0] \$755 ;
+  reg [15:0] \$756 ;
+  reg \$757 ;
+  reg [29:0] \$758 ;
+  reg [15:0] \$759 ;
   wire [14:0] \$76 ;
-  reg [29:0] \$760 ;
-  reg [15:0] \$761 ;
-  reg \$762 ;
-  reg [29:0] \$763 ;
-  reg [15:0] \$764 ;
-  reg \$765 ;
-  reg [29:0] \$766 ;
-  reg [15:0] \$767 ;
-  reg \$768 ;
-  reg [29:0] \$769 ;
-  wire \$77 ;
-  reg [15:0] \$770 ;
-  reg \$771 ;
-  reg [29:0] \$772 ;
-  reg [15:0] \$773 ;
-  reg \$774 ;
-  reg [29:0] \$775 ;
-  reg [15:0] \$776 ;
-  reg \$777 ;
+  reg \$760 ;
+  reg [29:0] \$761 ;
+  reg [15:0] \$762 ;
+  reg \$763 ;
+  reg [29:0] \$764 ;
+  reg [15:0] \$765 ;
+  reg \$766 ;
+  reg [29:0] \$767 ;
+  reg [15:0] \$768 ;
+  reg \$769 ;
+  wire [14:0] \$77 ;
+  reg [29:0] \$770 ;
+  reg [15:0] \$771 ;
+  reg \$772 ;
+  reg [29:0] \$773 ;
+  reg [15:0] \$774 ;
+  reg \$775 ;
+  reg [29:0] \$776 ;
+  reg [15:0] \$777 ;
+  reg \$778 ;
+  reg [29:0] \$779 ;
   wire \$78 ;
-  wire [15:0] \$79 ;
-  wire \$8 ;
-  wire \$80 ;
+  reg [15:0] \$780 ;
+  reg \$781 ;
+  reg [29:0] \$782 ;
+  reg [15:0] \$783 ;
+  reg \$784 ;
+  reg [29:0] \$785 ;
+  reg [15:0] \$786 ;
+  reg \$787 ;
+  reg [29:0] \$788 ;
+  reg [15:0] \$789 ;
+  wire \$79 ;
+  reg \$790 ;
+  reg [29:0] \$791 ;
+  reg [15:0] \$792 ;
+  reg \$793 ;
+  reg [29:0] \$794 ;
+  reg [15:0] \$795 ;
+  reg \$796 ;
+  reg [29:0] \$797 ;
+  reg [15:0] \$798 ;
+  reg \$799 ;
+  wire [15:0] \$8 ;
+  wire [15:0] \$80 ;
+  reg [29:0] \$800 ;
+  reg [15:0] \$801 ;
+  reg \$802 ;
+  reg [29:0] \$803 ;
+  reg [15:0] \$804 ;
+  reg \$805 ;
+  reg [29:0] \$806 ;
+  reg [15:0] \$807 ;
+  reg \$808 ;
+  reg [29:0] \$809 ;
   wire \$81 ;
+  reg [15:0] \$810 ;
+  reg \$811 ;
+  reg [29:0] \$812 ;
+  reg [15:0] \$813 ;
+  reg \$814 ;
+  reg [29:0] \$815 ;
+  reg [15:0] \$816 ;
+  reg \$817 ;
+  reg [29:0] \$818 ;
+  reg [15:0] \$819 ;
   wire \$82 ;
-  wire [14:0] \$83 ;
+  reg \$820 ;
+  reg [29:0] \$821 ;
+  reg [15:0] \$822 ;
+  reg \$823 ;
+  reg [29:0] \$824 ;
+  reg [15:0] \$825 ;
+  reg \$826 ;
+  reg [29:0] \$827 ;
+  reg [15:0] \$828 ;
+  reg \$829 ;
+  wire \$83 ;
+  reg [29:0] \$830 ;
+  reg [15:0] \$831 ;
+  reg \$832 ;
+  reg [29:0] \$833 ;
+  reg [15:0] \$834 ;
+  reg \$835 ;
+  reg [29:0] \$836 ;
+  reg [15:0] \$837 ;
+  reg \$838 ;
+  reg [29:0] \$839 ;
   wire [14:0] \$84 ;
-  wire \$85 ;
-  wire \$86 ;
-  wire [15:0] \$87 ;
+  reg [15:0] \$840 ;
+  reg \$841 ;
+  wire [14:0] \$85 ;
+  wire [14:0] \$86 ;
+  wire \$87 ;
   wire \$88 ;
-  wire \$89 ;
+  wire [15:0] \$89 ;
   wire \$9 ;
   wire \$90 ;
-  wire [14:0] \$91 ;
-  wire [14:0] \$92 ;
-  wire \$93 ;
-  wire \$94 ;
-  wire [15:0] \$95 ;
+  wire \$91 ;
+  wire \$92 ;
+  wire [14:0] \$93 ;
+  wire [14:0] \$94 ;
+  wire [14:0] \$95 ;
   wire \$96 ;
   wire \$97 ;
-  wire \$98 ;
-  wire [14:0] \$99 ;
-  reg [8:0] \$like  = 9'h000;
+  wire [15:0] \$98 ;
+  wire \$99 ;
   wire \$signal ;
+  reg [8:0] \$signal$399  = 9'h000;
   reg \$signal$4  = 1'h0;
   reg [29:0] aligned_0 = 30'h00000000;
   reg [29:0] aligned_1 = 30'h00000000;
@@ -2774,6 +2838,77 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   wire [3:0] count_7;
   wire [3:0] count_8;
   wire [3:0] count_9;
+  (* init = 394'h000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000 *)
+  wire [393:0] decided;
+  wire \decided.bank ;
+  wire [255:0] \decided.counts ;
+  wire [3:0] \decided.counts[0] ;
+  wire [3:0] \decided.counts[10] ;
+  wire [3:0] \decided.counts[11] ;
+  wire [3:0] \decided.counts[12] ;
+  wire [3:0] \decided.counts[13] ;
+  wire [3:0] \decided.counts[14] ;
+  wire [3:0] \decided.counts[15] ;
+  wire [3:0] \decided.counts[16] ;
+  wire [3:0] \decided.counts[17] ;
+  wire [3:0] \decided.counts[18] ;
+  wire [3:0] \decided.counts[19] ;
+  wire [3:0] \decided.counts[1] ;
+  wire [3:0] \decided.counts[20] ;
+  wire [3:0] \decided.counts[21] ;
+  wire [3:0] \decided.counts[22] ;
+  wire [3:0] \decided.counts[23] ;
+  wire [3:0] \decided.counts[24] ;
+  wire [3:0] \decided.counts[25] ;
+  wire [3:0] \decided.counts[26] ;
+  wire [3:0] \decided.counts[27] ;
+  wire [3:0] \decided.counts[28] ;
+  wire [3:0] \decided.counts[29] ;
+  wire [3:0] \decided.counts[2] ;
+  wire [3:0] \decided.counts[30] ;
+  wire [3:0] \decided.counts[31] ;
+  wire [3:0] \decided.counts[32] ;
+  wire [3:0] \decided.counts[33] ;
+  wire [3:0] \decided.counts[34] ;
+  wire [3:0] \decided.counts[35] ;
+  wire [3:0] \decided.counts[36] ;
+  wire [3:0] \decided.counts[37] ;
+  wire [3:0] \decided.counts[38] ;
+  wire [3:0] \decided.counts[39] ;
+  wire [3:0] \decided.counts[3] ;
+  wire [3:0] \decided.counts[40] ;
+  wire [3:0] \decided.counts[41] ;
+  wire [3:0] \decided.counts[42] ;
+  wire [3:0] \decided.counts[43] ;
+  wire [3:0] \decided.counts[44] ;
+  wire [3:0] \decided.counts[45] ;
+  wire [3:0] \decided.counts[46] ;
+  wire [3:0] \decided.counts[47] ;
+  wire [3:0] \decided.counts[48] ;
+  wire [3:0] \decided.counts[49] ;
+  wire [3:0] \decided.counts[4] ;
+  wire [3:0] \decided.counts[50] ;
+  wire [3:0] \decided.counts[51] ;
+  wire [3:0] \decided.counts[52] ;
+  wire [3:0] \decided.counts[53] ;
+  wire [3:0] \decided.counts[54] ;
+  wire [3:0] \decided.counts[55] ;
+  wire [3:0] \decided.counts[56] ;
+  wire [3:0] \decided.counts[57] ;
+  wire [3:0] \decided.counts[58] ;
+  wire [3:0] \decided.counts[59] ;
+  wire [3:0] \decided.counts[5] ;
+  wire [3:0] \decided.counts[60] ;
+  wire [3:0] \decided.counts[61] ;
+  wire [3:0] \decided.counts[62] ;
+  wire [3:0] \decided.counts[63] ;
+  wire [3:0] \decided.counts[6] ;
+  wire [3:0] \decided.counts[7] ;
+  wire [3:0] \decided.counts[8] ;
+  wire [3:0] \decided.counts[9] ;
+  wire [8:0] \decided.parallel_max ;
+  wire [63:0] \decided.resets ;
+  wire [63:0] \decided.saturated ;
   wire fires_0;
   wire fires_1;
   wire fires_10;
@@ -3316,1836 +3451,1254 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   reg second = 1'h0;
   wire second_moves;
   wire [3:0] shift;
-  assign saturates_19 = \$160  | \$162 ;
-  assign \$163  = aligned_19[29:16] + fires_19;
-  assign count_19 = saturates_19 ? max_pulses : \$163 [3:0];
-  assign \$164  = i__payload[334:320] ^ { i__payload[335], i__payload[335], i__payload[335], i__payload[335], i__payload[335], i__payload[335], i__payload[335], i__payload[335], i__payload[335], i__payload[335], i__payload[335], i__payload[335], i__payload[335], i__payload[335], i__payload[335] };
-  assign \$165  = | i__payload[334:320];
-  assign \$166  = i__payload[335] & \$165 ;
-  assign \$167  = \$164  + \$166 ;
+  assign saturates_12 = \$117  | \$119 ;
+  assign \$120  = aligned_12[29:16] + fires_12;
+  assign count_12 = saturates_12 ? max_pulses : \$120 [3:0];
+  assign \$121  = ~ i__payload[222:208];
+  assign \$122  = i__payload[223] ? \$121  : i__payload[222:208];
+  assign \$123  = | i__payload[222:208];
+  assign \$124  = i__payload[223] & \$123 ;
+  assign \$125  = \$122  + \$124 ;
+  assign fires_13 = random_13 < aligned_13[15:0];
+  assign \$126  = aligned_13[29:16] > max_pulses;
+  assign \$127  = aligned_13[29:16] == max_pulses;
+  assign \$128  = \$127  & fires_13;
+  assign saturates_13 = \$126  | \$128 ;
+  assign \$129  = aligned_13[29:16] + fires_13;
+  assign count_13 = saturates_13 ? max_pulses : \$129 [3:0];
+  assign \$130  = ~ i__payload[238:224];
+  assign \$131  = i__payload[239] ? \$130  : i__payload[238:224];
+  assign \$132  = | i__payload[238:224];
+  assign \$133  = i__payload[239] & \$132 ;
+  assign \$134  = \$131  + \$133 ;
+  assign fires_14 = random_14 < aligned_14[15:0];
+  assign \$135  = aligned_14[29:16] > max_pulses;
+  assign \$136  = aligned_14[29:16] == max_pulses;
+  assign \$137  = \$136  & fires_14;
+  assign saturates_14 = \$135  | \$137 ;
+  assign \$138  = aligned_14[29:16] + fires_14;
+  assign count_14 = saturates_14 ? max_pulses : \$138 [3:0];
+  assign \$139  = ~ i__payload[254:240];
+  assign \$140  = i__payload[255] ? \$139  : i__payload[254:240];
+  assign \$141  = | i__payload[254:240];
+  assign \$142  = i__payload[255] & \$141 ;
+  assign \$143  = \$140  + \$142 ;
+  assign fires_15 = random_15 < aligned_15[15:0];
+  assign \$144  = aligned_15[29:16] > max_pulses;
+  assign \$145  = aligned_15[29:16] == max_pulses;
+  assign \$146  = \$145  & fires_15;
+  assign saturates_15 = \$144  | \$146 ;
+  assign \$147  = aligned_15[29:16] + fires_15;
+  assign count_15 = saturates_15 ? max_pulses : \$147 [3:0];
+  assign \$148  = ~ i__payload[270:256];
+  assign \$149  = i__payload[271] ? \$148  : i__payload[270:256];
+  assign \$150  = | i__payload[270:256];
+  assign \$151  = i__payload[271] & \$150 ;
+  assign \$152  = \$149  + \$151 ;
+  assign fires_16 = random_16 < aligned_16[15:0];
+  assign \$153  = aligned_16[29:16] > max_pulses;
+  assign \$154  = aligned_16[29:16] == max_pulses;
+  assign \$155  = \$154  & fires_16;
+  assign saturates_16 = \$153  | \$155 ;
+  assign \$156  = aligned_16[29:16] + fires_16;
+  assign count_16 = saturates_16 ? max_pulses : \$156 [3:0];
+  assign \$157  = ~ i__payload[286:272];
+  assign \$158  = i__payload[287] ? \$157  : i__payload[286:272];
+  assign \$159  = | i__payload[286:272];
+  assign \$160  = i__payload[287] & \$159 ;
+  assign \$161  = \$158  + \$160 ;
+  assign fires_17 = random_17 < aligned_17[15:0];
+  assign \$162  = aligned_17[29:16] > max_pulses;
+  assign \$163  = aligned_17[29:16] == max_pulses;
+  assign \$164  = \$163  & fires_17;
+  assign saturates_17 = \$162  | \$164 ;
+  assign \$165  = aligned_17[29:16] + fires_17;
+  assign count_17 = saturates_17 ? max_pulses : \$165 [3:0];
+  assign \$166  = ~ i__payload[302:288];
+  assign \$167  = i__payload[303] ? \$166  : i__payload[302:288];
+  assign \$168  = | i__payload[302:288];
+  assign \$169  = i__payload[303] & \$168 ;
+  assign \$170  = \$167  + \$169 ;
+  assign fires_18 = random_18 < aligned_18[15:0];
+  assign \$171  = aligned_18[29:16] > max_pulses;
+  assign \$172  = aligned_18[29:16] == max_pulses;
+  assign \$173  = \$172  & fires_18;
+  assign saturates_18 = \$171  | \$173 ;
+  assign \$174  = aligned_18[29:16] + fires_18;
+  assign count_18 = saturates_18 ? max_pulses : \$174 [3:0];
+  assign \$175  = ~ i__payload[318:304];
+  assign \$176  = i__payload[319] ? \$175  : i__payload[318:304];
+  assign \$177  = | i__payload[318:304];
+  assign \$178  = i__payload[319] & \$177 ;
+  assign \$179  = \$176  + \$178 ;
+  assign fires_19 = random_19 < aligned_19[15:0];
+  assign \$180  = aligned_19[29:16] > max_pulses;
+  assign \$181  = aligned_19[29:16] == max_pulses;
+  assign \$182  = \$181  & fires_19;
+  assign saturates_19 = \$180  | \$182 ;
+  assign \$183  = aligned_19[29:16] + fires_19;
+  assign count_19 = saturates_19 ? max_pulses : \$183 [3:0];
+  assign \$184  = ~ i__payload[334:320];
+  assign \$185  = i__payload[335] ? \$184  : i__payload[334:320];
+  assign \$186  = | i__payload[334:320];
+  assign \$187  = i__payload[335] & \$186 ;
+  assign \$188  = \$185  + \$187 ;
   assign fires_20 = random_20 < aligned_20[15:0];
-  assign \$168  = aligned_20[29:16] > max_pulses;
-  assign \$169  = aligned_20[29:16] == max_pulses;
-  assign \$170  = \$169  & fires_20;
-  assign saturates_20 = \$168  | \$170 ;
-  assign \$171  = aligned_20[29:16] + fires_20;
-  assign count_20 = saturates_20 ? max_pulses : \$171 [3:0];
-  assign \$172  = i__payload[350:336] ^ { i__payload[351], i__payload[351], i__payload[351], i__payload[351], i__payload[351], i__payload[351], i__payload[351], i__payload[351], i__payload[351], i__payload[351], i__payload[351], i__payload[351], i__payload[351], i__payload[351], i__payload[351] };
-  assign \$173  = | i__payload[350:336];
-  assign \$174  = i__payload[351] & \$173 ;
-  assign \$175  = \$172  + \$174 ;
+  assign \$189  = aligned_20[29:16] > max_pulses;
+  assign \$190  = aligned_20[29:16] == max_pulses;
+  assign \$191  = \$190  & fires_20;
+  assign saturates_20 = \$189  | \$191 ;
+  assign \$192  = aligned_20[29:16] + fires_20;
+  assign count_20 = saturates_20 ? max_pulses : \$192 [3:0];
+  assign \$193  = ~ i__payload[350:336];
+  assign \$194  = i__payload[351] ? \$193  : i__payload[350:336];
+  assign \$195  = | i__payload[350:336];
+  assign \$196  = i__payload[351] & \$195 ;
+  assign \$197  = \$194  + \$196 ;
   assign fires_21 = random_21 < aligned_21[15:0];
-  assign \$176  = aligned_21[29:16] > max_pulses;
-  assign \$177  = aligned_21[29:16] == max_pulses;
-  assign \$178  = \$177  & fires_21;
-  assign saturates_21 = \$176  | \$178 ;
-  assign \$179  = aligned_21[29:16] + fires_21;
-  assign count_21 = saturates_21 ? max_pulses : \$179 [3:0];
-  assign \$180  = i__payload[366:352] ^ { i__payload[367], i__payload[367], i__payload[367], i__payload[367], i__payload[367], i__payload[367], i__payload[367], i__payload[367], i__payload[367], i__payload[367], i__payload[367], i__payload[367], i__payload[367], i__payload[367], i__payload[367] };
-  assign \$181  = | i__payload[366:352];
-  assign \$182  = i__payload[367] & \$181 ;
-  assign \$183  = \$180  + \$182 ;
+  assign \$198  = aligned_21[29:16] > max_pulses;
+  assign \$199  = aligned_21[29:16] == max_pulses;
+  assign \$200  = \$199  & fires_21;
+  assign saturates_21 = \$198  | \$200 ;
+  assign \$201  = aligned_21[29:16] + fires_21;
+  assign count_21 = saturates_21 ? max_pulses : \$201 [3:0];
+  assign \$202  = ~ i__payload[366:352];
+  assign \$203  = i__payload[367] ? \$202  : i__payload[366:352];
+  assign \$204  = | i__payload[366:352];
+  assign \$205  = i__payload[367] & \$204 ;
+  assign \$206  = \$203  + \$205 ;
   assign fires_22 = random_22 < aligned_22[15:0];
-  assign \$184  = aligned_22[29:16] > max_pulses;
-  assign \$185  = aligned_22[29:16] == max_pulses;
-  assign \$186  = \$185  & fires_22;
-  assign saturates_22 = \$184  | \$186 ;
-  assign \$187  = aligned_22[29:16] + fires_22;
-  assign count_22 = saturates_22 ? max_pulses : \$187 [3:0];
-  assign \$188  = i__payload[382:368] ^ { i__payload[383], i__payload[383], i__payload[383], i__payload[383], i__payload[383], i__payload[383], i__payload[383], i__payload[383], i__payload[383], i__payload[383], i__payload[383], i__payload[383], i__payload[383], i__payload[383], i__payload[383] };
-  assign \$189  = | i__payload[382:368];
-  assign \$190  = i__payload[383] & \$189 ;
-  assign \$191  = \$188  + \$190 ;
-  assign fires_23 = random_23 < aligned_23[15:0];
-  assign \$192  = aligned_23[29:16] > max_pulses;
-  assign \$193  = aligned_23[29:16] == max_pulses;
-  assign \$194  = \$193  & fires_23;
-  assign saturates_23 = \$192  | \$194 ;
-  assign \$195  = aligned_23[29:16] + fires_23;
-  assign count_23 = saturates_23 ? max_pulses : \$195 [3:0];
-  assign \$196  = i__payload[398:384] ^ { i__payload[399], i__payload[399], i__payload[399], i__payload[399], i__payload[399], i__payload[399], i__payload[399], i__payload[399], i__payload[399], i__payload[399], i__payload[399], i__payload[399], i__payload[399], i__payload[399], i__payload[399] };
-  assign \$197  = | i__payload[398:384];
-  assign \$198  = i__payload[399] & \$197 ;
-  assign \$199  = \$196  + \$198 ;
-  assign fires_24 = random_24 < aligned_24[15:0];
-  assign \$200  = aligned_24[29:16] > max_pulses;
-  assign \$201  = aligned_24[29:16] == max_pulses;
-  assign \$202  = \$201  & fires_24;
-  assign saturates_24 = \$200  | \$202 ;
-  assign \$203  = aligned_24[29:16] + fires_24;
-  assign count_24 = saturates_24 ? max_pulses : \$203 [3:0];
-  assign \$204  = i__payload[414:400] ^ { i__payload[415], i__payload[415], i__payload[415], i__payload[415], i__payload[415], i__payload[415], i__payload[415], i__payload[415], i__payload[415], i__payload[415], i__payload[415], i__payload[415], i__payload[415], i__payload[415], i__payload[415] };
-  assign \$205  = | i__payload[414:400];
-  assign \$206  = i__payload[415] & \$205 ;
-  assign \$207  = \$204  + \$206 ;
-  assign fires_25 = random_25 < aligned_25[15:0];
-  assign \$208  = aligned_25[29:16] > max_pulses;
-  assign \$209  = aligned_25[29:16] == max_pulses;
-  assign \$210  = \$209  & fires_25;
-  assign saturates_25 = \$208  | \$210 ;
-  assign \$211  = aligned_25[29:16] + fires_25;
-  assign count_25 = saturates_25 ? max_pulses : \$211 [3:0];
-  assign \$212  = i__payload[430:416] ^ { i__payload[431], i__payload[431], i__payload[431], i__payload[431], i__payload[431], i__payload[431], i__payload[431], i__payload[431], i__payload[431], i__payload[431], i__payload[431], i__payload[431], i__payload[431], i__payload[431], i__payload[431] };
-  assign \$213  = | i__payload[430:416];
-  assign \$214  = i__payload[431] & \$213 ;
+  assign \$207  = aligned_22[29:16] > max_pulses;
+  assign \$208  = aligned_22[29:16] == max_pulses;
+  assign \$209  = \$208  & fires_22;
+  assign saturates_22 = \$207  | \$209 ;
+  assign \$210  = aligned_22[29:16] + fires_22;
+  assign count_22 = saturates_22 ? max_pulses : \$210 [3:0];
+  assign \$211  = ~ i__payload[382:368];
+  assign \$212  = i__payload[383] ? \$211  : i__payload[382:368];
+  assign \$213  = | i__payload[382:368];
+  assign \$214  = i__payload[383] & \$213 ;
   assign \$215  = \$212  + \$214 ;
+  assign fires_23 = random_23 < aligned_23[15:0];
+  assign \$216  = aligned_23[29:16] > max_pulses;
+  assign \$217  = aligned_23[29:16] == max_pulses;
+  assign \$218  = \$217  & fires_23;
+  assign saturates_23 = \$216  | \$218 ;
+  assign \$219  = aligned_23[29:16] + fires_23;
+  assign count_23 = saturates_23 ? max_pulses : \$219 [3:0];
+  assign \$220  = ~ i__payload[398:384];
+  assign \$221  = i__payload[399] ? \$220  : i__payload[398:384];
+  assign \$222  = | i__payload[398:384];
+  assign \$223  = i__payload[399] & \$222 ;
+  assign \$224  = \$221  + \$223 ;
+  assign fires_24 = random_24 < aligned_24[15:0];
+  assign \$225  = aligned_24[29:16] > max_pulses;
+  assign \$226  = aligned_24[29:16] == max_pulses;
+  assign \$227  = \$226  & fires_24;
+  assign saturates_24 = \$225  | \$227 ;
+  assign \$228  = aligned_24[29:16] + fires_24;
+  assign count_24 = saturates_24 ? max_pulses : \$228 [3:0];
+  assign \$229  = ~ i__payload[414:400];
+  assign \$230  = i__payload[415] ? \$229  : i__payload[414:400];
+  assign \$231  = | i__payload[414:400];
+  assign \$232  = i__payload[415] & \$231 ;
+  assign \$233  = \$230  + \$232 ;
+  assign fires_25 = random_25 < aligned_25[15:0];
+  assign \$234  = aligned_25[29:16] > max_pulses;
+  assign \$235  = aligned_25[29:16] == max_pulses;
+  assign \$236  = \$235  & fires_25;
+  assign saturates_25 = \$234  | \$236 ;
+  assign \$237  = aligned_25[29:16] + fires_25;
+  assign count_25 = saturates_25 ? max_pulses : \$237 [3:0];
+  assign \$238  = ~ i__payload[430:416];
+  assign \$239  = i__payload[431] ? \$238  : i__payload[430:416];
+  assign \$240  = | i__payload[430:416];
+  assign \$241  = i__payload[431] & \$240 ;
+  assign \$242  = \$239  + \$241 ;
   assign fires_26 = random_26 < aligned_26[15:0];
-  assign \$216  = aligned_26[29:16] > max_pulses;
-  assign \$217  = aligned_26[29:16] == max_pulses;
-  assign \$218  = \$217  & fires_26;
-  assign saturates_26 = \$216  | \$218 ;
-  assign \$219  = aligned_26[29:16] + fires_26;
-  assign count_26 = saturates_26 ? max_pulses : \$219 [3:0];
-  assign \$220  = i__payload[446:432] ^ { i__payload[447], i__payload[447], i__payload[447], i__payload[447], i__payload[447], i__payload[447], i__payload[447], i__payload[447], i__payload[447], i__payload[447], i__payload[447], i__payload[447], i__payload[447], i__payload[447], i__payload[447] };
-  assign \$221  = | i__payload[446:432];
-  assign \$222  = i__payload[447] & \$221 ;
-  assign \$223  = \$220  + \$222 ;
+  assign \$243  = aligned_26[29:16] > max_pulses;
+  assign \$244  = aligned_26[29:16] == max_pulses;
+  assign \$245  = \$244  & fires_26;
+  assign saturates_26 = \$243  | \$245 ;
+  assign \$246  = aligned_26[29:16] + fires_26;
+  assign count_26 = saturates_26 ? max_pulses : \$246 [3:0];
+  assign \$247  = ~ i__payload[446:432];
+  assign \$248  = i__payload[447] ? \$247  : i__payload[446:432];
+  assign \$249  = | i__payload[446:432];
+  assign \$250  = i__payload[447] & \$249 ;
+  assign \$251  = \$248  + \$250 ;
   assign fires_27 = random_27 < aligned_27[15:0];
-  assign \$224  = aligned_27[29:16] > max_pulses;
-  assign \$225  = aligned_27[29:16] == max_pulses;
-  assign \$226  = \$225  & fires_27;
-  assign saturates_27 = \$224  | \$226 ;
-  assign \$227  = aligned_27[29:16] + fires_27;
-  assign count_27 = saturates_27 ? max_pulses : \$227 [3:0];
-  assign \$228  = i__payload[462:448] ^ { i__payload[463], i__payload[463], i__payload[463], i__payload[463], i__payload[463], i__payload[463], i__payload[463], i__payload[463], i__payload[463], i__payload[463], i__payload[463], i__payload[463], i__payload[463], i__payload[463], i__payload[463] };
-  assign \$229  = | i__payload[462:448];
-  assign \$230  = i__payload[463] & \$229 ;
-  assign \$231  = \$228  + \$230 ;
+  assign \$252  = aligned_27[29:16] > max_pulses;
+  assign \$253  = aligned_27[29:16] == max_pulses;
+  assign \$254  = \$253  & fires_27;
+  assign saturates_27 = \$252  | \$254 ;
+  assign \$255  = aligned_27[29:16] + fires_27;
+  assign count_27 = saturates_27 ? max_pulses : \$255 [3:0];
+  assign \$256  = ~ i__payload[462:448];
+  assign \$257  = i__payload[463] ? \$256  : i__payload[462:448];
+  assign \$258  = | i__payload[462:448];
+  assign \$259  = i__payload[463] & \$258 ;
+  assign \$260  = \$257  + \$259 ;
   assign fires_28 = random_28 < aligned_28[15:0];
-  assign \$232  = aligned_28[29:16] > max_pulses;
-  assign \$233  = aligned_28[29:16] == max_pulses;
-  assign \$234  = \$233  & fires_28;
-  assign saturates_28 = \$232  | \$234 ;
-  assign \$235  = aligned_28[29:16] + fires_28;
-  assign count_28 = saturates_28 ? max_pulses : \$235 [3:0];
-  assign \$236  = i__payload[478:464] ^ { i__payload[479], i__payload[479], i__payload[479], i__payload[479], i__payload[479], i__payload[479], i__payload[479], i__payload[479], i__payload[479], i__payload[479], i__payload[479], i__payload[479], i__payload[479], i__payload[479], i__payload[479] };
-  assign \$237  = | i__payload[478:464];
-  assign \$238  = i__payload[479] & \$237 ;
-  assign \$239  = \$236  + \$238 ;
+  assign \$261  = aligned_28[29:16] > max_pulses;
+  assign \$262  = aligned_28[29:16] == max_pulses;
+  assign \$263  = \$262  & fires_28;
+  assign saturates_28 = \$261  | \$263 ;
+  assign \$264  = aligned_28[29:16] + fires_28;
+  assign count_28 = saturates_28 ? max_pulses : \$264 [3:0];
+  assign \$265  = ~ i__payload[478:464];
+  assign \$266  = i__payload[479] ? \$265  : i__payload[478:464];
+  assign \$267  = | i__payload[478:464];
+  assign \$268  = i__payload[479] & \$267 ;
+  assign \$269  = \$266  + \$268 ;
   assign fires_29 = random_29 < aligned_29[15:0];
-  assign \$240  = aligned_29[29:16] > max_pulses;
-  assign \$241  = aligned_29[29:16] == max_pulses;
-  assign \$242  = \$241  & fires_29;
-  assign saturates_29 = \$240  | \$242 ;
-  assign \$243  = aligned_29[29:16] + fires_29;
-  assign count_29 = saturates_29 ? max_pulses : \$243 [3:0];
-  assign \$244  = i__payload[494:480] ^ { i__payload[495], i__payload[495], i__payload[495], i__payload[495], i__payload[495], i__payload[495], i__payload[495], i__payload[495], i__payload[495], i__payload[495], i__payload[495], i__payload[495], i__payload[495], i__payload[495], i__payload[495] };
-  assign \$245  = | i__payload[494:480];
-  assign \$246  = i__payload[495] & \$245 ;
-  assign \$247  = \$244  + \$246 ;
+  assign \$270  = aligned_29[29:16] > max_pulses;
+  assign \$271  = aligned_29[29:16] == max_pulses;
+  assign \$272  = \$271  & fires_29;
+  assign saturates_29 = \$270  | \$272 ;
+  assign \$273  = aligned_29[29:16] + fires_29;
+  assign count_29 = saturates_29 ? max_pulses : \$273 [3:0];
+  assign \$274  = ~ i__payload[494:480];
+  assign \$275  = i__payload[495] ? \$274  : i__payload[494:480];
+  assign \$276  = | i__payload[494:480];
+  assign \$277  = i__payload[495] & \$276 ;
+  assign \$278  = \$275  + \$277 ;
   assign fires_30 = random_30 < aligned_30[15:0];
-  assign \$248  = aligned_30[29:16] > max_pulses;
-  assign \$249  = aligned_30[29:16] == max_pulses;
-  assign \$250  = \$249  & fires_30;
-  assign saturates_30 = \$248  | \$250 ;
-  assign \$251  = aligned_30[29:16] + fires_30;
-  assign count_30 = saturates_30 ? max_pulses : \$251 [3:0];
-  assign \$252  = i__payload[510:496] ^ { i__payload[511], i__payload[511], i__payload[511], i__payload[511], i__payload[511], i__payload[511], i__payload[511], i__payload[511], i__payload[511], i__payload[511], i__payload[511], i__payload[511], i__payload[511], i__payload[511], i__payload[511] };
-  assign \$253  = | i__payload[510:496];
-  assign \$254  = i__payload[511] & \$253 ;
-  assign \$255  = \$252  + \$254 ;
-  assign fires_31 = random_31 < aligned_31[15:0];
-  assign \$256  = aligned_31[29:16] > max_pulses;
-  assign \$257  = aligned_31[29:16] == max_pulses;
-  assign \$258  = \$257  & fires_31;
-  assign saturates_31 = \$256  | \$258 ;
-  assign \$259  = aligned_31[29:16] + fires_31;
-  assign count_31 = saturates_31 ? max_pulses : \$259 [3:0];
-  assign \$260  = i__payload[526:512] ^ { i__payload[527], i__payload[527], i__payload[527], i__payload[527], i__payload[527], i__payload[527], i__payload[527], i__payload[527], i__payload[527], i__payload[527], i__payload[527], i__payload[527], i__payload[527], i__payload[527], i__payload[527] };
-  assign \$261  = | i__payload[526:512];
-  assign \$262  = i__payload[527] & \$261 ;
-  assign \$263  = \$260  + \$262 ;
-  assign fires_32 = random_32 < aligned_32[15:0];
-  assign \$264  = aligned_32[29:16] > max_pulses;
-  assign \$265  = aligned_32[29:16] == max_pulses;
-  assign \$266  = \$265  & fires_32;
-  assign saturates_32 = \$264  | \$266 ;
-  assign \$267  = aligned_32[29:16] + fires_32;
-  assign count_32 = saturates_32 ? max_pulses : \$267 [3:0];
-  assign \$268  = i__payload[542:528] ^ { i__payload[543], i__payload[543], i__payload[543], i__payload[543], i__payload[543], i__payload[543], i__payload[543], i__payload[543], i__payload[543], i__payload[543], i__payload[543], i__payload[543], i__payload[543], i__payload[543], i__payload[543] };
-  assign \$269  = | i__payload[542:528];
-  assign \$270  = i__payload[543] & \$269 ;
-  assign \$271  = \$268  + \$270 ;
-  assign fires_33 = random_33 < aligned_33[15:0];
-  assign \$272  = aligned_33[29:16] > max_pulses;
-  assign \$273  = aligned_33[29:16] == max_pulses;
-  assign \$274  = \$273  & fires_33;
-  assign saturates_33 = \$272  | \$274 ;
-  assign \$275  = aligned_33[29:16] + fires_33;
-  assign count_33 = saturates_33 ? max_pulses : \$275 [3:0];
-  assign \$276  = i__payload[558:544] ^ { i__payload[559], i__payload[559], i__payload[559], i__payload[559], i__payload[559], i__payload[559], i__payload[559], i__payload[559], i__payload[559], i__payload[559], i__payload[559], i__payload[559], i__payload[559], i__payload[559], i__payload[559] };
-  assign \$277  = | i__payload[558:544];
-  assign \$278  = i__payload[559] & \$277 ;
-  assign \$279  = \$276  + \$278 ;
-  assign fires_34 = random_34 < aligned_34[15:0];
-  assign \$280  = aligned_34[29:16] > max_pulses;
-  assign \$281  = aligned_34[29:16] == max_pulses;
-  assign \$282  = \$281  & fires_34;
-  assign saturates_34 = \$280  | \$282 ;
-  assign \$283  = aligned_34[29:16] + fires_34;
-  assign count_34 = saturates_34 ? max_pulses : \$283 [3:0];
-  assign \$284  = i__payload[574:560] ^ { i__payload[575], i__payload[575], i__payload[575], i__payload[575], i__payload[575], i__payload[575], i__payload[575], i__payload[575], i__payload[575], i__payload[575], i__payload[575], i__payload[575], i__payload[575], i__payload[575], i__payload[575] };
-  assign \$285  = | i__payload[574:560];
-  assign \$286  = i__payload[575] & \$285 ;
+  assign \$279  = aligned_30[29:16] > max_pulses;
+  assign \$280  = aligned_30[29:16] == max_pulses;
+  assign \$281  = \$280  & fires_30;
+  assign saturates_30 = \$279  | \$281 ;
+  assign \$282  = aligned_30[29:16] + fires_30;
+  assign count_30 = saturates_30 ? max_pulses : \$282 [3:0];
+  assign \$283  = ~ i__payload[510:496];
+  assign \$284  = i__payload[511] ? \$283  : i__payload[510:496];
+  assign \$285  = | i__payload[510:496];
+  assign \$286  = i__payload[511] & \$285 ;
   assign \$287  = \$284  + \$286 ;
+  assign fires_31 = random_31 < aligned_31[15:0];
+  assign \$288  = aligned_31[29:16] > max_pulses;
+  assign \$289  = aligned_31[29:16] == max_pulses;
+  assign \$290  = \$289  & fires_31;
+  assign saturates_31 = \$288  | \$290 ;
+  assign \$291  = aligned_31[29:16] + fires_31;
+  assign count_31 = saturates_31 ? max_pulses : \$291 [3:0];
+  assign \$292  = ~ i__payload[526:512];
+  assign \$293  = i__payload[527] ? \$292  : i__payload[526:512];
+  assign \$294  = | i__payload[526:512];
+  assign \$295  = i__payload[527] & \$294 ;
+  assign \$296  = \$293  + \$295 ;
+  assign fires_32 = random_32 < aligned_32[15:0];
+  assign \$297  = aligned_32[29:16] > max_pulses;
+  assign \$298  = aligned_32[29:16] == max_pulses;
+  assign \$299  = \$298  & fires_32;
+  assign saturates_32 = \$297  | \$299 ;
+  assign \$300  = aligned_32[29:16] + fires_32;
+  assign count_32 = saturates_32 ? max_pulses : \$300 [3:0];
+  assign \$301  = ~ i__payload[542:528];
+  assign \$302  = i__payload[543] ? \$301  : i__payload[542:528];
+  assign \$303  = | i__payload[542:528];
+  assign \$304  = i__payload[543] & \$303 ;
+  assign \$305  = \$302  + \$304 ;
+  assign fires_33 = random_33 < aligned_33[15:0];
+  assign \$306  = aligned_33[29:16] > max_pulses;
+  assign \$307  = aligned_33[29:16] == max_pulses;
+  assign \$308  = \$307  & fires_33;
+  assign saturates_33 = \$306  | \$308 ;
+  assign \$309  = aligned_33[29:16] + fires_33;
+  assign count_33 = saturates_33 ? max_pulses : \$309 [3:0];
+  assign \$310  = ~ i__payload[558:544];
+  assign \$311  = i__payload[559] ? \$310  : i__payload[558:544];
+  assign \$312  = | i__payload[558:544];
+  assign \$313  = i__payload[559] & \$312 ;
+  assign \$314  = \$311  + \$313 ;
+  assign fires_34 = random_34 < aligned_34[15:0];
+  assign \$315  = aligned_34[29:16] > max_pulses;
+  assign \$316  = aligned_34[29:16] == max_pulses;
+  assign \$317  = \$316  & fires_34;
+  assign saturates_34 = \$315  | \$317 ;
+  assign \$318  = aligned_34[29:16] + fires_34;
+  assign count_34 = saturates_34 ? max_pulses : \$318 [3:0];
+  assign \$319  = ~ i__payload[574:560];
+  assign \$320  = i__payload[575] ? \$319  : i__payload[574:560];
+  assign \$321  = | i__payload[574:560];
+  assign \$322  = i__payload[575] & \$321 ;
+  assign \$323  = \$320  + \$322 ;
   assign fires_35 = random_35 < aligned_35[15:0];
-  assign \$288  = aligned_35[29:16] > max_pulses;
-  assign \$289  = aligned_35[29:16] == max_pulses;
-  assign \$290  = \$289  & fires_35;
-  assign saturates_35 = \$288  | \$290 ;
-  assign \$291  = aligned_35[29:16] + fires_35;
-  assign count_35 = saturates_35 ? max_pulses : \$291 [3:0];
-  assign \$292  = i__payload[590:576] ^ { i__payload[591], i__payload[591], i__payload[591], i__payload[591], i__payload[591], i__payload[591], i__payload[591], i__payload[591], i__payload[591], i__payload[591], i__payload[591], i__payload[591], i__payload[591], i__payload[591], i__payload[591] };
-  assign \$293  = | i__payload[590:576];
-  assign \$294  = i__payload[591] & \$293 ;
-  assign \$295  = \$292  + \$294 ;
+  assign \$324  = aligned_35[29:16] > max_pulses;
+  assign \$325  = aligned_35[29:16] == max_pulses;
+  assign \$326  = \$325  & fires_35;
+  assign saturates_35 = \$324  | \$326 ;
+  assign \$327  = aligned_35[29:16] + fires_35;
+  assign count_35 = saturates_35 ? max_pulses : \$327 [3:0];
+  assign \$328  = ~ i__payload[590:576];
+  assign \$329  = i__payload[591] ? \$328  : i__payload[590:576];
+  assign \$330  = | i__payload[590:576];
+  assign \$331  = i__payload[591] & \$330 ;
+  assign \$332  = \$329  + \$331 ;
   assign fires_36 = random_36 < aligned_36[15:0];
-  assign \$296  = aligned_36[29:16] > max_pulses;
-  assign \$297  = aligned_36[29:16] == max_pulses;
-  assign \$298  = \$297  & fires_36;
-  assign saturates_36 = \$296  | \$298 ;
-  assign \$299  = aligned_36[29:16] + fires_36;
-  assign count_36 = saturates_36 ? max_pulses : \$299 [3:0];
-  assign \$300  = i__payload[606:592] ^ { i__payload[607], i__payload[607], i__payload[607], i__payload[607], i__payload[607], i__payload[607], i__payload[607], i__payload[607], i__payload[607], i__payload[607], i__payload[607], i__payload[607], i__payload[607], i__payload[607], i__payload[607] };
-  assign \$301  = | i__payload[606:592];
-  assign \$302  = i__payload[607] & \$301 ;
-  assign \$303  = \$300  + \$302 ;
+  assign \$333  = aligned_36[29:16] > max_pulses;
+  assign \$334  = aligned_36[29:16] == max_pulses;
+  assign \$335  = \$334  & fires_36;
+  assign saturates_36 = \$333  | \$335 ;
+  assign \$336  = aligned_36[29:16] + fires_36;
+  assign count_36 = saturates_36 ? max_pulses : \$336 [3:0];
+  assign \$337  = ~ i__payload[606:592];
+  assign \$338  = i__payload[607] ? \$337  : i__payload[606:592];
+  assign \$339  = | i__payload[606:592];
+  assign \$340  = i__payload[607] & \$339 ;
+  assign \$341  = \$338  + \$340 ;
   assign fires_37 = random_37 < aligned_37[15:0];
-  assign \$304  = aligned_37[29:16] > max_pulses;
-  assign \$305  = aligned_37[29:16] == max_pulses;
-  assign \$306  = \$305  & fires_37;
-  assign saturates_37 = \$304  | \$306 ;
-  assign \$307  = aligned_37[29:16] + fires_37;
-  assign count_37 = saturates_37 ? max_pulses : \$307 [3:0];
-  assign \$308  = i__payload[622:608] ^ { i__payload[623], i__payload[623], i__payload[623], i__payload[623], i__payload[623], i__payload[623], i__payload[623], i__payload[623], i__payload[623], i__payload[623], i__payload[623], i__payload[623], i__payload[623], i__payload[623], i__payload[623] };
-  assign \$309  = | i__payload[622:608];
-  assign \$310  = i__payload[623] & \$309 ;
-  assign \$311  = \$308  + \$310 ;
+  assign \$342  = aligned_37[29:16] > max_pulses;
+  assign \$343  = aligned_37[29:16] == max_pulses;
+  assign \$344  = \$343  & fires_37;
+  assign saturates_37 = \$342  | \$344 ;
+  assign \$345  = aligned_37[29:16] + fires_37;
+  assign count_37 = saturates_37 ? max_pulses : \$345 [3:0];
+  assign \$346  = ~ i__payload[622:608];
+  assign \$347  = i__payload[623] ? \$346  : i__payload[622:608];
+  assign \$348  = | i__payload[622:608];
+  assign \$349  = i__payload[623] & \$348 ;
+  assign \$350  = \$347  + \$349 ;
   assign fires_38 = random_38 < aligned_38[15:0];
-  assign \$312  = aligned_38[29:16] > max_pulses;
-  assign \$313  = aligned_38[29:16] == max_pulses;
-  assign \$314  = \$313  & fires_38;
-  assign saturates_38 = \$312  | \$314 ;
-  assign \$315  = aligned_38[29:16] + fires_38;
-  assign count_38 = saturates_38 ? max_pulses : \$315 [3:0];
-  assign \$316  = i__payload[638:624] ^ { i__payload[639], i__payload[639], i__payload[639], i__payload[639], i__payload[639], i__payload[639], i__payload[639], i__payload[639], i__payload[639], i__payload[639], i__payload[639], i__payload[639], i__payload[639], i__payload[639], i__payload[639] };
-  assign \$317  = | i__payload[638:624];
-  assign \$318  = i__payload[639] & \$317 ;
-  assign \$319  = \$316  + \$318 ;
-  assign fires_39 = random_39 < aligned_39[15:0];
-  assign \$320  = aligned_39[29:16] > max_pulses;
-  assign \$321  = aligned_39[29:16] == max_pulses;
-  assign \$322  = \$321  & fires_39;
-  assign saturates_39 = \$320  | \$322 ;
-  assign \$323  = aligned_39[29:16] + fires_39;
-  assign count_39 = saturates_39 ? max_pulses : \$323 [3:0];
-  assign \$324  = i__payload[654:640] ^ { i__payload[655], i__payload[655], i__payload[655], i__payload[655], i__payload[655], i__payload[655], i__payload[655], i__payload[655], i__payload[655], i__payload[655], i__payload[655], i__payload[655], i__payload[655], i__payload[655], i__payload[655] };
-  assign \$325  = | i__payload[654:640];
-  assign \$326  = i__payload[655] & \$325 ;
-  assign \$327  = \$324  + \$326 ;
-  assign fires_40 = random_40 < aligned_40[15:0];
-  assign \$328  = aligned_40[29:16] > max_pulses;
-  assign \$329  = aligned_40[29:16] == max_pulses;
-  assign \$330  = \$329  & fires_40;
-  assign saturates_40 = \$328  | \$330 ;
-  assign \$331  = aligned_40[29:16] + fires_40;
-  assign count_40 = saturates_40 ? max_pulses : \$331 [3:0];
-  assign \$332  = i__payload[670:656] ^ { i__payload[671], i__payload[671], i__payload[671], i__payload[671], i__payload[671], i__payload[671], i__payload[671], i__payload[671], i__payload[671], i__payload[671], i__payload[671], i__payload[671], i__payload[671], i__payload[671], i__payload[671] };
-  assign \$333  = | i__payload[670:656];
-  assign \$334  = i__payload[671] & \$333 ;
-  assign \$335  = \$332  + \$334 ;
-  assign fires_41 = random_41 < aligned_41[15:0];
-  assign \$336  = aligned_41[29:16] > max_pulses;
-  assign \$337  = aligned_41[29:16] == max_pulses;
-  assign \$338  = \$337  & fires_41;
-  assign saturates_41 = \$336  | \$338 ;
-  assign \$339  = aligned_41[29:16] + fires_41;
-  assign count_41 = saturates_41 ? max_pulses : \$339 [3:0];
-  assign \$340  = i__payload[686:672] ^ { i__payload[687], i__payload[687], i__payload[687], i__payload[687], i__payload[687], i__payload[687], i__payload[687], i__payload[687], i__payload[687], i__payload[687], i__payload[687], i__payload[687], i__payload[687], i__payload[687], i__payload[687] };
-  assign \$341  = | i__payload[686:672];
-  assign \$342  = i__payload[687] & \$341 ;
-  assign \$343  = \$340  + \$342 ;
-  assign fires_42 = random_42 < aligned_42[15:0];
-  assign \$344  = aligned_42[29:16] > max_pulses;
-  assign \$345  = aligned_42[29:16] == max_pulses;
-  assign \$346  = \$345  & fires_42;
-  assign saturates_42 = \$344  | \$346 ;
-  assign \$347  = aligned_42[29:16] + fires_42;
-  assign count_42 = saturates_42 ? max_pulses : \$347 [3:0];
-  assign \$348  = i__payload[702:688] ^ { i__payload[703], i__payload[703], i__payload[703], i__payload[703], i__payload[703], i__payload[703], i__payload[703], i__payload[703], i__payload[703], i__payload[703], i__payload[703], i__payload[703], i__payload[703], i__payload[703], i__payload[703] };
-  assign \$349  = | i__payload[702:688];
-  assign \$350  = i__payload[703] & \$349 ;
-  assign \$351  = \$348  + \$350 ;
-  assign fires_43 = random_43 < aligned_43[15:0];
-  assign \$352  = aligned_43[29:16] > max_pulses;
-  assign \$353  = aligned_43[29:16] == max_pulses;
-  assign \$354  = \$353  & fires_43;
-  assign saturates_43 = \$352  | \$354 ;
-  assign \$355  = aligned_43[29:16] + fires_43;
-  assign count_43 = saturates_43 ? max_pulses : \$355 [3:0];
-  assign \$356  = i__payload[718:704] ^ { i__payload[719], i__payload[719], i__payload[719], i__payload[719], i__payload[719], i__payload[719], i__payload[719], i__payload[719], i__payload[719], i__payload[719], i__payload[719], i__payload[719], i__payload[719], i__payload[719], i__payload[719] };
-  assign \$357  = | i__payload[718:704];
-  assign \$358  = i__payload[719] & \$357 ;
+  assign \$351  = aligned_38[29:16] > max_pulses;
+  assign \$352  = aligned_38[29:16] == max_pulses;
+  assign \$353  = \$352  & fires_38;
+  assign saturates_38 = \$351  | \$353 ;
+  assign \$354  = aligned_38[29:16] + fires_38;
+  assign count_38 = saturates_38 ? max_pulses : \$354 [3:0];
+  assign \$355  = ~ i__payload[638:624];
+  assign \$356  = i__payload[639] ? \$355  : i__payload[638:624];
+  assign \$357  = | i__payload[638:624];
+  assign \$358  = i__payload[639] & \$357 ;
   assign \$359  = \$356  + \$358 ;
+  assign fires_39 = random_39 < aligned_39[15:0];
+  assign \$360  = aligned_39[29:16] > max_pulses;
+  assign \$361  = aligned_39[29:16] == max_pulses;
+  assign \$362  = \$361  & fires_39;
+  assign saturates_39 = \$360  | \$362 ;
+  assign \$363  = aligned_39[29:16] + fires_39;
+  assign count_39 = saturates_39 ? max_pulses : \$363 [3:0];
+  assign \$364  = ~ i__payload[654:640];
+  assign \$365  = i__payload[655] ? \$364  : i__payload[654:640];
+  assign \$366  = | i__payload[654:640];
+  assign \$367  = i__payload[655] & \$366 ;
+  assign \$368  = \$365  + \$367 ;
+  assign fires_40 = random_40 < aligned_40[15:0];
+  assign \$369  = aligned_40[29:16] > max_pulses;
+  assign \$370  = aligned_40[29:16] == max_pulses;
+  assign \$371  = \$370  & fires_40;
+  assign saturates_40 = \$369  | \$371 ;
+  assign \$372  = aligned_40[29:16] + fires_40;
+  assign count_40 = saturates_40 ? max_pulses : \$372 [3:0];
+  assign \$373  = ~ i__payload[670:656];
+  assign \$374  = i__payload[671] ? \$373  : i__payload[670:656];
+  assign \$375  = | i__payload[670:656];
+  assign \$376  = i__payload[671] & \$375 ;
+  assign \$377  = \$374  + \$376 ;
+  assign fires_41 = random_41 < aligned_41[15:0];
+  assign \$378  = aligned_41[29:16] > max_pulses;
+  assign \$379  = aligned_41[29:16] == max_pulses;
+  assign \$380  = \$379  & fires_41;
+  assign saturates_41 = \$378  | \$380 ;
+  assign \$381  = aligned_41[29:16] + fires_41;
+  assign count_41 = saturates_41 ? max_pulses : \$381 [3:0];
+  assign \$382  = ~ i__payload[686:672];
+  assign \$383  = i__payload[687] ? \$382  : i__payload[686:672];
+  assign \$384  = | i__payload[686:672];
+  assign \$385  = i__payload[687] & \$384 ;
+  assign \$386  = \$383  + \$385 ;
+  assign fires_42 = random_42 < aligned_42[15:0];
+  assign \$387  = aligned_42[29:16] > max_pulses;
+  assign \$388  = aligned_42[29:16] == max_pulses;
+  assign \$389  = \$388  & fires_42;
+  assign saturates_42 = \$387  | \$389 ;
+  assign \$390  = aligned_42[29:16] + fires_42;
+  assign count_42 = saturates_42 ? max_pulses : \$390 [3:0];
+  assign \$391  = ~ i__payload[702:688];
+  assign \$392  = i__payload[703] ? \$391  : i__payload[702:688];
+  assign \$393  = | i__payload[702:688];
+  assign \$394  = i__payload[703] & \$393 ;
+  assign \$395  = \$392  + \$394 ;
+  assign fires_43 = random_43 < aligned_43[15:0];
+  assign \$396  = aligned_43[29:16] > max_pulses;
+  assign \$397  = aligned_43[29:16] == max_pulses;
+  assign \$398  = \$397  & fires_43;
+  assign saturates_43 = \$396  | \$398 ;
+  assign \$399  = aligned_43[29:16] + fires_43;
+  assign count_43 = saturates_43 ? max_pulses : \$399 [3:0];
+  assign \$400  = ~ i__payload[718:704];
+  assign \$401  = i__payload[719] ? \$400  : i__payload[718:704];
+  assign \$402  = | i__payload[718:704];
+  assign \$403  = i__payload[719] & \$402 ;
+  assign \$404  = \$401  + \$403 ;
   assign fires_44 = random_44 < aligned_44[15:0];
-  assign \$360  = aligned_44[29:16] > max_pulses;
-  assign \$361  = aligned_44[29:16] == max_pulses;
-  assign \$362  = \$361  & fires_44;
-  assign saturates_44 = \$360  | \$362 ;
-  assign \$363  = aligned_44[29:16] + fires_44;
-  assign count_44 = saturates_44 ? max_pulses : \$363 [3:0];
-  assign \$364  = i__payload[734:720] ^ { i__payload[735], i__payload[735], i__payload[735], i__payload[735], i__payload[735], i__payload[735], i__payload[735], i__payload[735], i__payload[735], i__payload[735], i__payload[735], i__payload[735], i__payload[735], i__payload[735], i__payload[735] };
-  assign \$365  = | i__payload[734:720];
-  assign \$366  = i__payload[735] & \$365 ;
-  assign \$367  = \$364  + \$366 ;
+  assign \$405  = aligned_44[29:16] > max_pulses;
+  assign \$406  = aligned_44[29:16] == max_pulses;
+  assign \$407  = \$406  & fires_44;
+  assign saturates_44 = \$405  | \$407 ;
+  assign \$408  = aligned_44[29:16] + fires_44;
+  assign count_44 = saturates_44 ? max_pulses : \$408 [3:0];
+  assign \$409  = ~ i__payload[734:720];
+  assign \$410  = i__payload[735] ? \$409  : i__payload[734:720];
+  assign \$411  = | i__payload[734:720];
+  assign \$412  = i__payload[735] & \$411 ;
+  assign \$413  = \$410  + \$412 ;
   assign fires_45 = random_45 < aligned_45[15:0];
-  assign \$368  = aligned_45[29:16] > max_pulses;
-  assign \$369  = aligned_45[29:16] == max_pulses;
-  assign \$370  = \$369  & fires_45;
-  assign saturates_45 = \$368  | \$370 ;
-  assign \$371  = aligned_45[29:16] + fires_45;
-  assign count_45 = saturates_45 ? max_pulses : \$371 [3:0];
-  assign \$372  = i__payload[750:736] ^ { i__payload[751], i__payload[751], i__payload[751], i__payload[751], i__payload[751], i__payload[751], i__payload[751], i__payload[751], i__payload[751], i__payload[751], i__payload[751], i__payload[751], i__payload[751], i__payload[751], i__payload[751] };
-  assign \$373  = | i__payload[750:736];
-  assign \$374  = i__payload[751] & \$373 ;
-  assign \$375  = \$372  + \$374 ;
+  assign \$414  = aligned_45[29:16] > max_pulses;
+  assign \$415  = aligned_45[29:16] == max_pulses;
+  assign \$416  = \$415  & fires_45;
+  assign saturates_45 = \$414  | \$416 ;
+  assign \$417  = aligned_45[29:16] + fires_45;
+  assign count_45 = saturates_45 ? max_pulses : \$417 [3:0];
+  assign \$418  = ~ i__payload[750:736];
+  assign \$419  = i__payload[751] ? \$418  : i__payload[750:736];
+  assign \$420  = | i__payload[750:736];
+  assign \$421  = i__payload[751] & \$420 ;
+  assign \$422  = \$419  + \$421 ;
   assign fires_46 = random_46 < aligned_46[15:0];
-  assign \$376  = aligned_46[29:16] > max_pulses;
-  assign \$377  = aligned_46[29:16] == max_pulses;
-  assign \$378  = \$377  & fires_46;
-  assign saturates_46 = \$376  | \$378 ;
-  assign \$379  = aligned_46[29:16] + fires_46;
-  assign count_46 = saturates_46 ? max_pulses : \$379 [3:0];
-  assign \$380  = i__payload[766:752] ^ { i__payload[767], i__payload[767], i__payload[767], i__payload[767], i__payload[767], i__payload[767], i__payload[767], i__payload[767], i__payload[767], i__payload[767], i__payload[767], i__payload[767], i__payload[767], i__payload[767], i__payload[767] };
-  assign \$381  = | i__payload[766:752];
-  assign \$382  = i__payload[767] & \$381 ;
-  assign \$383  = \$380  + \$382 ;
-  assign fires_47 = random_47 < aligned_47[15:0];
-  assign \$384  = aligned_47[29:16] > max_pulses;
-  assign \$385  = aligned_47[29:16] == max_pulses;
-  assign \$386  = \$385  & fires_47;
-  assign saturates_47 = \$384  | \$386 ;
-  assign \$387  = aligned_47[29:16] + fires_47;
-  assign count_47 = saturates_47 ? max_pulses : \$387 [3:0];
-  assign \$388  = i__payload[782:768] ^ { i__payload[783], i__payload[783], i__payload[783], i__payload[783], i__payload[783], i__payload[783], i__payload[783], i__payload[783], i__payload[783], i__payload[783], i__payload[783], i__payload[783], i__payload[783], i__payload[783], i__payload[783] };
-  assign \$389  = | i__payload[782:768];
-  assign \$390  = i__payload[783] & \$389 ;
-  assign \$391  = \$388  + \$390 ;
-  assign fires_48 = random_48 < aligned_48[15:0];
-  assign \$392  = aligned_48[29:16] > max_pulses;
-  assign \$393  = aligned_48[29:16] == max_pulses;
-  assign \$394  = \$393  & fires_48;
-  assign saturates_48 = \$392  | \$394 ;
-  assign \$395  = aligned_48[29:16] + fires_48;
-  assign count_48 = saturates_48 ? max_pulses : \$395 [3:0];
-  assign \$396  = i__payload[798:784] ^ { i__payload[799], i__payload[799], i__payload[799], i__payload[799], i__payload[799], i__payload[799], i__payload[799], i__payload[799], i__payload[799], i__payload[799], i__payload[799], i__payload[799], i__payload[799], i__payload[799], i__payload[799] };
-  assign \$397  = | i__payload[798:784];
-  assign \$398  = i__payload[799] & \$397 ;
-  assign \$399  = \$396  + \$398 ;
-  assign fires_49 = random_49 < aligned_49[15:0];
-  assign \$400  = aligned_49[29:16] > max_pulses;
-  assign \$401  = aligned_49[29:16] == max_pulses;
-  assign \$402  = \$401  & fires_49;
-  assign saturates_49 = \$400  | \$402 ;
-  assign \$403  = aligned_49[29:16] + fires_49;
-  assign count_49 = saturates_49 ? max_pulses : \$403 [3:0];
-  assign \$404  = i__payload[814:800] ^ { i__payload[815], i__payload[815], i__payload[815], i__payload[815], i__payload[815], i__payload[815], i__payload[815], i__payload[815], i__payload[815], i__payload[815], i__payload[815], i__payload[815], i__payload[815], i__payload[815], i__payload[815] };
-  assign \$405  = | i__payload[814:800];
-  assign \$406  = i__payload[815] & \$405 ;
-  assign \$407  = \$404  + \$406 ;
-  assign fires_50 = random_50 < aligned_50[15:0];
-  assign \$408  = aligned_50[29:16] > max_pulses;
-  assign \$409  = aligned_50[29:16] == max_pulses;
-  assign \$410  = \$409  & fires_50;
-  assign saturates_50 = \$408  | \$410 ;
-  assign \$411  = aligned_50[29:16] + fires_50;
-  assign count_50 = saturates_50 ? max_pulses : \$411 [3:0];
-  assign \$412  = i__payload[830:816] ^ { i__payload[831], i__payload[831], i__payload[831], i__payload[831], i__payload[831], i__payload[831], i__payload[831], i__payload[831], i__payload[831], i__payload[831], i__payload[831], i__payload[831], i__payload[831], i__payload[831], i__payload[831] };
-  assign \$413  = | i__payload[830:816];
-  assign \$414  = i__payload[831] & \$413 ;
-  assign \$415  = \$412  + \$414 ;
-  assign fires_51 = random_51 < aligned_51[15:0];
-  assign \$416  = aligned_51[29:16] > max_pulses;
-  assign \$417  = aligned_51[29:16] == max_pulses;
-  assign \$418  = \$417  & fires_51;
-  assign saturates_51 = \$416  | \$418 ;
-  assign \$419  = aligned_51[29:16] + fires_51;
-  assign count_51 = saturates_51 ? max_pulses : \$419 [3:0];
-  assign \$420  = i__payload[846:832] ^ { i__payload[847], i__payload[847], i__payload[847], i__payload[847], i__payload[847], i__payload[847], i__payload[847], i__payload[847], i__payload[847], i__payload[847], i__payload[847], i__payload[847], i__payload[847], i__payload[847], i__payload[847] };
-  assign \$421  = | i__payload[846:832];
-  assign \$422  = i__payload[847] & \$421 ;
-  assign \$423  = \$420  + \$422 ;
-  assign fires_52 = random_52 < aligned_52[15:0];
-  assign \$424  = aligned_52[29:16] > max_pulses;
-  assign \$425  = aligned_52[29:16] == max_pulses;
-  assign \$426  = \$425  & fires_52;
-  assign saturates_52 = \$424  | \$426 ;
-  assign \$427  = aligned_52[29:16] + fires_52;
-  assign count_52 = saturates_52 ? max_pulses : \$427 [3:0];
-  assign \$428  = i__payload[862:848] ^ { i__payload[863], i__payload[863], i__payload[863], i__payload[863], i__payload[863], i__payload[863], i__payload[863], i__payload[863], i__payload[863], i__payload[863], i__payload[863], i__payload[863], i__payload[863], i__payload[863], i__payload[863] };
-  assign \$429  = | i__payload[862:848];
-  assign \$430  = i__payload[863] & \$429 ;
+  assign \$423  = aligned_46[29:16] > max_pulses;
+  assign \$424  = aligned_46[29:16] == max_pulses;
+  assign \$425  = \$424  & fires_46;
+  assign saturates_46 = \$423  | \$425 ;
+  assign \$426  = aligned_46[29:16] + fires_46;
+  assign count_46 = saturates_46 ? max_pulses : \$426 [3:0];
+  assign \$427  = ~ i__payload[766:752];
+  assign \$428  = i__payload[767] ? \$427  : i__payload[766:752];
+  assign \$429  = | i__payload[766:752];
+  assign \$430  = i__payload[767] & \$429 ;
   assign \$431  = \$428  + \$430 ;
+  assign fires_47 = random_47 < aligned_47[15:0];
+  assign \$432  = aligned_47[29:16] > max_pulses;
+  assign \$433  = aligned_47[29:16] == max_pulses;
+  assign \$434  = \$433  & fires_47;
+  assign saturates_47 = \$432  | \$434 ;
+  assign \$435  = aligned_47[29:16] + fires_47;
+  assign count_47 = saturates_47 ? max_pulses : \$435 [3:0];
+  assign \$436  = ~ i__payload[782:768];
+  assign \$437  = i__payload[783] ? \$436  : i__payload[782:768];
+  assign \$438  = | i__payload[782:768];
+  assign \$439  = i__payload[783] & \$438 ;
+  assign \$440  = \$437  + \$439 ;
+  assign fires_48 = random_48 < aligned_48[15:0];
+  assign \$441  = aligned_48[29:16] > max_pulses;
+  assign \$442  = aligned_48[29:16] == max_pulses;
+  assign \$443  = \$442  & fires_48;
+  assign saturates_48 = \$441  | \$443 ;
+  assign \$444  = aligned_48[29:16] + fires_48;
+  assign count_48 = saturates_48 ? max_pulses : \$444 [3:0];
+  assign \$445  = ~ i__payload[798:784];
+  assign \$446  = i__payload[799] ? \$445  : i__payload[798:784];
+  assign \$447  = | i__payload[798:784];
+  assign \$448  = i__payload[799] & \$447 ;
+  assign \$449  = \$446  + \$448 ;
+  assign fires_49 = random_49 < aligned_49[15:0];
+  assign \$450  = aligned_49[29:16] > max_pulses;
+  assign \$451  = aligned_49[29:16] == max_pulses;
+  assign \$452  = \$451  & fires_49;
+  assign saturates_49 = \$450  | \$452 ;
+  assign \$453  = aligned_49[29:16] + fires_49;
+  assign count_49 = saturates_49 ? max_pulses : \$453 [3:0];
+  assign \$454  = ~ i__payload[814:800];
+  assign \$455  = i__payload[815] ? \$454  : i__payload[814:800];
+  assign \$456  = | i__payload[814:800];
+  assign \$457  = i__payload[815] & \$456 ;
+  assign \$458  = \$455  + \$457 ;
+  assign fires_50 = random_50 < aligned_50[15:0];
+  assign \$459  = aligned_50[29:16] > max_pulses;
+  assign \$460  = aligned_50[29:16] == max_pulses;
+  assign \$461  = \$460  & fires_50;
+  assign saturates_50 = \$459  | \$461 ;
+  assign \$462  = aligned_50[29:16] + fires_50;
+  assign count_50 = saturates_50 ? max_pulses : \$462 [3:0];
+  assign \$463  = ~ i__payload[830:816];
+  assign \$464  = i__payload[831] ? \$463  : i__payload[830:816];
+  assign \$465  = | i__payload[830:816];
+  assign \$466  = i__payload[831] & \$465 ;
+  assign \$467  = \$464  + \$466 ;
+  assign fires_51 = random_51 < aligned_51[15:0];
+  assign \$468  = aligned_51[29:16] > max_pulses;
+  assign \$469  = aligned_51[29:16] == max_pulses;
+  assign \$470  = \$469  & fires_51;
+  assign saturates_51 = \$468  | \$470 ;
+  assign \$471  = aligned_51[29:16] + fires_51;
+  assign count_51 = saturates_51 ? max_pulses : \$471 [3:0];
+  assign \$472  = ~ i__payload[846:832];
+  assign \$473  = i__payload[847] ? \$472  : i__payload[846:832];
+  assign \$474  = | i__payload[846:832];
+  assign \$475  = i__payload[847] & \$474 ;
+  assign \$476  = \$473  + \$475 ;
+  assign fires_52 = random_52 < aligned_52[15:0];
+  assign \$477  = aligned_52[29:16] > max_pulses;
+  assign \$478  = aligned_52[29:16] == max_pulses;
+  assign \$479  = \$478  & fires_52;
+  assign saturates_52 = \$477  | \$479 ;
+  assign \$480  = aligned_52[29:16] + fires_52;
+  assign count_52 = saturates_52 ? max_pulses : \$480 [3:0];
+  assign \$481  = ~ i__payload[862:848];
+  assign \$482  = i__payload[863] ? \$481  : i__payload[862:848];
+  assign \$483  = | i__payload[862:848];
+  assign \$484  = i__payload[863] & \$483 ;
+  assign \$485  = \$482  + \$484 ;
   assign fires_53 = random_53 < aligned_53[15:0];
-  assign \$432  = aligned_53[29:16] > max_pulses;
-  assign \$433  = aligned_53[29:16] == max_pulses;
-  assign \$434  = \$433  & fires_53;
-  assign saturates_53 = \$432  | \$434 ;
-  assign \$435  = aligned_53[29:16] + fires_53;
-  assign count_53 = saturates_53 ? max_pulses : \$435 [3:0];
-  assign \$436  = i__payload[878:864] ^ { i__payload[879], i__payload[879], i__payload[879], i__payload[879], i__payload[879], i__payload[879], i__payload[879], i__payload[879], i__payload[879], i__payload[879], i__payload[879], i__payload[879], i__payload[879], i__payload[879], i__payload[879] };
-  assign \$437  = | i__payload[878:864];
-  assign \$438  = i__payload[879] & \$437 ;
-  assign \$439  = \$436  + \$438 ;
+  assign \$486  = aligned_53[29:16] > max_pulses;
+  assign \$487  = aligned_53[29:16] == max_pulses;
+  assign \$488  = \$487  & fires_53;
+  assign saturates_53 = \$486  | \$488 ;
+  assign \$489  = aligned_53[29:16] + fires_53;
+  assign count_53 = saturates_53 ? max_pulses : \$489 [3:0];
+  assign \$490  = ~ i__payload[878:864];
+  assign \$491  = i__payload[879] ? \$490  : i__payload[878:864];
+  assign \$492  = | i__payload[878:864];
+  assign \$493  = i__payload[879] & \$492 ;
+  assign \$494  = \$491  + \$493 ;
   assign fires_54 = random_54 < aligned_54[15:0];
-  assign \$440  = aligned_54[29:16] > max_pulses;
-  assign \$441  = aligned_54[29:16] == max_pulses;
-  assign \$442  = \$441  & fires_54;
-  assign saturates_54 = \$440  | \$442 ;
-  assign \$443  = aligned_54[29:16] + fires_54;
-  assign count_54 = saturates_54 ? max_pulses : \$443 [3:0];
-  assign \$444  = i__payload[894:880] ^ { i__payload[895], i__payload[895], i__payload[895], i__payload[895], i__payload[895], i__payload[895], i__payload[895], i__payload[895], i__payload[895], i__payload[895], i__payload[895], i__payload[895], i__payload[895], i__payload[895], i__payload[895] };
-  assign \$445  = | i__payload[894:880];
-  assign \$446  = i__payload[895] & \$445 ;
-  assign \$447  = \$444  + \$446 ;
-  assign fires_55 = random_55 < aligned_55[15:0];
-  assign \$448  = aligned_55[29:16] > max_pulses;
-  assign \$449  = aligned_55[29:16] == max_pulses;
-  assign \$450  = \$449  & fires_55;
-  assign saturates_55 = \$448  | \$450 ;
-  assign \$451  = aligned_55[29:16] + fires_55;
-  assign count_55 = saturates_55 ? max_pulses : \$451 [3:0];
-  assign \$452  = i__payload[910:896] ^ { i__payload[911], i__payload[911], i__payload[911], i__payload[911], i__payload[911], i__payload[911], i__payload[911], i__payload[911], i__payload[911], i__payload[911], i__payload[911], i__payload[911], i__payload[911], i__payload[911], i__payload[911] };
-  assign \$453  = | i__payload[910:896];
-  assign \$454  = i__payload[911] & \$453 ;
-  assign \$455  = \$452  + \$454 ;
-  assign fires_56 = random_56 < aligned_56[15:0];
-  assign \$456  = aligned_56[29:16] > max_pulses;
-  assign \$457  = aligned_56[29:16] == max_pulses;
-  assign \$458  = \$457  & fires_56;
-  assign saturates_56 = \$456  | \$458 ;
-  assign \$459  = aligned_56[29:16] + fires_56;
-  assign count_56 = saturates_56 ? max_pulses : \$459 [3:0];
-  assign \$460  = i__payload[926:912] ^ { i__payload[927], i__payload[927], i__payload[927], i__payload[927], i__payload[927], i__payload[927], i__payload[927], i__payload[927], i__payload[927], i__payload[927], i__payload[927], i__payload[927], i__payload[927], i__payload[927], i__payload[927] };
-  assign \$461  = | i__payload[926:912];
-  assign \$462  = i__payload[927] & \$461 ;
-  assign \$463  = \$460  + \$462 ;
-  assign fires_57 = random_57 < aligned_57[15:0];
-  assign \$464  = aligned_57[29:16] > max_pulses;
-  assign \$465  = aligned_57[29:16] == max_pulses;
-  assign \$466  = \$465  & fires_57;
-  assign saturates_57 = \$464  | \$466 ;
-  assign \$467  = aligned_57[29:16] + fires_57;
-  assign count_57 = saturates_57 ? max_pulses : \$467 [3:0];
-  assign \$468  = i__payload[942:928] ^ { i__payload[943], i__payload[943], i__payload[943], i__payload[943], i__payload[943], i__payload[943], i__payload[943], i__payload[943], i__payload[943], i__payload[943], i__payload[943], i__payload[943], i__payload[943], i__payload[943], i__payload[943] };
-  assign \$469  = | i__payload[942:928];
-  assign \$470  = i__payload[943] & \$469 ;
-  assign \$471  = \$468  + \$470 ;
-  assign fires_58 = random_58 < aligned_58[15:0];
-  assign \$472  = aligned_58[29:16] > max_pulses;
-  assign \$473  = aligned_58[29:16] == max_pulses;
-  assign \$474  = \$473  & fires_58;
-  assign saturates_58 = \$472  | \$474 ;
-  assign \$475  = aligned_58[29:16] + fires_58;
-  assign count_58 = saturates_58 ? max_pulses : \$475 [3:0];
-  assign \$476  = i__payload[958:944] ^ { i__payload[959], i__payload[959], i__payload[959], i__payload[959], i__payload[959], i__payload[959], i__payload[959], i__payload[959], i__payload[959], i__payload[959], i__payload[959], i__payload[959], i__payload[959], i__payload[959], i__payload[959] };
-  assign \$477  = | i__payload[958:944];
-  assign \$478  = i__payload[959] & \$477 ;
-  assign \$479  = \$476  + \$478 ;
-  assign fires_59 = random_59 < aligned_59[15:0];
-  assign \$480  = aligned_59[29:16] > max_pulses;
-  assign \$481  = aligned_59[29:16] == max_pulses;
-  assign \$482  = \$481  & fires_59;
-  assign saturates_59 = \$480  | \$482 ;
-  assign \$483  = aligned_59[29:16] + fires_59;
-  assign count_59 = saturates_59 ? max_pulses : \$483 [3:0];
-  assign \$484  = i__payload[974:960] ^ { i__payload[975], i__payload[975], i__payload[975], i__payload[975], i__payload[975], i__payload[975], i__payload[975], i__payload[975], i__payload[975], i__payload[975], i__payload[975], i__payload[975], i__payload[975], i__payload[975], i__payload[975] };
-  assign \$485  = | i__payload[974:960];
-  assign \$486  = i__payload[975] & \$485 ;
-  assign \$487  = \$484  + \$486 ;
-  assign fires_60 = random_60 < aligned_60[15:0];
-  assign \$488  = aligned_60[29:16] > max_pulses;
-  assign \$489  = aligned_60[29:16] == max_pulses;
-  assign \$490  = \$489  & fires_60;
-  assign saturates_60 = \$488  | \$490 ;
-  assign \$491  = aligned_60[29:16] + fires_60;
-  assign count_60 = saturates_60 ? max_pulses : \$491 [3:0];
-  assign \$492  = i__payload[990:976] ^ { i__payload[991], i__payload[991], i__payload[991], i__payload[991], i__payload[991], i__payload[991], i__payload[991], i__payload[991], i__payload[991], i__payload[991], i__payload[991], i__payload[991], i__payload[991], i__payload[991], i__payload[991] };
-  assign \$493  = | i__payload[990:976];
-  assign \$494  = i__payload[991] & \$493 ;
-  assign \$495  = \$492  + \$494 ;
-  assign fires_61 = random_61 < aligned_61[15:0];
-  assign \$496  = aligned_61[29:16] > max_pulses;
-  assign \$497  = aligned_61[29:16] == max_pulses;
-  assign \$498  = \$497  & fires_61;
-  assign saturates_61 = \$496  | \$498 ;
-  assign \$499  = aligned_61[29:16] + fires_61;
-  assign count_61 = saturates_61 ? max_pulses : \$499 [3:0];
-  assign \$500  = i__payload[1006:992] ^ { i__payload[1007], i__payload[1007], i__payload[1007], i__payload[1007], i__payload[1007], i__payload[1007], i__payload[1007], i__payload[1007], i__payload[1007], i__payload[1007], i__payload[1007], i__payload[1007], i__payload[1007], i__payload[1007], i__payload[1007] };
-  assign \$501  = | i__payload[1006:992];
-  assign \$502  = i__payload[1007] & \$501 ;
+  assign \$495  = aligned_54[29:16] > max_pulses;
+  assign \$496  = aligned_54[29:16] == max_pulses;
+  assign \$497  = \$496  & fires_54;
+  assign saturates_54 = \$495  | \$497 ;
+  assign \$498  = aligned_54[29:16] + fires_54;
+  assign count_54 = saturates_54 ? max_pulses : \$498 [3:0];
+  assign \$499  = ~ i__payload[894:880];
+  assign \$500  = i__payload[895] ? \$499  : i__payload[894:880];
+  assign \$501  = | i__payload[894:880];
+  assign \$502  = i__payload[895] & \$501 ;
   assign \$503  = \$500  + \$502 ;
+  assign fires_55 = random_55 < aligned_55[15:0];
+  assign \$504  = aligned_55[29:16] > max_pulses;
+  assign \$505  = aligned_55[29:16] == max_pulses;
+  assign \$506  = \$505  & fires_55;
+  assign saturates_55 = \$504  | \$506 ;
+  assign \$507  = aligned_55[29:16] + fires_55;
+  assign count_55 = saturates_55 ? max_pulses : \$507 [3:0];
+  assign \$508  = ~ i__payload[910:896];
+  assign \$509  = i__payload[911] ? \$508  : i__payload[910:896];
+  assign \$510  = | i__payload[910:896];
+  assign \$511  = i__payload[911] & \$510 ;
+  assign \$512  = \$509  + \$511 ;
+  assign fires_56 = random_56 < aligned_56[15:0];
+  assign \$513  = aligned_56[29:16] > max_pulses;
+  assign \$514  = aligned_56[29:16] == max_pulses;
+  assign \$515  = \$514  & fires_56;
+  assign saturates_56 = \$513  | \$515 ;
+  assign \$516  = aligned_56[29:16] + fires_56;
+  assign count_56 = saturates_56 ? max_pulses : \$516 [3:0];
+  assign \$517  = ~ i__payload[926:912];
+  assign \$518  = i__payload[927] ? \$517  : i__payload[926:912];
+  assign \$519  = | i__payload[926:912];
+  assign \$520  = i__payload[927] & \$519 ;
+  assign \$521  = \$518  + \$520 ;
+  assign fires_57 = random_57 < aligned_57[15:0];
+  assign \$522  = aligned_57[29:16] > max_pulses;
+  assign \$523  = aligned_57[29:16] == max_pulses;
+  assign \$524  = \$523  & fires_57;
+  assign saturates_57 = \$522  | \$524 ;
+  assign \$525  = aligned_57[29:16] + fires_57;
+  assign count_57 = saturates_57 ? max_pulses : \$525 [3:0];
+  assign \$526  = ~ i__payload[942:928];
+  assign \$527  = i__payload[943] ? \$526  : i__payload[942:928];
+  assign \$528  = | i__payload[942:928];
+  assign \$529  = i__payload[943] & \$528 ;
+  assign \$530  = \$527  + \$529 ;
+  assign fires_58 = random_58 < aligned_58[15:0];
+  assign \$531  = aligned_58[29:16] > max_pulses;
+  assign \$532  = aligned_58[29:16] == max_pulses;
+  assign \$533  = \$532  & fires_58;
+  assign saturates_58 = \$531  | \$533 ;
+  assign \$534  = aligned_58[29:16] + fires_58;
+  assign count_58 = saturates_58 ? max_pulses : \$534 [3:0];
+  assign \$535  = ~ i__payload[958:944];
+  assign \$536  = i__payload[959] ? \$535  : i__payload[958:944];
+  assign \$537  = | i__payload[958:944];
+  assign \$538  = i__payload[959] & \$537 ;
+  assign \$539  = \$536  + \$538 ;
+  assign fires_59 = random_59 < aligned_59[15:0];
+  assign \$540  = aligned_59[29:16] > max_pulses;
+  assign \$541  = aligned_59[29:16] == max_pulses;
+  assign \$542  = \$541  & fires_59;
+  assign saturates_59 = \$540  | \$542 ;
+  assign \$543  = aligned_59[29:16] + fires_59;
+  assign count_59 = saturates_59 ? max_pulses : \$543 [3:0];
+  assign \$544  = ~ i__payload[974:960];
+  assign \$545  = i__payload[975] ? \$544  : i__payload[974:960];
+  assign \$546  = | i__payload[974:960];
+  assign \$547  = i__payload[975] & \$546 ;
+  assign \$548  = \$545  + \$547 ;
+  assign fires_60 = random_60 < aligned_60[15:0];
+  assign \$549  = aligned_60[29:16] > max_pulses;
+  assign \$550  = aligned_60[29:16] == max_pulses;
+  assign \$551  = \$550  & fires_60;
+  assign saturates_60 = \$549  | \$551 ;
+  assign \$552  = aligned_60[29:16] + fires_60;
+  assign count_60 = saturates_60 ? max_pulses : \$552 [3:0];
+  assign \$553  = ~ i__payload[990:976];
+  assign \$554  = i__payload[991] ? \$553  : i__payload[990:976];
+  assign \$555  = | i__payload[990:976];
+  assign \$556  = i__payload[991] & \$555 ;
+  assign \$557  = \$554  + \$556 ;
+  assign fires_61 = random_61 < aligned_61[15:0];
+  assign \$558  = aligned_61[29:16] > max_pulses;
+  assign \$559  = aligned_61[29:16] == max_pulses;
+  assign \$560  = \$559  & fires_61;
+  assign saturates_61 = \$558  | \$560 ;
+  assign \$561  = aligned_61[29:16] + fires_61;
+  assign count_61 = saturates_61 ? max_pulses : \$561 [3:0];
+  assign \$562  = ~ i__payload[1006:992];
+  assign \$563  = i__payload[1007] ? \$562  : i__payload[1006:992];
+  assign \$564  = | i__payload[1006:992];
+  assign \$565  = i__payload[1007] & \$564 ;
+  assign \$566  = \$563  + \$565 ;
   assign fires_62 = random_62 < aligned_62[15:0];
-  assign \$504  = aligned_62[29:16] > max_pulses;
-  assign \$505  = aligned_62[29:16] == max_pulses;
-  assign \$506  = \$505  & fires_62;
-  assign saturates_62 = \$504  | \$506 ;
-  assign \$507  = aligned_62[29:16] + fires_62;
-  assign count_62 = saturates_62 ? max_pulses : \$507 [3:0];
-  assign \$508  = i__payload[1022:1008] ^ { i__payload[1023], i__payload[1023], i__payload[1023], i__payload[1023], i__payload[1023], i__payload[1023], i__payload[1023], i__payload[1023], i__payload[1023], i__payload[1023], i__payload[1023], i__payload[1023], i__payload[1023], i__payload[1023], i__payload[1023] };
-  assign \$509  = | i__payload[1022:1008];
-  assign \$510  = i__payload[1023] & \$509 ;
-  assign \$511  = \$508  + \$510 ;
+  assign \$567  = aligned_62[29:16] > max_pulses;
+  assign \$568  = aligned_62[29:16] == max_pulses;
+  assign \$569  = \$568  & fires_62;
+  assign saturates_62 = \$567  | \$569 ;
+  assign \$570  = aligned_62[29:16] + fires_62;
+  assign count_62 = saturates_62 ? max_pulses : \$570 [3:0];
+  assign \$571  = ~ i__payload[1022:1008];
+  assign \$572  = i__payload[1023] ? \$571  : i__payload[1022:1008];
+  assign \$573  = | i__payload[1022:1008];
+  assign \$574  = i__payload[1023] & \$573 ;
+  assign \$575  = \$572  + \$574 ;
   assign fires_63 = random_63 < aligned_63[15:0];
-  assign \$512  = aligned_63[29:16] > max_pulses;
-  assign \$513  = aligned_63[29:16] == max_pulses;
-  assign \$514  = \$513  & fires_63;
-  assign saturates_63 = \$512  | \$514 ;
-  assign \$515  = aligned_63[29:16] + fires_63;
-  assign count_63 = saturates_63 ? max_pulses : \$515 [3:0];
-  assign \$516  = \$7 [14:0] << \$3 [3:0];
-  assign \$517  = \$15 [14:0] << \$3 [3:0];
-  assign \$518  = \$23 [14:0] << \$3 [3:0];
-  assign \$519  = \$31 [14:0] << \$3 [3:0];
-  assign \$520  = \$39 [14:0] << \$3 [3:0];
-  assign \$521  = \$47 [14:0] << \$3 [3:0];
-  assign \$522  = \$55 [14:0] << \$3 [3:0];
-  assign \$523  = \$63 [14:0] << \$3 [3:0];
-  assign \$524  = \$71 [14:0] << \$3 [3:0];
-  assign \$525  = \$79 [14:0] << \$3 [3:0];
-  assign \$526  = \$87 [14:0] << \$3 [3:0];
-  assign \$527  = \$95 [14:0] << \$3 [3:0];
-  assign \$528  = \$103 [14:0] << \$3 [3:0];
-  assign \$529  = \$111 [14:0] << \$3 [3:0];
-  assign \$530  = \$119 [14:0] << \$3 [3:0];
-  assign \$531  = \$127 [14:0] << \$3 [3:0];
-  assign \$532  = \$135 [14:0] << \$3 [3:0];
-  assign \$533  = \$143 [14:0] << \$3 [3:0];
-  assign \$534  = \$151 [14:0] << \$3 [3:0];
-  assign \$535  = \$159 [14:0] << \$3 [3:0];
-  assign \$536  = \$167 [14:0] << \$3 [3:0];
-  assign \$537  = \$175 [14:0] << \$3 [3:0];
-  assign \$538  = \$183 [14:0] << \$3 [3:0];
-  assign \$539  = \$191 [14:0] << \$3 [3:0];
-  assign \$540  = \$199 [14:0] << \$3 [3:0];
-  assign \$541  = \$207 [14:0] << \$3 [3:0];
-  assign \$542  = \$215 [14:0] << \$3 [3:0];
-  assign \$543  = \$223 [14:0] << \$3 [3:0];
-  assign \$544  = \$231 [14:0] << \$3 [3:0];
-  assign \$545  = \$239 [14:0] << \$3 [3:0];
-  assign \$546  = \$247 [14:0] << \$3 [3:0];
-  assign \$547  = \$255 [14:0] << \$3 [3:0];
-  assign \$548  = \$263 [14:0] << \$3 [3:0];
-  assign \$549  = \$271 [14:0] << \$3 [3:0];
-  assign \$550  = \$279 [14:0] << \$3 [3:0];
-  assign \$551  = \$287 [14:0] << \$3 [3:0];
-  assign \$552  = \$295 [14:0] << \$3 [3:0];
-  assign \$553  = \$303 [14:0] << \$3 [3:0];
-  assign \$554  = \$311 [14:0] << \$3 [3:0];
-  assign \$555  = \$319 [14:0] << \$3 [3:0];
-  assign \$556  = \$327 [14:0] << \$3 [3:0];
-  assign \$557  = \$335 [14:0] << \$3 [3:0];
-  assign \$558  = \$343 [14:0] << \$3 [3:0];
-  assign \$559  = \$351 [14:0] << \$3 [3:0];
-  assign \$560  = \$359 [14:0] << \$3 [3:0];
-  assign \$561  = \$367 [14:0] << \$3 [3:0];
-  assign \$562  = \$375 [14:0] << \$3 [3:0];
-  assign \$563  = \$383 [14:0] << \$3 [3:0];
-  assign \$564  = \$391 [14:0] << \$3 [3:0];
-  assign \$565  = \$399 [14:0] << \$3 [3:0];
-  assign \$566  = \$407 [14:0] << \$3 [3:0];
-  assign \$567  = \$415 [14:0] << \$3 [3:0];
-  assign \$568  = \$423 [14:0] << \$3 [3:0];
-  assign \$569  = \$431 [14:0] << \$3 [3:0];
-  assign \$570  = \$439 [14:0] << \$3 [3:0];
-  assign \$571  = \$447 [14:0] << \$3 [3:0];
-  assign \$572  = \$455 [14:0] << \$3 [3:0];
-  assign \$573  = \$463 [14:0] << \$3 [3:0];
-  assign \$574  = \$471 [14:0] << \$3 [3:0];
-  assign \$575  = \$479 [14:0] << \$3 [3:0];
-  assign \$576  = \$487 [14:0] << \$3 [3:0];
-  assign \$577  = \$495 [14:0] << \$3 [3:0];
-  assign \$578  = \$503 [14:0] << \$3 [3:0];
-  assign \$579  = \$511 [14:0] << \$3 [3:0];
+  assign \$576  = aligned_63[29:16] > max_pulses;
+  assign \$577  = aligned_63[29:16] == max_pulses;
+  assign \$578  = \$577  & fires_63;
+  assign saturates_63 = \$576  | \$578 ;
+  assign \$579  = aligned_63[29:16] + fires_63;
+  assign count_63 = saturates_63 ? max_pulses : \$579 [3:0];
+  assign \$580  = \$8 [14:0] << \$3 [3:0];
+  assign \$581  = \$17 [14:0] << \$3 [3:0];
+  assign \$582  = \$26 [14:0] << \$3 [3:0];
+  assign \$583  = \$35 [14:0] << \$3 [3:0];
+  assign \$584  = \$44 [14:0] << \$3 [3:0];
+  assign \$585  = \$53 [14:0] << \$3 [3:0];
+  assign \$586  = \$62 [14:0] << \$3 [3:0];
+  assign \$587  = \$71 [14:0] << \$3 [3:0];
+  assign \$588  = \$80 [14:0] << \$3 [3:0];
+  assign \$589  = \$89 [14:0] << \$3 [3:0];
+  assign \$590  = \$98 [14:0] << \$3 [3:0];
+  assign \$591  = \$107 [14:0] << \$3 [3:0];
+  assign \$592  = \$116 [14:0] << \$3 [3:0];
+  assign \$593  = \$125 [14:0] << \$3 [3:0];
+  assign \$594  = \$134 [14:0] << \$3 [3:0];
+  assign \$595  = \$143 [14:0] << \$3 [3:0];
+  assign \$596  = \$152 [14:0] << \$3 [3:0];
+  assign \$597  = \$161 [14:0] << \$3 [3:0];
+  assign \$598  = \$170 [14:0] << \$3 [3:0];
+  assign \$599  = \$179 [14:0] << \$3 [3:0];
+  assign \$600  = \$188 [14:0] << \$3 [3:0];
+  assign \$601  = \$197 [14:0] << \$3 [3:0];
+  assign \$602  = \$206 [14:0] << \$3 [3:0];
+  assign \$603  = \$215 [14:0] << \$3 [3:0];
+  assign \$604  = \$224 [14:0] << \$3 [3:0];
+  assign \$605  = \$233 [14:0] << \$3 [3:0];
+  assign \$606  = \$242 [14:0] << \$3 [3:0];
+  assign \$607  = \$251 [14:0] << \$3 [3:0];
+  assign \$608  = \$260 [14:0] << \$3 [3:0];
+  assign \$609  = \$269 [14:0] << \$3 [3:0];
+  assign \$610  = \$278 [14:0] << \$3 [3:0];
+  assign \$611  = \$287 [14:0] << \$3 [3:0];
+  assign \$612  = \$296 [14:0] << \$3 [3:0];
+  assign \$613  = \$305 [14:0] << \$3 [3:0];
+  assign \$614  = \$314 [14:0] << \$3 [3:0];
+  assign \$615  = \$323 [14:0] << \$3 [3:0];
+  assign \$616  = \$332 [14:0] << \$3 [3:0];
+  assign \$617  = \$341 [14:0] << \$3 [3:0];
+  assign \$618  = \$350 [14:0] << \$3 [3:0];
+  assign \$619  = \$359 [14:0] << \$3 [3:0];
+  assign \$620  = \$368 [14:0] << \$3 [3:0];
+  assign \$621  = \$377 [14:0] << \$3 [3:0];
+  assign \$622  = \$386 [14:0] << \$3 [3:0];
+  assign \$623  = \$395 [14:0] << \$3 [3:0];
+  assign \$624  = \$404 [14:0] << \$3 [3:0];
+  assign \$625  = \$413 [14:0] << \$3 [3:0];
+  assign \$626  = \$422 [14:0] << \$3 [3:0];
+  assign \$627  = \$431 [14:0] << \$3 [3:0];
+  assign \$628  = \$440 [14:0] << \$3 [3:0];
+  assign \$629  = \$449 [14:0] << \$3 [3:0];
+  assign \$630  = \$458 [14:0] << \$3 [3:0];
+  assign \$631  = \$467 [14:0] << \$3 [3:0];
+  assign \$632  = \$476 [14:0] << \$3 [3:0];
+  assign \$633  = \$485 [14:0] << \$3 [3:0];
+  assign \$634  = \$494 [14:0] << \$3 [3:0];
+  assign \$635  = \$503 [14:0] << \$3 [3:0];
+  assign \$636  = \$512 [14:0] << \$3 [3:0];
+  assign \$637  = \$521 [14:0] << \$3 [3:0];
+  assign \$638  = \$530 [14:0] << \$3 [3:0];
+  assign \$639  = \$539 [14:0] << \$3 [3:0];
+  assign \$640  = \$548 [14:0] << \$3 [3:0];
+  assign \$641  = \$557 [14:0] << \$3 [3:0];
+  assign \$642  = \$566 [14:0] << \$3 [3:0];
+  assign \$643  = \$575 [14:0] << \$3 [3:0];
   always @(posedge clk)
-    \$signal$4  <= \$580 ;
+    \$signal$4  <= \$644 ;
   always @(posedge clk)
-    second <= \$581 ;
+    second <= \$645 ;
   always @(posedge clk)
-    max_pulses <= \$582 ;
+    max_pulses <= \$646 ;
   always @(posedge clk)
-    \$like  <= \$583 ;
+    \$signal$399  <= \$647 ;
   always @(posedge clk)
-    bank <= \$584 ;
+    bank <= \$648 ;
   always @(posedge clk)
-    o__payload <= \$585 ;
+    o__payload <= \$649 ;
   always @(posedge clk)
-    aligned_0 <= \$586 ;
+    aligned_0 <= \$650 ;
   always @(posedge clk)
-    random_0 <= \$587 ;
+    random_0 <= \$651 ;
   always @(posedge clk)
-    negative_0 <= \$588 ;
+    negative_0 <= \$652 ;
   always @(posedge clk)
-    aligned_1 <= \$589 ;
+    aligned_1 <= \$653 ;
   always @(posedge clk)
-    random_1 <= \$590 ;
+    random_1 <= \$654 ;
   always @(posedge clk)
-    negative_1 <= \$591 ;
+    negative_1 <= \$655 ;
   always @(posedge clk)
-    aligned_2 <= \$592 ;
+    aligned_2 <= \$656 ;
   always @(posedge clk)
-    random_2 <= \$593 ;
+    random_2 <= \$657 ;
   always @(posedge clk)
-    negative_2 <= \$594 ;
+    negative_2 <= \$658 ;
   always @(posedge clk)
-    aligned_3 <= \$595 ;
+    aligned_3 <= \$659 ;
   always @(posedge clk)
-    random_3 <= \$596 ;
+    random_3 <= \$660 ;
   always @(posedge clk)
-    negative_3 <= \$597 ;
+    negative_3 <= \$661 ;
   always @(posedge clk)
-    aligned_4 <= \$598 ;
+    aligned_4 <= \$662 ;
   always @(posedge clk)
-    random_4 <= \$599 ;
+    random_4 <= \$663 ;
   always @(posedge clk)
-    negative_4 <= \$600 ;
+    negative_4 <= \$664 ;
   always @(posedge clk)
-    aligned_5 <= \$601 ;
+    aligned_5 <= \$665 ;
   always @(posedge clk)
-    random_5 <= \$602 ;
+    random_5 <= \$666 ;
   always @(posedge clk)
-    negative_5 <= \$603 ;
+    negative_5 <= \$667 ;
   always @(posedge clk)
-    aligned_6 <= \$604 ;
+    aligned_6 <= \$668 ;
   always @(posedge clk)
-    random_6 <= \$605 ;
+    random_6 <= \$669 ;
   always @(posedge clk)
-    negative_6 <= \$606 ;
+    negative_6 <= \$670 ;
   always @(posedge clk)
-    aligned_7 <= \$607 ;
+    aligned_7 <= \$671 ;
   always @(posedge clk)
-    random_7 <= \$608 ;
+    random_7 <= \$672 ;
   always @(posedge clk)
-    negative_7 <= \$609 ;
+    negative_7 <= \$673 ;
   always @(posedge clk)
-    aligned_8 <= \$610 ;
+    aligned_8 <= \$674 ;
   always @(posedge clk)
-    random_8 <= \$611 ;
+    random_8 <= \$675 ;
   always @(posedge clk)
-    negative_8 <= \$612 ;
+    negative_8 <= \$676 ;
   always @(posedge clk)
-    aligned_9 <= \$613 ;
+    aligned_9 <= \$677 ;
   always @(posedge clk)
-    random_9 <= \$614 ;
+    random_9 <= \$678 ;
   always @(posedge clk)
-    negative_9 <= \$615 ;
+    negative_9 <= \$679 ;
   always @(posedge clk)
-    aligned_10 <= \$616 ;
+    aligned_10 <= \$680 ;
   always @(posedge clk)
-    random_10 <= \$617 ;
+    random_10 <= \$681 ;
   always @(posedge clk)
-    negative_10 <= \$618 ;
+    negative_10 <= \$682 ;
   always @(posedge clk)
-    aligned_11 <= \$619 ;
+    aligned_11 <= \$683 ;
   always @(posedge clk)
-    random_11 <= \$620 ;
+    random_11 <= \$684 ;
   always @(posedge clk)
-    negative_11 <= \$621 ;
+    negative_11 <= \$685 ;
   always @(posedge clk)
-    aligned_12 <= \$622 ;
+    aligned_12 <= \$686 ;
   always @(posedge clk)
-    random_12 <= \$623 ;
+    random_12 <= \$687 ;
   always @(posedge clk)
-    negative_12 <= \$624 ;
+    negative_12 <= \$688 ;
   always @(posedge clk)
-    aligned_13 <= \$625 ;
+    aligned_13 <= \$689 ;
   always @(posedge clk)
-    random_13 <= \$626 ;
+    random_13 <= \$690 ;
   always @(posedge clk)
-    negative_13 <= \$627 ;
+    negative_13 <= \$691 ;
   always @(posedge clk)
-    aligned_14 <= \$628 ;
+    aligned_14 <= \$692 ;
   always @(posedge clk)
-    random_14 <= \$629 ;
+    random_14 <= \$693 ;
   always @(posedge clk)
-    negative_14 <= \$630 ;
+    negative_14 <= \$694 ;
   always @(posedge clk)
-    aligned_15 <= \$631 ;
+    aligned_15 <= \$695 ;
   always @(posedge clk)
-    random_15 <= \$632 ;
+    random_15 <= \$696 ;
   always @(posedge clk)
-    negative_15 <= \$633 ;
+    negative_15 <= \$697 ;
   always @(posedge clk)
-    aligned_16 <= \$634 ;
+    aligned_16 <= \$698 ;
   always @(posedge clk)
-    random_16 <= \$635 ;
+    random_16 <= \$699 ;
   always @(posedge clk)
-    negative_16 <= \$636 ;
+    negative_16 <= \$700 ;
   always @(posedge clk)
-    aligned_17 <= \$637 ;
+    aligned_17 <= \$701 ;
   always @(posedge clk)
-    random_17 <= \$638 ;
+    random_17 <= \$702 ;
   always @(posedge clk)
-    negative_17 <= \$639 ;
+    negative_17 <= \$703 ;
   always @(posedge clk)
-    aligned_18 <= \$640 ;
+    aligned_18 <= \$704 ;
   always @(posedge clk)
-    random_18 <= \$641 ;
+    random_18 <= \$705 ;
   always @(posedge clk)
-    negative_18 <= \$642 ;
+    negative_18 <= \$706 ;
   always @(posedge clk)
-    aligned_19 <= \$643 ;
+    aligned_19 <= \$707 ;
   always @(posedge clk)
-    random_19 <= \$644 ;
+    random_19 <= \$708 ;
   always @(posedge clk)
-    negative_19 <= \$645 ;
+    negative_19 <= \$709 ;
   always @(posedge clk)
-    aligned_20 <= \$646 ;
+    aligned_20 <= \$710 ;
   always @(posedge clk)
-    random_20 <= \$647 ;
+    random_20 <= \$711 ;
   always @(posedge clk)
-    negative_20 <= \$648 ;
+    negative_20 <= \$712 ;
   always @(posedge clk)
-    aligned_21 <= \$649 ;
+    aligned_21 <= \$713 ;
   always @(posedge clk)
-    random_21 <= \$650 ;
+    random_21 <= \$714 ;
   always @(posedge clk)
-    negative_21 <= \$651 ;
+    negative_21 <= \$715 ;
   always @(posedge clk)
-    aligned_22 <= \$652 ;
+    aligned_22 <= \$716 ;
   always @(posedge clk)
-    random_22 <= \$653 ;
+    random_22 <= \$717 ;
   always @(posedge clk)
-    negative_22 <= \$654 ;
+    negative_22 <= \$718 ;
   always @(posedge clk)
-    aligned_23 <= \$655 ;
+    aligned_23 <= \$719 ;
   always @(posedge clk)
-    random_23 <= \$656 ;
+    random_23 <= \$720 ;
   always @(posedge clk)
-    negative_23 <= \$657 ;
+    negative_23 <= \$721 ;
   always @(posedge clk)
-    aligned_24 <= \$658 ;
+    aligned_24 <= \$722 ;
   always @(posedge clk)
-    random_24 <= \$659 ;
+    random_24 <= \$723 ;
   always @(posedge clk)
-    negative_24 <= \$660 ;
+    negative_24 <= \$724 ;
   always @(posedge clk)
-    aligned_25 <= \$661 ;
+    aligned_25 <= \$725 ;
   always @(posedge clk)
-    random_25 <= \$662 ;
+    random_25 <= \$726 ;
   always @(posedge clk)
-    negative_25 <= \$663 ;
+    negative_25 <= \$727 ;
   always @(posedge clk)
-    aligned_26 <= \$664 ;
+    aligned_26 <= \$728 ;
   always @(posedge clk)
-    random_26 <= \$665 ;
+    random_26 <= \$729 ;
   always @(posedge clk)
-    negative_26 <= \$666 ;
+    negative_26 <= \$730 ;
   always @(posedge clk)
-    aligned_27 <= \$667 ;
+    aligned_27 <= \$731 ;
   always @(posedge clk)
-    random_27 <= \$668 ;
+    random_27 <= \$732 ;
   always @(posedge clk)
-    negative_27 <= \$669 ;
+    negative_27 <= \$733 ;
   always @(posedge clk)
-    aligned_28 <= \$670 ;
+    aligned_28 <= \$734 ;
   always @(posedge clk)
-    random_28 <= \$671 ;
+    random_28 <= \$735 ;
   always @(posedge clk)
-    negative_28 <= \$672 ;
+    negative_28 <= \$736 ;
   always @(posedge clk)
-    aligned_29 <= \$673 ;
+    aligned_29 <= \$737 ;
   always @(posedge clk)
-    random_29 <= \$674 ;
+    random_29 <= \$738 ;
   always @(posedge clk)
-    negative_29 <= \$675 ;
+    negative_29 <= \$739 ;
   always @(posedge clk)
-    aligned_30 <= \$676 ;
+    aligned_30 <= \$740 ;
   always @(posedge clk)
-    random_30 <= \$677 ;
+    random_30 <= \$741 ;
   always @(posedge clk)
-    negative_30 <= \$678 ;
+    negative_30 <= \$742 ;
   always @(posedge clk)
-    aligned_31 <= \$679 ;
+    aligned_31 <= \$743 ;
   always @(posedge clk)
-    random_31 <= \$680 ;
+    random_31 <= \$744 ;
   always @(posedge clk)
-    negative_31 <= \$681 ;
+    negative_31 <= \$745 ;
   always @(posedge clk)
-    aligned_32 <= \$682 ;
+    aligned_32 <= \$746 ;
   always @(posedge clk)
-    random_32 <= \$683 ;
+    random_32 <= \$747 ;
   always @(posedge clk)
-    negative_32 <= \$684 ;
+    negative_32 <= \$748 ;
   always @(posedge clk)
-    aligned_33 <= \$685 ;
+    aligned_33 <= \$749 ;
   always @(posedge clk)
-    random_33 <= \$686 ;
+    random_33 <= \$750 ;
   always @(posedge clk)
-    negative_33 <= \$687 ;
+    negative_33 <= \$751 ;
   always @(posedge clk)
-    aligned_34 <= \$688 ;
+    aligned_34 <= \$752 ;
   always @(posedge clk)
-    random_34 <= \$689 ;
+    random_34 <= \$753 ;
   always @(posedge clk)
-    negative_34 <= \$690 ;
+    negative_34 <= \$754 ;
   always @(posedge clk)
-    aligned_35 <= \$691 ;
+    aligned_35 <= \$755 ;
   always @(posedge clk)
-    random_35 <= \$692 ;
+    random_35 <= \$756 ;
   always @(posedge clk)
-    negative_35 <= \$693 ;
+    negative_35 <= \$757 ;
   always @(posedge clk)
-    aligned_36 <= \$694 ;
+    aligned_36 <= \$758 ;
   always @(posedge clk)
-    random_36 <= \$695 ;
+    random_36 <= \$759 ;
   always @(posedge clk)
-    negative_36 <= \$696 ;
+    negative_36 <= \$760 ;
   always @(posedge clk)
-    aligned_37 <= \$697 ;
+    aligned_37 <= \$761 ;
   always @(posedge clk)
-    random_37 <= \$698 ;
+    random_37 <= \$762 ;
   always @(posedge clk)
-    negative_37 <= \$699 ;
+    negative_37 <= \$763 ;
   always @(posedge clk)
-    aligned_38 <= \$700 ;
+    aligned_38 <= \$764 ;
   always @(posedge clk)
-    random_38 <= \$701 ;
+    random_38 <= \$765 ;
   always @(posedge clk)
-    negative_38 <= \$702 ;
+    negative_38 <= \$766 ;
   always @(posedge clk)
-    aligned_39 <= \$703 ;
+    aligned_39 <= \$767 ;
   always @(posedge clk)
-    random_39 <= \$704 ;
+    random_39 <= \$768 ;
   always @(posedge clk)
-    negative_39 <= \$705 ;
+    negative_39 <= \$769 ;
   always @(posedge clk)
-    aligned_40 <= \$706 ;
+    aligned_40 <= \$770 ;
   always @(posedge clk)
-    random_40 <= \$707 ;
+    random_40 <= \$771 ;
   always @(posedge clk)
-    negative_40 <= \$708 ;
+    negative_40 <= \$772 ;
   always @(posedge clk)
-    aligned_41 <= \$709 ;
+    aligned_41 <= \$773 ;
   always @(posedge clk)
-    random_41 <= \$710 ;
+    random_41 <= \$774 ;
   always @(posedge clk)
-    negative_41 <= \$711 ;
+    negative_41 <= \$775 ;
   always @(posedge clk)
-    aligned_42 <= \$712 ;
+    aligned_42 <= \$776 ;
   always @(posedge clk)
-    random_42 <= \$713 ;
+    random_42 <= \$777 ;
   always @(posedge clk)
-    negative_42 <= \$714 ;
+    negative_42 <= \$778 ;
   always @(posedge clk)
-    aligned_43 <= \$715 ;
+    aligned_43 <= \$779 ;
   always @(posedge clk)
-    random_43 <= \$716 ;
+    random_43 <= \$780 ;
   always @(posedge clk)
-    negative_43 <= \$717 ;
+    negative_43 <= \$781 ;
   always @(posedge clk)
-    aligned_44 <= \$718 ;
+    aligned_44 <= \$782 ;
   always @(posedge clk)
-    random_44 <= \$719 ;
+    random_44 <= \$783 ;
   always @(posedge clk)
-    negative_44 <= \$720 ;
+    negative_44 <= \$784 ;
   always @(posedge clk)
-    aligned_45 <= \$721 ;
+    aligned_45 <= \$785 ;
   always @(posedge clk)
-    random_45 <= \$722 ;
+    random_45 <= \$786 ;
   always @(posedge clk)
-    negative_45 <= \$723 ;
+    negative_45 <= \$787 ;
   always @(posedge clk)
-    aligned_46 <= \$724 ;
+    aligned_46 <= \$788 ;
   always @(posedge clk)
-    random_46 <= \$725 ;
+    random_46 <= \$789 ;
   always @(posedge clk)
-    negative_46 <= \$726 ;
+    negative_46 <= \$790 ;
   always @(posedge clk)
-    aligned_47 <= \$727 ;
+    aligned_47 <= \$791 ;
   always @(posedge clk)
-    random_47 <= \$728 ;
+    random_47 <= \$792 ;
   always @(posedge clk)
-    negative_47 <= \$729 ;
+    negative_47 <= \$793 ;
   always @(posedge clk)
-    aligned_48 <= \$730 ;
+    aligned_48 <= \$794 ;
   always @(posedge clk)
-    random_48 <= \$731 ;
+    random_48 <= \$795 ;
   always @(posedge clk)
-    negative_48 <= \$732 ;
+    negative_48 <= \$796 ;
   always @(posedge clk)
-    aligned_49 <= \$733 ;
+    aligned_49 <= \$797 ;
   always @(posedge clk)
-    random_49 <= \$734 ;
+    random_49 <= \$798 ;
   always @(posedge clk)
-    negative_49 <= \$735 ;
+    negative_49 <= \$799 ;
   always @(posedge clk)
-    aligned_50 <= \$736 ;
+    aligned_50 <= \$800 ;
   always @(posedge clk)
-    random_50 <= \$737 ;
+    random_50 <= \$801 ;
   always @(posedge clk)
-    negative_50 <= \$738 ;
+    negative_50 <= \$802 ;
   always @(posedge clk)
-    aligned_51 <= \$739 ;
+    aligned_51 <= \$803 ;
   always @(posedge clk)
-    random_51 <= \$740 ;
+    random_51 <= \$804 ;
   always @(posedge clk)
-    negative_51 <= \$741 ;
+    negative_51 <= \$805 ;
   always @(posedge clk)
-    aligned_52 <= \$742 ;
+    aligned_52 <= \$806 ;
   always @(posedge clk)
-    random_52 <= \$743 ;
+    random_52 <= \$807 ;
   always @(posedge clk)
-    negative_52 <= \$744 ;
+    negative_52 <= \$808 ;
   always @(posedge clk)
-    aligned_53 <= \$745 ;
+    aligned_53 <= \$809 ;
   always @(posedge clk)
-    random_53 <= \$746 ;
+    random_53 <= \$810 ;
   always @(posedge clk)
-    negative_53 <= \$747 ;
+    negative_53 <= \$811 ;
   always @(posedge clk)
-    aligned_54 <= \$748 ;
+    aligned_54 <= \$812 ;
   always @(posedge clk)
-    random_54 <= \$749 ;
+    random_54 <= \$813 ;
   always @(posedge clk)
-    negative_54 <= \$750 ;
+    negative_54 <= \$814 ;
   always @(posedge clk)
-    aligned_55 <= \$751 ;
+    aligned_55 <= \$815 ;
   always @(posedge clk)
-    random_55 <= \$752 ;
+    random_55 <= \$816 ;
   always @(posedge clk)
-    negative_55 <= \$753 ;
+    negative_55 <= \$817 ;
   always @(posedge clk)
-    aligned_56 <= \$754 ;
+    aligned_56 <= \$818 ;
   always @(posedge clk)
-    random_56 <= \$755 ;
+    random_56 <= \$819 ;
   always @(posedge clk)
-    negative_56 <= \$756 ;
+    negative_56 <= \$820 ;
   always @(posedge clk)
-    aligned_57 <= \$757 ;
+    aligned_57 <= \$821 ;
   always @(posedge clk)
-    random_57 <= \$758 ;
+    random_57 <= \$822 ;
   always @(posedge clk)
-    negative_57 <= \$759 ;
+    negative_57 <= \$823 ;
   always @(posedge clk)
-    aligned_58 <= \$760 ;
+    aligned_58 <= \$824 ;
   always @(posedge clk)
-    random_58 <= \$761 ;
+    random_58 <= \$825 ;
   always @(posedge clk)
-    negative_58 <= \$762 ;
+    negative_58 <= \$826 ;
   always @(posedge clk)
-    aligned_59 <= \$763 ;
+    aligned_59 <= \$827 ;
   always @(posedge clk)
-    random_59 <= \$764 ;
+    random_59 <= \$828 ;
   always @(posedge clk)
-    negative_59 <= \$765 ;
+    negative_59 <= \$829 ;
   always @(posedge clk)
-    aligned_60 <= \$766 ;
+    aligned_60 <= \$830 ;
   always @(posedge clk)
-    random_60 <= \$767 ;
+    random_60 <= \$831 ;
   always @(posedge clk)
-    negative_60 <= \$768 ;
+    negative_60 <= \$832 ;
   always @(posedge clk)
-    aligned_61 <= \$769 ;
+    aligned_61 <= \$833 ;
   always @(posedge clk)
-    random_61 <= \$770 ;
+    random_61 <= \$834 ;
   always @(posedge clk)
-    negative_61 <= \$771 ;
+    negative_61 <= \$835 ;
   always @(posedge clk)
-    aligned_62 <= \$772 ;
+    aligned_62 <= \$836 ;
   always @(posedge clk)
-    random_62 <= \$773 ;
+    random_62 <= \$837 ;
   always @(posedge clk)
-    negative_62 <= \$774 ;
+    negative_62 <= \$838 ;
   always @(posedge clk)
-    aligned_63 <= \$775 ;
+    aligned_63 <= \$839 ;
   always @(posedge clk)
-    random_63 <= \$776 ;
+    random_63 <= \$840 ;
   always @(posedge clk)
-    negative_63 <= \$777 ;
+    negative_63 <= \$841 ;
   assign \$1  = ~ second;
   assign second_moves = \$1  | o__ready;
   assign \$2  = ~ \$signal$4 ;
   assign \$signal  = \$2  | second_moves;
   assign \$3  = 5'h10 - i__payload[2052:2048];
-  assign \$4  = i__payload[14:0] ^ { i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15], i__payload[15] };
-  assign \$5  = | i__payload[14:0];
-  assign \$6  = i__payload[15] & \$5 ;
-  assign \$7  = \$4  + \$6 ;
+  assign \$4  = ~ i__payload[14:0];
+  assign \$5  = i__payload[15] ? \$4  : i__payload[14:0];
+  assign \$6  = | i__payload[14:0];
+  assign \$7  = i__payload[15] & \$6 ;
+  assign \$8  = \$5  + \$7 ;
   assign fires_0 = random_0 < aligned_0[15:0];
-  assign \$8  = aligned_0[29:16] > max_pulses;
-  assign \$9  = aligned_0[29:16] == max_pulses;
-  assign \$10  = \$9  & fires_0;
-  assign saturates_0 = \$8  | \$10 ;
-  assign \$11  = aligned_0[29:16] + fires_0;
-  assign count_0 = saturates_0 ? max_pulses : \$11 [3:0];
-  assign \$12  = i__payload[30:16] ^ { i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31], i__payload[31] };
-  assign \$13  = | i__payload[30:16];
-  assign \$14  = i__payload[31] & \$13 ;
-  assign \$15  = \$12  + \$14 ;
+  assign \$9  = aligned_0[29:16] > max_pulses;
+  assign \$10  = aligned_0[29:16] == max_pulses;
+  assign \$11  = \$10  & fires_0;
+  assign saturates_0 = \$9  | \$11 ;
+  assign \$12  = aligned_0[29:16] + fires_0;
+  assign count_0 = saturates_0 ? max_pulses : \$12 [3:0];
+  assign \$13  = ~ i__payload[30:16];
+  assign \$14  = i__payload[31] ? \$13  : i__payload[30:16];
+  assign \$15  = | i__payload[30:16];
+  assign \$16  = i__payload[31] & \$15 ;
+  assign \$17  = \$14  + \$16 ;
   assign fires_1 = random_1 < aligned_1[15:0];
-  assign \$16  = aligned_1[29:16] > max_pulses;
-  assign \$17  = aligned_1[29:16] == max_pulses;
-  assign \$18  = \$17  & fires_1;
-  assign saturates_1 = \$16  | \$18 ;
-  assign \$19  = aligned_1[29:16] + fires_1;
-  assign count_1 = saturates_1 ? max_pulses : \$19 [3:0];
-  assign \$20  = i__payload[46:32] ^ { i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47], i__payload[47] };
-  assign \$21  = | i__payload[46:32];
-  assign \$22  = i__payload[47] & \$21 ;
-  assign \$23  = \$20  + \$22 ;
+  assign \$18  = aligned_1[29:16] > max_pulses;
+  assign \$19  = aligned_1[29:16] == max_pulses;
+  assign \$20  = \$19  & fires_1;
+  assign saturates_1 = \$18  | \$20 ;
+  assign \$21  = aligned_1[29:16] + fires_1;
+  assign count_1 = saturates_1 ? max_pulses : \$21 [3:0];
+  assign \$22  = ~ i__payload[46:32];
+  assign \$23  = i__payload[47] ? \$22  : i__payload[46:32];
+  assign \$24  = | i__payload[46:32];
+  assign \$25  = i__payload[47] & \$24 ;
+  assign \$26  = \$23  + \$25 ;
   assign fires_2 = random_2 < aligned_2[15:0];
-  assign \$24  = aligned_2[29:16] > max_pulses;
-  assign \$25  = aligned_2[29:16] == max_pulses;
-  assign \$26  = \$25  & fires_2;
-  assign saturates_2 = \$24  | \$26 ;
-  assign \$27  = aligned_2[29:16] + fires_2;
-  assign count_2 = saturates_2 ? max_pulses : \$27 [3:0];
-  assign \$28  = i__payload[62:48] ^ { i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63], i__payload[63] };
-  assign \$29  = | i__payload[62:48];
-  assign \$30  = i__payload[63] & \$29 ;
-  assign \$31  = \$28  + \$30 ;
+  assign \$27  = aligned_2[29:16] > max_pulses;
+  assign \$28  = aligned_2[29:16] == max_pulses;
+  assign \$29  = \$28  & fires_2;
+  assign saturates_2 = \$27  | \$29 ;
+  assign \$30  = aligned_2[29:16] + fires_2;
+  assign count_2 = saturates_2 ? max_pulses : \$30 [3:0];
+  assign \$31  = ~ i__payload[62:48];
+  assign \$32  = i__payload[63] ? \$31  : i__payload[62:48];
+  assign \$33  = | i__payload[62:48];
+  assign \$34  = i__payload[63] & \$33 ;
+  assign \$35  = \$32  + \$34 ;
   assign fires_3 = random_3 < aligned_3[15:0];
-  assign \$32  = aligned_3[29:16] > max_pulses;
-  assign \$33  = aligned_3[29:16] == max_pulses;
-  assign \$34  = \$33  & fires_3;
-  assign saturates_3 = \$32  | \$34 ;
-  assign \$35  = aligned_3[29:16] + fires_3;
-  assign count_3 = saturates_3 ? max_pulses : \$35 [3:0];
-  assign \$36  = i__payload[78:64] ^ { i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79], i__payload[79] };
-  assign \$37  = | i__payload[78:64];
-  assign \$38  = i__payload[79] & \$37 ;
-  assign \$39  = \$36  + \$38 ;
+  assign \$36  = aligned_3[29:16] > max_pulses;
+  assign \$37  = aligned_3[29:16] == max_pulses;
+  assign \$38  = \$37  & fires_3;
+  assign saturates_3 = \$36  | \$38 ;
+  assign \$39  = aligned_3[29:16] + fires_3;
+  assign count_3 = saturates_3 ? max_pulses : \$39 [3:0];
+  assign \$40  = ~ i__payload[78:64];
+  assign \$41  = i__payload[79] ? \$40  : i__payload[78:64];
+  assign \$42  = | i__payload[78:64];
+  assign \$43  = i__payload[79] & \$42 ;
+  assign \$44  = \$41  + \$43 ;
   assign fires_4 = random_4 < aligned_4[15:0];
-  assign \$40  = aligned_4[29:16] > max_pulses;
-  assign \$41  = aligned_4[29:16] == max_pulses;
-  assign \$42  = \$41  & fires_4;
-  assign saturates_4 = \$40  | \$42 ;
-  assign \$43  = aligned_4[29:16] + fires_4;
-  assign count_4 = saturates_4 ? max_pulses : \$43 [3:0];
-  assign \$44  = i__payload[94:80] ^ { i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95], i__payload[95] };
-  assign \$45  = | i__payload[94:80];
-  assign \$46  = i__payload[95] & \$45 ;
-  assign \$47  = \$44  + \$46 ;
+  assign \$45  = aligned_4[29:16] > max_pulses;
+  assign \$46  = aligned_4[29:16] == max_pulses;
+  assign \$47  = \$46  & fires_4;
+  assign saturates_4 = \$45  | \$47 ;
+  assign \$48  = aligned_4[29:16] + fires_4;
+  assign count_4 = saturates_4 ? max_pulses : \$48 [3:0];
+  assign \$49  = ~ i__payload[94:80];
+  assign \$50  = i__payload[95] ? \$49  : i__payload[94:80];
+  assign \$51  = | i__payload[94:80];
+  assign \$52  = i__payload[95] & \$51 ;
+  assign \$53  = \$50  + \$52 ;
   assign fires_5 = random_5 < aligned_5[15:0];
-  assign \$48  = aligned_5[29:16] > max_pulses;
-  assign \$49  = aligned_5[29:16] == max_pulses;
-  assign \$50  = \$49  & fires_5;
-  assign saturates_5 = \$48  | \$50 ;
-  assign \$51  = aligned_5[29:16] + fires_5;
-  assign count_5 = saturates_5 ? max_pulses : \$51 [3:0];
-  assign \$52  = i__payload[110:96] ^ { i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111], i__payload[111] };
-  assign \$53  = | i__payload[110:96];
-  assign \$54  = i__payload[111] & \$53 ;
-  assign \$55  = \$52  + \$54 ;
+  assign \$54  = aligned_5[29:16] > max_pulses;
+  assign \$55  = aligned_5[29:16] == max_pulses;
+  assign \$56  = \$55  & fires_5;
+  assign saturates_5 = \$54  | \$56 ;
+  assign \$57  = aligned_5[29:16] + fires_5;
+  assign count_5 = saturates_5 ? max_pulses : \$57 [3:0];
+  assign \$58  = ~ i__payload[110:96];
+  assign \$59  = i__payload[111] ? \$58  : i__payload[110:96];
+  assign \$60  = | i__payload[110:96];
+  assign \$61  = i__payload[111] & \$60 ;
+  assign \$62  = \$59  + \$61 ;
   assign fires_6 = random_6 < aligned_6[15:0];
-  assign \$56  = aligned_6[29:16] > max_pulses;
-  assign \$57  = aligned_6[29:16] == max_pulses;
-  assign \$58  = \$57  & fires_6;
-  assign saturates_6 = \$56  | \$58 ;
-  assign \$59  = aligned_6[29:16] + fires_6;
-  assign count_6 = saturates_6 ? max_pulses : \$59 [3:0];
-  assign \$60  = i__payload[126:112] ^ { i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127], i__payload[127] };
-  assign \$61  = | i__payload[126:112];
-  assign \$62  = i__payload[127] & \$61 ;
-  assign \$63  = \$60  + \$62 ;
-  assign fires_7 = random_7 < aligned_7[15:0];
-  assign \$64  = aligned_7[29:16] > max_pulses;
-  assign \$65  = aligned_7[29:16] == max_pulses;
-  assign \$66  = \$65  & fires_7;
-  assign saturates_7 = \$64  | \$66 ;
-  assign \$67  = aligned_7[29:16] + fires_7;
-  assign count_7 = saturates_7 ? max_pulses : \$67 [3:0];
-  assign \$68  = i__payload[142:128] ^ { i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143], i__payload[143] };
-  assign \$69  = | i__payload[142:128];
-  assign \$70  = i__payload[143] & \$69 ;
+  assign \$63  = aligned_6[29:16] > max_pulses;
+  assign \$64  = aligned_6[29:16] == max_pulses;
+  assign \$65  = \$64  & fires_6;
+  assign saturates_6 = \$63  | \$65 ;
+  assign \$66  = aligned_6[29:16] + fires_6;
+  assign count_6 = saturates_6 ? max_pulses : \$66 [3:0];
+  assign \$67  = ~ i__payload[126:112];
+  assign \$68  = i__payload[127] ? \$67  : i__payload[126:112];
+  assign \$69  = | i__payload[126:112];
+  assign \$70  = i__payload[127] & \$69 ;
   assign \$71  = \$68  + \$70 ;
+  assign fires_7 = random_7 < aligned_7[15:0];
+  assign \$72  = aligned_7[29:16] > max_pulses;
+  assign \$73  = aligned_7[29:16] == max_pulses;
+  assign \$74  = \$73  & fires_7;
+  assign saturates_7 = \$72  | \$74 ;
+  assign \$75  = aligned_7[29:16] + fires_7;
+  assign count_7 = saturates_7 ? max_pulses : \$75 [3:0];
+  assign \$76  = ~ i__payload[142:128];
+  assign \$77  = i__payload[143] ? \$76  : i__payload[142:128];
+  assign \$78  = | i__payload[142:128];
+  assign \$79  = i__payload[143] & \$78 ;
+  assign \$80  = \$77  + \$79 ;
   assign fires_8 = random_8 < aligned_8[15:0];
-  assign \$72  = aligned_8[29:16] > max_pulses;
-  assign \$73  = aligned_8[29:16] == max_pulses;
-  assign \$74  = \$73  & fires_8;
-  assign saturates_8 = \$72  | \$74 ;
-  assign \$75  = aligned_8[29:16] + fires_8;
-  assign count_8 = saturates_8 ? max_pulses : \$75 [3:0];
-  assign \$76  = i__payload[158:144] ^ { i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159], i__payload[159] };
-  assign \$77  = | i__payload[158:144];
-  assign \$78  = i__payload[159] & \$77 ;
-  assign \$79  = \$76  + \$78 ;
+  assign \$81  = aligned_8[29:16] > max_pulses;
+  assign \$82  = aligned_8[29:16] == max_pulses;
+  assign \$83  = \$82  & fires_8;
+  assign saturates_8 = \$81  | \$83 ;
+  assign \$84  = aligned_8[29:16] + fires_8;
+  assign count_8 = saturates_8 ? max_pulses : \$84 [3:0];
+  assign \$85  = ~ i__payload[158:144];
+  assign \$86  = i__payload[159] ? \$85  : i__payload[158:144];
+  assign \$87  = | i__payload[158:144];
+  assign \$88  = i__payload[159] & \$87 ;
+  assign \$89  = \$86  + \$88 ;
   assign fires_9 = random_9 < aligned_9[15:0];
-  assign \$80  = aligned_9[29:16] > max_pulses;
-  assign \$81  = aligned_9[29:16] == max_pulses;
-  assign \$82  = \$81  & fires_9;
-  assign saturates_9 = \$80  | \$82 ;
-  assign \$83  = aligned_9[29:16] + fires_9;
-  assign count_9 = saturates_9 ? max_pulses : \$83 [3:0];
-  assign \$84  = i__payload[174:160] ^ { i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175], i__payload[175] };
-  assign \$85  = | i__payload[174:160];
-  assign \$86  = i__payload[175] & \$85 ;
-  assign \$87  = \$84  + \$86 ;
+  assign \$90  = aligned_9[29:16] > max_pulses;
+  assign \$91  = aligned_9[29:16] == max_pulses;
+  assign \$92  = \$91  & fires_9;
+  assign saturates_9 = \$90  | \$92 ;
+  assign \$93  = aligned_9[29:16] + fires_9;
+  assign count_9 = saturates_9 ? max_pulses : \$93 [3:0];
+  assign \$94  = ~ i__payload[174:160];
+  assign \$95  = i__payload[175] ? \$94  : i__payload[174:160];
+  assign \$96  = | i__payload[174:160];
+  assign \$97  = i__payload[175] & \$96 ;
+  assign \$98  = \$95  + \$97 ;
   assign fires_10 = random_10 < aligned_10[15:0];
-  assign \$88  = aligned_10[29:16] > max_pulses;
-  assign \$89  = aligned_10[29:16] == max_pulses;
-  assign \$90  = \$89  & fires_10;
-  assign saturates_10 = \$88  | \$90 ;
-  assign \$91  = aligned_10[29:16] + fires_10;
-  assign count_10 = saturates_10 ? max_pulses : \$91 [3:0];
-  assign \$92  = i__payload[190:176] ^ { i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191], i__payload[191] };
-  assign \$93  = | i__payload[190:176];
-  assign \$94  = i__payload[191] & \$93 ;
-  assign \$95  = \$92  + \$94 ;
+  assign \$99  = aligned_10[29:16] > max_pulses;
+  assign \$100  = aligned_10[29:16] == max_pulses;
+  assign \$101  = \$100  & fires_10;
+  assign saturates_10 = \$99  | \$101 ;
+  assign \$102  = aligned_10[29:16] + fires_10;
+  assign count_10 = saturates_10 ? max_pulses : \$102 [3:0];
+  assign \$103  = ~ i__payload[190:176];
+  assign \$104  = i__payload[191] ? \$103  : i__payload[190:176];
+  assign \$105  = | i__payload[190:176];
+  assign \$106  = i__payload[191] & \$105 ;
+  assign \$107  = \$104  + \$106 ;
   assign fires_11 = random_11 < aligned_11[15:0];
-  assign \$96  = aligned_11[29:16] > max_pulses;
-  assign \$97  = aligned_11[29:16] == max_pulses;
-  assign \$98  = \$97  & fires_11;
-  assign saturates_11 = \$96  | \$98 ;
-  assign \$99  = aligned_11[29:16] + fires_11;
-  assign count_11 = saturates_11 ? max_pulses : \$99 [3:0];
-  assign \$100  = i__payload[206:192] ^ { i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207], i__payload[207] };
-  assign \$101  = | i__payload[206:192];
-  assign \$102  = i__payload[207] & \$101 ;
-  assign \$103  = \$100  + \$102 ;
+  assign \$108  = aligned_11[29:16] > max_pulses;
+  assign \$109  = aligned_11[29:16] == max_pulses;
+  assign \$110  = \$109  & fires_11;
+  assign saturates_11 = \$108  | \$110 ;
+  assign \$111  = aligned_11[29:16] + fires_11;
+  assign count_11 = saturates_11 ? max_pulses : \$111 [3:0];
+  assign \$112  = ~ i__payload[206:192];
+  assign \$113  = i__payload[207] ? \$112  : i__payload[206:192];
+  assign \$114  = | i__payload[206:192];
+  assign \$115  = i__payload[207] & \$114 ;
+  assign \$116  = \$113  + \$115 ;
   assign fires_12 = random_12 < aligned_12[15:0];
-  assign \$104  = aligned_12[29:16] > max_pulses;
-  assign \$105  = aligned_12[29:16] == max_pulses;
-  assign \$106  = \$105  & fires_12;
-  assign saturates_12 = \$104  | \$106 ;
-  assign \$107  = aligned_12[29:16] + fires_12;
-  assign count_12 = saturates_12 ? max_pulses : \$107 [3:0];
-  assign \$108  = i__payload[222:208] ^ { i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223], i__payload[223] };
-  assign \$109  = | i__payload[222:208];
-  assign \$110  = i__payload[223] & \$109 ;
-  assign \$111  = \$108  + \$110 ;
-  assign fires_13 = random_13 < aligned_13[15:0];
-  assign \$112  = aligned_13[29:16] > max_pulses;
-  assign \$113  = aligned_13[29:16] == max_pulses;
-  assign \$114  = \$113  & fires_13;
-  assign saturates_13 = \$112  | \$114 ;
-  assign \$115  = aligned_13[29:16] + fires_13;
-  assign count_13 = saturates_13 ? max_pulses : \$115 [3:0];
-  assign \$116  = i__payload[238:224] ^ { i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239], i__payload[239] };
-  assign \$117  = | i__payload[238:224];
-  assign \$118  = i__payload[239] & \$117 ;
-  assign \$119  = \$116  + \$118 ;
-  assign fires_14 = random_14 < aligned_14[15:0];
-  assign \$120  = aligned_14[29:16] > max_pulses;
-  assign \$121  = aligned_14[29:16] == max_pulses;
-  assign \$122  = \$121  & fires_14;
-  assign saturates_14 = \$120  | \$122 ;
-  assign \$123  = aligned_14[29:16] + fires_14;
-  assign count_14 = saturates_14 ? max_pulses : \$123 [3:0];
-  assign \$124  = i__payload[254:240] ^ { i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255], i__payload[255] };
-  assign \$125  = | i__payload[254:240];
-  assign \$126  = i__payload[255] & \$125 ;
-  assign \$127  = \$124  + \$126 ;
-  assign fires_15 = random_15 < aligned_15[15:0];
-  assign \$128  = aligned_15[29:16] > max_pulses;
-  assign \$129  = aligned_15[29:16] == max_pulses;
-  assign \$130  = \$129  & fires_15;
-  assign saturates_15 = \$128  | \$130 ;
-  assign \$131  = aligned_15[29:16] + fires_15;
-  assign count_15 = saturates_15 ? max_pulses : \$131 [3:0];
-  assign \$132  = i__payload[270:256] ^ { i__payload[271], i__payload[271], i__payload[271], i__payload[271], i__payload[271], i__payload[271], i__payload[271], i__payload[271], i__payload[271], i__payload[271], i__payload[271], i__payload[271], i__payload[271], i__payload[271], i__payload[271] };
-  assign \$133  = | i__payload[270:256];
-  assign \$134  = i__payload[271] & \$133 ;
-  assign \$135  = \$132  + \$134 ;
-  assign fires_16 = random_16 < aligned_16[15:0];
-  assign \$136  = aligned_16[29:16] > max_pulses;
-  assign \$137  = aligned_16[29:16] == max_pulses;
-  assign \$138  = \$137  & fires_16;
-  assign saturates_16 = \$136  | \$138 ;
-  assign \$139  = aligned_16[29:16] + fires_16;
-  assign count_16 = saturates_16 ? max_pulses : \$139 [3:0];
-  assign \$140  = i__payload[286:272] ^ { i__payload[287], i__payload[287], i__payload[287], i__payload[287], i__payload[287], i__payload[287], i__payload[287], i__payload[287], i__payload[287], i__payload[287], i__payload[287], i__payload[287], i__payload[287], i__payload[287], i__payload[287] };
-  assign \$141  = | i__payload[286:272];
-  assign \$142  = i__payload[287] & \$141 ;
-  assign \$143  = \$140  + \$142 ;
-  assign fires_17 = random_17 < aligned_17[15:0];
-  assign \$144  = aligned_17[29:16] > max_pulses;
-  assign \$145  = aligned_17[29:16] == max_pulses;
-  assign \$146  = \$145  & fires_17;
-  assign saturates_17 = \$144  | \$146 ;
-  assign \$147  = aligned_17[29:16] + fires_17;
-  assign count_17 = saturates_17 ? max_pulses : \$147 [3:0];
-  assign \$148  = i__payload[302:288] ^ { i__payload[303], i__payload[303], i__payload[303], i__payload[303], i__payload[303], i__payload[303], i__payload[303], i__payload[303], i__payload[303], i__payload[303], i__payload[303], i__payload[303], i__payload[303], i__payload[303], i__payload[303] };
-  assign \$149  = | i__payload[302:288];
-  assign \$150  = i__payload[303] & \$149 ;
-  assign \$151  = \$148  + \$150 ;
-  assign fires_18 = random_18 < aligned_18[15:0];
-  assign \$152  = aligned_18[29:16] > max_pulses;
-  assign \$153  = aligned_18[29:16] == max_pulses;
-  assign \$154  = \$153  & fires_18;
-  assign saturates_18 = \$152  | \$154 ;
-  assign \$155  = aligned_18[29:16] + fires_18;
-  assign count_18 = saturates_18 ? max_pulses : \$155 [3:0];
-  assign \$156  = i__payload[318:304] ^ { i__payload[319], i__payload[319], i__payload[319], i__payload[319], i__payload[319], i__payload[319], i__payload[319], i__payload[319], i__payload[319], i__payload[319], i__payload[319], i__payload[319], i__payload[319], i__payload[319], i__payload[319] };
-  assign \$157  = | i__payload[318:304];
-  assign \$158  = i__payload[319] & \$157 ;
-  assign \$159  = \$156  + \$158 ;
-  assign fires_19 = random_19 < aligned_19[15:0];
-  assign \$160  = aligned_19[29:16] > max_pulses;
-  assign \$161  = aligned_19[29:16] == max_pulses;
-  assign \$162  = \$161  & fires_19;
+  assign \$117  = aligned_12[29:16] > max_pulses;
+  assign \$118  = aligned_12[29:16] == max_pulses;
+  assign \$119  = \$118  & fires_12;
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$580  = \$signal$4 ;
+    \$644  = \$signal$4 ;
     if (\$signal ) begin
-      \$580  = i__valid;
+      \$644  = i__valid;
     end
     if (rst) begin
-      \$580  = 1'h0;
+      \$644  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$581  = second;
+    \$645  = second;
     if (second_moves) begin
-      \$581  = \$signal$4 ;
-    end
-    if (rst) begin
-      \$581  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$582  = max_pulses;
-    if (\$signal ) begin
-      \$582  = i__payload[2056:2053];
-    end
-    if (rst) begin
-      \$582  = 4'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$583  = \$like ;
-    if (\$signal ) begin
-      \$583  = i__payload[2065:2057];
-    end
-    if (rst) begin
-      \$583  = 9'h000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$584  = bank;
-    if (\$signal ) begin
-      \$584  = i__payload[2066];
-    end
-    if (rst) begin
-      \$584  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$585  = o__payload;
-    if (second_moves) begin
-      \$585 [392:384] = \$like ;
-      \$585 [393] = bank;
-    end
-    if (second_moves) begin
-      \$585 [255:0] = { count_63, count_62, count_61, count_60, count_59, count_58, count_57, count_56, count_55, count_54, count_53, count_52, count_51, count_50, count_49, count_48, count_47, count_46, count_45, count_44, count_43, count_42, count_41, count_40, count_39, count_38, count_37, count_36, count_35, count_34, count_33, count_32, count_31, count_30, count_29, count_28, count_27, count_26, count_25, count_24, count_23, count_22, count_21, count_20, count_19, count_18, count_17, count_16, count_15, count_14, count_13, count_12, count_11, count_10, count_9, count_8, count_7, count_6, count_5, count_4, count_3, count_2, count_1, count_0 };
-      \$585 [319:256] = { negative_63, negative_62, negative_61, negative_60, negative_59, negative_58, negative_57, negative_56, negative_55, negative_54, negative_53, negative_52, negative_51, negative_50, negative_49, negative_48, negative_47, negative_46, negative_45, negative_44, negative_43, negative_42, negative_41, negative_40, negative_39, negative_38, negative_37, negative_36, negative_35, negative_34, negative_33, negative_32, negative_31, negative_30, negative_29, negative_28, negative_27, negative_26, negative_25, negative_24, negative_23, negative_22, negative_21, negative_20, negative_19, negative_18, negative_17, negative_16, negative_15, negative_14, negative_13, negative_12, negative_11, negative_10, negative_9, negative_8, negative_7, negative_6, negative_5, negative_4, negative_3, negative_2, negative_1, negative_0 };
-      \$585 [383:320] = { saturates_63, saturates_62, saturates_61, saturates_60, saturates_59, saturates_58, saturates_57, saturates_56, saturates_55, saturates_54, saturates_53, saturates_52, saturates_51, saturates_50, saturates_49, saturates_48, saturates_47, saturates_46, saturates_45, saturates_44, saturates_43, saturates_42, saturates_41, saturates_40, saturates_39, saturates_38, saturates_37, saturates_36, saturates_35, saturates_34, saturates_33, saturates_32, saturates_31, saturates_30, saturates_29, saturates_28, saturates_27, saturates_26, saturates_25, saturates_24, saturates_23, saturates_22, saturates_21, saturates_20, saturates_19, saturates_18, saturates_17, saturates_16, saturates_15, saturates_14, saturates_13, saturates_12, saturates_11, saturates_10, saturates_9, saturates_8, saturates_7, saturates_6, saturates_5, saturates_4, saturates_3, saturates_2, saturates_1, saturates_0 };
-    end
-    if (rst) begin
-      \$585  = 394'h000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$586  = aligned_0;
-    if (\$signal ) begin
-      \$586  = \$516 ;
-    end
-    if (rst) begin
-      \$586  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$587  = random_0;
-    if (\$signal ) begin
-      \$587  = i__payload[1039:1024];
-    end
-    if (rst) begin
-      \$587  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$588  = negative_0;
-    if (\$signal ) begin
-      \$588  = i__payload[15];
-    end
-    if (rst) begin
-      \$588  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$589  = aligned_1;
-    if (\$signal ) begin
-      \$589  = \$517 ;
-    end
-    if (rst) begin
-      \$589  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$590  = random_1;
-    if (\$signal ) begin
-      \$590  = i__payload[1055:1040];
-    end
-    if (rst) begin
-      \$590  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$591  = negative_1;
-    if (\$signal ) begin
-      \$591  = i__payload[31];
-    end
-    if (rst) begin
-      \$591  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$592  = aligned_2;
-    if (\$signal ) begin
-      \$592  = \$518 ;
-    end
-    if (rst) begin
-      \$592  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$593  = random_2;
-    if (\$signal ) begin
-      \$593  = i__payload[1071:1056];
-    end
-    if (rst) begin
-      \$593  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$594  = negative_2;
-    if (\$signal ) begin
-      \$594  = i__payload[47];
-    end
-    if (rst) begin
-      \$594  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$595  = aligned_3;
-    if (\$signal ) begin
-      \$595  = \$519 ;
-    end
-    if (rst) begin
-      \$595  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$596  = random_3;
-    if (\$signal ) begin
-      \$596  = i__payload[1087:1072];
-    end
-    if (rst) begin
-      \$596  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$597  = negative_3;
-    if (\$signal ) begin
-      \$597  = i__payload[63];
-    end
-    if (rst) begin
-      \$597  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$598  = aligned_4;
-    if (\$signal ) begin
-      \$598  = \$520 ;
-    end
-    if (rst) begin
-      \$598  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$599  = random_4;
-    if (\$signal ) begin
-      \$599  = i__payload[1103:1088];
-    end
-    if (rst) begin
-      \$599  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$600  = negative_4;
-    if (\$signal ) begin
-      \$600  = i__payload[79];
-    end
-    if (rst) begin
-      \$600  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$601  = aligned_5;
-    if (\$signal ) begin
-      \$601  = \$521 ;
-    end
-    if (rst) begin
-      \$601  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$602  = random_5;
-    if (\$signal ) begin
-      \$602  = i__payload[1119:1104];
-    end
-    if (rst) begin
-      \$602  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$603  = negative_5;
-    if (\$signal ) begin
-      \$603  = i__payload[95];
-    end
-    if (rst) begin
-      \$603  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$604  = aligned_6;
-    if (\$signal ) begin
-      \$604  = \$522 ;
-    end
-    if (rst) begin
-      \$604  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$605  = random_6;
-    if (\$signal ) begin
-      \$605  = i__payload[1135:1120];
-    end
-    if (rst) begin
-      \$605  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$606  = negative_6;
-    if (\$signal ) begin
-      \$606  = i__payload[111];
-    end
-    if (rst) begin
-      \$606  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$607  = aligned_7;
-    if (\$signal ) begin
-      \$607  = \$523 ;
-    end
-    if (rst) begin
-      \$607  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$608  = random_7;
-    if (\$signal ) begin
-      \$608  = i__payload[1151:1136];
-    end
-    if (rst) begin
-      \$608  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$609  = negative_7;
-    if (\$signal ) begin
-      \$609  = i__payload[127];
-    end
-    if (rst) begin
-      \$609  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$610  = aligned_8;
-    if (\$signal ) begin
-      \$610  = \$524 ;
-    end
-    if (rst) begin
-      \$610  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$611  = random_8;
-    if (\$signal ) begin
-      \$611  = i__payload[1167:1152];
-    end
-    if (rst) begin
-      \$611  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$612  = negative_8;
-    if (\$signal ) begin
-      \$612  = i__payload[143];
-    end
-    if (rst) begin
-      \$612  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$613  = aligned_9;
-    if (\$signal ) begin
-      \$613  = \$525 ;
-    end
-    if (rst) begin
-      \$613  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$614  = random_9;
-    if (\$signal ) begin
-      \$614  = i__payload[1183:1168];
-    end
-    if (rst) begin
-      \$614  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$615  = negative_9;
-    if (\$signal ) begin
-      \$615  = i__payload[159];
-    end
-    if (rst) begin
-      \$615  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$616  = aligned_10;
-    if (\$signal ) begin
-      \$616  = \$526 ;
-    end
-    if (rst) begin
-      \$616  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$617  = random_10;
-    if (\$signal ) begin
-      \$617  = i__payload[1199:1184];
-    end
-    if (rst) begin
-      \$617  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$618  = negative_10;
-    if (\$signal ) begin
-      \$618  = i__payload[175];
-    end
-    if (rst) begin
-      \$618  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$619  = aligned_11;
-    if (\$signal ) begin
-      \$619  = \$527 ;
-    end
-    if (rst) begin
-      \$619  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$620  = random_11;
-    if (\$signal ) begin
-      \$620  = i__payload[1215:1200];
-    end
-    if (rst) begin
-      \$620  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$621  = negative_11;
-    if (\$signal ) begin
-      \$621  = i__payload[191];
-    end
-    if (rst) begin
-      \$621  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$622  = aligned_12;
-    if (\$signal ) begin
-      \$622  = \$528 ;
-    end
-    if (rst) begin
-      \$622  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$623  = random_12;
-    if (\$signal ) begin
-      \$623  = i__payload[1231:1216];
-    end
-    if (rst) begin
-      \$623  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$624  = negative_12;
-    if (\$signal ) begin
-      \$624  = i__payload[207];
-    end
-    if (rst) begin
-      \$624  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$625  = aligned_13;
-    if (\$signal ) begin
-      \$625  = \$529 ;
-    end
-    if (rst) begin
-      \$625  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$626  = random_13;
-    if (\$signal ) begin
-      \$626  = i__payload[1247:1232];
-    end
-    if (rst) begin
-      \$626  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$627  = negative_13;
-    if (\$signal ) begin
-      \$627  = i__payload[223];
-    end
-    if (rst) begin
-      \$627  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$628  = aligned_14;
-    if (\$signal ) begin
-      \$628  = \$530 ;
-    end
-    if (rst) begin
-      \$628  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$629  = random_14;
-    if (\$signal ) begin
-      \$629  = i__payload[1263:1248];
-    end
-    if (rst) begin
-      \$629  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$630  = negative_14;
-    if (\$signal ) begin
-      \$630  = i__payload[239];
-    end
-    if (rst) begin
-      \$630  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$631  = aligned_15;
-    if (\$signal ) begin
-      \$631  = \$531 ;
-    end
-    if (rst) begin
-      \$631  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$632  = random_15;
-    if (\$signal ) begin
-      \$632  = i__payload[1279:1264];
-    end
-    if (rst) begin
-      \$632  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$633  = negative_15;
-    if (\$signal ) begin
-      \$633  = i__payload[255];
-    end
-    if (rst) begin
-      \$633  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$634  = aligned_16;
-    if (\$signal ) begin
-      \$634  = \$532 ;
-    end
-    if (rst) begin
-      \$634  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$635  = random_16;
-    if (\$signal ) begin
-      \$635  = i__payload[1295:1280];
-    end
-    if (rst) begin
-      \$635  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$636  = negative_16;
-    if (\$signal ) begin
-      \$636  = i__payload[271];
-    end
-    if (rst) begin
-      \$636  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$637  = aligned_17;
-    if (\$signal ) begin
-      \$637  = \$533 ;
-    end
-    if (rst) begin
-      \$637  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$638  = random_17;
-    if (\$signal ) begin
-      \$638  = i__payload[1311:1296];
-    end
-    if (rst) begin
-      \$638  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$639  = negative_17;
-    if (\$signal ) begin
-      \$639  = i__payload[287];
-    end
-    if (rst) begin
-      \$639  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$640  = aligned_18;
-    if (\$signal ) begin
-      \$640  = \$534 ;
-    end
-    if (rst) begin
-      \$640  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$641  = random_18;
-    if (\$signal ) begin
-      \$641  = i__payload[1327:1312];
-    end
-    if (rst) begin
-      \$641  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$642  = negative_18;
-    if (\$signal ) begin
-      \$642  = i__payload[303];
-    end
-    if (rst) begin
-      \$642  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$643  = aligned_19;
-    if (\$signal ) begin
-      \$643  = \$535 ;
-    end
-    if (rst) begin
-      \$643  = 30'h00000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$644  = random_19;
-    if (\$signal ) begin
-      \$644  = i__payload[1343:1328];
-    end
-    if (rst) begin
-      \$644  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$645  = negative_19;
-    if (\$signal ) begin
-      \$645  = i__payload[319];
+      \$645  = \$signal$4 ;
     end
     if (rst) begin
       \$645  = 1'h0;
@@ -5153,1391 +4706,1588 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$646  = aligned_20;
+    \$646  = max_pulses;
     if (\$signal ) begin
-      \$646  = \$536 ;
+      \$646  = i__payload[2056:2053];
     end
-    if (rst) begin
-      \$646  = 30'h00000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$647  = random_20;
+    \$647  = \$signal$399 ;
     if (\$signal ) begin
-      \$647  = i__payload[1359:1344];
-    end
-    if (rst) begin
-      \$647  = 16'h0000;
+      \$647  = i__payload[2065:2057];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$648  = negative_20;
+    \$648  = bank;
     if (\$signal ) begin
-      \$648  = i__payload[335];
+      \$648  = i__payload[2066];
     end
-    if (rst) begin
-      \$648  = 1'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$649  = aligned_21;
-    if (\$signal ) begin
-      \$649  = \$537 ;
+    \$649  = o__payload;
+    if (second_moves) begin
+      \$649 [392:384] = \$signal$399 ;
+      \$649 [393] = bank;
     end
-    if (rst) begin
-      \$649  = 30'h00000000;
+    if (second_moves) begin
+      \$649 [255:0] = { count_63, count_62, count_61, count_60, count_59, count_58, count_57, count_56, count_55, count_54, count_53, count_52, count_51, count_50, count_49, count_48, count_47, count_46, count_45, count_44, count_43, count_42, count_41, count_40, count_39, count_38, count_37, count_36, count_35, count_34, count_33, count_32, count_31, count_30, count_29, count_28, count_27, count_26, count_25, count_24, count_23, count_22, count_21, count_20, count_19, count_18, count_17, count_16, count_15, count_14, count_13, count_12, count_11, count_10, count_9, count_8, count_7, count_6, count_5, count_4, count_3, count_2, count_1, count_0 };
+      \$649 [319:256] = { negative_63, negative_62, negative_61, negative_60, negative_59, negative_58, negative_57, negative_56, negative_55, negative_54, negative_53, negative_52, negative_51, negative_50, negative_49, negative_48, negative_47, negative_46, negative_45, negative_44, negative_43, negative_42, negative_41, negative_40, negative_39, negative_38, negative_37, negative_36, negative_35, negative_34, negative_33, negative_32, negative_31, negative_30, negative_29, negative_28, negative_27, negative_26, negative_25, negative_24, negative_23, negative_22, negative_21, negative_20, negative_19, negative_18, negative_17, negative_16, negative_15, negative_14, negative_13, negative_12, negative_11, negative_10, negative_9, negative_8, negative_7, negative_6, negative_5, negative_4, negative_3, negative_2, negative_1, negative_0 };
+      \$649 [383:320] = { saturates_63, saturates_62, saturates_61, saturates_60, saturates_59, saturates_58, saturates_57, saturates_56, saturates_55, saturates_54, saturates_53, saturates_52, saturates_51, saturates_50, saturates_49, saturates_48, saturates_47, saturates_46, saturates_45, saturates_44, saturates_43, saturates_42, saturates_41, saturates_40, saturates_39, saturates_38, saturates_37, saturates_36, saturates_35, saturates_34, saturates_33, saturates_32, saturates_31, saturates_30, saturates_29, saturates_28, saturates_27, saturates_26, saturates_25, saturates_24, saturates_23, saturates_22, saturates_21, saturates_20, saturates_19, saturates_18, saturates_17, saturates_16, saturates_15, saturates_14, saturates_13, saturates_12, saturates_11, saturates_10, saturates_9, saturates_8, saturates_7, saturates_6, saturates_5, saturates_4, saturates_3, saturates_2, saturates_1, saturates_0 };
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$650  = random_21;
+    \$650  = aligned_0;
     if (\$signal ) begin
-      \$650  = i__payload[1375:1360];
-    end
-    if (rst) begin
-      \$650  = 16'h0000;
+      \$650  = \$580 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$651  = negative_21;
+    \$651  = random_0;
     if (\$signal ) begin
-      \$651  = i__payload[351];
+      \$651  = i__payload[1039:1024];
     end
-    if (rst) begin
-      \$651  = 1'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$652  = aligned_22;
+    \$652  = negative_0;
     if (\$signal ) begin
-      \$652  = \$538 ;
-    end
-    if (rst) begin
-      \$652  = 30'h00000000;
+      \$652  = i__payload[15];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$653  = random_22;
+    \$653  = aligned_1;
     if (\$signal ) begin
-      \$653  = i__payload[1391:1376];
+      \$653  = \$581 ;
     end
-    if (rst) begin
-      \$653  = 16'h0000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$654  = negative_22;
+    \$654  = random_1;
     if (\$signal ) begin
-      \$654  = i__payload[367];
+      \$654  = i__payload[1055:1040];
     end
-    if (rst) begin
-      \$654  = 1'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$655  = aligned_23;
+    \$655  = negative_1;
     if (\$signal ) begin
-      \$655  = \$539 ;
-    end
-    if (rst) begin
-      \$655  = 30'h00000000;
+      \$655  = i__payload[31];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$656  = random_23;
+    \$656  = aligned_2;
     if (\$signal ) begin
-      \$656  = i__payload[1407:1392];
+      \$656  = \$582 ;
     end
-    if (rst) begin
-      \$656  = 16'h0000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$657  = negative_23;
+    \$657  = random_2;
     if (\$signal ) begin
-      \$657  = i__payload[383];
-    end
-    if (rst) begin
-      \$657  = 1'h0;
+      \$657  = i__payload[1071:1056];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$658  = aligned_24;
+    \$658  = negative_2;
     if (\$signal ) begin
-      \$658  = \$540 ;
+      \$658  = i__payload[47];
     end
-    if (rst) begin
-      \$658  = 30'h00000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$659  = random_24;
+    \$659  = aligned_3;
     if (\$signal ) begin
-      \$659  = i__payload[1423:1408];
+      \$659  = \$583 ;
     end
-    if (rst) begin
-      \$659  = 16'h0000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$660  = negative_24;
+    \$660  = random_3;
     if (\$signal ) begin
-      \$660  = i__payload[399];
-    end
-    if (rst) begin
-      \$660  = 1'h0;
+      \$660  = i__payload[1087:1072];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$661  = aligned_25;
+    \$661  = negative_3;
     if (\$signal ) begin
-      \$661  = \$541 ;
+      \$661  = i__payload[63];
     end
-    if (rst) begin
-      \$661  = 30'h00000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$662  = random_25;
+    \$662  = aligned_4;
     if (\$signal ) begin
-      \$662  = i__payload[1439:1424];
-    end
-    if (rst) begin
-      \$662  = 16'h0000;
+      \$662  = \$584 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$663  = negative_25;
+    \$663  = random_4;
     if (\$signal ) begin
-      \$663  = i__payload[415];
+      \$663  = i__payload[1103:1088];
     end
-    if (rst) begin
-      \$663  = 1'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$664  = aligned_26;
+    \$664  = negative_4;
     if (\$signal ) begin
-      \$664  = \$542 ;
+      \$664  = i__payload[79];
     end
-    if (rst) begin
-      \$664  = 30'h00000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$665  = random_26;
+    \$665  = aligned_5;
     if (\$signal ) begin
-      \$665  = i__payload[1455:1440];
-    end
-    if (rst) begin
-      \$665  = 16'h0000;
+      \$665  = \$585 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$666  = negative_26;
+    \$666  = random_5;
     if (\$signal ) begin
-      \$666  = i__payload[431];
+      \$666  = i__payload[1119:1104];
     end
-    if (rst) begin
-      \$666  = 1'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$667  = aligned_27;
+    \$667  = negative_5;
     if (\$signal ) begin
-      \$667  = \$543 ;
-    end
-    if (rst) begin
-      \$667  = 30'h00000000;
+      \$667  = i__payload[95];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$668  = random_27;
+    \$668  = aligned_6;
     if (\$signal ) begin
-      \$668  = i__payload[1471:1456];
+      \$668  = \$586 ;
     end
-    if (rst) begin
-      \$668  = 16'h0000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$669  = negative_27;
+    \$669  = random_6;
     if (\$signal ) begin
-      \$669  = i__payload[447];
+      \$669  = i__payload[1135:1120];
     end
-    if (rst) begin
-      \$669  = 1'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$670  = aligned_28;
+    \$670  = negative_6;
     if (\$signal ) begin
-      \$670  = \$544 ;
-    end
-    if (rst) begin
-      \$670  = 30'h00000000;
+      \$670  = i__payload[111];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$671  = random_28;
+    \$671  = aligned_7;
     if (\$signal ) begin
-      \$671  = i__payload[1487:1472];
+      \$671  = \$587 ;
     end
-    if (rst) begin
-      \$671  = 16'h0000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$672  = negative_28;
+    \$672  = random_7;
     if (\$signal ) begin
-      \$672  = i__payload[463];
-    end
-    if (rst) begin
-      \$672  = 1'h0;
+      \$672  = i__payload[1151:1136];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$673  = aligned_29;
+    \$673  = negative_7;
     if (\$signal ) begin
-      \$673  = \$545 ;
+      \$673  = i__payload[127];
     end
-    if (rst) begin
-      \$673  = 30'h00000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$674  = random_29;
+    \$674  = aligned_8;
     if (\$signal ) begin
-      \$674  = i__payload[1503:1488];
+      \$674  = \$588 ;
     end
-    if (rst) begin
-      \$674  = 16'h0000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$675  = negative_29;
+    \$675  = random_8;
     if (\$signal ) begin
-      \$675  = i__payload[479];
-    end
-    if (rst) begin
-      \$675  = 1'h0;
+      \$675  = i__payload[1167:1152];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$676  = aligned_30;
+    \$676  = negative_8;
     if (\$signal ) begin
-      \$676  = \$546 ;
+      \$676  = i__payload[143];
     end
-    if (rst) begin
-      \$676  = 30'h00000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$677  = random_30;
+    \$677  = aligned_9;
     if (\$signal ) begin
-      \$677  = i__payload[1519:1504];
-    end
-    if (rst) begin
-      \$677  = 16'h0000;
+      \$677  = \$589 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$678  = negative_30;
+    \$678  = random_9;
     if (\$signal ) begin
-      \$678  = i__payload[495];
+      \$678  = i__payload[1183:1168];
     end
-    if (rst) begin
-      \$678  = 1'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$679  = aligned_31;
+    \$679  = negative_9;
     if (\$signal ) begin
-      \$679  = \$547 ;
+      \$679  = i__payload[159];
     end
-    if (rst) begin
-      \$679  = 30'h00000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$680  = random_31;
+    \$680  = aligned_10;
     if (\$signal ) begin
-      \$680  = i__payload[1535:1520];
-    end
-    if (rst) begin
-      \$680  = 16'h0000;
+      \$680  = \$590 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$681  = negative_31;
+    \$681  = random_10;
     if (\$signal ) begin
-      \$681  = i__payload[511];
+      \$681  = i__payload[1199:1184];
     end
-    if (rst) begin
-      \$681  = 1'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$682  = aligned_32;
+    \$682  = negative_10;
     if (\$signal ) begin
-      \$682  = \$548 ;
-    end
-    if (rst) begin
-      \$682  = 30'h00000000;
+      \$682  = i__payload[175];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$683  = random_32;
+    \$683  = aligned_11;
     if (\$signal ) begin
-      \$683  = i__payload[1551:1536];
+      \$683  = \$591 ;
     end
-    if (rst) begin
-      \$683  = 16'h0000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$684  = negative_32;
+    \$684  = random_11;
     if (\$signal ) begin
-      \$684  = i__payload[527];
+      \$684  = i__payload[1215:1200];
     end
-    if (rst) begin
-      \$684  = 1'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$685  = aligned_33;
+    \$685  = negative_11;
     if (\$signal ) begin
-      \$685  = \$549 ;
-    end
-    if (rst) begin
-      \$685  = 30'h00000000;
+      \$685  = i__payload[191];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$686  = random_33;
+    \$686  = aligned_12;
     if (\$signal ) begin
-      \$686  = i__payload[1567:1552];
+      \$686  = \$592 ;
     end
-    if (rst) begin
-      \$686  = 16'h0000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$687  = negative_33;
+    \$687  = random_12;
     if (\$signal ) begin
-      \$687  = i__payload[543];
-    end
-    if (rst) begin
-      \$687  = 1'h0;
+      \$687  = i__payload[1231:1216];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$688  = aligned_34;
+    \$688  = negative_12;
     if (\$signal ) begin
-      \$688  = \$550 ;
+      \$688  = i__payload[207];
     end
-    if (rst) begin
-      \$688  = 30'h00000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$689  = random_34;
+    \$689  = aligned_13;
     if (\$signal ) begin
-      \$689  = i__payload[1583:1568];
+      \$689  = \$593 ;
     end
-    if (rst) begin
-      \$689  = 16'h0000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$690  = negative_34;
+    \$690  = random_13;
     if (\$signal ) begin
-      \$690  = i__payload[559];
-    end
-    if (rst) begin
-      \$690  = 1'h0;
+      \$690  = i__payload[1247:1232];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$691  = aligned_35;
+    \$691  = negative_13;
     if (\$signal ) begin
-      \$691  = \$551 ;
+      \$691  = i__payload[223];
     end
-    if (rst) begin
-      \$691  = 30'h00000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$692  = random_35;
+    \$692  = aligned_14;
     if (\$signal ) begin
-      \$692  = i__payload[1599:1584];
-    end
-    if (rst) begin
-      \$692  = 16'h0000;
+      \$692  = \$594 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$693  = negative_35;
+    \$693  = random_14;
     if (\$signal ) begin
-      \$693  = i__payload[575];
+      \$693  = i__payload[1263:1248];
     end
-    if (rst) begin
-      \$693  = 1'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$694  = aligned_36;
+    \$694  = negative_14;
     if (\$signal ) begin
-      \$694  = \$552 ;
+      \$694  = i__payload[239];
     end
-    if (rst) begin
-      \$694  = 30'h00000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$695  = random_36;
+    \$695  = aligned_15;
     if (\$signal ) begin
-      \$695  = i__payload[1615:1600];
-    end
-    if (rst) begin
-      \$695  = 16'h0000;
+      \$695  = \$595 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$696  = negative_36;
+    \$696  = random_15;
     if (\$signal ) begin
-      \$696  = i__payload[591];
+      \$696  = i__payload[1279:1264];
     end
-    if (rst) begin
-      \$696  = 1'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$697  = aligned_37;
+    \$697  = negative_15;
     if (\$signal ) begin
-      \$697  = \$553 ;
-    end
-    if (rst) begin
-      \$697  = 30'h00000000;
+      \$697  = i__payload[255];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$698  = random_37;
+    \$698  = aligned_16;
     if (\$signal ) begin
-      \$698  = i__payload[1631:1616];
+      \$698  = \$596 ;
     end
-    if (rst) begin
-      \$698  = 16'h0000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$699  = negative_37;
+    \$699  = random_16;
     if (\$signal ) begin
-      \$699  = i__payload[607];
+      \$699  = i__payload[1295:1280];
     end
-    if (rst) begin
-      \$699  = 1'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$700  = aligned_38;
+    \$700  = negative_16;
     if (\$signal ) begin
-      \$700  = \$554 ;
-    end
-    if (rst) begin
-      \$700  = 30'h00000000;
+      \$700  = i__payload[271];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$701  = random_38;
+    \$701  = aligned_17;
     if (\$signal ) begin
-      \$701  = i__payload[1647:1632];
+      \$701  = \$597 ;
     end
-    if (rst) begin
-      \$701  = 16'h0000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$702  = negative_38;
+    \$702  = random_17;
     if (\$signal ) begin
-      \$702  = i__payload[623];
-    end
-    if (rst) begin
-      \$702  = 1'h0;
+      \$702  = i__payload[1311:1296];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$703  = aligned_39;
+    \$703  = negative_17;
     if (\$signal ) begin
-      \$703  = \$555 ;
+      \$703  = i__payload[287];
     end
-    if (rst) begin
-      \$703  = 30'h00000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$704  = random_39;
+    \$704  = aligned_18;
     if (\$signal ) begin
-      \$704  = i__payload[1663:1648];
+      \$704  = \$598 ;
     end
-    if (rst) begin
-      \$704  = 16'h0000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$705  = negative_39;
+    \$705  = random_18;
     if (\$signal ) begin
-      \$705  = i__payload[639];
-    end
-    if (rst) begin
-      \$705  = 1'h0;
+      \$705  = i__payload[1327:1312];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$706  = aligned_40;
+    \$706  = negative_18;
     if (\$signal ) begin
-      \$706  = \$556 ;
+      \$706  = i__payload[303];
     end
-    if (rst) begin
-      \$706  = 30'h00000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$707  = random_40;
+    \$707  = aligned_19;
     if (\$signal ) begin
-      \$707  = i__payload[1679:1664];
-    end
-    if (rst) begin
-      \$707  = 16'h0000;
+      \$707  = \$599 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$708  = negative_40;
+    \$708  = random_19;
     if (\$signal ) begin
-      \$708  = i__payload[655];
+      \$708  = i__payload[1343:1328];
     end
-    if (rst) begin
-      \$708  = 1'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$709  = aligned_41;
+    \$709  = negative_19;
     if (\$signal ) begin
-      \$709  = \$557 ;
+      \$709  = i__payload[319];
     end
-    if (rst) begin
-      \$709  = 30'h00000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$710  = random_41;
+    \$710  = aligned_20;
     if (\$signal ) begin
-      \$710  = i__payload[1695:1680];
-    end
-    if (rst) begin
-      \$710  = 16'h0000;
+      \$710  = \$600 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$711  = negative_41;
+    \$711  = random_20;
     if (\$signal ) begin
-      \$711  = i__payload[671];
+      \$711  = i__payload[1359:1344];
     end
-    if (rst) begin
-      \$711  = 1'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$712  = aligned_42;
+    \$712  = negative_20;
     if (\$signal ) begin
-      \$712  = \$558 ;
-    end
-    if (rst) begin
-      \$712  = 30'h00000000;
+      \$712  = i__payload[335];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$713  = random_42;
+    \$713  = aligned_21;
     if (\$signal ) begin
-      \$713  = i__payload[1711:1696];
+      \$713  = \$601 ;
     end
-    if (rst) begin
-      \$713  = 16'h0000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$714  = negative_42;
+    \$714  = random_21;
     if (\$signal ) begin
-      \$714  = i__payload[687];
+      \$714  = i__payload[1375:1360];
     end
-    if (rst) begin
-      \$714  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$715  = negative_21;
+    if (\$signal ) begin
+      \$715  = i__payload[351];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$715  = aligned_43;
+    \$716  = aligned_22;
     if (\$signal ) begin
-      \$715  = \$559 ;
+      \$716  = \$602 ;
     end
-    if (rst) begin
-      \$715  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$717  = random_22;
+    if (\$signal ) begin
+      \$717  = i__payload[1391:1376];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$716  = random_43;
+    \$718  = negative_22;
     if (\$signal ) begin
-      \$716  = i__payload[1727:1712];
+      \$718  = i__payload[367];
     end
-    if (rst) begin
-      \$716  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$719  = aligned_23;
+    if (\$signal ) begin
+      \$719  = \$603 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$717  = negative_43;
+    \$720  = random_23;
     if (\$signal ) begin
-      \$717  = i__payload[703];
+      \$720  = i__payload[1407:1392];
     end
-    if (rst) begin
-      \$717  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$721  = negative_23;
+    if (\$signal ) begin
+      \$721  = i__payload[383];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$718  = aligned_44;
+    \$722  = aligned_24;
     if (\$signal ) begin
-      \$718  = \$560 ;
+      \$722  = \$604 ;
     end
-    if (rst) begin
-      \$718  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$723  = random_24;
+    if (\$signal ) begin
+      \$723  = i__payload[1423:1408];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$719  = random_44;
+    \$724  = negative_24;
     if (\$signal ) begin
-      \$719  = i__payload[1743:1728];
+      \$724  = i__payload[399];
     end
-    if (rst) begin
-      \$719  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$725  = aligned_25;
+    if (\$signal ) begin
+      \$725  = \$605 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$720  = negative_44;
+    \$726  = random_25;
     if (\$signal ) begin
-      \$720  = i__payload[719];
+      \$726  = i__payload[1439:1424];
     end
-    if (rst) begin
-      \$720  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$727  = negative_25;
+    if (\$signal ) begin
+      \$727  = i__payload[415];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$721  = aligned_45;
+    \$728  = aligned_26;
     if (\$signal ) begin
-      \$721  = \$561 ;
+      \$728  = \$606 ;
     end
-    if (rst) begin
-      \$721  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$729  = random_26;
+    if (\$signal ) begin
+      \$729  = i__payload[1455:1440];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$722  = random_45;
+    \$730  = negative_26;
     if (\$signal ) begin
-      \$722  = i__payload[1759:1744];
+      \$730  = i__payload[431];
     end
-    if (rst) begin
-      \$722  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$731  = aligned_27;
+    if (\$signal ) begin
+      \$731  = \$607 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$723  = negative_45;
+    \$732  = random_27;
     if (\$signal ) begin
-      \$723  = i__payload[735];
+      \$732  = i__payload[1471:1456];
     end
-    if (rst) begin
-      \$723  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$733  = negative_27;
+    if (\$signal ) begin
+      \$733  = i__payload[447];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$724  = aligned_46;
+    \$734  = aligned_28;
     if (\$signal ) begin
-      \$724  = \$562 ;
+      \$734  = \$608 ;
     end
-    if (rst) begin
-      \$724  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$735  = random_28;
+    if (\$signal ) begin
+      \$735  = i__payload[1487:1472];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$725  = random_46;
+    \$736  = negative_28;
     if (\$signal ) begin
-      \$725  = i__payload[1775:1760];
+      \$736  = i__payload[463];
     end
-    if (rst) begin
-      \$725  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$737  = aligned_29;
+    if (\$signal ) begin
+      \$737  = \$609 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$726  = negative_46;
+    \$738  = random_29;
     if (\$signal ) begin
-      \$726  = i__payload[751];
+      \$738  = i__payload[1503:1488];
     end
-    if (rst) begin
-      \$726  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$739  = negative_29;
+    if (\$signal ) begin
+      \$739  = i__payload[479];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$727  = aligned_47;
+    \$740  = aligned_30;
     if (\$signal ) begin
-      \$727  = \$563 ;
+      \$740  = \$610 ;
     end
-    if (rst) begin
-      \$727  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$741  = random_30;
+    if (\$signal ) begin
+      \$741  = i__payload[1519:1504];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$728  = random_47;
+    \$742  = negative_30;
     if (\$signal ) begin
-      \$728  = i__payload[1791:1776];
+      \$742  = i__payload[495];
     end
-    if (rst) begin
-      \$728  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$743  = aligned_31;
+    if (\$signal ) begin
+      \$743  = \$611 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$729  = negative_47;
+    \$744  = random_31;
     if (\$signal ) begin
-      \$729  = i__payload[767];
+      \$744  = i__payload[1535:1520];
     end
-    if (rst) begin
-      \$729  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$745  = negative_31;
+    if (\$signal ) begin
+      \$745  = i__payload[511];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$730  = aligned_48;
+    \$746  = aligned_32;
     if (\$signal ) begin
-      \$730  = \$564 ;
+      \$746  = \$612 ;
     end
-    if (rst) begin
-      \$730  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$747  = random_32;
+    if (\$signal ) begin
+      \$747  = i__payload[1551:1536];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$731  = random_48;
+    \$748  = negative_32;
     if (\$signal ) begin
-      \$731  = i__payload[1807:1792];
+      \$748  = i__payload[527];
     end
-    if (rst) begin
-      \$731  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$749  = aligned_33;
+    if (\$signal ) begin
+      \$749  = \$613 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$732  = negative_48;
+    \$750  = random_33;
     if (\$signal ) begin
-      \$732  = i__payload[783];
+      \$750  = i__payload[1567:1552];
     end
-    if (rst) begin
-      \$732  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$751  = negative_33;
+    if (\$signal ) begin
+      \$751  = i__payload[543];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$733  = aligned_49;
+    \$752  = aligned_34;
     if (\$signal ) begin
-      \$733  = \$565 ;
+      \$752  = \$614 ;
     end
-    if (rst) begin
-      \$733  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$753  = random_34;
+    if (\$signal ) begin
+      \$753  = i__payload[1583:1568];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$734  = random_49;
+    \$754  = negative_34;
     if (\$signal ) begin
-      \$734  = i__payload[1823:1808];
+      \$754  = i__payload[559];
     end
-    if (rst) begin
-      \$734  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$755  = aligned_35;
+    if (\$signal ) begin
+      \$755  = \$615 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$735  = negative_49;
+    \$756  = random_35;
     if (\$signal ) begin
-      \$735  = i__payload[799];
+      \$756  = i__payload[1599:1584];
     end
-    if (rst) begin
-      \$735  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$757  = negative_35;
+    if (\$signal ) begin
+      \$757  = i__payload[575];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$736  = aligned_50;
+    \$758  = aligned_36;
     if (\$signal ) begin
-      \$736  = \$566 ;
+      \$758  = \$616 ;
     end
-    if (rst) begin
-      \$736  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$759  = random_36;
+    if (\$signal ) begin
+      \$759  = i__payload[1615:1600];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$737  = random_50;
+    \$760  = negative_36;
     if (\$signal ) begin
-      \$737  = i__payload[1839:1824];
+      \$760  = i__payload[591];
     end
-    if (rst) begin
-      \$737  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$761  = aligned_37;
+    if (\$signal ) begin
+      \$761  = \$617 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$738  = negative_50;
+    \$762  = random_37;
     if (\$signal ) begin
-      \$738  = i__payload[815];
+      \$762  = i__payload[1631:1616];
     end
-    if (rst) begin
-      \$738  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$763  = negative_37;
+    if (\$signal ) begin
+      \$763  = i__payload[607];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$739  = aligned_51;
+    \$764  = aligned_38;
     if (\$signal ) begin
-      \$739  = \$567 ;
+      \$764  = \$618 ;
     end
-    if (rst) begin
-      \$739  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$765  = random_38;
+    if (\$signal ) begin
+      \$765  = i__payload[1647:1632];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$740  = random_51;
+    \$766  = negative_38;
     if (\$signal ) begin
-      \$740  = i__payload[1855:1840];
+      \$766  = i__payload[623];
     end
-    if (rst) begin
-      \$740  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$767  = aligned_39;
+    if (\$signal ) begin
+      \$767  = \$619 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$741  = negative_51;
+    \$768  = random_39;
     if (\$signal ) begin
-      \$741  = i__payload[831];
+      \$768  = i__payload[1663:1648];
     end
-    if (rst) begin
-      \$741  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$769  = negative_39;
+    if (\$signal ) begin
+      \$769  = i__payload[639];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$742  = aligned_52;
+    \$770  = aligned_40;
     if (\$signal ) begin
-      \$742  = \$568 ;
+      \$770  = \$620 ;
     end
-    if (rst) begin
-      \$742  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$771  = random_40;
+    if (\$signal ) begin
+      \$771  = i__payload[1679:1664];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$743  = random_52;
+    \$772  = negative_40;
     if (\$signal ) begin
-      \$743  = i__payload[1871:1856];
+      \$772  = i__payload[655];
     end
-    if (rst) begin
-      \$743  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$773  = aligned_41;
+    if (\$signal ) begin
+      \$773  = \$621 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$744  = negative_52;
+    \$774  = random_41;
     if (\$signal ) begin
-      \$744  = i__payload[847];
+      \$774  = i__payload[1695:1680];
     end
-    if (rst) begin
-      \$744  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$775  = negative_41;
+    if (\$signal ) begin
+      \$775  = i__payload[671];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$745  = aligned_53;
+    \$776  = aligned_42;
     if (\$signal ) begin
-      \$745  = \$569 ;
+      \$776  = \$622 ;
     end
-    if (rst) begin
-      \$745  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$777  = random_42;
+    if (\$signal ) begin
+      \$777  = i__payload[1711:1696];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$746  = random_53;
+    \$778  = negative_42;
     if (\$signal ) begin
-      \$746  = i__payload[1887:1872];
+      \$778  = i__payload[687];
     end
-    if (rst) begin
-      \$746  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$779  = aligned_43;
+    if (\$signal ) begin
+      \$779  = \$623 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$747  = negative_53;
+    \$780  = random_43;
     if (\$signal ) begin
-      \$747  = i__payload[863];
+      \$780  = i__payload[1727:1712];
     end
-    if (rst) begin
-      \$747  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$781  = negative_43;
+    if (\$signal ) begin
+      \$781  = i__payload[703];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$748  = aligned_54;
+    \$782  = aligned_44;
     if (\$signal ) begin
-      \$748  = \$570 ;
+      \$782  = \$624 ;
     end
-    if (rst) begin
-      \$748  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$783  = random_44;
+    if (\$signal ) begin
+      \$783  = i__payload[1743:1728];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$749  = random_54;
+    \$784  = negative_44;
     if (\$signal ) begin
-      \$749  = i__payload[1903:1888];
+      \$784  = i__payload[719];
     end
-    if (rst) begin
-      \$749  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$785  = aligned_45;
+    if (\$signal ) begin
+      \$785  = \$625 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$750  = negative_54;
+    \$786  = random_45;
     if (\$signal ) begin
-      \$750  = i__payload[879];
+      \$786  = i__payload[1759:1744];
     end
-    if (rst) begin
-      \$750  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$787  = negative_45;
+    if (\$signal ) begin
+      \$787  = i__payload[735];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$751  = aligned_55;
+    \$788  = aligned_46;
     if (\$signal ) begin
-      \$751  = \$571 ;
+      \$788  = \$626 ;
     end
-    if (rst) begin
-      \$751  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$789  = random_46;
+    if (\$signal ) begin
+      \$789  = i__payload[1775:1760];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$752  = random_55;
+    \$790  = negative_46;
     if (\$signal ) begin
-      \$752  = i__payload[1919:1904];
+      \$790  = i__payload[751];
     end
-    if (rst) begin
-      \$752  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$791  = aligned_47;
+    if (\$signal ) begin
+      \$791  = \$627 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$753  = negative_55;
+    \$792  = random_47;
     if (\$signal ) begin
-      \$753  = i__payload[895];
+      \$792  = i__payload[1791:1776];
     end
-    if (rst) begin
-      \$753  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$793  = negative_47;
+    if (\$signal ) begin
+      \$793  = i__payload[767];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$754  = aligned_56;
+    \$794  = aligned_48;
     if (\$signal ) begin
-      \$754  = \$572 ;
+      \$794  = \$628 ;
     end
-    if (rst) begin
-      \$754  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$795  = random_48;
+    if (\$signal ) begin
+      \$795  = i__payload[1807:1792];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$755  = random_56;
+    \$796  = negative_48;
     if (\$signal ) begin
-      \$755  = i__payload[1935:1920];
+      \$796  = i__payload[783];
     end
-    if (rst) begin
-      \$755  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$797  = aligned_49;
+    if (\$signal ) begin
+      \$797  = \$629 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$756  = negative_56;
+    \$798  = random_49;
     if (\$signal ) begin
-      \$756  = i__payload[911];
+      \$798  = i__payload[1823:1808];
     end
-    if (rst) begin
-      \$756  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$799  = negative_49;
+    if (\$signal ) begin
+      \$799  = i__payload[799];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$757  = aligned_57;
+    \$800  = aligned_50;
     if (\$signal ) begin
-      \$757  = \$573 ;
+      \$800  = \$630 ;
     end
-    if (rst) begin
-      \$757  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$801  = random_50;
+    if (\$signal ) begin
+      \$801  = i__payload[1839:1824];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$758  = random_57;
+    \$802  = negative_50;
     if (\$signal ) begin
-      \$758  = i__payload[1951:1936];
+      \$802  = i__payload[815];
     end
-    if (rst) begin
-      \$758  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$803  = aligned_51;
+    if (\$signal ) begin
+      \$803  = \$631 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$759  = negative_57;
+    \$804  = random_51;
     if (\$signal ) begin
-      \$759  = i__payload[927];
+      \$804  = i__payload[1855:1840];
     end
-    if (rst) begin
-      \$759  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$805  = negative_51;
+    if (\$signal ) begin
+      \$805  = i__payload[831];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$760  = aligned_58;
+    \$806  = aligned_52;
     if (\$signal ) begin
-      \$760  = \$574 ;
+      \$806  = \$632 ;
     end
-    if (rst) begin
-      \$760  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$807  = random_52;
+    if (\$signal ) begin
+      \$807  = i__payload[1871:1856];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$761  = random_58;
+    \$808  = negative_52;
     if (\$signal ) begin
-      \$761  = i__payload[1967:1952];
+      \$808  = i__payload[847];
     end
-    if (rst) begin
-      \$761  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$809  = aligned_53;
+    if (\$signal ) begin
+      \$809  = \$633 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$762  = negative_58;
+    \$810  = random_53;
     if (\$signal ) begin
-      \$762  = i__payload[943];
+      \$810  = i__payload[1887:1872];
     end
-    if (rst) begin
-      \$762  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$811  = negative_53;
+    if (\$signal ) begin
+      \$811  = i__payload[863];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$763  = aligned_59;
+    \$812  = aligned_54;
     if (\$signal ) begin
-      \$763  = \$575 ;
+      \$812  = \$634 ;
     end
-    if (rst) begin
-      \$763  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$813  = random_54;
+    if (\$signal ) begin
+      \$813  = i__payload[1903:1888];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$764  = random_59;
+    \$814  = negative_54;
     if (\$signal ) begin
-      \$764  = i__payload[1983:1968];
+      \$814  = i__payload[879];
     end
-    if (rst) begin
-      \$764  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$815  = aligned_55;
+    if (\$signal ) begin
+      \$815  = \$635 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$765  = negative_59;
+    \$816  = random_55;
     if (\$signal ) begin
-      \$765  = i__payload[959];
+      \$816  = i__payload[1919:1904];
     end
-    if (rst) begin
-      \$765  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$817  = negative_55;
+    if (\$signal ) begin
+      \$817  = i__payload[895];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$766  = aligned_60;
+    \$818  = aligned_56;
     if (\$signal ) begin
-      \$766  = \$576 ;
+      \$818  = \$636 ;
     end
-    if (rst) begin
-      \$766  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$819  = random_56;
+    if (\$signal ) begin
+      \$819  = i__payload[1935:1920];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$767  = random_60;
+    \$820  = negative_56;
     if (\$signal ) begin
-      \$767  = i__payload[1999:1984];
+      \$820  = i__payload[911];
     end
-    if (rst) begin
-      \$767  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$821  = aligned_57;
+    if (\$signal ) begin
+      \$821  = \$637 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$768  = negative_60;
+    \$822  = random_57;
     if (\$signal ) begin
-      \$768  = i__payload[975];
+      \$822  = i__payload[1951:1936];
     end
-    if (rst) begin
-      \$768  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$823  = negative_57;
+    if (\$signal ) begin
+      \$823  = i__payload[927];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$769  = aligned_61;
+    \$824  = aligned_58;
     if (\$signal ) begin
-      \$769  = \$577 ;
+      \$824  = \$638 ;
     end
-    if (rst) begin
-      \$769  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$825  = random_58;
+    if (\$signal ) begin
+      \$825  = i__payload[1967:1952];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$770  = random_61;
+    \$826  = negative_58;
     if (\$signal ) begin
-      \$770  = i__payload[2015:2000];
+      \$826  = i__payload[943];
     end
-    if (rst) begin
-      \$770  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$827  = aligned_59;
+    if (\$signal ) begin
+      \$827  = \$639 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$771  = negative_61;
+    \$828  = random_59;
     if (\$signal ) begin
-      \$771  = i__payload[991];
+      \$828  = i__payload[1983:1968];
     end
-    if (rst) begin
-      \$771  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$829  = negative_59;
+    if (\$signal ) begin
+      \$829  = i__payload[959];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$772  = aligned_62;
+    \$830  = aligned_60;
     if (\$signal ) begin
-      \$772  = \$578 ;
+      \$830  = \$640 ;
     end
-    if (rst) begin
-      \$772  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$831  = random_60;
+    if (\$signal ) begin
+      \$831  = i__payload[1999:1984];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$773  = random_62;
+    \$832  = negative_60;
     if (\$signal ) begin
-      \$773  = i__payload[2031:2016];
+      \$832  = i__payload[975];
     end
-    if (rst) begin
-      \$773  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$833  = aligned_61;
+    if (\$signal ) begin
+      \$833  = \$641 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$774  = negative_62;
+    \$834  = random_61;
     if (\$signal ) begin
-      \$774  = i__payload[1007];
+      \$834  = i__payload[2015:2000];
     end
-    if (rst) begin
-      \$774  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$835  = negative_61;
+    if (\$signal ) begin
+      \$835  = i__payload[991];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$775  = aligned_63;
+    \$836  = aligned_62;
     if (\$signal ) begin
-      \$775  = \$579 ;
+      \$836  = \$642 ;
     end
-    if (rst) begin
-      \$775  = 30'h00000000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$837  = random_62;
+    if (\$signal ) begin
+      \$837  = i__payload[2031:2016];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$776  = random_63;
+    \$838  = negative_62;
     if (\$signal ) begin
-      \$776  = i__payload[2047:2032];
+      \$838  = i__payload[1007];
     end
-    if (rst) begin
-      \$776  = 16'h0000;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$839  = aligned_63;
+    if (\$signal ) begin
+      \$839  = \$643 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
-    \$777  = negative_63;
+    \$840  = random_63;
     if (\$signal ) begin
-      \$777  = i__payload[1023];
+      \$840  = i__payload[2047:2032];
     end
-    if (rst) begin
-      \$777  = 1'h0;
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$2 ) begin end
+    \$841  = negative_63;
+    if (\$signal ) begin
+      \$841  = i__payload[1023];
     end
   end
   assign o__valid = second;
+  assign decided = o__payload;
   assign shift = \$3 [3:0];
-  assign magnitude_0 = \$7 [14:0];
-  assign magnitude_1 = \$15 [14:0];
-  assign magnitude_2 = \$23 [14:0];
-  assign magnitude_3 = \$31 [14:0];
-  assign magnitude_4 = \$39 [14:0];
-  assign magnitude_5 = \$47 [14:0];
-  assign magnitude_6 = \$55 [14:0];
-  assign magnitude_7 = \$63 [14:0];
-  assign magnitude_8 = \$71 [14:0];
-  assign magnitude_9 = \$79 [14:0];
-  assign magnitude_10 = \$87 [14:0];
-  assign magnitude_11 = \$95 [14:0];
-  assign magnitude_12 = \$103 [14:0];
-  assign magnitude_13 = \$111 [14:0];
-  assign magnitude_14 = \$119 [14:0];
-  assign magnitude_15 = \$127 [14:0];
-  assign magnitude_16 = \$135 [14:0];
-  assign magnitude_17 = \$143 [14:0];
-  assign magnitude_18 = \$151 [14:0];
-  assign magnitude_19 = \$159 [14:0];
-  assign magnitude_20 = \$167 [14:0];
-  assign magnitude_21 = \$175 [14:0];
-  assign magnitude_22 = \$183 [14:0];
-  assign magnitude_23 = \$191 [14:0];
-  assign magnitude_24 = \$199 [14:0];
-  assign magnitude_25 = \$207 [14:0];
-  assign magnitude_26 = \$215 [14:0];
-  assign magnitude_27 = \$223 [14:0];
-  assign magnitude_28 = \$231 [14:0];
-  assign magnitude_29 = \$239 [14:0];
-  assign magnitude_30 = \$247 [14:0];
-  assign magnitude_31 = \$255 [14:0];
-  assign magnitude_32 = \$263 [14:0];
-  assign magnitude_33 = \$271 [14:0];
-  assign magnitude_34 = \$279 [14:0];
-  assign magnitude_35 = \$287 [14:0];
-  assign magnitude_36 = \$295 [14:0];
-  assign magnitude_37 = \$303 [14:0];
-  assign magnitude_38 = \$311 [14:0];
-  assign magnitude_39 = \$319 [14:0];
-  assign magnitude_40 = \$327 [14:0];
-  assign magnitude_41 = \$335 [14:0];
-  assign magnitude_42 = \$343 [14:0];
-  assign magnitude_43 = \$351 [14:0];
-  assign magnitude_44 = \$359 [14:0];
-  assign magnitude_45 = \$367 [14:0];
-  assign magnitude_46 = \$375 [14:0];
-  assign magnitude_47 = \$383 [14:0];
-  assign magnitude_48 = \$391 [14:0];
-  assign magnitude_49 = \$399 [14:0];
-  assign magnitude_50 = \$407 [14:0];
-  assign magnitude_51 = \$415 [14:0];
-  assign magnitude_52 = \$423 [14:0];
-  assign magnitude_53 = \$431 [14:0];
-  assign magnitude_54 = \$439 [14:0];
-  assign magnitude_55 = \$447 [14:0];
-  assign magnitude_56 = \$455 [14:0];
-  assign magnitude_57 = \$463 [14:0];
-  assign magnitude_58 = \$471 [14:0];
-  assign magnitude_59 = \$479 [14:0];
-  assign magnitude_60 = \$487 [14:0];
-  assign magnitude_61 = \$495 [14:0];
-  assign magnitude_62 = \$503 [14:0];
-  assign magnitude_63 = \$511 [14:0];
+  assign magnitude_0 = \$8 [14:0];
+  assign magnitude_1 = \$17 [14:0];
+  assign magnitude_2 = \$26 [14:0];
+  assign magnitude_3 = \$35 [14:0];
+  assign magnitude_4 = \$44 [14:0];
+  assign magnitude_5 = \$53 [14:0];
+  assign magnitude_6 = \$62 [14:0];
+  assign magnitude_7 = \$71 [14:0];
+  assign magnitude_8 = \$80 [14:0];
+  assign magnitude_9 = \$89 [14:0];
+  assign magnitude_10 = \$98 [14:0];
+  assign magnitude_11 = \$107 [14:0];
+  assign magnitude_12 = \$116 [14:0];
+  assign magnitude_13 = \$125 [14:0];
+  assign magnitude_14 = \$134 [14:0];
+  assign magnitude_15 = \$143 [14:0];
+  assign magnitude_16 = \$152 [14:0];
+  assign magnitude_17 = \$161 [14:0];
+  assign magnitude_18 = \$170 [14:0];
+  assign magnitude_19 = \$179 [14:0];
+  assign magnitude_20 = \$188 [14:0];
+  assign magnitude_21 = \$197 [14:0];
+  assign magnitude_22 = \$206 [14:0];
+  assign magnitude_23 = \$215 [14:0];
+  assign magnitude_24 = \$224 [14:0];
+  assign magnitude_25 = \$233 [14:0];
+  assign magnitude_26 = \$242 [14:0];
+  assign magnitude_27 = \$251 [14:0];
+  assign magnitude_28 = \$260 [14:0];
+  assign magnitude_29 = \$269 [14:0];
+  assign magnitude_30 = \$278 [14:0];
+  assign magnitude_31 = \$287 [14:0];
+  assign magnitude_32 = \$296 [14:0];
+  assign magnitude_33 = \$305 [14:0];
+  assign magnitude_34 = \$314 [14:0];
+  assign magnitude_35 = \$323 [14:0];
+  assign magnitude_36 = \$332 [14:0];
+  assign magnitude_37 = \$341 [14:0];
+  assign magnitude_38 = \$350 [14:0];
+  assign magnitude_39 = \$359 [14:0];
+  assign magnitude_40 = \$368 [14:0];
+  assign magnitude_41 = \$377 [14:0];
+  assign magnitude_42 = \$386 [14:0];
+  assign magnitude_43 = \$395 [14:0];
+  assign magnitude_44 = \$404 [14:0];
+  assign magnitude_45 = \$413 [14:0];
+  assign magnitude_46 = \$422 [14:0];
+  assign magnitude_47 = \$431 [14:0];
+  assign magnitude_48 = \$440 [14:0];
+  assign magnitude_49 = \$449 [14:0];
+  assign magnitude_50 = \$458 [14:0];
+  assign magnitude_51 = \$467 [14:0];
+  assign magnitude_52 = \$476 [14:0];
+  assign magnitude_53 = \$485 [14:0];
+  assign magnitude_54 = \$494 [14:0];
+  assign magnitude_55 = \$503 [14:0];
+  assign magnitude_56 = \$512 [14:0];
+  assign magnitude_57 = \$521 [14:0];
+  assign magnitude_58 = \$530 [14:0];
+  assign magnitude_59 = \$539 [14:0];
+  assign magnitude_60 = \$548 [14:0];
+  assign magnitude_61 = \$557 [14:0];
+  assign magnitude_62 = \$566 [14:0];
+  assign magnitude_63 = \$575 [14:0];
   assign i__ready = \$signal ;
+  assign \o__payload.counts  = o__payload[255:0];
+  assign \o__payload.counts[0]  = o__payload[3:0];
+  assign \o__payload.counts[1]  = o__payload[7:4];
+  assign \o__payload.counts[2]  = o__payload[11:8];
+  assign \o__payload.counts[3]  = o__payload[15:12];
+  assign \o__payload.counts[4]  = o__payload[19:16];
+  assign \o__payload.counts[5]  = o__payload[23:20];
+  assign \o__payload.counts[6]  = o__payload[27:24];
+  assign \o__payload.counts[7]  = o__payload[31:28];
+  assign \o__payload.counts[8]  = o__payload[35:32];
+  assign \o__payload.counts[9]  = o__payload[39:36];
+  assign \o__payload.counts[10]  = o__payload[43:40];
+  assign \o__payload.counts[11]  = o__payload[47:44];
+  assign \o__payload.counts[12]  = o__payload[51:48];
+  assign \o__payload.counts[13]  = o__payload[55:52];
+  assign \o__payload.counts[14]  = o__payload[59:56];
+  assign \o__payload.counts[15]  = o__payload[63:60];
+  assign \o__payload.counts[16]  = o__payload[67:64];
+  assign \o__payload.counts[17]  = o__payload[71:68];
+  assign \o__payload.counts[18]  = o__payload[75:72];
+  assign \o__payload.counts[19]  = o__payload[79:76];
+  assign \o__payload.counts[20]  = o__payload[83:80];
+  assign \o__payload.counts[21]  = o__payload[87:84];
+  assign \o__payload.counts[22]  = o__payload[91:88];
+  assign \o__payload.counts[23]  = o__payload[95:92];
+  assign \o__payload.counts[24]  = o__payload[99:96];
+  assign \o__payload.counts[25]  = o__payload[103:100];
+  assign \o__payload.counts[26]  = o__payload[107:104];
+  assign \o__payload.counts[27]  = o__payload[111:108];
+  assign \o__payload.counts[28]  = o__payload[115:112];
+  assign \o__payload.counts[29]  = o__payload[119:116];
+  assign \o__payload.counts[30]  = o__payload[123:120];
+  assign \o__payload.counts[31]  = o__payload[127:124];
+  assign \o__payload.counts[32]  = o__payload[131:128];
+  assign \o__payload.counts[33]  = o__payload[135:132];
+  assign \o__payload.counts[34]  = o__payload[139:136];
+  assign \o__payload.counts[35]  = o__payload[143:140];
+  assign \o__payload.counts[36]  = o__payload[147:144];
+  assign \o__payload.counts[37]  = o__payload[151:148];
+  assign \o__payload.counts[38]  = o__payload[155:152];
+  assign \o__payload.counts[39]  = o__payload[159:156];
+  assign \o__payload.counts[40]  = o__payload[163:160];
+  assign \o__payload.counts[41]  = o__payload[167:164];
+  assign \o__payload.counts[42]  = o__payload[171:168];
+  assign \o__payload.counts[43]  = o__payload[175:172];
+  assign \o__payload.counts[44]  = o__payload[179:176];
+  assign \o__payload.counts[45]  = o__payload[183:180];
+  assign \o__payload.counts[46]  = o__payload[187:184];
+  assign \o__payload.counts[47]  = o__payload[191:188];
+  assign \o__payload.counts[48]  = o__payload[195:192];
+  assign \o__payload.counts[49]  = o__payload[199:196];
+  assign \o__payload.counts[50]  = o__payload[203:200];
+  assign \o__payload.counts[51]  = o__payload[207:204];
+  assign \o__payload.counts[52]  = o__payload[211:208];
+  assign \o__payload.counts[53]  = o__payload[215:212];
+  assign \o__payload.counts[54]  = o__payload[219:216];
+  assign \o__payload.counts[55]  = o__payload[223:220];
+  assign \o__payload.counts[56]  = o__payload[227:224];
+  assign \o__payload.counts[57]  = o__payload[231:228];
+  assign \o__payload.counts[58]  = o__payload[235:232];
+  assign \o__payload.counts[59]  = o__payload[239:236];
+  assign \o__payload.counts[60]  = o__payload[243:240];
+  assign \o__payload.counts[61]  = o__payload[247:244];
+  assign \o__payload.counts[62]  = o__payload[251:248];
+  assign \o__payload.counts[63]  = o__payload[255:252];
+  assign \o__payload.resets  = o__payload[319:256];
+  assign \o__payload.saturated  = o__payload[383:320];
+  assign \o__payload.parallel_max  = o__payload[392:384];
+  assign \o__payload.bank  = o__payload[393];
+  assign \decided.counts  = o__payload[255:0];
+  assign \decided.counts[0]  = o__payload[3:0];
+  assign \decided.counts[1]  = o__payload[7:4];
+  assign \decided.counts[2]  = o__payload[11:8];
+  assign \decided.counts[3]  = o__payload[15:12];
+  assign \decided.counts[4]  = o__payload[19:16];
+  assign \decided.counts[5]  = o__payload[23:20];
+  assign \decided.counts[6]  = o__payload[27:24];
+  assign \decided.counts[7]  = o__payload[31:28];
+  assign \decided.counts[8]  = o__payload[35:32];
+  assign \decided.counts[9]  = o__payload[39:36];
+  assign \decided.counts[10]  = o__payload[43:40];
+  assign \decided.counts[11]  = o__payload[47:44];
+  assign \decided.counts[12]  = o__payload[51:48];
+  assign \decided.counts[13]  = o__payload[55:52];
+  assign \decided.counts[14]  = o__payload[59:56];
+  assign \decided.counts[15]  = o__payload[63:60];
+  assign \decided.counts[16]  = o__payload[67:64];
+  assign \decided.counts[17]  = o__payload[71:68];
+  assign \decided.counts[18]  = o__payload[75:72];
+  assign \decided.counts[19]  = o__payload[79:76];
+  assign \decided.counts[20]  = o__payload[83:80];
+  assign \decided.counts[21]  = o__payload[87:84];
+  assign \decided.counts[22]  = o__payload[91:88];
+  assign \decided.counts[23]  = o__payload[95:92];
+  assign \decided.counts[24]  = o__payload[99:96];
+  assign \decided.counts[25]  = o__payload[103:100];
+  assign \decided.counts[26]  = o__payload[107:104];
+  assign \decided.counts[27]  = o__payload[111:108];
+  assign \decided.counts[28]  = o__payload[115:112];
+  assign \decided.counts[29]  = o__payload[119:116];
+  assign \decided.counts[30]  = o__payload[123:120];
+  assign \decided.counts[31]  = o__payload[127:124];
+  assign \decided.counts[32]  = o__payload[131:128];
+  assign \decided.counts[33]  = o__payload[135:132];
+  assign \decided.counts[34]  = o__payload[139:136];
+  assign \decided.counts[35]  = o__payload[143:140];
+  assign \decided.counts[36]  = o__payload[147:144];
+  assign \decided.counts[37]  = o__payload[151:148];
+  assign \decided.counts[38]  = o__payload[155:152];
+  assign \decided.counts[39]  = o__payload[159:156];
+  assign \decided.counts[40]  = o__payload[163:160];
+  assign \decided.counts[41]  = o__payload[167:164];
+  assign \decided.counts[42]  = o__payload[171:168];
+  assign \decided.counts[43]  = o__payload[175:172];
+  assign \decided.counts[44]  = o__payload[179:176];
+  assign \decided.counts[45]  = o__payload[183:180];
+  assign \decided.counts[46]  = o__payload[187:184];
+  assign \decided.counts[47]  = o__payload[191:188];
+  assign \decided.counts[48]  = o__payload[195:192];
+  assign \decided.counts[49]  = o__payload[199:196];
+  assign \decided.counts[50]  = o__payload[203:200];
+  assign \decided.counts[51]  = o__payload[207:204];
+  assign \decided.counts[52]  = o__payload[211:208];
+  assign \decided.counts[53]  = o__payload[215:212];
+  assign \decided.counts[54]  = o__payload[219:216];
+  assign \decided.counts[55]  = o__payload[223:220];
+  assign \decided.counts[56]  = o__payload[227:224];
+  assign \decided.counts[57]  = o__payload[231:228];
+  assign \decided.counts[58]  = o__payload[235:232];
+  assign \decided.counts[59]  = o__payload[239:236];
+  assign \decided.counts[60]  = o__payload[243:240];
+  assign \decided.counts[61]  = o__payload[247:244];
+  assign \decided.counts[62]  = o__payload[251:248];
+  assign \decided.counts[63]  = o__payload[255:252];
+  assign \decided.resets  = o__payload[319:256];
+  assign \decided.saturated  = o__payload[383:320];
+  assign \decided.parallel_max  = o__payload[392:384];
+  assign \decided.bank  = o__payload[393];
   assign \i__payload.deltas  = i__payload[1023:0];
   assign \i__payload.deltas[0]  = i__payload[15:0];
   assign \i__payload.deltas[1]  = i__payload[31:16];
@@ -6672,75 +6422,6 @@ module \pulsetrain_controller.decision_lanes (rst, i__valid, i__ready, o__ready,
   assign \i__payload.max_pulses  = i__payload[2056:2053];
   assign \i__payload.parallel_max  = i__payload[2065:2057];
   assign \i__payload.bank  = i__payload[2066];
-  assign \o__payload.counts  = o__payload[255:0];
-  assign \o__payload.counts[0]  = o__payload[3:0];
-  assign \o__payload.counts[1]  = o__payload[7:4];
-  assign \o__payload.counts[2]  = o__payload[11:8];
-  assign \o__payload.counts[3]  = o__payload[15:12];
-  assign \o__payload.counts[4]  = o__payload[19:16];
-  assign \o__payload.counts[5]  = o__payload[23:20];
-  assign \o__payload.counts[6]  = o__payload[27:24];
-  assign \o__payload.counts[7]  = o__payload[31:28];
-  assign \o__payload.counts[8]  = o__payload[35:32];
-  assign \o__payload.counts[9]  = o__payload[39:36];
-  assign \o__payload.counts[10]  = o__payload[43:40];
-  assign \o__payload.counts[11]  = o__payload[47:44];
-  assign \o__payload.counts[12]  = o__payload[51:48];
-  assign \o__payload.counts[13]  = o__payload[55:52];
-  assign \o__payload.counts[14]  = o__payload[59:56];
-  assign \o__payload.counts[15]  = o__payload[63:60];
-  assign \o__payload.counts[16]  = o__payload[67:64];
-  assign \o__payload.counts[17]  = o__payload[71:68];
-  assign \o__payload.counts[18]  = o__payload[75:72];
-  assign \o__payload.counts[19]  = o__payload[79:76];
-  assign \o__payload.counts[20]  = o__payload[83:80];
-  assign \o__payload.counts[21]  = o__payload[87:84];
-  assign \o__payload.counts[22]  = o__payload[91:88];
-  assign \o__payload.counts[23]  = o__payload[95:92];
-  assign \o__payload.counts[24]  = o__payload[99:96];
-  assign \o__payload.counts[25]  = o__payload[103:100];
-  assign \o__payload.counts[26]  = o__payload[107:104];
-  assign \o__payload.counts[27]  = o__payload[111:108];
-  assign \o__payload.counts[28]  = o__payload[115:112];
-  assign \o__payload.counts[29]  = o__payload[119:116];
-  assign \o__payload.counts[30]  = o__payload[123:120];
-  assign \o__payload.counts[31]  = o__payload[127:124];
-  assign \o__payload.counts[32]  = o__payload[131:128];
-  assign \o__payload.counts[33]  = o__payload[135:132];
-  assign \o__payload.counts[34]  = o__payload[139:136];
-  assign \o__payload.counts[35]  = o__payload[143:140];
-  assign \o__payload.counts[36]  = o__payload[147:144];
-  assign \o__payload.counts[37]  = o__payload[151:148];
-  assign \o__payload.counts[38]  = o__payload[155:152];
-  assign \o__payload.counts[39]  = o__payload[159:156];
-  assign \o__payload.counts[40]  = o__payload[163:160];
-  assign \o__payload.counts[41]  = o__payload[167:164];
-  assign \o__payload.counts[42]  = o__payload[171:168];
-  assign \o__payload.counts[43]  = o__payload[175:172];
-  assign \o__payload.counts[44]  = o__payload[179:176];
-  assign \o__payload.counts[45]  = o__payload[183:180];
-  assign \o__payload.counts[46]  = o__payload[187:184];
-  assign \o__payload.counts[47]  = o__payload[191:188];
-  assign \o__payload.counts[48]  = o__payload[195:192];
-  assign \o__payload.counts[49]  = o__payload[199:196];
-  assign \o__payload.counts[50]  = o__payload[203:200];
-  assign \o__payload.counts[51]  = o__payload[207:204];
-  assign \o__payload.counts[52]  = o__payload[211:208];
-  assign \o__payload.counts[53]  = o__payload[215:212];
-  assign \o__payload.counts[54]  = o__payload[219:216];
-  assign \o__payload.counts[55]  = o__payload[223:220];
-  assign \o__payload.counts[56]  = o__payload[227:224];
-  assign \o__payload.counts[57]  = o__payload[231:228];
-  assign \o__payload.counts[58]  = o__payload[235:232];
-  assign \o__payload.counts[59]  = o__payload[239:236];
-  assign \o__payload.counts[60]  = o__payload[243:240];
-  assign \o__payload.counts[61]  = o__payload[247:244];
-  assign \o__payload.counts[62]  = o__payload[251:248];
-  assign \o__payload.counts[63]  = o__payload[255:252];
-  assign \o__payload.resets  = o__payload[319:256];
-  assign \o__payload.saturated  = o__payload[383:320];
-  assign \o__payload.parallel_max  = o__payload[392:384];
-  assign \o__payload.bank  = o__payload[393];
 endmodule
 
 module \pulsetrain_controller.line_driver (clk, rst, timing__setup_cycles, \port$59$66 , clear, i__valid, timing__pulse_cycles, \port$67$0 , i__payload, pulse_limit, i__ready, fault, crossbar__strobe, report__row, report__polarity, report__columns, crossbar__select, crossbar__operation, crossbar__row, crossbar__columns, crossbar__word_code
@@ -9069,80 +8750,78 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   wire \$97 ;
   wire \$98 ;
   wire \$99 ;
-  (* init = 256'h0000000000000000000000000000000000000000000000000000000000000000 *)
-  wire [255:0] \$like ;
-  wire [3:0] \$like[0] ;
-  wire [3:0] \$like[10] ;
-  wire [3:0] \$like[11] ;
-  wire [3:0] \$like[12] ;
-  wire [3:0] \$like[13] ;
-  wire [3:0] \$like[14] ;
-  wire [3:0] \$like[15] ;
-  wire [3:0] \$like[16] ;
-  wire [3:0] \$like[17] ;
-  wire [3:0] \$like[18] ;
-  wire [3:0] \$like[19] ;
-  wire [3:0] \$like[1] ;
-  wire [3:0] \$like[20] ;
-  wire [3:0] \$like[21] ;
-  wire [3:0] \$like[22] ;
-  wire [3:0] \$like[23] ;
-  wire [3:0] \$like[24] ;
-  wire [3:0] \$like[25] ;
-  wire [3:0] \$like[26] ;
-  wire [3:0] \$like[27] ;
-  wire [3:0] \$like[28] ;
-  wire [3:0] \$like[29] ;
-  wire [3:0] \$like[2] ;
-  wire [3:0] \$like[30] ;
-  wire [3:0] \$like[31] ;
-  wire [3:0] \$like[32] ;
-  wire [3:0] \$like[33] ;
-  wire [3:0] \$like[34] ;
-  wire [3:0] \$like[35] ;
-  wire [3:0] \$like[36] ;
-  wire [3:0] \$like[37] ;
-  wire [3:0] \$like[38] ;
-  wire [3:0] \$like[39] ;
-  wire [3:0] \$like[3] ;
-  wire [3:0] \$like[40] ;
-  wire [3:0] \$like[41] ;
-  wire [3:0] \$like[42] ;
-  wire [3:0] \$like[43] ;
-  wire [3:0] \$like[44] ;
-  wire [3:0] \$like[45] ;
-  wire [3:0] \$like[46] ;
-  wire [3:0] \$like[47] ;
-  wire [3:0] \$like[48] ;
-  wire [3:0] \$like[49] ;
-  wire [3:0] \$like[4] ;
-  wire [3:0] \$like[50] ;
-  wire [3:0] \$like[51] ;
-  wire [3:0] \$like[52] ;
-  wire [3:0] \$like[53] ;
-  wire [3:0] \$like[54] ;
-  wire [3:0] \$like[55] ;
-  wire [3:0] \$like[56] ;
-  wire [3:0] \$like[57] ;
-  wire [3:0] \$like[58] ;
-  wire [3:0] \$like[59] ;
-  wire [3:0] \$like[5] ;
-  wire [3:0] \$like[60] ;
-  wire [3:0] \$like[61] ;
-  wire [3:0] \$like[62] ;
-  wire [3:0] \$like[63] ;
-  wire [3:0] \$like[6] ;
-  wire [3:0] \$like[7] ;
-  wire [3:0] \$like[8] ;
-  wire [3:0] \$like[9] ;
   wire [63:0] \$signal ;
   reg \$signal$38  = 1'h0;
   reg \$signal$4  = 1'h0;
   wire \$signal$41 ;
   reg [1:0] \$signal$42  = 2'h0;
   wire \$signal$43 ;
-  reg [3:0] again = 4'h0;
-  reg [3:0] \again$134  = 4'h0;
+  (* init = 256'h0000000000000000000000000000000000000000000000000000000000000000 *)
+  wire [255:0] \$signal$54 ;
+  wire [3:0] \$signal$54[0] ;
+  wire [3:0] \$signal$54[10] ;
+  wire [3:0] \$signal$54[11] ;
+  wire [3:0] \$signal$54[12] ;
+  wire [3:0] \$signal$54[13] ;
+  wire [3:0] \$signal$54[14] ;
+  wire [3:0] \$signal$54[15] ;
+  wire [3:0] \$signal$54[16] ;
+  wire [3:0] \$signal$54[17] ;
+  wire [3:0] \$signal$54[18] ;
+  wire [3:0] \$signal$54[19] ;
+  wire [3:0] \$signal$54[1] ;
+  wire [3:0] \$signal$54[20] ;
+  wire [3:0] \$signal$54[21] ;
+  wire [3:0] \$signal$54[22] ;
+  wire [3:0] \$signal$54[23] ;
+  wire [3:0] \$signal$54[24] ;
+  wire [3:0] \$signal$54[25] ;
+  wire [3:0] \$signal$54[26] ;
+  wire [3:0] \$signal$54[27] ;
+  wire [3:0] \$signal$54[28] ;
+  wire [3:0] \$signal$54[29] ;
+  wire [3:0] \$signal$54[2] ;
+  wire [3:0] \$signal$54[30] ;
+  wire [3:0] \$signal$54[31] ;
+  wire [3:0] \$signal$54[32] ;
+  wire [3:0] \$signal$54[33] ;
+  wire [3:0] \$signal$54[34] ;
+  wire [3:0] \$signal$54[35] ;
+  wire [3:0] \$signal$54[36] ;
+  wire [3:0] \$signal$54[37] ;
+  wire [3:0] \$signal$54[38] ;
+  wire [3:0] \$signal$54[39] ;
+  wire [3:0] \$signal$54[3] ;
+  wire [3:0] \$signal$54[40] ;
+  wire [3:0] \$signal$54[41] ;
+  wire [3:0] \$signal$54[42] ;
+  wire [3:0] \$signal$54[43] ;
+  wire [3:0] \$signal$54[44] ;
+  wire [3:0] \$signal$54[45] ;
+  wire [3:0] \$signal$54[46] ;
+  wire [3:0] \$signal$54[47] ;
+  wire [3:0] \$signal$54[48] ;
+  wire [3:0] \$signal$54[49] ;
+  wire [3:0] \$signal$54[4] ;
+  wire [3:0] \$signal$54[50] ;
+  wire [3:0] \$signal$54[51] ;
+  wire [3:0] \$signal$54[52] ;
+  wire [3:0] \$signal$54[53] ;
+  wire [3:0] \$signal$54[54] ;
+  wire [3:0] \$signal$54[55] ;
+  wire [3:0] \$signal$54[56] ;
+  wire [3:0] \$signal$54[57] ;
+  wire [3:0] \$signal$54[58] ;
+  wire [3:0] \$signal$54[59] ;
+  wire [3:0] \$signal$54[5] ;
+  wire [3:0] \$signal$54[60] ;
+  wire [3:0] \$signal$54[61] ;
+  wire [3:0] \$signal$54[62] ;
+  wire [3:0] \$signal$54[63] ;
+  wire [3:0] \$signal$54[6] ;
+  wire [3:0] \$signal$54[7] ;
+  wire [3:0] \$signal$54[8] ;
+  wire [3:0] \$signal$54[9] ;
   reg bank = 1'h0;
   input clear;
   wire clear;
@@ -9253,6 +8932,7 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   wire o__valid;
   reg [8:0] parallel_max = 9'h000;
   reg [15:0] reset_again = 16'h0000;
+  reg [3:0] reset_again_bits = 4'h0;
   reg [63:0] reset_bits = 64'h0000000000000000;
   reg [255:0] reset_columns = 256'h0000000000000000000000000000000000000000000000000000000000000000;
   reg [6:0] reset_count = 7'h00;
@@ -9326,6 +9006,7 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   reg [3:0] \saturated_ones_8$31 ;
   reg [3:0] \saturated_ones_8$34 ;
   reg [15:0] set_again = 16'h0000;
+  reg [3:0] set_again_bits = 4'h0;
   reg [63:0] set_bits = 64'h0000000000000000;
   reg [255:0] set_columns = 256'h0000000000000000000000000000000000000000000000000000000000000000;
   reg [6:0] set_count = 7'h00;
@@ -9819,7 +9500,7 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   always @(posedge clk)
     set_bits <= \$366 ;
   always @(posedge clk)
-    again <= \$367 ;
+    set_again_bits <= \$367 ;
   always @(posedge clk)
     set_count <= \$368 ;
   always @(posedge clk)
@@ -9831,7 +9512,7 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   always @(posedge clk)
     reset_bits <= \$372 ;
   always @(posedge clk)
-    \again$134  <= \$373 ;
+    reset_again_bits <= \$373 ;
   always @(posedge clk)
     reset_count <= \$374 ;
   always @(posedge clk)
@@ -10721,9 +10402,6 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (i__ready) begin
       \$360  = i__payload[255:0];
     end
-    if (rst) begin
-      \$360  = 256'h0000000000000000000000000000000000000000000000000000000000000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
@@ -10731,18 +10409,12 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (i__ready) begin
       \$361  = i__payload[393];
     end
-    if (rst) begin
-      \$361  = 1'h0;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$362  = parallel_max;
     if (i__ready) begin
       \$362  = i__payload[392:384];
-    end
-    if (rst) begin
-      \$362  = 9'h000;
     end
   end
   always @* begin
@@ -10796,18 +10468,12 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (i__ready) begin
       \$366  = set_selected;
     end
-    if (rst) begin
-      \$366  = 64'h0000000000000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
-    \$367  = again;
+    \$367  = set_again_bits;
     if (i__ready) begin
       \$367  = { \$347 , \$345 , \$343 , \$341  };
-    end
-    if (rst) begin
-      \$367  = 4'h0;
     end
   end
   always @* begin
@@ -10829,18 +10495,12 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (moves) begin
       \$369  = o__payload[274:19];
     end
-    if (rst) begin
-      \$369  = 256'h0000000000000000000000000000000000000000000000000000000000000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$370  = set_again;
     if (moves) begin
       \$370  = o__payload[292:277];
-    end
-    if (rst) begin
-      \$370  = 16'h0000;
     end
   end
   always @* begin
@@ -10865,18 +10525,12 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (i__ready) begin
       \$372  = reset_selected;
     end
-    if (rst) begin
-      \$372  = 64'h0000000000000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
-    \$373  = \again$134 ;
+    \$373  = reset_again_bits;
     if (i__ready) begin
       \$373  = { \$356 , \$354 , \$352 , \$350  };
-    end
-    if (rst) begin
-      \$373  = 4'h0;
     end
   end
   always @* begin
@@ -10898,18 +10552,12 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
     if (moves) begin
       \$375  = o__payload[548:293];
     end
-    if (rst) begin
-      \$375  = 256'h0000000000000000000000000000000000000000000000000000000000000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$376  = reset_again;
     if (moves) begin
       \$376  = o__payload[566:551];
-    end
-    if (rst) begin
-      \$376  = 16'h0000;
     end
   end
   always @* begin
@@ -10931,7 +10579,7 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   assign \$signal  = { \$64 , \$63 , \$62 , \$61 , \$60 , \$59 , \$58 , \$57 , \$56 , \$55 , \$54 , \$53 , \$52 , \$51 , \$50 , \$49 , \$48 , \$47 , \$46 , \$45 , \$44 , \$43 , \$42 , \$41 , \$40 , \$39 , \$38 , \$37 , \$36 , \$35 , \$34 , \$33 , \$32 , \$31 , \$30 , \$29 , \$28 , \$27 , \$26 , \$25 , \$24 , \$23 , \$22 , \$21 , \$20 , \$19 , \$18 , \$17 , \$16 , \$15 , \$14 , \$13 , \$12 , \$11 , \$10 , \$9 , \$8 , \$7 , \$6 , \$5 , \$4 , \$3 , \$2 , \$1  };
   assign twice = { \$128 , \$127 , \$126 , \$125 , \$124 , \$123 , \$122 , \$121 , \$120 , \$119 , \$118 , \$117 , \$116 , \$115 , \$114 , \$113 , \$112 , \$111 , \$110 , \$109 , \$108 , \$107 , \$106 , \$105 , \$104 , \$103 , \$102 , \$101 , \$100 , \$99 , \$98 , \$97 , \$96 , \$95 , \$94 , \$93 , \$92 , \$91 , \$90 , \$89 , \$88 , \$87 , \$86 , \$85 , \$84 , \$83 , \$82 , \$81 , \$80 , \$79 , \$78 , \$77 , \$76 , \$75 , \$74 , \$73 , \$72 , \$71 , \$70 , \$69 , \$68 , \$67 , \$66 , \$65  };
   assign store__valid = moves;
-  assign \$like  = store__counts;
+  assign \$signal$54  = store__counts;
   assign set_sum = \$264 [8:0];
   assign reset_sum = \$331 [8:0];
   assign store__beat = \$signal$42 ;
@@ -11082,77 +10730,77 @@ module \pulsetrain_controller.pulse_scheduler.collector (rst, clear, o__ready, i
   assign \store__counts[61]  = store__counts[247:244];
   assign \store__counts[62]  = store__counts[251:248];
   assign \store__counts[63]  = store__counts[255:252];
-  assign \$like[0]  = store__counts[3:0];
-  assign \$like[1]  = store__counts[7:4];
-  assign \$like[2]  = store__counts[11:8];
-  assign \$like[3]  = store__counts[15:12];
-  assign \$like[4]  = store__counts[19:16];
-  assign \$like[5]  = store__counts[23:20];
-  assign \$like[6]  = store__counts[27:24];
-  assign \$like[7]  = store__counts[31:28];
-  assign \$like[8]  = store__counts[35:32];
-  assign \$like[9]  = store__counts[39:36];
-  assign \$like[10]  = store__counts[43:40];
-  assign \$like[11]  = store__counts[47:44];
-  assign \$like[12]  = store__counts[51:48];
-  assign \$like[13]  = store__counts[55:52];
-  assign \$like[14]  = store__counts[59:56];
-  assign \$like[15]  = store__counts[63:60];
-  assign \$like[16]  = store__counts[67:64];
-  assign \$like[17]  = store__counts[71:68];
-  assign \$like[18]  = store__counts[75:72];
-  assign \$like[19]  = store__counts[79:76];
-  assign \$like[20]  = store__counts[83:80];
-  assign \$like[21]  = store__counts[87:84];
-  assign \$like[22]  = store__counts[91:88];
-  assign \$like[23]  = store__counts[95:92];
-  assign \$like[24]  = store__counts[99:96];
-  assign \$like[25]  = store__counts[103:100];
-  assign \$like[26]  = store__counts[107:104];
-  assign \$like[27]  = store__counts[111:108];
-  assign \$like[28]  = store__counts[115:112];
-  assign \$like[29]  = store__counts[119:116];
-  assign \$like[30]  = store__counts[123:120];
-  assign \$like[31]  = store__counts[127:124];
-  assign \$like[32]  = store__counts[131:128];
-  assign \$like[33]  = store__counts[135:132];
-  assign \$like[34]  = store__counts[139:136];
-  assign \$like[35]  = store__counts[143:140];
-  assign \$like[36]  = store__counts[147:144];
-  assign \$like[37]  = store__counts[151:148];
-  assign \$like[38]  = store__counts[155:152];
-  assign \$like[39]  = store__counts[159:156];
-  assign \$like[40]  = store__counts[163:160];
-  assign \$like[41]  = store__counts[167:164];
-  assign \$like[42]  = store__counts[171:168];
-  assign \$like[43]  = store__counts[175:172];
-  assign \$like[44]  = store__counts[179:176];
-  assign \$like[45]  = store__counts[183:180];
-  assign \$like[46]  = store__counts[187:184];
-  assign \$like[47]  = store__counts[191:188];
-  assign \$like[48]  = store__counts[195:192];
-  assign \$like[49]  = store__counts[199:196];
-  assign \$like[50]  = store__counts[203:200];
-  assign \$like[51]  = store__counts[207:204];
-  assign \$like[52]  = store__counts[211:208];
-  assign \$like[53]  = store__counts[215:212];
-  assign \$like[54]  = store__counts[219:216];
-  assign \$like[55]  = store__counts[223:220];
-  assign \$like[56]  = store__counts[227:224];
-  assign \$like[57]  = store__counts[231:228];
-  assign \$like[58]  = store__counts[235:232];
-  assign \$like[59]  = store__counts[239:236];
-  assign \$like[60]  = store__counts[243:240];
-  assign \$like[61]  = store__counts[247:244];
-  assign \$like[62]  = store__counts[251:248];
-  assign \$like[63]  = store__counts[255:252];
+  assign \$signal$54[0]  = store__counts[3:0];
+  assign \$signal$54[1]  = store__counts[7:4];
+  assign \$signal$54[2]  = store__counts[11:8];
+  assign \$signal$54[3]  = store__counts[15:12];
+  assign \$signal$54[4]  = store__counts[19:16];
+  assign \$signal$54[5]  = store__counts[23:20];
+  assign \$signal$54[6]  = store__counts[27:24];
+  assign \$signal$54[7]  = store__counts[31:28];
+  assign \$signal$54[8]  = store__counts[35:32];
+  assign \$signal$54[9]  = store__counts[39:36];
+  assign \$signal$54[10]  = store__counts[43:40];
+  assign \$signal$54[11]  = store__counts[47:44];
+  assign \$signal$54[12]  = store__counts[51:48];
+  assign \$signal$54[13]  = store__counts[55:52];
+  assign \$signal$54[14]  = store__counts[59:56];
+  assign \$signal$54[15]  = store__counts[63:60];
+  assign \$signal$54[16]  = store__counts[67:64];
+  assign \$signal$54[17]  = store__counts[71:68];
+  assign \$signal$54[18]  = store__counts[75:72];
+  assign \$signal$54[19]  = store__counts[79:76];
+  assign \$signal$54[20]  = store__counts[83:80];
+  assign \$signal$54[21]  = store__counts[87:84];
+  assign \$signal$54[22]  = store__counts[91:88];
+  assign \$signal$54[23]  = store__counts[95:92];
+  assign \$signal$54[24]  = store__counts[99:96];
+  assign \$signal$54[25]  = store__counts[103:100];
+  assign \$signal$54[26]  = store__counts[107:104];
+  assign \$signal$54[27]  = store__counts[111:108];
+  assign \$signal$54[28]  = store__counts[115:112];
+  assign \$signal$54[29]  = store__counts[119:116];
+  assign \$signal$54[30]  = store__counts[123:120];
+  assign \$signal$54[31]  = store__counts[127:124];
+  assign \$signal$54[32]  = store__counts[131:128];
+  assign \$signal$54[33]  = store__counts[135:132];
+  assign \$signal$54[34]  = store__counts[139:136];
+  assign \$signal$54[35]  = store__counts[143:140];
+  assign \$signal$54[36]  = store__counts[147:144];
+  assign \$signal$54[37]  = store__counts[151:148];
+  assign \$signal$54[38]  = store__counts[155:152];
+  assign \$signal$54[39]  = store__counts[159:156];
+  assign \$signal$54[40]  = store__counts[163:160];
+  assign \$signal$54[41]  = store__counts[167:164];
+  assign \$signal$54[42]  = store__counts[171:168];
+  assign \$signal$54[43]  = store__counts[175:172];
+  assign \$signal$54[44]  = store__counts[179:176];
+  assign \$signal$54[45]  = store__counts[183:180];
+  assign \$signal$54[46]  = store__counts[187:184];
+  assign \$signal$54[47]  = store__counts[191:188];
+  assign \$signal$54[48]  = store__counts[195:192];
+  assign \$signal$54[49]  = store__counts[199:196];
+  assign \$signal$54[50]  = store__counts[203:200];
+  assign \$signal$54[51]  = store__counts[207:204];
+  assign \$signal$54[52]  = store__counts[211:208];
+  assign \$signal$54[53]  = store__counts[215:212];
+  assign \$signal$54[54]  = store__counts[219:216];
+  assign \$signal$54[55]  = store__counts[223:220];
+  assign \$signal$54[56]  = store__counts[227:224];
+  assign \$signal$54[57]  = store__counts[231:228];
+  assign \$signal$54[58]  = store__counts[235:232];
+  assign \$signal$54[59]  = store__counts[239:236];
+  assign \$signal$54[60]  = store__counts[243:240];
+  assign \$signal$54[61]  = store__counts[247:244];
+  assign \$signal$54[62]  = store__counts[251:248];
+  assign \$signal$54[63]  = store__counts[255:252];
   assign o__payload[550] = \$333 ;
   assign o__payload[549] = \$332 ;
-  assign o__payload[566:551] = { \again$134 , reset_again[15:4] };
+  assign o__payload[566:551] = { reset_again_bits, reset_again[15:4] };
   assign o__payload[548:293] = { reset_bits, reset_columns[255:64] };
   assign o__payload[276] = \$266 ;
   assign o__payload[275] = \$265 ;
-  assign o__payload[292:277] = { again, set_again[15:4] };
+  assign o__payload[292:277] = { set_again_bits, set_again[15:4] };
   assign o__payload[274:19] = { set_bits, set_columns[255:64] };
   assign o__payload[18:10] = parallel_max;
   assign o__payload[9] = bank;
@@ -11412,7 +11060,6 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   reg [15:0] \$signal$3 ;
   reg \$signal$4 ;
   reg \$signal$5 ;
-  reg [8:0] \$signal$50  = 9'h000;
   wire \$signal$51 ;
   reg [15:0] \$signal$54 ;
   reg [3:0] \$signal$7  = 4'h0;
@@ -11594,6 +11241,7 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   wire [2:0] \rank_8$38 ;
   wire [2:0] \rank_8$39 ;
   wire [3:0] \rank_8$40 ;
+  reg [8:0] room = 9'h000;
   input rst;
   wire rst;
   wire [15:0] still_higher;
@@ -11732,37 +11380,37 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   assign \$115  = \rank_8$28  + \$108 [2:0];
   assign \$116  = \rank_8$28  + \$109 [2:0];
   assign \rank_16$48  = \rank_8$28  + \rank_8$40 ;
-  assign \$117  = \$signal$13 [0] <= \$signal$50 ;
+  assign \$117  = \$signal$13 [0] <= room;
   assign \$118  = \$signal$13 [0] & \$117 ;
-  assign \$119  = rank_2 <= \$signal$50 ;
+  assign \$119  = rank_2 <= room;
   assign \$120  = \$signal$13 [1] & \$119 ;
-  assign \$121  = \$100 [1:0] <= \$signal$50 ;
+  assign \$121  = \$100 [1:0] <= room;
   assign \$122  = \$signal$13 [2] & \$121 ;
-  assign \$123  = \rank_4$20  <= \$signal$50 ;
+  assign \$123  = \rank_4$20  <= room;
   assign \$124  = \$signal$13 [3] & \$123 ;
-  assign \$125  = \$102 [2:0] <= \$signal$50 ;
+  assign \$125  = \$102 [2:0] <= room;
   assign \$126  = \$signal$13 [4] & \$125 ;
-  assign \$127  = \$103 [2:0] <= \$signal$50 ;
+  assign \$127  = \$103 [2:0] <= room;
   assign \$128  = \$signal$13 [5] & \$127 ;
-  assign \$129  = \$104 [2:0] <= \$signal$50 ;
+  assign \$129  = \$104 [2:0] <= room;
   assign \$130  = \$signal$13 [6] & \$129 ;
-  assign \$131  = \rank_8$28  <= \$signal$50 ;
+  assign \$131  = \rank_8$28  <= room;
   assign \$132  = \$signal$13 [7] & \$131 ;
-  assign \$133  = \$110 [3:0] <= \$signal$50 ;
+  assign \$133  = \$110 [3:0] <= room;
   assign \$134  = \$signal$13 [8] & \$133 ;
-  assign \$135  = \$111 [3:0] <= \$signal$50 ;
+  assign \$135  = \$111 [3:0] <= room;
   assign \$136  = \$signal$13 [9] & \$135 ;
-  assign \$137  = \$112 [3:0] <= \$signal$50 ;
+  assign \$137  = \$112 [3:0] <= room;
   assign \$138  = \$signal$13 [10] & \$137 ;
-  assign \$139  = \$113 [3:0] <= \$signal$50 ;
+  assign \$139  = \$113 [3:0] <= room;
   assign \$140  = \$signal$13 [11] & \$139 ;
-  assign \$141  = \$114 [3:0] <= \$signal$50 ;
+  assign \$141  = \$114 [3:0] <= room;
   assign \$142  = \$signal$13 [12] & \$141 ;
-  assign \$143  = \$115 [3:0] <= \$signal$50 ;
+  assign \$143  = \$115 [3:0] <= room;
   assign \$144  = \$signal$13 [13] & \$143 ;
-  assign \$145  = \$116 [3:0] <= \$signal$50 ;
+  assign \$145  = \$116 [3:0] <= room;
   assign \$146  = \$signal$13 [14] & \$145 ;
-  assign \$147  = \rank_16$48  <= \$signal$50 ;
+  assign \$147  = \rank_16$48  <= room;
   assign \$148  = \$signal$13 [15] & \$147 ;
   assign \$149  = \$signal$12 [15:0] | joining;
   assign \$150  = \$signal$12 [31:16] | joining;
@@ -11780,7 +11428,7 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   assign \$162  = \$signal$12 [223:208] | joining;
   assign \$163  = \$signal$12 [239:224] | joining;
   assign \$164  = \$signal$12 [255:240] | joining;
-  assign \$signal$51  = \rank_16$48  >= \$signal$50 ;
+  assign \$signal$51  = \rank_16$48  >= room;
   assign leftover = joining != \$signal$13 ;
   assign chosen_low_2 = | \$signal$54 [1:0];
   assign \chosen_low_2$64  = | \$signal$54 [5:4];
@@ -11834,7 +11482,7 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   assign \$210  = \$signal$51  | \$signal$96 ;
   assign \$211  = ~ \$210 ;
   assign \$212  = \$signal$88  | \$211 ;
-  assign \$213  = \$signal$50  - \rank_16$48 ;
+  assign \$213  = room - \rank_16$48 ;
   assign \$214  = \$signal$15  | joining;
   assign \$215  = ~ leftover;
   assign \$216  = ~ \$signal$96 ;
@@ -11850,7 +11498,7 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
   always @(posedge clk)
     \$signal$12  <= \$226 ;
   always @(posedge clk)
-    \$signal$50  <= \$227 ;
+    room <= \$227 ;
   always @(posedge clk)
     \$signal  <= \$228 ;
   always @(posedge clk)
@@ -12259,13 +11907,10 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
             end
           end
     endcase
-    if (rst) begin
-      \$226  = 256'h0000000000000000000000000000000000000000000000000000000000000000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$6 ) begin end
-    \$227  = \$signal$50 ;
+    \$227  = room;
     casez (former_state)
       2'h0:
           \$227  = i__payload[18:10];
@@ -12284,9 +11929,6 @@ module \pulsetrain_controller.pulse_scheduler.former (rst, clear, o__ready, i__v
             end
           end
     endcase
-    if (rst) begin
-      \$227  = 9'h000;
-    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$6 ) begin end

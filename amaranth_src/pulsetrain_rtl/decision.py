@@ -4,7 +4,7 @@ from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from .interfaces import check_config, decision_input_layout, decision_output_layout, stream_of
+from .interfaces import check_config, columns_count_shape, decision_input_layout, decision_output_layout, stream_of
 
 
 class DecisionLanes(wiring.Component):
@@ -46,7 +46,7 @@ class DecisionLanes(wiring.Component):
         bits = self.config.delta_bits - 1
         negative, low = delta[bits], delta.as_unsigned()[:bits]
         # −d = ~d + 1, but for the most negative value ~d is the answer already.
-        return ((low ^ negative.replicate(bits)) + (negative & (low != 0)))[:bits]
+        return (Mux(negative, ~low, low) + (negative & (low != 0)))[:bits]
 
     def _polarity(self, delta):
         """1 for RESET, 0 for SET."""
@@ -86,23 +86,26 @@ class DecisionLanes(wiring.Component):
         with m.If(second_moves):
             m.d.sync += second.eq(first)
 
-        max_pulses = Signal(config.pulse_count_bits)
-        parallel_max, bank = Signal.like(self.i.p.parallel_max), Signal()
+        # Data needs no reset: the valid bits have one. What leaves is kept in one register per field.
+        max_pulses = Signal(config.pulse_count_bits, reset_less=True)
+        parallel_max, bank = Signal(columns_count_shape(config), reset_less=True), Signal(reset_less=True)
+        decided = Signal(decision_output_layout(config), reset_less=True)
+        m.d.comb += self.o.payload.eq(decided)
         shift = Signal(range(random_bits))
         m.d.comb += shift.eq(self._shift(self.i.p.threshold_log2))
         with m.If(first_moves):
             m.d.sync += [max_pulses.eq(self.i.p.max_pulses), parallel_max.eq(self.i.p.parallel_max)]
             m.d.sync += bank.eq(self.i.p.bank)
         with m.If(second_moves):
-            m.d.sync += [self.o.p.parallel_max.eq(parallel_max), self.o.p.bank.eq(bank)]
+            m.d.sync += [decided.parallel_max.eq(parallel_max), decided.bank.eq(bank)]
 
         counts, resets, saturated = [], [], []
         for lane in range(config.lanes):
             delta = self.i.p.deltas[lane]
             magnitude = Signal(delta_bits - 1, name=f"magnitude_{lane}")
-            aligned = Signal(delta_bits - 1 + random_bits - 1, name=f"aligned_{lane}")
-            random = Signal(random_bits, name=f"random_{lane}")
-            negative = Signal(name=f"negative_{lane}")
+            aligned = Signal(delta_bits - 1 + random_bits - 1, name=f"aligned_{lane}", reset_less=True)
+            random = Signal(random_bits, name=f"random_{lane}", reset_less=True)
+            negative = Signal(name=f"negative_{lane}", reset_less=True)
             m.d.comb += magnitude.eq(self._magnitude(delta))
             with m.If(first_moves):
                 m.d.sync += [aligned.eq(magnitude << shift), random.eq(self.i.p.words[lane])]
@@ -118,6 +121,6 @@ class DecisionLanes(wiring.Component):
             resets.append(negative)
             saturated.append(saturates)
         with m.If(second_moves):
-            m.d.sync += self.o.p.counts.eq(Cat(counts))
-            m.d.sync += [self.o.p.resets.eq(Cat(resets)), self.o.p.saturated.eq(Cat(saturated))]
+            m.d.sync += decided.counts.eq(Cat(counts))
+            m.d.sync += [decided.resets.eq(Cat(resets)), decided.saturated.eq(Cat(saturated))]
         return m

@@ -135,8 +135,8 @@ class RowCollector(wiring.Component):
 
         # Stage 1: what a beat holds. Popcounts are taken here and added up one stage later.
         held, fresh, moves = Signal(), Signal(), Signal()
-        stored, bank = Signal.like(self.store.counts), Signal()
-        parallel_max = Signal(columns_count_shape(config))
+        stored, bank = Signal(self.store.counts.shape(), reset_less=True), Signal(reset_less=True)
+        parallel_max = Signal(columns_count_shape(config), reset_less=True)
         counts = [self.i.p.counts[lane] for lane in range(config.lanes)]
         fires, twice = Signal(config.lanes), Signal(config.lanes)
         m.d.comb += [
@@ -187,7 +187,8 @@ class RowCollector(wiring.Component):
                     m.d.sync += row.eq(0)
 
         for polarity, mine in zip(POLARITIES, (fires & ~self.i.p.resets, fires & self.i.p.resets), strict=True):
-            bits, again = Signal(config.lanes, name=f"{polarity}_bits"), Signal(config.lanes // chunk)
+            bits = Signal(config.lanes, name=f"{polarity}_bits", reset_less=True)
+            again = Signal(config.lanes // chunk, name=f"{polarity}_again_bits", reset_less=True)
             count = Signal(range(config.lanes + 1), name=f"{polarity}_count")
             selected = Signal(config.lanes, name=f"{polarity}_selected")
             m.d.comb += selected.eq(mine)
@@ -197,8 +198,8 @@ class RowCollector(wiring.Component):
             with m.If(fresh):
                 m.d.comb += getattr(self.counted, f"cells_{polarity}").eq(count)
 
-            columns = Signal(config.columns, name=f"{polarity}_columns")
-            flags = Signal(config.columns // chunk, name=f"{polarity}_again")
+            columns = Signal(config.columns, name=f"{polarity}_columns", reset_less=True)
+            flags = Signal(config.columns // chunk, name=f"{polarity}_again", reset_less=True)
             total = Signal(bits_of(config.columns), name=f"{polarity}_total")
             entry = self.o.p[polarity]
             sum_ = Signal.like(total, name=f"{polarity}_sum")

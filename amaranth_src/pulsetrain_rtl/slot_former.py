@@ -92,7 +92,8 @@ class SlotFormer(wiring.Component):
 
         # The chunk under scan: which of its columns wait for this pulse, and which of them join the group.
         chunk, todo, later = Signal(max(1, (chunks - 1).bit_length())), Signal(chunks), Signal(chunks)
-        taken, group, room = Signal(chunk_width), Signal(config.columns), Signal(columns_count_shape(config))
+        taken, group = Signal(chunk_width), Signal(config.columns, reset_less=True)
+        room = Signal(columns_count_shape(config), reset_less=True)
         chunk_bits, chunk_counts = Signal(chunk_width), Signal(chunk_width * config.pulse_count_bits)
         waiting, higher, joining = Signal(chunk_width), Signal(chunk_width), Signal(chunk_width)
         merged, full, leftover = Signal(config.columns), Signal(), Signal()
