@@ -251,6 +251,11 @@ def main(arguments: list[str] | None = None) -> int:
         if options.batch is not None:
             check_integer("Batch", options.batch, 0)
             return _one_batch(options.seed, options.batch, options.configuration)
+        try:
+            options.output.parent.mkdir(parents=True, exist_ok=True)
+            options.output.open("a").close()
+        except OSError as error:
+            raise PulsetrainError(f"Output must be writable, but {options.output} is not: {error.strerror}") from None
         amounts = TextColumn("{task.completed:.3g} of {task.total:.3g}")
         columns = (TextColumn("{task.description}"), BarColumn(), amounts, TimeElapsedColumn(), TimeRemainingColumn())
         start = time.perf_counter()
@@ -282,11 +287,7 @@ def _report(results: list[Done], differing: Done | None, options: argparse.Names
     summary: dict[str, Any] = {"seed": options.seed, "processes": options.processes, "seconds": round(seconds, 1),
                                "batches": len(results), **totals, "decisions_of": dict(shares),
                                "difference": differing and asdict(differing)}  # fmt: skip
-    try:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        options.output.write_text(json.dumps(summary, indent=2) + "\n")
-    except OSError as error:
-        raise PulsetrainError(f"Output must be writable, but {options.output} is not: {error.strerror}") from None
+    options.output.write_text(json.dumps(summary, indent=2) + "\n")
     if differing is not None:
         only = ["--configuration", options.configuration] if options.configuration else []
         command = shlex.join(

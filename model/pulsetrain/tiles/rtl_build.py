@@ -111,7 +111,7 @@ def generated_verilog(config: ControllerConfig, *, progress: Progress | None = N
     key = content_key(config.to_dict(), versions, *(path.read_bytes() for path in sources))
 
     def make(folder: Path) -> None:
-        _tell(progress, "generating the Verilog of the controller (about 10 s, once)")
+        _tell(progress, "generating the Verilog of the controller (a few seconds, once)")
         verilog = importlib.import_module("pulsetrain_rtl.verilog")
         (folder / f"{MODULE}.v").write_text(verilog.generate(config, name=MODULE))
 
@@ -132,7 +132,7 @@ def build_library(config: ControllerConfig, *, verilog: Path | None = None, prog
                       *((_HERE / name).read_bytes() for name in _SOURCES))  # fmt: skip
 
     def make(folder: Path) -> None:
-        _tell(progress, "building the RTL library (about 20 s, once)")
+        _tell(progress, "building the RTL library (about 15 s, once)")
         inputs = folder / "registered.v"
         inputs.write_text(registered_inputs(importlib.import_module("pulsetrain_rtl.pins").pins(config)))
         _verilate(verilator, [inputs, source], folder)

@@ -1,0 +1,99 @@
+"""Tests of scripts/bench.py: cycle counts hold their bound, cocotb runs, tables and stored results are complete."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import re
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+from pulsetrain.config import CONFIGS
+from pulsetrain.errors import ToolError
+
+SCRIPTS = Path(__file__).parent.parent / "scripts"
+
+
+@pytest.fixture(scope="module")
+def bench() -> ModuleType:
+    """The script as a module; it imports another script."""
+    sys.path.insert(0, str(SCRIPTS))
+    try:
+        spec = importlib.util.spec_from_file_location("bench_script", SCRIPTS / "bench.py")
+        assert spec is not None
+        assert spec.loader is not None
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(SCRIPTS))
+    return module
+
+
+def test_cycles_stay_near_the_bound(bench: ModuleType) -> None:
+    """Specification, section 7: at most 1.05 of max(beats, slot times) on base, 100 requests and more back to back."""
+    rows = bench.cycle_counts()
+    assert {(row["firing"], row["slot_cycles"]) for row in rows} == {
+        (firing, slot) for firing in (0.001, 0.01, 0.2) for slot in (4, 8, 16, 50)
+    }
+    for row in rows:
+        assert row["updates"] >= 100
+        cells = row["updates"] * CONFIGS["base"].cells
+        assert row["fired"] == pytest.approx(row["firing"], abs=5 * (row["firing"] / cells) ** 0.5)
+        assert row["bound"] == max(row["updates"] * CONFIGS["base"].beats, row["slots"] * row["slot_cycles"])
+        assert 1 <= row["ratio"] <= 1.05, row
+
+
+def test_deltas_fire_the_share(bench: ModuleType) -> None:
+    deltas = bench.firing_deltas(CONFIGS["base"], 50, 0.01, 3)
+    assert (deltas.shape, deltas.dtype) == ((50, 64, 64), np.dtype(np.int16))
+    assert np.abs(deltas.astype(float)).mean() / 4096 == pytest.approx(0.01, rel=0.02)
+
+
+def test_failing_cocotb_is_told(bench: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bench, "generated_verilog", lambda _: tmp_path / "missing.v")
+    monkeypatch.setattr(bench, "cache_folder", lambda: tmp_path / "cache")
+    before, path = dict(os.environ), list(sys.path)
+    with pytest.raises(ToolError, match="The cocotb test must run, but did not"):
+        bench.cocotb_rate(CONFIGS["tiny"])
+    assert (dict(os.environ), sys.path) == (before, path)
+
+
+def test_results_are_stored_and_judged(
+    bench: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def rate(best: float) -> dict[str, Any]:
+        return {"best": best, "median": 0.9 * best, "worst": 0.8 * best, "repeats": 7}
+
+    row = {"firing": 0.2, "fired": 0.2, "updates": 120, "slots": 10, "cycles": 110, "bound": 100, "ratio": 1.1}
+    cycles = [row | {"slot_cycles": slot} for slot in (4, 8)]
+    results = {
+        "machine": bench.machine(),
+        "build_seconds_wide": {"cold": 20.0, "cached": 0.01},
+        "rtl_decisions_per_second_wide": rate(60e6),
+        "rtl_decisions_per_second_base": rate(40e6),
+        "rtl_tile_update_milliseconds_base": rate(0.2),
+        "model_tile_update_milliseconds_base": rate(0.1),
+        "model_wide": {"decisions_per_second": 150e6},
+        "cocotb_cycles_per_second_base": 35e3,
+        "cycles_over_bound_base": cycles,
+    }
+    monkeypatch.setattr(bench, "measured", lambda _: results)
+    output = tmp_path / "new" / "bench.json"
+    assert bench.main(["--output", str(output)]) == 0
+    assert json.loads(output.read_text()) == results
+    text = capsys.readouterr().out
+    assert "≥ 50 M/s: met" in text
+    assert "≥ 200 M/s: MISSED" in text
+    assert len(re.findall(r"1\.1000: MISSED", text)) == 1
+    assert results["machine"]["packages"]["cocotb"].startswith("2.")
+
+
+def test_rejects_unwritable_output(bench: ModuleType, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "file").touch()
+    assert bench.main(["--output", str(tmp_path / "file" / "bench.json")]) == 2
+    assert re.match(r"Error: Output must be writable, but .*bench.json is not: ", capsys.readouterr().err)
