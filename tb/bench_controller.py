@@ -11,11 +11,11 @@ from tb.common import SEED, STALL_PATTERNS, bench_test, check
 from tb.controller_tb import ControllerMonitor, ControllerTB, outcome
 from tb.scoreboard import OK
 
-REQUESTS = 8
+REQUESTS = 12
 
 
 @cocotb.parametrize(**STALL_PATTERNS)
-@bench_test(cycles=400_000)
+@bench_test(cycles=80_000)
 async def requests_match_the_model(dut: Any, idle: bool, back_pressure: bool) -> None:
     """Random requests back to back, each with settings of its own that change right after its first beat."""
     tb = ControllerTB(dut, f"requests/{idle}/{back_pressure}")
@@ -32,7 +32,7 @@ async def requests_match_the_model(dut: Any, idle: bool, back_pressure: bool) ->
     tb.covered(idle, back_pressure)
 
 
-@bench_test(cycles=400_000)
+@bench_test(cycles=80_000)
 async def results_do_not_depend_on_stalls(dut: Any) -> None:
     """The same requests and seed under four stall patterns: the same slots in the same order, the same random steps."""
     first = None
@@ -73,7 +73,9 @@ async def illegal_settings_start_nothing(dut: Any) -> None:
     }
     for name, values in illegal.items():
         for value in values:
-            if value.bit_length() > tb.width(f"settings__{name}") or (name.endswith("t_cycles") and value == tb.pulse_limit):
+            if value.bit_length() > tb.width(f"settings__{name}") or (
+                name.endswith("t_cycles") and value == tb.pulse_limit
+            ):
                 continue
             tb.write_settings(legal)
             tb.set(**{f"settings__{name}": value}, deltas__valid=1)
@@ -91,7 +93,7 @@ async def illegal_settings_start_nothing(dut: Any) -> None:
     tb.check_done([OK])
 
 
-@bench_test(cycles=200_000)
+@bench_test(cycles=80_000)
 async def seeds_are_taken_between_requests_only(dut: Any) -> None:
     """Zero is refused, a running request refuses any; while disarmed a seed is taken. Nothing runs unseeded."""
     tb = ControllerTB(dut, "seeds")
@@ -106,7 +108,7 @@ async def seeds_are_taken_between_requests_only(dut: Any) -> None:
         await tb.until(lambda: tb.get("busy"), 100, "the first beat")
         tb.set(seed__valid=1, seed__payload=seed)
         await tb.sender
-        await tb.until(lambda: not tb.get("busy"), 60_000, "the end of the requests in flight")
+        await tb.until(lambda: not tb.get("busy"), 20_000, "the end of the requests in flight")
         if seed:
             await tb.until(lambda: tb.get("seeding"), 5, "the seed's transfer after the request")
         else:

@@ -41,10 +41,16 @@ class DecisionTB(TB):
         deltas = deltas.astype(np.int16 if config.delta_bits <= 16 else np.int32)
         words = np.array(elements(beat.words, config.random_bits, config.lanes), np.uint32)
         one_by_one = [
-            decide(deltas[i : i + 1], words[i : i + 1], threshold_log2=beat.threshold_log2, max_pulses=beat.max_pulses,
-                   delta_bits=config.delta_bits, random_bits=config.random_bits)
+            decide(
+                deltas[i : i + 1],
+                words[i : i + 1],
+                threshold_log2=beat.threshold_log2,
+                max_pulses=beat.max_pulses,
+                delta_bits=config.delta_bits,
+                random_bits=config.random_bits,
+            )
             for i in range(config.lanes)
-        ]  # fmt: skip
+        ]
         self.expected.append((beat, deltas, [int(n[0]) for n, _ in one_by_one], [s for _, s in one_by_one]))
 
     def compare(self, beat: Any) -> None:
@@ -58,12 +64,16 @@ class DecisionTB(TB):
         resets = elements(beat.resets, 1, lanes)
         about = f"beat {self.beats}, threshold_log2 {asked.threshold_log2}, max_pulses {asked.max_pulses}"
         for lane in range(lanes):
-            check(got[lane] == abs(counts[lane]),
-                  f"{about}, lane {lane}, delta {deltas[lane]}: {got[lane]} pulses, the model has {abs(counts[lane])}")  # fmt: skip
+            check(
+                got[lane] == abs(counts[lane]),
+                f"{about}, lane {lane}, delta {deltas[lane]}: {got[lane]} pulses, the model has {abs(counts[lane])}",
+            )
             check(not counts[lane] or resets[lane] == (deltas[lane] < 0), f"{about}, lane {lane}: wrong polarity")
         check(elements(beat.saturated, 1, lanes) == saturated, f"{about}: saturated is {beat.saturated:#x}")
-        check(beat.bank == asked.bank and beat.parallel_max == asked.parallel_max,
-              f"{about}: bank and parallel_max must pass with their beat")  # fmt: skip
+        check(
+            beat.bank == asked.bank and beat.parallel_max == asked.parallel_max,
+            f"{about}: bank and parallel_max must pass with their beat",
+        )
         self.cover(asked, deltas, counts, saturated)
 
     def cover(self, asked: Any, deltas: Any, counts: list[int], saturated: list[int]) -> None:

@@ -77,7 +77,9 @@ class DriverTB(TB):
 
     def begin(self, row: int, polarity: Polarity, columns: int) -> Slot:
         """Scoreboard: a slot starts on the pins."""
-        check(bool(self.taken), lambda: f"{polarity.name} of row {row}, columns {columns:#x} starts, but none was taken")
+        check(
+            bool(self.taken), lambda: f"{polarity.name} of row {row}, columns {columns:#x} starts, but none was taken"
+        )
         return self.taken.popleft()
 
     def compare(self, cycle: SimpleNamespace) -> None:
@@ -86,9 +88,14 @@ class DriverTB(TB):
         idle_before = self.tracker.phase == "idle" and not cycle.crossbar__select
         check(cycle.idle == idle_before, lambda: f"idle is {cycle.idle} in {self.tracker.phase}")
         fault = self.tracker.step(
-            select=cycle.crossbar__select, strobe=cycle.crossbar__strobe, ready=cycle.crossbar__ready,
-            lines=cycle.lines, released=bool(cycle.clear), limit=cycle.limit, report=cycle.report,
-        )  # fmt: skip
+            select=cycle.crossbar__select,
+            strobe=cycle.crossbar__strobe,
+            ready=cycle.crossbar__ready,
+            lines=cycle.lines,
+            released=bool(cycle.clear),
+            limit=cycle.limit,
+            report=cycle.report,
+        )
         check(cycle.fault == fault or cycle.clear, lambda: f"fault is {cycle.fault}, must be {fault}")
         self.faults += bool(fault)
         self.must_start = bool(cycle.i__valid and cycle.i__ready)
@@ -98,16 +105,24 @@ class DriverTB(TB):
     def random_times(self, faulty: bool) -> dict[str, int]:
         """Times and lines of a slot; ``faulty`` ones may exceed the limit."""
         pulse = self.random.randint(1, 8 if faulty else self.pulse_limit)
-        times = [self.random.randint(1, 4), pulse, self.random.randint(1, 3), self.random.randint(1, 4),
-                 self.random.randint(1, 12) if faulty else 15]  # fmt: skip
+        times = [
+            self.random.randint(1, 4),
+            pulse,
+            self.random.randint(1, 3),
+            self.random.randint(1, 4),
+            self.random.randint(1, 12) if faulty else 15,
+        ]
         return {f"timing__{name}": value for name, value in zip(TIMES, times, strict=True)} | {
             f"lines__{name}": self.random.getrandbits(self.width(f"lines__{name}")) for name in LINES
         }
 
     async def slot(self, idle: int, faulty: bool) -> None:
         """Offer one slot; afterwards times and lines change at once."""
-        fields = {"row": self.random.randrange(self.config.rows), "polarity": self.random.getrandbits(1),
-                  "columns": self.random.getrandbits(self.config.columns) | 1}  # fmt: skip
+        fields = {
+            "row": self.random.randrange(self.config.rows),
+            "polarity": self.random.getrandbits(1),
+            "columns": self.random.getrandbits(self.config.columns) | 1,
+        }
         times = self.random_times(faulty)
         if idle:
             self.set(**{name: self.random.getrandbits(self.width(name)) for name in times})

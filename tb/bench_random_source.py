@@ -64,8 +64,10 @@ class SourceTB(TB):
         """With the words held, compare seed, steps and the whole state with the model."""
         assert self.model is not None
         check(self.get("random_seed") == self.model.seed, "random_seed must be the seed loaded last")
-        check(self.get("random_steps") == self.model.steps,
-              lambda: f"random_steps is {self.get('random_steps')}, the model has {self.model.steps}")  # fmt: skip
+        check(
+            self.get("random_steps") == self.model.steps,
+            lambda: f"random_steps is {self.get('random_steps')}, the model has {self.model.steps}",
+        )
         expected = [int(word) for word in self.model.state_words()]
         for index in [*range(len(expected) + 2), 0xFFFF]:
             self.set(state_index=index)

@@ -22,8 +22,10 @@ async def reach(tb: ControllerTB, phase: str) -> None:
         return
     for _ in range(20):
         requests = [tb.random_request() for _ in range(3)]
-        slow = [(deltas, settings.replace(setup_cycles=min(3, tb.config.cycles_max), hold_cycles=2, recovery_cycles=3))
-                for deltas, settings in requests]  # fmt: skip
+        slow = [
+            (deltas, settings.replace(setup_cycles=min(3, tb.config.cycles_max), hold_cycles=2, recovery_cycles=3))
+            for deltas, settings in requests
+        ]
         tb.begin(*slow, idle=tb.random.random() < 0.5)
         wanted = tb.random.randint(1, 6)
         for _ in range(4000):
@@ -38,7 +40,7 @@ async def reach(tb: ControllerTB, phase: str) -> None:
 
 
 @cocotb.parametrize(how=["abort", "disarm"], phase=list(PHASES))
-@bench_test(cycles=400_000)
+@bench_test(cycles=80_000)
 async def release_in_every_phase(dut: Any, how: str, phase: str) -> None:
     """Released in the next cycle, the cut pulse reported; the random state goes on, the next request is the model's."""
     tb = ControllerTB(dut, f"{how}/{phase}")
@@ -64,7 +66,7 @@ async def release_in_every_phase(dut: Any, how: str, phase: str) -> None:
         check(ABORTED in tb.scoreboard.done, "a release with a request in flight must report done")
 
 
-@bench_test(cycles=400_000)
+@bench_test(cycles=80_000)
 async def array_that_is_never_ready_faults(dut: Any) -> None:
     """READY_TIMEOUT disarms at once and is held until ``arm`` was low; then everything works again."""
     tb = ControllerTB(dut, "fault")
@@ -90,7 +92,7 @@ async def array_that_is_never_ready_faults(dut: Any) -> None:
     await tb.check_quiet(state=True)
 
 
-@bench_test(cycles=200_000)
+@bench_test(cycles=80_000)
 async def reset_forgets_everything(dut: Any) -> None:
     """Reset while scanning and while pulsing: released, unseeded, disarmed, counters at zero."""
     tb = ControllerTB(dut, "reset")
@@ -113,7 +115,7 @@ async def reset_forgets_everything(dut: Any) -> None:
         await tb.check_quiet(state=True)
 
 
-@bench_test(cycles=200_000)
+@bench_test(cycles=80_000)
 async def partial_requests_replay(dut: Any) -> None:
     """Requests cut after a random number of beats, again and again: the random words go on beat by beat."""
     tb = ControllerTB(dut, "partial")

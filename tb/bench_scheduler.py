@@ -98,12 +98,12 @@ class SchedulerTB(TB):
         self.set(o__ready=1)
         limit = self.random.randint(1, self.config.columns)
         await self.request(self.random_counts(), limit, bank, Stalls(self.random, True), self.config.beats)
-        await self.until(lambda: self.requests == done, 100_000, "the end marker after a clear")
+        await self.until(lambda: self.requests == done, 20_000, "the end marker after a clear")
         self.set(o__ready=0)
 
 
 @cocotb.parametrize(**STALL_PATTERNS)
-@bench_test(cycles=200_000)
+@bench_test(cycles=60_000)
 async def slots_match_the_model(dut: Any, idle: bool, back_pressure: bool) -> None:
     """Requests back to back; then an empty request, at a beat per cycle."""
     tb = SchedulerTB(dut, f"slots/{idle}/{back_pressure}")
@@ -114,7 +114,7 @@ async def slots_match_the_model(dut: Any, idle: bool, back_pressure: bool) -> No
     for request in range(REQUESTS):
         limit = tb.random.choice((1, config.columns, tb.random.randint(1, config.columns)))
         await tb.request(tb.random_counts(), limit, request % 2, stalls, config.beats)
-    await tb.until(lambda: tb.requests == REQUESTS, 100_000, "the last end marker")
+    await tb.until(lambda: tb.requests == REQUESTS, 20_000, "the last end marker")
     begin = tb.input.cycle
     await tb.request(np.zeros((config.rows, config.columns), np.int64), 1, 0, stalls, config.beats)
     if not idle:
@@ -125,7 +125,7 @@ async def slots_match_the_model(dut: Any, idle: bool, back_pressure: bool) -> No
     tb.covered(idle, back_pressure)
 
 
-@bench_test(cycles=200_000)
+@bench_test(cycles=60_000)
 async def clear_empties_the_block(dut: Any) -> None:
     """Clear in the middle of a request: nothing of it comes out any more, the next beat is a first beat."""
     tb = SchedulerTB(dut, "clear")

@@ -1,7 +1,7 @@
 """What all testbenches share: clock and reset, stream drivers with idle patterns, monitors, seeds.
 
-Every monitor samples at the rising edge, that is what the registers see; what a driver writes there counts from the next
-cycle on. All monitors start together, so their cycle numbers agree.
+Every monitor samples at the rising edge, that is what the registers see; what a driver writes there counts from the
+next cycle on. All monitors start together, so their cycle numbers agree.
 """
 
 from __future__ import annotations
@@ -108,7 +108,9 @@ class StreamMonitor(BusMonitor):
 
     def __init__(self, dut: Any, name: str, *, stable: bool = True, may_drop: str = "", **options: Any) -> None:
         prefix = f"{name}__payload"
-        payload = [port[len(name) + 2 :] for port in PORTS["widths"] if port == prefix or port.startswith(f"{prefix}__")]
+        payload = [
+            port[len(name) + 2 :] for port in PORTS["widths"] if port == prefix or port.startswith(f"{prefix}__")
+        ]
         self._signals = {"valid": "valid", "ready": "ready", **{item: item for item in payload}}
         self._fields = [(item.removeprefix("payload__"), item) for item in payload]
         self._stable = stable
@@ -131,13 +133,17 @@ class StreamMonitor(BusMonitor):
                 held = None
                 continue
             valid, ready = int(self.bus.valid.value), int(self.bus.ready.value)
-            check(bool(valid) or held is None, lambda held=held: f"{self.name}: valid fell before the transfer of {held}")
+            check(
+                bool(valid) or held is None, lambda held=held: f"{self.name}: valid fell before the transfer of {held}"
+            )
             if not valid:
                 self.waited += ready
                 continue
             now = self.payload()
-            check(held is None or now == held,
-                  lambda now=now, held=held: f"{self.name}: payload changed from {held} to {now} while it waited")  # fmt: skip
+            check(
+                held is None or now == held,
+                lambda now=now, held=held: f"{self.name}: payload changed from {held} to {now} while it waited",
+            )
             dropped = self._drop is not None and int(self._drop.value)
             held = None if ready or dropped or not self._stable else now
             if ready:
@@ -202,7 +208,9 @@ class TB:
 
     async def send(self, stream: str, fields: Mapping[str, int], *, idle: int = 0) -> None:
         """Offer one payload after ``idle`` cycles and wait until it is taken. Rubbish lies on an idle payload."""
-        ports = {f"{stream}__payload__{name}" if name else f"{stream}__payload": value for name, value in fields.items()}
+        ports = {
+            f"{stream}__payload__{name}" if name else f"{stream}__payload": value for name, value in fields.items()
+        }
         if idle:
             self.set(**{name: self.random.getrandbits(self.width(name)) for name in ports})
             await self.cycles(idle)

@@ -24,9 +24,13 @@ class Bench:
     @property
     def modules(self) -> tuple[str, ...]:
         """The testbench modules that this build can run."""
-        names = {"source": ("bench_random_source",), "decision": ("bench_decision",),
-                 "scheduler": ("bench_scheduler",), "driver": ("bench_line_driver",),
-                 "top": ("bench_controller", "bench_release")}  # fmt: skip
+        names = {
+            "source": ("bench_random_source",),
+            "decision": ("bench_decision",),
+            "scheduler": ("bench_scheduler",),
+            "driver": ("bench_line_driver",),
+            "top": ("bench_controller", "bench_release"),
+        }
         return tuple(f"tb.{module}" for part in self.parts for module in names[part])
 
 
@@ -44,10 +48,30 @@ BENCHES = {
         _bench("lanes16", rows=4, columns=32, lanes=16, queue_depth=2),
         _bench("single-row", rows=1, columns=16, lanes=4, delta_bits=10, random_bits=12),
         _bench("single-column", rows=6, columns=1, lanes=1, delta_bits=8, random_bits=7, time_bits=6),
-        _bench("single-cell", rows=1, columns=1, lanes=1, delta_bits=8, random_bits=4, pulse_count_bits=1,
-               time_bits=4, amplitude_bits=1, queue_depth=2),  # fmt: skip
-        _bench("wide-fields", rows=7, columns=6, lanes=2, delta_bits=32, random_bits=32, pulse_count_bits=8,
-               time_bits=32, amplitude_bits=16, queue_depth=3),  # fmt: skip
+        _bench(
+            "single-cell",
+            rows=1,
+            columns=1,
+            lanes=1,
+            delta_bits=8,
+            random_bits=4,
+            pulse_count_bits=1,
+            time_bits=4,
+            amplitude_bits=1,
+            queue_depth=2,
+        ),
+        _bench(
+            "wide-fields",
+            rows=7,
+            columns=6,
+            lanes=2,
+            delta_bits=32,
+            random_bits=32,
+            pulse_count_bits=8,
+            time_bits=32,
+            amplitude_bits=16,
+            queue_depth=3,
+        ),
         _bench("degree1279", ("source",), rows=2, columns=64, lanes=64),
         _bench("two-generators", ("source",), rows=2, columns=256, lanes=256),
     )

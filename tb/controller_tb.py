@@ -1,4 +1,4 @@
-"""The testbench of the whole controller: drivers for settings, deltas, seeds and the array; one monitor, one scoreboard."""
+"""The testbench of the whole controller: drivers for settings, deltas, seeds and array, a monitor, a scoreboard."""
 
 from __future__ import annotations
 
@@ -22,8 +22,17 @@ from tb.stimulus import random_deltas, random_settings
 
 MOST_SLOTS = 100
 """Requests are thinned out until about so many slots are expected: simulated time is dear."""
-SETTINGS = ("threshold_log2", "max_pulses", "parallel_max", "setup_cycles", "set_cycles", "reset_cycles",
-            "hold_cycles", "recovery_cycles", "ready_limit")  # fmt: skip
+SETTINGS = (
+    "threshold_log2",
+    "max_pulses",
+    "parallel_max",
+    "setup_cycles",
+    "set_cycles",
+    "reset_cycles",
+    "hold_cycles",
+    "recovery_cycles",
+    "ready_limit",
+)
 
 
 class ControllerMonitor(BusMonitor):
@@ -89,6 +98,7 @@ class ControllerTB(TB):
         self.set(pulse_limit=self.random.choice((self.config.cycles_max, 0, self.random.randint(1, 3))))
         await self.cycles(2)
         coverage.hit("pulse_limit", "raised after arming", self.get("pulse_limit") > self.pulse_limit)
+        coverage.hit("pulse_limit", "lowered after arming", self.get("pulse_limit") < self.pulse_limit)
 
     async def seed(self, value: int) -> None:
         """Load a seed; waits until it is taken and the words are there."""
@@ -110,8 +120,9 @@ class ControllerTB(TB):
         self.set(**{f"settings__{name}": self.random.getrandbits(self.width(f"settings__{name}")) for name in names})
         self.set(pulse_limit=self.random.getrandbits(self.config.time_bits))
 
-    async def request(self, deltas: NDArray[np.int64], settings: ControllerSettings, stalls: Stalls,
-                      beats: int | None = None) -> None:  # fmt: skip
+    async def request(
+        self, deltas: NDArray[np.int64], settings: ControllerSettings, stalls: Stalls, beats: int | None = None
+    ) -> None:
         """Send a request (or its first beats). The settings change right after the first beat is taken."""
         flat = deltas.reshape(-1, self.config.lanes)[:beats]
         for beat, lanes in enumerate(flat):
@@ -149,7 +160,7 @@ class ControllerTB(TB):
             self.sender.cancel()
         self.sender = None
 
-    async def quiet(self, limit: int = 60_000) -> None:
+    async def quiet(self, limit: int = 20_000) -> None:
         """Wait until nothing is in flight, then compare counters and random state with the model."""
         await self.until(lambda: not self.get("busy"), limit, "the end of the requests in flight")
         await self.cycles(12)
@@ -178,8 +189,9 @@ def generators_words(config: ControllerConfig) -> int:
     return layout.generators * layout.state_words
 
 
-def random_request(random: Random, config: ControllerConfig,
-                   pulse_limit: int) -> tuple[NDArray[np.int64], ControllerSettings]:  # fmt: skip
+def random_request(
+    random: Random, config: ControllerConfig, pulse_limit: int
+) -> tuple[NDArray[np.int64], ControllerSettings]:
     """A random request with about MOST_SLOTS slots or fewer."""
     settings = random_settings(random, config, pulse_limit)
     deltas = random_deltas(random, config, settings.threshold_log2, (config.rows, config.columns))

@@ -12,8 +12,17 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 PHASES = ("idle", "scanning", "setup", "pulse", "hold", "recovery")
-ERRORS = ("threshold_log2", "max_pulses", "parallel_max", "setup_cycles", "set_cycles", "reset_cycles",
-          "hold_cycles", "recovery_cycles", "ready_limit")  # fmt: skip
+ERRORS = (
+    "threshold_log2",
+    "max_pulses",
+    "parallel_max",
+    "setup_cycles",
+    "set_cycles",
+    "reset_cycles",
+    "hold_cycles",
+    "recovery_cycles",
+    "ready_limit",
+)
 POINTS: dict[str, tuple[str, ...]] = {
     "polarity of a slot": ("SET", "RESET"),
     "pulses of a cell": ("0", "1", "many", "saturated"),
@@ -31,7 +40,7 @@ POINTS: dict[str, tuple[str, ...]] = {
     "settings_error": ERRORS,
     "fault": ("READY_TIMEOUT", "STROBE_LIMIT"),
     "seed": ("accepted", "zero refused", "refused while a request runs", "while disarmed"),
-    "pulse_limit": ("equal to the width", "raised after arming"),
+    "pulse_limit": ("equal to the width", "raised after arming", "lowered after arming"),
 }
 FLOOR = 5
 """Each bin must be hit at least so often, all configurations together."""
@@ -71,15 +80,18 @@ def merge(tables: Iterable[Mapping[str, Mapping[str, int]]]) -> dict[str, dict[s
 
 def missing(table: Mapping[str, Mapping[str, int]], floor: int = FLOOR) -> list[str]:
     """The bins below the floor, as text."""
-    return [f"{point}: {name} ({count})" for point, names in table.items()
-            for name, count in names.items() if count < floor]  # fmt: skip
+    return [
+        f"{point}: {name} ({count})" for point, names in table.items() for name, count in names.items() if count < floor
+    ]
 
 
 def lines(table: Mapping[str, Mapping[str, int]]) -> list[str]:
     """The table as text, a line per point."""
     width = max(map(len, table))
-    return [f"{point:<{width}}  " + ", ".join(f"{name}: {count}" for name, count in names.items())
-            for point, names in table.items()]  # fmt: skip
+    return [
+        f"{point:<{width}}  " + ", ".join(f"{name}: {count}" for name, count in names.items())
+        for point, names in table.items()
+    ]
 
 
 coverage = Coverage()

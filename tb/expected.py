@@ -18,8 +18,10 @@ Place = tuple[int, Polarity, int]
 def places(slots: Slots) -> list[Place]:
     """Slots as rows, polarities and column masks."""
     words = [sum(int(word) << 64 * i for i, word in enumerate(mask)) for mask in slots.columns]
-    return [(int(row), Polarity(int(polarity)), mask)
-            for row, polarity, mask in zip(slots.row, slots.polarity, words, strict=True)]  # fmt: skip
+    return [
+        (int(row), Polarity(int(polarity)), mask)
+        for row, polarity, mask in zip(slots.row, slots.polarity, words, strict=True)
+    ]
 
 
 def slots_of(counts: NDArray[np.int16], parallel_max: int) -> list[Place]:

@@ -1,7 +1,7 @@
 """The scoreboard and safety checks of the whole controller: every cycle of its pins against specification and model.
 
-It sees nothing but pins. From accepted beats, sampled settings and releases it follows what must be in flight; the golden
-model says which slots, counters and random state must come of it.
+It sees nothing but pins. From accepted beats, sampled settings and releases it follows what must be in flight; the
+golden model says which slots, counters and random state must come of it.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from tb.expected import Place, cover_rows, first_difference, places
 from tb.slot_tracker import LINES, Slot, SlotTracker
 
 OK, ABORTED, FAULT = 0, 1, 2
+PATIENCE = 2000
+"""With something to do, something must move within so many cycles; the testbenches' longest slot is far shorter."""
 SETTLED = 60
 """A request whose last beat is older than so many cycles has passed the scheduler, except for slots that wait."""
 
@@ -65,6 +67,8 @@ class Scoreboard:
         self._allowed_done: set[int] = set()
         self._seeded_at: int | None = None
         self._known_error = (-1, -1, 0)
+        self._moved: tuple[Any, ...] = ()
+        self._moved_at = self.cycle
         self.tracker.restart()
 
     @property
@@ -83,6 +87,7 @@ class Scoreboard:
         check(self.armed or not c.crossbar__select, "selected while disarmed")
         self._check_seed(c)
         self._check_settings_error(c)
+        self._check_progress(c)
         phase = self.phase
         released = bool(c.abort or not c.arm or c.rst)
         fault, finished = self._step_tracker(c, released)
@@ -99,12 +104,23 @@ class Scoreboard:
         if c.seed__valid and c.seed__ready:
             self._load(c.seed)
 
+    def _check_progress(self, c: SimpleNamespace) -> None:
+        now = (self.steps, self.tracker.phase, self.tracker.started, len(self.done), c.seeding)
+        if now != self._moved or not (c.busy or c.deltas__valid):
+            self._moved, self._moved_at = now, self.cycle
+        check(self.cycle - self._moved_at < PATIENCE, lambda: f"nothing moves for {PATIENCE} cycles in {self.phase}")
+
     def _step_tracker(self, c: SimpleNamespace, released: bool) -> tuple[int, bool]:
         finished, reports, cuts = self.tracker.finished, self.tracker.reports, self.tracker.cuts
         fault = self.tracker.step(
-            select=c.crossbar__select, strobe=c.crossbar__strobe, ready=c.crossbar__ready, lines=c.lines,
-            released=released, limit=self.limit, report=c.report,
-        )  # fmt: skip
+            select=c.crossbar__select,
+            strobe=c.crossbar__strobe,
+            ready=c.crossbar__ready,
+            lines=c.lines,
+            released=released,
+            limit=self.limit,
+            report=c.report,
+        )
         self.counters["slots"] += self.tracker.reports - reports
         self.counters["cut"] += self.tracker.cuts - cuts
         if self.tracker.finished > finished:
@@ -129,8 +145,17 @@ class Scoreboard:
         s = request.settings
         which = "set" if polarity is Polarity.SET else "reset"
         lines = tuple(getattr(s, f"settings__{which}_lines__{name}") for name in LINES)
-        return Slot(row, polarity, columns, lines, s.settings__setup_cycles, getattr(s, f"settings__{which}_cycles"),
-                    s.settings__hold_cycles, s.settings__recovery_cycles, s.settings__ready_limit)  # fmt: skip
+        return Slot(
+            row,
+            polarity,
+            columns,
+            lines,
+            s.settings__setup_cycles,
+            getattr(s, f"settings__{which}_cycles"),
+            s.settings__hold_cycles,
+            s.settings__recovery_cycles,
+            s.settings__ready_limit,
+        )
 
     def _accept(self, c: SimpleNamespace) -> None:
         """A beat was transferred in this cycle."""
@@ -157,15 +182,19 @@ class Scoreboard:
         given = np.array(request.deltas, np.int64).reshape(-1)
         flat[: given.size] = np.where(given > config.delta_max, given - (1 << config.delta_bits), given)
         settings = ControllerSettings(
-            threshold_log2=s.settings__threshold_log2, max_pulses=s.settings__max_pulses,
+            threshold_log2=s.settings__threshold_log2,
+            max_pulses=s.settings__max_pulses,
             parallel_max=s.settings__parallel_max,
-        )  # fmt: skip
+        )
         self.golden.settings = settings
         decisions = self.golden.update(flat.reshape(config.rows, config.columns))
         expected = places(decisions.slots())
         if complete:
             request.expected = expected
-            check(len(request.started) <= len(expected), lambda: f"{len(request.started)} slots, the model {len(expected)}")
+            check(
+                len(request.started) <= len(expected),
+                lambda: f"{len(request.started)} slots, the model {len(expected)}",
+            )
         else:
             self.golden.restore({"seed": self.seed, "steps": self.steps})
             whole_rows = len(request.deltas) // config.beats_per_row
@@ -176,6 +205,11 @@ class Scoreboard:
         self.counters["cells_reset"] += int((decisions.counts < 0).sum())
         self.counters["saturated"] += decisions.saturated
         if complete:
+            counts = np.abs(decisions.counts)
+            coverage.hit("pulses of a cell", "0", int((counts == 0).sum()))
+            coverage.hit("pulses of a cell", "1", int((counts == 1).sum()))
+            coverage.hit("pulses of a cell", "many", int((counts > 1).sum()))
+            coverage.hit("pulses of a cell", "saturated", decisions.saturated)
             cover_rows(decisions.counts, s.settings__parallel_max)
             coverage.hit("request", "without a slot", not expected)
 
@@ -184,7 +218,9 @@ class Scoreboard:
         coverage.hit("threshold_log2", "1" if t == 1 else "random_bits" if t == self.config.random_bits else "between")
         coverage.hit("request", "two in flight", bool(self.in_flight))
         now = request.settings
-        coverage.hit("request", "other settings than the one before", self.previous is not None and now != self.previous)
+        coverage.hit(
+            "request", "other settings than the one before", self.previous is not None and now != self.previous
+        )
         self.previous = now
 
     def _check_done(self, c: SimpleNamespace) -> None:
@@ -276,11 +312,16 @@ class Scoreboard:
     def check_quiet(self, counters: SimpleNamespace, state: Any) -> None:
         """With nothing in flight: counters, seed, step count and the whole random state."""
         check(not self.in_flight, "requests are still in flight")
-        wrong = {name: (getattr(counters, f"counters__{name}"), value) for name, value in self.counters.items()
-                 if getattr(counters, f"counters__{name}") != value}  # fmt: skip
+        wrong = {
+            name: (getattr(counters, f"counters__{name}"), value)
+            for name, value in self.counters.items()
+            if getattr(counters, f"counters__{name}") != value
+        }
         check(not wrong, lambda: f"counters differ, (got, model): {wrong}")
-        check(counters.random_steps == self.steps and counters.random_seed == self.seed,
-              lambda: f"random_steps is {counters.random_steps}, the model has {self.steps}")  # fmt: skip
+        check(
+            counters.random_steps == self.steps and counters.random_seed == self.seed,
+            lambda: f"random_steps is {counters.random_steps}, the model has {self.steps}",
+        )
         if state is not None:
             expected = [int(word) for word in self.golden.source.state_words()]
             wrong_state = first_difference(state, expected, "state word")

@@ -1,7 +1,7 @@
 """Follows the crossbar pins cycle by cycle and checks each slot against specification, sections 7 to 9.
 
-It knows what a slot must look like the moment that ``select`` rises, and from there on predicts every pin of every cycle
-from ``ready`` and the releases alone.
+It knows what a slot must look like the moment that ``select`` rises, and from there on predicts every pin of every
+cycle from ``ready`` and the releases alone.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ LINES = ("word_code", "bit_code", "source_code", "word_unselected", "bit_unselec
 
 @dataclass(frozen=True)
 class Slot:
-    """What a slot must do: its place, its lines (codes and states in the order of ``LINES``) and its times in cycles."""
+    """What a slot must do: its place, its lines (codes and states in the order of ``LINES``), its times in cycles."""
 
     row: int
     polarity: Polarity
@@ -60,17 +60,24 @@ class SlotTracker:
         self._pending: tuple[int, int] | None = None
         self._low, self._recovery, self._waited_low = 1 << 40, 0, False
 
-    def step(self, *, select: int, strobe: int, ready: int, lines: int, released: bool, limit: int,
-             report: int | None) -> int:  # fmt: skip
-        """Check one cycle. ``released``: abort, disarm, clear or reset is asked for in it; ``limit``: most strobe cycles;
-        ``report``: the packed report if it is valid. Returns the fault that this cycle must raise, or 0.
+    def step(
+        self, *, select: int, strobe: int, ready: int, lines: int, released: bool, limit: int, report: int | None
+    ) -> int:
+        """Check one cycle and return the fault that it must raise, or 0.
+
+        ``released``: abort, disarm, clear or reset is asked for in it; ``limit``: most strobe cycles; ``report``: the
+        packed report if it is valid.
         """
         if self.phase == "idle" and select:
             self._start(lines)
         wanted = {"setup": (1, 0), "pulse": (1, 1), "hold": (1, 0)}.get(self.phase, (0, 0))
-        check((select, strobe) == wanted,
-              lambda: f"select {select}, strobe {strobe} in cycle {self.count + 1} of {self.phase} ({self.slot}): "
-              f"must be {wanted[0]}, {wanted[1]}")  # fmt: skip
+        check(
+            (select, strobe) == wanted,
+            lambda: (
+                f"select {select}, strobe {strobe} in cycle {self.count + 1} of {self.phase} ({self.slot}): "
+                f"must be {wanted[0]}, {wanted[1]}"
+            ),
+        )
         check(lines == (self._expected_lines if select else 0), lambda: self._difference(lines, select))
         self._check_report(report)
         return self._advance(ready, released, limit)
@@ -80,10 +87,16 @@ class SlotTracker:
         check(pins.crossbar__operation in (1, 2), lambda: f"operation is {pins.crossbar__operation} with select")
         polarity = Polarity(pins.crossbar__operation - 1)
         self.slot = slot = self._begin(pins.crossbar__row, polarity, pins.crossbar__columns)
-        check(self._low >= self._recovery,
-              lambda: f"{self._low} cycles between two slots, the recovery is {self._recovery}")  # fmt: skip
-        values = {"row": slot.row, "operation": OPERATIONS[slot.polarity], "columns": slot.columns,
-                  **dict(zip(LINES, slot.lines, strict=True))}  # fmt: skip
+        check(
+            self._low >= self._recovery,
+            lambda: f"{self._low} cycles between two slots, the recovery is {self._recovery}",
+        )
+        values = {
+            "row": slot.row,
+            "operation": OPERATIONS[slot.polarity],
+            "columns": slot.columns,
+            **dict(zip(LINES, slot.lines, strict=True)),
+        }
         for name, state in values.items():
             if name.endswith("_unselected") and state == 3:
                 values[name] = 0
@@ -94,8 +107,11 @@ class SlotTracker:
 
     def _difference(self, lines: int, select: int) -> str:
         got, wanted = self._lines(lines), self._lines(self._expected_lines if select else 0)
-        wrong = [f"{name} is {value:#x}, must be {getattr(wanted, name):#x}"
-                 for name, value in vars(got).items() if value != getattr(wanted, name)]  # fmt: skip
+        wrong = [
+            f"{name} is {value:#x}, must be {getattr(wanted, name):#x}"
+            for name, value in vars(got).items()
+            if value != getattr(wanted, name)
+        ]
         return f"{', '.join(wrong)} in {self.phase} ({self.slot if select else 'nothing selected'})"
 
     def _check_report(self, report: int | None) -> None:
@@ -107,9 +123,13 @@ class SlotTracker:
         assert self.slot is not None
         cycles, width = self._pending
         got = self._report(report)
-        wanted = SimpleNamespace(report__row=self.slot.row, report__polarity=int(self.slot.polarity),
-                                 report__columns=self.slot.columns, report__cycles=cycles,
-                                 report__cut=int(cycles < width))  # fmt: skip
+        wanted = SimpleNamespace(
+            report__row=self.slot.row,
+            report__polarity=int(self.slot.polarity),
+            report__columns=self.slot.columns,
+            report__cycles=cycles,
+            report__cut=int(cycles < width),
+        )
         check(got == wanted, lambda: f"report is {got}, must be {wanted}")
         self.reports += 1
         self.cuts += wanted.report__cut

@@ -13,8 +13,9 @@ from pulsetrain.config import ControllerConfig, ControllerSettings, LineSettings
 def random_threshold(random: Random, config: ControllerConfig) -> int:
     """``threshold_log2``: either end, one near the delta range (so that cells fire at times), or any."""
     near = min(config.random_bits, config.delta_bits)
-    return random.choice((1, config.random_bits, near, random.randint(max(1, near - 4), near),
-                          random.randint(1, config.random_bits)))  # fmt: skip
+    return random.choice(
+        (1, config.random_bits, near, random.randint(max(1, near - 4), near), random.randint(1, config.random_bits))
+    )
 
 
 def random_deltas(random: Random, config: ControllerConfig, t: int, shape: tuple[int, ...]) -> NDArray[np.int64]:
@@ -48,7 +49,9 @@ def random_deltas(random: Random, config: ControllerConfig, t: int, shape: tuple
 def random_lines(random: Random, config: ControllerConfig) -> LineSettings:
     """Random codes and states."""
     code = (1 << config.amplitude_bits) - 1
-    return LineSettings(*(random.randint(0, code) for _ in range(3)), *(random.choice(list(Unselected)) for _ in range(3)))
+    return LineSettings(
+        *(random.randint(0, code) for _ in range(3)), *(random.choice(list(Unselected)) for _ in range(3))
+    )
 
 
 def random_settings(random: Random, config: ControllerConfig, pulse_limit: int) -> ControllerSettings:

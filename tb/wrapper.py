@@ -31,36 +31,88 @@ PARTS = {
 }
 TOPLEVEL = "testbench"
 
-_LINES = ("operation", "row", "columns", "word_code", "bit_code", "source_code",
-          "word_unselected", "bit_unselected", "source_unselected")  # fmt: skip
+_LINES = (
+    "operation",
+    "row",
+    "columns",
+    "word_code",
+    "bit_code",
+    "source_code",
+    "word_unselected",
+    "bit_unselected",
+    "source_unselected",
+)
 _REPORT = ("row", "polarity", "columns", "cycles", "cut")
-_SETTINGS = ("threshold_log2", "max_pulses", "parallel_max", "setup_cycles", "set_cycles", "reset_cycles",
-             "hold_cycles", "recovery_cycles", "ready_limit")  # fmt: skip
+_SETTINGS = (
+    "threshold_log2",
+    "max_pulses",
+    "parallel_max",
+    "setup_cycles",
+    "set_cycles",
+    "reset_cycles",
+    "hold_cycles",
+    "recovery_cycles",
+    "ready_limit",
+)
 _COUNTERS = ("cells_set", "cells_reset", "saturated", "slots", "cut", "requests")
 
 PACKS = {
     "driver": {
-        "flags": ("clear", "i__valid", "i__ready", "crossbar__select", "crossbar__strobe", "crossbar__ready",
-                  "report__valid", "idle", "fault"),
+        "flags": (
+            "clear",
+            "i__valid",
+            "i__ready",
+            "crossbar__select",
+            "crossbar__strobe",
+            "crossbar__ready",
+            "report__valid",
+            "idle",
+            "fault",
+        ),
         "lines": tuple(f"crossbar__{name}" for name in _LINES),
         "report": tuple(f"report__{name}" for name in _REPORT),
     },
     "top": {
-        "flags": ("rst", "arm", "abort", "deltas__valid", "deltas__ready", "seed__valid", "seed__ready", "crossbar__select",
-                  "crossbar__strobe", "crossbar__ready", "report__valid", "done__valid", "done__status", "armed",
-                  "seeded", "seeding", "busy", "fault", "settings_error", "seed_error"),
+        "flags": (
+            "rst",
+            "arm",
+            "abort",
+            "deltas__valid",
+            "deltas__ready",
+            "seed__valid",
+            "seed__ready",
+            "crossbar__select",
+            "crossbar__strobe",
+            "crossbar__ready",
+            "report__valid",
+            "done__valid",
+            "done__status",
+            "armed",
+            "seeded",
+            "seeding",
+            "busy",
+            "fault",
+            "settings_error",
+            "seed_error",
+        ),
         "lines": tuple(f"crossbar__{name}" for name in _LINES),
         "report": tuple(f"report__{name}" for name in _REPORT),
-        "settings": (*(f"settings__{name}" for name in _SETTINGS), "pulse_limit",
-                     *(f"settings__{which}__{name}" for which in ("set_lines", "reset_lines") for name in _LINES[3:])),
+        "settings": (
+            *(f"settings__{name}" for name in _SETTINGS),
+            "pulse_limit",
+            *(f"settings__{which}__{name}" for which in ("set_lines", "reset_lines") for name in _LINES[3:]),
+        ),
         "counters": (*(f"counters__{name}" for name in _COUNTERS), "random_steps", "random_seed"),
     },
-}  # fmt: skip
+}
 """Packed vectors: part -> vector -> ports, the first in the low bits."""
 
 
 class Wrapper(Elaboratable):
-    """The parts of a bench with flat ports. ``ports``: name -> Signal; ``inputs``: names; ``packs``: name -> [(port, offset, width)]."""
+    """The parts of a bench with flat ports.
+
+    ``ports``: name -> Signal; ``inputs``: names; ``packs``: name -> [(port, offset, width)].
+    """
 
     def __init__(self, bench: Bench) -> None:
         self.ports: dict[str, Signal] = {}
@@ -117,6 +169,7 @@ def generate(bench: Bench) -> tuple[str, dict[str, Any]]:
     """The Verilog of the wrapper and a description of its ports: ``widths``, ``inputs`` and ``packs``."""
     wrapper = Wrapper(bench)
     widths = {name: len(port) for name, port in wrapper.ports.items()}
-    text = verilog.convert(wrapper, name=TOPLEVEL, ports=list(wrapper.ports.values()), emit_src=False,
-                           strip_internal_attrs=True)  # fmt: skip
+    text = verilog.convert(
+        wrapper, name=TOPLEVEL, ports=list(wrapper.ports.values()), emit_src=False, strip_internal_attrs=True
+    )
     return text, {"widths": widths, "inputs": wrapper.inputs, "packs": wrapper.packs}

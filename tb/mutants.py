@@ -1,0 +1,289 @@
+"""Deliberately broken controllers: each breaks one rule of the contract, and a testbench must notice.
+
+All mutants stand in one build. They override the hooks of the blocks with a choice by the input ``mutant``, which only
+the test wrapper has; 0 is the unbroken controller. ``MUTANTS`` says which testbenches each is shown to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import SimpleNamespace
+from typing import Any
+
+from amaranth.hdl import Module, Mux, Signal, Value
+from pulsetrain_rtl.controller import Controller
+from pulsetrain_rtl.decision import DecisionLanes
+from pulsetrain_rtl.line_driver import LineDriver
+from pulsetrain_rtl.random_source import RandomSource
+from pulsetrain_rtl.row_collector import RowCollector
+from pulsetrain_rtl.scheduler import PulseScheduler
+from pulsetrain_rtl.slot_former import SlotFormer
+
+SOURCE, DECISION, SCHEDULER, DRIVER = "bench_random_source", "bench_decision", "bench_scheduler", "bench_line_driver"
+TOP = r"bench_(controller|release)"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """``number`` selects it; ``tests`` matches the testbenches that it is shown to."""
+
+    number: int
+    name: str
+    about: str
+    tests: str
+
+
+_LIST = (
+    ("comparison-le", "a cell fires if u <= r instead of u < r", DECISION),
+    ("polarity-swapped", "SET for negative deltas", DECISION),
+    ("most-negative-wraps", "the magnitude of the most negative delta is 0", DECISION),
+    ("max-pulses-plus-one", "cells are cut to max_pulses + 1", DECISION),
+    ("threshold-off-by-one", "the threshold is 2^(t-1)", DECISION),
+    ("saturation-misses-one", "max_pulses + 1 wraps around instead of being cut", DECISION),
+    ("word-used-twice", "every word serves two beats", SOURCE),
+    ("lanes-share-a-bit", "neighbouring lanes share a random bit", SOURCE),
+    ("source-runs-on-stalls", "the source steps in every cycle", SOURCE),
+    ("tap-missing", "the recurrence has three terms instead of five", SOURCE),
+    ("seed-bit-lost", "the lowest bit of each seeding step is lost", SOURCE),
+    ("reset-before-set", "RESET slots of a row come first", SCHEDULER),
+    ("group-one-too-many", "groups of parallel_max + 1 columns", SCHEDULER),
+    ("row-fits-by-one-more", "a row of parallel_max + 1 columns is not split", SCHEDULER),
+    ("second-pulse-lost", "cells with n = 2 take one pulse", SCHEDULER),
+    ("queue-overflows", "a full queue of rows takes another", SCHEDULER),
+    ("empty-end-lost", "a request whose last row is empty has no end", SCHEDULER),
+    ("last-column-lost", "the last column is never driven", DRIVER),
+    ("short-pulse", "pulses are a cycle short", DRIVER),
+    ("long-pulse", "pulses are a cycle long", DRIVER),
+    ("short-phases", "setup, hold and recovery are a cycle short", DRIVER),
+    ("recovery-skipped", "recovery lasts one cycle, whatever was asked for", DRIVER),
+    ("strobe-in-setup", "the strobe rises with select", DRIVER),
+    ("ready-ignored", "the pulse does not wait for ready", DRIVER),
+    ("limiter-late", "the strobe limiter acts a cycle late", DRIVER),
+    ("report-off-by-one", "reported cycles are one too many", DRIVER),
+    ("abort-a-cycle-late", "the first cycle of an abort is ignored", TOP),
+    ("threshold-not-sampled", "a change of threshold_log2 inside a request counts", TOP),
+    ("widths-swapped", "SET pulses take reset_cycles and RESET pulses set_cycles", TOP),
+    ("lines-swapped", "SET slots drive reset_lines and RESET slots set_lines", TOP),
+    ("limit-not-latched", "settings are checked against the input pulse_limit", TOP),
+    ("three-in-flight", "a third request is taken", TOP),
+    ("last-beat-early", "a request is a beat short", TOP),
+)
+MUTANTS = tuple(Mutant(i, *fields) for i, fields in enumerate(_LIST, 1))
+_NUMBERS = {mutant.name: mutant.number for mutant in MUTANTS}
+
+
+def mutated(selector: Signal) -> dict[str, Any]:
+    """The classes of the parts (names as in ``tb.wrapper.PARTS``), each broken as ``selector`` says."""
+
+    def on(name: str) -> Value:
+        return selector == _NUMBERS[name]
+
+    source, decision = _source(on), _decision(on)
+    scheduler, driver = _scheduler(on), _driver(on)
+    return {
+        "source": source,
+        "decision": decision,
+        "scheduler": scheduler,
+        "driver": driver,
+        "top": _top(on, source, decision, scheduler, driver),
+    }
+
+
+def _decision(on: Any) -> Any:
+    class MutatedLanes(DecisionLanes):
+        def _fires(self, random, remainder):
+            return Mux(on("comparison-le"), random <= remainder, super()._fires(random, remainder))
+
+        def _polarity(self, delta):
+            return super()._polarity(delta) ^ on("polarity-swapped")
+
+        def _magnitude(self, delta):
+            bits = self.config.delta_bits
+            lowest = delta.as_unsigned() == 1 << bits - 1
+            return Mux(on("most-negative-wraps") & lowest, 0, super()._magnitude(delta))
+
+        def _count(self, quotient, fires, saturates, max_pulses):
+            count = super()._count(quotient, fires, saturates, max_pulses)
+            more = on("max-pulses-plus-one") & saturates & (max_pulses != self.config.pulses_max)
+            return (count + more)[: self.config.pulse_count_bits]
+
+        def _shift(self, threshold_log2):
+            shift = super()._shift(threshold_log2)
+            return (shift + (on("threshold-off-by-one") & (threshold_log2 != 1)))[: len(shift)]
+
+        def _saturates(self, quotient, fires, max_pulses):
+            missed = on("saturation-misses-one") & (quotient == max_pulses)
+            return super()._saturates(quotient, fires, max_pulses) & ~missed
+
+    return MutatedLanes
+
+
+def _source(on: Any) -> Any:
+    class MutatedSource(RandomSource):
+        def __init__(self, config):
+            super().__init__(config)
+            self._second = Signal()
+
+        def _advances(self):
+            advances = super()._advances() & ~(on("word-used-twice") & ~self._second)
+            return advances | (on("source-runs-on-stalls") & self.words.valid)
+
+        def _word(self, state, lane):
+            bits = self.config.random_bits
+            shared = state[max(0, lane * bits - 1) :][:bits]
+            return Mux(on("lanes-share-a-bit"), shared, super()._word(state, lane))
+
+        def _new_bits(self, state, injected):
+            tap = state[self.generators.taps[1] :][: self.generators.step]
+            tap ^= state[self.generators.taps[2] :][: self.generators.step]
+            return super()._new_bits(state, injected) ^ Mux(on("tap-missing"), tap, 0)
+
+        def _injected(self, x):
+            injected = super()._injected(x)
+            return injected ^ (on("seed-bit-lost") & injected[0])
+
+        def elaborate(self, platform):
+            m = super().elaborate(platform)
+            m.d.sync += self._second.eq(self._second ^ (self.words.valid & self.words.ready))
+            return m
+
+    return MutatedSource
+
+
+def _scheduler(on: Any) -> Any:
+    class MutatedCollector(RowCollector):
+        def _fits(self, count, parallel_max):
+            return Mux(on("row-fits-by-one-more"), count <= parallel_max + 1, super()._fits(count, parallel_max))
+
+        def _enters(self, something_to_write, end):
+            return super()._enters(something_to_write, end & ~on("empty-end-lost"))
+
+    class SetFirst(SlotFormer):
+        def _group_room(self, parallel_max):
+            return (super()._group_room(parallel_max) + on("group-one-too-many"))[: len(parallel_max)]
+
+        def _wants(self, count, pulse):
+            return super()._wants(count, pulse) & ~(on("second-pulse-lost") & (count == 2) & (pulse == 2))
+
+    class ResetFirst(SlotFormer):
+        def _first_polarity(self):
+            return type(super()._first_polarity()).RESET
+
+    class MutatedFormer(SlotFormer):
+        """Which polarity comes first is a constant of the block, so both kinds stand side by side."""
+
+        def elaborate(self, platform):  # noqa: ARG002
+            m = Module()
+            m.submodules.set_first = right = SetFirst(self.config)
+            m.submodules.reset_first = wrong = ResetFirst(self.config)
+            for former in (right, wrong):
+                m.d.comb += [
+                    former.clear.eq(self.clear),
+                    former.i.payload.eq(self.i.payload),
+                    former.i.valid.eq(self.i.valid),
+                    former.counts.eq(self.counts),
+                    former.o.ready.eq(self.o.ready),
+                ]
+            with m.If(on("reset-before-set")):
+                m.d.comb += self._outputs(wrong)
+            with m.Else():
+                m.d.comb += self._outputs(right)
+            return m
+
+        def _outputs(self, former):
+            return [
+                self.i.ready.eq(former.i.ready),
+                self.word.eq(former.word),
+                self.o.payload.eq(former.o.payload),
+                self.o.valid.eq(former.o.valid),
+            ]
+
+    class MutatedScheduler(PulseScheduler):
+        row_collector_class = MutatedCollector
+        slot_former_class = MutatedFormer
+
+        def _queue_full(self, waiting):
+            return super()._queue_full(waiting) & ~on("queue-overflows")
+
+    return MutatedScheduler
+
+
+def _driver(on: Any) -> Any:
+    class MutatedDriver(LineDriver):
+        def _phase_ends(self, remaining):
+            return super()._phase_ends(remaining) | (on("short-phases") & (remaining <= 2))
+
+        def _pulse_ends(self, remaining):
+            ends = Mux(on("long-pulse"), remaining == 0, super()._pulse_ends(remaining))
+            return ends | (on("short-pulse") & (remaining <= 2))
+
+        def _limit_reached(self, high_cycles, pulse_limit):
+            late = high_cycles > pulse_limit
+            return Mux(on("limiter-late"), late, super()._limit_reached(high_cycles, pulse_limit))
+
+        def _array_ready(self):
+            return super()._array_ready() | on("ready-ignored")
+
+        def _driven_columns(self, columns):
+            columns = super()._driven_columns(columns)
+            return columns & ~(on("last-column-lost") << self.config.columns - 1)
+
+        def _reported_cycles(self, high_cycles):
+            return (super()._reported_cycles(high_cycles) + on("report-off-by-one"))[: self.config.time_bits]
+
+        def elaborate(self, platform):
+            timing = self.timing
+            cycles = {name: getattr(timing, name) for name in timing.signature.members}
+            cycles["recovery_cycles"] = Mux(on("recovery-skipped"), 1, timing.recovery_cycles)
+            self.timing = SimpleNamespace(**cycles)
+            m = super().elaborate(platform)
+            self.timing = timing
+            with m.If(on("strobe-in-setup") & self.i.valid & self.i.ready):
+                m.d.sync += self.crossbar.strobe.eq(1)
+            return m
+
+    return MutatedDriver
+
+
+def _top(on: Any, source: Any, decision: Any, scheduler: Any, driver: Any) -> Any:
+    class MutatedController(Controller):
+        random_source_class = source
+        pulse_scheduler_class = scheduler
+        line_driver_class = driver
+
+        def __init__(self, config):
+            super().__init__(config)
+            self._aborted = Signal()
+
+        def decision_lanes_class(self, config):
+            self._lanes = decision(config)
+            return self._lanes
+
+        def _host_releases(self):
+            late = self.abort & ~self._aborted & on("abort-a-cycle-late")
+            return (self.abort & ~late) | ~self.arm
+
+        def _pulse_cycles(self, settings, polarity):
+            return super()._pulse_cycles(settings, Value.cast(polarity) ^ on("widths-swapped"))
+
+        def _lines(self, settings, polarity):
+            return super()._lines(settings, Value.cast(polarity) ^ on("lines-swapped"))
+
+        def _settings_errors(self, settings, pulse_limit):
+            return super()._settings_errors(settings, Mux(on("limit-not-latched"), self.pulse_limit, pulse_limit))
+
+        def _may_start(self, in_flight):
+            return super()._may_start(in_flight) | on("three-in-flight")
+
+        def _last_beat(self, beat):
+            early = on("last-beat-early") & (beat == self.config.beats - 2)
+            return super()._last_beat(beat) | early
+
+        def elaborate(self, platform):
+            m = super().elaborate(platform)
+            m.d.sync += self._aborted.eq(self.abort)
+            with m.If(on("threshold-not-sampled")):
+                m.d.comb += self._lanes.i.p.threshold_log2.eq(self.settings.threshold_log2)
+            return m
+
+    return MutatedController
