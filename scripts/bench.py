@@ -229,9 +229,8 @@ def print_tables(results: dict[str, Any]) -> None:
         "cocotb, one signal a cycle", f"{results['cocotb_cycles_per_second_base'] / 1e3:.0f} k cycles/s", "", ""
     )
     build = results["build_seconds_wide"]
-    rates.add_row(
-        "Build of the wide library, cold and cached", f"{build['cold']:.1f} s, {build['cached']:.2f} s", "", ""
-    )
+    rates.add_row("Build of the wide library, cold", f"{build['cold']:.1f} s", "", "")
+    rates.add_row("Build of the wide library, cached", f"{build['cached']:.2f} s", "", "")
     console.print(rates)
     cycles = Table("Firing", "Slot", "Slots", "Cycles", "Bound", "Ratio", title=f"64 × 64, 16 lanes, {UPDATES} updates")
     for row in results["cycles_over_bound_base"]:
