@@ -171,6 +171,17 @@ def test_pulses_reach_a_c_function(controller: RtlController) -> None:
     assert (result.status, seen[0], len(result.pulses)) == (Status.STOPPED, 5, 0)
 
 
+def test_runs_leave_nothing_behind(controller: RtlController) -> None:
+    """Neither the last deltas nor half a request, however a run ended."""
+    deltas = np.full((2, 8, 8), 4096, np.int16)
+    slots = len(controller.run(deltas, ControllerSettings()).check().pulses)
+    assert slots == 16
+    assert controller.run(None, ControllerSettings(), requests=3).check().slots == 0
+    limited = controller.run(deltas, ControllerSettings(), cycle_limit=11)
+    assert (limited.status, limited.requests_done) == (Status.CYCLE_LIMIT, 0)
+    assert len(controller.run(deltas, ControllerSettings()).check().pulses) == slots
+
+
 def test_function_is_called_as_the_pulse_ends(controller: RtlController) -> None:
     seen: list[int] = []
     deltas = np.zeros((8, 8), np.int16)

@@ -149,6 +149,8 @@ public:
         run.status = run.check_pins ? loop<true>(run) : loop<false>(run);
         if (run.status == BUFFER_FULL) return;
         PORT(deltas, valid) = 0;
+        top->ABORT = run.status >= CYCLE_LIMIT; // drop what is in flight, or the next run would begin in its middle
+        cycle();
         top->ABORT = 0;
         cycle();
         Readback now;
@@ -239,6 +241,7 @@ private:
 
     void offer(const Run &run) {
         if (run.deltas) pack(payload, run.deltas + run.beats * LANES);
+        else memset(payload, 0, sizeof payload);
         put_words(PORT(deltas, payload), payload);
         offered = true;
     }
