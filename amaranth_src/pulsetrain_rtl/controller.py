@@ -30,7 +30,7 @@ class Controller(wiring.Component):
     A release (abort, disarm, fault) empties scheduler and line driver. Beats inside the decision lanes are not erased
     but let out and dropped: so every accepted beat is counted, and the lanes need no reset.
 
-    Latency from the last beat of a row to the setup of its first slot: 7 cycles when nothing else is pulsed.
+    Latency from the last beat of a row to the setup of its first slot: 6 cycles (7 if all are RESET) on an idle array.
     Throughput: a beat per cycle, a slot per slot time, both at once.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
