@@ -30,7 +30,7 @@ class PulseScheduler(wiring.Component):
     o : out stream of slots in the order of the specification, then an ``end`` marker per request, from registers.
     counted : cells SET, RESET and saturated in the beat taken a cycle ago, also while ``clear`` is high.
 
-    Latency from the last beat of a row to its first slot: 3 cycles, 4 if all its slots are RESET. Throughput: a beat per
+    Latency from the last beat of a row to its first slot: 3 cycles, 4 if all its slots are RESET. A beat per
     cycle while the queue has room; a slot per cycle, or as many cycles as a scan visits chunks (see SlotFormer).
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
