@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from pulsetrain.array import ArrayParameters, CrossbarArray, CutPulse
 from pulsetrain.config import Polarity
 from pulsetrain.errors import PulsetrainError
@@ -219,7 +219,9 @@ def test_restore_rejects_an_incomplete_state() -> None:
         ({"g_max": 1.0}, "Largest conductance must be a finite number .* at most 0.002 S, not 1.0"),
         ({"g_max": 0.0}, "Largest conductance must be above the smallest of 0 S, not 0"),
         ({"g_reference": 500e-6}, "Reference conductance must be within the window of 0 to 0.0004 S, not 0.0005"),
-        ({"siemens_per_weight": 0}, "Conductance per weight must be a finite number above 0 S, not 0"),
+        ({"siemens_per_weight": 0}, "Conductance per weight must be a finite number at least 1e-12 S .*, not 0"),
+        ({"siemens_per_weight": 1e308}, r"Conductance per weight must be .* at most 1 S, not 1e\+308"),
+        ({"write_noise": 10**400}, "Write noise must be a finite number .*, not inf"),
         ({"step_set": 0}, "SET step must be a finite number at least 1e-12 S"),
         ({"step_reset": -2e-6}, "RESET step must be a finite number at least 1e-12 S"),
         ({"write_noise": "2"}, "Write noise must be a finite number .*, not '2'"),
@@ -238,11 +240,12 @@ def test_rejects_parameters(changes: dict[str, Any], message: str) -> None:
     [
         (np.zeros((7, 6), np.int16), r"Pulse counts must have shape \(6, 7\) \(rows, columns\), not \(7, 6\)"),
         (np.zeros((6, 7)), "Pulse counts must be integers, not float64"),
+        ([[1, 2], [3]], "Pulse counts must be an array with rows of one length, not list"),
         (np.full((6, 7), -256), "Pulse counts must have a magnitude of at most 255, not 256"),
         (np.full((6, 7), 300, np.int16), "Pulse counts must have a magnitude of at most 255, not 300"),
     ],
 )
-def test_rejects_counts(counts: NDArray[Any], message: str) -> None:
+def test_rejects_counts(counts: ArrayLike, message: str) -> None:
     with pytest.raises(PulsetrainError, match=message):
         array().apply_pulses(counts)
 
@@ -254,3 +257,31 @@ def test_rejects_shape_and_seed() -> None:
         CrossbarArray(1, 1025, QUIET, 1)
     with pytest.raises(PulsetrainError, match="Noise seed must be an integer between 0 and"):
         CrossbarArray(1, 1, QUIET, -1)
+
+
+def test_operation_number_wraps_at_64_bits() -> None:
+    made = array()
+    made.restore(made.state() | {"operation": 2**64 - 1})
+    made.apply_pulses(np.ones((6, 7), np.int16))
+    assert made.operation == 0
+    fresh = array()
+    fresh.conductance[...] = made.conductance
+    made.write(np.full((6, 7), 1e-6), noise=True)
+    fresh.write(np.full((6, 7), 1e-6), noise=True)
+    assert np.array_equal(made.conductance, fresh.conductance)
+    assert made.operation == 1
+
+
+@pytest.mark.filterwarnings("error")
+def test_huge_weights_and_changes_are_cut_to_the_window() -> None:
+    made = array()
+    assert made.set_weights(np.full((6, 7), 1e308)) == 42
+    assert made.write(np.full((6, 7), -1e308), noise=True) == 42
+    assert (made.conductance == 0).all()
+
+
+def test_rejects_weights() -> None:
+    with pytest.raises(PulsetrainError, match="Weights must be real numbers, not object"):
+        array().set_weights(None)  # type: ignore[arg-type]
+    with pytest.raises(PulsetrainError, match="Weights must be an array with rows of one length, not list"):
+        array().set_weights([[1.0], [1.0, 2.0]])

@@ -272,7 +272,7 @@ TRAIN_ERRORS = [
     (["--write-noise", "nan"], "Write noise must be a finite number at least 0 S and at most 2e-05 S, not nan"),
     (["--write-noise", "low"], "Option --write-noise must be a number, not 'low'"),
     (["--noise-per", "row"], "Noise per must be one of pulse, step, not 'row'"),
-    (["--threshold", "0"], "Threshold must be a finite number above 0 weight units, not 0.0"),
+    (["--threshold", "0"], "Threshold must be a finite number at least 1e-12 weight units, not 0.0"),
     (["--resume", "--overwrite"], "Option --overwrite must be left out with --resume, not given"),
     (["--resume"], "Output folder must hold a study to resume, not 'study'"),
     (["--epoch", "3"], "Option must be one that --help lists, not '--epoch'"),

@@ -161,3 +161,18 @@ def test_restored_difference_is_found() -> None:
     state["second_array_conductance"][1, 2] += 3
     with pytest.raises(MismatchError, match="conductance of row 1, column 2"):
         both.restore(state)
+
+
+def test_a_refused_state_changes_neither_tile() -> None:
+    arguments = (CONFIGS["tiny"], ControllerSettings(), ArrayParameters(), 3)
+    with ComparedTile(ModelTile(*arguments), ModelTile(*arguments)) as both:
+        both.update(np.full((8, 8), 0.02))
+        early = both.state()
+        both.update(np.full((8, 8), 0.02))
+        before = both.state()
+        for bad in ({"second_tile_seed": 4}, {"second_random_steps": None}, {"operations": np.zeros(2)}):
+            with pytest.raises(PulsetrainError, match="must be"):
+                both.restore(early | bad)
+            after = both.state()
+            assert after.keys() == before.keys()
+            assert all(np.array_equal(after[name], before[name]) for name in before)

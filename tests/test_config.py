@@ -181,3 +181,9 @@ def test_every_error_is_a_value_error() -> None:
     for kind in (PulsetrainError, ToolError, MismatchError):
         assert issubclass(kind, ValueError)
         assert issubclass(kind, PulsetrainError)
+
+
+@pytest.mark.parametrize("name", ["threshold_log2", "setup_cycles", "set_cycles", "reset_cycles", "recovery_cycles"])
+def test_only_limits_may_be_none(name: str) -> None:
+    with pytest.raises(PulsetrainError, match=r"must be an integer between 1 and \d+, not None"):
+        ControllerSettings().replace(**{name: None}).checked(CONFIGS["base"])

@@ -92,8 +92,8 @@ def test_threshold_may_be_chosen() -> None:
     made = tile(threshold_weight=0.05, parameters=ArrayParameters(write_noise=0))
     report = made.update(np.full((8, 8), 0.05))
     assert report.pulses_set == 64
-    for value in (0, -1, float("inf")):
-        with pytest.raises(PulsetrainError, match="Threshold must be a finite number above 0 weight units, not"):
+    for value in (0, -1, 1e-310, float("inf"), 10**400):
+        with pytest.raises(PulsetrainError, match="Threshold must be a finite number at least 1e-12 weight units, not"):
             tile(threshold_weight=value)
 
 
@@ -252,6 +252,25 @@ def test_rejects_deltas() -> None:
 def test_rejects_settings() -> None:
     with pytest.raises(PulsetrainError, match="Parallel max must be an integer between 1 and 8, not 9"):
         tile(settings=ControllerSettings(parallel_max=9))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"config": "base"}, "Configuration must be of type ControllerConfig, not 'base'"),
+        ({"settings": None}, "Settings must be of type ControllerSettings, not None"),
+        ({"settings": ControllerSettings().replace(set_lines=3)}, "SET lines must be of type LineSettings, not 3"),
+        ({"parameters": {}}, "Array parameters must be of type ArrayParameters, not {}"),
+    ],
+)
+def test_rejects_arguments_of_another_type(arguments: dict[str, Any], message: str) -> None:
+    with pytest.raises(PulsetrainError, match=message):
+        ModelTile(**arguments)
+
+
+def test_restore_rejects_what_is_no_state() -> None:
+    with pytest.raises(PulsetrainError, match="Tile state must be a mapping of names to values, not None"):
+        tile().restore(None)  # type: ignore[arg-type]
 
 
 def test_context_manager() -> None:

@@ -79,7 +79,7 @@ def test_survives_json() -> None:
         ({"settings": {"threshold": 1}}, "Setting must be one of "),
         ({"array": {"write_noise": math.nan}}, "Write noise must be a finite number "),
         ({"array": {"noise": 1.0}}, "Array parameter must be one of "),
-        ({"threshold_weight": 0.0}, "Threshold must be a finite number above 0 weight units, not 0.0"),
+        ({"threshold_weight": 0.0}, "Threshold must be a finite number at least 1e-12 weight units, not 0.0"),
         ({"epoch": 3}, "Study setting must be one of "),
     ],
 )

@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike, NDArray
 from pulsetrain.compiled import compiled
 from pulsetrain.config import Polarity
 from pulsetrain.controller.slots import fired_cells
-from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_real
+from pulsetrain.errors import PulsetrainError, check_array, check_choice, check_integer, check_real
 from pulsetrain.noise import normals
 
 PICOSIEMENS = 1e12
@@ -50,7 +50,9 @@ class ArrayParameters:
             "g_min": check_real("Smallest conductance", self.g_min, low=0, high=_G_LIMIT, unit="S"),
             "g_max": check_real("Largest conductance", self.g_max, low=0, high=_G_LIMIT, unit="S"),
             "g_reference": check_real("Reference conductance", self.g_reference, low=0, high=_G_LIMIT, unit="S"),
-            "siemens_per_weight": check_real("Conductance per weight", self.siemens_per_weight, above=0, unit="S"),
+            "siemens_per_weight": check_real(
+                "Conductance per weight", self.siemens_per_weight, low=grid, high=1, unit="S"
+            ),
             "step_set": check_real("SET step", self.step_set, low=grid, high=_G_LIMIT, unit="S"),
             "step_reset": check_real("RESET step", self.step_reset, low=grid, high=_G_LIMIT, unit="S"),
             "write_noise": check_real("Write noise", self.write_noise, low=0, high=_G_LIMIT / 100, unit="S"),
@@ -131,8 +133,8 @@ class CrossbarArray:
     """Conductances of a crossbar and what pulses do to them.
 
     ``rows``, ``columns``: 1 … 1024. ``seed``: 0 … 2^64 − 1, of the write noise. All cells start at ``g_reference``.
-    ``conductance`` is int32 (rows, columns) in picosiemens; ``operation`` the number of the next operation, from 0;
-    ``window_hits`` the pulses and writes that were cut to the window so far.
+    ``conductance`` is int32 (rows, columns) in picosiemens; ``operation`` the number of the next operation, from 0,
+    modulo 2^64; ``window_hits`` the pulses and writes that were cut to the window so far.
     """
 
     def __init__(self, rows: int, columns: int, parameters: ArrayParameters, seed: int) -> None:
@@ -155,12 +157,15 @@ class CrossbarArray:
         weights: NDArray[np.float64] = (self.conductance - np.int32(self._reference)) / self._per_weight
         return weights
 
-    def set_weights(self, weights: NDArray[np.float64]) -> int:
+    def set_weights(self, weights: ArrayLike) -> int:
         """Program finite weights (rows, columns) without noise, rounded to 1 pS, half to even.
 
-        Returns the number of cells cut to the window. Neither the operation number nor ``window_hits`` changes.
+        Returns the number of cells cut to the window. Neither the operation number nor ``window_hits`` changes. Raises
+        PulsetrainError for another shape or values that are not finite.
         """
-        target = np.rint(weights * self._per_weight) + self._reference
+        checked = checked_real_array("Weights", weights, self._shape)
+        with np.errstate(over="ignore"):  # infinity is cut to the window like any other
+            target = np.rint(checked * self._per_weight) + self._reference
         self.conductance[...] = np.clip(target, self._low, self._high)
         return int(np.count_nonzero((target < self._low) | (target > self._high)))
 
@@ -174,7 +179,7 @@ class CrossbarArray:
         ``cells``: ``fired_cells(counts)``, where the caller has it already.
         Raises PulsetrainError for another shape or type, before anything is changed.
         """
-        array = np.asarray(counts)
+        array = check_array("Pulse counts", counts)
         if array.dtype.kind not in "iu":
             raise PulsetrainError(f"Pulse counts must be integers, not {array.dtype}")
         if array.shape != self._shape:
@@ -190,7 +195,7 @@ class CrossbarArray:
         hits = self._apply_whole(cells, fired, partly)
         if cut is not None and partly is not None:
             hits += self._apply_cut(partly, array.reshape(-1)[partly], cut)
-        self.operation += 1
+        self.operation = (self.operation + 1) % 2**64
         self.window_hits += hits
         return hits
 
@@ -201,13 +206,15 @@ class CrossbarArray:
         added to each written cell; then the change is rounded to 1 pS, half to even, and cut to the window. Returns how
         many cells were cut. Raises PulsetrainError for another shape or values that are not finite.
         """
-        change = checked_real_array("Conductance changes", delta_siemens, self._shape).reshape(-1) * PICOSIEMENS
+        checked = checked_real_array("Conductance changes", delta_siemens, self._shape).reshape(-1)
+        with np.errstate(over="ignore"):  # infinity is cut to the window like any other
+            change = checked * PICOSIEMENS
         cells = np.flatnonzero(change)
         change = change[cells]
         if noise:
             change = change + self._sigma * normals(self.seed, self.operation, cells, np.ones(cells.size, np.int64))
         hits = self._add(cells, change)
-        self.operation += 1
+        self.operation = (self.operation + 1) % 2**64
         self.window_hits += hits
         return hits
 
@@ -282,13 +289,13 @@ class CrossbarArray:
 
 def checked_real_array(thing: str, values: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
     """``values`` as float64 of ``shape``. Raises PulsetrainError for another shape, or what is not real and finite."""
-    array = np.asarray(values)
+    array = check_array(thing, values)
     if array.dtype.kind not in "iuf":
         raise PulsetrainError(f"{thing} must be real numbers, not {array.dtype}")
     if array.shape != shape:
         raise PulsetrainError(f"{thing} must have shape {shape} (rows, columns), not {array.shape}")
-    array = np.ascontiguousarray(array, np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
+        array = np.ascontiguousarray(array, np.float64)
         suspect = not np.isfinite(array.sum())  # quicker than looking at each; a sum may overflow, too
     if suspect and not np.isfinite(array).all():
         row, column = (int(i) for i in np.argwhere(~np.isfinite(array))[0])

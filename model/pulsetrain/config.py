@@ -11,7 +11,7 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Any
 
-from pulsetrain.errors import PulsetrainError, check_choice, check_integer
+from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_type
 
 
 def _title(name: str) -> str:
@@ -187,13 +187,14 @@ class ControllerSettings:
         values: dict[str, Any] = {}
         for name, (low, high) in ranges.items():
             value = getattr(self, name)
-            values[name] = high if value is None else check_integer(_title(name), value, low, high)
+            largest = value is None and name in ("max_pulses", "parallel_max", "pulse_limit", "ready_limit")
+            values[name] = high if largest else check_integer(_title(name), value, low, high)
         for name in ("set_cycles", "reset_cycles"):
             if values[name] > values["pulse_limit"]:
                 rule = f"at most the pulse limit of {values['pulse_limit']} cycles"
                 raise PulsetrainError(f"{_title(name)} must be {rule}, not {values[name]}")
-        self.set_lines.check("SET", config)
-        self.reset_lines.check("RESET", config)
+        check_type("SET lines", self.set_lines, LineSettings).check("SET", config)
+        check_type("RESET lines", self.reset_lines, LineSettings).check("RESET", config)
         return replace(self, **values)
 
     def replace(self, **changes: Any) -> ControllerSettings:

@@ -9,7 +9,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from numbers import Integral, Real
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+Kind = TypeVar("Kind")
 
 
 class PulsetrainError(ValueError):
@@ -56,7 +61,10 @@ def check_real(
     rule = " ".join(["a finite number", " and ".join(rules)]).strip()
     if isinstance(value, bool) or not isinstance(value, Real):
         raise PulsetrainError(f"{thing} must be {rule}, not {value!r}")
-    number = float(value)
+    try:
+        number = float(value)
+    except OverflowError:  # an integer or a fraction beyond all floats
+        number = math.inf if value > 0 else -math.inf  # type: ignore[operator]
     wrong = (
         not math.isfinite(number)
         or (above is not None and number <= above)
@@ -74,3 +82,22 @@ def check_choice(thing: str, value: Any, choices: Iterable[str]) -> str:
     if not isinstance(value, str) or value not in names:
         raise PulsetrainError(f"{thing} must be one of {', '.join(names)}, not {value!r}")
     return value
+
+
+def check_type(thing: str, value: Any, kind: type[Kind]) -> Kind:
+    """Return ``value`` if it is a ``kind``. Raises PulsetrainError otherwise."""
+    if not isinstance(value, kind):
+        raise PulsetrainError(f"{thing} must be of type {kind.__name__}, not {value!r}")
+    return value
+
+
+def check_array(thing: str, values: ArrayLike) -> NDArray[Any]:
+    """``values`` as an array of whatever type they have. Raises PulsetrainError for rows of different lengths."""
+    import numpy as np  # here: the command line imports this file, and its --help is to be quick
+
+    try:
+        return np.asarray(values)
+    except (TypeError, ValueError) as error:
+        raise PulsetrainError(
+            f"{thing} must be an array with rows of one length, not {type(values).__name__}"
+        ) from error

@@ -12,6 +12,7 @@ from pulsetrain.data import HELD_OUT
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_real
 from pulsetrain.optimizers import LEARNING_RATES, MOMENTUM, OPTIMIZERS
 from pulsetrain.rules import RULES
+from pulsetrain.tiles.base import THRESHOLD_MIN
 
 TILES = ("model", "rtl")
 """Tiles that a study can train on."""
@@ -85,7 +86,7 @@ class StudySettings:
         self.controller_settings()
         self.array_parameters()
         if self.threshold_weight is not None:
-            check_real("Threshold", self.threshold_weight, above=0.0, unit="weight units")
+            check_real("Threshold", self.threshold_weight, low=THRESHOLD_MIN, unit="weight units")
 
     def controller_config(self) -> ControllerConfig:
         """The named configuration with ``overrides`` applied."""

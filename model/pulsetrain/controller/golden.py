@@ -16,7 +16,7 @@ from pulsetrain.config import ControllerConfig, ControllerSettings
 from pulsetrain.controller.decision import decide
 from pulsetrain.controller.random_source import RandomSource
 from pulsetrain.controller.slots import Slots, count_slots, fired_cells, make_slots
-from pulsetrain.errors import PulsetrainError, check_integer
+from pulsetrain.errors import PulsetrainError, check_array, check_integer
 
 
 class Decisions:
@@ -54,7 +54,7 @@ def checked_deltas(deltas: ArrayLike, config: ControllerConfig) -> NDArray[np.si
 
     Raises PulsetrainError unless it has integers of that shape between −2^(delta_bits−1) and 2^(delta_bits−1) − 1.
     """
-    array = np.asarray(deltas)
+    array = check_array("Deltas", deltas)
     shape = (config.rows, config.columns)
     if array.dtype.kind not in "iu":
         raise PulsetrainError(f"Deltas must be integers, not {array.dtype}")

@@ -15,11 +15,14 @@ from pulsetrain.array import PICOSIEMENS, ArrayParameters, CrossbarArray, checke
 from pulsetrain.config import ControllerConfig, ControllerSettings
 from pulsetrain.controller.golden import checked_deltas
 from pulsetrain.controller.slots import Slots, fired_cells
-from pulsetrain.errors import PulsetrainError, check_integer, check_real
+from pulsetrain.errors import PulsetrainError, check_integer, check_real, check_type
 from pulsetrain.noise import rounded_steps
 
 DEFAULT_SETTINGS = ControllerSettings()
 DEFAULT_PARAMETERS = ArrayParameters()
+
+THRESHOLD_MIN = 1e-12
+"""Smallest threshold in weight units: that of 1 pS steps at 1 S per weight, far from where floats overflow."""
 
 
 @dataclass(frozen=True)
@@ -188,14 +191,14 @@ class ArrayTile(Tile):
         seed: int,
         threshold_weight: float | None = None,
     ) -> None:
-        self.config = config
-        self.settings = settings.checked(config)
-        self.parameters = parameters
+        self.config = check_type("Configuration", config, ControllerConfig)
+        self.settings = check_type("Settings", settings, ControllerSettings).checked(config)
+        self.parameters = check_type("Array parameters", parameters, ArrayParameters)
         self.seeds = TileSeeds.of(seed)
         self.seed = int(seed)
         if threshold_weight is None:
             threshold_weight = parameters.step_set / parameters.siemens_per_weight
-        self.threshold_weight = check_real("Threshold", threshold_weight, above=0, unit="weight units")
+        self.threshold_weight = check_real("Threshold", threshold_weight, low=THRESHOLD_MIN, unit="weight units")
         self.array = CrossbarArray(config.rows, config.columns, parameters, self.seeds.noise)
         self.counters = TileCounters()
         self._shape = (config.rows, config.columns)
@@ -215,7 +218,7 @@ class ArrayTile(Tile):
         """Bring the random source to ``steps`` beats after ``seed``; both are checked already."""
 
     def set_weights(self, weights: ArrayLike) -> int:
-        return self.array.set_weights(checked_real_array("Weights", weights, self._shape))
+        return self.array.set_weights(weights)
 
     def weights(self) -> NDArray[np.float64]:
         return self.array.weights()
@@ -252,6 +255,8 @@ class ArrayTile(Tile):
         return {"tile_seed": self.seed, "random_seed": seed, "random_steps": steps, **array, **counters}
 
     def restore(self, state: Mapping[str, Any]) -> None:
+        if not isinstance(state, Mapping):
+            raise PulsetrainError(f"Tile state must be a mapping of names to values, not {state!r}")
         missing = sorted(set(self.state()) - set(state))
         if missing:
             raise PulsetrainError(f"Tile state must have {missing[0]}, not only {', '.join(sorted(state))}")

@@ -67,10 +67,20 @@ class ComparedTile(Tile):
         for name in ("decisions_compared", "operations"):
             if name not in state:
                 raise PulsetrainError(f"Tile state must have {name}, not only {', '.join(sorted(state))}")
-            counts.append(check_integer(f"Count of {name}", np.asarray(state[name]).item(), 0))
-        for prefix, tile in (("first_", self.first), ("second_", self.second)):
-            own = {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-            tile.restore(own)
+            value = state[name]  # comes back from an .npz file as an array of no dimension
+            scalar = isinstance(value, np.ndarray) and value.ndim == 0
+            counts.append(check_integer(f"Count of {name}", value.item() if scalar else value, 0))
+        first, second = (
+            {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+            for prefix in ("first_", "second_")
+        )
+        before = self.first.state()
+        self.first.restore(first)
+        try:
+            self.second.restore(second)
+        except PulsetrainError:
+            self.first.restore(before)  # refused means that nothing has changed, in either tile
+            raise
         self.decisions_compared, self._operations = counts
         self.counters = self.first.counters
         self._same_conductances()
