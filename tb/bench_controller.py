@@ -113,8 +113,10 @@ async def seeds_are_taken_between_requests_only(dut: Any) -> None:
             await tb.until(lambda: tb.get("seeding"), 5, "the seed's transfer after the request")
         else:
             await tb.cycles(8)
-        tb.set(seed__valid=0)
-        await tb.until(lambda: not tb.get("seeding"), 128 * 4096, "the end of seeding")
+        tb.set(seed__valid=0, abort=1)  # an abort must not disturb the seeding
+        await tb.cycles(3)
+        tb.set(abort=0)
+        await tb.until(lambda: not tb.get("seeding"), 1000, "the end of seeding")
         await tb.cycles(12)
         await tb.check_quiet(state=True)
     await tb.seed(tb.random.getrandbits(64) | 1)

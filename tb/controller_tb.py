@@ -22,6 +22,8 @@ from tb.stimulus import random_deltas, random_settings
 
 MOST_SLOTS = 100
 """Requests are thinned out until about so many slots are expected: simulated time is dear."""
+MOST_LOW = 8
+"""The longest time in cycles for which the array is not ready."""
 SETTINGS = (
     "threshold_log2",
     "max_pulses",
@@ -80,14 +82,14 @@ class ControllerTB(TB):
         await self.seed(self.random.getrandbits(64) | 1 if seed is None else seed)
 
     async def array(self) -> None:
-        """The array's ready: always, or low at random, mostly for a short time, seldom until the limit."""
+        """The array's ready: always, or low at random, for at most MOST_LOW cycles in a row."""
+        low = 0
         while True:
-            if self.quick_array:
-                self.set(crossbar__ready=1)
-                await self.edge
-                continue
-            self.set(crossbar__ready=self.random.random() < 0.5)
-            await self.cycles(self.random.choice((1, 1, 1, 2, 3)))
+            cycles = 1 if self.quick_array else self.random.choice((1, 1, 1, 2, 3))
+            ready = self.quick_array or low + cycles > MOST_LOW or self.random.random() < 0.5
+            low = 0 if ready else low + cycles
+            self.set(crossbar__ready=ready)
+            await self.cycles(cycles)
 
     async def arm(self) -> None:
         """Arm with the limit, then change the input: the limit must stay as it was sampled."""
@@ -112,7 +114,11 @@ class ControllerTB(TB):
         self.set(**{f"settings__{name}": value for name, value in values.items()})
         for which in ("set_lines", "reset_lines"):
             lines = getattr(settings, which)
-            self.set(**{f"settings__{which}__{name}": getattr(lines, name) for name in LINES})
+            values = {name: int(getattr(lines, name)) for name in LINES}
+            for name, value in values.items():
+                if name.endswith("_unselected") and not value and self.random.random() < 0.3:
+                    values[name] = 3  # reserved, behaves like GROUND
+            self.set(**{f"settings__{which}__{name}": value for name, value in values.items()})
 
     def scramble_settings(self) -> None:
         """Put anything on the pins of the settings and on ``pulse_limit``, legal or not."""
@@ -137,12 +143,10 @@ class ControllerTB(TB):
                 self.scramble_settings()
                 coverage.hit("request", "settings changed inside", len(flat) > 1)
 
-    def random_request(self, *, patient: bool = True) -> tuple[NDArray[np.int64], ControllerSettings]:
-        """Deltas and settings of one request. ``patient``: the array is never too late for the limit."""
+    def random_request(self) -> tuple[NDArray[np.int64], ControllerSettings]:
+        """Deltas and settings of one request; the array is never too late for their limit."""
         deltas, settings = random_request(self.random, self.config, self.pulse_limit)
-        if patient:
-            settings = settings.replace(ready_limit=min(self.config.cycles_max, 200))
-        return deltas, settings
+        return deltas, settings.replace(ready_limit=self.random.randint(MOST_LOW, self.config.cycles_max))
 
     def begin(self, *requests: tuple[NDArray[np.int64], ControllerSettings], idle: bool = False) -> None:
         """Send requests back to back beside the test."""

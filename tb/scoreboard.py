@@ -76,6 +76,19 @@ class Scoreboard:
         """What the next cycle belongs to, for aiming an abort."""
         return self.tracker.phase if self.tracker.phase != "idle" else "scanning" if self.in_flight else "idle"
 
+    @property
+    def in_last_cycle(self) -> bool:
+        """Whether the next cycle is the last one of the oldest request."""
+        slot, first = self.tracker.slot, self.in_flight[0] if self.in_flight else None
+        return (
+            slot is not None
+            and first is not None
+            and first.expected is not None
+            and self.tracker.phase == "recovery"
+            and self.tracker.count == slot.recovery - 1
+            and first.finished == len(first.expected) - 1
+        )
+
     def step(self, c: SimpleNamespace) -> None:
         """Check one cycle and move on. ``c`` holds the flags; ``lines``, ``report``, ``settings`` packed; ``delta`` and
         ``seed`` are payloads, None if they were not read."""
@@ -97,9 +110,9 @@ class Scoreboard:
             coverage.hit("reset in", "pulse" if phase == "pulse" else "scanning", phase in ("pulse", "scanning"))
             self._restart()
             return
-        self._release(c, released, fault, phase)
-        if finished and self.in_flight:
+        if finished:
             self.in_flight[0].over = self.cycle
+        self._release(c, released, fault, phase)
         self._arm(c, fault)
         if c.seed__valid and c.seed__ready:
             self._load(c.seed)
@@ -108,7 +121,9 @@ class Scoreboard:
         now = (self.steps, self.tracker.phase, self.tracker.started, len(self.done), c.seeding)
         if now != self._moved or not (c.busy or c.deltas__valid):
             self._moved, self._moved_at = now, self.cycle
-        check(self.cycle - self._moved_at < PATIENCE, lambda: f"nothing moves for {PATIENCE} cycles in {self.phase}")
+        check(
+            self.cycle - self._moved_at < PATIENCE, lambda: f"nothing moves for {PATIENCE} cycles in {self.phase}: {c}"
+        )
 
     def _step_tracker(self, c: SimpleNamespace, released: bool) -> tuple[int, bool]:
         finished, reports, cuts = self.tracker.finished, self.tracker.reports, self.tracker.cuts
@@ -250,6 +265,10 @@ class Scoreboard:
         if c.abort or not c.arm:
             coverage.hit("abort in" if c.abort else "disarm in", phase, phase != "idle" or bool(c.armed))
         if self.in_flight:
+            first = self.in_flight[0]
+            ends = first.over == self.cycle and first.expected is not None and first.finished == len(first.expected)
+            coverage.hit("request", "released in its last cycle", ends)
+            coverage.hit("request", "two dropped by a release", len(self.in_flight) == 2)
             self._allowed_done = {FAULT} if not released else {FAULT, ABORTED} if fault else {ABORTED}
         for request in self.in_flight:
             if request.expected is None:
