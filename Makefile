@@ -24,7 +24,7 @@ $(STAMP): pyproject.toml
 	@$(PYTHON) scripts/prerequisites.py
 	@echo "Setting up $(VENV) (about a minute, once)"
 	@test -x $(RUN) && $(RUN) -c "" 2>/dev/null || { rm -rf $(VENV) && $(PYTHON) -m venv $(VENV); }
-	@PYTHONWARNINGS=ignore $(RUN) -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@PYTHONWARNINGS=ignore $(RUN) -m pip install -qq --disable-pip-version-check --editable '.[dev]'
 	@$(RUN) scripts/prerequisites.py --installed
 	@touch $@
 
