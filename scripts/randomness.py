@@ -24,6 +24,7 @@ from randomness_page import save_figures, write_page
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "results"
 SEED = 1
 LANES = (4, 16, 64, 128)
+PARTS = ("algebra", "seeds", "families", "repeats", "ties", "linear", "training", "external")
 #: Chances of a fire for the relation of all five tied words, rarest last, and words drawn for each.
 TIED = ((2**15, 2**22), (2**14, 2**24), (2**12, 2**26), (2**10, 2**28), (655, 2**28))
 
@@ -33,16 +34,19 @@ def measure_algebra() -> list[dict[str, Any]]:
     rows = []
     for lanes, polynomial in zip(LANES, algebra.POLYNOMIALS, strict=True):
         begun = time.perf_counter()
+        primitive = algebra.is_primitive(polynomial)
+        seconds = time.perf_counter() - begun
         rows.append({
             "polynomial": polynomial,
             "mersenne_prime": algebra.is_mersenne_exponent(polynomial[0]),
             "irreducible": algebra.is_irreducible_of_prime_degree(polynomial),
-            "primitive": algebra.is_primitive(polynomial),
+            "primitive": primitive,
             "lanes": lanes,
             "step": lanes * 16,
             "coprime": math.gcd(lanes * 16, 2 ** polynomial[0] - 1) == 1,
             "ties": [_shortest_tie(polynomial, top_bits) for top_bits in (1, 2, 4, 6, 8, 10, 12, 16)],
-            "seconds": time.perf_counter() - begun,
+            "seconds": seconds,
+            "independent": [[t, algebra.independent_top_bits(polynomial, 16, t)] for t in (1, 2, 4, 6, 8, 10, 12, 16)],
         })  # fmt: skip
     return rows
 
@@ -159,16 +163,30 @@ def measure_training(count: int, epochs: int) -> dict[str, Any]:
     return {"seeds": count, "epochs": epochs, "reference": asdict(own), "rows": rows, "curves": curves}
 
 
+def json_text(numbers: dict[str, Any]) -> str:
+    """JSON with a line for every source or row: short to scroll through and to compare."""
+    parts = []
+    for name, part in numbers.items():
+        rows = ",\n".join(json.dumps(row) for row in part) if isinstance(part, list) else ""
+        parts.append(f'"{name}": ' + (f"[\n{rows}\n]" if rows else json.dumps(part)))
+    return "{\n" + ",\n".join(parts) + "\n}\n"
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, write the JSON, then the figures and the page. Returns the exit status: 1 if the verdict is bad."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="small samples and no external tools, to try the script")
     parser.add_argument("--page-only", action="store_true", help="make page and figures from the JSON that is there")
     parser.add_argument("--skip-external", action="store_true", help="no dieharder, no ent: keep what was recorded")
+    parser.add_argument(
+        "--only", action="append", choices=PARTS, help="measure this part (may be repeated), keep others"
+    )
     parser.add_argument("--output", type=Path, default=FOLDER, help="folder of page, JSON and figures")
     options = parser.parse_args(arguments)
     path = options.output / "randomness.json"
     before: dict[str, Any] = json.loads(path.read_text()) if path.exists() else {}
+    if options.only and not before:
+        parser.error(f"JSON must be measured before --only, not missing: {path}")
     if options.page_only:
         if not before:
             parser.error(f"JSON must be measured before --page-only, not missing: {path}")
@@ -189,13 +207,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"External tests are left out, what was recorded is kept: {' and '.join(missing)} must be installed")
         elif not (small or options.skip_external):
             parts["external"] = measure_external
-        numbers = {"external": before.get("external", []), "seconds": {}}
+        numbers = {"external": [], "seconds": {}, **before}
         for name, measure in parts.items():
+            if options.only and name not in options.only:
+                continue
             print(f"{name} ...", flush=True)
             begun = time.perf_counter()
             numbers[name] = measure()
             numbers["seconds"][name] = round(time.perf_counter() - begun, 1)
-        path.write_text(json.dumps(numbers, indent=1) + "\n")
+        numbers = json.loads(json.dumps(numbers), parse_constant=lambda _: None)  # JSON knows no NaN
+        path.write_text(json_text(numbers))
     save_figures(numbers, options.output)
     good = write_page(numbers, options.output / "randomness.md")
     print(f"{'As it must be' if good else 'NOT AS IT MUST BE'}: {options.output / 'randomness.md'}")

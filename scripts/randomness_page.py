@@ -49,7 +49,9 @@ def rate_table(numbers: Numbers) -> str:
         results = {(result["test"], result["probability"]): result for result in families[name]["results"]}
         for probability in sorted({p for test, p in results if test == "rate"}):
             found = [results.get((test, probability)) for test in names]
-            cells = ["–" if result is None else number(result["observed"]) for result in found]
+            cells = [
+                "–" if result is None or result["observed"] is None else number(result["observed"]) for result in found
+            ]
             rows.append([name, f"{probability:.3g}", *cells])
     return table(["source", "p", *names], rows)
 
@@ -80,6 +82,13 @@ def low_bit_table(numbers: Numbers) -> str:
     places = [tie["top_bits"] for tie in numbers["algebra"][0]["ties"]]
     rows = [[str(row["polynomial"][0]), *(f"{tie['words']} words, {tie['bits']} bits" for tie in row["ties"])]
             for row in numbers["algebra"]]  # fmt: skip
+    return table(["N", *(f"t = {place}" for place in places)], rows)
+
+
+def independent_table(numbers: Numbers) -> str:
+    """How many successive top bits are independent."""
+    places = [place for place, _ in numbers["algebra"][0]["independent"]]
+    rows = [[str(row["polynomial"][0]), *(str(bits) for _, bits in row["independent"])] for row in numbers["algebra"]]
     return table(["N", *(f"t = {place}" for place in places)], rows)
 
 
@@ -181,7 +190,8 @@ def write_page(numbers: Numbers, path: Path) -> bool:
     text, good = summary(numbers)
     parts = {
         "summary": text, "families": family_table(numbers), "rates": rate_table(numbers), "ties": tie_table(numbers),
-        "bounds": bound_table(), "low-bits": low_bit_table(numbers), "algebra": algebra_table(numbers),
+        "bounds": bound_table(), "low-bits": low_bit_table(numbers),
+        "independent": independent_table(numbers), "algebra": algebra_table(numbers),
         "seeds": seed_table(numbers), "linear": linear_table(numbers), "external": external_table(numbers),
         "training": training_table(numbers), "times": time_table(numbers),
     }  # fmt: skip
@@ -199,25 +209,27 @@ def write_page(numbers: Numbers, path: Path) -> bool:
 
 def save_figures(numbers: Numbers, folder: Path) -> None:
     """Two figures: conditional rates over p, and learning curves of ours and PCG64."""
-    figure, axis = plt.subplots(figsize=(7, 4.6), layout="constrained")
-    chances = np.geomspace(1e-5, 0.1, 50)
-    axis.plot(chances, chances, color="0.6", linewidth=1, label="independent: P = p", zorder=0)
+    figure, axis = plt.subplots(figsize=(7.4, 4.6), layout="constrained")
+    axis.axhline(1, color="0.6", linewidth=1, zorder=0)
     styles = {"ours, 4 lanes": "o", "ours, 16 lanes": "s", "ours, 64 lanes": "D", "ours, 128 lanes": "v", "PCG64": "x",
               "one step per clock": "^", "overlapping lanes": "<", "word is the state": ">"}  # fmt: skip
-    shift = dict(zip(styles, np.linspace(0.86, 1.16, len(styles)), strict=True))
+    shift = dict(zip(styles, np.geomspace(0.8, 1.25, len(styles)), strict=True))
     for family in numbers["families"]:
-        if family["name"] not in styles:
-            continue
-        good = not family["fails"]
-        points = [(r["probability"], r["observed"]) for r in family["results"] if r["test"] in CONDITIONAL
-                  and r["samples"] * r["probability"] > 20]  # fmt: skip
         name = family["name"]
-        x, y = [p * shift[name] for p, _ in points], [value for _, value in points]
-        axis.plot(x, y, styles[name], label=name + ("" if good else " (bad)"), color=None if good else "tab:red",
-                  markersize=5, alpha=0.8, markerfacecolor="none")  # fmt: skip
-    axis.set(xscale="log", yscale="log", xlabel="p: chance of a fire", ylabel="P(fire | neighbour fired)",
-             title="Next beat, next lane, same cell in the next update", ylim=(1e-4, 1), xlim=(1e-4, 0.1))  # fmt: skip
-    axis.legend(fontsize=8, loc="lower right")
+        if name not in styles:
+            continue
+        colour = "tab:red" if family["fails"] else "black" if name == "PCG64" else "tab:blue"
+        # A point needs 20 expected hits: below, the ratio says nothing about a good source.
+        points = [(r["probability"], r["observed"], r["samples"]) for r in family["results"]
+                  if r["test"] in CONDITIONAL and r["samples"] * r["probability"] > 20]  # fmt: skip
+        chance, observed, samples = np.array(points).T
+        error = np.sqrt((1 - chance) / (samples * chance))
+        axis.errorbar(chance * shift[name], observed / chance, error, fmt=styles[name], color=colour, markersize=5,
+                      linewidth=1, alpha=0.8, markerfacecolor="none",
+                      label=name + (" (bad)" if family["fails"] else ""))  # fmt: skip
+    axis.set(xscale="log", yscale="log", xlabel="p: chance of a fire", ylabel="P(fire | neighbour fired) / p",
+             title="Next beat, next lane, and the same cell in the next update; 1 is independent")  # fmt: skip
+    axis.legend(fontsize=8, loc="upper right")
     figure.savefig(folder / "randomness-rates.png", dpi=120, metadata={"Software": None})
     plt.close(figure)
     figure, axis = plt.subplots(figsize=(7, 4.2), layout="constrained")

@@ -71,6 +71,17 @@ def test_only_whole_words_are_tied_above_the_low_bits() -> None:
     assert trinomial.words == (0, 216, 1279)
 
 
+def test_independent_top_bits_are_those_of_the_words() -> None:
+    """The first dependent top bit, by algebra, is where the rank of drawn words falls short."""
+    polynomial = algebra.POLYNOMIALS[0]
+    assert algebra.independent_top_bits(polynomial, 16, 1) == 127
+    assert algebra.independent_top_bits(polynomial, 16, 8) == 95  # the 96th, the last one of word 11, depends on others
+    for columns, found in ((88, 88), (96, 95)):
+        source = sources.ControllerSource(4, 16, 1)
+        assert statistics.top_bit_rank(source, 8, beats=3, columns=columns).observed == found
+    assert statistics.top_bit_rank(sources.Pcg64Source(4, 16, 1), 8, beats=3, columns=96).observed == 96
+
+
 def test_every_polynomial_is_proven_primitive() -> None:
     for polynomial in (*algebra.POLYNOMIALS, sources.TRINOMIAL127, sources.TRINOMIAL1279):
         assert algebra.is_mersenne_exponent(polynomial[0])

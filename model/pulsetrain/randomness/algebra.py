@@ -149,6 +149,30 @@ def rank(rows: Iterable[int]) -> int:
     return len(pivots)
 
 
+def independent_top_bits(polynomial: Polynomial, random_bits: int, top_bits: int) -> int:
+    """How many top bits of successive words are linearly independent: the first that depends on those before ends it.
+
+    The bits are those of word 0, highest first, then of word 1, and so on; at most N can be independent.
+    """
+    degree = polynomial[0]
+    stream = [1 << index for index in range(degree)]  # every bit of the stream as a sum of the first N
+    pivots: dict[int, int] = {}
+    for word in range(degree + 1):
+        while len(stream) < (word + 1) * random_bits:
+            value = 0
+            for term in polynomial[1:]:
+                value ^= stream[len(stream) - degree + term]
+            stream.append(value)
+        for place in range(random_bits - 1, random_bits - 1 - top_bits, -1):
+            row = stream[word * random_bits + place]
+            while row and row.bit_length() in pivots:
+                row ^= pivots[row.bit_length()]
+            if not row:
+                return len(pivots)
+            pivots[row.bit_length()] = row
+    return len(pivots)
+
+
 @dataclass(frozen=True)
 class Tie:
     """Words that one relation ties together: the exclusive or of ``bits`` of their top bits is 0, at every place.
