@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import io
 import json
+import os
+import random
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -127,3 +131,60 @@ def test_make_output_folder(tmp_path: Path) -> None:
     for path in (tmp_path / "file", tmp_path / "file" / "a", Path("/proc/a")):
         with pytest.raises(PulsetrainError, match="Output folder must be writable, not '"):
             make_output_folder(path)
+
+
+def test_rejects_bytes_damaged_anywhere(tmp_path: Path) -> None:
+    good, chance = io.BytesIO(), random.Random(1)
+    np.savez(
+        good, document=np.array(json.dumps({"format": 1, "state": {"a": {"__array__": "array0"}}})), array0=np.ones(9)
+    )
+    whole = good.getvalue()
+    refused = 0
+    for _ in range(2000):
+        damaged = bytearray(whole)
+        damaged[chance.randrange(len(whole))] ^= 1 << chance.randrange(8)
+        (tmp_path / "state.npz").write_bytes(damaged)
+        try:
+            state = load_state(tmp_path / "state.npz")
+        except PulsetrainError:
+            refused += 1
+        else:
+            assert np.array_equal(state["a"], np.ones(9))  # a time or another thing that nobody reads
+    assert refused > 1000
+
+
+@pytest.mark.parametrize("document", ['{"format": 1, "state": []}', "[" * 100_000])
+def test_rejects_another_document(tmp_path: Path, document: str) -> None:
+    np.savez(tmp_path / "state.npz", document=np.array(document))
+    with pytest.raises(PulsetrainError, match="Checkpoint must be a file that pulsetrain wrote, not "):
+        load_state(tmp_path / "state.npz")
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"), [("x" * 300, "File name too long"), ("loop", "a loop of links"), ("loop/x", "a loop of links")]
+)
+def test_rejects_paths_that_cannot_be_one(tmp_path: Path, name: str, reason: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    for write in (check_output_file, lambda path: write_atomic(path, b"new")):
+        with pytest.raises(PulsetrainError, match=rf"Output file must be writable, not '.*' \({reason}\)"):
+            write(tmp_path / name)
+
+
+def test_a_named_pipe_takes_everything_in_one_go(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    reader = subprocess.Popen(["cat", str(tmp_path / "pipe")], stdout=subprocess.PIPE)
+    check_output_file(tmp_path / "pipe")
+    write_atomic(tmp_path / "pipe", b"all of it")
+    assert reader.communicate(timeout=20)[0] == b"all of it"
+
+
+def test_a_pipe_behind_a_link_is_written(tmp_path: Path) -> None:
+    ours, theirs = os.pipe()
+    for path in (Path(f"/dev/fd/{theirs}"), Path(f"/proc/self/fd/{theirs}")):
+        if path.exists():
+            check_output_file(path)
+            write_atomic(path, b"new")
+            assert os.read(ours, 10) == b"new"
+    os.close(theirs)
+    os.close(ours)
+    assert list(tmp_path.iterdir()) == []

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pulsetrain.checkpoint import load_state
+from pulsetrain.checkpoint import load_state, save_state
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.experiment import CHECKPOINT, CURVES, RESULTS, Observer, resume_study, train_study
 from pulsetrain.results import RunResult
@@ -189,3 +189,80 @@ def test_a_failed_start_keeps_the_earlier_study(whole: Path) -> None:
     with pytest.raises(PulsetrainError, match="Batch must be an integer between 1 and 1347, not 5000"):
         train_study(SETTINGS.replace(batch=5000), whole, overwrite=True)
     assert without_times(whole) == before
+
+
+def test_a_failed_first_epoch_leaves_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    with pytest.raises(PulsetrainError, match=r"Learning rate must be low enough for finite steps \(epoch 1\)"):
+        train_study(StudySettings(learning_rate=1e308), folder)
+    assert not folder.exists()
+
+
+def test_a_failed_start_keeps_an_interrupted_study(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    with pytest.raises(KeyboardInterrupt):
+        train_study(SETTINGS, folder, observer=StopAfter(1))
+    before = (folder / CHECKPOINT).read_bytes()
+    with pytest.raises(PulsetrainError, match="Batch must be an integer between 1 and 1347, not 5000"):
+        train_study(SETTINGS.replace(batch=5000), folder, overwrite=True)
+    assert (folder / CHECKPOINT).read_bytes() == before
+
+
+class SecondTraining(Observer):
+    """Tries to train in the same folder as soon as a training has begun there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.refused: list[str] = []
+
+    def study_started(self, runs: int, epochs: int, finished_epochs: int) -> None:
+        assert (runs, epochs, finished_epochs) == (3, 3, 0)
+        for overwrite in (False, True):
+            with pytest.raises(PulsetrainError) as error:
+                train_study(SETTINGS, self.folder, overwrite=overwrite)
+            self.refused.append(str(error.value))
+
+    def run_finished(self, number: int, result: RunResult) -> None:
+        if (number, result.rule) == (0, "eapu"):
+            with pytest.raises(PulsetrainError) as error:
+                resume_study(self.folder)
+            self.refused.append(str(error.value))
+
+
+def test_a_second_training_in_the_folder_is_refused(whole: Path, tmp_path: Path) -> None:
+    observer = SecondTraining(tmp_path / "study")
+    train_study(SETTINGS, tmp_path / "study", observer=observer, checkpoint_seconds=0.0)
+    message = f"Output folder must be free of a running training, not {str(tmp_path / 'study')!r}"
+    assert observer.refused == [message] * 3
+    assert without_times(tmp_path / "study") == without_times(whole)
+    assert sorted(path.name for path in (tmp_path / "study").iterdir()) == [CURVES, RESULTS]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"settings": None},
+        {"settings": {"overrides": None}},
+        {"finished": [{"rule": "eapu"}]},
+        {"current": {}},
+        {"current": {"accuracy": [0.5], "biases": [1]}},
+    ],
+)
+def test_rejects_a_checkpoint_that_does_not_fit_together(tmp_path: Path, changes: dict[str, Any]) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train_study(SETTINGS, tmp_path, observer=StopAfter(1))
+    save_state(tmp_path / CHECKPOINT, load_state(tmp_path / CHECKPOINT) | changes)
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    with pytest.raises(
+        PulsetrainError, match=r"Checkpoint must be of a study of this version, not '.*checkpoint\.npz'"
+    ):
+        resume_study(tmp_path)
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+
+
+def test_rejects_a_path_that_cannot_be_one(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 300)
+    with pytest.raises(PulsetrainError, match=r"Output folder must be writable, not '.*' \(File name too long\)"):
+        train_study(SETTINGS, folder)
+    with pytest.raises(PulsetrainError, match="Output folder must hold a study to resume, not "):
+        resume_study(folder)

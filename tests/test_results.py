@@ -60,7 +60,18 @@ def test_results_come_back_from_the_file(tmp_path: Path) -> None:
     assert document["summary"][0]["accuracy_mean"] == 0.9
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"format": 1}', '{"format": 1, "settings": {}, "runs": [{}]}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"format": 1}',
+        '{"format": 1, "settings": {}, "runs": [{}]}',
+        '{"format": 1, "settings": 1, "runs": []}',
+        "[" * 100_000,
+    ],
+)
 def test_rejects_other_files(tmp_path: Path, text: str) -> None:
     (tmp_path / "results.json").write_text(text)
     with pytest.raises(PulsetrainError, match="Results must be a file that pulsetrain wrote, not "):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import os
-import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +23,14 @@ _ARRAY = "__array__"
 
 def write_atomic(path: Path, content: bytes) -> None:
     """Replace the file at ``path`` by ``content``: at every moment, also after a kill or a power loss, the old file
-    or the new one is there, complete. A device (``/dev/null``) is written in place. Raises PulsetrainError if it
-    cannot be written."""
-    path = path.resolve()
-    temporary = _beside(path)
-    try:
+    or the new one is there, complete. A device or a pipe (``/dev/stdout``) is written in place. Raises PulsetrainError
+    if it cannot be written."""
+    with _writing(path):
         if path.exists() and not path.is_file():
             path.write_bytes(content)
             return
+        path = path.resolve()
+        temporary = _beside(path)
         try:
             with temporary.open("wb") as file:
                 file.write(content)
@@ -38,25 +39,22 @@ def write_atomic(path: Path, content: bytes) -> None:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-    except OSError as error:
-        raise PulsetrainError(f"Output file must be writable, not {str(path)!r} ({error.strerror})") from error
 
 
 def check_output_file(path: Path) -> None:
     """Raise PulsetrainError unless a file can be written at ``path``; found out before long work, not after it."""
-    path = path.resolve()
-    if path.is_dir():
-        raise PulsetrainError(f"Output file must be a file, not the folder {str(path)!r}")
-    if not path.parent.is_dir():
-        raise PulsetrainError(f"Output file must be in a folder that exists, not {str(path)!r}")
-    try:
+    with _writing(path):
+        if path.is_dir():
+            raise PulsetrainError(f"Output file must be a file, not the folder {str(path.resolve())!r}")
         if path.exists() and not path.is_file():
-            with path.open("wb"):
-                return
+            if not os.access(path, os.W_OK):  # opening a pipe and closing it again would tell its reader the end
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+            return
+        path = path.resolve()
+        if not path.parent.is_dir():
+            raise PulsetrainError(f"Output file must be in a folder that exists, not {str(path)!r}")
         _beside(path).touch()
-        _beside(path).unlink()
-    except OSError as error:
-        raise PulsetrainError(f"Output file must be writable, not {str(path)!r} ({error.strerror})") from error
+        _beside(path).unlink(missing_ok=True)
 
 
 def make_output_folder(path: Path) -> None:
@@ -64,7 +62,7 @@ def make_output_folder(path: Path) -> None:
     try:
         path.mkdir(parents=True, exist_ok=True)
         _beside(path / "probe").touch()
-        _beside(path / "probe").unlink()
+        _beside(path / "probe").unlink(missing_ok=True)
     except OSError as error:
         raise PulsetrainError(f"Output folder must be writable, not {str(path)!r} ({error.strerror})") from error
 
@@ -92,9 +90,23 @@ def load_state(path: Path) -> dict[str, Any]:
             state = _with_arrays(document["state"], file)
     except PulsetrainError:
         raise
-    except (OSError, EOFError, LookupError, TypeError, ValueError, zipfile.BadZipFile) as error:
+    except Exception as error:  # whatever the readers of three formats make of damaged bytes
         raise PulsetrainError(f"Checkpoint must be a file that pulsetrain wrote, not {str(path)!r}") from error
-    return dict(state)
+    if not isinstance(state, dict):
+        raise PulsetrainError(f"Checkpoint must be a file that pulsetrain wrote, not {str(path)!r}")
+    return state
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Errors of the file system, with the rule that ``path`` breaks. A loop of links is a RuntimeError of pathlib."""
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except (OSError, RuntimeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "a loop of links"
+        raise PulsetrainError(f"Output file must be writable, not {str(path)!r} ({reason})") from error
 
 
 def _beside(path: Path) -> Path:

@@ -9,11 +9,13 @@ continuing from it yields the results of an uninterrupted study, bit for bit.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
 
 from pulsetrain.checkpoint import load_state, make_output_folder, save_state
@@ -27,6 +29,7 @@ from pulsetrain.training import TrainingRun
 CHECKPOINT = "checkpoint.npz"
 RESULTS = "results.json"
 CURVES = "learning-curves.png"
+LOCK = ".lock"
 
 CHECKPOINT_SECONDS = 1.0
 """Shortest time between two checkpoints: writing one takes ten milliseconds, an epoch thirty."""
@@ -70,13 +73,21 @@ def train_study(
     """Make every run of ``settings`` and write the files of a finished study into ``folder``.
 
     ``checkpoint_seconds``: shortest time between two checkpoints; 0 writes one after every epoch. Raises
-    PulsetrainError if ``folder`` cannot be written or holds a study already; ``overwrite`` replaces that one.
+    PulsetrainError if ``folder`` cannot be written, holds a study already (``overwrite`` replaces that one), or is
+    being trained in by another process.
     """
-    if not overwrite and ((folder / RESULTS).exists() or (folder / CHECKPOINT).exists()):
-        rule = "free of an earlier study (--resume continues one, --overwrite replaces it)"
-        raise PulsetrainError(f"Output folder must be {rule}, not {str(folder)!r}")
-    nothing: dict[str, Any] = {"finished": [], "current": None}
-    return _train(settings, folder, nothing, observer or Observer(), checkpoint_seconds)
+    created = not _exists(folder)
+    make_output_folder(folder)
+    try:
+        with _alone_in(folder):
+            if not overwrite and (_exists(folder / RESULTS) or _exists(folder / CHECKPOINT)):
+                rule = "free of an earlier study (--resume continues one, --overwrite replaces it)"
+                raise PulsetrainError(f"Output folder must be {rule}, not {str(folder)!r}")
+            return _train(settings, folder, [], None, observer or Observer(), checkpoint_seconds)
+    except BaseException:
+        if created and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
 
 
 def resume_study(
@@ -89,18 +100,57 @@ def resume_study(
     """Continue the study in ``folder`` to its end; if it has finished, only read its results.
 
     ``wanted`` (field of StudySettings → value) is compared with the settings that it was begun with. Raises
-    PulsetrainError if they differ, or if there is no study.
+    PulsetrainError if they differ, if there is no study, or if another process is training it.
     """
-    if (folder / CHECKPOINT).exists():  # it wins over results, which may be older (overwritten) or of this study
-        saved = load_state(folder / CHECKPOINT)
-        settings = StudySettings.from_dict(saved["settings"])
-        settings.must_contain(wanted or {})
-        return _train(settings, folder, saved, observer or Observer(), checkpoint_seconds)
-    if not (folder / RESULTS).exists():
+    if _exists(folder / CHECKPOINT):  # it wins over results, which may be older (overwritten) or of this study
+        with _alone_in(folder):
+            with _reading(folder / CHECKPOINT):
+                saved = load_state(folder / CHECKPOINT)
+                settings = StudySettings.from_dict(saved["settings"])
+                finished, current = [RunResult.from_dict(result) for result in saved["finished"]], saved["current"]
+            settings.must_contain(wanted or {})
+            return _train(settings, folder, finished, current, observer or Observer(), checkpoint_seconds)
+    if not _exists(folder / RESULTS):
         raise PulsetrainError(f"Output folder must hold a study to resume, not {str(folder)!r}")
     settings, results = load_results(folder / RESULTS)
     settings.must_contain(wanted or {})
     return Study(settings, results)
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is something at ``path``; a path that cannot be one is told by what is done with it next."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other trainings out of ``folder``: two would mix their files. The system ends this even for a kill -9."""
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise PulsetrainError(f"Output folder must be free of a running training, not {str(folder)!r}") from None
+    except OSError as error:
+        raise PulsetrainError(f"Output folder must be writable, not {str(folder)!r} ({error.strerror})") from error
+    try:
+        yield
+    finally:
+        (folder / LOCK).unlink(missing_ok=True)
+        lock.release()
+
+
+@contextmanager
+def _reading(checkpoint: Path) -> Iterator[None]:
+    """What does not fit together in a checkpoint, as one error that names the file."""
+    try:
+        yield
+    except PulsetrainError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise PulsetrainError(f"Checkpoint must be of a study of this version, not {str(checkpoint)!r}") from error
 
 
 class _Checkpoint:
@@ -129,15 +179,18 @@ class _Checkpoint:
 
 
 def _train(
-    settings: StudySettings, folder: Path, saved: Mapping[str, Any], observer: Observer, checkpoint_seconds: float
+    settings: StudySettings,
+    folder: Path,
+    finished: list[RunResult],
+    current: Mapping[str, Any] | None,
+    observer: Observer,
+    checkpoint_seconds: float,
 ) -> Study:
-    """Make the runs that ``saved`` lacks, then write the files of a finished study."""
-    created = not folder.exists()
+    """Make the runs that ``finished`` and the state ``current`` lack, then write the files of a finished study."""
     make_output_folder(folder)
     checkpoint = _Checkpoint(folder / CHECKPOINT, settings, checkpoint_seconds)
     runs = settings.runs()
-    finished = [RunResult.from_dict(result) for result in saved["finished"]]
-    current = saved["current"]
+    worthless = False  # whether our checkpoint holds settings only
     try:
         data = load_digits(settings.held_out)
         check_integer("Batch", settings.batch, 1, len(data.train_labels))
@@ -147,22 +200,26 @@ def _train(
             build_library(settings.controller_config(), progress=observer.building)
         # One BLAS thread: the matrices are small, and the sums do not depend on the number of cores.
         with threadpool_limits(limits=1, user_api="blas"):
-            epochs_done = len(finished) * settings.epochs + (len(current["accuracy"]) if current else 0)
+            with _reading(folder / CHECKPOINT):
+                epochs_done = len(finished) * settings.epochs + (len(current["accuracy"]) if current else 0)
             observer.study_started(len(runs), settings.epochs, epochs_done)
             for number in range(len(finished), len(runs)):
                 run = runs[number]
                 observer.run_started(number, run)
                 with TrainingRun(settings, run, data) as training:
                     if current is not None:
-                        training.restore(current)
+                        with _reading(folder / CHECKPOINT):
+                            training.restore(current)
                         current = None
                     elif number == 0:
                         checkpoint.keep([], None)
                         checkpoint.write()
+                        worthless = True
                         for name in (RESULTS, CURVES):  # of a study that this one overwrites
                             (folder / name).unlink(missing_ok=True)
                     while training.epoch < settings.epochs:
                         training.train_epoch()
+                        worthless = False
                         checkpoint.keep(finished, training.state())
                         observer.epoch_finished(number, run, training.epoch, training.accuracy)
                     finished.append(training.result())
@@ -171,9 +228,9 @@ def _train(
         save_learning_curves(folder / CURVES, finished)
         save_results(folder / RESULTS, settings, finished)
         (folder / CHECKPOINT).unlink(missing_ok=True)
-    except BaseException:
+    except BaseException as error:
         checkpoint.write()
-        if created and not any(folder.iterdir()):
-            folder.rmdir()
+        if worthless and isinstance(error, PulsetrainError):  # nothing to continue, and it would fail again
+            (folder / CHECKPOINT).unlink(missing_ok=True)
         raise
     return Study(settings, finished)

@@ -150,5 +150,7 @@ def load_results(path: Path) -> tuple[StudySettings, list[RunResult]]:
         if document["format"] != FORMAT:
             raise PulsetrainError(f"Results must be of format {FORMAT}, not {document['format']!r} ({str(path)!r})")
         return StudySettings.from_dict(document["settings"]), [RunResult.from_dict(run) for run in document["runs"]]
-    except (OSError, UnicodeDecodeError, json.JSONDecodeError, KeyError, TypeError) as error:
+    except PulsetrainError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
         raise PulsetrainError(f"Results must be a file that pulsetrain wrote, not {str(path)!r}") from error
