@@ -437,3 +437,35 @@ def test_a_reader_that_leaves_is_no_traceback(tmp_path: Path) -> None:
     )
     assert done.stdout.startswith("// pulsetrain controller, configuration tiny")
     assert done.stderr == ""
+
+
+COMMANDS = [["--version"], ["--help"], ["configs"], ["verilog", "--config", "tiny"]]
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a device that is always full")
+@pytest.mark.parametrize("arguments", COMMANDS)
+def test_full_standard_output_is_one_line(arguments: list[str]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "pulsetrain.cli", *arguments], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 2
+    message = "Error: Standard output must be writable, not full or broken (No space left on device)\n"
+    assert done.stderr == message
+
+
+def test_closed_streams_and_poor_locales_are_no_traceback() -> None:
+    ascii_only = os.environ | {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
+    command = f"{sys.executable} -m pulsetrain.cli configs"
+    for text in (command, f"{command} >&-", f"{command} 2>&-"):
+        done = subprocess.run(text, shell=True, capture_output=True, env=ascii_only, check=True)
+        assert done.stderr == b""
+        assert (b"1 ? 1024" in done.stdout) == (">&-" not in text or "2>&-" in text)
+
+
+def test_an_unknown_field_is_named_on_resume(run: Run) -> None:
+    assert run("train", "--epochs", "1", "--output", "study")[0] == 0
+    code, _, err = run("train", "--resume", "--output", "study", "--override", "wires=1")
+    assert code == 2
+    assert err.startswith("Error: Configuration field must be one of amplitude_bits, columns, ")
+    assert err.endswith(" rows, time_bits, not 'wires'\n")

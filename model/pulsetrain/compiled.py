@@ -17,9 +17,17 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 def compiled(function: Function) -> Function:
     """``function`` compiled at its first call, its signature unchanged for type checkers."""
-    return cast(Function, numba.njit(cache=True, fastmath=False)(function))
+    return cast(Function, _jitted(function))
 
 
 def inlined(function: Function) -> Function:
     """As ``compiled``, and pasted into its compiled callers, so that their loops can be vectorised."""
-    return cast(Function, numba.njit(cache=True, fastmath=False, inline="always")(function))
+    return cast(Function, _jitted(function, inline="always"))
+
+
+def _jitted(function: Callable[..., Any], **options: Any) -> Any:
+    """``function`` compiled, and cached on disk where there is a folder for it: beside its file or the user's own."""
+    try:
+        return numba.njit(cache=True, fastmath=False, **options)(function)
+    except RuntimeError:  # a read-only installation and no home: each process compiles for itself
+        return numba.njit(cache=False, fastmath=False, **options)(function)

@@ -139,12 +139,15 @@ class StudySettings:
     def _pairs(self, name: str, value: Any) -> list[tuple[str, Any, Any]]:
         """(label, value in effect here, wanted value) of one field; defaults count as what they stand for."""
         if name in ("overrides", "settings", "array"):
-            effect = {
+            effect: Any = {
                 "overrides": self.controller_config,
                 "settings": self.controller_settings,
                 "array": self.array_parameters,
             }[name]()
-            return [(key, getattr(effect, key, None), item) for key, item in value.items()]
+            thing = {"overrides": "Configuration field", "settings": "Setting", "array": "Array parameter"}[name]
+            for key in value:
+                check_choice(thing, key, [item.name for item in fields(effect)])
+            return [(key, getattr(effect, key), item) for key, item in value.items()]
         if name in ("rules", "optimizers"):
             known = tuple(RULES) if name == "rules" else OPTIMIZERS
             return [(name, getattr(self, name), _names(name[:-1].capitalize(), value, known))]

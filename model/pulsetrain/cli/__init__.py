@@ -7,11 +7,14 @@ the signal's number. Modules that take long to import are imported where they ar
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import signal
 import sys
 import threading
 from collections.abc import Sequence
+from pathlib import Path
 from types import FrameType
 from typing import Annotated, Any, NoReturn
 
@@ -75,6 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     def terminate(_number: int, _frame: FrameType | None) -> NoReturn:
         raise Terminated
 
+    _prepare_streams()
     main_thread = threading.current_thread() is threading.main_thread()  # elsewhere signals cannot be handled
     before = signal.signal(signal.SIGTERM, terminate) if main_thread else None
     try:
@@ -96,13 +100,34 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         sys.exit(128 + signal.SIGTERM)
     except BrokenPipeError:
         # The reader of standard output has left (| head). Python must not complain about it a second time at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         sys.exit(1)
+    except OSError as error:
+        if error.filename is not None:  # of a file, which its own writer reports
+            raise
+        _discard_output()
+        _fail(f"Standard output must be writable, not full or broken ({error.strerror})", 2)
     finally:
         if main_thread:
             signal.signal(signal.SIGTERM, before)
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    print(f"Error: {message}", file=sys.stderr)
+    with contextlib.suppress(OSError):  # the code alone must do if standard error is full, too
+        print(f"Error: {message}", file=sys.stderr)
     sys.exit(code)
+
+
+def _prepare_streams() -> None:
+    """Give streams that the caller closed (``>&-``) a place to go; do not fail for a character the locale lacks."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 - for as long as we run
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def _discard_output() -> None:
+    """Lead standard output nowhere, so that Python does not fail a second time when it flushes it at exit."""
+    with contextlib.suppress(OSError, ValueError):  # no file behind it, as in a test
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
