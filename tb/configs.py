@@ -73,7 +73,7 @@ BENCHES = {
             queue_depth=3,
         ),
         _bench("lanes5-columns15", rows=3, columns=15, lanes=5, delta_bits=12, random_bits=11, queue_depth=5),
-        _bench("lanes40-columns80", rows=3, columns=80, lanes=40, pulse_count_bits=3),
+        _bench("lanes20-columns40", rows=3, columns=40, lanes=20, random_bits=24, pulse_count_bits=3),
         _bench("two-generators", ("source",), rows=2, columns=256, lanes=256),
     )
 }

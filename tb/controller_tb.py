@@ -20,7 +20,7 @@ from tb.scoreboard import Scoreboard
 from tb.slot_tracker import LINES
 from tb.stimulus import random_deltas, random_settings
 
-MOST_SLOTS = 100
+MOST_SLOTS = 60
 """Requests are thinned out until about so many slots are expected: simulated time is dear."""
 MOST_LOW = 8
 """The longest time in cycles for which the array is not ready."""
