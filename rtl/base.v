@@ -6091,7 +6091,7 @@ endmodule
 module \pulsetrain_controller.random_source (state_index, clk, rst, seed__valid, words__ready, seed__ready, words__valid, random_steps, words__payload, seeding, random_seed, seeded, state_word, seed__payload);
   reg \$auto$verilog_backend.cc:2355:dump_module$7  = 0;
   wire \$1 ;
-  wire [255:0] \$10 ;
+  wire [256:0] \$10 ;
   wire [78:0] \$11 ;
   wire [78:0] \$12 ;
   wire [78:0] \$13 ;
@@ -6126,9 +6126,9 @@ module \pulsetrain_controller.random_source (state_index, clk, rst, seed__valid,
   wire [64:0] \$4 ;
   wire \$5 ;
   wire [63:0] \$6 ;
-  wire [255:0] \$7 ;
-  wire [255:0] \$8 ;
-  wire [255:0] \$9 ;
+  wire [256:0] \$7 ;
+  wire [256:0] \$8 ;
+  wire [256:0] \$9 ;
   reg \$signal  = 1'h0;
   wire advances;
   input clk;
@@ -6188,10 +6188,10 @@ module \pulsetrain_controller.random_source (state_index, clk, rst, seed__valid,
   assign \$4  = random_steps + 1'h1;
   assign \$5  = advances | turn_0;
   assign \$6  = turn_0 ? x : 64'h0000000000000000;
-  assign \$7  = { 192'h000000000000000000000000000000000000000000000000, \$6  } ^ state_0[255:0];
-  assign \$8  = \$7  ^ state_0[283:28];
-  assign \$9  = \$8  ^ state_0[364:109];
-  assign \$10  = \$9  ^ state_0[378:123];
+  assign \$7  = { 193'h0000000000000000000000000000000000000000000000000, \$6  } ^ state_0[256:0];
+  assign \$8  = \$7  ^ state_0[284:28];
+  assign \$9  = \$8  ^ state_0[365:109];
+  assign \$10  = \$9  ^ state_0[379:123];
   assign \$12  = { 15'h0000, x } ^ \$11 ;
   assign \$14  = { 15'h0000, x } ^ \$13 ;
   assign \$16  = \$12 [63:0] ^ \$15 ;
@@ -6241,7 +6241,7 @@ module \pulsetrain_controller.random_source (state_index, clk, rst, seed__valid,
     if (\$auto$verilog_backend.cc:2355:dump_module$7 ) begin end
     \$31  = state_0;
     if (\$5 ) begin
-      \$31  = { \$10 , state_0[520:256] };
+      \$31  = { \$10 , state_0[520:257] };
     end
     if (\$29 ) begin
       \$31  = 521'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;

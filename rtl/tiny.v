@@ -4217,7 +4217,7 @@ endmodule
 module \pulsetrain_controller.random_source (state_index, clk, rst, seed__valid, words__ready, seed__ready, words__valid, random_steps, words__payload, seeding, random_seed, seeded, state_word, seed__payload);
   reg \$auto$verilog_backend.cc:2355:dump_module$7  = 0;
   wire \$1 ;
-  wire [63:0] \$10 ;
+  wire [64:0] \$10 ;
   wire [78:0] \$11 ;
   wire [78:0] \$12 ;
   wire [78:0] \$13 ;
@@ -4252,9 +4252,9 @@ module \pulsetrain_controller.random_source (state_index, clk, rst, seed__valid,
   wire [64:0] \$4 ;
   wire \$5 ;
   wire [63:0] \$6 ;
-  wire [63:0] \$7 ;
-  wire [63:0] \$8 ;
-  wire [63:0] \$9 ;
+  wire [64:0] \$7 ;
+  wire [64:0] \$8 ;
+  wire [64:0] \$9 ;
   reg \$signal  = 1'h0;
   wire advances;
   input clk;
@@ -4302,10 +4302,10 @@ module \pulsetrain_controller.random_source (state_index, clk, rst, seed__valid,
   assign \$4  = random_steps + 1'h1;
   assign \$5  = advances | turn_0;
   assign \$6  = turn_0 ? x : 64'h0000000000000000;
-  assign \$7  = \$6  ^ state_0[63:0];
-  assign \$8  = \$7  ^ state_0[74:11];
-  assign \$9  = \$8  ^ state_0[107:44];
-  assign \$10  = \$9  ^ state_0[117:54];
+  assign \$7  = { 1'h0, \$6  } ^ state_0[64:0];
+  assign \$8  = \$7  ^ state_0[75:11];
+  assign \$9  = \$8  ^ state_0[108:44];
+  assign \$10  = \$9  ^ state_0[118:54];
   assign \$12  = { 15'h0000, x } ^ \$11 ;
   assign \$14  = { 15'h0000, x } ^ \$13 ;
   assign \$16  = \$12 [63:0] ^ \$15 ;
@@ -4355,7 +4355,7 @@ module \pulsetrain_controller.random_source (state_index, clk, rst, seed__valid,
     if (\$auto$verilog_backend.cc:2355:dump_module$7 ) begin end
     \$31  = state_0;
     if (\$5 ) begin
-      \$31  = { \$10 , state_0[126:64] };
+      \$31  = { \$10 , state_0[126:65] };
     end
     if (\$29 ) begin
       \$31  = 127'h00000000000000000000000000000000;

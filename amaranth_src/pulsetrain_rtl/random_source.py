@@ -12,7 +12,7 @@ from .interfaces import check_config, stream_of, words_layout
 
 SEED_BITS = 64
 SEED_STEPS = 128
-LARGEST_STEP = 2048
+LARGEST_USED = 2048
 WORD_BITS = 32
 POLYNOMIALS = ((127, 11, 44, 54), (521, 28, 109, 123), (1279, 44, 154, 237), (2203, 125, 129, 146))
 """Exponents (N, a, b, c) of x^N + x^c + x^b + x^a + 1, all primitive."""
@@ -22,11 +22,12 @@ POLYNOMIALS = ((127, 11, 44, 54), (521, 28, 109, 123), (1279, 44, 154, 237), (22
 class Generators:
     """How the lanes of a configuration share generators.
 
-    count: generators, each with ``step`` / random_bits lanes; step: bits of a generator per beat; degree: bits of a
-    state; taps: the exponents a, b, c.
+    count: generators; lanes: lanes of each; step: bits that each moves per beat; degree: bits of a state; taps: the
+    exponents a, b, c.
     """
 
     count: int
+    lanes: int
     step: int
     degree: int
     taps: tuple[int, int, int]
@@ -40,10 +41,11 @@ class Generators:
 @lru_cache
 def generators_of(lanes, random_bits):
     """The generators for ``lanes`` words of ``random_bits`` a beat."""
-    count = next(g for g in range(1, lanes + 1) if lanes % g == 0 and lanes // g * random_bits <= LARGEST_STEP)
-    step = lanes // count * random_bits
+    count = next(g for g in range(1, lanes + 1) if lanes % g == 0 and lanes // g * random_bits <= LARGEST_USED)
+    used = lanes // count * random_bits
+    step = used + 1 | 1  # odd, so that no relation of the recurrence ties whole words
     degree, *taps = next(row for row in POLYNOMIALS if step <= row[0] - row[3])
-    return Generators(count, step, degree, tuple(taps))
+    return Generators(count, lanes // count, step, degree, tuple(taps))
 
 
 def _xorshift(x, cut):
@@ -180,8 +182,9 @@ class RandomSource(wiring.Component):
 
         m.d.comb += self.seed.ready.eq(~self.seeding & (self.seed.payload != 0))
         m.d.comb += self.words.valid.eq(self.seeded & ~self.seeding)
-        lanes = shape.step // self.config.random_bits
-        m.d.comb += self.words.payload.eq(Cat(self._word(state, lane) for state in states for lane in range(lanes)))
+        m.d.comb += self.words.payload.eq(
+            Cat(self._word(state, lane) for state in states for lane in range(shape.lanes))
+        )
 
         advances = Signal()
         m.d.comb += advances.eq(self._advances())

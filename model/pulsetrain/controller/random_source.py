@@ -30,9 +30,13 @@ _MASK64 = (1 << 64) - 1
 
 @dataclass(frozen=True)
 class GeneratorLayout:
-    """How the lanes of a configuration are served: ``generators`` of degree ``degree``, ``step`` bits per beat each."""
+    """How the lanes of a configuration are served: ``generators`` of degree ``degree``, each for ``lanes`` lanes.
+
+    ``step``: bits that a generator moves per beat, the smallest odd number above the bits its lanes use.
+    """
 
     generators: int
+    lanes: int
     step: int
     degree: int
     taps: tuple[int, int, int]
@@ -47,9 +51,9 @@ class GeneratorLayout:
 def generator_layout(lanes: int, random_bits: int) -> GeneratorLayout:
     """The layout for ``lanes`` (1 … 1024) words of ``random_bits`` (4 … 32). Section 4, "Generators"."""
     count = next(g for g in range(1, lanes + 1) if lanes % g == 0 and lanes // g * random_bits <= 2048)
-    step = lanes // count * random_bits
+    step = lanes // count * random_bits + 1 | 1
     degree, *taps = next(row for row in RECURRENCES if step <= row[0] - row[3])
-    return GeneratorLayout(count, step, degree, (taps[0], taps[1], taps[2]))
+    return GeneratorLayout(count, lanes // count, step, degree, (taps[0], taps[1], taps[2]))
 
 
 def seeded_states(seed: int, layout: GeneratorLayout) -> list[int]:
@@ -166,6 +170,20 @@ def _unpack(stream: NDArray[np.uint64], position: int, bits: int, step: int, out
                 out[beat, g * lanes + j] = value & mask
 
 
+@compiled
+def _align(stream: NDArray[np.uint64], position: int, step: int, out: NDArray[np.uint64]) -> None:
+    """Move the used bits of each beat to whole 64-bit words: out (beats, generators · words per generator)."""
+    words = out.shape[1] // stream.shape[0]
+    for beat in range(out.shape[0]):
+        at = position + beat * step
+        first, low = at >> 6, np.uint64(at & 63)
+        high = np.uint64(63) - low
+        for g in range(stream.shape[0]):
+            source, target = stream[g, first : first + words + 1], out[beat, g * words : (g + 1) * words]
+            for k in range(words):  # two shifts to the left, because one by 64 is undefined
+                target[k] = (source[k] >> low) | ((source[k + 1] << np.uint64(1)) << high)
+
+
 class RandomSource:
     """Random words of a configuration from a 64-bit seed, bit-exact to specification, section 4.
 
@@ -223,21 +241,21 @@ class RandomSource:
         return self.fields(beats).astype(np.uint32)
 
     def fields(self, beats: int) -> NDArray[np.unsignedinteger]:
-        """As ``words``, without a copy where words lie whole in memory (8, 16 and 32 bits, one generator).
-
-        Returns uint8, uint16 or uint32 (beats, lanes), to be read before the next call.
-        """
+        """As ``words``, in the smallest unsigned type where words fill whole 64-bit words: uint8, uint16 or uint32."""
         check_integer("Beats", beats, 0)
-        self._reserve(beats * self._layout.step)
+        layout = self._layout
+        self._reserve(beats * layout.step)
         position = self._position
-        self._position += beats * self._layout.step
+        self._position += beats * layout.step
         self._steps += beats
-        if self._layout.generators == 1 and self._bits in (8, 16, 32) and sys.byteorder == "little":
-            whole: NDArray[np.unsignedinteger] = self._stream[0].view(f"u{self._bits // 8}")
-            first = position // self._bits
-            return whole[first : first + beats * self._lanes].reshape(beats, self._lanes)
+        used = layout.lanes * self._bits
+        if self._bits in (8, 16, 32) and used % 64 == 0 and sys.byteorder == "little":
+            aligned = np.empty((beats, layout.generators * used // 64), np.uint64)
+            _align(self._stream, position, layout.step, aligned)
+            whole: NDArray[np.unsignedinteger] = aligned.view(f"u{self._bits // 8}")
+            return whole
         out = np.empty((beats, self._lanes), np.uint32)
-        _unpack(self._stream, position, self._bits, self._layout.step, out)
+        _unpack(self._stream, position, self._bits, layout.step, out)
         return out
 
     def skip(self, beats: int) -> None:
