@@ -17,22 +17,25 @@ from pathlib import Path
 from typing import Any
 
 from pulsetrain.randomness import algebra, external, seeds, statistics, suite, training
-from pulsetrain.randomness.sources import ControllerSource, Pcg64Source
+from pulsetrain.randomness.sources import ControllerSource, Pcg64Source, controller_wiring
 from pulsetrain.study import StudySettings
 from randomness_page import save_figures, write_page
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "results"
 SEED = 1
 LANES = (4, 16, 64, 128)
-PARTS = ("algebra", "seeds", "families", "repeats", "ties", "linear", "training", "external")
-#: Chances of a fire for the relation of all five tied words, rarest last, and words drawn for each.
-TIED = ((2**15, 2**22), (2**14, 2**24), (2**12, 2**26), (2**10, 2**28), (655, 2**28))
+PARTS = ("algebra", "tied_bits", "seeds", "families", "repeats", "ties", "linear", "training", "external")
+#: t of the chances 2^−t for the words that are tied most, rarest last, and words drawn for each.
+TIED = ((1, 2**22), (2, 2**24), (3, 2**25), (4, 2**27), (6, 2**27))
+#: Sources with ties to show: ours, then the controls.
+TIES_OF = (*suite.OURS, *suite.WIDER, suite.REFERENCES[0], suite.BAD[5], suite.BAD[4])
 
 
 def measure_algebra() -> list[dict[str, Any]]:
     """Proof of the period of every polynomial of the table."""
     rows = []
     for lanes, polynomial in zip(LANES, algebra.POLYNOMIALS, strict=True):
+        wiring = controller_wiring(lanes, 16)
         begun = time.perf_counter()
         primitive = algebra.is_primitive(polynomial)
         seconds = time.perf_counter() - begun
@@ -42,20 +45,28 @@ def measure_algebra() -> list[dict[str, Any]]:
             "irreducible": algebra.is_irreducible_of_prime_degree(polynomial),
             "primitive": primitive,
             "lanes": lanes,
-            "step": lanes * 16,
-            "coprime": math.gcd(lanes * 16, 2 ** polynomial[0] - 1) == 1,
-            "ties": [_shortest_tie(polynomial, top_bits) for top_bits in (1, 2, 4, 6, 8, 10, 12, 16)],
+            "step": wiring.step,
+            "coprime": math.gcd(wiring.step, 2 ** polynomial[0] - 1) == 1,
             "seconds": seconds,
-            "independent": [[t, algebra.independent_top_bits(polynomial, 16, t)] for t in (1, 2, 4, 6, 8, 10, 12, 16)],
+            "independent": [[t, algebra.independent_top_bits(wiring, t)] for t in (1, 2, 4, 6, 8, 10, 12, 16)],
         })  # fmt: skip
     return rows
 
 
-def _shortest_tie(polynomial: algebra.Polynomial, top_bits: int) -> dict[str, int]:
-    """The fewest words that a listed relation ties within their top bits, and how many bits it binds."""
-    found = [(len(set(tie.words)), -tie.bits) for tie in algebra.ties(polynomial, 16, top_bits)]
-    words, bits = min(found)
-    return {"top_bits": top_bits, "words": words, "bits": -bits}
+def measure_tied_bits() -> list[dict[str, Any]]:
+    """Exactly: how many of the top t bits of the words of one relation are bound, at every power k there is."""
+    rows = []
+    for subject in (*suite.OURS, *suite.VARIANTS, *suite.WIDER, suite.BAD[5], suite.BAD[4]):
+        powers, most = algebra.distinct_powers(subject.wiring), []
+        for top_bits in range(1, 9):
+            tie = algebra.strongest_tie(subject.wiring, top_bits)
+            most.append({"bits": tie.bits if tie else 0, "power": tie.power if tie else None,
+                         "words": tie.words if tie else [], "begin": len(tie.lanes) if tie else 0})  # fmt: skip
+        every = [tie for power in range(powers) for tie in algebra.ties(subject.wiring, 8, power)]
+        rows.append({"name": subject.name, "about": subject.about, "powers": powers, "most": most,
+                     "lanes": subject.wiring.lanes * subject.wiring.generators,
+                     "fewest_words": min((len(tie.words) for tie in every), default=None)})  # fmt: skip
+    return rows
 
 
 def measure_seeds() -> list[dict[str, Any]]:
@@ -80,7 +91,7 @@ def measure_seeds() -> list[dict[str, Any]]:
 def measure_families(scale: suite.Sizes) -> list[dict[str, Any]]:
     """The whole family for every source; the bad ones at the small size, which finds them out already."""
     rows = []
-    for subject in suite.OURS + suite.VARIANTS + suite.REFERENCES + suite.BAD:
+    for subject in suite.OURS + suite.VARIANTS + suite.WIDER + suite.REFERENCES + suite.BAD:
         sizes = suite.QUICK if subject.fails else scale
         begun = time.perf_counter()
         results = suite.judged(subject, SEED, sizes)
@@ -97,7 +108,7 @@ def measure_families(scale: suite.Sizes) -> list[dict[str, Any]]:
 def measure_repeats(count: int) -> list[dict[str, Any]]:
     """How many of ``count`` seeds fail the family at the small size: the level must be what it says."""
     rows = []
-    for subject in (suite.OURS[1], suite.REFERENCES[0]):
+    for subject in (suite.BASE, suite.REFERENCES[0]):
         families = [suite.judged(subject, seed, suite.QUICK) for seed in range(1, count + 1)]
         rows.append({"name": subject.name, "seeds": count, "tests": sum(map(len, families)),
                      "failed": sum(bool(statistics.verdict(family)) for family in families),
@@ -106,14 +117,20 @@ def measure_repeats(count: int) -> list[dict[str, Any]]:
 
 
 def measure_ties(shift: int) -> list[dict[str, Any]]:
-    """Fires of the last tied word, given that all others fired."""
+    """Fires of the last of the words that are tied most, given that all others fired; and the exact chance of it."""
     rows = []
-    for subject in (*suite.OURS, suite.REFERENCES[0], suite.BAD[4]):
+    for subject in TIES_OF:
         results = []
-        for limit, words in TIED:
-            found = statistics.tied_words(subject.make(SEED), subject.tied, [limit], words=words >> shift)
-            results += [asdict(result) for result in found if result.test == "tied words"]
-        rows.append({"name": subject.name, "offsets": subject.tied, "results": results})
+        for top_bits, words in TIED:
+            # PCG64's words are not tied, whatever the places that it shares with ours.
+            bits = 0 if subject in suite.REFERENCES else suite.looked_at(subject.wiring, top_bits).bits
+            (found,) = (result for result in suite.tied(subject, SEED, [top_bits], words >> shift)
+                        if result.test == "tied words")  # fmt: skip
+            chance = 2.0 ** (bits - top_bits)
+            hits = round(found.observed * found.samples) if found.samples else 0
+            results.append({**asdict(found), "top_bits": top_bits, "bits": bits, "chance": chance,
+                            "chance_p": statistics.binomial_p_value(hits, found.samples, chance)})  # fmt: skip
+        rows.append({"name": subject.name, "results": results})
     return rows
 
 
@@ -130,9 +147,9 @@ def measure_linear() -> list[dict[str, Any]]:
 
 
 def measure_external() -> list[dict[str, Any]]:
-    """dieharder and ent on our sources, the references and two of the bad ones."""
+    """dieharder and ent on the source of base, the references and two of the bad ones."""
     rows = []
-    for subject in (*suite.OURS[:3], *suite.REFERENCES, suite.BAD[2], suite.BAD[4]):
+    for subject in (suite.BASE, *suite.REFERENCES, suite.BAD[2], suite.BAD[4]):
         begun = time.perf_counter()
         found = [external.dieharder(subject.make(SEED), test) for test in external.DIEHARDER_TESTS]
         found.append(external.ent(subject.make(SEED), 64))
@@ -149,7 +166,7 @@ def measure_training(count: int, epochs: int) -> dict[str, Any]:
     reference = training.train(settings, numbers, lambda seed: Pcg64Source(16, 16, seed))
     makers: list[tuple[str, training.MakeSource]] = [("PCG64, other seeds", lambda seed: Pcg64Source(16, 16, seed ^ 1))]
     makers += [
-        (subject.name, subject.make) for subject in (suite.OURS[1], suite.REFERENCES[1], suite.BAD[0], suite.BAD[3])
+        (subject.name, subject.make) for subject in (suite.BASE, suite.REFERENCES[1], suite.BAD[0], suite.BAD[3])
     ]
     runs = {"PCG64": reference}
     rows = []
@@ -159,7 +176,7 @@ def measure_training(count: int, epochs: int) -> dict[str, Any]:
         rows.append({"name": name, **asdict(comparison), "p_value": comparison.p_value})
         print(f"  {name}: {100 * comparison.accuracy:.2f} %, p = {comparison.p_value:.3g}", flush=True)
     own = training.compare_curves(reference, reference)
-    curves = {name: [run.accuracy for run in runs[name]] for name in ("PCG64", suite.OURS[1].name)}
+    curves = {name: [run.accuracy for run in runs[name]] for name in ("PCG64", suite.BASE.name)}
     return {"seeds": count, "epochs": epochs, "reference": asdict(own), "rows": rows, "curves": curves}
 
 
@@ -195,12 +212,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         small = options.quick
         parts: dict[str, Callable[[], Any]] = {
             "algebra": measure_algebra,
+            "tied_bits": measure_tied_bits,
             "seeds": measure_seeds,
             "families": lambda: measure_families(suite.QUICK if small else suite.FULL),
             "repeats": lambda: measure_repeats(5 if small else 100),
             "ties": lambda: measure_ties(6 if small else 0),
             "linear": measure_linear,
-            "training": lambda: measure_training(3 if small else 32, 3 if small else 40),
+            "training": lambda: measure_training(3 if small else 16, 3 if small else 40),
         }
         missing = external.missing_tools()
         if missing:

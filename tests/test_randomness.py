@@ -3,28 +3,43 @@
 from __future__ import annotations
 
 import re
-from math import comb, gcd
+from math import gcd
 from typing import Any
 
 import numpy as np
 import pytest
-from pulsetrain.config import ControllerConfig
+from pulsetrain.config import CONFIGS, ControllerConfig
 from pulsetrain.controller import RandomSource
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.randomness import algebra, seeds, sources, statistics
-from pulsetrain.randomness.suite import BAD, OURS, QUICK, REFERENCES, Subject, judged
+from pulsetrain.randomness.suite import (
+    BAD,
+    BASE,
+    OURS,
+    QUICK,
+    REFERENCES,
+    TIED_TOP_BITS,
+    VARIANTS,
+    WIDER,
+    Subject,
+    judged,
+    looked_at,
+    tied,
+)
 
 WITH_LANES = tuple(zip((4, 16, 64, 128), algebra.POLYNOMIALS, strict=True))
+EVEN_STEP = next(subject for subject in BAD if subject.name == "five terms, even step")
+TRINOMIAL = next(subject for subject in BAD if subject.name == "trinomial")
 
 
-@pytest.mark.parametrize("subject", OURS + REFERENCES, ids=lambda subject: str(subject.name))
+@pytest.mark.parametrize("subject", OURS + VARIANTS + REFERENCES, ids=lambda subject: str(subject.name))
 def test_good_source_passes_the_family(subject: Subject) -> None:
     results = judged(subject, 1, QUICK)
     assert statistics.verdict(results) == []
     # Every kind of test took part; a family that shrinks would pass more easily.
     assert {result.test for result in results} >= {
         "first words", "rate", "next beat", "next lane", "next update", "beat dispersion", "update dispersion",
-        "four of the tied words", "wrap", "rank of 1 top bits", "rank of 8 top bits",
+        "tied words", "four of the tied words", "wrap", "rank of 1 top bits", "rank of 8 top bits",
     }  # fmt: skip
 
 
@@ -34,52 +49,103 @@ def test_bad_source_fails_the_test_meant_for_it(subject: Subject) -> None:
     assert subject.fails in {result.test for result in failed}
 
 
-@pytest.mark.parametrize(("lanes", "polynomial"), WITH_LANES)
-def test_five_tied_words_and_nothing_less(lanes: int, polynomial: algebra.Polynomial) -> None:
-    """The one relation of whole words in our source: four fires force the fifth, three or fewer tell nothing."""
-    source = sources.ControllerSource(lanes, 16, 1)
-    results = statistics.tied_words(source, polynomial[::-1], [2**14, 2**12], words=2**20)
-    five = [result for result in results if result.test == "tied words"]
-    four = [result for result in results if result.test == "four of the tied words"]
-    assert [result.observed for result in five] == [1.0, 1.0]
-    assert len(four) == 2 * comb(5, 4)
-    assert statistics.verdict(four) == []
-    control = statistics.tied_words(sources.Pcg64Source(lanes, 16, 1), polynomial[::-1], [2**14, 2**12], words=2**20)
-    assert statistics.verdict(control) == []
+@pytest.mark.parametrize("subject", WIDER, ids=lambda subject: str(subject.name))
+def test_wider_than_named_fails_by_its_tied_words_alone(subject: Subject) -> None:
+    assert {result.test for result in statistics.verdict(judged(subject, 1, QUICK))} == {"tied words"}
 
 
-@pytest.mark.parametrize(("lanes", "polynomial"), WITH_LANES)
-@pytest.mark.parametrize("top_bits", [1, 4, 8, 12])
-def test_listed_ties_hold_in_the_words(lanes: int, polynomial: algebra.Polynomial, top_bits: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "tied_bits"),
+    [
+        ("tiny", [0, 0, 0, 0, 0, 0, 0, 0]),
+        ("macro32", [0, 0, 0, 0, 0, 0, 1, 2]),
+        ("base", [0, 0, 0, 0, 0, 1, 2, 3]),
+        ("wide", [0, 0, 0, 1, 2, 3, 4, 5]),
+    ],
+)
+def test_tied_top_bits_of_the_named_configurations(name: str, tied_bits: list[int]) -> None:
+    """At every power of f: no top bits at p >= 1/8, and those of five words where any."""
+    config = CONFIGS[name]
+    wiring = sources.controller_wiring(config.lanes, config.random_bits)
+    ties = [algebra.strongest_tie(wiring, top_bits) for top_bits in range(1, 9)]
+    assert [tie.bits if tie else 0 for tie in ties] == tied_bits
+    assert {len(tie.words) for tie in ties if tie} <= {5}
+
+
+@pytest.mark.parametrize("top_bits", [1, 3, 8, 16])
+def test_an_even_step_ties_whole_words(top_bits: int) -> None:
+    five = algebra.Tie((0, 28, 109, 123, 521), tuple(range(16)), top_bits, top_bits, 4)
+    assert algebra.strongest_tie(EVEN_STEP.wiring, top_bits) == five
+    three = algebra.Tie((0, 216, 1279), tuple(range(64)), top_bits, top_bits, 4)
+    assert algebra.strongest_tie(TRINOMIAL.wiring, top_bits) == three
+
+
+@pytest.mark.parametrize("subject", [*OURS, *VARIANTS, *WIDER, EVEN_STEP], ids=lambda subject: str(subject.name))
+def test_larger_powers_repeat_the_alignments(subject: Subject) -> None:
+    """Beyond the powers that are looked at, two periods on: the same bits are tied at the same lanes."""
+
+    def bound(power: int) -> list[tuple[int, int, tuple[int, ...]]]:
+        return sorted((len(tie.words), tie.bits, tie.lanes) for tie in algebra.ties(subject.wiring, places, power))
+
+    places = subject.wiring.random_bits * 3 // 4
+    powers, order = algebra.distinct_powers(subject.wiring), 1
+    odd = subject.wiring.step // (subject.wiring.step & -subject.wiring.step)
+    while pow(2, order, odd) != 1 % odd:
+        order += 1
+    for power in range(powers, powers + 2 * order):
+        assert bound(power) == bound(power - order)
+    assert any(bound(power) for power in range(powers))
+
+
+def test_tied_words_tell_the_even_step_from_ours() -> None:
+    """Four fires force the fifth with an even step; the same words of ours, and those tied most, tell nothing."""
+    even = [r for r in tied(EVEN_STEP, 1, [2, 4], 2**20) if r.test == "tied words"]
+    assert [(result.observed, result.samples > 10) for result in even] == [(1.0, True), (1.0, True)]
+    words = algebra.strongest_tie(EVEN_STEP.wiring, 4)
+    assert words is not None
+    for make in (BASE.make, REFERENCES[0].make):
+        results = statistics.tied_words(make(1), words.words, [2**14, 2**13], words=2**20)
+        assert statistics.verdict(results) == []
+    assert statistics.verdict(tied(BASE, 1, TIED_TOP_BITS, 2**22)) == []
+
+
+@pytest.mark.parametrize(("subject", "top_bits"), [(WIDER[0], 2), (WIDER[0], 3), (WIDER[1], 3), (TRINOMIAL, 4)])
+def test_last_fire_has_the_chance_that_algebra_says(subject: Subject, top_bits: int) -> None:
+    bits = looked_at(subject.wiring, top_bits).bits
+    result = tied(subject, 3, [top_bits], 2**20)[0]
+    hits = round(result.observed * result.samples)
+    assert bits > 0
+    assert hits > 100
+    assert statistics.binomial_p_value(hits, result.samples, 2.0 ** (bits - top_bits)) > 0.001
+
+
+@pytest.mark.parametrize("subject", [*OURS, WIDER[0], EVEN_STEP], ids=lambda subject: str(subject.name))
+@pytest.mark.parametrize("top_bits", [4, 8, 12])
+def test_listed_ties_hold_in_the_words(subject: Subject, top_bits: int) -> None:
     """The top bits of tied words have a rank that is short by the bits that the listed ties bind, and no shorter."""
-    ties = algebra.ties(polynomial, 16, top_bits)
-    assert ties[-1] == algebra.Tie(polynomial[::-1], top_bits, top_bits, 4)  # f^16 ties whole words
-    words = sources.ControllerSource(lanes, 16, 3).words(8192 // lanes).ravel() >> 16 - top_bits
-    for tie in ties:
-        places = sorted(set(tie.words))
-        columns = words[np.arange(400)[:, np.newaxis] + places]
-        rows = [int("".join(format(int(value), f"0{top_bits}b") for value in row), 2) for row in columns]
-        bound = sum(other.bits for other in ties if set(other.words) <= set(places))
-        assert algebra.rank(rows) == len(places) * top_bits - bound
-
-
-def test_only_whole_words_are_tied_above_the_low_bits() -> None:
-    for polynomial in algebra.POLYNOMIALS:
-        for top_bits in range(1, 7):
-            assert len(algebra.ties(polynomial, 16, top_bits)) == 1
-    (trinomial,) = algebra.ties(sources.TRINOMIAL1279, 16, 1)
-    assert trinomial.words == (0, 216, 1279)
+    lanes = subject.wiring.lanes
+    listed = [tie for power in range(7) for tie in algebra.ties(subject.wiring, top_bits, power)]
+    drawn = subject.make(3)
+    words = drawn.words(400 + max((tie.words[-1] for tie in listed), default=0) // lanes + 1).ravel()
+    for tie in listed[:: max(1, len(listed) // 8)]:
+        begin = tie.lanes[0]
+        values = words[begin + lanes * np.arange(400)[:, np.newaxis] + tie.words] >> 16 - top_bits
+        rows = [int("".join(format(int(value), f"0{top_bits}b") for value in row), 2) for row in values]
+        bound = sum(other.bits for other in listed if begin in other.lanes and set(other.words) <= set(tie.words))
+        assert algebra.rank(rows) == len(tie.words) * top_bits - bound
 
 
 def test_independent_top_bits_are_those_of_the_words() -> None:
     """The first dependent top bit, by algebra, is where the rank of drawn words falls short."""
-    polynomial = algebra.POLYNOMIALS[0]
-    assert algebra.independent_top_bits(polynomial, 16, 1) == 127
-    assert algebra.independent_top_bits(polynomial, 16, 8) == 95  # the 96th, the last one of word 11, depends on others
-    for columns, found in ((88, 88), (96, 95)):
-        source = sources.ControllerSource(4, 16, 1)
-        assert statistics.top_bit_rank(source, 8, beats=3, columns=columns).observed == found
-    assert statistics.top_bit_rank(sources.Pcg64Source(4, 16, 1), 8, beats=3, columns=96).observed == 96
+    wiring = OURS[0].wiring
+    for top_bits in (1, 8):
+        found = algebra.independent_top_bits(wiring, top_bits)
+        assert 60 <= found <= 127
+        for source, rank in ((OURS[0].make(1), found), (REFERENCES[0].make(1), found + 1)):
+            drawn = source.words(200 * 32).reshape(200, -1)[:, : found // top_bits + 1] >> 16 - top_bits
+            rows = ["".join(format(int(word), f"0{top_bits}b") for word in row) for row in drawn]
+            assert algebra.rank(int(row[:found], 2) for row in rows) == found
+            assert algebra.rank(int(row[: found + 1], 2) for row in rows) == rank
 
 
 def test_every_polynomial_is_proven_primitive() -> None:
@@ -102,22 +168,25 @@ def test_proof_refuses_what_is_not_primitive() -> None:
 
 @pytest.mark.parametrize(("lanes", "polynomial"), WITH_LANES)
 def test_leaping_keeps_the_full_period(lanes: int, polynomial: algebra.Polynomial) -> None:
-    assert gcd(lanes * 16, 2 ** polynomial[0] - 1) == 1
+    step = sources.controller_wiring(lanes, 16).step
+    assert gcd(step, 2 ** polynomial[0] - 1) == 1
     config = ControllerConfig(columns=lanes, lanes=lanes)
     source = RandomSource(config, 5)
     state = source.state[0]
     assert state != 0
     source.words(1000)
-    assert source.state == [algebra.jump(state, polynomial, 1000 * lanes * 16)]
+    assert source.state == [algebra.jump(state, polynomial, 1000 * step)]
     # The last step of the period leads back to the start, in one jump.
-    assert algebra.jump(state, polynomial, lanes * 16 * (2 ** polynomial[0] - 1)) == state
+    assert algebra.jump(state, polynomial, step * (2 ** polynomial[0] - 1)) == state
 
 
 @pytest.mark.parametrize(("lanes", "polynomial"), WITH_LANES)
 def test_controller_source_is_the_stated_recurrence(lanes: int, polynomial: algebra.Polynomial) -> None:
     """The generic bit stream that the bad sources use, set to our polynomial, is our source."""
     config = ControllerConfig(columns=lanes, lanes=lanes)
-    generic = sources.BitStreamSource(polynomial, RandomSource(config, 9).state[0], lanes)
+    wiring = sources.controller_wiring(lanes, 16)
+    assert wiring == algebra.Wiring(polynomial, lanes, 16, lanes * 16 + 1)  # the smallest odd step above the used bits
+    generic = sources.BitStreamSource(polynomial, RandomSource(config, 9).state[0], lanes, step=wiring.step)
     ours = sources.ControllerSource(lanes, 16, 9)
     np.testing.assert_array_equal(generic.words(77), ours.words(77))
     generic.skip(10**12)
@@ -217,6 +286,11 @@ def test_verdict_shares_its_level() -> None:
         (lambda: _rates(updates=1), "Updates must be an integer of at least 2, not 1"),
         (lambda: _rates(limits=[0]), "Limit must be an integer between 1 and 65535, not 0"),
         (lambda: _tied([1, 2]), "Offsets must be at least two rising integers from 0, not [1, 2]"),
+        (lambda: _tied([0, 1], lanes=[4]), "Lanes must be below 4 and at least one, not [4]"),
+        (lambda: _tied([0, 1], lanes=[]), "Lanes must be below 4 and at least one, not []"),
+        (lambda: algebra.Wiring((7, 1, 0), 4, 16, 63), "Step must be at least 64 bits, not 63"),
+        (lambda: algebra.Wiring((7, 1), 4, 16, 65), "Polynomial must be falling exponents that end in 0, not (7, 1)"),
+        (lambda: looked_at(_loose(), 4), "Words of 4 bits must be tied by some relation, not Wiring("),
         (lambda: _tied([0]), "Offsets must be at least two rising integers from 0, not [0]"),
         (lambda: statistics.top_bit_rank(_pcg64(), 1, beats=1, columns=5), "Columns must be at most 4 bits, not 5"),
         (lambda: statistics.first_words(_pcg64(), [1], words=3), "Words must be an integer of at least 4, not 3"),
@@ -236,9 +310,14 @@ def _rates(**changes: Any) -> list[statistics.TestResult]:
     return statistics.fire_rates(_pcg64(), **{"limits": [1], "updates": 2, "beats_per_update": 2, **changes})
 
 
-def _tied(offsets: list[int]) -> list[statistics.TestResult]:
-    return statistics.tied_words(_pcg64(), offsets, [1024], words=64)
+def _tied(offsets: list[int], lanes: list[int] | None = None) -> list[statistics.TestResult]:
+    return statistics.tied_words(_pcg64(), offsets, [1024], words=64, lanes=lanes)
+
+
+def _loose() -> algebra.Wiring:
+    """Four of 31 bits are used: the three bits of a relation never all fall among them."""
+    return algebra.Wiring((7, 1, 0), 1, 4, 31)
 
 
 def _three_lanes() -> Subject:
-    return Subject("three lanes", "", lambda seed: sources.Pcg64Source(3, 16, seed), (0, 1))
+    return Subject("three lanes", "", lambda seed: sources.Pcg64Source(3, 16, seed), BASE.wiring)

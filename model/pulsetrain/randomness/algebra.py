@@ -6,9 +6,13 @@ or a state is a Python integer whose bit i is the coefficient of x^i, or s[i] of
 
 from __future__ import annotations
 
+import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from pulsetrain.errors import PulsetrainError
 
@@ -149,22 +153,44 @@ def rank(rows: Iterable[int]) -> int:
     return len(pivots)
 
 
-def independent_top_bits(polynomial: Polynomial, random_bits: int, top_bits: int) -> int:
-    """How many top bits of successive words are linearly independent: the first that depends on those before ends it.
+@dataclass(frozen=True)
+class Wiring:
+    """How words are cut from the bit stream of a recurrence: lane j of beat b takes bits b·step + j·random_bits on.
+
+    lanes: of each generator; random_bits: W; step: bits that a generator moves per beat, at least lanes·W.
+    generators: side by side, each with its own lanes and the same recurrence.
+    """
+
+    polynomial: Polynomial
+    lanes: int
+    random_bits: int
+    step: int
+    generators: int = 1
+
+    def __post_init__(self) -> None:
+        check_polynomial(self.polynomial)
+        if self.step < self.lanes * self.random_bits:
+            raise PulsetrainError(f"Step must be at least {self.lanes * self.random_bits} bits, not {self.step}")
+
+
+def independent_top_bits(wiring: Wiring, top_bits: int) -> int:
+    """How many top bits of successive words of one generator are independent: up to the first that depends on others.
 
     The bits are those of word 0, highest first, then of word 1, and so on; at most N can be independent.
     """
-    degree = polynomial[0]
+    polynomial, degree = wiring.polynomial, wiring.polynomial[0]
     stream = [1 << index for index in range(degree)]  # every bit of the stream as a sum of the first N
     pivots: dict[int, int] = {}
     for word in range(degree + 1):
-        while len(stream) < (word + 1) * random_bits:
+        beat, lane = divmod(word, wiring.lanes)
+        first = beat * wiring.step + lane * wiring.random_bits
+        while len(stream) < first + wiring.random_bits:
             value = 0
             for term in polynomial[1:]:
                 value ^= stream[len(stream) - degree + term]
             stream.append(value)
-        for place in range(random_bits - 1, random_bits - 1 - top_bits, -1):
-            row = stream[word * random_bits + place]
+        for place in range(wiring.random_bits - 1, wiring.random_bits - 1 - top_bits, -1):
+            row = stream[first + place]
             while row and row.bit_length() in pivots:
                 row ^= pivots[row.bit_length()]
             if not row:
@@ -175,43 +201,79 @@ def independent_top_bits(polynomial: Polynomial, random_bits: int, top_bits: int
 
 @dataclass(frozen=True)
 class Tie:
-    """Words that one relation ties together: the exclusive or of ``bits`` of their top bits is 0, at every place.
+    """Words that one relation ties together: the exclusive or of ``bits`` of their top bits is 0, in every beat.
 
-    words: offsets within the generator's word stream, the first 0.
-    bits: bound bits. If the words but one have their top bits 0 (a fire at p = 2^−t), the last fires 2^bits times as
-    often as it should; ``bits`` = t ties whole words and forces it.
+    words: offsets within the source's word stream (beat·lanes + lane), the first 0.
+    lanes: lanes of the source at which such a set of words begins.
+    bits: m, the bound bits. If the words but one have their top bits 0 (a fire at p = 2^−t), the last fires with the
+    chance 2^−(t − m); m = t ties whole words and forces it.
     top_bits: t, the bits of a word that the decision looks at.
     power: k; the relation is that of f(x)^(2^k).
     """
 
     words: tuple[int, ...]
+    lanes: tuple[int, ...]
     bits: int
     top_bits: int
     power: int
 
 
-def ties(polynomial: Polynomial, random_bits: int, top_bits: int, largest_power: int = 16) -> list[Tie]:
-    """The relations of f, f², f⁴, … (f^(2^k) to k = ``largest_power``) that lie within the top bits of the words.
+def ties(wiring: Wiring, top_bits: int, power: int) -> list[Tie]:
+    """The ties of f(x)^(2^power) = Σ x^(e·2^power) within the top ``top_bits`` bits, fewest words and most bits first.
 
-    f(x)^(2^k) = Σ x^(e·2^k) has as many terms as f. Where 2^k is a multiple of the word length, whole words are tied;
-    every larger k does the same at offsets twice as long, so the first such k ends the list. Below, single bits are
-    tied, at the alignments for which all of them are among the top ``top_bits`` of their words.
-    Offsets count words of one generator, ``random_bits`` bits each.
+    The relation has as many terms as f and begins at every bit of the stream; it binds a bit of each of its words
+    where none of its bits is a discarded one or below the top ``top_bits`` of its word.
     """
-    found: list[Tie] = []
-    for power in range(largest_power + 1):
-        places = [term << power for term in reversed(polynomial)]
-        if all(place % random_bits == 0 for place in places):
-            found.append(Tie(tuple(place // random_bits for place in places), top_bits, top_bits, power))
-            break
-        low = random_bits - top_bits
-        bound = [
-            tuple((start + place) // random_bits for place in places)
-            for start in range(low, random_bits)
-            if all((start + place) % random_bits >= low for place in places)
-        ]
-        found += [Tie(words, bound.count(words), top_bits, power) for words in sorted(set(bound))]
-    return found
+    step, width, total = wiring.step, wiring.random_bits, wiring.lanes * wiring.generators
+    starts = np.arange(wiring.lanes)[:, np.newaxis] * width + np.arange(width - top_bits, width)
+    inside = np.ones(starts.shape, np.bool_)
+    places = []
+    for term in reversed(wiring.polynomial):
+        beats, bits = divmod(term << power, step)
+        moved = starts + bits
+        wraps, rest = np.divmod(moved, step)
+        inside &= (rest < wiring.lanes * width) & (rest % width >= width - top_bits)
+        places.append((beats, wraps, rest // width))
+    bound: Counter[tuple[int, tuple[int, ...]]] = Counter()
+    for lane, bit in np.argwhere(inside).tolist():
+        # Offsets outgrow 64 bits at large powers: they are Python's integers.
+        at = [(beats + int(wraps[lane, bit])) * total + int(other[lane, bit]) for beats, wraps, other in places]
+        bound[lane, tuple(place - lane for place in at)] += 1
+    lanes: dict[tuple[tuple[int, ...], int], list[int]] = {}
+    for (lane, words), count in bound.items():
+        offsets = tuple(sorted(set(words)))
+        lanes.setdefault((offsets, count), []).extend(lane + g * wiring.lanes for g in range(wiring.generators))
+    found = [Tie(words, tuple(sorted(begin)), bits, top_bits, power) for (words, bits), begin in lanes.items()]
+    return sorted(found, key=lambda tie: (len(tie.words), -tie.bits, -len(tie.lanes), tie.words))
+
+
+def distinct_powers(wiring: Wiring) -> int:
+    """The number of powers k = 0, 1, … that show every alignment there is: each larger k repeats an earlier one.
+
+    Where a bit lies in its beat depends on e·2^k modulo the step alone, and 2^k modulo the step is periodic from the
+    power of two in the step on, with the order of 2 modulo its odd part. Bits of a relation share a word only while
+    their distances are below a beat.
+    """
+    terms = wiring.polynomial
+    nearest = min(high - low for high, low in itertools.pairwise(terms))
+    odd, first = wiring.step, 0
+    while odd % 2 == 0:
+        odd, first = odd // 2, first + 1
+    while nearest << first < wiring.step + wiring.random_bits:
+        first += 1
+    order, power = 1, 2 % odd
+    while power > 1:
+        order, power = order + 1, 2 * power % odd
+    return first + order
+
+
+def strongest_tie(wiring: Wiring, top_bits: int) -> Tie | None:
+    """Of the ties of f, f², f⁴, … without end, the one that binds most of the top ``top_bits`` bits; None without any.
+
+    Among equals: of the fewest words, at the most lanes, of the smallest power.
+    """
+    found = [tie for power in range(distinct_powers(wiring)) for tie in ties(wiring, top_bits, power)]
+    return min(found, key=lambda tie: (-tie.bits, len(tie.words), -len(tie.lanes), tie.power), default=None)
 
 
 def linear_complexity(bits: Sequence[int]) -> int:

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from pulsetrain.compiled import compiled
 from pulsetrain.config import ControllerConfig
 from pulsetrain.controller import RandomSource
+from pulsetrain.controller.random_source import generator_layout
 from pulsetrain.errors import check_integer
-from pulsetrain.randomness.algebra import Polynomial, check_polynomial, jump
+from pulsetrain.randomness.algebra import Polynomial, Wiring, check_polynomial, jump
 
 Words = NDArray[np.uint32]
 
@@ -46,6 +47,13 @@ class ControllerSource:
     def skip(self, beats: int) -> None:
         """Leave out ``beats`` beats."""
         self._source.skip(beats)
+
+
+def controller_wiring(lanes: int, random_bits: int) -> Wiring:
+    """How the controller's source cuts its words (specification, section 4, "Generators")."""
+    layout = generator_layout(lanes, random_bits)
+    polynomial = (layout.degree, *sorted(layout.taps, reverse=True), 0)
+    return Wiring(polynomial, layout.lanes, random_bits, layout.step, layout.generators)
 
 
 class Pcg64Source:

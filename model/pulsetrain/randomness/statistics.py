@@ -161,38 +161,49 @@ def first_words(source: WordSource, limits: Iterable[int], *, words: int) -> lis
 
 
 def tied_words(source: WordSource, offsets: Sequence[int], limits: Iterable[int], *, words: int,
-               block: int = 2**22) -> list[TestResult]:  # fmt: skip
+               lanes: Sequence[int] | None = None, block: int = 2**22) -> list[TestResult]:  # fmt: skip
     """Fires of one of several words, given that all others fired, for each limit T: finds words that are tied together.
 
-    offsets: places of the words in the word stream (beat·lanes + lane of one generator), rising from 0.
+    offsets: places of the words in the word stream (beat·lanes + lane), rising from 0. lanes: those in which the first
+    of the words lies; all by default.
     Independent words fire with chance p whatever the others did; a relation among whole words forces the last.
     The whole is tested as "tied words" and, of five or more, every choice of four as "four of the tied words".
     """
     if len(offsets) < 2 or list(offsets) != sorted(set(offsets)) or offsets[0] != 0:
         raise PulsetrainError(f"Offsets must be at least two rising integers from 0, not {list(offsets)}")
+    begins = np.ones(source.lanes, np.bool_)
+    if lanes is not None:
+        if not lanes or not set(lanes) <= set(range(source.lanes)):
+            raise PulsetrainError(f"Lanes must be below {source.lanes} and at least one, not {list(lanes)}")
+        begins[:] = False
+        begins[list(lanes)] = True
     choices = [("tied words", tuple(offsets))]
     if len(offsets) > 4:
         choices += [("four of the tied words", choice) for choice in itertools.combinations(offsets, 4)]
-    counters = [(limit, choice, _Binomial(name, limit / 2**source.random_bits))
-                for limit in limits for name, choice in choices]  # fmt: skip
-    kept = np.zeros(0, np.uint32)
-    drawn = 0
+    counters = {limit: [(choice, _Binomial(name, limit / 2**source.random_bits)) for name, choice in choices]
+                for limit in limits}  # fmt: skip
+    kept = np.zeros((0, source.lanes), np.uint32)
+    beats_kept, drawn = -(-offsets[-1] // source.lanes), 0
     while drawn < words:
-        fresh = source.words(max(1, min(block, words - drawn) // source.lanes)).ravel()
+        fresh = source.words(max(1, min(block, words - drawn) // source.lanes))
         drawn += fresh.size
         stream = np.concatenate([kept, fresh])
-        trials = stream.size - offsets[-1]
-        if trials <= 0:
+        beats = stream.shape[0] - beats_kept
+        if beats <= 0:
             kept = stream
             continue
-        for limit, choice, counter in counters:
-            given = np.flatnonzero(stream[:trials] < limit)
-            for offset in choice[1:-1]:
-                given = given[stream[given + offset - choice[0]] < limit]
-            hits = stream[given + choice[-1] - choice[0]] < limit
-            counter.add(int(hits.sum()), hits.size)
-        kept = stream[trials:]
-    return [counter.result(counter.probability) for _, _, counter in counters]
+        starts = np.flatnonzero(np.tile(begins, beats))
+        starts = starts[starts + offsets[-1] < stream.size]
+        for limit, choices_of_limit in counters.items():
+            fires = (stream < limit).ravel()
+            for choice, counter in choices_of_limit:
+                given = starts
+                for offset in choice[:-1]:
+                    given = given[fires[given + offset]]
+                hits = fires[given + choice[-1]]
+                counter.add(int(hits.sum()), hits.size)
+        kept = stream[beats:]
+    return [counter.result(counter.probability) for found in counters.values() for _, counter in found]
 
 
 def repeats_after(source: WordSource, beats: int, limit: int, *, words: int) -> TestResult:
@@ -225,9 +236,9 @@ def top_bit_rank(source: WordSource, top_bits: int, *, beats: int, columns: int,
 
 
 def top_bit_complexity(source: WordSource, *, words: int) -> TestResult:
-    """Linear complexity of the top bit of ``words`` consecutive words: words/2 for independent bits, at most N for
-    every linear source of N bits. The p-value is 4·4^−d at a distance d (Rueppel, 1986, chapter 4), at most 1."""
-    count = check_integer("Words", words, source.lanes) // source.lanes * source.lanes
-    top = (source.words(count // source.lanes).ravel() >> np.uint32(source.random_bits - 1)).tolist()
+    """Linear complexity of the top bit of ``words`` consecutive words of lane 0: words/2 for independent bits, at most
+    N for every linear source of N bits. The p-value is 4·4^−d at a distance d (Rueppel, 1986, chapter 4), at most 1."""
+    count = check_integer("Words", words, 1)
+    top = (source.words(count)[:, 0] >> np.uint32(source.random_bits - 1)).tolist()
     found = linear_complexity(top)
     return TestResult("linear complexity", 0.5, count, found, count / 2, min(1.0, 4.0 * 4.0 ** -abs(found - count / 2)))

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
+from pulsetrain.config import CONFIGS
 from pulsetrain.errors import PulsetrainError
-from pulsetrain.randomness.algebra import POLYNOMIALS, Polynomial
+from pulsetrain.randomness.algebra import POLYNOMIALS, Polynomial, Tie, Wiring, strongest_tie
 from pulsetrain.randomness.sources import (
     LFSR16,
     LFSR32,
@@ -17,6 +19,7 @@ from pulsetrain.randomness.sources import (
     Pcg64Source,
     WordSource,
     XoshiroSource,
+    controller_wiring,
     dense_state,
 )
 from pulsetrain.randomness.statistics import (
@@ -30,8 +33,8 @@ from pulsetrain.randomness.statistics import (
 
 #: Chances of a fire that the tests look at; 1e-5 only where the words are long enough to show it.
 PROBABILITIES = (1e-5, 2.0**-16, 2.0**-12, 1e-3, 1e-2, 2.0**-6, 2.0**-4)
-#: Chances of a fire for words that a relation ties together; rarer events do not meet often enough.
-TIED_PROBABILITIES = (2.0**-1, 2.0**-2, 2.0**-4, 2.0**-6)
+#: t of the chances 2^−t of a fire for words that a relation ties together; rarer ones do not meet often enough.
+TIED_TOP_BITS = (1, 2, 3, 4, 5, 6)
 #: Cells of the tile whose updates are looked at: 64 rows of 64 columns.
 CELLS = 4096
 #: Updates after which a state of 32 bits has been used up by such a tile at 16 bits a cell.
@@ -50,48 +53,49 @@ class Sizes:
 
 
 QUICK = Sizes(updates=512, tied=2**20, first=10**5, wrap=2**18)
-FULL = Sizes(updates=65536, tied=2**26, first=10**5, wrap=2**24)
+FULL = Sizes(updates=32768, tied=2**26, first=10**5, wrap=2**24)
 
 
 @dataclass(frozen=True)
 class Subject:
     """A source to be judged.
 
-    name, about: as tables show them. make: the source of a seed. tied: offsets of the words that its recurrence ties.
+    name, about: as tables show them. make: the source of a seed. wiring: of the recurrence whose ties are looked for.
     fails: name of the test that must find it out; empty for a source that must pass the whole family.
     """
 
     name: str
     about: str
     make: Callable[[int], WordSource]
-    tied: tuple[int, ...]
+    wiring: Wiring
     fails: str = ""
 
 
-def _ours(lanes: int, polynomial: Polynomial, random_bits: int = 16, about: str = "one generator") -> Subject:
+def _ours(lanes: int, random_bits: int = 16, about: str = "", fails: str = "") -> Subject:
+    wiring = controller_wiring(lanes, random_bits)
     name = f"ours, {lanes} lanes" + ("" if random_bits == 16 else f" of {random_bits} bits")
-    about = f"specification, section 4: N = {polynomial[0]}, {about}"
-    return Subject(name, about, lambda seed: ControllerSource(lanes, random_bits, seed), polynomial[::-1])
+    shape = f"N = {wiring.polynomial[0]}, step {wiring.step}" + (f", {about}" if about else "")
+    return Subject(name, shape, lambda seed: ControllerSource(lanes, random_bits, seed), wiring, fails)
 
 
-def _bad(name: str, about: str, fails: str, polynomial: Polynomial, lanes: int = 16, **wiring: int) -> Subject:
+def _bad(name: str, about: str, fails: str, polynomial: Polynomial, lanes: int = 16, **changes: int) -> Subject:
     def make(seed: int) -> WordSource:
-        return BitStreamSource(polynomial, dense_state(polynomial, seed), lanes, **wiring)
+        return BitStreamSource(polynomial, dense_state(polynomial, seed), lanes, **changes)
 
-    return Subject(name, about, make, polynomial[::-1], fails)
+    return Subject(name, about, make, Wiring(polynomial, lanes, 16, lanes * 16), fails)
 
 
-#: The controller's source at every degree of the table.
-OURS = tuple(_ours(lanes, polynomial) for lanes, polynomial in zip((4, 16, 64, 128), POLYNOMIALS, strict=True))
-#: Longer words, and eight generators side by side (the ties are those of one generator: here they fall elsewhere).
-VARIANTS = (
-    _ours(16, POLYNOMIALS[2], 32),
-    _ours(1024, POLYNOMIALS[3], about="eight generators"),
-)
+#: The controller's source in the named configurations, narrowest first.
+OURS = tuple(_ours(CONFIGS[name].lanes, about=f"`{name}`") for name in ("tiny", "macro32", "base", "wide"))
+BASE = OURS[2]
+#: Longer words.
+VARIANTS = (_ours(16, 32),)
+#: Wider than any named configuration: a step of 2049 bits ties all but one of the top bits of five words.
+WIDER = (_ours(128, fails="tied words"), _ours(1024, about="eight generators", fails="tied words"))
 #: Sources that are not linear: the control that must pass, and the one to take if ours fell.
 REFERENCES = (
-    Subject("PCG64", "NumPy's, in software", lambda seed: Pcg64Source(16, 16, seed), OURS[1].tied),
-    Subject("xoshiro128++", "not linear, more LUTs", lambda seed: XoshiroSource(16, 16, seed), OURS[1].tied),
+    Subject("PCG64", "NumPy's, in software", lambda seed: Pcg64Source(16, 16, seed), BASE.wiring),
+    Subject("xoshiro128++", "not linear, more LUTs", lambda seed: XoshiroSource(16, 16, seed), BASE.wiring),
 )
 #: Sources that are known to be bad, each with the test that must find it out.
 BAD = (
@@ -99,9 +103,11 @@ BAD = (
     _bad("overlapping lanes", "N = 521, lane j sees the window shifted by j", "next lane", POLYNOMIALS[1], spacing=1),
     _bad("32-bit state", "no bit used twice, but its period lasts 65 536 updates", "wrap", LFSR32),
     _bad("word is the state", "16-bit state and 16-bit word: never 0", "rate", LFSR16),
-    _bad("trinomial", "x^1279 + x^216 + 1, otherwise as ours", "tied words", TRINOMIAL1279, lanes=64),
+    _bad("trinomial", "x^1279 + x^216 + 1, step 1024", "tied words", TRINOMIAL1279, lanes=64),
+    _bad("five terms, even step", "N = 521, step 256: as ours but for the step", "tied words", POLYNOMIALS[1]),
     Subject("sparse seed", "x^127 + x^126 + 1 from a state with a single one",
-            lambda seed: BitStreamSource(TRINOMIAL127, 1 << seed % 127, 4), TRINOMIAL127[::-1], "first words"),
+            lambda seed: BitStreamSource(TRINOMIAL127, 1 << seed % 127, 4), Wiring(TRINOMIAL127, 4, 16, 64),
+            "first words"),
 )  # fmt: skip
 
 
@@ -110,11 +116,34 @@ def limits(source: WordSource, probabilities: Sequence[float]) -> list[int]:
     return sorted({max(1, round(probability * 2**source.random_bits)) for probability in probabilities})
 
 
+@lru_cache
+def looked_at(wiring: Wiring, top_bits: int) -> Tie:
+    """The words that are looked at for ties at p = 2^−t: those whose top t bits are tied most.
+
+    Where no top t bits are tied, those of the smallest t above that are. ``bits`` holds for t itself.
+    """
+    for wider in range(top_bits, wiring.random_bits + 1):
+        if (tie := strongest_tie(wiring, wider)) is not None:
+            return tie if wider == top_bits else replace(tie, bits=0, top_bits=top_bits)
+    raise PulsetrainError(f"Words of {wiring.random_bits} bits must be tied by some relation, not {wiring}")
+
+
+def tied(subject: Subject, seed: int, top_bits: Sequence[int], words: int) -> list[TestResult]:
+    """``tied_words`` at p = 2^−t for each t, on the words that are tied most there."""
+    groups: dict[tuple[tuple[int, ...], tuple[int, ...]], list[int]] = {}
+    for places in top_bits:
+        tie = looked_at(subject.wiring, places)
+        groups.setdefault((tie.words, tie.lanes), []).append(2 ** (subject.wiring.random_bits - places))
+    results = []
+    for (offsets, lanes), found in groups.items():
+        results += tied_words(subject.make(seed), offsets, found, words=words, lanes=lanes)
+    return results
+
+
 def judged(subject: Subject, seed: int, sizes: Sizes) -> list[TestResult]:
     """All results of the family for ``subject`` started at ``seed``.
 
-    The relation of five tied words, which binds every source with a five-term recurrence, is no member of the family:
-    any four of the words are; ``tied_words`` looks at the five. Raises PulsetrainError if the tile has no whole beats.
+    Raises PulsetrainError if the tile has no whole beats.
     """
     lanes = subject.make(seed).lanes
     if CELLS % lanes:
@@ -128,9 +157,7 @@ def judged(subject: Subject, seed: int, sizes: Sizes) -> list[TestResult]:
     results = first_words(first, limits(first, PROBABILITIES), words=sizes.first)
     rates = source()
     results += fire_rates(rates, limits(rates, PROBABILITIES), updates=sizes.updates, beats_per_update=beats)
-    tied = source()
-    found = tied_words(tied, subject.tied, limits(tied, TIED_PROBABILITIES), words=sizes.tied)
-    results += [result for result in found if len(subject.tied) <= 4 or result.test != "tied words"]
+    results += tied(subject, seed, TIED_TOP_BITS, sizes.tied)
     wrap = source()
     results.append(repeats_after(wrap, WRAP_UPDATES * beats, limits(wrap, [2.0**-6])[0], words=sizes.wrap))
     for top_bits in (1, 2, 4, 8):
