@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import bench_model
+import bench_page
 import numpy as np
 from cocotb_tools.runner import get_runner
 from numpy.typing import NDArray
@@ -254,11 +255,12 @@ def main(arguments: list[str] | None = None) -> int:
             raise PulsetrainError(f"Output must be writable, but {options.output} is not: {error.strerror}") from None
         results = measured(Console(stderr=True))
         options.output.write_text(json.dumps(results, indent=2) + "\n")
+        options.output.with_name("benchmarks.md").write_text(bench_page.page(results), encoding="utf-8")
     except PulsetrainError as error:
         sys.stderr.write(f"Error: {error}\n")
         return 2
     print_tables(results)
-    print(f"Stored in {options.output}")
+    print(f"Stored in {options.output} and {options.output.with_name('benchmarks.md')}")
     return 0
 
 

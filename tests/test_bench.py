@@ -79,6 +79,7 @@ def test_results_are_stored_and_judged(
         "rtl_tile_update_milliseconds_base": rate(0.2),
         "model_tile_update_milliseconds_base": rate(0.1),
         "model_wide": {"decisions_per_second": 150e6},
+        "model_wide_1_percent": {"decisions_per_second": 140e6},
         "cocotb_cycles_per_second_base": 35e3,
         "cycles_over_bound_base": cycles,
     }
@@ -97,3 +98,10 @@ def test_rejects_unwritable_output(bench: ModuleType, tmp_path: Path, capsys: py
     (tmp_path / "file").touch()
     assert bench.main(["--output", str(tmp_path / "file" / "bench.json")]) == 2
     assert re.match(r"Error: Output must be writable, but .*bench.json is not: ", capsys.readouterr().err)
+
+
+def test_page_is_made_of_the_stored_results(bench: ModuleType) -> None:
+    results = SCRIPTS.parent / "docs" / "results"
+    stored = json.loads((results / "bench.json").read_text())
+    assert (results / "benchmarks.md").read_text(encoding="utf-8") == bench.bench_page.page(stored)
+    assert all(row["ratio"] <= 1.05 for row in stored["cycles_over_bound_base"] if row["slot_cycles"] == 4)
