@@ -269,7 +269,7 @@ class Scoreboard:
             ends = first.over == self.cycle and first.expected is not None and first.finished == len(first.expected)
             coverage.hit("request", "released in its last cycle", ends)
             coverage.hit("request", "two dropped by a release", len(self.in_flight) == 2)
-            self._allowed_done = {FAULT} if not released else {FAULT, ABORTED} if fault else {ABORTED}
+            self._allowed_done = {FAULT} if fault else {ABORTED}
         for request in self.in_flight:
             if request.expected is None:
                 self._decide(request)
