@@ -24,9 +24,12 @@ from randomness_page import save_figures, write_page
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "results"
 SEED = 1
 LANES = (4, 16, 64, 128)
-PARTS = ("algebra", "tied_bits", "seeds", "families", "repeats", "ties", "linear", "training", "external")
+PARTS = ("algebra", "tied_bits", "shapes", "seeds", "families", "repeats", "ties", "linear", "training", "external")
 #: t of the chances 2^−t for the words that are tied most, rarest last, and words drawn for each.
 TIED = ((1, 2**22), (2, 2**24), (3, 2**25), (4, 2**27), (6, 2**27))
+#: Shapes besides the named configurations whose ties are derived, too.
+SHAPE_LANES = (1, 2, 3, 4, 5, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 100, 128)
+SHAPE_BITS = (4, 6, 8, 10, 11, 12, 16, 20, 24, 32)
 #: Sources with ties to show: ours, then the controls.
 TIES_OF = (*suite.OURS, *suite.WIDER, suite.REFERENCES[0], suite.BAD[5], suite.BAD[4])
 
@@ -69,6 +72,22 @@ def measure_tied_bits() -> list[dict[str, Any]]:
     return rows
 
 
+def measure_shapes(small: bool) -> list[dict[str, Any]]:
+    """Bound bits among the top three, and whether whole words are tied, for each number of lanes and word length."""
+    rows = []
+    for lanes in SHAPE_LANES[:8] if small else SHAPE_LANES:
+        for random_bits in SHAPE_BITS:
+            wiring = controller_wiring(lanes, random_bits)
+            tie = algebra.strongest_tie(wiring, 3)
+            whole = None
+            if tie is not None and tie.bits == 3:
+                full = algebra.strongest_tie(wiring, random_bits)
+                whole = full.power if full is not None and full.bits == random_bits else None
+            rows.append({"lanes": lanes, "random_bits": random_bits, "step": wiring.step,
+                         "bits": tie.bits if tie else 0, "power_of_whole_words": whole})  # fmt: skip
+    return rows
+
+
 def measure_seeds() -> list[dict[str, Any]]:
     """Ranks of the seed map, and how dense and how fair the states of the sparsest seeds are."""
     rows = []
@@ -92,7 +111,7 @@ def measure_families(scale: suite.Sizes) -> list[dict[str, Any]]:
     """The whole family for every source; the bad ones at the small size, which finds them out already."""
     rows = []
     for subject in suite.OURS + suite.VARIANTS + suite.WIDER + suite.REFERENCES + suite.BAD:
-        sizes = suite.QUICK if subject.fails else scale
+        sizes = suite.QUICK if subject in suite.BAD else scale
         begun = time.perf_counter()
         results = suite.judged(subject, SEED, sizes)
         failed = {result.test for result in statistics.verdict(results)}
@@ -213,6 +232,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parts: dict[str, Callable[[], Any]] = {
             "algebra": measure_algebra,
             "tied_bits": measure_tied_bits,
+            "shapes": lambda: measure_shapes(small),
             "seeds": measure_seeds,
             "families": lambda: measure_families(suite.QUICK if small else suite.FULL),
             "repeats": lambda: measure_repeats(5 if small else 100),

@@ -85,6 +85,20 @@ def tie_table(numbers: Numbers) -> str:
     return table(["source", *(f"p = {_chance(result['top_bits'])}" for result in numbers["ties"][0]["results"])], rows)
 
 
+def shape_table(numbers: Numbers) -> str:
+    """Shapes with ties among the top three bits."""
+    rows = []
+    for bits in range(4):
+        shapes = [row for row in numbers["shapes"] if row["bits"] == bits]
+        names = []
+        for row in shapes:
+            whole = row["power_of_whole_words"]
+            name = f"{row['lanes']}×{row['random_bits']}"
+            names.append(name if whole is None else f"**{name}** (step {row['step']}, k = {whole})")
+        rows.append([f"{bits} of 3", f"{len(shapes)} of {len(numbers['shapes'])}", ", ".join(names) if bits else ""])
+    return table(["bound bits, t = 3", "shapes", "lanes × random bits; bold: whole words"], rows)
+
+
 def bound_table(numbers: Numbers) -> str:
     """What the strongest relation does at most, by exact arithmetic."""
     rows = []
@@ -223,7 +237,7 @@ def write_page(numbers: Numbers, path: Path) -> bool:
     text, good = summary(numbers)
     parts = {
         "summary": text, "families": family_table(numbers), "rates": rate_table(numbers), "ties": tie_table(numbers),
-        "bounds": bound_table(numbers), "tied-bits": tied_bits_table(numbers),
+        "bounds": bound_table(numbers), "shapes": shape_table(numbers), "tied-bits": tied_bits_table(numbers),
         "independent": independent_table(numbers), "algebra": algebra_table(numbers),
         "seeds": seed_table(numbers), "linear": linear_table(numbers), "external": external_table(numbers),
         "training": training_table(numbers), "times": time_table(numbers),
