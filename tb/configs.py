@@ -74,10 +74,10 @@ BENCHES = {
         ),
         _bench("lanes5-columns15", rows=3, columns=15, lanes=5, delta_bits=12, random_bits=11, queue_depth=5),
         _bench("lanes20-columns40", rows=3, columns=40, lanes=20, random_bits=24, pulse_count_bits=3),
-        _bench("two-generators", ("source",), rows=2, columns=256, lanes=256),
+        _bench("two-generators", ("source",), rows=2, columns=128, lanes=128),
     )
 }
-"""Every degree of the random source (127, 521, 1279, 2203), one generator and several, and the edges of every width."""
+"""Every degree of the random source (127, 521, 1279), one generator and several, and the edges of every width."""
 
 MUTANTS = Bench("mutants", BENCHES["lanes4-columns12"].config, mutants=True)
 """All mutants in one build; the input ``mutant`` selects one, 0 is the unbroken controller."""

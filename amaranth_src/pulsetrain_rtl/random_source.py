@@ -12,9 +12,9 @@ from .interfaces import check_config, stream_of, words_layout
 
 SEED_BITS = 64
 SEED_STEPS = 128
-LARGEST_USED = 2048
+LARGEST_USED = 1024
 WORD_BITS = 32
-POLYNOMIALS = ((127, 11, 44, 54), (521, 28, 109, 123), (1279, 44, 154, 237), (2203, 125, 129, 146))
+POLYNOMIALS = ((127, 11, 44, 54), (521, 28, 109, 123), (1279, 44, 154, 237))
 """Exponents (N, a, b, c) of x^N + x^c + x^b + x^a + 1, all primitive."""
 
 

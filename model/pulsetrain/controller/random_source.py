@@ -19,7 +19,7 @@ from pulsetrain.compiled import compiled
 from pulsetrain.config import ControllerConfig
 from pulsetrain.errors import PulsetrainError, check_integer
 
-RECURRENCES = ((127, 11, 44, 54), (521, 28, 109, 123), (1279, 44, 154, 237), (2203, 125, 129, 146))
+RECURRENCES = ((127, 11, 44, 54), (521, 28, 109, 123), (1279, 44, 154, 237))
 """Primitive polynomials of section 4 as (N, a, b, c), smallest degree first."""
 
 SEED_STEPS = 128
@@ -50,7 +50,7 @@ class GeneratorLayout:
 @cache
 def generator_layout(lanes: int, random_bits: int) -> GeneratorLayout:
     """The layout for ``lanes`` (1 … 1024) words of ``random_bits`` (4 … 32). Section 4, "Generators"."""
-    count = next(g for g in range(1, lanes + 1) if lanes % g == 0 and lanes // g * random_bits <= 2048)
+    count = next(g for g in range(1, lanes + 1) if lanes % g == 0 and lanes // g * random_bits <= 1024)
     step = lanes // count * random_bits + 1 | 1
     degree, *taps = next(row for row in RECURRENCES if step <= row[0] - row[3])
     return GeneratorLayout(count, lanes // count, step, degree, (taps[0], taps[1], taps[2]))
