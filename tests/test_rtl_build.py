@@ -105,6 +105,17 @@ def start(log: Path, seconds: float) -> Any:
     return process
 
 
+def test_damaged_entry_is_made_again(cache: Path) -> None:
+    def make(folder: Path) -> None:
+        (folder / "thing").write_text("complete")
+
+    thing = cached("kind", "key", make) / "thing"
+    for damage in (lambda: thing.write_text("comp"), thing.unlink, (cache / "kind-key" / "sizes.json").unlink):
+        damage()
+        assert (cached("kind", "key", make) / "thing").read_text() == "complete"
+        assert (cache / "kind-key" / "sizes.json").is_file()
+
+
 @pytest.mark.usefixtures("cache")
 def test_concurrent_builds_make_it_once(tmp_path: Path) -> None:
     log = tmp_path / "log"
@@ -138,7 +149,7 @@ def test_rejects_unwritable_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_library_is_built_once_and_alone(cache: Path) -> None:
     told: list[str] = []
     library = build_library(CONFIG, verilog=PUPPET, progress=told.append)
-    assert [path.name for path in library.parent.iterdir()] == ["library.so"]
+    assert sorted(path.name for path in library.parent.iterdir()) == ["library.so", "sizes.json"]
     assert told == ["building the RTL library (about 15 s, once)"]
     assert build_library(CONFIG, verilog=PUPPET, progress=told.append) == library
     assert len(told) == 1

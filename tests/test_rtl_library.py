@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pulsetrain.config import ControllerConfig, ControllerSettings, LineSettings
-from pulsetrain.errors import PulsetrainError
+from pulsetrain.errors import PulsetrainError, ToolError
 from pulsetrain.tiles.rtl_build import build_library
 from pulsetrain.tiles.rtl_library import RtlController
 from pulsetrain.tiles.rtl_structures import RtlError, Stalls, Status, pulse_type
@@ -266,6 +266,13 @@ def test_rejects_use_after_close(library: Path) -> None:
     controller.close()
     with pytest.raises(PulsetrainError, match="The controller must be open, not closed"):
         controller.readback()
+
+
+def test_rejects_library_that_does_not_load(tmp_path: Path) -> None:
+    damaged = tmp_path / "library.so"
+    damaged.write_bytes(b"of another kind of system")
+    with pytest.raises(ToolError, match=r"^The RTL library must load, but does not; delete its folder.*library.so: "):
+        RtlController(CONFIG, library=damaged)
 
 
 def test_rejects_library_of_another_configuration(library: Path) -> None:

@@ -2,7 +2,8 @@
 
 Two steps are slow (Amaranth to Verilog, C++ to machine code), so the result of each is kept under a hash of everything
 that it depends on: sources, configuration, flags and tool versions. An entry is made in a scratch folder under a lock
-and then renamed, so concurrent builds make it once and a build that was killed leaves nothing that is ever used.
+and then renamed, so concurrent builds make it once and a build that was killed leaves nothing that is ever used. An
+entry keeps the sizes of its files: what a crash of the system or a full disk has cut is made again, not loaded.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
 _HARNESS = ("rtl_harness.cpp", "rtl_harness.h", "rtl_pin_checker.h")
 _SOURCES = (*_HARNESS, "rtl_build.py")
 _HERE = Path(__file__).resolve().parent
+_SIZES = "sizes.json"
 
 
 def cache_folder() -> Path:
@@ -54,23 +56,26 @@ def cache_folder() -> Path:
 
 
 def cached(kind: str, key: str, make: Callable[[Path], None]) -> Path:
-    """The cache's folder ``<kind>-<key>``, made by ``make(folder)`` if there is none.
+    """The cache's folder ``<kind>-<key>``, made by ``make(folder)`` if there is none or a file of it is damaged.
 
     ``make`` fills a scratch folder; it is renamed when complete. Raises PulsetrainError if the cache cannot be written.
     """
     folder = cache_folder()
     final = folder / f"{kind}-{key}"
-    if final.is_dir():
+    if _complete(final):
         return final
     scratch = folder / f"{kind}-{key}.partial"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder / f"{kind}-{key}.lock"):
-            if not final.is_dir():
-                shutil.rmtree(scratch, ignore_errors=True)
+            if not _complete(final):
+                for old in (scratch, final):
+                    shutil.rmtree(old, ignore_errors=True)
                 scratch.mkdir()
                 try:
                     make(scratch)
+                    sizes = {path.name: path.stat().st_size for path in scratch.iterdir()}
+                    (scratch / _SIZES).write_text(json.dumps(sizes, indent=1))
                 except BaseException:
                     shutil.rmtree(scratch, ignore_errors=True)
                     raise
@@ -78,6 +83,15 @@ def cached(kind: str, key: str, make: Callable[[Path], None]) -> Path:
     except OSError as error:
         raise PulsetrainError(f"The cache folder must be writable, but {folder} is not: {error}") from error
     return final
+
+
+def _complete(folder: Path) -> bool:
+    """Whether an entry of the cache is there, and each of its files as long as it was made."""
+    try:
+        sizes: dict[str, int] = json.loads((folder / _SIZES).read_text())
+        return all((folder / name).stat().st_size == size for name, size in sizes.items())
+    except (OSError, ValueError):
+        return False
 
 
 @contextlib.contextmanager
@@ -221,7 +235,7 @@ def _verilate(verilator: Verilator, sources: Sequence[Path], folder: Path) -> No
 def _run(command: Sequence[str], task: str, environment: dict[str, str] | None = None) -> None:
     """Run a tool; raise ToolError with its last lines if it fails."""
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, env=environment)
     except OSError as error:
         raise ToolError(f"{command[0]} must {task}, but does not run: {error}") from None
     if done.returncode:

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsetrain.config import ControllerConfig, ControllerSettings
-from pulsetrain.errors import PulsetrainError, check_integer
+from pulsetrain.errors import PulsetrainError, ToolError, check_integer
 from pulsetrain.tiles.rtl_build import build_library
 from pulsetrain.tiles.rtl_structures import (
     COUNTERS,
@@ -250,8 +250,13 @@ def _guarded(function: PulseFunction, kind: np.dtype[np.void], raised: list[Base
 
 
 def _load(path: Path, config: ControllerConfig) -> ctypes.CDLL:
-    """The library with its functions declared. Raises RtlError if its structures are not those of this file."""
-    library = ctypes.CDLL(str(path))
+    """The library with its functions declared. Raises ToolError if it cannot be loaded (a damaged cache, one of another
+    system), RtlError if its structures are not those of this file."""
+    try:
+        library = ctypes.CDLL(str(path))
+    except OSError as error:
+        rule = "must load, but does not; delete its folder, and it is built again"
+        raise ToolError(f"The RTL library {rule} ({error})") from None
     handle, pointer = ctypes.c_void_p, ctypes.c_void_p
     for name, result, arguments in (
         ("sizes", None, [pointer]), ("open", handle, []), ("close", None, [handle]), ("reset", None, [handle]),
