@@ -6,6 +6,7 @@ checked there.
 """
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -33,7 +34,10 @@ def complaint() -> str:
 
 def compiler_complaint() -> str:
     """What is wrong with the C++ compiler (``CXX``, or the first of g++, c++, clang++); empty if nothing is."""
-    wanted = os.environ.get("CXX", "").split()
+    try:
+        wanted = shlex.split(os.environ.get("CXX", ""))
+    except ValueError as error:
+        return "CXX must be a command line, not {!r} ({})".format(os.environ["CXX"], error)
     candidates = [wanted] if wanted else [["g++"], ["c++"], ["clang++"]]
     found = next((command for command in candidates if shutil.which(command[0])), None)
     if found is None:

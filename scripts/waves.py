@@ -24,7 +24,7 @@ def main() -> int:
     try:
         built = build(Bench("tiny", CONFIGS["tiny"], parts=(TOP,)), waves=True)
     except PulsetrainError as error:
-        print(error, file=sys.stderr)
+        print(f"Error: {error}", file=sys.stderr)
         return 2
     outcome = run(built, tests=TEST, label="waves", waves=target)
     if outcome.failed:

