@@ -1,7 +1,8 @@
 """Judge the random source at full size: ``docs/results/randomness.md``, its numbers as JSON and its two figures.
 
 The page's prose is kept in the page; what stands between its markers is made here. ``--page-only`` makes it again from
-the JSON. Where dieharder or ent is missing, a line says so and the numbers recorded before are kept.
+the JSON. ``--source`` measures families and ties of one source again. Where dieharder or ent is missing, a line says so
+and the numbers recorded before are kept.
 """
 
 from __future__ import annotations
@@ -23,15 +24,18 @@ from randomness_page import save_figures, write_page
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "results"
 SEED = 1
-LANES = (4, 16, 64, 128)
+LANES = (4, 16, 64)
 PARTS = ("algebra", "tied_bits", "shapes", "seeds", "families", "repeats", "ties", "linear", "training", "external")
 #: t of the chances 2^−t for the words that are tied most, rarest last, and words drawn for each.
 TIED = ((1, 2**22), (2, 2**24), (3, 2**25), (4, 2**27), (6, 2**27))
 #: Shapes besides the named configurations whose ties are derived, too.
 SHAPE_LANES = (1, 2, 3, 4, 5, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 100, 128)
 SHAPE_BITS = (4, 6, 8, 10, 11, 12, 16, 20, 24, 32)
-#: Sources with ties to show: ours, then the controls.
-TIES_OF = (*suite.OURS, *suite.WIDER, suite.REFERENCES[0], suite.BAD[5], suite.BAD[4])
+#: Five terms with an even step, with a step of 2049 bits, and a trinomial.
+TIED_CONTROLS = (suite.BAD[5], suite.BAD[6], suite.BAD[4])
+#: Sources with ties to show: ours, then the controls. Words of 32 bits are not tied in the bits that can be measured.
+TIES_OF = (*suite.OURS, *suite.VARIANTS[1:], suite.REFERENCES[0], *TIED_CONTROLS)
+FAMILIES_OF = (*suite.OURS, *suite.VARIANTS, *suite.REFERENCES, *suite.BAD)
 
 
 def measure_algebra() -> list[dict[str, Any]]:
@@ -59,7 +63,7 @@ def measure_algebra() -> list[dict[str, Any]]:
 def measure_tied_bits() -> list[dict[str, Any]]:
     """Exactly: how many of the top t bits of the words of one relation are bound, at every power k there is."""
     rows = []
-    for subject in (*suite.OURS, *suite.VARIANTS, *suite.WIDER, suite.BAD[5], suite.BAD[4]):
+    for subject in (*suite.OURS, *suite.VARIANTS, *TIED_CONTROLS):
         powers, most = algebra.distinct_powers(subject.wiring), []
         for top_bits in range(1, 9):
             tie = algebra.strongest_tie(subject.wiring, top_bits)
@@ -91,13 +95,14 @@ def measure_shapes(small: bool) -> list[dict[str, Any]]:
 def measure_seeds() -> list[dict[str, Any]]:
     """Ranks of the seed map, and how dense and how fair the states of the sparsest seeds are."""
     rows = []
-    for lanes, polynomial in (*zip(LANES, algebra.POLYNOMIALS, strict=True), (1024, algebra.POLYNOMIALS[3])):
-        density = seeds.seed_densities(lanes, 16, polynomial[0])
+    for lanes in (*LANES, 128, 1024):
+        degree = controller_wiring(lanes, 16).polynomial[0]
+        density = seeds.seed_densities(lanes, 16, degree)
         first: list[statistics.TestResult] = []
         for _, seed in seeds.sparsest_seeds(lanes, 16):
             first += statistics.first_words(ControllerSource(lanes, 16, seed), [1, 66, 655, 1024], words=10**5)
         rows.append({
-            "lanes": lanes, "degree": polynomial[0], **asdict(seeds.seed_map(lanes, 16)),
+            "lanes": lanes, "degree": degree, **asdict(seeds.seed_map(lanes, 16)),
             "bits": density[0].samples, "fewest": density[0].observed, "most": density[-1].observed,
             "density_p": min(result.p_value for result in density),
             "density_failed": len(statistics.verdict(density)),
@@ -107,10 +112,10 @@ def measure_seeds() -> list[dict[str, Any]]:
     return rows
 
 
-def measure_families(scale: suite.Sizes) -> list[dict[str, Any]]:
-    """The whole family for every source; the bad ones at the small size, which finds them out already."""
+def measure_families(scale: suite.Sizes, subjects: Sequence[suite.Subject]) -> list[dict[str, Any]]:
+    """The whole family for every one of ``subjects``; the bad ones at the small size, which finds them out already."""
     rows = []
-    for subject in suite.OURS + suite.VARIANTS + suite.WIDER + suite.REFERENCES + suite.BAD:
+    for subject in subjects:
         sizes = suite.QUICK if subject in suite.BAD else scale
         begun = time.perf_counter()
         results = suite.judged(subject, SEED, sizes)
@@ -135,10 +140,10 @@ def measure_repeats(count: int) -> list[dict[str, Any]]:
     return rows
 
 
-def measure_ties(shift: int) -> list[dict[str, Any]]:
+def measure_ties(shift: int, subjects: Sequence[suite.Subject]) -> list[dict[str, Any]]:
     """Fires of the last of the words that are tied most, given that all others fired; and the exact chance of it."""
     rows = []
-    for subject in TIES_OF:
+    for subject in subjects:
         results = []
         for top_bits, words in TIED:
             # PCG64's words are not tied, whatever the places that it shares with ours.
@@ -151,6 +156,15 @@ def measure_ties(shift: int) -> list[dict[str, Any]]:
                             "chance_p": statistics.binomial_p_value(hits, found.samples, chance)})  # fmt: skip
         rows.append({"name": subject.name, "results": results})
     return rows
+
+
+def merged(names: Sequence[str], subjects: Sequence[suite.Subject], before: Sequence[dict[str, Any]],
+           measure: Callable[[Sequence[suite.Subject]], list[dict[str, Any]]]) -> list[dict[str, Any]]:  # fmt: skip
+    """Rows of ``subjects`` in their order: those ``names`` measured (all without any), the others as ``before``."""
+    known = {row["name"]: row for row in before} if names else {}
+    fresh = [subject for subject in subjects if subject.name in names or subject.name not in known]
+    known.update((row["name"], row) for row in measure(fresh))
+    return [known[subject.name] for subject in subjects]
 
 
 def measure_linear() -> list[dict[str, Any]]:
@@ -217,6 +231,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--only", action="append", choices=PARTS, help="measure this part (may be repeated), keep others"
     )
+    parser.add_argument(
+        "--source",
+        action="append",
+        choices=[subject.name for subject in FAMILIES_OF],
+        help="measure families and ties of this source (may be repeated) and of new ones, keep those of the others",
+    )
     parser.add_argument("--output", type=Path, default=FOLDER, help="folder of page, JSON and figures")
     options = parser.parse_args(arguments)
     path = options.output / "randomness.json"
@@ -234,9 +254,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             "tied_bits": measure_tied_bits,
             "shapes": lambda: measure_shapes(small),
             "seeds": measure_seeds,
-            "families": lambda: measure_families(suite.QUICK if small else suite.FULL),
+            "families": lambda: merged(
+                options.source or [],
+                FAMILIES_OF,
+                before.get("families", []),
+                lambda subjects: measure_families(suite.QUICK if small else suite.FULL, subjects),
+            ),
             "repeats": lambda: measure_repeats(5 if small else 100),
-            "ties": lambda: measure_ties(6 if small else 0),
+            "ties": lambda: merged(
+                options.source or [],
+                TIES_OF,
+                before.get("ties", []),
+                lambda subjects: measure_ties(6 if small else 0, subjects),
+            ),
             "linear": measure_linear,
             "training": lambda: measure_training(3 if small else 16, 3 if small else 40),
         }
@@ -252,7 +282,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{name} ...", flush=True)
             begun = time.perf_counter()
             numbers[name] = measure()
-            numbers["seconds"][name] = round(time.perf_counter() - begun, 1)
+            if not options.source:
+                numbers["seconds"][name] = round(time.perf_counter() - begun, 1)
         numbers = json.loads(json.dumps(numbers), parse_constant=lambda _: None)  # JSON knows no NaN
         path.write_text(json_text(numbers))
     save_figures(numbers, options.output)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import shutil
 import subprocess
@@ -141,6 +142,23 @@ def test_page_is_what_its_numbers_say(tmp_path: Path) -> None:
     assert done.stdout.startswith("As it must be: ")
     assert (tmp_path / "randomness.md").read_text() == (ROOT / "docs" / "results" / "randomness.md").read_text()
     assert {path.name for path in tmp_path.iterdir()} >= {"randomness-rates.png", "randomness-training.png"}
+
+
+def test_one_source_is_measured_again_and_the_others_are_kept(tmp_path: Path) -> None:
+    for name in ("randomness.md", "randomness.json"):
+        shutil.copy(ROOT / "docs" / "results" / name, tmp_path)
+    before = json.loads((tmp_path / "randomness.json").read_text())
+    command = [sys.executable, str(ROOT / "scripts" / "randomness.py"), "--quick", "--output", str(tmp_path)]
+    command += ["--only", "ties", "--source", "ours, 8 lanes"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stderr == ""
+    after = json.loads((tmp_path / "randomness.json").read_text())
+    names = [row["name"] for row in after["ties"]]
+    assert names == [row["name"] for row in before["ties"]]
+    assert [name for name, *rows in zip(names, before["ties"], after["ties"], strict=True) if rows[0] != rows[1]] == [
+        "ours, 8 lanes"
+    ]
+    assert {**after, "ties": []} == {**before, "ties": []}
 
 
 def test_page_without_numbers(tmp_path: Path) -> None:

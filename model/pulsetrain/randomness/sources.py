@@ -170,6 +170,7 @@ LFSR16: Polynomial = (16, 15, 13, 4, 0)
 LFSR32: Polynomial = (32, 22, 2, 1, 0)
 TRINOMIAL127: Polynomial = (127, 126, 0)
 TRINOMIAL1279: Polynomial = (1279, 216, 0)
+FIVE_TERMS2203: Polynomial = (2203, 146, 129, 125, 0)
 
 
 def dense_state(polynomial: Polynomial, seed: int) -> int:

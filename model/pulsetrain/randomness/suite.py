@@ -10,6 +10,7 @@ from pulsetrain.config import CONFIGS
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.randomness.algebra import POLYNOMIALS, Polynomial, Tie, Wiring, strongest_tie
 from pulsetrain.randomness.sources import (
+    FIVE_TERMS2203,
     LFSR16,
     LFSR32,
     TRINOMIAL127,
@@ -71,27 +72,26 @@ class Subject:
     fails: str = ""
 
 
-def _ours(lanes: int, random_bits: int = 16, about: str = "", fails: str = "") -> Subject:
+def _ours(lanes: int, random_bits: int = 16, about: str = "") -> Subject:
     wiring = controller_wiring(lanes, random_bits)
     name = f"ours, {lanes} lanes" + ("" if random_bits == 16 else f" of {random_bits} bits")
     shape = f"N = {wiring.polynomial[0]}, step {wiring.step}" + (f", {about}" if about else "")
-    return Subject(name, shape, lambda seed: ControllerSource(lanes, random_bits, seed), wiring, fails)
+    return Subject(name, shape, lambda seed: ControllerSource(lanes, random_bits, seed), wiring)
 
 
 def _bad(name: str, about: str, fails: str, polynomial: Polynomial, lanes: int = 16, **changes: int) -> Subject:
     def make(seed: int) -> WordSource:
         return BitStreamSource(polynomial, dense_state(polynomial, seed), lanes, **changes)
 
-    return Subject(name, about, make, Wiring(polynomial, lanes, 16, lanes * 16), fails)
+    # Words that share bits have no such wiring: their ties are looked for as if each bit were used once.
+    return Subject(name, about, make, Wiring(polynomial, lanes, 16, max(lanes * 16, changes.get("step", 0))), fails)
 
 
 #: The controller's source in the named configurations, narrowest first.
 OURS = tuple(_ours(CONFIGS[name].lanes, about=f"`{name}`") for name in ("tiny", "macro32", "base", "wide"))
 BASE = OURS[2]
-#: Longer words.
-VARIANTS = (_ours(16, 32),)
-#: Wider than any named configuration: a step of 2049 bits ties all but one of the top bits of five words.
-WIDER = (_ours(128, fails="tied words"), _ours(1024, about="eight generators", fails="tied words"))
+#: Longer words, and more lanes than a generator serves.
+VARIANTS = (_ours(16, 32), _ours(128, about="2 generators"), _ours(1024, about="16 generators"))
 #: Sources that are not linear: the control that must pass, and the one to take if ours fell.
 REFERENCES = (
     Subject("PCG64", "NumPy's, in software", lambda seed: Pcg64Source(16, 16, seed), BASE.wiring),
@@ -105,6 +105,9 @@ BAD = (
     _bad("word is the state", "16-bit state and 16-bit word: never 0", "rate", LFSR16),
     _bad("trinomial", "x^1279 + x^216 + 1, step 1024", "tied words", TRINOMIAL1279, lanes=64),
     _bad("five terms, even step", "N = 521, step 256: as ours but for the step", "tied words", POLYNOMIALS[1]),
+    # Why a generator serves at most 1024 bits: this odd step ties all but one of the top bits.
+    _bad("five terms, step 2049", "N = 2203: as ours would be without the limit of 1024 bits", "tied words",
+         FIVE_TERMS2203, lanes=128, step=2049),
     Subject("sparse seed", "x^127 + x^126 + 1 from a state with a single one",
             lambda seed: BitStreamSource(TRINOMIAL127, 1 << seed % 127, 4), Wiring(TRINOMIAL127, 4, 16, 64),
             "first words"),
