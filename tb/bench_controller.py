@@ -95,7 +95,7 @@ async def illegal_settings_start_nothing(dut: Any) -> None:
 
 @bench_test(cycles=80_000)
 async def seeds_are_taken_between_requests_only(dut: Any) -> None:
-    """Zero is refused, a running request refuses any; while disarmed a seed is taken. Nothing runs unseeded."""
+    """Zero is refused, a running request or an abort refuses any; disarmed takes one. Nothing runs unseeded."""
     tb = ControllerTB(dut, "seeds")
     await tb.start(arm=False)
     tb.set(deltas__valid=1)
@@ -119,6 +119,16 @@ async def seeds_are_taken_between_requests_only(dut: Any) -> None:
         await tb.until(lambda: not tb.get("seeding"), 1000, "the end of seeding")
         await tb.cycles(12)
         await tb.check_quiet(state=True)
+    # Seed and first beat wait for the end of an abort; the seed goes first.
+    tb.set(abort=1, seed__valid=1, seed__payload=77)
+    tb.begin(tb.random_request())
+    await tb.cycles(4)
+    check(not tb.get("seeding"), "a seed must not be taken during an abort")
+    tb.set(abort=0)
+    await tb.until(lambda: tb.get("seeding"), 5, "the seed's transfer after the abort")
+    tb.set(seed__valid=0)
+    await tb.sender
+    await tb.quiet()
     await tb.seed(tb.random.getrandbits(64) | 1)
     tb.begin(tb.random_request())
     await tb.sender

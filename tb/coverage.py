@@ -46,7 +46,7 @@ POINTS: dict[str, tuple[str, ...]] = {
     "cut pulse": ("in its first cycle", "later", "released in its last cycle (not cut)"),
     "settings_error": ERRORS,
     "fault": ("READY_TIMEOUT", "STROBE_LIMIT"),
-    "seed": ("accepted", "zero refused", "refused while a request runs", "while disarmed"),
+    "seed": ("accepted", "zero refused", "refused while a request runs", "refused by an abort", "while disarmed"),
     "pulse_limit": ("equal to the width", "raised after arming", "lowered after arming"),
 }
 FLOOR = 5

@@ -174,7 +174,8 @@ class Scoreboard:
 
     def _accept(self, c: SimpleNamespace) -> None:
         """A beat was transferred in this cycle."""
-        check(bool(c.armed and c.seeded and not c.seeding and not c.abort), "a beat is taken while that is forbidden")
+        seeds = c.seeding or (c.seed__valid and c.seed__ready)
+        check(bool(c.armed and c.seeded and not seeds and not c.abort), "a beat is taken while that is forbidden")
         last = self.in_flight[-1] if self.in_flight else None
         if last is None or last.expected is not None:
             check(c.settings_error == 0, "a first beat is taken in spite of a settings error")
@@ -289,6 +290,7 @@ class Scoreboard:
             check(c.seed__ready == legal, lambda: f"seed ready is {c.seed__ready}, must be {int(legal)}")
             coverage.hit("seed", "zero refused", c.seed == 0)
             coverage.hit("seed", "refused while a request runs", c.seed != 0 and bool(c.busy))
+            coverage.hit("seed", "refused by an abort", c.seed != 0 and bool(c.abort) and not (c.busy or c.seeding))
             coverage.hit("seed", "while disarmed", legal and not c.armed)
         check(c.seed_error == (c.seed__valid and c.seed == 0), lambda: f"seed_error is {c.seed_error}")
         check(bool(c.seeded) == bool(self.seed), lambda: f"seeded is {c.seeded}")

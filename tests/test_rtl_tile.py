@@ -20,7 +20,7 @@ from pulsetrain.tiles.compare import ComparedTile
 from pulsetrain.tiles.rtl import RtlTile, reported_slots
 from pulsetrain.tiles.rtl_build import build_library, generated_verilog
 from pulsetrain.tiles.rtl_library import RtlController
-from pulsetrain.tiles.rtl_structures import RtlError, Stalls, Status
+from pulsetrain.tiles.rtl_structures import RtlError, RunResult, Stalls, Status
 
 pytestmark = pytest.mark.sim
 
@@ -203,6 +203,24 @@ def test_ready_timeout_is_a_fault(controller: RtlController) -> None:
     controller.disarm()
     controller.arm(9)
     assert controller.run(deltas, settings, check_pins=True).status is Status.DONE
+
+
+def test_abort_around_a_fault(controller: RtlController) -> None:
+    """A fault is latched and wins over an abort in its own cycle, two before the end of the run, and any later one."""
+    settings = ControllerSettings(setup_cycles=2, ready_limit=3)
+    deltas = np.full((2, 8, 8), 4096, np.int16)
+
+    def run(abort_cycle: int | None) -> RunResult:
+        controller.disarm()
+        controller.arm(9)
+        return controller.run(deltas, settings, abort_cycle=abort_cycle, stalls=Stalls(unready=1.0), check_pins=True)
+
+    length = run(None).cycles
+    for cycle in range(length):
+        result = run(cycle)
+        wins = cycle >= length - 2
+        assert (result.status, result.fault) == ((Status.FAULTED, 1) if wins else (Status.ABORTED, 0)), cycle
+        assert controller.readback().armed != wins
 
 
 def test_pulse_over_the_armed_limit_is_refused(controller: RtlController) -> None:
