@@ -219,13 +219,14 @@ def summary(numbers: Numbers) -> tuple[str, bool]:
         f"- **Fails, as it must:** {caught} of {len(bad)} sources that are known to be bad fail the test meant for "
         "them. *Any linear source must fail two named tests, and ours does:* the binary matrix rank test once the "
         f"matrix is larger than the state (`base`: {base['rank']['observed']} of {base['rank']['expected']}), and the "
-        f"linear complexity test (`base`: {base['complexity']['observed']} where {base['complexity']['expected']:.0f} is "
-        "expected).",
+        f"linear complexity test (`base`: {base['complexity']['observed']} where "
+        f"{base['complexity']['expected']:.0f} is expected).",
         f"- **Tied words:** no relation of f, f², f⁴, … binds any of the top {free} bits of our words in the sources "
         f"above, so cells that fire with p ≥ 1/{2**free} show none; rarer fires are tied in part (table below). "
         f"Measured rates {'agree' if as_derived else 'DO NOT AGREE'} with those derived exactly (smallest of "
         f"{len(measured)} p-values {min(measured):.2g}). Not every shape is as good: of {len(shapes)} looked at, "
-        f"{len(shapes) - loose} have ties among the top three bits, and {whole} of these tie whole words, as an even step does.",
+        f"{len(shapes) - loose} have ties among the top three bits, and {whole} of these tie whole words, "
+        "as an even step does.",
         f"- The family is judged at a level of 0.001 for all its tests together; at 2 million words {repeats} failed.",
         f"- {proven} of {len(numbers['algebra'])} polynomials are proven primitive, with steps coprime to the period; "
         f"seeds: {'all ranks are 64, no state is sparse' if seeds else 'NOT AS THEY MUST BE'}.",
