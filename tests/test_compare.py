@@ -109,6 +109,19 @@ def test_lost_or_swapped_slots_are_named(monkeypatch: pytest.MonkeyPatch, change
         both.update_deltas(np.full((3, 2), 4096))
 
 
+def test_changed_polarity_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    both = ComparedTile(tile(), second := tile())
+    slots = ModelTile.last_slots
+
+    def changed() -> Any:
+        own = slots(second)
+        return type(own)(own.row, 1 - own.polarity, own.columns)
+
+    monkeypatch.setattr(second, "last_slots", changed)
+    with pytest.raises(MismatchError, match=r"slot 0 must .* not row 0 SET .* and row 0 RESET "):
+        both.update_deltas(np.full((8, 8), 4096))
+
+
 def test_counters_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     both = ComparedTile(tile(), second := tile())
     decide = second._decide

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -231,7 +232,8 @@ def test_pulse_over_the_armed_limit_is_refused(controller: RtlController) -> Non
 def test_every_abort_leaves_what_was_pulsed(odd: Path) -> None:
     """Abort in each cycle of a request: the array shows the whole run's finished slots, and the cut one's share."""
     parameters = ArrayParameters(write_noise=0.0)
-    settings = SLOW.replace(set_cycles=5)
+    widths = (4, 5)  # SET, RESET
+    settings = SLOW.replace(set_cycles=widths[0], reset_cycles=widths[1])
     deltas = random_deltas(ODD, 2, seed=9, scale=200)[1]
     deltas[:, 5:60] = 0
     with RtlTile(ODD, settings, parameters, seed=4, library=odd) as tile:
@@ -251,13 +253,14 @@ def test_every_abort_leaves_what_was_pulsed(odd: Path) -> None:
             assert reported_slots(result.pulses).columns.tolist() == slots.columns[:done].tolist()
             expected = np.full((3, 70), 200_000_000)
             for i, pulse in enumerate(result.pulses):
-                assert bool(pulse["cut"]) == (pulse["cycles"] < 5)
+                width = widths[pulse["polarity"]]
+                assert bool(pulse["cut"]) == (pulse["cycles"] < width)
                 assert not pulse["cut"] or i == done - 1
-                step = 400_000 * int(pulse["cycles"]) * (-1 if pulse["polarity"] else 1)
+                step = 2_000_000 // width * int(pulse["cycles"]) * (-1 if pulse["polarity"] else 1)
                 expected[pulse["row"], slots.column_list(i)] += step
-                seen.add(int(pulse["cycles"]))
+                seen.add((int(pulse["polarity"]), int(pulse["cycles"])))
             np.testing.assert_array_equal(np.rint(1e12 * tile.conductances()), expected)
-        assert seen == {1, 2, 3, 4, 5}
+        assert seen == {(polarity, cycles + 1) for polarity in (0, 1) for cycles in range(widths[polarity])}
         assert len(tile.last_slots()) == 0
         tile.controller.reset()
         tile.controller.seed(tile.seeds.controller)
@@ -310,6 +313,14 @@ def test_fault_in_an_update_is_raised(odd: Path, monkeypatch: pytest.MonkeyPatch
 
         monkeypatch.setattr(tile.controller, "run", unready)
         with pytest.raises(RtlError, match="not FAULTED, fault 1 after"):
+            tile.update_deltas(np.full((3, 70), 4096))
+
+
+def test_slot_counter_that_went_wrong_is_found(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with RtlTile(ODD, library=odd) as tile:
+        run = tile.controller.run
+        monkeypatch.setattr(tile.controller, "run", lambda *args, **options: replace(run(*args, **options), slots=4))
+        with pytest.raises(RtlError, match="slot counter must rise by 3, not 4"):
             tile.update_deltas(np.full((3, 70), 4096))
 
 
