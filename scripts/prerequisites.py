@@ -10,6 +10,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 OLDEST = (3, 11)
 PACKAGES = "on Debian or Ubuntu: apt-get install python3-venv g++ make perl"
@@ -21,6 +22,9 @@ def complaint() -> str:
     if sys.version_info[:2] < OLDEST:
         found = ".".join(str(part) for part in sys.version_info[:3])
         return f"Python must be 3.11 or newer, not {found}; name another with make PYTHON=python3.12"
+    folder = str(Path(__file__).resolve().parent.parent)
+    if len(folder.split()) > 1:  # GNU make splits file names there, and Verilator's makefiles name them in full
+        return f"The path of the source folder must have no spaces, but {folder!r} has"
     try:
         import ensurepip  # noqa: F401
         import venv  # noqa: F401

@@ -291,7 +291,7 @@ def _report(results: list[Done], differing: Done | None, options: argparse.Names
     if differing is not None:
         only = ["--configuration", options.configuration] if options.configuration else []
         command = shlex.join(
-            ["python", "scripts/soak.py", f"--seed={options.seed}", f"--batch={differing.number}", *only]
+            [".venv/bin/python", "scripts/soak.py", f"--seed={options.seed}", f"--batch={differing.number}", *only]
         )
         print(f"Difference after {totals['decisions']} decisions, in batch {differing.number} "
               f"({differing.configuration}): {differing.difference}\nRepeat it with: {command}")  # fmt: skip

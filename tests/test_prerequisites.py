@@ -83,6 +83,16 @@ def test_old_compiler(tmp_path: Path) -> None:
     assert "must understand C++17, but g++ does not" in done.stderr
 
 
+def test_folder_with_spaces(tmp_path: Path) -> None:
+    copy = tmp_path / "two words" / "scripts" / SCRIPT.name
+    copy.parent.mkdir(parents=True)
+    shutil.copy(SCRIPT, copy)
+    done = subprocess.run([sys.executable, str(copy)], capture_output=True, text=True, check=False)
+    folder = str(copy.parent.parent)
+    assert done.returncode == 2
+    assert done.stderr == f"Error: The path of the source folder must have no spaces, but {folder!r} has\n"
+
+
 def test_old_python(tmp_path: Path) -> None:
     code = f"import sys; sys.version_info = (3, 9, 2, 'final', 0); sys.path.insert(0, {str(SCRIPT.parent)!r})\n"
     code += "import prerequisites; sys.argv = ['x']; sys.exit(prerequisites.main())"

@@ -79,7 +79,7 @@ def test_difference_ends_the_soak(
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == ("Difference after 4096 decisions, in batch 17 (tiny): Request 3, slot 4 must be this, not that")
     command = shlex.split(lines[1].removeprefix("Repeat it with: "))
-    assert command == ["python", "scripts/soak.py", "--seed=9", "--batch=17", "--configuration", "tiny"]
+    assert command == [".venv/bin/python", "scripts/soak.py", "--seed=9", "--batch=17", "--configuration", "tiny"]
     stored = json.loads(output.read_text())
     assert (stored["decisions"], stored["difference"]["number"]) == (4096, 17)
     assert soak.main([*command[2:4], "--configuration=tiny"]) == 0
