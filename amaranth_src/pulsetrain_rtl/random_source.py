@@ -103,8 +103,8 @@ def check_generators(generators):
 class RandomSource(wiring.Component):
     """Fresh random words for all lanes, a beat per cycle, straight from registers.
 
-    The window form moves the state down by ``step`` bits a beat; only the ``step`` new bits carry logic (a five-input
-    XOR each, and the seed's bits), the others shift.
+    The window form moves the state down by ``step`` bits a beat; only the ``step`` new bits carry logic (a four-input
+    XOR each, a fifth input for the bits that take in the seed), the others shift.
 
     Members
     -------
