@@ -1,34 +1,50 @@
-"""The controller: random source, decision lanes, scheduler and line driver behind one request interface."""
+"""The controller: updates, reads and programming of a crossbar behind streams (specification, sections 3 to 11).
 
-from amaranth.hdl import Cat, Module, Mux, Signal
-from amaranth.lib import wiring
+Random source, decision lanes, scheduler, row programmer and line driver stand in it; ``core.py`` stands before it.
+"""
+
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
+from amaranth.lib import data, wiring
 
 from .decision import DecisionLanes
 from .interfaces import (
-    DURATIONS,
     Fault,
+    Operation,
     Polarity,
+    Ramp,
     Status,
     check_config,
     controller_signature,
+    group_count,
     lines_layout,
     settings_layout,
 )
-from .line_driver import LineDriver
+from .line_driver import LineDriver, is_read
+from .pair_expander import PairExpander, device_config
 from .random_source import RandomSource
+from .row_programmer import RowProgrammer
 from .scheduler import PulseScheduler
+from .settings_check import settings_errors
 
 DISCARD_CYCLES = 2
+BANKED = ("parallel_max", "setup_cycles", "set_cycles", "reset_cycles", "hold_cycles", "recovery_cycles", "ready_limit",
+          "settle_cycles", "conversion_limit", "verify_full_scale", "verify", "verify_step", "verify_tolerance",
+          "try_limit", "pair_policy", "set_lines", "reset_lines", "read_lines")  # fmt: skip
+"""Settings that the pulses and row reads of a request need: sampled with its first beat. Whole reads and programming
+use the settings as they are; whoever asks for them holds them still."""
 
 
 class Controller(wiring.Component):
-    """Turns deltas into write pulses on a crossbar. Ports: specification, section 10.
+    """Turns deltas and target codes into pulses on a crossbar, and reads it. Ports: specification, section 11.
 
     The settings of a request are sampled with its first beat: those of the decision into one set of registers, those of
     the slots into one of two banks, so that the beats of a request may overlap with the pulses of the one before.
 
-    A release (abort, disarm, fault) empties scheduler and line driver. Beats inside the decision lanes are not erased
-    but let out and dropped: so every accepted beat is counted, and the lanes need no reset.
+    Slots go to the line driver, or if their request is verified to the row programmer, which reads and pulses in their
+    place. Requests keep their order: slots wait until the row programmer is through with what came before.
+
+    A release (abort, disarm, fault) empties scheduler, row programmer and line driver. Beats inside the decision lanes
+    are not erased but let out and dropped: so every accepted beat is counted, and the lanes need no reset.
 
     Latency from the last beat of a row to the setup of its first slot: 6 cycles (7 if all are RESET) on an idle array.
     Throughput: a beat per cycle, a slot per slot time, both at once.
@@ -38,7 +54,9 @@ class Controller(wiring.Component):
 
     random_source_class = RandomSource
     decision_lanes_class = DecisionLanes
+    pair_expander_class = PairExpander
     pulse_scheduler_class = PulseScheduler
+    row_programmer_class = RowProgrammer
     line_driver_class = LineDriver
 
     def __init__(self, config):
@@ -54,17 +72,7 @@ class Controller(wiring.Component):
 
     def _settings_errors(self, settings, pulse_limit):
         """The bits of ``settings_error``, lowest first."""
-        return [
-            (settings.threshold_log2 == 0) | (settings.threshold_log2 > self.config.random_bits),
-            settings.max_pulses == 0,
-            (settings.parallel_max == 0) | (settings.parallel_max > self.config.columns),
-            settings.setup_cycles == 0,
-            (settings.set_cycles == 0) | (settings.set_cycles > pulse_limit),
-            (settings.reset_cycles == 0) | (settings.reset_cycles > pulse_limit),
-            settings.hold_cycles == 0,
-            settings.recovery_cycles == 0,
-            settings.ready_limit == 0,
-        ]
+        return settings_errors(self.config, settings, pulse_limit)
 
     def _may_start(self, in_flight):
         """Whether a bank of settings is free for one more request."""
@@ -74,13 +82,52 @@ class Controller(wiring.Component):
         """Whether this beat completes its request."""
         return beat == self.config.beats - 1
 
-    def _pulse_cycles(self, settings, polarity):
-        """The width of a slot's pulse."""
-        return Mux(polarity == Polarity.RESET, settings.reset_cycles, settings.set_cycles)
+    def _operation(self, polarity):
+        """What the line driver does for a slot of that polarity."""
+        return Mux(polarity == Polarity.RESET, Operation.RESET, Operation.SET)
 
-    def _lines(self, settings, polarity):
-        """The codes and states of a slot's lines."""
-        return Mux(polarity == Polarity.RESET, settings.reset_lines.as_value(), settings.set_lines.as_value())
+    def _read_operation(self, backward):
+        """What it does for a whole read in that direction."""
+        return Mux(backward, Operation.READ_BACKWARD, Operation.READ_FORWARD)
+
+    def _setup_cycles(self, settings, operation):
+        """The least setup of a pulse or a read."""
+        return Mux(is_read(operation), settings.settle_cycles, settings.setup_cycles)
+
+    def _pulse_cycles(self, settings, operation):
+        """The width of a pulse without a ramp."""
+        reset_or_form = Mux(operation == Operation.FORM, settings.form_cycles, settings.reset_cycles)
+        return Mux(operation == Operation.SET, settings.set_cycles, reset_or_form)
+
+    def _lines(self, m, settings, operation):
+        """The codes and states of the lines, without a ramp."""
+        lines = Signal(lines_layout(self.config))
+        with m.Switch(operation):
+            for which in ("set", "reset", "form"):
+                with m.Case(Operation[which.upper()]):
+                    m.d.comb += lines.eq(settings[f"{which}_lines"])
+            with m.Default():
+                m.d.comb += lines.eq(settings.read_lines)
+        return lines
+
+    def _full_scale(self, settings, operation, whole):
+        """The full scale of a read."""
+        backward = operation == Operation.READ_BACKWARD
+        of_whole = Mux(backward, settings.backward_full_scale, settings.forward_full_scale)
+        return Mux(whole, of_whole, settings.verify_full_scale)
+
+    def _groups(self, backward):
+        """The groups of a whole read: all of the side that is sampled."""
+        config = self.config
+        return Mux(backward, Const((1 << config.row_groups) - 1), Const((1 << config.column_groups) - 1))
+
+    def _may_read(self, in_flight, row_active):
+        """Whether a whole read may begin."""
+        return (in_flight == 0) & ~row_active
+
+    def _may_program(self, in_flight):
+        """Whether the targets of a row may come."""
+        return in_flight == 0
 
     def _host_releases(self):
         """Whether the host drops all requests and releases the lines."""
@@ -90,26 +137,34 @@ class Controller(wiring.Component):
         m = Module()
         m.submodules.random_source = source = self.random_source_class(self.config)
         m.submodules.decision_lanes = lanes = self.decision_lanes_class(self.config)
-        m.submodules.pulse_scheduler = scheduler = self.pulse_scheduler_class(self.config)
+        m.submodules.pulse_scheduler = scheduler = self.pulse_scheduler_class(device_config(self.config))
+        m.submodules.row_programmer = programmer = self.row_programmer_class(self.config)
         m.submodules.line_driver = driver = self.line_driver_class(self.config)
 
         in_flight, limit, starts, finished = Signal(2), Signal.like(self.pulse_limit), Signal(), Signal()
-        faulted, released, clear, seed_taken = Signal(), Signal(), Signal(), Signal()
+        clear, seed_taken, may_read, may_program = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            faulted.eq(driver.fault != Fault.NONE),
-            released.eq(self._host_releases() | faulted),
+            self.faulted.eq(driver.fault != Fault.NONE),
+            self.released.eq(self._host_releases() | self.faulted),
+            self.armed_limit.eq(limit),
             self.busy.eq(in_flight != 0),
+            self.idle.eq(~self.busy & driver.idle & ~programmer.active),
+            may_read.eq(self.armed & self._may_read(in_flight, programmer.active)),
+            may_program.eq(self.armed & ~self.released & self._may_program(in_flight)),
         ]
-        self._arm(m, driver, faulted, limit)
+        self._arm(m, driver, limit)
         self._seed(m, source, seed_taken)
-        banks = self._take_beats(m, source, lanes, limit, starts, self._may_start(in_flight) & ~seed_taken)
-        self._connect_scheduler(m, lanes, scheduler, released, clear)
-        self._apply_slots(m, scheduler, driver, banks, limit)
-        self._finish(m, scheduler, driver, clear, finished)
+        offered = self._offer_settings(m, limit)
+        banks = self._take_beats(m, source, lanes, offered, starts, self._may_start(in_flight) & ~seed_taken)
+        self._connect_scheduler(m, lanes, scheduler, banks, clear)
+        settings = self._route(m, scheduler, programmer, driver, offered, banks, clear, may_read, finished)
+        self._connect_programmer(m, programmer, settings, may_program)
+        self._apply(m, programmer, driver, settings, limit)
+        conversions = self._sample(m, programmer, driver)
 
-        with m.If(released):
+        with m.If(self.released):
             m.d.sync += [in_flight.eq(0), self.done.valid.eq(self.busy)]
-            m.d.sync += self.done.status.eq(Mux(faulted, Status.FAULT, Status.ABORTED))
+            m.d.sync += self.done.status.eq(Mux(self.faulted, Status.FAULT, Status.ABORTED))
         with m.Else():
             m.d.sync += [in_flight.eq(in_flight + starts - finished), self.done.valid.eq(finished)]
             m.d.sync += self.done.status.eq(Status.OK)
@@ -118,18 +173,21 @@ class Controller(wiring.Component):
             **{name: getattr(scheduler.counted, name) for name in ("cells_set", "cells_reset", "saturated")},
             "slots": self.report.valid,
             "cut": self.report.valid & self.report.cut,
-            "requests": finished & ~released,
+            "requests": finished & ~self.released,
+            "reads": driver.samples.valid & driver.samples.last,
+            "conversions": conversions,
+            **{name: getattr(programmer.counted, name) for name in ("verified", "unreached", "unverified")},
         }
         for name, amount in amounts.items():
             counter = getattr(self.counters, name)
             m.d.sync += counter.eq(counter + amount)
         return m
 
-    def _arm(self, m, driver, faulted, limit):
+    def _arm(self, m, driver, limit):
         """Arming, the latched limit and the latched fault."""
         with m.If(~self.arm):
             m.d.sync += [self.armed.eq(0), self.fault.eq(Fault.NONE)]
-        with m.Elif(faulted):
+        with m.Elif(self.faulted):
             m.d.sync += [self.armed.eq(0), self.fault.eq(driver.fault)]
         with m.Elif(~self.armed & (self.fault == Fault.NONE)):
             m.d.sync += [self.armed.eq(1), limit.eq(self.pulse_limit)]
@@ -148,17 +206,22 @@ class Controller(wiring.Component):
         for name in ("seeded", "seeding", "random_seed", "random_steps", "state_word"):
             m.d.comb += getattr(self, name).eq(getattr(source, name))
 
-    def _take_beats(self, m, source, lanes, limit, starts, may_start):
-        """Join deltas, words and settings to beats. Returns the two banks of settings for the slots."""
+    def _offer_settings(self, m, limit):
+        """The settings on the ports as one value, checked."""
         layout = settings_layout(self.config)
         offered = Signal(layout)
-        for name in layout.members:
+        for name, shape in layout.members.items():
             member = getattr(self.settings, name)
-            if name.endswith("_lines"):
-                member = Cat(getattr(member, line) for line in lines_layout(self.config).members)
-            m.d.comb += offered[name].as_value().eq(member) if name.endswith("_lines") else offered[name].eq(member)
+            if isinstance(shape, data.StructLayout):
+                member = Cat(getattr(member, inner) for inner in shape.members)
+                m.d.comb += offered[name].as_value().eq(member)
+            else:
+                m.d.comb += offered[name].eq(member)
         m.d.comb += self.settings_error.eq(Cat(self._settings_errors(offered, limit)))
+        return offered
 
+    def _take_beats(self, m, source, lanes, offered, starts, may_start):
+        """Join deltas, words and settings to beats. Returns the two banks of settings for the slots."""
         beat, first, allowed, bank = Signal(range(self.config.beats)), Signal(), Signal(), Signal()
         m.d.comb += [
             first.eq(beat == 0),
@@ -191,55 +254,146 @@ class Controller(wiring.Component):
             with m.If(starts):
                 m.d.sync += sampled.eq(offered[name])
 
+        layout = data.StructLayout({name: offered.shape().members[name] for name in BANKED})
         banks = [Signal(layout, name=f"bank_{index}") for index in range(2)]
         for index, settings in enumerate(banks):
             with m.If(starts & (bank == index)):
-                m.d.sync += settings.eq(offered)
+                m.d.sync += [settings[name].eq(offered[name]) for name in BANKED]
         return banks
 
-    def _connect_scheduler(self, m, lanes, scheduler, released, clear):
+    def _connect_scheduler(self, m, lanes, scheduler, banks, clear):
         """A release clears the scheduler until the last beat taken before it has left the decision lanes."""
         history = Signal(DISCARD_CYCLES)
-        m.d.sync += history.eq(Cat(released, history))
-        m.d.comb += [clear.eq(released | history.any()), scheduler.clear.eq(clear)]
-        wiring.connect(m, lanes.o, scheduler.i)
+        m.d.sync += history.eq(Cat(self.released, history))
+        m.d.comb += [clear.eq(self.released | history.any()), scheduler.clear.eq(clear)]
+        if not self.config.pair:
+            wiring.connect(m, lanes.o, scheduler.i)
+            return
+        m.submodules.pair_expander = expander = self.pair_expander_class(self.config)
+        wiring.connect(m, lanes.o, expander.i)
+        wiring.connect(m, expander.o, scheduler.i)
+        for name, port in (("pair_policy", expander.policy), ("verify", expander.verify)):
+            m.d.comb += port.eq(Mux(lanes.o.p.bank, banks[1][name], banks[0][name]))
 
-    def _apply_slots(self, m, scheduler, driver, banks, limit):
-        """Give the line driver the slots of the scheduler and the settings of their request."""
-        slot = scheduler.o.p
-        settings = Signal.like(banks[0])
-        m.d.comb += [
-            settings.eq(Mux(slot.bank, banks[1].as_value(), banks[0].as_value())),
-            driver.clear.eq(self._host_releases()),
-            driver.pulse_limit.eq(limit),
-            driver.i.valid.eq(scheduler.o.valid & ~slot.end),
-            driver.i.p.row.eq(slot.row),
-            driver.i.p.polarity.eq(slot.polarity),
-            driver.i.p.columns.eq(slot.columns),
-            driver.timing.pulse_cycles.eq(self._pulse_cycles(settings, slot.polarity)),
-            Cat(getattr(driver.lines, name) for name in lines_layout(self.config).members).eq(
-                self._lines(settings, slot.polarity)
-            ),
-        ]
-        for name in DURATIONS:
-            if name != "pulse_cycles":
-                m.d.comb += getattr(driver.timing, name).eq(settings[name])
-        wiring.connect(m, wiring.flipped(self.crossbar), driver.crossbar)
-        wiring.connect(m, wiring.flipped(self.report), driver.report)
+    def _route(self, m, scheduler, programmer, driver, offered, banks, clear, may_read, finished):
+        """Give the line driver what comes next and say when requests are over. Returns the settings of what comes next.
 
-    def _finish(self, m, scheduler, driver, clear, finished):
-        """A request is done when its end marker has come and its last slot is over.
+        The slots and the end marker of a verified request go to the row programmer. From its first slot to its end
+        marker nothing else does, and nothing else reaches the line driver.
 
-        The marker is taken off the stream at once, so that the first slot of the next request may follow the last slot
-        of this one without an idle cycle.
+        A request is done when its end marker has come and its last slot is over. The marker is taken off the stream at
+        once, so that the first slot of the next request may follow the last slot of this one without an idle cycle.
         """
-        pending, marker = Signal(), Signal()
+        slot, planned, operation = scheduler.o.p, programmer.o.p, driver.i.p
+        verifying, held, verified, current = Signal(), Signal(), Signal(), Signal()
+        plain, verifies, whole, pending, marker = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
-            marker.eq(scheduler.o.valid & scheduler.o.p.end),
-            scheduler.o.ready.eq(Mux(scheduler.o.p.end, ~pending, driver.i.ready)),
+            verified.eq(Mux(slot.bank, banks[1].verify, banks[0].verify)),
+            plain.eq(scheduler.o.valid & ~verified & ~verifying & ~programmer.active),
+            verifies.eq(scheduler.o.valid & verified & Mux(verifying, slot.bank == held, ~programmer.active)),
+            whole.eq(may_read & self.read.valid),
+            programmer.clear.eq(self.released),
+            programmer.slots.valid.eq(verifies),
+            programmer.slots.payload.eq(slot),
+            programmer.o.ready.eq(Mux(planned.end, ~pending, driver.i.ready)),
+            scheduler.o.ready.eq(
+                (verifies & programmer.slots.ready) | (plain & Mux(slot.end, ~pending, driver.i.ready))
+            ),
+            self.read.ready.eq(may_read & driver.i.ready),
+            driver.i.valid.eq(Mux(programmer.o.valid, ~planned.end, (plain & ~slot.end) | whole)),
+        ]
+        with m.If(clear | (programmer.o.valid & programmer.o.ready & planned.end)):
+            m.d.sync += verifying.eq(0)
+        with m.Elif(verifies):  # not with its transfer: a slot is worked on before it is taken
+            m.d.sync += [verifying.eq(1), held.eq(slot.bank)]
+
+        with m.If(programmer.o.valid):
+            m.d.comb += [operation[name].eq(planned[name]) for name in ("operation", "row", "columns", "groups")]
+        with m.Elif(plain):
+            m.d.comb += [
+                operation.operation.eq(self._operation(slot.polarity)),
+                operation.row.eq(slot.row),
+                operation.columns.eq(slot.columns),
+            ]
+        with m.Else():
+            backward = self.read.p.backward
+            m.d.comb += [
+                operation.operation.eq(self._read_operation(backward)),
+                operation.whole.eq(1),
+                operation.groups.eq(self._groups(backward)),
+            ]
+
+        m.d.comb += [
+            marker.eq(Mux(verifying, programmer.o.valid & planned.end, plain & slot.end)),
             finished.eq((marker | pending) & driver.i.ready),
         ]
         with m.If(clear | (pending & driver.i.ready)):
             m.d.sync += pending.eq(0)
         with m.Elif(marker & ~driver.i.ready):
             m.d.sync += pending.eq(1)
+
+        settings = Signal.like(offered)
+        m.d.comb += [settings.eq(offered), current.eq(Mux(verifying, held, slot.bank))]
+        with m.If(verifying | plain | verifies):
+            m.d.comb += [settings[name].eq(Mux(current, banks[1][name], banks[0][name])) for name in BANKED]
+        return settings
+
+    def _connect_programmer(self, m, programmer, settings, may_program):
+        """The row programmer's targets, reports and settings."""
+        m.d.comb += [
+            programmer.targets.valid.eq(self.targets.valid & may_program),
+            programmer.targets.payload.eq(self.targets.payload),
+            self.targets.ready.eq(programmer.targets.ready & may_program),
+        ]
+        wiring.connect(m, programmer.cells, wiring.flipped(self.cells))
+        for name, member in programmer.settings.signature.members.items():
+            port = getattr(programmer.settings, name)
+            if member.is_signature:
+                m.d.comb += [getattr(port, inner).eq(settings[name][inner]) for inner in member.signature.members]
+            else:
+                m.d.comb += port.eq(settings[name])
+
+    def _apply(self, m, programmer, driver, settings, limit):
+        """Times, lines and full scale of what the line driver takes, and its pins."""
+        operation, whole = driver.i.p.operation, driver.i.p.whole
+        width, lines = Signal(self.config.time_bits), Signal(lines_layout(self.config))
+        m.d.comb += [
+            width.eq(self._pulse_cycles(settings, operation)),
+            lines.eq(self._lines(m, settings, operation)),
+            driver.clear.eq(self._host_releases()),
+            driver.pulse_limit.eq(limit),
+            driver.full_scale.eq(self._full_scale(settings, operation, whole)),
+            driver.timing.setup_cycles.eq(self._setup_cycles(settings, operation)),
+            driver.timing.pulse_cycles.eq(width),
+            Cat(getattr(driver.lines, name) for name in lines_layout(self.config).members).eq(lines),
+        ]
+        ramp_value = programmer.o.p.ramp_value
+        with m.If(programmer.o.valid & programmer.o.p.ramped):
+            with m.If(settings.ramp == Ramp.WIDTH):
+                m.d.comb += width.eq(ramp_value)
+            with m.Elif(operation == Operation.RESET):
+                m.d.comb += lines.source_code.eq(ramp_value)
+            with m.Else():
+                m.d.comb += lines.bit_code.eq(ramp_value)
+        for name in ("hold_cycles", "recovery_cycles", "ready_limit", "conversion_limit"):
+            m.d.comb += getattr(driver.timing, name).eq(settings[name])
+        wiring.connect(m, wiring.flipped(self.crossbar), driver.crossbar)
+        wiring.connect(m, wiring.flipped(self.report), driver.report)
+
+    def _sample(self, m, programmer, driver):
+        """Whole reads answer on the ports, row reads to the row programmer. Returns a read's conversions at its end."""
+        samples, whole, conversions = driver.samples, Signal(), Signal(range(group_count(self.config) + 1))
+        with m.If(driver.i.valid & driver.i.ready):
+            m.d.sync += whole.eq(driver.i.p.whole)
+        for port, mine in ((self.samples, whole), (programmer.samples, ~whole)):
+            m.d.comb += [getattr(port, name).eq(getattr(samples, name)) for name in ("group", "codes", "last")]
+            m.d.comb += port.valid.eq(samples.valid & mine)
+
+        converted = Signal.like(conversions)  # of the read that goes on
+        with m.If(driver.i.valid & driver.i.ready):
+            m.d.sync += converted.eq(0)
+        with m.Elif(samples.valid):
+            m.d.sync += converted.eq(converted + 1)
+        with m.If(samples.valid & samples.last):
+            m.d.comb += conversions.eq(converted + 1)
+        return conversions

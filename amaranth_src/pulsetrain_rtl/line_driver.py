@@ -1,19 +1,23 @@
-"""Line driver: applies one slot after the other to the crossbar, safely (specification, sections 7 to 9)."""
+"""Line driver: applies one pulse or read after the other to the crossbar, safely (specification, 7 to 9 and 14)."""
 
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
+from .bit_counting import lowest_one
 from .interfaces import (
+    FULL_SCALE_BITS,
     LINE_CLASSES,
     Fault,
     Operation,
     Polarity,
     check_config,
     crossbar_signature,
+    group_count,
     lines_signature,
+    operation_layout,
     report_signature,
-    slot_layout,
+    samples_signature,
     stream_of,
     timing_signature,
 )
@@ -21,23 +25,34 @@ from .interfaces import (
 UNSELECTED_STATES = 3
 
 
+def is_read(operation):
+    """Whether an operation reads the array instead of pulsing it."""
+    return (operation == Operation.READ_FORWARD) | (operation == Operation.READ_BACKWARD)
+
+
 class LineDriver(wiring.Component):
-    """Setup, pulse, hold and recovery of each slot; every output to the crossbar comes from a register.
+    """Setup, pulse, hold and recovery of each pulse; setup, conversions and recovery of each read.
+
+    Every output to the crossbar comes from a register.
 
     Members
     -------
     clear : releases the lines: nothing is selected from the next cycle on. A pulse that was started is reported. The
-        recovery of the slot cut short passes before the next slot transfers. No slot transfers while it is high.
+        recovery of what was cut short passes before the next operation transfers. None transfers while it is high.
     pulse_limit : most cycles that the strobe may be high, watched by a counter that shares nothing with the one that
         times the pulse.
-    i : in stream of slots. ``ready`` when nothing is applied and in the last cycle of a recovery.
-    timing, lines : sampled when a slot transfers. Durations of 0 count as 1; an unselected state of 3 becomes GROUND.
+    i : in stream of operations, never IDLE, and a read with at least one group. ``ready`` when nothing is applied and
+        in the last cycle of a recovery.
+    timing, lines, full_scale : sampled when an operation transfers; ``setup_cycles`` are those of a read's settling,
+        too. Durations of 0 count as 1; an unselected state of 3 becomes GROUND.
     crossbar : the pins; 0 unless something is selected.
     report : one cycle per pulse started, in the first cycle after the strobe fell.
-    idle : no slot is being applied.
+    samples : one cycle per conversion, in the first cycle after ``converted``; none for a conversion that is released
+        in its last cycle.
+    idle : nothing is applied.
     fault : the code, in the cycle in which a limit is passed (combinational); the lines are released in the next one.
 
-    Latency 1 cycle from transfer to setup. Throughput: a slot per slot time, no idle cycle between slots.
+    Latency 1 cycle from transfer to setup. Throughput: an operation per its time, no idle cycle between.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
     """
@@ -48,11 +63,13 @@ class LineDriver(wiring.Component):
             {
                 "clear": In(1),
                 "pulse_limit": In(config.time_bits),
-                "i": In(stream_of(slot_layout(config))),
+                "i": In(stream_of(operation_layout(config))),
                 "timing": In(timing_signature(config)),
                 "lines": In(lines_signature(config)),
+                "full_scale": In(FULL_SCALE_BITS),
                 "crossbar": Out(crossbar_signature(config)),
                 "report": Out(report_signature(config)),
+                "samples": Out(samples_signature(config)),
                 "idle": Out(1),
                 "fault": Out(Fault),
             }
@@ -66,16 +83,12 @@ class LineDriver(wiring.Component):
     # Hooks: each is one rule of the contract, so that a test can break exactly that rule.
 
     def _phase_ends(self, remaining):
-        """Whether this is the last cycle of setup, hold, recovery or the wait for ready."""
+        """Whether this is the last cycle of setup, hold, recovery, or of a wait for the array."""
         return remaining <= 1
 
     def _pulse_ends(self, remaining):
         """Whether this is the last cycle of the pulse."""
         return remaining <= 1
-
-    def _operation(self, polarity):
-        """What the crossbar does for a slot of that polarity."""
-        return Mux(polarity == Polarity.RESET, Operation.RESET, Operation.SET)
 
     def _limit_reached(self, high_cycles, pulse_limit):
         """Whether the strobe has been high long enough, this cycle included."""
@@ -84,6 +97,22 @@ class LineDriver(wiring.Component):
     def _array_ready(self):
         """Whether the array has settled."""
         return self.crossbar.ready
+
+    def _converted(self):
+        """Whether the converters have finished."""
+        return self.crossbar.converted
+
+    def _conversion_limit(self, cycles):
+        """How many cycles of a wait for the converters may pass."""
+        return cycles
+
+    def _next_group(self, m, waiting):
+        """Which of the groups that wait is converted next."""
+        return lowest_one(m, waiting, "next_group")
+
+    def _sampled_group(self, group):
+        """The group that a sample is said to come from."""
+        return group
 
     def _driven_columns(self, columns):
         """The columns put on the pins for a slot's columns."""
@@ -95,10 +124,11 @@ class LineDriver(wiring.Component):
 
     def elaborate(self, _platform):
         m = Module()
-        config, crossbar, report = self.config, self.crossbar, self.report
+        config, crossbar, report, samples = self.config, self.crossbar, self.report, self.samples
         remaining = Signal(config.time_bits)
-        times = {name: Signal(config.time_bits, name=name) for name in ("pulse", "hold", "recovery", "ready_limit")}
-        transfers, releases, recovers = Signal(), Signal(), Signal()
+        kept = ("pulse_cycles", "hold_cycles", "recovery_cycles", "ready_limit", "conversion_limit")
+        times = {name: Signal(config.time_bits, name=name) for name in kept}
+        transfers, releases, recovers, reads = Signal(), Signal(), Signal(), Signal()
         phase_ends, pulse_ends = Signal(), Signal()
 
         # The limiter counts what the strobe register did and compares it with nothing but the limit.
@@ -108,15 +138,33 @@ class LineDriver(wiring.Component):
             over_limit.eq(crossbar.strobe & ~pulse_ends & self._limit_reached(high_cycles, self.pulse_limit)),
             phase_ends.eq(self._phase_ends(remaining)),
             transfers.eq(self.i.valid & self.i.ready),
+            reads.eq(is_read(self.i.p.operation)),
         ]
         m.d.sync += high_before.eq(Mux(crossbar.strobe, high_cycles, 0))
 
         with m.If(remaining != 0):
             m.d.sync += remaining.eq(remaining - 1)
 
-        def pulse():
-            m.d.sync += [crossbar.strobe.eq(1), remaining.eq(times["pulse"])]
-            m.next = "PULSE"
+        # The groups of a read that are still to be converted, and the lowest of them.
+        waiting, group, converts = Signal(group_count(config)), Signal.like(crossbar.group), Signal()
+        reading, converted = Signal(), Signal()
+        m.d.comb += group.eq(self._next_group(m, waiting))
+
+        def convert():
+            m.d.comb += converts.eq(1)
+            m.next = "CONVERT"
+
+        def settled():
+            with m.If(reading):
+                convert()
+            with m.Else():
+                m.d.sync += [crossbar.strobe.eq(1), remaining.eq(times["pulse_cycles"])]
+                m.next = "PULSE"
+
+        def recover():
+            m.d.comb += recovers.eq(1)
+            m.d.sync += remaining.eq(times["recovery_cycles"])
+            m.next = "RECOVERY"
 
         def accept():
             m.d.comb += self.i.ready.eq(~self.clear)
@@ -128,7 +176,7 @@ class LineDriver(wiring.Component):
             with m.If(self.clear):
                 m.d.comb += releases.eq(1)
             with m.If(releases):
-                m.d.sync += [crossbar.strobe.eq(0), remaining.eq(times["recovery"])]
+                m.d.sync += [crossbar.strobe.eq(0), remaining.eq(times["recovery_cycles"])]
                 m.next = "RELEASED"
 
         with m.FSM(name="phase"):
@@ -140,27 +188,39 @@ class LineDriver(wiring.Component):
                     m.d.sync += remaining.eq(times["ready_limit"])
                     m.next = "WAIT"
                     with m.If(self._array_ready()):
-                        pulse()
+                        settled()
                 release_on_clear()
             with m.State("WAIT"):
                 with m.If(self._array_ready()):
-                    pulse()
+                    settled()
                 with m.Elif(phase_ends):
                     m.d.comb += [self.fault.eq(Fault.READY_TIMEOUT), releases.eq(1)]
                 release_on_clear()
             with m.State("PULSE"):
                 m.d.comb += pulse_ends.eq(self._pulse_ends(remaining))
                 with m.If(pulse_ends):
-                    m.d.sync += [crossbar.strobe.eq(0), remaining.eq(times["hold"])]
+                    m.d.sync += [crossbar.strobe.eq(0), remaining.eq(times["hold_cycles"])]
                     m.next = "HOLD"
                 with m.Elif(over_limit):
                     m.d.comb += [self.fault.eq(Fault.STROBE_LIMIT), releases.eq(1)]
                 release_on_clear()
             with m.State("HOLD"):
                 with m.If(phase_ends):
-                    m.d.comb += recovers.eq(1)
-                    m.d.sync += remaining.eq(times["recovery"])
-                    m.next = "RECOVERY"
+                    recover()
+                release_on_clear()
+            with m.State("CONVERT"):
+                m.d.sync += remaining.eq(self._conversion_limit(times["conversion_limit"]))
+                m.next = "CONVERTING"
+                release_on_clear()
+            with m.State("CONVERTING"):
+                with m.If(self._converted()):
+                    m.d.comb += converted.eq(1)
+                    with m.If(waiting.any()):
+                        convert()
+                    with m.Else():
+                        recover()
+                with m.Elif(phase_ends):
+                    m.d.comb += [self.fault.eq(Fault.CONVERTER_TIMEOUT), releases.eq(1)]
                 release_on_clear()
             for state in ("RECOVERY", "RELEASED"):
                 with m.State(state):
@@ -172,20 +232,23 @@ class LineDriver(wiring.Component):
                         with m.If(self.clear & ~phase_ends):
                             m.next = "RELEASED"
 
-        # The slot is kept for its report, which comes after a release, too; the pins have registers of their own.
+        # What the report needs is kept apart: it comes after a release, too. The pins have registers of their own.
+        operation = self.i.p.operation
         with m.If(transfers):
+            m.d.sync += [time.eq(getattr(self.timing, name)) for name, time in times.items()]
             m.d.sync += [
-                times[name].eq(getattr(self.timing, f"{name}_cycles")) for name in ("pulse", "hold", "recovery")
-            ]
-            m.d.sync += [
-                times["ready_limit"].eq(self.timing.ready_limit),
+                reading.eq(reads),
+                waiting.eq(self.i.p.groups),
                 report.row.eq(self.i.p.row),
-                report.polarity.eq(self.i.p.polarity),
+                report.polarity.eq(Mux(operation == Operation.RESET, Polarity.RESET, Polarity.SET)),
+                report.form.eq(operation == Operation.FORM),
                 report.columns.eq(self.i.p.columns),
                 crossbar.select.eq(1),
-                crossbar.operation.eq(self._operation(self.i.p.polarity)),
+                crossbar.operation.eq(operation),
                 crossbar.row.eq(self.i.p.row),
                 crossbar.columns.eq(self._driven_columns(self.i.p.columns)),
+                crossbar.whole.eq(self.i.p.whole),
+                crossbar.full_scale.eq(Mux(reads, self.full_scale, 0)),
             ]
             for line in LINE_CLASSES:
                 code, unselected = f"{line}_code", f"{line}_unselected"
@@ -195,8 +258,20 @@ class LineDriver(wiring.Component):
         with m.Elif(recovers | releases):
             m.d.sync += [crossbar.operation.eq(Operation.IDLE), crossbar.select.eq(0)]
             m.d.sync += [crossbar.row.eq(0), crossbar.columns.eq(0)]
+            m.d.sync += [crossbar.whole.eq(0), crossbar.full_scale.eq(0), crossbar.group.eq(0)]
             for line in LINE_CLASSES:
                 m.d.sync += [getattr(crossbar, f"{line}_{what}").eq(0) for what in ("code", "unselected")]
+        with m.Elif(converts):
+            m.d.sync += [crossbar.group.eq(group), waiting.eq(waiting & (waiting - 1))]
+        m.d.sync += crossbar.convert.eq(converts & ~releases)
+
+        m.d.sync += samples.valid.eq(converted & ~releases)
+        with m.If(converted):
+            m.d.sync += [
+                samples.group.eq(self._sampled_group(crossbar.group)),
+                samples.codes.eq(crossbar.codes),
+                samples.last.eq(~waiting.any()),
+            ]
 
         # A strobe falls after the last cycle of its pulse or by a release; a fault cuts it like an abort.
         m.d.sync += report.valid.eq(crossbar.strobe & (pulse_ends | releases))

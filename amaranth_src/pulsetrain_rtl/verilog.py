@@ -1,4 +1,4 @@
-"""Verilog and pin tables of the controller, the same on every machine.
+"""Verilog and pin tables of the core, the same on every machine.
 
 ``python -m pulsetrain_rtl.verilog --all FOLDER`` writes both for every named configuration.
 """
@@ -17,29 +17,29 @@ from amaranth.lib import wiring
 from pulsetrain.config import CONFIGS
 from pulsetrain.errors import PulsetrainError
 
-from .controller import Controller
+from .core import Core
 from .interfaces import check_config
 from .pins import pins
 
 __all__ = ["generate", "generate_component", "generate_pins", "pins", "write_all"]
 
-TOP = "pulsetrain_controller"
+TOP = "pulsetrain_core"
 
 
 def generate(config, name=TOP):
-    """The controller for ``config`` as Verilog text, its top module called ``name``.
+    """The core for ``config`` as Verilog text, its top module called ``name``.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig or ``name`` not a Verilog identifier.
     """
     _check_name(name)
     fields = ", ".join(f"{field} {value}" for field, value in check_config(config).to_dict().items())
     known = [f" {key}" for key, value in CONFIGS.items() if value == config]
-    header = f"// pulsetrain controller, configuration{known[0] if known else ''}: {fields}.\n"
-    return header + generate_component(Controller(config), name)
+    header = f"// pulsetrain core, configuration{known[0] if known else ''}: {fields}.\n"
+    return header + generate_component(Core(config), name)
 
 
 def generate_component(component, name, *, extra_inputs=()):
-    """Any component as Verilog text: a block, or a controller made of changed blocks.
+    """Any component as Verilog text: a block, or a core made of changed blocks.
 
     ``extra_inputs`` are signals that become inputs of the top besides the component's own members, by their names.
     Raises PulsetrainError if ``component`` is not a component or ``name`` not a Verilog identifier.
