@@ -28,24 +28,30 @@ def some_counts(seed: int = 0, density: float = 0.5) -> NDArray[np.int16]:
 def slow(made: CrossbarArray, counts: NDArray[np.int16]) -> tuple[NDArray[np.int64], int]:
     """Section 12, pulse by pulse in plain Python: the conductances after ``counts``, and the window hits."""
     par, out, hits = made.parameters, made.conductance.astype(np.int64), 0
+    low, high = round(par.g_min * 1e12), round(par.g_max * 1e12)
+    middle = (low + high) / 2
     for (i, j), n in np.ndenumerate(counts):
         for k in range(1, abs(int(n)) + 1):
-            change = float(round(par.step_set * 1e12) if n > 0 else -round(par.step_reset * 1e12))
+            change, g = float(round((par.step_set if n > 0 else par.step_reset) * 1e12)), int(out[i, j])
+            if par.bounds == "soft":
+                change = change * ((high - g) / (high - middle) if n > 0 else (g - low) / (middle - low))
+            change = change if n > 0 else -change
             if par.noise_per == "pulse" or k == abs(n):
                 index = k if par.noise_per == "pulse" else 1
                 z = normals(made.seed, made.operation, np.array([i * made.columns + j]), np.array([index]))
                 change = change + par.write_noise * 1e12 * float(z[0])
-            target = int(out[i, j]) + round(change)
-            cut = min(max(target, round(par.g_min * 1e12)), round(par.g_max * 1e12))
+            target = g + round(change)
+            cut = min(max(target, low), high)
             hits += cut != target
             out[i, j] = cut
     return out, hits
 
 
+@pytest.mark.parametrize("bounds", ["hard", "soft"])
 @pytest.mark.parametrize("noise_per", ["pulse", "step"])
 @pytest.mark.parametrize("window", [400e-6, 202e-6])
-def test_pulses_follow_the_specification(noise_per: str, window: float) -> None:
-    made = array(ArrayParameters(noise_per=noise_per, g_min=197e-6, g_max=window, step_set=2.5e-6))
+def test_pulses_follow_the_specification(noise_per: str, window: float, bounds: str) -> None:
+    made = array(ArrayParameters(noise_per=noise_per, g_min=197e-6, g_max=window, step_set=2.5e-6, bounds=bounds))
     total = 0
     for operation in range(4):
         counts = some_counts(operation)
@@ -192,8 +198,16 @@ def test_saved_state_goes_on_bit_for_bit() -> None:
         ({"conductance": np.zeros((6, 7))}, r"Conductance of an array state must be int32 \(6, 7\), not float64"),
         ({"conductance": np.full((6, 7), -1, np.int32)}, "Conductance must be between 0 and 400000000 pS, not -1"),
         ({"operation": -1}, "Operation number must be an integer between 0"),
-        ({"window_hits": 0.5}, "Window hits must be an integer of at least 0, not 0.5"),
+        ({"window_hits": 0.5}, "Window hits must be an integer between 0 and .*, not 0.5"),
         ({"seed": 2**64}, "Noise seed must be an integer between 0"),
+        ({"read_seed": -1}, "Read seed must be an integer between 0"),
+        ({"reads": 2**64}, "Read number must be an integer between 0"),
+        ({"clipped": -1}, "Clipped codes must be an integer between 0"),
+        (
+            {"fresh": np.zeros((6, 7), np.int8)},
+            r"Fresh cells of an array state must be bool \(6, 7\), not int8 \(6, 7\)",
+        ),
+        ({"fresh": np.ones((6, 7), np.bool_)}, "Fresh cells of an array state must be none without .*, not 42"),
     ],
 )
 def test_restore_rejects(changes: dict[str, Any], message: str) -> None:
@@ -207,7 +221,7 @@ def test_restore_rejects(changes: dict[str, Any], message: str) -> None:
 
 
 def test_restore_rejects_an_incomplete_state() -> None:
-    with pytest.raises(PulsetrainError, match=r"Array state must have conductance, operation, .*, not \['seed'\]"):
+    with pytest.raises(PulsetrainError, match=r"Array state must have conductance, fresh, .*, not \['seed'\]"):
         array().restore({"seed": 1})
 
 
@@ -228,6 +242,15 @@ def test_restore_rejects_an_incomplete_state() -> None:
         ({"write_noise": 1e-4}, "Write noise must be a finite number .* at most 2e-05 S, not 0.0001"),
         ({"noise_per": "slot"}, "Noise per must be one of pulse, step, not 'slot'"),
         ({"sigma": 1}, "Array parameter must be one of .*, not 'sigma'"),
+        ({"read_noise": -1e-6}, "Read noise must be a finite number at least 0 S"),
+        ({"adc_offset": 1.0}, "ADC offset must be a finite number at least 0 S and at most 2e-05 S, not 1.0"),
+        ({"bounds": "none"}, "Bounds must be one of hard, soft, not 'none'"),
+        ({"stuck_share": 1.5}, "Stuck share must be a finite number at least 0 and at most 1, not 1.5"),
+        ({"form_yield": -0.5}, "Form yield must be a finite number at least 0 and at most 1, not -0.5"),
+        ({"fresh": 1}, "Fresh must be True or False, not 1"),
+        ({"fresh": True, "g_min": 1e-6}, "Fresh conductance must be within the window of 1e-06 to 0.0004 S, not 5e-08"),
+        ({"fresh": True, "g_formed": 1e-3}, "Formed conductance must be within the window of 0 to 0.0004 S, not 0.001"),
+        ({"g_max": 1e-13, "g_reference": 0}, "Largest conductance must be above the smallest of 0 S, not 1e-13"),
     ],
 )
 def test_rejects_parameters(changes: dict[str, Any], message: str) -> None:
@@ -257,6 +280,14 @@ def test_rejects_shape_and_seed() -> None:
         CrossbarArray(1, 1025, QUIET, 1)
     with pytest.raises(PulsetrainError, match="Noise seed must be an integer between 0 and"):
         CrossbarArray(1, 1, QUIET, -1)
+    with pytest.raises(PulsetrainError, match="Read seed must be an integer between 0 and"):
+        CrossbarArray(1, 1, QUIET, 1, 2**64)
+    with pytest.raises(PulsetrainError, match="Pair must be an integer between 0 and 1, not 2"):
+        CrossbarArray(1, 2, QUIET, 1, pair=2)
+    with pytest.raises(PulsetrainError, match="Columns must be an even number in pair mode, not 7"):
+        CrossbarArray(1, 7, QUIET, 1, pair=1)
+    with pytest.raises(PulsetrainError, match="Array parameters must be of type ArrayParameters, not None"):
+        CrossbarArray(1, 7, None, 1)  # type: ignore[arg-type]
 
 
 def test_operation_number_wraps_at_64_bits() -> None:
@@ -285,3 +316,36 @@ def test_rejects_weights() -> None:
         array().set_weights(None)  # type: ignore[arg-type]
     with pytest.raises(PulsetrainError, match="Weights must be an array with rows of one length, not list"):
         array().set_weights([[1.0], [1.0, 2.0]])
+
+
+def test_pairs_hold_weights_as_differences() -> None:
+    """Ideal programming moves both devices by half, in opposite directions, and counts weights that were cut."""
+    made = CrossbarArray(2, 6, ArrayParameters(g_reference=150e-6), 1, pair=1)
+    assert (made.weights() == 0).all()
+    wanted = np.array([[1.0, -0.5, 0.0], [3.75, 4.0, -6.0]])
+    assert made.set_weights(wanted) == 2
+    assert made.conductance[0].tolist() == [190_000_000, 110_000_000, 130_000_000, 170_000_000, *[150_000_000] * 2]
+    assert made.conductance[1].tolist() == [300_000_000, 0, 310_000_000, 0, 0, 390_000_000]
+    assert made.weights().tolist() == [[1.0, -0.5, 0.0], [3.75, 3.875, -4.875]]
+    with pytest.raises(PulsetrainError, match=r"Weights must have shape \(2, 3\) \(rows, columns\), not \(2, 6\)"):
+        made.set_weights(np.zeros((2, 6)))
+
+
+@pytest.mark.parametrize("noise", [True, False])
+def test_writes_share_a_change_among_the_devices_of_a_pair(noise: bool) -> None:
+    made = CrossbarArray(2, 6, ArrayParameters(), 11, pair=1)
+    steps = np.zeros((2, 3))
+    steps[0, 1], steps[1, 2] = 3e-6, -1e-12
+    assert made.write(steps, noise) == 0
+    cells = np.array([2, 3, 10, 11])
+    z = normals(11, 0, cells, np.ones(4, np.int64)) if noise else np.zeros(4)
+    expected = np.full(12, 200_000_000)
+    expected[cells] += np.rint(np.array([1.5e6, -1.5e6, -0.5, 0.5]) + 2e6 * z).astype(np.int64)
+    assert np.array_equal(made.conductance.reshape(-1), expected)
+
+
+def test_pulses_of_pairs_are_those_of_devices() -> None:
+    one, two = CrossbarArray(6, 8, ArrayParameters(), 3), CrossbarArray(6, 8, ArrayParameters(), 3, pair=1)
+    counts = np.random.default_rng(1).integers(-3, 4, (6, 8))
+    assert one.apply_pulses(counts) == two.apply_pulses(counts)
+    assert np.array_equal(one.conductance, two.conductance)

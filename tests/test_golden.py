@@ -89,7 +89,7 @@ def test_slots_are_made_once_and_counted_without_making_them() -> None:
 
 @pytest.mark.parametrize("delta_bits", [8, 12, 16, 20, 32])
 def test_range_of_deltas(delta_bits: int) -> None:
-    made = controller(delta_bits=delta_bits)
+    made = controller(delta_bits=delta_bits, dac_bits=4)
     limit = 2 ** (delta_bits - 1)
     deltas = np.zeros((8, 8), np.int64)
     deltas[2, 3] = -limit

@@ -175,6 +175,36 @@ def test_rounded_steps_follow_the_specification(size: int) -> None:
     assert deltas.dtype == np.int16
 
 
+def test_uniforms_are_those_behind_the_normals() -> None:
+    cells, pulses = np.arange(1000), np.arange(1000) % 7 + 1
+    p = noise.uniforms(2**63 + 5, 2**40, cells, pulses)
+    assert [noise.normal_quantile(float(each)) for each in p] == noise.normals(2**63 + 5, 2**40, cells, pulses).tolist()
+    assert kstest(noise.uniforms(1, 2, np.arange(10**5), np.ones(10**5, np.int64)), "uniform").pvalue > 1e-3
+
+
+@pytest.mark.parametrize("size", [1, 255, 256, 257, 1024])
+def test_normals_for_compiled_callers(size: int) -> None:
+    """Runs of cells, single numbers, and the second number of a block: the bits of ``normals``."""
+    seed, number, scratch = np.uint64(2**64 - 7), np.uint64(2**33 + 1), np.empty(noise.SCRATCH)
+    run = np.empty(size)
+    noise.normals_of_lines(seed, number, 40, 3, run, scratch)
+    expected = noise.normals(int(seed), int(number), np.arange(40, 40 + size), np.full(size, 3))
+    assert np.array_equal(run, expected)
+    assert noise.normal_of(seed, number, 40, 3, scratch) == expected[0]
+    assert noise.uniform_of(seed, number, 40, 3) == noise.uniforms(int(seed), int(number), *np.array([[40], [3]]))[0]
+    _, _, x2, x3 = noise.philox((40, 3, int(number) & ONES, int(number) >> 32), (int(seed) & ONES, int(seed) >> 32))
+    p = ((x3 << 32 | x2) // 2**12 + 0.5) * 2.0**-52
+    assert noise.second_normal_of(seed, number, 40, 3, scratch) == noise.normal_quantile(p)
+
+
+def test_rounded_steps_may_begin_at_any_cell() -> None:
+    steps = np.random.default_rng(1).normal(0, 10, 3000)
+    whole, clipped = noise.rounded_steps(steps, 1.0, 20, 5, 6)
+    parts = [noise.rounded_steps(steps[i:j], 1.0, 20, 5, 6, first_cell=i) for i, j in ((0, 1), (1, 1500), (1500, 3000))]
+    assert np.array_equal(np.concatenate([part for part, _ in parts]), whole)
+    assert sum(cut for _, cut in parts) == clipped > 0
+
+
 @pytest.mark.parametrize("x", [0.001, -0.25, 0.5, 3.75, -100.0])
 def test_rounding_is_unbiased(x: float) -> None:
     """Mean of 10^6 deltas within 4 standard errors of the step; whole numbers and 0 are exact."""

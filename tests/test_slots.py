@@ -62,3 +62,7 @@ def test_counts_reject_what_lies_outside() -> None:
         one_slot(0, 70).counts(CONFIG)
     with pytest.raises(PulsetrainError, match=r"Slot columns must have shape \(1, 2\), not \(1, 3\)"):
         one_slot(0, 0, words=3).counts(CONFIG)
+    form = one_slot(0, 0)
+    form.polarity[0] = 2
+    with pytest.raises(PulsetrainError, match="Slot polarity must be SET or RESET to be counted, not 2"):
+        form.counts(CONFIG)

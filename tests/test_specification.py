@@ -10,11 +10,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pulsetrain.array import ArrayParameters, CrossbarArray
 from pulsetrain.config import ControllerConfig, ControllerSettings
 from pulsetrain.controller import GoldenController, RandomSource
 from pulsetrain.controller.decision import decide
+from pulsetrain.controller.programming import LEFT_ALONE, ProgramMode, program_rows
 from pulsetrain.controller.random_source import generator_layout, seed_rank, seeded_states
 from pulsetrain.controller.slots import fired_cells, make_slots
+from pulsetrain.controller.sources import outer_deltas
 
 TEXT = (Path(__file__).parents[1] / "docs" / "specification.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python example\n(.*?)```", TEXT, re.DOTALL)
@@ -34,7 +37,7 @@ def contract() -> dict[str, Any]:
 
 def test_examples_are_found_and_hold(contract: dict[str, Any]) -> None:
     assert len(EXAMPLES) >= 3
-    assert {"generators", "seeded", "words", "decide", "slots"} <= set(contract)
+    assert {"generators", "seeded", "words", "decide", "slots", "outer_deltas", "program_row"} <= set(contract)
 
 
 def test_generators(contract: dict[str, Any]) -> None:
@@ -119,7 +122,7 @@ def test_whole_requests(
     contract: dict[str, Any], changes: dict[str, int], t: int, max_pulses: int, parallel_max: int
 ) -> None:
     """Words, decisions and slots together, cell by cell in the order of section 3, over several requests."""
-    config = ControllerConfig(rows=5, columns=16).replace(**changes)
+    config = ControllerConfig(rows=5, columns=16, dac_bits=4).replace(**changes)
     chosen = ControllerSettings(threshold_log2=t, max_pulses=max_pulses, parallel_max=parallel_max)
     controller = GoldenController(config, chosen, 77)
     rng = np.random.default_rng(5)
@@ -141,3 +144,66 @@ def test_whole_requests(
         assert decisions.saturated == saturated
         assert decisions.slot_count == len(slots)
         assert np.array_equal(slots.counts(config), decisions.counts)
+
+
+@settings(max_examples=100, deadline=None, derandomize=True)
+@given(st.data())
+def test_outer_products(contract: dict[str, Any], data: st.DataObject) -> None:
+    dac_bits, pair = data.draw(st.integers(2, 12)), data.draw(st.integers(0, 1))
+    rows, weights = data.draw(st.integers(1, 5)), data.draw(st.integers(1, 5))
+    config = ControllerConfig(
+        rows=rows, columns=weights * (1 + pair), lanes=1, pair=pair, dac_bits=dac_bits, delta_bits=max(8, 2 * dac_bits)
+    )
+    codes = st.integers(-config.dac_max, config.dac_max) | st.sampled_from([config.dac_max, -config.dac_max])
+    vectors = [data.draw(st.lists(codes, min_size=n, max_size=n)) for n in (rows, weights, rows, weights)]
+    assert outer_deltas(config, *vectors[:2]).tolist() == contract["outer_deltas"](*vectors[:2])
+    assert outer_deltas(config, *vectors).tolist() == contract["outer_deltas"](*vectors)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(st.data())
+def test_programmed_rows(contract: dict[str, Any], data: st.DataObject) -> None:
+    """The example programs one array, the model its twin: reports and conductances agree, cell by cell."""
+    columns, group = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 4))
+    form, parallel_max = data.draw(st.booleans()), data.draw(st.integers(1, columns))
+    tolerance, try_limit = data.draw(st.integers(0, 4)), data.draw(st.integers(1, 12))
+    config = ControllerConfig(rows=2, columns=columns, lanes=1, adc_count=group)
+    chosen = ControllerSettings(
+        program_tolerance=tolerance, try_limit=try_limit, parallel_max=parallel_max, verify_full_scale=500
+    )
+    codes = st.integers(-127, 127) | st.sampled_from([None, 127, -127, 128, -32767])
+    targets = [data.draw(st.lists(codes, min_size=columns, max_size=columns)) for _ in range(2)]
+    parameters = ArrayParameters(fresh=form, form_yield=0.3, stuck_share=0.1)
+    seed = data.draw(st.integers(0, 1000))
+    one, two = (CrossbarArray(2, columns, parameters, seed, seed) for _ in range(2))
+    sent = np.array([[LEFT_ALONE if target is None else target for target in row] for row in targets], np.int16)
+    found = program_rows(one, sent, config, chosen, ProgramMode.FORM if form else ProgramMode.PROGRAM)
+
+    def read(row: int, cells: list[int]) -> dict[int, int]:
+        groups = sorted({c // group for c in cells})
+        sampled = {g: two.convert(g, first=g == groups[0], full_scale=500, row=row).tolist() for g in groups}
+        return {c: sampled[c // group][c % group] for c in range(columns) if c // group in sampled}
+
+    def pulse(row: int, polarity: str, cells: list[int]) -> None:
+        for i in range(0, len(cells), parallel_max):
+            bits = np.array([sum(1 << c for c in cells[i : i + parallel_max])], np.uint64)
+            two.pulse(("", "SET", "RESET", "FORM").index(polarity), row, 1, 0, bits)
+
+    two.begin_operation(config, chosen)
+    for row, wanted in enumerate(targets):
+        first = read(row, [c for c, target in enumerate(wanted) if target is not None and abs(target) <= 127])
+        expected = contract["program_row"](
+            [first.get(c, 0) for c in range(columns)],
+            wanted,
+            lambda cells, row=row: {c: code for c, code in read(row, cells).items() if c in cells},
+            lambda polarity, cells, row=row: pulse(row, polarity, cells),
+            a_max=127,
+            tolerance=tolerance,
+            try_limit=try_limit,
+            form=form,
+        )
+        assert (found.codes[row].tolist(), found.tries[row].tolist(), found.failed[row].tolist()) == expected
+    two.end_operation()
+    assert np.array_equal(one.conductance, two.conductance)
+    assert np.array_equal(one.fresh, two.fresh)
+    assert (one.reads, one.window_hits) == (two.reads, two.window_hits)

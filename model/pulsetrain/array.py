@@ -1,88 +1,28 @@
-"""The golden array: conductances on a grid of 1 pS, and what write pulses do to them. Specification, section 12.
+"""The golden array: conductances on a grid of 1 pS, what write pulses do to them, and reads. Specification, section 12.
 
-Every change is a function of (seed, operation number, cell, pulse), so the order of slots, the way a request is split
-and the number of threads cannot change a result.
+Every change is a function of (seed, operation number, cell, pulse) and every code one of (read seed, read number,
+line), so the order of slots, the way a request or a batch is split and the number of threads cannot change a result.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.compiled import compiled
+from pulsetrain.array_block import RESET, SET, STUCK, WINDOW_HITS, apply_counts, apply_cut
+from pulsetrain.array_memory import ArrayMemory
+from pulsetrain.array_parameters import PICOSIEMENS, ArrayParameters, picosiemens
+from pulsetrain.array_port import Port
+from pulsetrain.array_reads import read
 from pulsetrain.config import Polarity
 from pulsetrain.controller.slots import fired_cells
-from pulsetrain.errors import PulsetrainError, check_array, check_choice, check_integer, check_real
+from pulsetrain.errors import PulsetrainError, check_array, check_integer
 from pulsetrain.noise import normals
 
-PICOSIEMENS = 1e12
-"""Picosiemens in a siemens."""
-
-_G_LIMIT = 2e-3  # siemens: window and one noisy step stay far inside an int32 of picosiemens
-
-
-@dataclass(frozen=True)
-class ArrayParameters:
-    """Devices of a crossbar array, in siemens. The defaults are those of Liu et al. 2025: 80 µS per unit weight.
-
-    ``g_min`` … ``g_max``: conductance window. ``g_reference``: conductance of weight 0. ``siemens_per_weight``:
-    conductance of one unit of weight. ``step_set``, ``step_reset``: mean size of one pulse, both positive.
-    ``write_noise``: standard deviation σ of a write. ``noise_per``: "pulse" draws for each pulse, "step" once per cell
-    and operation, with the last pulse. Raises PulsetrainError for values out of range.
-    """
-
-    g_min: float = 0.0
-    g_max: float = 400e-6
-    g_reference: float = 200e-6
-    siemens_per_weight: float = 80e-6
-    step_set: float = 2e-6
-    step_reset: float = 2e-6
-    write_noise: float = 2e-6
-    noise_per: str = "pulse"
-
-    def __post_init__(self) -> None:
-        grid = 1 / PICOSIEMENS
-        values = {
-            "g_min": check_real("Smallest conductance", self.g_min, low=0, high=_G_LIMIT, unit="S"),
-            "g_max": check_real("Largest conductance", self.g_max, low=0, high=_G_LIMIT, unit="S"),
-            "g_reference": check_real("Reference conductance", self.g_reference, low=0, high=_G_LIMIT, unit="S"),
-            "siemens_per_weight": check_real(
-                "Conductance per weight", self.siemens_per_weight, low=grid, high=1, unit="S"
-            ),
-            "step_set": check_real("SET step", self.step_set, low=grid, high=_G_LIMIT, unit="S"),
-            "step_reset": check_real("RESET step", self.step_reset, low=grid, high=_G_LIMIT, unit="S"),
-            "write_noise": check_real("Write noise", self.write_noise, low=0, high=_G_LIMIT / 100, unit="S"),
-        }
-        for name, value in values.items():
-            object.__setattr__(self, name, value)
-        if self.g_min >= self.g_max:
-            raise PulsetrainError(
-                f"Largest conductance must be above the smallest of {self.g_min:g} S, not {self.g_max:g}"
-            )
-        if not self.g_min <= self.g_reference <= self.g_max:
-            window = f"within the window of {self.g_min:g} to {self.g_max:g} S"
-            raise PulsetrainError(f"Reference conductance must be {window}, not {self.g_reference:g}")
-        check_choice("Noise per", self.noise_per, ("pulse", "step"))
-
-    def replace(self, **changes: Any) -> ArrayParameters:
-        """A copy with the named fields changed and everything checked again."""
-        values = asdict(self)
-        for name in changes:
-            check_choice("Array parameter", name, [item.name for item in fields(self)])
-        return ArrayParameters(**(values | changes))
-
-    def to_dict(self) -> dict[str, float | str]:
-        """The fields in order, in SI units."""
-        return asdict(self)
-
-
-def picosiemens(siemens: float) -> int:
-    """``siemens`` on the grid: the nearest whole number of picosiemens, half to even."""
-    return round(siemens * PICOSIEMENS)
+__all__ = ["PICOSIEMENS", "ArrayParameters", "CrossbarArray", "CutPulse", "Port", "checked_codes", "checked_real_array",
+           "picosiemens"]  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -96,85 +36,46 @@ class CutPulse:
     width: int
 
 
-@compiled
-def _pulse(
-    conductance: NDArray[np.int32],
-    cells: NDArray[np.int64],
-    counts: NDArray[np.int16],
-    z: NDArray[np.float64],
-    every: bool,
-    step_set: float,
-    step_reset: float,
-    sigma: float,
-    low: int,
-    high: int,
-) -> int:
-    """Apply whole pulses; ``z`` has one entry per pulse (``every``) or one per cell, for its last pulse."""
-    hits = 0
-    drawn = 0
-    for i in range(cells.size):
-        step = step_set if counts[i] > 0 else -step_reset
-        pulses = int(abs(np.int64(counts[i])))
-        g = int(np.int64(conductance[cells[i]]))
-        for k in range(pulses):
-            change = step
-            if every or k == pulses - 1:
-                change = step + sigma * z[drawn]
-                drawn += 1
-            g += int(np.rint(change))
-            if g < low or g > high:
-                hits += 1
-                g = min(max(g, low), high)
-        conductance[cells[i]] = g
-    return hits
+class CrossbarArray(ArrayMemory):
+    """Conductances of a crossbar, what pulses do to them and what reads give.
 
-
-class CrossbarArray:
-    """Conductances of a crossbar and what pulses do to them.
-
-    ``rows``, ``columns``: 1 … 1024. ``seed``: 0 … 2^64 − 1, of the write noise. All cells start at ``g_reference``.
-    ``conductance`` is int32 (rows, columns) in picosiemens; ``operation`` the number of the next operation, from 0,
-    modulo 2^64; ``window_hits`` the pulses and writes that were cut to the window so far.
+    ``rows``, ``columns``: 1 … 1024 lines of devices. ``seed``, ``read_seed``: 0 … 2^64 − 1, of everything that happens
+    to cells and of reads. ``pair`` = 1: two devices a weight, G⁺ and G⁻ side by side. Cells start at ``g_reference``,
+    or ``g_fresh`` if the parameters say so. ``conductance`` is int32 (rows, columns) in picosiemens, a view that may be
+    written to.
     """
 
-    def __init__(self, rows: int, columns: int, parameters: ArrayParameters, seed: int) -> None:
-        self.rows = check_integer("Rows", rows, 1, 1024)
-        self.columns = check_integer("Columns", columns, 1, 1024)
-        self.parameters = parameters
-        self.seed = check_integer("Noise seed", seed, 0, 2**64 - 1)
-        self.operation = 0
-        self.window_hits = 0
-        self._low, self._high = picosiemens(parameters.g_min), picosiemens(parameters.g_max)
-        self._reference = picosiemens(parameters.g_reference)
-        self._step_set, self._step_reset = picosiemens(parameters.step_set), picosiemens(parameters.step_reset)
-        self._sigma = parameters.write_noise * PICOSIEMENS
-        self._per_weight = parameters.siemens_per_weight * PICOSIEMENS
-        self._shape = (self.rows, self.columns)
-        self.conductance = np.full(self._shape, self._reference, np.int32)
-
     def weights(self) -> NDArray[np.float64]:
-        """Weights W = (G − G_ref)/siemens_per_weight, float64 (rows, columns): one correctly rounded division each."""
-        weights: NDArray[np.float64] = (self.conductance - np.int32(self._reference)) / self._per_weight
+        """Weights (G − G_ref)/siemens_per_weight, in pairs (G⁺ − G⁻)/siemens_per_weight: float64 (rows, weights of a
+        row), one correctly rounded division each."""
+        if self.pair:
+            difference = self.conductance[:, 0::2] - self.conductance[:, 1::2]
+        else:
+            difference = self.conductance - np.int32(self._reference)
+        weights: NDArray[np.float64] = difference / self._per_weight
         return weights
 
     def set_weights(self, weights: ArrayLike) -> int:
-        """Program finite weights (rows, columns) without noise, rounded to 1 pS, half to even.
+        """Program finite weights (rows, weights of a row) without noise, rounded to 1 pS, half to even.
 
-        Returns the number of cells cut to the window. Neither the operation number nor ``window_hits`` changes. Raises
-        PulsetrainError for another shape or values that are not finite.
+        In pairs G⁺ and G⁻ move by half each, in opposite directions. All cells are formed then. Returns the number of
+        weights cut to the window. Neither the operation number nor ``window_hits`` changes. Raises PulsetrainError for
+        another shape or values that are not finite.
         """
-        checked = checked_real_array("Weights", weights, self._shape)
+        checked = checked_real_array("Weights", weights, self._weight_shape)
         with np.errstate(over="ignore"):  # infinity is cut to the window like any other
-            target = np.rint(checked * self._per_weight) + self._reference
+            target = np.rint(self._devices(checked * self._per_weight)) + self._reference
         self.conductance[...] = np.clip(target, self._low, self._high)
-        return int(np.count_nonzero((target < self._low) | (target > self._high)))
+        self._flags &= np.uint8(STUCK)
+        outside = ((target < self._low) | (target > self._high)).reshape(*self._weight_shape, -1)
+        return int(np.count_nonzero(outside.any(axis=2)))
 
     def apply_pulses(
         self, counts: ArrayLike, cut: CutPulse | None = None, cells: NDArray[np.int64] | None = None
     ) -> int:
-        """One operation of write pulses. Returns how many pulses were cut to the window.
+        """One operation of write pulses in an open loop. Returns how many pulses were cut to the window.
 
-        ``counts``: integers (rows, columns) of magnitude up to 255, + SET, − RESET, applied to each cell in turn.
+        ``counts``: integers (rows, columns) of magnitude up to 255, + SET, − RESET, applied to each device in turn.
         ``cut``: a last slot that abort cut short; it counts as cycles/width of a step with full noise (section 12).
         ``cells``: ``fired_cells(counts)``, where the caller has it already.
         Raises PulsetrainError for another shape or type, before anything is changed.
@@ -190,92 +91,97 @@ class CrossbarArray:
         worst = max(int(fired.max()), -int(fired.min())) if fired.size else 0
         if worst > 255:
             raise PulsetrainError(f"Pulse counts must have a magnitude of at most 255, not {worst}")
-        fired = fired.astype(np.int16)
         partly = None if cut is None else self._checked(cut)
-        hits = self._apply_whole(cells, fired, partly)
+        before = self.window_hits
+        if self._flagged:
+            cells = cells[self._flags[cells] == 0]
+            fired = array.reshape(-1)[cells]
+        self._apply_whole(cells, fired.astype(np.int16), partly)
         if cut is not None and partly is not None:
-            hits += self._apply_cut(partly, array.reshape(-1)[partly], cut)
-        self.operation = (self.operation + 1) % 2**64
-        self.window_hits += hits
-        return hits
+            partly = partly[self._flags[partly] == 0]
+            self._apply_cut(partly, array.reshape(-1)[partly], cut)
+        self._advance()
+        return self.window_hits - before
 
     def write(self, delta_siemens: ArrayLike, noise: bool) -> int:
         """One operation that bypasses the controller: every cell with a change other than 0 is written once.
 
-        ``delta_siemens``: finite float64 (rows, columns). With ``noise``, one draw (pulse 1) of ``write_noise`` is
-        added to each written cell; then the change is rounded to 1 pS, half to even, and cut to the window. Returns how
-        many cells were cut. Raises PulsetrainError for another shape or values that are not finite.
+        ``delta_siemens``: finite float64 (rows, weights of a row), of a weight; in pairs each device takes half. With
+        ``noise``, one draw (pulse 1) of ``write_noise`` is added to each device written; then the change is rounded to
+        1 pS, half to even, and cut to the window. Fresh cells that are written are formed. Returns how many devices
+        were cut. Raises PulsetrainError for another shape or values that are not finite.
         """
-        checked = checked_real_array("Conductance changes", delta_siemens, self._shape).reshape(-1)
+        checked = checked_real_array("Conductance changes", delta_siemens, self._weight_shape)
         with np.errstate(over="ignore"):  # infinity is cut to the window like any other
-            change = checked * PICOSIEMENS
+            change = self._devices(checked * PICOSIEMENS).reshape(-1)
         cells = np.flatnonzero(change)
+        if self._flagged:
+            cells = cells[self._flags[cells] & STUCK == 0]
+            self._flags[cells] = 0
         change = change[cells]
         if noise:
             change = change + self._sigma * normals(self.seed, self.operation, cells, np.ones(cells.size, np.int64))
-        hits = self._add(cells, change)
-        self.operation = (self.operation + 1) % 2**64
-        self.window_hits += hits
-        return hits
+        before = self.window_hits
+        self._add(cells, change)
+        self._advance()
+        return self.window_hits - before
 
-    def state(self) -> dict[str, Any]:
-        """A copy of all that changes: ``conductance``, ``operation``, ``window_hits`` and the noise ``seed``."""
-        return {
-            "conductance": self.conductance.copy(),
-            "operation": self.operation,
-            "window_hits": self.window_hits,
-            "seed": self.seed,
-        }
+    def read(
+        self, codes: ArrayLike, *, backward: bool = False, full_scale: int, dac_max: int, adc_max: int
+    ) -> NDArray[np.int16]:
+        """Reads of the whole array, one after the other: int16 (n, sampled lines) for ``codes`` (n, driven lines).
 
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over a ``state``. Raises PulsetrainError, and changes nothing, if it does not fit this array."""
-        names = ("conductance", "operation", "window_hits", "seed")
-        missing = [name for name in names if name not in state]
-        if missing:
-            raise PulsetrainError(f"Array state must have {', '.join(names)}, not {sorted(state)}")
-        conductance = np.asarray(state["conductance"])
-        if conductance.dtype != np.int32 or conductance.shape != self._shape:
-            found = f"{conductance.dtype} {conductance.shape}"
-            raise PulsetrainError(f"Conductance of an array state must be int32 {self._shape}, not {found}")
-        if int(conductance.min()) < self._low or int(conductance.max()) > self._high:
-            found = f"{conductance.min()} to {conductance.max()} pS"
-            raise PulsetrainError(f"Conductance must be between {self._low} and {self._high} pS, not {found}")
-        operation = check_integer("Operation number", state["operation"], 0, 2**64 - 1)
-        window_hits = check_integer("Window hits", state["window_hits"], 0)
-        seed = check_integer("Noise seed", state["seed"], 0, 2**64 - 1)
-        self.conductance[...] = conductance
-        self.operation, self.window_hits, self.seed = operation, window_hits, seed
+        ``codes``: integers of magnitude up to ``dac_max`` (1 … 2047), one per row, or ``backward`` one per weight of a
+        row. ``full_scale``: 1 … 65535, in units of 0.1 µS; ``adc_max``: 1 … 32767, the largest code. Raises
+        PulsetrainError for another shape, type or range, before anything is read.
+        """
+        converters = (
+            check_integer("Full scale", full_scale, 1, 2**16 - 1),
+            check_integer("Largest DAC code", dac_max, 1, 2047),
+            check_integer("Largest ADC code", adc_max, 1, 2**15 - 1),
+        )
+        driven, sampled = self._weight_shape[::-1] if backward else self._weight_shape
+        checked = checked_codes("Codes", codes, driven, converters[1])
+        out = np.empty((len(checked), sampled), np.int16)
+        read(self.block, bool(backward), checked, converters, out)
+        return out
+
+    def _devices(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What each device takes of a change of the weights, (rows, columns)."""
+        if not self.pair:
+            return weights
+        half = weights / 2
+        return np.stack([half, -half], axis=2).reshape(self._shape)
 
     def _apply_whole(
         self, cells: NDArray[np.int64], counts: NDArray[np.int16], partly: NDArray[np.int64] | None
-    ) -> int:
+    ) -> None:
         if not cells.size:
-            return 0
+            return
         every = self.parameters.noise_per == "pulse"
         if every:
-            pulses = np.abs(counts.astype(np.int64))
-            ends = np.cumsum(pulses)
-            index = np.arange(1, int(ends[-1]) + 1) - np.repeat(ends - pulses, pulses)
-            z = normals(self.seed, self.operation, np.repeat(cells, pulses), index)
+            times = np.abs(counts.astype(np.int64))
+            ends = np.cumsum(times)
+            index = np.arange(1, int(ends[-1]) + 1) - np.repeat(ends - times, times)
+            z = normals(self.seed, self.operation, np.repeat(cells, times), index)
         else:
             z = normals(self.seed, self.operation, cells, np.ones(cells.size, np.int64))
             if partly is not None:
                 z[np.isin(cells, partly)] = 0.0  # the cut pulse is the last one there, and carries the noise
-        flat, steps = self.conductance.reshape(-1), (float(self._step_set), float(self._step_reset))
-        return int(_pulse(flat, cells, counts, z, every, *steps, self._sigma, self._low, self._high))
+        apply_counts(self.block, cells, counts, z, every)
 
-    def _apply_cut(self, cells: NDArray[np.int64], before: NDArray[np.int16], cut: CutPulse) -> int:
-        step = self._step_set if cut.polarity == Polarity.SET else -self._step_reset
+    def _apply_cut(self, cells: NDArray[np.int64], before: NDArray[np.signedinteger], cut: CutPulse) -> None:
+        operation = SET if cut.polarity == Polarity.SET else RESET
         index = np.abs(before.astype(np.int64)) + 1 if self.parameters.noise_per == "pulse" else np.ones_like(cells)
         z = normals(self.seed, self.operation, cells, index)
-        return self._add(cells, step * cut.cycles / cut.width + self._sigma * z)
+        apply_cut(self.block, cells, operation, cut.cycles, cut.width, z)
 
-    def _add(self, cells: NDArray[np.int64], change: NDArray[np.float64]) -> int:
-        """Add changes in picosiemens, rounded half to even; returns how many cells were cut to the window."""
+    def _add(self, cells: NDArray[np.int64], change: NDArray[np.float64]) -> None:
+        """Add changes in picosiemens, rounded half to even and cut to the window."""
         flat = self.conductance.reshape(-1)
         target = flat[cells] + np.rint(change)
         flat[cells] = np.clip(target, self._low, self._high)
-        return int(np.count_nonzero((target < self._low) | (target > self._high)))
+        self.block[WINDOW_HITS] += np.count_nonzero((target < self._low) | (target > self._high))
 
     def _checked(self, cut: CutPulse) -> NDArray[np.int64]:
         row = check_integer("Row of a cut pulse", cut.row, 0, self.rows - 1)
@@ -301,3 +207,19 @@ def checked_real_array(thing: str, values: ArrayLike, shape: tuple[int, int]) ->
         row, column = (int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise PulsetrainError(f"{thing} must be finite, not {array[row, column]} at row {row}, column {column}")
     return array
+
+
+def checked_codes(thing: str, codes: ArrayLike, lines: int, limit: int) -> NDArray[np.int32]:
+    """``codes`` as int32 (n, ``lines``), contiguous. Raises PulsetrainError unless they are integers within ±limit."""
+    array = check_array(thing, codes)
+    if array.dtype.kind not in "iu":
+        raise PulsetrainError(f"{thing} must be integers, not {array.dtype}")
+    if array.ndim != 2 or array.shape[1] != lines:
+        raise PulsetrainError(f"{thing} must have shape (n, {lines}) (vectors, driven lines), not {array.shape}")
+    if array.size and (int(array.max()) > limit or int(array.min()) < -limit):
+        vector, line = (int(i) for i in np.argwhere((array > limit) | (array < -limit))[0])
+        raise PulsetrainError(
+            f"{thing} must be between {-limit} and {limit}, not {int(array[vector, line])} "
+            f"in vector {vector}, line {line}"
+        )
+    return np.ascontiguousarray(array, np.int32)

@@ -1,18 +1,29 @@
 """The one way functions are compiled: numba, strict IEEE arithmetic, one thread, cached on disk.
 
 No fused multiply-add, no reassociation and no parallel loops, so a compiled function has the same result, bit for bit,
-on every machine. A compiled function calls only compiled functions of its own file: numba's disk cache is keyed by the
-file of the caller and would not notice a change in another one.
+on every machine. A compiled function may call compiled functions of other files: what is cached is stale as soon as any
+file of the package changes that imports this one. So what it reads besides (constants above all) stands in such a file,
+too. numba alone would look at the file of the caller only.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
+from contextlib import suppress
+from functools import cache
+from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import numba
+from numba.core import sigutils
+from numba.core.caching import CompileResultCacheImpl, FunctionCache
+from numba.core.ccallback import CFunc
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+
+PACKAGE = Path(__file__).parent
+"""The folder whose sources belong together."""
 
 
 def compiled(function: Function) -> Function:
@@ -25,9 +36,48 @@ def inlined(function: Function) -> Function:
     return cast(Function, _jitted(function, inline="always"))
 
 
+def c_function(function: Callable[..., None], *arguments: Any) -> CFunc:
+    """``function`` compiled at once to a C function that returns nothing; its ``address`` is valid while it lives.
+
+    ``arguments``: the numba types of its arguments.
+    """
+    made = CFunc(function, sigutils.normalize_signature(numba.types.void(*arguments)), {}, {"fastmath": False})
+    _keep(made, function)
+    made.compile()
+    return made
+
+
+@cache
+def source_digest(package: Path = PACKAGE) -> bytes:
+    """SHA-256 of the names and contents of all files of ``package`` that import this one, as they were first seen."""
+    digest = hashlib.sha256()
+    for path in sorted(package.rglob("*.py")):
+        text = path.read_bytes()
+        if b"pulsetrain.compiled import" in text or path == Path(__file__):
+            digest.update(f"{path.relative_to(package).as_posix()}\0{len(text)}\0".encode() + text)
+    return digest.digest()
+
+
+class _PackageCacheImpl(CompileResultCacheImpl):  # type: ignore[misc]
+    """Stamps what is cached with the sources of the package besides the function's own."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function)
+        own_stamp = self._locator.get_source_stamp
+        self._locator.get_source_stamp = lambda: (own_stamp(), source_digest())
+
+
+class _PackageCache(FunctionCache):  # type: ignore[misc]
+    _impl_class = _PackageCacheImpl
+
+
+def _keep(compiler: Any, function: Callable[..., Any]) -> None:
+    """Have ``compiler`` cache ``function`` on disk where there is a folder: beside its file, or the user's own."""
+    with suppress(RuntimeError):  # a read-only installation and no home: each process compiles for itself
+        compiler._cache = _PackageCache(function)
+
+
 def _jitted(function: Callable[..., Any], **options: Any) -> Any:
-    """``function`` compiled, and cached on disk where there is a folder for it: beside its file or the user's own."""
-    try:
-        return numba.njit(cache=True, fastmath=False, **options)(function)
-    except RuntimeError:  # a read-only installation and no home: each process compiles for itself
-        return numba.njit(cache=False, fastmath=False, **options)(function)
+    dispatcher = numba.njit(cache=False, fastmath=False, **options)(function)
+    _keep(dispatcher, function)
+    return dispatcher

@@ -19,7 +19,7 @@ _Member = TypeVar("_Member", bound=IntEnum)
 def _title(name: str) -> str:
     """'set_cycles' becomes 'SET cycles', 'threshold_log2' 'Threshold log2': names as messages show them."""
     words = name.split("_")
-    if words[0] in ("set", "reset", "form"):
+    if words[0] in ("set", "reset", "form", "dac", "adc"):
         return " ".join([words[0].upper(), *words[1:]])
     return " ".join([words[0].capitalize(), *words[1:]])
 

@@ -24,6 +24,9 @@ _LN2_HIGH = 6.93147180369123816490e-01  # ln 2 with its low 32 bits zero: times 
 _LN2_LOW = 1.90821492927058770002e-10  # ln 2 − _LN2_HIGH
 _HALF_ROOT = 0x3FE6A09E00000000  # upper word of √½: mantissas below it are doubled
 
+SCRATCH = 1 + 256
+"""Elements of a scratch array of the functions below, 1 where they take single numbers."""
+
 Block = tuple[np.uint64, np.uint64, np.uint64, np.uint64]
 
 
@@ -65,29 +68,35 @@ def _log(x: float, scratch: NDArray[np.float64]) -> float:
     return float(e * _LN2_HIGH + (f - (s * (f - r) - e * _LN2_LOW)))
 
 
+@inlined
+def _central(q: float) -> float:
+    """The quantile of 0.5 + q for |q| ≤ 0.425."""
+    r = 0.180625 - q * q
+    a = 2.5090809287301226727e3
+    a = a * r + 3.3430575583588128105e4
+    a = a * r + 6.7265770927008700853e4
+    a = a * r + 4.5921953931549871457e4
+    a = a * r + 1.3731693765509461125e4
+    a = a * r + 1.9715909503065514427e3
+    a = a * r + 1.3314166789178437745e2
+    a = a * r + 3.3871328727963666080e0
+    b = 5.2264952788528545610e3
+    b = b * r + 2.8729085735721942674e4
+    b = b * r + 3.9307895800092710610e4
+    b = b * r + 2.1213794301586595867e4
+    b = b * r + 5.3941960214247511077e3
+    b = b * r + 6.8718700749205790830e2
+    b = b * r + 4.2313330701600911252e1
+    b = b * r + 1.0
+    return q * a / b
+
+
 @compiled
 def _quantile(p: float, scratch: NDArray[np.float64]) -> float:
     """Standard normal quantile of 0 < p < 1: AS 241, PPND16, by Horner's rule as published."""
     q = p - 0.5
     if abs(q) <= 0.425:
-        r = 0.180625 - q * q
-        a = 2.5090809287301226727e3
-        a = a * r + 3.3430575583588128105e4
-        a = a * r + 6.7265770927008700853e4
-        a = a * r + 4.5921953931549871457e4
-        a = a * r + 1.3731693765509461125e4
-        a = a * r + 1.9715909503065514427e3
-        a = a * r + 1.3314166789178437745e2
-        a = a * r + 3.3871328727963666080e0
-        b = 5.2264952788528545610e3
-        b = b * r + 2.8729085735721942674e4
-        b = b * r + 3.9307895800092710610e4
-        b = b * r + 2.1213794301586595867e4
-        b = b * r + 5.3941960214247511077e3
-        b = b * r + 6.8718700749205790830e2
-        b = b * r + 4.2313330701600911252e1
-        b = b * r + 1.0
-        return q * a / b
+        return _central(q)
     r = math.sqrt(-_log(p if q < 0.0 else 1.0 - p, scratch))
     if r <= 5.0:
         r = r - 1.6
@@ -129,16 +138,73 @@ def _quantile(p: float, scratch: NDArray[np.float64]) -> float:
 
 
 @compiled
-def _normals(
+def _quantiles(p: NDArray[np.float64], scratch: NDArray[np.float64]) -> None:
+    """The quantiles of all ``p``, in place. Most lie in the middle, whose loop can be vectorised."""
+    values = scratch[1:]
+    for first in range(0, p.size, values.size):
+        some = p[first : first + values.size]
+        for i in range(some.size):
+            values[i] = _central(some[i] - 0.5)
+        for i in range(some.size):
+            some[i] = values[i] if abs(some[i] - 0.5) <= 0.425 else _quantile(some[i], scratch)
+
+
+@inlined
+def _uniform(low: np.uint64, high: np.uint64) -> float:
+    """The uniform p of section 12 from two words of a block, never 0 or 1."""
+    return (np.float64(np.int64(((high << _32) | low) >> np.uint64(12))) + 0.5) * 2.0**-52
+
+
+@compiled
+def _block(seed: np.uint64, number: np.uint64, cell: int, pulse: int) -> Block:
+    return _philox(
+        np.uint64(cell), np.uint64(pulse), number & _LOW, number >> _32, seed & _LOW, seed >> _32
+    )  # fmt: skip
+
+
+@compiled
+def uniform_of(seed: np.uint64, number: np.uint64, cell: int, pulse: int) -> float:
+    """The uniform p of one cell and pulse (compiled callers only, as the three below)."""
+    x0, x1, _, _ = _block(seed, number, cell, pulse)
+    return _uniform(x0, x1)
+
+
+@compiled
+def normal_of(seed: np.uint64, number: np.uint64, cell: int, pulse: int, scratch: NDArray[np.float64]) -> float:
+    """The normal z of one cell and pulse. ``scratch``: one element."""
+    return _quantile(uniform_of(seed, number, cell, pulse), scratch)
+
+
+@compiled
+def second_normal_of(seed: np.uint64, number: np.uint64, cell: int, pulse: int, scratch: NDArray[np.float64]) -> float:
+    """The normal z' from the words x2, x3 of the same block (forming)."""
+    _, _, x2, x3 = _block(seed, number, cell, pulse)
+    return _quantile(_uniform(x2, x3), scratch)
+
+
+@compiled
+def normals_of_lines(
+    seed: np.uint64, number: np.uint64, first: int, pulse: int, out: NDArray[np.float64], scratch: NDArray[np.float64]
+) -> None:
+    """The normals z of cells ``first``, ``first`` + 1, … at one pulse, to ``out``."""
+    k0, k1 = seed & _LOW, seed >> _32
+    o0, o1 = number & _LOW, number >> _32
+    c1 = np.uint64(pulse)
+    for i in range(out.size):
+        x0, x1, _, _ = _philox(np.uint64(first + i), c1, o0, o1, k0, k1)
+        out[i] = _uniform(x0, x1)
+    _quantiles(out, scratch)
+
+
+@compiled
+def _uniforms(
     key: np.uint64, operation: np.uint64, cells: NDArray[np.int64], pulses: NDArray[np.int64], out: NDArray[np.float64]
 ) -> None:
     k0, k1 = np.uint64(key) & _LOW, np.uint64(key) >> _32
     o0, o1 = np.uint64(operation) & _LOW, np.uint64(operation) >> _32
-    scratch = np.empty(1, np.float64)
     for i in range(cells.size):
         x0, x1, _, _ = _philox(np.uint64(cells[i]), np.uint64(pulses[i]), o0, o1, k0, k1)
-        high = ((x1 << _32) | x0) >> np.uint64(12)
-        out[i] = _quantile((np.float64(np.int64(high)) + 0.5) * 2.0**-52, scratch)
+        out[i] = _uniform(x0, x1)
 
 
 @compiled
@@ -148,6 +214,7 @@ def _round(
     limit: float,
     key: np.uint64,
     operation: np.uint64,
+    first_cell: int,
     deltas: NDArray[np.signedinteger],
 ) -> int:
     k0, k1 = np.uint64(key) & _LOW, np.uint64(key) >> _32
@@ -157,7 +224,7 @@ def _round(
     for first in range(0, steps.size, uniform.size):
         some, out = steps[first : first + uniform.size], deltas[first : first + uniform.size]
         for i in range(some.size):
-            _, _, x2, x3 = _philox(np.uint64(first + i) & _LOW, np.uint64(0), o0, o1, k0, k1)
+            _, _, x2, x3 = _philox(np.uint64(first_cell + first + i) & _LOW, np.uint64(0), o0, o1, k0, k1)
             uniform[i] = ((x2 << _32) | x3) >> np.uint64(11)
         for i in range(some.size):
             x = np.floor(some[i] * scale + np.float64(np.int64(uniform[i])) * 2.0**-53)
@@ -187,13 +254,20 @@ def normal_quantile(p: float) -> float:
     return float(_quantile(p, np.empty(1)))
 
 
-def normals(seed: int, operation: int, cells: NDArray[np.int64], pulses: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Standard normal numbers z of section 12, one per entry of ``cells`` and ``pulses`` (as long): float64 (n,).
+def uniforms(seed: int, operation: int, cells: NDArray[np.int64], pulses: NDArray[np.int64]) -> NDArray[np.float64]:
+    """The uniforms p of section 12, above 0 and below 1, one per entry of ``cells`` and ``pulses``: float64 (n,).
 
     ``seed`` and ``operation``: 0 … 2^64 − 1; cells and pulses: 0 … 2^32 − 1, pulses of a write counting from 1.
     """
     out = np.empty(cells.shape, np.float64)
-    _normals(np.uint64(seed), np.uint64(operation), cells, pulses, out)
+    _uniforms(np.uint64(seed), np.uint64(operation), cells, pulses, out)
+    return out
+
+
+def normals(seed: int, operation: int, cells: NDArray[np.int64], pulses: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Standard normal numbers z of section 12. Arguments and shape as for ``uniforms``."""
+    out = uniforms(seed, operation, cells, pulses)
+    _quantiles(out, np.empty(SCRATCH))
     return out
 
 
@@ -204,14 +278,18 @@ def rounded_steps(
     seed: int,
     operation: int,
     dtype: type[np.signedinteger] = np.int32,
+    *,
+    first_cell: int = 0,
 ) -> tuple[NDArray[np.signedinteger], int]:
     """Deltas of weight steps by stochastic rounding, and how many were clipped. Section 13.
 
-    ``steps``: float64 of any shape, finite, cells in row-major order; ``scale``: delta units per unit of weight.
+    ``steps``: float64 of any shape, finite, cells in row-major order from ``first_cell`` on; ``scale``: delta units per
+    unit of weight.
     d = clip(⌊steps·scale + v⌋, ±limit), product and sum rounded to float64 one after the other, v uniform in [0, 1).
     Returns ``dtype`` (wide enough for ``limit``) of the same shape.
     """
     deltas = np.empty(steps.shape, dtype)
     flat = np.ascontiguousarray(steps).reshape(-1)
-    clipped = _round(flat, scale, float(limit), np.uint64(seed), np.uint64(operation), deltas.reshape(-1))
+    numbers = (np.uint64(seed), np.uint64(operation), first_cell)
+    clipped = _round(flat, scale, float(limit), *numbers, deltas.reshape(-1))
     return deltas, int(clipped)

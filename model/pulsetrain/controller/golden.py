@@ -12,27 +12,39 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.config import ControllerConfig, ControllerSettings
+from pulsetrain.config import ControllerConfig, ControllerSettings, PairPolicy
 from pulsetrain.controller.decision import decide
+from pulsetrain.controller.pairs import device_counts
 from pulsetrain.controller.random_source import RandomSource
 from pulsetrain.controller.slots import Slots, count_slots, fired_cells, make_slots
 from pulsetrain.errors import PulsetrainError, check_array, check_integer
 
 
 class Decisions:
-    """What a request decided: ``counts`` int16 (rows, columns), + SET and − RESET pulses, and ``saturated`` cells.
+    """What a request decided: ``weight_counts`` int16 (rows, M), steps of the weights with their sign, and
+    ``saturated`` weights.
 
-    Slots and the list of fired cells are made when they are asked for.
+    ``policy`` (pair mode) says which devices take the steps; None: each weight is a device. The devices' pulses, slots
+    and the list of fired devices are made when they are asked for. They are what an open loop applies; of a verified
+    update only ``weight_counts`` counts (``pulsetrain.controller.programming.update_verified``).
     """
 
-    def __init__(self, counts: NDArray[np.int16], saturated: int, parallel_max: int) -> None:
-        self.counts = counts
+    def __init__(
+        self, weight_counts: NDArray[np.int16], saturated: int, parallel_max: int, policy: PairPolicy | None = None
+    ) -> None:
+        self.weight_counts = weight_counts
         self.saturated = saturated
         self._parallel_max = parallel_max
+        self._policy = policy
+
+    @cached_property
+    def counts(self) -> NDArray[np.int16]:
+        """Pulses of the devices, int16 (rows, columns): + SET, − RESET."""
+        return self.weight_counts if self._policy is None else device_counts(self.weight_counts, self._policy)
 
     @cached_property
     def cells(self) -> NDArray[np.int64]:
-        """Flat indices of the cells that fired, ascending."""
+        """Flat indices of the devices that fired, ascending."""
         return fired_cells(self.counts)
 
     @cached_property
@@ -50,12 +62,12 @@ class Decisions:
 
 
 def checked_deltas(deltas: ArrayLike, config: ControllerConfig) -> NDArray[np.signedinteger]:
-    """``deltas`` as int16 (delta_bits up to 16) or int32 (above), contiguous, (rows, columns).
+    """``deltas`` as int16 (delta_bits up to 16) or int32 (above), contiguous, (rows, weights of a row).
 
     Raises PulsetrainError unless it has integers of that shape between −2^(delta_bits−1) and 2^(delta_bits−1) − 1.
     """
     array = check_array("Deltas", deltas)
-    shape = (config.rows, config.columns)
+    shape = (config.rows, config.weight_columns)
     if array.dtype.kind not in "iu":
         raise PulsetrainError(f"Deltas must be integers, not {array.dtype}")
     if array.shape != shape:
@@ -105,9 +117,9 @@ class GoldenController:
         return self._source
 
     def update(self, deltas: ArrayLike) -> Decisions:
-        """Decide one request. ``deltas``: integers (rows, columns) within ``delta_bits``, else PulsetrainError.
+        """Decide one request. ``deltas``: integers (rows, M) within ``delta_bits``, else PulsetrainError.
 
-        Uses one random word per cell in the order of section 3, whether a cell fires or not.
+        Uses one random word per weight in the order of section 3, whether it fires or not.
         """
         checked = checked_deltas(deltas, self._config)
         counts, saturated = decide(
@@ -118,7 +130,8 @@ class GoldenController:
             delta_bits=self._config.delta_bits,
             random_bits=self._config.random_bits,
         )
-        return Decisions(counts, saturated, self._parallel_max)
+        policy = self._settings.pair_policy if self._config.pair else None
+        return Decisions(counts, saturated, self._parallel_max, policy)
 
     def state(self) -> dict[str, int]:
         """Seed and step count: all that is needed to go on from here."""

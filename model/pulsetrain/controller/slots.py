@@ -104,8 +104,8 @@ def _count(
 class Slots:
     """The slots of a request (or of any run of requests), in order.
 
-    ``row`` int32 (n,); ``polarity`` uint8 (n,), 0 SET, 1 RESET; ``columns`` uint64 (n, ⌈C/64⌉): bit c mod 64 of word
-    c div 64 is set if column c takes the pulse.
+    ``row`` int32 (n,); ``polarity`` uint8 (n,), 0 SET, 1 RESET, 2 FORM; ``columns`` uint64 (n, ⌈C/64⌉): bit c mod 64
+    of word c div 64 is set if column c takes the pulse.
     """
 
     row: NDArray[np.int32]
@@ -129,7 +129,7 @@ class Slots:
     def counts(self, config: ControllerConfig) -> NDArray[np.int16]:
         """Pulses each cell takes in all: int16 (rows, columns), positive for SET, negative for RESET.
 
-        A cell that takes both has the difference. Raises PulsetrainError if a slot lies outside ``config``.
+        A cell that takes both has the difference. Raises PulsetrainError if a slot lies outside ``config`` or is FORM.
         """
         words = (config.columns + 63) // 64
         if self.columns.shape != (len(self), words):
@@ -140,6 +140,8 @@ class Slots:
         if config.columns % 64 and len(self) and int(self.columns[:, -1].max()) >> config.columns % 64:
             worst = 64 * (words - 1) + int(self.columns[:, -1].max()).bit_length() - 1
             raise PulsetrainError(f"Slot column must be between 0 and {config.columns - 1}, not {worst}")
+        if len(self) and int(self.polarity.max()) > 1:
+            raise PulsetrainError(f"Slot polarity must be SET or RESET to be counted, not {int(self.polarity.max())}")
         counts = np.zeros((config.rows, config.columns), np.int16)
         _count(self.row, self.polarity, self.columns, counts)
         return counts

@@ -1,0 +1,99 @@
+"""Devices of a crossbar array: what the golden array has to know about them. Specification, section 12."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from pulsetrain.errors import PulsetrainError, check_choice, check_real
+
+PICOSIEMENS = 1e12
+"""Picosiemens in a siemens."""
+
+_G_LIMIT = 2e-3  # siemens: window and one noisy step stay far inside an int32 of picosiemens
+
+
+@dataclass(frozen=True)
+class ArrayParameters:
+    """Devices of a crossbar array, in siemens. The defaults are those of Liu et al. 2025: 80 µS per unit weight.
+
+    ``g_min`` … ``g_max``: conductance window. ``g_reference``: conductance of weight 0. ``siemens_per_weight``:
+    conductance of one unit of weight. ``step_set``, ``step_reset``: mean size of one pulse, both positive.
+    ``write_noise``: standard deviation σ of a write. ``noise_per``: "pulse" draws for each pulse, "step" once per cell
+    and operation, with the last pulse. ``read_noise``: standard deviation of one weight in one read. ``adc_offset``:
+    spread of the fixed offsets of the lines' converters, as a weight driven alone. ``bounds``: "hard" steps are the
+    same everywhere in the window, "soft" ones shrink towards the bound. ``stuck_share``: share of cells that never
+    change. ``fresh``: cells begin unformed, at ``g_fresh``; a FORM pulse forms one with probability ``form_yield``, to
+    ``g_formed``. The defaults of these three are those of SkyWater's sky130 ReRAM: below 0.1 µS, the middle of 30 to
+    120 µS, and a yield of 92.73 %. Raises PulsetrainError for values out of range.
+    """
+
+    g_min: float = 0.0
+    g_max: float = 400e-6
+    g_reference: float = 200e-6
+    siemens_per_weight: float = 80e-6
+    step_set: float = 2e-6
+    step_reset: float = 2e-6
+    write_noise: float = 2e-6
+    noise_per: str = "pulse"
+    read_noise: float = 0.5e-6
+    adc_offset: float = 0.0
+    bounds: str = "hard"
+    stuck_share: float = 0.0
+    fresh: bool = False
+    g_fresh: float = 0.05e-6
+    g_formed: float = 75e-6
+    form_yield: float = 0.9273
+
+    def __post_init__(self) -> None:
+        grid = 1 / PICOSIEMENS
+        values = {
+            "g_min": check_real("Smallest conductance", self.g_min, low=0, high=_G_LIMIT, unit="S"),
+            "g_max": check_real("Largest conductance", self.g_max, low=0, high=_G_LIMIT, unit="S"),
+            "g_reference": check_real("Reference conductance", self.g_reference, low=0, high=_G_LIMIT, unit="S"),
+            "siemens_per_weight": check_real(
+                "Conductance per weight", self.siemens_per_weight, low=grid, high=1, unit="S"
+            ),
+            "step_set": check_real("SET step", self.step_set, low=grid, high=_G_LIMIT, unit="S"),
+            "step_reset": check_real("RESET step", self.step_reset, low=grid, high=_G_LIMIT, unit="S"),
+            "write_noise": check_real("Write noise", self.write_noise, low=0, high=_G_LIMIT / 100, unit="S"),
+            "read_noise": check_real("Read noise", self.read_noise, low=0, high=_G_LIMIT / 100, unit="S"),
+            "adc_offset": check_real("ADC offset", self.adc_offset, low=0, high=_G_LIMIT / 100, unit="S"),
+            "stuck_share": check_real("Stuck share", self.stuck_share, low=0, high=1),
+            "g_fresh": check_real("Fresh conductance", self.g_fresh, low=0, high=_G_LIMIT, unit="S"),
+            "g_formed": check_real("Formed conductance", self.g_formed, low=0, high=_G_LIMIT, unit="S"),
+            "form_yield": check_real("Form yield", self.form_yield, low=0, high=1),
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        if picosiemens(self.g_min) >= picosiemens(self.g_max):
+            raise PulsetrainError(
+                f"Largest conductance must be above the smallest of {self.g_min:g} S, not {self.g_max:g}"
+            )
+        check_choice("Noise per", self.noise_per, ("pulse", "step"))
+        check_choice("Bounds", self.bounds, ("hard", "soft"))
+        if not isinstance(self.fresh, bool):
+            raise PulsetrainError(f"Fresh must be True or False, not {self.fresh!r}")
+        within = {"Reference conductance": self.g_reference}
+        if self.fresh:
+            within |= {"Fresh conductance": self.g_fresh, "Formed conductance": self.g_formed}
+        for thing, value in within.items():
+            if not self.g_min <= value <= self.g_max:
+                window = f"within the window of {self.g_min:g} to {self.g_max:g} S"
+                raise PulsetrainError(f"{thing} must be {window}, not {value:g}")
+
+    def replace(self, **changes: Any) -> ArrayParameters:
+        """A copy with the named fields changed and everything checked again."""
+        values = asdict(self)
+        for name in changes:
+            check_choice("Array parameter", name, [item.name for item in fields(self)])
+        return ArrayParameters(**(values | changes))
+
+    def to_dict(self) -> dict[str, float | str]:
+        """The fields in order, in SI units."""
+        return asdict(self)
+
+
+def picosiemens(siemens: float) -> int:
+    """``siemens`` on the grid: the nearest whole number of picosiemens, half to even."""
+    return round(siemens * PICOSIEMENS)
