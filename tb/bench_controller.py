@@ -6,9 +6,11 @@ from random import Random
 from typing import Any
 
 import cocotb
+from pulsetrain.config import ControllerConfig
 
 from tb.common import SEED, STALL_PATTERNS, bench_test, check
 from tb.controller_tb import ControllerMonitor, ControllerTB, outcome
+from tb.coverage import ERRORS
 from tb.scoreboard import OK
 
 REQUESTS = 12
@@ -17,10 +19,10 @@ REQUESTS = 12
 @cocotb.parametrize(**STALL_PATTERNS)
 @bench_test(cycles=80_000)
 async def requests_match_the_model(dut: Any, idle: bool, back_pressure: bool) -> None:
-    """Random requests back to back, each with settings of its own that change right after its first beat."""
+    """Random requests and whole reads back to back, each with settings of its own that change right afterwards."""
     tb = ControllerTB(dut, f"requests/{idle}/{back_pressure}")
     await tb.start(back_pressure)
-    tb.begin(*(tb.random_request() for _ in range(REQUESTS)), idle=idle)
+    tb.begin(*tb.mixed(REQUESTS), idle=idle)
     await tb.sender
     await tb.quiet()
     tb.check_done([OK] * REQUESTS)
@@ -53,37 +55,50 @@ async def results_do_not_depend_on_stalls(dut: Any) -> None:
                 task.cancel()
 
 
+def illegal_settings(config: ControllerConfig, pulse_limit: int) -> list[tuple[str, dict[str, int]]]:
+    """Settings with their bit of ``settings_error`` and what to put on the pins. Some do not fit their pins."""
+    found = [
+        *((name, {name: 0}) for name in ERRORS if name not in ("ramp", "pair_policy", "verify_tolerance")),
+        ("threshold_log2", {"threshold_log2": config.random_bits + 1}),
+        ("parallel_max", {"parallel_max": config.columns + 1}),
+        ("set_cycles", {"set_cycles": pulse_limit + 1}),
+        ("reset_cycles", {"reset_cycles": pulse_limit + 1}),
+        ("form_cycles", {"form_cycles": pulse_limit + 1}),
+        *(("verify_tolerance", {"verify_step": step, "verify_tolerance": step // 2 + 1}) for step in (1, 4)),
+        ("ramp", {"ramp": 3}),
+    ]
+    fine = {f"{which}_ramp__{part}": 1 for which in ("set", "reset", "form") for part in ("start", "stop")}
+    level = 1 << config.amplitude_bits
+    for which in ("set", "reset", "form"):
+        start, stop = f"{which}_ramp__start", f"{which}_ramp__stop"
+        found += [
+            ("ramp", {**fine, "ramp": 1, start: 0}),
+            ("ramp", {**fine, "ramp": 1, start: 2}),
+            ("ramp", {**fine, "ramp": 1, stop: pulse_limit + 1}),
+            ("ramp", {**fine, "ramp": 2, start: 2}),
+            ("ramp", {**fine, "ramp": 2, stop: level}),
+        ]
+    return [*found, ("pair_policy", {"pair_policy": 3})] if config.pair else found
+
+
 @bench_test(cycles=100_000)
 async def illegal_settings_start_nothing(dut: Any) -> None:
     """Each illegal setting refuses a first beat, uses no random word, and leaves the next request alone."""
     tb = ControllerTB(dut, "settings")
     await tb.start()
     config = tb.config
-    legal = tb.random_request()[1]
-    illegal: dict[str, list[int]] = {
-        "threshold_log2": [0, config.random_bits + 1],
-        "max_pulses": [0],
-        "parallel_max": [0, config.columns + 1],
-        "setup_cycles": [0],
-        "set_cycles": [0, tb.pulse_limit + 1],
-        "reset_cycles": [0, config.cycles_max],
-        "hold_cycles": [0],
-        "recovery_cycles": [0],
-        "ready_limit": [0],
-    }
-    for name, values in illegal.items():
-        for value in values:
-            if value.bit_length() > tb.width(f"settings__{name}") or (
-                name.endswith("t_cycles") and value == tb.pulse_limit
-            ):
-                continue
-            tb.write_settings(legal)
-            tb.set(**{f"settings__{name}": value}, deltas__valid=1)
+    for name, values in illegal_settings(config, tb.pulse_limit):
+        if any(value.bit_length() > tb.width(f"settings__{port}") for port, value in values.items()):
+            continue
+        for _ in range(3):
+            tb.write_settings(tb.random_request()[1])
+            tb.set(**{f"settings__{port}": value for port, value in values.items()}, deltas__valid=1)
             await tb.edge
             for _ in range(4):
                 await tb.edge
-                check(not tb.get("deltas__ready"), f"{name} = {value} must refuse a first beat")
-            check(tb.get("settings_error") != 0, f"{name} = {value} must be reported")
+                check(not tb.get("deltas__ready"), f"{values} must refuse a first beat")
+            error = tb.get("settings_error")
+            check(error >> ERRORS.index(name) & 1 == 1, f"{values} must be reported")
             tb.set(deltas__valid=0)
             await tb.edge
     await tb.check_quiet()

@@ -7,10 +7,10 @@ from typing import Any
 import cocotb
 
 from tb.common import Stalls, bench_test, check
-from tb.controller_tb import ControllerTB
-from tb.coverage import PHASES
+from tb.controller_tb import ControllerTB, Job
+from tb.coverage import PHASES, READ_PHASES
 from tb.scoreboard import ABORTED, FAULT, OK
-from tb.slot_tracker import READY_TIMEOUT
+from tb.slot_tracker import CONVERTER_TIMEOUT, READY_TIMEOUT
 
 ROUNDS = 4
 
@@ -24,11 +24,11 @@ async def reach(tb: ControllerTB, phase: str) -> None:
         await tb.cycles(tb.random.randint(1, 5))
         return
     for _ in range(20):
-        requests = [tb.random_request() for _ in range(3)]
-        slow = [
-            (deltas, settings.replace(setup_cycles=min(3, tb.config.cycles_max), hold_cycles=2, recovery_cycles=3))
-            for deltas, settings in requests
-        ]
+        requests: list[Job] = [tb.random_request() for _ in range(3)]
+        if phase in READ_PHASES:
+            requests = [tb.random_read() for _ in range(3)]
+        times = {"setup_cycles": 3, "hold_cycles": 2, "recovery_cycles": 3, "settle_cycles": 3}
+        slow = [(what, settings.replace(**times)) for what, settings in requests]
         tb.begin(*slow, idle=tb.random.random() < 0.5)
         wanted = 1 if phase == "last" else tb.random.randint(1, 6)
         for _ in range(4000):
@@ -42,7 +42,7 @@ async def reach(tb: ControllerTB, phase: str) -> None:
         tb.stop_sending()
 
 
-@cocotb.parametrize(how=["abort", "disarm"], phase=[*PHASES, "last"])
+@cocotb.parametrize(how=["abort", "disarm"], phase=[*PHASES, *READ_PHASES, "last"])
 @bench_test(cycles=80_000)
 async def release_in_every_phase(dut: Any, how: str, phase: str) -> None:
     """Released in the next cycle, the cut pulse reported; the random state goes on, the next request is the model's."""
@@ -53,18 +53,19 @@ async def release_in_every_phase(dut: Any, how: str, phase: str) -> None:
         tb.set(**({"abort": 1} if how == "abort" else {"arm": 0}))
         tb.stop_sending()
         await tb.cycles(tb.random.choice((1, 1, 2, 7)))
-        tb.set(abort=0, deltas__valid=0)
+        tb.set(abort=0)
+        tb.withdraw()
         if how == "disarm":
             await tb.arm()
         await tb.cycles(tb.random.choice((0, 1, 20)))
         done = len(tb.scoreboard.done)
-        tb.begin(tb.random_request(), tb.random_request(), idle=tb.random.random() < 0.5)
+        tb.begin(*tb.mixed(2), idle=tb.random.random() < 0.5)
         await tb.sender
         await tb.quiet()
         check(tb.scoreboard.done[done:][-2:] == [OK, OK], "the requests after a release must end with OK")
     await tb.check_quiet(state=True)
-    if phase == "idle":
-        check(ABORTED not in tb.scoreboard.done, "a release with nothing in flight must not report done")
+    if phase in ("idle", *READ_PHASES):
+        check(ABORTED not in tb.scoreboard.done, "a release with no request in flight must not report done")
     else:
         check(ABORTED in tb.scoreboard.done, "a release with a request in flight must report done")
 
@@ -87,9 +88,42 @@ async def array_that_is_never_ready_faults(dut: Any) -> None:
         check(tb.get("fault") == READY_TIMEOUT, "the fault must be READY_TIMEOUT")
         await tb.cycles(tb.random.randint(1, 10))
         check(not tb.get("armed"), "a fault must disarm until arm was low")
-        tb.set(deltas__valid=0)
+        tb.withdraw()
         await tb.arm()
         tb.begin(tb.random_request())
+        await tb.sender
+        await tb.quiet()
+    await tb.check_quiet(state=True)
+
+
+@bench_test(cycles=80_000)
+async def converters_that_never_answer_fault(dut: Any) -> None:
+    """CONVERTER_TIMEOUT disarms at once; a request that came in the meantime is dropped with it."""
+    tb = ControllerTB(dut, "converters")
+    await tb.start(back_pressure=True)
+    for _ in range(2 * ROUNDS):
+        while not tb.get("fault"):
+            backward, settings = tb.random_read()
+            tb.begin((backward, settings.replace(conversion_limit=tb.random.randint(1, 4))))
+            await tb.sender
+            if tb.random.random() < 0.5:
+                tb.begin(tb.random_request())
+            await tb.edge
+            while not tb.get("fault") and not tb.get("idle"):
+                await tb.edge
+            tb.stop_sending()
+            if not tb.get("fault"):
+                tb.set(abort=1)
+                tb.withdraw()
+                await tb.cycles(3)
+                tb.set(abort=0)
+            await tb.edge
+        check(tb.get("fault") == CONVERTER_TIMEOUT, "the fault must be CONVERTER_TIMEOUT")
+        await tb.cycles(tb.random.randint(1, 10))
+        check(not tb.get("armed"), "a fault must disarm until arm was low")
+        tb.withdraw()
+        await tb.arm()
+        tb.begin(*tb.mixed(1))
         await tb.sender
         await tb.quiet()
     await tb.check_quiet(state=True)
@@ -100,13 +134,13 @@ async def reset_forgets_everything(dut: Any) -> None:
     """Reset while scanning and while pulsing: released, unseeded, disarmed, counters at zero."""
     tb = ControllerTB(dut, "reset")
     await tb.start()
-    for phase in ("scanning", "pulse", "setup", "pulse", "scanning", "hold"):
+    for phase in ("scanning", "pulse", "setup", "pulse", "scanning", "hold", "wait", "settle"):
         await reach(tb, phase)
         dut.rst.value = 1
         tb.stop_sending()
         await tb.cycles(tb.random.randint(1, 3))
         dut.rst.value = 0
-        tb.set(deltas__valid=0)
+        tb.withdraw()
         await tb.cycles(2)
         check(not tb.get("seeded"), "reset must forget the seed")
         await tb.check_quiet()

@@ -40,6 +40,7 @@ SOURCES = (
     "tb/configs.py",
     "tb/wrapper.py",
     "tb/mutants.py",
+    "tb/core_mutants.py",
 )
 
 

@@ -21,11 +21,12 @@ from cocotb.triggers import RisingEdge
 from cocotb_bus.monitors import BusMonitor
 
 from tb import coverage as coverage_file
-from tb.configs import BENCHES, MUTANTS
+from tb.configs import BENCHES, CORE_MUTANTS, MUTANTS, PAIR_MUTANTS
 from tb.coverage import coverage
 
 CLOCK_NS = 10
-BENCH = {**BENCHES, MUTANTS.name: MUTANTS}[os.environ.get("PULSETRAIN_BENCH", "tiny")]
+MUTANT_BENCHES = {bench.name: bench for bench in (MUTANTS, PAIR_MUTANTS, CORE_MUTANTS)}
+BENCH = {**BENCHES, **MUTANT_BENCHES}[os.environ.get("PULSETRAIN_BENCH", "tiny")]
 SEED = int(os.environ.get("PULSETRAIN_SEED", "1"))
 PORTS: dict[str, Any] = (
     json.loads(Path(os.environ["PULSETRAIN_PORTS"]).read_text())

@@ -14,33 +14,36 @@ from numpy.typing import NDArray
 from pulsetrain.config import ControllerConfig, ControllerSettings
 from pulsetrain.controller.random_source import generator_layout
 
-from tb.common import BUS, TB, Packed, Stalls, check, joined
+from tb.common import BUS, PORTS, TB, Packed, Stalls, check, joined
 from tb.coverage import coverage
 from tb.scoreboard import Scoreboard
-from tb.slot_tracker import LINES
 from tb.stimulus import random_deltas, random_settings
 
 MOST_SLOTS = 60
 """Requests are thinned out until about so many slots are expected: simulated time is dear."""
 MOST_LOW = 8
-"""The longest time in cycles for which the array is not ready."""
-SETTINGS = (
-    "threshold_log2",
-    "max_pulses",
-    "parallel_max",
-    "setup_cycles",
-    "set_cycles",
-    "reset_cycles",
-    "hold_cycles",
-    "recovery_cycles",
-    "ready_limit",
-)
+"""The longest time in cycles for which the array is not ready, or its converters are not done."""
+SETTINGS = tuple(port.removeprefix("top__settings__") for port in PORTS["widths"] if port.startswith("top__settings__"))
+"""The settings as the wrapper names their ports: ``set_cycles``, ``set_ramp__start``, ``set_lines__word_code``."""
+
+
+Job = tuple[NDArray[np.int64] | int, ControllerSettings]
+"""A request with its deltas, or a whole read with its direction (1 backward)."""
 
 
 class ControllerMonitor(BusMonitor):
     """Samples all pins of the top once a cycle; payloads only when they count."""
 
-    _signals = ("all_flags", "all_lines", "all_report", "all_settings", "deltas__payload", "seed__payload")
+    _signals = (
+        "all_flags",
+        "all_lines",
+        "all_report",
+        "all_samples",
+        "all_settings",
+        "deltas__payload",
+        "seed__payload",
+        "crossbar__codes",
+    )
 
     def __init__(self, dut: Any, **options: Any) -> None:
         self._flags = Packed("top__all_flags")
@@ -54,6 +57,8 @@ class ControllerMonitor(BusMonitor):
             cycle.lines = int(bus.all_lines.value)
             cycle.settings = int(bus.all_settings.value)
             cycle.report = int(bus.all_report.value) if cycle.report__valid else None
+            cycle.sample = int(bus.all_samples.value) if cycle.samples__valid else None
+            cycle.codes = int(bus.crossbar__codes.value) if cycle.crossbar__converted else None
             taken = cycle.deltas__valid and cycle.deltas__ready
             cycle.delta = int(bus.deltas__payload.value) if taken else None
             cycle.seed = int(bus.seed__payload.value) if cycle.seed__valid else None
@@ -76,20 +81,29 @@ class ControllerTB(TB):
         self.set(crossbar__ready=1)
         self.monitor = ControllerMonitor(self.dut, callback=self.scoreboard.step)
         self.quick_array = not back_pressure
-        self.background(self.array())
+        self.background(self.array("ready"))
+        self.background(self.array("converted"))
+        self.background(self.codes())
         if arm:
             await self.arm()
         await self.seed(self.random.getrandbits(64) | 1 if seed is None else seed)
 
-    async def array(self) -> None:
-        """The array's ready: always, or low at random, for at most MOST_LOW cycles in a row."""
+    async def array(self, pin: str) -> None:
+        """The array's ready, or its converted: always, or low at random, for at most MOST_LOW cycles in a row."""
         low = 0
         while True:
             cycles = 1 if self.quick_array else self.random.choice((1, 1, 1, 2, 3))
             ready = self.quick_array or low + cycles > MOST_LOW or self.random.random() < 0.5
             low = 0 if ready else low + cycles
-            self.set(crossbar__ready=ready)
+            self.set(**{f"crossbar__{pin}": ready})
             await self.cycles(cycles)
+
+    async def codes(self) -> None:
+        """Other codes now and then: those of the cycle with ``converted`` count."""
+        random = Random(f"{self.random.random()}/codes")
+        while True:
+            self.set(crossbar__codes=random.getrandbits(self.width("crossbar__codes")))
+            await self.cycles(random.choice((1, 1, 2)))
 
     async def arm(self) -> None:
         """Arm with the limit, then change the input: the limit must stay as it was sampled."""
@@ -110,21 +124,28 @@ class ControllerTB(TB):
 
     def write_settings(self, settings: ControllerSettings) -> None:
         """Put settings on the pins."""
-        values = {name: getattr(settings, name) for name in SETTINGS}
-        self.set(**{f"settings__{name}": value for name, value in values.items()})
-        for which in ("set_lines", "reset_lines"):
-            lines = getattr(settings, which)
-            values = {name: int(getattr(lines, name)) for name in LINES}
-            for name, value in values.items():
-                if name.endswith("_unselected") and not value and self.random.random() < 0.3:
-                    values[name] = 3  # reserved, behaves like GROUND
-            self.set(**{f"settings__{which}__{name}": value for name, value in values.items()})
+        filled, values = settings.checked(self.config), {}
+        for name in SETTINGS:
+            value: Any = filled
+            for part in name.split("__"):
+                value = getattr(value, part)
+            if name.endswith("_unselected") and not value and self.random.random() < 0.3:
+                value = 3  # reserved, behaves like GROUND
+            values[f"settings__{name}"] = int(value)
+        self.set(**values)
 
     def scramble_settings(self) -> None:
         """Put anything on the pins of the settings and on ``pulse_limit``, legal or not."""
-        names = [*SETTINGS, *(f"{which}__{name}" for which in ("set_lines", "reset_lines") for name in LINES)]
-        self.set(**{f"settings__{name}": self.random.getrandbits(self.width(f"settings__{name}")) for name in names})
+        self.set(**{f"settings__{name}": self.random.getrandbits(self.width(f"settings__{name}")) for name in SETTINGS})
         self.set(pulse_limit=self.random.getrandbits(self.config.time_bits))
+
+    async def read(self, backward: int, settings: ControllerSettings, stalls: Stalls) -> None:
+        """Ask for a whole read and wait until it has begun. The settings change right afterwards."""
+        if pause := stalls.next():
+            await self.cycles(pause)
+        self.write_settings(settings)
+        await self.send("read", {"backward": backward})
+        self.scramble_settings()
 
     async def request(
         self, deltas: NDArray[np.int64], settings: ControllerSettings, stalls: Stalls, beats: int | None = None
@@ -148,13 +169,30 @@ class ControllerTB(TB):
         deltas, settings = random_request(self.random, self.config, self.pulse_limit)
         return deltas, settings.replace(ready_limit=self.random.randint(MOST_LOW, self.config.cycles_max))
 
-    def begin(self, *requests: tuple[NDArray[np.int64], ControllerSettings], idle: bool = False) -> None:
-        """Send requests back to back beside the test."""
+    def random_read(self) -> tuple[int, ControllerSettings]:
+        """Direction and settings of a whole read; the array is never too late for their limits."""
+        _, settings = self.random_request()
+        limit = self.random.randint(MOST_LOW, self.config.cycles_max)
+        return self.random.getrandbits(1), settings.replace(conversion_limit=limit)
+
+    def mixed(self, requests: int) -> list[Job]:
+        """So many random requests with whole reads before, between and after them."""
+        jobs: list[Job] = []
+        for _ in range(requests):
+            jobs += [self.random_read() for _ in range(self.random.choice((0, 0, 1, 2)))]
+            jobs.append(self.random_request())
+        return [*jobs, self.random_read()]
+
+    def begin(self, *jobs: Job, idle: bool = False) -> None:
+        """Send requests and whole reads back to back beside the test."""
 
         async def sends() -> None:
             stalls = Stalls(self.random, idle)
-            for deltas, settings in requests:
-                await self.request(deltas, settings, stalls)
+            for what, settings in jobs:
+                if isinstance(what, int):
+                    await self.read(what, settings, stalls)
+                else:
+                    await self.request(what, settings, stalls)
 
         self.sender = cocotb.start_soon(sends())
 
@@ -164,9 +202,13 @@ class ControllerTB(TB):
             self.sender.cancel()
         self.sender = None
 
+    def withdraw(self) -> None:
+        """Take back what a cancelled sender still offers."""
+        self.set(deltas__valid=0, read__valid=0)
+
     async def quiet(self, limit: int = 20_000) -> None:
-        """Wait until nothing is in flight, then compare counters and random state with the model."""
-        await self.until(lambda: not self.get("busy"), limit, "the end of the requests in flight")
+        """Wait until nothing goes on, then compare counters and random state with the model."""
+        await self.until(lambda: self.get("idle"), limit, "the end of the requests in flight")
         await self.cycles(12)
         await self.check_quiet()
 
@@ -198,7 +240,7 @@ def random_request(
 ) -> tuple[NDArray[np.int64], ControllerSettings]:
     """A random request with about MOST_SLOTS slots or fewer."""
     settings = random_settings(random, config, pulse_limit)
-    deltas = random_deltas(random, config, settings.threshold_log2, (config.rows, config.columns))
+    deltas = random_deltas(random, config, settings.threshold_log2, (config.rows, config.weight_columns))
     assert settings.max_pulses is not None
     assert settings.parallel_max is not None
     for _ in range(4):

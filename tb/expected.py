@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pulsetrain.config import Polarity
+from pulsetrain.config import ControllerConfig, PairPolicy, Polarity, Ramp
 from pulsetrain.controller.slots import Slots, fired_cells, make_slots
 
 from tb.coverage import coverage
@@ -29,6 +30,19 @@ def slots_of(counts: NDArray[np.int16], parallel_max: int) -> list[Place]:
     return places(make_slots(counts, fired_cells(counts), parallel_max))
 
 
+def devices(counts: NDArray[np.int16], policy: PairPolicy) -> NDArray[np.int16]:
+    """Signed pulses of the devices (rows, 2 · weights) for those of their weights: the table of section 15."""
+    up, down = np.maximum(counts, 0), np.maximum(-counts, 0)
+    out = np.zeros((counts.shape[0], 2 * counts.shape[1]), np.int16)
+    if policy is PairPolicy.SET_ONLY:
+        out[:, 0::2], out[:, 1::2] = up, down
+    elif policy is PairPolicy.RESET_ONLY:
+        out[:, 0::2], out[:, 1::2] = -down, -up
+    else:
+        out[:, 0::2], out[:, 1::2] = counts, -counts
+    return out
+
+
 def cover_rows(counts: NDArray[np.int16], parallel_max: int) -> None:
     """Count what the rows of a request exercise."""
     for row in counts:
@@ -45,6 +59,44 @@ def cover_rows(counts: NDArray[np.int16], parallel_max: int) -> None:
             coverage.hit("slots of a row", "not split, several cells")
         coverage.hit("slots of a row", "one", fires == 1 and int(np.abs(row).max()) == 1)
         coverage.hit("slots of a row", "repeated", bool((np.abs(row) > 1).any()))
+
+
+def settings_errors(s: SimpleNamespace, config: ControllerConfig, limit: int) -> list[bool]:
+    """The bits of ``settings_error`` for the settings on the pins and the armed limit, lowest first (section 2)."""
+    return [
+        not 1 <= s.settings__threshold_log2 <= config.random_bits,
+        s.settings__max_pulses == 0,
+        not 1 <= s.settings__parallel_max <= config.columns,
+        s.settings__setup_cycles == 0,
+        not 1 <= s.settings__set_cycles <= limit,
+        not 1 <= s.settings__reset_cycles <= limit,
+        s.settings__hold_cycles == 0,
+        s.settings__recovery_cycles == 0,
+        s.settings__ready_limit == 0,
+        s.settings__settle_cycles == 0,
+        s.settings__conversion_limit == 0,
+        s.settings__forward_full_scale == 0,
+        s.settings__backward_full_scale == 0,
+        s.settings__verify_full_scale == 0,
+        s.settings__verify_step == 0,
+        2 * s.settings__verify_tolerance > s.settings__verify_step,
+        s.settings__try_limit == 0,
+        not 1 <= s.settings__form_cycles <= limit,
+        _ramp_error(s, config, limit),
+        bool(config.pair) and s.settings__pair_policy > max(PairPolicy),
+    ]
+
+
+def _ramp_error(s: SimpleNamespace, config: ControllerConfig, limit: int) -> bool:
+    """Whether the kind of ramp, or one of its values under that kind, is illegal (section 16)."""
+    kind = s.settings__ramp
+    low, high = (1, limit) if kind == Ramp.WIDTH else (0, (1 << config.amplitude_bits) - 1)
+    ramps = [
+        (getattr(s, f"settings__{which}_ramp__start"), getattr(s, f"settings__{which}_ramp__stop"))
+        for which in ("set", "reset", "form")
+    ]
+    legal = all(low <= start <= stop <= high for start, stop in ramps)
+    return kind > max(Ramp) or (kind != Ramp.NONE and not legal)
 
 
 def first_difference(got: list[Any], wanted: list[Any], thing: str) -> str:

@@ -12,16 +12,18 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from pulsetrain.config import ControllerConfig, ControllerSettings, Polarity
+from pulsetrain.config import ControllerConfig, ControllerSettings, PairPolicy, Polarity
 from pulsetrain.controller import GoldenController
 from pulsetrain.controller.random_source import generator_layout
 
 from tb.common import Packed, check
 from tb.coverage import ERRORS, coverage
-from tb.expected import Place, cover_rows, first_difference, places
-from tb.slot_tracker import LINES, Slot, SlotTracker
+from tb.expected import Place, cover_rows, devices, first_difference, settings_errors, slots_of
+from tb.slot_tracker import LINES, READ_BACKWARD, READ_FORWARD, Applied, SlotTracker
 
 OK, ABORTED, FAULT = 0, 1, 2
+COUNTERS = ("cells_set", "cells_reset", "saturated", "slots", "cut", "requests", "reads", "conversions", "verified",
+            "unreached", "unverified")  # fmt: skip
 PATIENCE = 2000
 """With something to do, something must move within so many cycles; the testbenches' longest slot is far shorter."""
 SETTLED = 60
@@ -48,8 +50,10 @@ class Scoreboard:
 
     def __init__(self, config: ControllerConfig) -> None:
         self.config = config
-        self.golden = GoldenController(config, ControllerSettings(threshold_log2=1), 1)
-        self.tracker = SlotTracker("top", self._begin)
+        # The model decides weights; the pulses of their devices are worked out here, from the table of section 15.
+        weights = config.replace(pair=0, columns=config.weight_columns)
+        self.golden = GoldenController(weights, ControllerSettings(threshold_log2=1), 1)
+        self.tracker = SlotTracker("top", self._begin, whole_only=True)
         self._unpacked = Packed("top__all_settings")
         self._seeding_limit = 128 * generator_layout(config.lanes, config.random_bits).generators + 2
         self.slots: list[Place] = []
@@ -61,7 +65,9 @@ class Scoreboard:
     def _restart(self) -> None:
         """The state after reset."""
         self.in_flight: deque[Request] = deque()
-        self.counters = dict.fromkeys(("cells_set", "cells_reset", "saturated", "slots", "cut", "requests"), 0)
+        self.counters = dict.fromkeys(COUNTERS, 0)
+        self.reads: deque[Applied] = deque()
+        self._after_read = False
         self.seed = self.steps = 0
         self.armed = self.fault = self.limit = 0
         self._allowed_done: set[int] = set()
@@ -79,9 +85,10 @@ class Scoreboard:
     @property
     def in_last_cycle(self) -> bool:
         """Whether the next cycle is the last one of the oldest request."""
-        slot, first = self.tracker.slot, self.in_flight[0] if self.in_flight else None
+        slot, first = self.tracker.applied, self.in_flight[0] if self.in_flight else None
         return (
             slot is not None
+            and not slot.is_read
             and first is not None
             and first.expected is not None
             and self.tracker.phase == "recovery"
@@ -90,8 +97,8 @@ class Scoreboard:
         )
 
     def step(self, c: SimpleNamespace) -> None:
-        """Check one cycle and move on. ``c`` holds the flags; ``lines``, ``report``, ``settings`` packed; ``delta`` and
-        ``seed`` are payloads, None if they were not read."""
+        """Check one cycle and move on. ``c`` holds the flags; ``lines``, ``report``, ``sample``, ``settings`` packed;
+        ``delta``, ``seed`` and ``codes`` are payloads, None if they were not read."""
         self.cycle += 1
         self._check_done(c)
         check(c.busy == bool(self.in_flight), lambda: f"busy is {c.busy} with {len(self.in_flight)} requests in flight")
@@ -103,11 +110,17 @@ class Scoreboard:
         self._check_progress(c)
         phase = self.phase
         released = bool(c.abort or not c.arm or c.rst)
+        quiet = self.tracker.phase == "idle" and not c.crossbar__select
+        check(c.idle == (quiet and not self.in_flight), lambda: f"idle is {c.idle} in {phase}")
         fault, finished = self._step_tracker(c, released)
+        check(c.rst or c.released == bool(released or fault), lambda: f"released is {c.released}, fault {fault}")
+        self._check_read(c, released)
         if c.deltas__valid and c.deltas__ready:
             self._accept(c)
         if c.rst:
-            coverage.hit("reset in", "pulse" if phase == "pulse" else "scanning", phase in ("pulse", "scanning"))
+            coverage.hit(
+                "reset in", phase if phase in ("pulse", "wait") else "scanning", phase in ("pulse", "wait", "scanning")
+            )
             self._restart()
             return
         if finished:
@@ -121,29 +134,71 @@ class Scoreboard:
         now = (self.steps, self.tracker.phase, self.tracker.started, len(self.done), c.seeding)
         if now != self._moved or not (c.busy or c.deltas__valid):
             self._moved, self._moved_at = now, self.cycle
+        if c.read__valid and c.read__ready:
+            self._moved_at = self.cycle
         check(
             self.cycle - self._moved_at < PATIENCE, lambda: f"nothing moves for {PATIENCE} cycles in {self.phase}: {c}"
         )
 
     def _step_tracker(self, c: SimpleNamespace, released: bool) -> tuple[int, bool]:
-        finished, reports, cuts = self.tracker.finished, self.tracker.reports, self.tracker.cuts
-        fault = self.tracker.step(
-            select=c.crossbar__select,
-            strobe=c.crossbar__strobe,
-            ready=c.crossbar__ready,
-            lines=c.lines,
-            released=released,
-            limit=self.limit,
-            report=c.report,
-        )
-        self.counters["slots"] += self.tracker.reports - reports
-        self.counters["cut"] += self.tracker.cuts - cuts
-        if self.tracker.finished > finished:
+        """The fault of this cycle and whether it is the last one of a slot."""
+        tracker = self.tracker
+        before = {name: getattr(tracker, name) for name in ("finished", "reports", "cuts", "reads", "conversions")}
+        fault = tracker.step(c, released=released, limit=self.limit)
+        more = {name: getattr(tracker, name) - value for name, value in before.items()}
+        self.counters["slots"] += more["reports"]
+        self.counters["cut"] += more["cuts"]
+        self.counters["reads"] += more["reads"]
+        self.counters["conversions"] += more["conversions"]
+        finished = bool(more["finished"]) and tracker.applied is not None and not tracker.applied.is_read
+        if finished:
             self.in_flight[0].finished += 1
-        return fault, self.tracker.finished > finished
+        return fault, finished
 
-    def _begin(self, row: int, polarity: Polarity, columns: int) -> Slot:
-        """A slot starts on the pins: whose it is, and what the model says about it."""
+    def _check_read(self, c: SimpleNamespace, released: bool) -> None:
+        """A whole read begins when nothing else goes on, and then at once."""
+        if not c.read__valid:
+            return
+        free = self.armed and not self.in_flight and not released
+        check(free or not c.read__ready, "a read is taken while that is forbidden")
+        check(c.read__ready or not (free and self.tracker.free), "a read must be taken when nothing else goes on")
+        if not c.read__ready or c.rst:
+            return
+        s, config = self._unpacked(c.settings), self.config
+        backward = c.read__payload__backward
+        count = config.row_groups if backward else config.column_groups
+        full_scale = s.settings__backward_full_scale if backward else s.settings__forward_full_scale
+        self.reads.append(
+            Applied(
+                operation=READ_BACKWARD if backward else READ_FORWARD,
+                row=0,
+                columns=0,
+                lines=tuple(getattr(s, f"settings__read_lines__{name}") for name in LINES),
+                setup=s.settings__settle_cycles,
+                pulse=0,
+                hold=0,
+                recovery=s.settings__recovery_cycles,
+                ready_limit=s.settings__ready_limit,
+                whole=1,
+                full_scale=full_scale,
+                groups=tuple(range(count)),
+                conversion_limit=s.settings__conversion_limit,
+            )
+        )
+
+    def _begin(self, pins: SimpleNamespace) -> Applied:
+        """Something starts on the pins: whose it is, and what the model says about it."""
+        if pins.operation >= READ_FORWARD:
+            check(bool(self.reads), lambda: f"a read starts, {pins}, that was not asked for")
+            coverage.hit("read", "after an update", not self._after_read and bool(self.slots))
+            self._after_read = True
+            return self.reads.popleft()
+        coverage.hit("read", "before an update", self._after_read)
+        self._after_read = False
+        check(pins.operation in (1, 2), lambda: f"operation {pins.operation} starts without a command for it")
+        return self._begin_slot(pins.row, Polarity(pins.operation - 1), pins.columns)
+
+    def _begin_slot(self, row: int, polarity: Polarity, columns: int) -> Applied:
         request = next((r for r in self.in_flight if r.expected is None or len(r.started) < len(r.expected)), None)
         place = (row, polarity, columns)
         check(request is not None, lambda: f"a slot starts, {place}, that no request asked for")
@@ -160,16 +215,16 @@ class Scoreboard:
         s = request.settings
         which = "set" if polarity is Polarity.SET else "reset"
         lines = tuple(getattr(s, f"settings__{which}_lines__{name}") for name in LINES)
-        return Slot(
-            row,
-            polarity,
-            columns,
-            lines,
-            s.settings__setup_cycles,
-            getattr(s, f"settings__{which}_cycles"),
-            s.settings__hold_cycles,
-            s.settings__recovery_cycles,
-            s.settings__ready_limit,
+        return Applied(
+            operation=polarity + 1,
+            row=row,
+            columns=columns,
+            lines=lines,
+            setup=s.settings__setup_cycles,
+            pulse=getattr(s, f"settings__{which}_cycles"),
+            hold=s.settings__hold_cycles,
+            recovery=s.settings__recovery_cycles,
+            ready_limit=s.settings__ready_limit,
         )
 
     def _accept(self, c: SimpleNamespace) -> None:
@@ -200,11 +255,15 @@ class Scoreboard:
         settings = ControllerSettings(
             threshold_log2=s.settings__threshold_log2,
             max_pulses=s.settings__max_pulses,
-            parallel_max=s.settings__parallel_max,
         )
         self.golden.settings = settings
-        decisions = self.golden.update(flat.reshape(config.rows, config.columns))
-        expected = places(decisions.slots())
+        decisions = self.golden.update(flat.reshape(config.rows, config.weight_columns))
+        counts = decisions.counts
+        if config.pair:
+            policy = PairPolicy(s.settings__pair_policy)
+            counts = devices(counts, policy)
+            coverage.hit("pair_policy", policy.name, bool((counts != 0).any()))
+        expected = slots_of(counts, s.settings__parallel_max)
         if complete:
             request.expected = expected
             check(
@@ -217,16 +276,16 @@ class Scoreboard:
             expected = [place for place in expected if place[0] < whole_rows]
         wrong = first_difference(request.started, expected[: len(request.started)], "slot")
         check(not wrong, wrong)
-        self.counters["cells_set"] += int((decisions.counts > 0).sum())
-        self.counters["cells_reset"] += int((decisions.counts < 0).sum())
+        self.counters["cells_set"] += int((counts > 0).sum())
+        self.counters["cells_reset"] += int((counts < 0).sum())
         self.counters["saturated"] += decisions.saturated
         if complete:
-            counts = np.abs(decisions.counts)
-            coverage.hit("pulses of a cell", "0", int((counts == 0).sum()))
-            coverage.hit("pulses of a cell", "1", int((counts == 1).sum()))
-            coverage.hit("pulses of a cell", "many", int((counts > 1).sum()))
+            pulses = np.abs(decisions.counts)
+            coverage.hit("pulses of a cell", "0", int((pulses == 0).sum()))
+            coverage.hit("pulses of a cell", "1", int((pulses == 1).sum()))
+            coverage.hit("pulses of a cell", "many", int((pulses > 1).sum()))
             coverage.hit("pulses of a cell", "saturated", decisions.saturated)
-            cover_rows(decisions.counts, s.settings__parallel_max)
+            cover_rows(counts, s.settings__parallel_max)
             coverage.hit("request", "without a slot", not expected)
 
     def _cover_start(self, request: Request) -> None:
@@ -311,18 +370,7 @@ class Scoreboard:
             expected = self._known_error[2]
             check(c.settings_error == expected, lambda: f"settings_error is {c.settings_error:#b}, not {expected:#b}")
             return
-        s, config = self._unpacked(c.settings), self.config
-        wrong = (
-            not 1 <= s.settings__threshold_log2 <= config.random_bits,
-            s.settings__max_pulses == 0,
-            not 1 <= s.settings__parallel_max <= config.columns,
-            s.settings__setup_cycles == 0,
-            not 1 <= s.settings__set_cycles <= self.limit,
-            not 1 <= s.settings__reset_cycles <= self.limit,
-            s.settings__hold_cycles == 0,
-            s.settings__recovery_cycles == 0,
-            s.settings__ready_limit == 0,
-        )
+        wrong = settings_errors(self._unpacked(c.settings), self.config, self.limit)
         expected = sum(bit << i for i, bit in enumerate(wrong))
         self._known_error = (c.settings, self.limit, expected)
         check(c.settings_error == expected, lambda: f"settings_error is {c.settings_error:#b}, not {expected:#b}")

@@ -7,7 +7,15 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pulsetrain.config import ControllerConfig, ControllerSettings, LineSettings, Unselected
+from pulsetrain.config import (
+    ControllerConfig,
+    ControllerSettings,
+    LineSettings,
+    PairPolicy,
+    Ramp,
+    RampSettings,
+    Unselected,
+)
 
 
 def random_threshold(random: Random, config: ControllerConfig) -> int:
@@ -54,6 +62,15 @@ def random_lines(random: Random, config: ControllerConfig) -> LineSettings:
     )
 
 
+def random_ramp(random: Random, config: ControllerConfig, kind: Ramp, pulse_limit: int) -> RampSettings:
+    """A ramp that is legal under ``kind``; without one, anything."""
+    if kind is Ramp.NONE:
+        return RampSettings(*(random.getrandbits(config.ramp_bits) for _ in range(3)))
+    low, high = (1, pulse_limit) if kind is Ramp.WIDTH else (0, (1 << config.amplitude_bits) - 1)
+    start = random.randint(low, high)
+    return RampSettings(start, random.getrandbits(config.ramp_bits), random.choice((start, high)))
+
+
 def random_settings(random: Random, config: ControllerConfig, pulse_limit: int) -> ControllerSettings:
     """Legal settings with short times under an armed limit, now and then a width equal to it."""
     short = min(4, config.cycles_max)
@@ -62,6 +79,10 @@ def random_settings(random: Random, config: ControllerConfig, pulse_limit: int) 
     def widths() -> int:
         return pulse_limit if pulse_limit <= 12 and random.random() < 0.3 else random.randint(1, width)
 
+    def full_scale() -> int:
+        return random.choice((1, random.randint(1, 2**16 - 1), 2**16 - 1))
+
+    step, ramp = random.randint(1, 2**config.adc_bits - 1), random.choice(list(Ramp))
     return ControllerSettings(
         threshold_log2=random_threshold(random, config),
         max_pulses=random.choice((1, min(3, config.pulses_max), random.randint(1, min(config.pulses_max, 15)))),
@@ -75,4 +96,20 @@ def random_settings(random: Random, config: ControllerConfig, pulse_limit: int) 
         pulse_limit=pulse_limit,
         set_lines=random_lines(random, config),
         reset_lines=random_lines(random, config),
+        form_lines=random_lines(random, config),
+        read_lines=random_lines(random, config),
+        settle_cycles=random.randint(1, short),
+        conversion_limit=random.randint(max(1, short - 1), config.cycles_max // 2),
+        forward_full_scale=full_scale(),
+        backward_full_scale=full_scale(),
+        verify_full_scale=full_scale(),
+        verify_step=step,
+        verify_tolerance=random.choice((0, step // 2)),
+        try_limit=random.randint(1, 255),
+        program_tolerance=random.randint(0, 2**config.adc_bits - 1),
+        form_cycles=widths(),
+        pair_policy=random.choice(list(PairPolicy)),
+        refresh_pulses=random.randint(0, 255),
+        ramp=ramp,
+        **{f"{which}_ramp": random_ramp(random, config, ramp, pulse_limit) for which in ("set", "reset", "form")},
     )

@@ -15,10 +15,15 @@ from amaranth.hdl import Cat, ClockDomain, Elaboratable, Module, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import In
 from pulsetrain_rtl.controller import Controller
+from pulsetrain_rtl.core import Core
 from pulsetrain_rtl.decision import DecisionLanes
+from pulsetrain_rtl.interfaces import COUNTERS
 from pulsetrain_rtl.line_driver import LineDriver
+from pulsetrain_rtl.outer_product import OuterProduct
 from pulsetrain_rtl.random_source import RandomSource
+from pulsetrain_rtl.row_programmer import RowProgrammer
 from pulsetrain_rtl.scheduler import PulseScheduler
+from pulsetrain_rtl.vector_store import VectorStore
 
 from tb.configs import Bench
 
@@ -26,8 +31,12 @@ PARTS = {
     "source": RandomSource,
     "decision": DecisionLanes,
     "scheduler": PulseScheduler,
+    "programmer": RowProgrammer,
     "driver": LineDriver,
+    "store": VectorStore,
+    "product": OuterProduct,
     "top": Controller,
+    "core": Core,
 }
 TOPLEVEL = "testbench"
 
@@ -41,8 +50,13 @@ _LINES = (
     "word_unselected",
     "bit_unselected",
     "source_unselected",
+    "whole",
+    "full_scale",
 )
-_REPORT = ("row", "polarity", "columns", "cycles", "cut")
+_LINE_SETTINGS = _LINES[3:9]
+_REPORT = ("row", "polarity", "form", "columns", "cycles", "cut")
+_SAMPLES = ("group", "codes", "last")
+_READING = ("crossbar__convert", "crossbar__group", "crossbar__converted", "samples__valid")
 _SETTINGS = (
     "threshold_log2",
     "max_pulses",
@@ -53,10 +67,35 @@ _SETTINGS = (
     "hold_cycles",
     "recovery_cycles",
     "ready_limit",
+    "settle_cycles",
+    "conversion_limit",
+    "form_cycles",
+    "forward_full_scale",
+    "backward_full_scale",
+    "verify_full_scale",
+    "verify",
+    "verify_step",
+    "verify_tolerance",
+    "program_tolerance",
+    "try_limit",
+    "pair_policy",
+    "refresh_pulses",
+    "ramp",
+    *(f"{which}_ramp__{name}" for which in ("set", "reset", "form") for name in ("start", "step", "stop")),
 )
-_COUNTERS = ("cells_set", "cells_reset", "saturated", "slots", "cut", "requests")
 
 PACKS = {
+    "programmer": {
+        "flags": (
+            "o__valid",
+            "cells__valid",
+            "cells__ready",
+            "active",
+            "counted__verified",
+            "counted__unreached",
+            "counted__unverified",
+        ),
+    },
     "driver": {
         "flags": (
             "clear",
@@ -68,8 +107,10 @@ PACKS = {
             "report__valid",
             "idle",
             "fault",
+            *_READING,
         ),
         "lines": tuple(f"crossbar__{name}" for name in _LINES),
+        "samples": tuple(f"samples__{name}" for name in _SAMPLES),
         "report": tuple(f"report__{name}" for name in _REPORT),
     },
     "top": {
@@ -94,15 +135,55 @@ PACKS = {
             "fault",
             "settings_error",
             "seed_error",
+            "read__valid",
+            "read__ready",
+            "read__payload__backward",
+            "idle",
+            "released",
+            *_READING,
         ),
         "lines": tuple(f"crossbar__{name}" for name in _LINES),
+        "samples": tuple(f"samples__{name}" for name in _SAMPLES),
         "report": tuple(f"report__{name}" for name in _REPORT),
         "settings": (
             *(f"settings__{name}" for name in _SETTINGS),
             "pulse_limit",
-            *(f"settings__{which}__{name}" for which in ("set_lines", "reset_lines") for name in _LINES[3:]),
+            *(
+                f"settings__{which}_lines__{name}"
+                for which in ("set", "reset", "form", "read")
+                for name in _LINE_SETTINGS
+            ),
         ),
-        "counters": (*(f"counters__{name}" for name in _COUNTERS), "random_steps", "random_seed"),
+        "counters": (*(f"counters__{name}" for name in COUNTERS), "random_steps", "random_seed"),
+    },
+    "core": {
+        "flags": (
+            "rst",
+            "arm",
+            "abort",
+            "commands__valid",
+            "commands__ready",
+            "responses__valid",
+            "responses__ready",
+            "responses__payload__last",
+            "seed__valid",
+            "seed__ready",
+            "crossbar__select",
+            "crossbar__strobe",
+            "crossbar__ready",
+            "crossbar__convert",
+            "crossbar__converted",
+            "report__valid",
+            "armed",
+            "seeded",
+            "seeding",
+            "busy",
+            "fault",
+        ),
+        "lines": (*(f"crossbar__{name}" for name in _LINES), "crossbar__group"),
+        "report": tuple(f"report__{name}" for name in _REPORT),
+        "dac": ("dac__valid", "dac__side", "dac__index", "dac__codes"),
+        "counters": tuple(f"counters__{name}" for name in COUNTERS),
     },
 }
 """Packed vectors: part -> vector -> ports, the first in the low bits."""
@@ -127,7 +208,7 @@ class Wrapper(Elaboratable):
 
             self.ports["mutant"] = Signal(8, name="mutant")
             self.inputs.append("mutant")
-            classes = mutated(self.ports["mutant"])
+            classes |= mutated(self.ports["mutant"])
         self._parts = {name: classes[name](bench.config) for name in bench.parts}
         for name, part in self._parts.items():
             for path, member, value in part.signature.flatten(part):

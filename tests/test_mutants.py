@@ -8,20 +8,24 @@ from typing import Any
 import pytest
 
 from tb import build as tb_build
+from tb.configs import CORE_MUTANTS as CORE_BENCH
 from tb.configs import MUTANTS as BENCH
+from tb.configs import PAIR_MUTANTS as PAIR_BENCH
+from tb.configs import Bench
 from tb.mutants import MUTANTS
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def test_the_unbroken_controller_passes(session_name: str) -> None:
-    outcome = tb_build.run_once(BENCH, session_name)
+@pytest.mark.parametrize("bench", [BENCH, PAIR_BENCH, CORE_BENCH], ids=lambda bench: bench.name)
+def test_the_unbroken_controller_passes(bench: Bench, session_name: str) -> None:
+    outcome = tb_build.run_once(bench, session_name)
     assert not outcome.failed, f"{outcome.text()}\n\nlog: {outcome.log}"
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_mutant_is_caught(mutant: Any) -> None:
-    built = tb_build.build(BENCH)
+    built = tb_build.build(PAIR_BENCH if mutant.pair else CORE_BENCH if mutant.core else BENCH)
     label = f"mutant-{mutant.number}"
     outcome = tb_build.run(built, tests=mutant.tests, mutant=mutant.number, label=label, stop_at_first=True)
     assert outcome.failed, f"{mutant.name} was not caught by {mutant.tests}: {mutant.about}"

@@ -68,7 +68,7 @@ def test_coverage_merges_and_names_what_is_missing() -> None:
     half = {"polarity of a slot": {"SET": FLOOR - 1, "RESET": 0}}
     table = merge([half, half])
     assert list(table) == list(POINTS)
-    assert table["polarity of a slot"] == {"SET": 2 * FLOOR - 2, "RESET": 0}
+    assert table["polarity of a slot"] == {"SET": 2 * FLOOR - 2, "RESET": 0, "FORM": 0}
     assert "polarity of a slot: RESET (0)" in missing(table)
     assert not any(": SET (" in bin_ for bin_ in missing(table))
     assert any(line.startswith("polarity of a slot") and "RESET: 0" in line for line in lines(table))

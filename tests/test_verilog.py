@@ -16,11 +16,18 @@ from pulsetrain.config import CONFIGS, ControllerConfig
 from pulsetrain.errors import PulsetrainError, ToolError
 from pulsetrain.verilator import find_verilator
 from pulsetrain_rtl import random_source, verilog
+from pulsetrain_rtl.command_decoder import CommandDecoder
 from pulsetrain_rtl.controller import Controller
+from pulsetrain_rtl.core import Core
 from pulsetrain_rtl.decision import DecisionLanes
 from pulsetrain_rtl.line_driver import LineDriver
+from pulsetrain_rtl.outer_product import OuterProduct
 from pulsetrain_rtl.random_source import RandomSource
+from pulsetrain_rtl.read_sequencer import ReadSequencer
+from pulsetrain_rtl.responder import Responder
+from pulsetrain_rtl.row_programmer import RowProgrammer
 from pulsetrain_rtl.scheduler import PulseScheduler
+from pulsetrain_rtl.vector_store import VectorStore
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*created but never used")  # a refused block is never elaborated
 
@@ -50,7 +57,7 @@ def test_rtl_folder_holds_nothing_else() -> None:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_pin_table_names_every_port_of_the_verilog(name: str) -> None:
     text = (RTL / f"{name}.v").read_text(encoding="utf-8")
-    top = text[text.index("module pulsetrain_controller(") :]
+    top = text[text.index("module pulsetrain_core(") :]
     top = top[: top.index("endmodule")]
     ports = {}
     for way, width, port in re.findall(r"^  (input|output)(?: \[(\d+):0\])? (\w+);$", top, re.MULTILINE):
@@ -63,11 +70,11 @@ def test_pin_table_names_every_port_of_the_verilog(name: str) -> None:
 
 def test_verilog_holds_no_path_and_names_its_configuration() -> None:
     text = verilog.generate(CONFIGS["tiny"])
-    assert text.startswith("// pulsetrain controller, configuration tiny: rows 8, columns 8, lanes 4,")
+    assert text.startswith("// pulsetrain core, configuration tiny: rows 8, columns 8, lanes 4,")
     assert ".py" not in text
     assert "src =" not in text
     unnamed = verilog.generate(CONFIGS["tiny"].replace(queue_depth=5), "other")
-    assert unnamed.startswith("// pulsetrain controller, configuration: rows 8,")
+    assert unnamed.startswith("// pulsetrain core, configuration: rows 8,")
     assert "\nmodule other(" in unnamed
 
 
@@ -93,7 +100,11 @@ def test_every_waiver_has_its_reason_on_the_line_before() -> None:
         assert "-match" in lines[index], lines[index]
 
 
-@pytest.mark.parametrize("block", [RandomSource, DecisionLanes, PulseScheduler, LineDriver, Controller])
+BLOCKS = [RandomSource, DecisionLanes, PulseScheduler, RowProgrammer, LineDriver, Controller, VectorStore, OuterProduct,
+          ReadSequencer, CommandDecoder, Responder, Core]  # fmt: skip
+
+
+@pytest.mark.parametrize("block", BLOCKS)
 def test_blocks_refuse_what_is_no_configuration(block: type) -> None:
     with pytest.raises(PulsetrainError, match="Configuration must be a ControllerConfig, not 'base'"):
         block("base")
@@ -126,7 +137,10 @@ def test_changed_blocks_may_have_inputs_of_their_own() -> None:
     class WrongController(Controller):  # type: ignore[misc]
         decision_lanes_class = WrongPolarity
 
-    text = verilog.generate_component(WrongController(CONFIGS["tiny"]), "wrong_controller", extra_inputs=[wrong])
+    class WrongCore(Core):  # type: ignore[misc]
+        controller_class = WrongController
+
+    text = verilog.generate_component(WrongCore(CONFIGS["tiny"]), "wrong_core", extra_inputs=[wrong])
     assert "\n  input wrong;\n" in text
     assert not re.search(r"\bwrong\b", verilog.generate(CONFIGS["tiny"]))
 
