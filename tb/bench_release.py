@@ -12,7 +12,7 @@ from tb.coverage import PHASES, READ_PHASES
 from tb.scoreboard import ABORTED, FAULT, OK
 from tb.slot_tracker import CONVERTER_TIMEOUT, READY_TIMEOUT
 
-ROUNDS = 4
+ROUNDS = 2
 
 
 async def reach(tb: ControllerTB, phase: str) -> None:

@@ -15,7 +15,7 @@ from tb.coverage import coverage
 from tb.expected_rows import programmed_row
 from tb.rows_tb import MODES, RAMPS, Job, RowsTB
 
-JOBS = 8
+JOBS = 6
 CLEARED_IN = ("nothing", "gathering", "reading", "choosing", "pulsing", "reporting")
 
 
@@ -61,7 +61,7 @@ async def clear_empties_the_block(dut: Any) -> None:
     """Clear in every phase: nothing of the row comes out any more, and the next one is done as if nothing had been."""
     tb = RowsTB(dut, "clear")
     await tb.start(True, True)
-    for phase in CLEARED_IN * 3:
+    for phase in CLEARED_IN * 2:
         for _ in range(30):
             source = cocotb.start_soon(tb.job("PROGRAM" if phase == "reporting" else tb.random_work()))
             await tb.cycles(tb.random.randint(1, 60))

