@@ -15,11 +15,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import bench_cycles
 import bench_model
 import bench_page
 import numpy as np
 from cocotb_tools.runner import get_runner
-from numpy.typing import NDArray
 from pulsetrain.config import CONFIGS, ControllerConfig, ControllerSettings
 from pulsetrain.errors import PulsetrainError, ToolError
 from pulsetrain.tiles import ModelTile, Tile
@@ -32,22 +32,7 @@ from rich.table import Table
 
 RTL_TARGET, MODEL_TARGET, CYCLES_TARGET = 50e6, 200e6, 1.05
 REPEATS = 7
-FIRING = (0.001, 0.01, 0.2)
-SLOTS = {
-    4: ControllerSettings(),
-    8: ControllerSettings(setup_cycles=2, set_cycles=2, reset_cycles=2, hold_cycles=2, recovery_cycles=2),
-    16: ControllerSettings(setup_cycles=4, set_cycles=4, reset_cycles=4, hold_cycles=4, recovery_cycles=4),
-    50: ControllerSettings(setup_cycles=12, set_cycles=13, reset_cycles=13, hold_cycles=12, recovery_cycles=13),
-}
-"""Slot length in cycles -> settings."""
-UPDATES = 120
-
-
-def firing_deltas(config: ControllerConfig, requests: int, share: float, seed: int) -> NDArray[np.int16]:
-    """Uniform deltas (requests, rows, columns) that fire ``share`` of the cells at a threshold of 2^12."""
-    reach = round(2 * share * 4096)
-    shape = (requests, config.rows, config.columns)
-    return np.random.default_rng(seed).integers(-reach, reach, shape, np.int16, endpoint=True)
+VECTORS = 500
 
 
 def spread(call: Callable[[], float], repeats: int = REPEATS) -> dict[str, float]:
@@ -58,8 +43,8 @@ def spread(call: Callable[[], float], repeats: int = REPEATS) -> dict[str, float
 
 
 def rtl_rate(config: ControllerConfig, requests: int) -> dict[str, Any]:
-    """Decisions a second of CPU time of the Verilated controller, requests back to back, 0.1 % firing, slots of 4."""
-    deltas = firing_deltas(config, requests, 0.001, 1)
+    """Decisions a second of CPU time of the Verilated core, requests back to back, 0.1 % firing, slots of 4."""
+    deltas = bench_cycles.firing_deltas(config, requests, 0.001, 1)
     with RtlController(config) as controller:
         controller.seed(1)
         controller.arm(1)
@@ -88,29 +73,17 @@ def tile_update(tile: Tile) -> dict[str, float]:
     return {"best": values[0], "median": statistics.median(values), "worst": values[-1], "repeats": REPEATS}
 
 
-def cycle_counts() -> list[dict[str, float]]:
-    """Clock cycles of runs of requests on ``base`` over the lower bound max(beats, Σ slot times). Exact, not timed."""
-    config = CONFIGS["base"]
-    rows = []
-    with RtlController(config) as controller:
-        controller.seed(1)
-        controller.arm(100)
-        for share in FIRING:
-            deltas = firing_deltas(config, UPDATES, share, 2)
-            for length, settings in SLOTS.items():
-                result = controller.run(deltas, settings.replace(pulse_limit=100)).check()
-                bound = max(result.beats, length * len(result.pulses))
-                rows.append({
-                    "firing": share,
-                    "fired": (result.cells_set + result.cells_reset) / deltas.size,
-                    "slot_cycles": length,
-                    "updates": UPDATES,
-                    "slots": len(result.pulses),
-                    "cycles": result.cycles,
-                    "bound": bound,
-                    "ratio": result.cycles / bound,
-                })  # fmt: skip
-    return rows
+def tile_reads(tile: Tile) -> dict[str, float]:
+    """Vectors a second of CPU time that ``vmm`` multiplies, converters and read noise included."""
+    vectors = np.random.default_rng(4).normal(size=(VECTORS, tile.config.rows))
+    with tile:
+
+        def once() -> float:
+            start = time.thread_time()
+            tile.vmm(vectors)
+            return VECTORS / (time.thread_time() - start)
+
+        return spread(once)
 
 
 def cocotb_rate(config: ControllerConfig) -> float:
@@ -127,7 +100,7 @@ def cocotb_rate(config: ControllerConfig) -> float:
         folder.mkdir(parents=True, exist_ok=True)
         runner.build(
             sources=[generated_verilog(config)],
-            hdl_toplevel="pulsetrain_controller",
+            hdl_toplevel="pulsetrain_core",
             build_dir=folder,
             build_args=["-Wno-fatal", "-Wno-lint", "-Wno-style", "--output-split", "0", "-CFLAGS", "-O1"],
             timescale=("1ns", "1ps"),
@@ -135,7 +108,7 @@ def cocotb_rate(config: ControllerConfig) -> float:
         )
         with tempfile.TemporaryDirectory() as results:
             stored = Path(results) / "rate"
-            runner.test(test_module="cocotb_rate", hdl_toplevel="pulsetrain_controller", hdl_toplevel_lang="verilog",
+            runner.test(test_module="cocotb_rate", hdl_toplevel="pulsetrain_core", hdl_toplevel_lang="verilog",
                         build_dir=folder, test_dir=results, results_xml=f"{results}/results.xml",
                         log_file=folder / "run.log",
                         extra_env={"PULSETRAIN_RATE": str(stored)})  # fmt: skip
@@ -196,10 +169,13 @@ def measured(console: Console) -> dict[str, Any]:
         "rtl_decisions_per_second_base": lambda: rtl_rate(base, 1000),
         "rtl_tile_update_milliseconds_base": lambda: tile_update(RtlTile(base)),
         "model_tile_update_milliseconds_base": lambda: tile_update(ModelTile(base)),
+        "rtl_tile_reads_per_second_base": lambda: tile_reads(RtlTile(base)),
+        "model_tile_reads_per_second_base": lambda: tile_reads(ModelTile(base)),
         "model_wide": bench_model.controller_rates,
         "model_wide_1_percent": lambda: bench_model.controller_rates(share=0.01),
         "cocotb_cycles_per_second_base": lambda: cocotb_rate(base),
-        "cycles_over_bound_base": cycle_counts,
+        "cycles_over_bound_base": bench_cycles.update_cycles,
+        "read_cycles_over_bound_base": bench_cycles.read_cycles,
     }
     for name, step in steps.items():
         console.print(f"[dim]{name.replace('_', ' ')} …[/dim]")
@@ -226,6 +202,9 @@ def print_tables(results: dict[str, Any]) -> None:
     for name, label in (("rtl", "RtlTile.update, 64 × 64"), ("model", "ModelTile.update, 64 × 64")):
         row = results[f"{name}_tile_update_milliseconds_base"]
         rates.add_row(label, f"{row['best']:.2f} ms", f"{row['median']:.2f} ms", "")
+    for name, label in (("rtl", "RtlTile.vmm, 64 × 64"), ("model", "ModelTile.vmm, 64 × 64")):
+        row = results[f"{name}_tile_reads_per_second_base"]
+        rates.add_row(label, f"{row['best'] / 1e3:.0f} k vectors/s", f"{row['median'] / 1e3:.0f} k vectors/s", "")
     rates.add_row(
         "cocotb, one signal a cycle", f"{results['cocotb_cycles_per_second_base'] / 1e3:.0f} k cycles/s", "", ""
     )
@@ -233,13 +212,20 @@ def print_tables(results: dict[str, Any]) -> None:
     rates.add_row("Build of the wide library, cold", f"{build['cold']:.1f} s", "", "")
     rates.add_row("Build of the wide library, cached", f"{build['cached']:.2f} s", "", "")
     console.print(rates)
-    cycles = Table("Firing", "Slot", "Slots", "Cycles", "Bound", "Ratio", title=f"64 × 64, 16 lanes, {UPDATES} updates")
+    title = f"64 × 64, 16 lanes, {bench_cycles.UPDATES} updates"
+    cycles = Table("Source", "Firing", "Slot", "Slots", "Cycles", "Bound", "Ratio", title=title)
     for row in results["cycles_over_bound_base"]:
         ratio = f"{row['ratio']:.4f}"
         goal = judged(row["ratio"] <= CYCLES_TARGET, ratio) if row["slot_cycles"] == 4 else ratio
         counts = [str(row[name]) for name in ("slots", "cycles", "bound")]
-        cycles.add_row(f"{100 * row['fired']:.2f} %", f"{row['slot_cycles']} cycles", *counts, goal)
+        cycles.add_row(row["source"], f"{100 * row['fired']:.2f} %", f"{row['slot_cycles']} cycles", *counts, goal)
     console.print(cycles)
+    reads = Table("Read", "Settle + conversions", "Cycles", "Bound", "Ratio", title=f"{bench_cycles.READS} reads")
+    for row in results["read_cycles_over_bound_base"]:
+        ratio = f"{row['ratio']:.4f}"
+        goal = judged(row["ratio"] <= CYCLES_TARGET, ratio) if row["cycles_each"] >= 40 else ratio
+        reads.add_row(row["direction"], str(row["cycles_each"]), str(row["cycles"]), str(row["bound"]), goal)
+    console.print(reads)
 
 
 def main(arguments: list[str] | None = None) -> int:

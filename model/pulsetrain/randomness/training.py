@@ -10,14 +10,16 @@ from numpy.typing import NDArray
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
+from pulsetrain.config import ControllerSettings
 from pulsetrain.controller.decision import decide
 from pulsetrain.controller.golden import Decisions
+from pulsetrain.controller.sources import outer_deltas
 from pulsetrain.data import Dataset, load_digits
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.randomness.sources import WordSource
 from pulsetrain.results import RunResult
 from pulsetrain.study import StudySettings
-from pulsetrain.tiles.base import ArrayTile, Outcome
+from pulsetrain.tiles.base import ArrayTile, Outcome, Vectors
 from pulsetrain.training import TrainingRun
 
 MakeSource = Callable[[int], WordSource]
@@ -39,8 +41,8 @@ class SourceTile(ArrayTile):
             raise PulsetrainError(f"Lanes must divide {self.config.cells} cells, not {self._source.lanes}")
         self.set_weights(like.weights())
 
-    def _decide(self, deltas: NDArray[np.signedinteger]) -> Outcome:
-        config, settings = self.config, self.settings
+    def _decide(self, deltas: NDArray[np.signedinteger], settings: ControllerSettings) -> Outcome:
+        config = self.config
         words = self._source.words(config.cells // self._source.lanes).reshape(config.beats, config.lanes)
         self._steps += config.beats
         counts, saturated = decide(
@@ -54,6 +56,10 @@ class SourceTile(ArrayTile):
         parallel_max = config.columns if settings.parallel_max is None else settings.parallel_max
         decisions = Decisions(counts, saturated, parallel_max)
         return Outcome(counts, saturated, decisions.slot_count, decisions.slots, cells=decisions.cells)
+
+    def _decide_vectors(self, vectors: Vectors, settings: ControllerSettings) -> Outcome:
+        first, *second = zip(*vectors, strict=True)
+        return self._decide(outer_deltas(self.config, *first, *(second[0] if second else ())), settings)
 
     def _controller_state(self) -> tuple[int, int]:
         return self._seed, self._steps

@@ -1,186 +1,75 @@
-"""What a tile is: a crossbar with its controller, to be trained on. Specification, sections 12 and 13."""
+"""Tiles on the golden array: everything but the controller. Specification, sections 12 and 13."""
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
+from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array import PICOSIEMENS, ArrayParameters, CrossbarArray, checked_real_array
+from pulsetrain.array import PICOSIEMENS, ArrayParameters, CrossbarArray, checked_codes, checked_real_array
 from pulsetrain.config import ControllerConfig, ControllerSettings
 from pulsetrain.controller.golden import checked_deltas
+from pulsetrain.controller.programming import LEFT_ALONE, Programmed, ProgramMode, program_rows
 from pulsetrain.controller.slots import Slots, fired_cells
-from pulsetrain.errors import PulsetrainError, check_integer, check_real, check_type
+from pulsetrain.converters import checked_vectors, dac_codes, outer_codes, products
+from pulsetrain.errors import PulsetrainError, check_array, check_integer, check_real, check_type
 from pulsetrain.noise import rounded_steps
+from pulsetrain.tiles.reports import Outcome, ProgramReport, Rounds, TileCounters, UpdateReport, pulse_numbers
+from pulsetrain.tiles.targets import (
+    THRESHOLD_MIN,
+    check_programming,
+    check_verify_step,
+    checked_targets,
+    chosen_weights,
+    default_threshold,
+    target_codes,
+    verified,
+    weight_of_code,
+)
+from pulsetrain.tiles.tile import Tile
+
+__all__ = ["DEFAULT_PARAMETERS", "DEFAULT_SETTINGS", "THRESHOLD_MIN", "ArrayTile", "Outcome", "ProgramReport", "Rounds",
+           "Tile", "TileCounters", "TileSeeds", "UpdateReport", "Vectors", "verified"]  # fmt: skip
 
 DEFAULT_SETTINGS = ControllerSettings()
 DEFAULT_PARAMETERS = ArrayParameters()
 
-THRESHOLD_MIN = 1e-12
-"""Smallest threshold in weight units: that of 1 pS steps at 1 S per weight, far from where floats overflow."""
-
-
-@dataclass(frozen=True)
-class UpdateReport:
-    """What one update did: cells and pulses per polarity, saturated decisions (§5), clipped deltas (§13), slots, pulses
-    cut to the window, and clock cycles (0 where there is no clock)."""
-
-    cells_set: int = 0
-    cells_reset: int = 0
-    pulses_set: int = 0
-    pulses_reset: int = 0
-    saturated: int = 0
-    clipped: int = 0
-    slots: int = 0
-    window_hits: int = 0
-    cycles: int = 0
-
-    @property
-    def cells_written(self) -> int:
-        """Cells that took at least one pulse or write."""
-        return self.cells_set + self.cells_reset
-
-
-@dataclass
-class TileCounters:
-    """Totals since the tile was made: updates (writes too), cells decided, and what UpdateReport counts."""
-
-    updates: int = 0
-    decisions: int = 0
-    cells_set: int = 0
-    cells_reset: int = 0
-    pulses_set: int = 0
-    pulses_reset: int = 0
-    saturated: int = 0
-    clipped: int = 0
-    slots: int = 0
-    window_hits: int = 0
-    cycles: int = 0
-
-    def add(self, report: UpdateReport, decisions: int) -> None:
-        """Count one more update that took ``decisions`` decisions."""
-        self.updates += 1
-        self.decisions += decisions
-        for item in fields(report):
-            setattr(self, item.name, getattr(self, item.name) + getattr(report, item.name))
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a tile's controller made of deltas: signed pulse ``counts`` int16 (rows, columns) and the rest of a report.
-
-    ``slots`` gives the slots in order when it is called. ``cells``: ``fired_cells(counts)``, if it is known already.
-    """
-
-    counts: NDArray[np.int16]
-    saturated: int
-    slot_count: int
-    slots: Callable[[], Slots]
-    cycles: int = 0
-    cells: NDArray[np.int64] | None = None
+Vectors = tuple[NDArray[np.int32], NDArray[np.int32]]
+"""Codes of an update from vectors: rows (pairs, R) and columns (pairs, M); pair 0 is A, pair 1 of a difference B."""
 
 
 @dataclass(frozen=True)
 class TileSeeds:
-    """The three seeds of a tile: controller (never 0), write noise and rounding. Section 13."""
+    """The four seeds of a tile: controller (never 0), write noise, rounding and reads. Section 13."""
 
     controller: int
     noise: int
     rounding: int
+    reads: int
 
     @staticmethod
     def of(seed: int) -> TileSeeds:
         """The seeds that come from one: ``seed`` is an integer from 0."""
         whole = check_integer("Tile seed", seed, 0)
-        state = np.random.SeedSequence(whole).generate_state(3, np.uint64)
-        controller, noise, rounding = (int(word) for word in state)
-        return TileSeeds(controller or 1, noise, rounding)
+        state = np.random.SeedSequence(whole).generate_state(4, np.uint64)
+        controller, noise, rounding, reads = (int(word) for word in state)
+        return TileSeeds(controller or 1, noise, rounding, reads)
 
 
-class Tile(ABC):
-    """A crossbar of ``rows`` × ``columns`` weights whose updates are made of write pulses.
-
-    Shapes are (rows, columns); weights are dimensionless, conductances in siemens. Use it as a context manager, or call
-    ``close``. Every method that takes values checks them first and raises PulsetrainError without changing anything.
-    """
-
-    config: ControllerConfig
-    settings: ControllerSettings
-    parameters: ArrayParameters
-    seed: int
-    threshold_weight: float
-    counters: TileCounters
-
-    @property
-    def rows(self) -> int:
-        """Word lines."""
-        return self.config.rows
-
-    @property
-    def columns(self) -> int:
-        """Cells of a row."""
-        return self.config.columns
-
-    @abstractmethod
-    def set_weights(self, weights: ArrayLike) -> int:
-        """Program weights (finite, float64) ideally, rounded to 1 pS. Returns how many cells were cut to the window."""
-
-    @abstractmethod
-    def weights(self) -> NDArray[np.float64]:
-        """The weights that the conductances stand for, float64."""
-
-    @abstractmethod
-    def conductances(self) -> NDArray[np.float64]:
-        """The conductances in siemens, float64."""
-
-    @abstractmethod
-    def update(self, step: ArrayLike) -> UpdateReport:
-        """Request a change of every weight: finite float64 in weight units, stochastically rounded to deltas (§13)."""
-
-    @abstractmethod
-    def update_deltas(self, deltas: ArrayLike) -> UpdateReport:
-        """Request a change in delta units: integers within ``delta_bits``."""
-
-    @abstractmethod
-    def write(self, step: ArrayLike, noise: bool) -> UpdateReport:
-        """Change every weight whose step is not 0 by just that, bypassing the controller, with write noise or without.
-
-        ``step``: finite float64 in weight units. A written cell counts as one pulse of the sign of its step.
-        """
-
-    @abstractmethod
-    def last_slots(self) -> Slots:
-        """The slots of the last update, in order; none after a write, a restore, or before the first update."""
-
-    @abstractmethod
-    def state(self) -> dict[str, Any]:
-        """All that changes, as numpy arrays and integers: what ``restore`` needs to go on bit for bit."""
-
-    @abstractmethod
-    def restore(self, state: Mapping[str, Any]) -> None:
-        """Take over a ``state`` of a tile made with the same arguments."""
-
-    def close(self) -> None:  # noqa: B027 - most tiles hold nothing
-        """Give back what the tile holds outside Python (a simulator, a serial line). Harmless when called twice."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
+def _single(vectors: list[ArrayLike]) -> list[NDArray[Any]]:
+    """Each vector as a stack of one."""
+    return [check_array("Vectors", vector)[np.newaxis] for vector in vectors]
 
 
 class ArrayTile(Tile):
-    """A tile on the golden array; a subclass brings the controller by ``_decide`` and its two companions.
+    """A tile on the golden array; a subclass brings the controller by ``_decide`` and its companions.
 
-    ``threshold_weight``: ΔW_th in weight units, by default the array's SET step (0.025).
+    ``threshold_weight``: ΔW_th in weight units, by default what the array's mean steps are (0.025; section 13).
+    With the setting ``verify``, ``verify_step`` codes must be that threshold (see ``verified``).
     """
 
     def __init__(
@@ -197,17 +86,27 @@ class ArrayTile(Tile):
         self.seeds = TileSeeds.of(seed)
         self.seed = int(seed)
         if threshold_weight is None:
-            threshold_weight = parameters.step_set / parameters.siemens_per_weight
+            threshold_weight = default_threshold(config, self.settings, parameters)
         self.threshold_weight = check_real("Threshold", threshold_weight, low=THRESHOLD_MIN, unit="weight units")
-        self.array = CrossbarArray(config.rows, config.columns, parameters, self.seeds.noise)
+        if self.settings.verify:
+            check_verify_step(config, self.settings, parameters, self.threshold_weight)
+        self.array = CrossbarArray(
+            config.rows, config.columns, parameters, self.seeds.noise, self.seeds.reads, pair=config.pair
+        )
         self.counters = TileCounters()
-        self._shape = (config.rows, config.columns)
+        self._shape = (config.rows, config.weight_columns)
         self._scale = 2.0**self.settings.threshold_log2 / self.threshold_weight
-        self._outcome: Outcome | None = None
+        self._at_threshold = {self.settings.threshold_log2: self.settings}
+        self._last_slots: Slots | Outcome = Slots.none(config)
+        self._last_codes = np.empty((0, config.weight_columns), np.int16)
 
     @abstractmethod
-    def _decide(self, deltas: NDArray[np.signedinteger]) -> Outcome:
+    def _decide(self, deltas: NDArray[np.signedinteger], settings: ControllerSettings) -> Outcome:
         """Run one request: checked deltas, int16 for delta_bits up to 16, int32 above."""
+
+    @abstractmethod
+    def _decide_vectors(self, vectors: Vectors, settings: ControllerSettings) -> Outcome:
+        """Run one request whose deltas are outer products of checked codes."""
 
     @abstractmethod
     def _controller_state(self) -> tuple[int, int]:
@@ -216,6 +115,16 @@ class ArrayTile(Tile):
     @abstractmethod
     def _restore_controller(self, seed: int, steps: int) -> None:
         """Bring the random source to ``steps`` beats after ``seed``; both are checked already."""
+
+    def _read(self, codes: NDArray[np.int32], backward: bool) -> tuple[NDArray[np.int16], int]:
+        """Read the whole array with each of the checked codes (n, driven lines); also the clock cycles."""
+        full_scale, config = self._full_scale(backward), self.config
+        converters = {"dac_max": config.dac_max, "adc_max": config.adc_max}
+        return self.array.read(codes, backward=backward, full_scale=full_scale, **converters), 0
+
+    def _program(self, targets: NDArray[np.int16], mode: ProgramMode) -> tuple[Programmed, int]:
+        """Run one programming of checked targets; also the clock cycles."""
+        return program_rows(self.array, targets, self.config, self.settings, mode), 0
 
     def set_weights(self, weights: ArrayLike) -> int:
         return self.array.set_weights(weights)
@@ -226,27 +135,72 @@ class ArrayTile(Tile):
     def conductances(self) -> NDArray[np.float64]:
         return self.array.conductance / PICOSIEMENS
 
+    def vmm(self, x: ArrayLike) -> NDArray[np.float64]:
+        return self._product(x, backward=False)
+
+    def vmm_transposed(self, e: ArrayLike) -> NDArray[np.float64]:
+        return self._product(e, backward=True)
+
+    def read_codes(self, codes: ArrayLike, *, backward: bool = False) -> NDArray[np.int16]:
+        array, stack = self._stacked("Codes", codes, backward)
+        found = self._counted_read(checked_codes("Codes", stack, stack.shape[1], self.config.dac_max), backward)
+        return found.reshape(*array.shape[:-1], found.shape[1]).copy()
+
+    def last_codes(self) -> NDArray[np.int16]:
+        return self._last_codes
+
     def update(self, step: ArrayLike) -> UpdateReport:
         checked = checked_real_array("Steps", step, self._shape)
         limit = self.config.delta_max
         narrow = np.int16 if self.config.delta_bits <= 16 else np.int32
         deltas, clipped = rounded_steps(checked, self._scale, limit, self.seeds.rounding, self.array.operation, narrow)
-        return self._run(deltas, clipped)
+        return self._run(deltas, clipped, self.settings)
 
     def update_deltas(self, deltas: ArrayLike) -> UpdateReport:
-        return self._run(checked_deltas(deltas, self.config), 0)
+        return self._run(checked_deltas(deltas, self.config), 0, self.settings)
+
+    def update_outer(self, x: ArrayLike, y: ArrayLike, *, rate: float = 1.0) -> UpdateReport:
+        return self._update_vectors([x], [y], rate)
+
+    def update_difference(
+        self, x: ArrayLike, y: ArrayLike, second_x: ArrayLike, second_y: ArrayLike, *, rate: float = 1.0
+    ) -> UpdateReport:
+        return self._update_vectors([x, second_x], [y, second_y], rate)
+
+    def update_outer_codes(self, x: ArrayLike, y: ArrayLike, threshold_log2: int | None = None) -> UpdateReport:
+        return self._update_codes([x], [y], threshold_log2)
+
+    def update_difference_codes(
+        self, x: ArrayLike, y: ArrayLike, second_x: ArrayLike, second_y: ArrayLike, threshold_log2: int | None = None
+    ) -> UpdateReport:
+        return self._update_codes([x, second_x], [y, second_y], threshold_log2)
+
+    def program(self, weights: ArrayLike, *, chosen: ArrayLike | None = None) -> ProgramReport:
+        targets = target_codes(weights, chosen, self.config, self.settings, self.parameters)
+        return self._programmed(targets, ProgramMode.PROGRAM)
+
+    def program_codes(self, targets: ArrayLike) -> ProgramReport:
+        return self._programmed(checked_targets(targets, self.config), ProgramMode.PROGRAM)
+
+    def form(self, weights: ArrayLike, *, chosen: ArrayLike | None = None) -> ProgramReport:
+        targets = target_codes(weights, chosen, self.config, self.settings, self.parameters)
+        return self._programmed(targets, ProgramMode.FORM)
+
+    def refresh(self, *, chosen: ArrayLike | None = None) -> ProgramReport:
+        targets = np.where(chosen_weights(chosen, self.config), 0, LEFT_ALONE).astype(np.int16)
+        return self._programmed(targets, ProgramMode.REFRESH)
 
     def write(self, step: ArrayLike, noise: bool) -> UpdateReport:
         checked = checked_real_array("Steps", step, self._shape)
         hits = self.array.write(checked * self.parameters.siemens_per_weight, noise)
         up, down = int(np.count_nonzero(checked > 0)), int(np.count_nonzero(checked < 0))
-        self._outcome = None
+        self._last_slots = Slots.none(self.config)
         report = UpdateReport(up, down, up, down, window_hits=hits)
         self.counters.add(report, 0)
         return report
 
     def last_slots(self) -> Slots:
-        return Slots.none(self.config) if self._outcome is None else self._outcome.slots()
+        return self._last_slots.slots() if isinstance(self._last_slots, Outcome) else self._last_slots
 
     def state(self) -> dict[str, Any]:
         seed, steps = self._controller_state()
@@ -274,25 +228,132 @@ class ArrayTile(Tile):
         self.array.restore({name[6:]: value for name, value in state.items() if name.startswith("array_")})
         self._restore_controller(seed, steps)
         self.counters = TileCounters(**counts)
-        self._outcome = None
+        self._last_slots = Slots.none(self.config)
 
-    def _run(self, deltas: NDArray[np.signedinteger], clipped: int) -> UpdateReport:
-        outcome = self._decide(deltas)
-        cells = fired_cells(outcome.counts) if outcome.cells is None else outcome.cells
-        hits = self.array.apply_pulses(outcome.counts, cells=cells)
-        self._outcome = outcome
-        fired = outcome.counts.reshape(-1)[cells]
-        up, down = fired[fired > 0], fired[fired < 0]
+    def _full_scale(self, backward: bool) -> int:
+        return self.settings.backward_full_scale if backward else self.settings.forward_full_scale
+
+    def _stacked(self, thing: str, values: ArrayLike, backward: bool) -> tuple[NDArray[Any], NDArray[Any]]:
+        """``values`` as they are, and as (n, driven lines). Raises PulsetrainError for another shape."""
+        array = check_array(thing, values)
+        lines = self._shape[1] if backward else self._shape[0]
+        if array.ndim not in (1, 2) or array.shape[-1] != lines:
+            raise PulsetrainError(f"{thing} must have shape ({lines},) or (n, {lines}), not {array.shape}")
+        return array, array.reshape(-1, lines)
+
+    def _product(self, values: ArrayLike, *, backward: bool) -> NDArray[np.float64]:
+        array, stack = self._stacked("Vectors", values, backward)
+        vectors = checked_vectors("Vectors", stack, stack.shape[1])
+        codes, scales = dac_codes(vectors, self.config.dac_max)
+        found = self._counted_read(codes, backward)
+        real = products(
+            found,
+            scales,
+            full_scale=self._full_scale(backward),
+            adc_max=self.config.adc_max,
+            siemens_per_weight=self.parameters.siemens_per_weight,
+        )
+        return real.reshape(*array.shape[:-1], found.shape[1])
+
+    def _counted_read(self, codes: NDArray[np.int32], backward: bool) -> NDArray[np.int16]:
+        clipped = self.array.clipped
+        self._last_codes, cycles = self._read(codes, backward)
+        groups = self.config.row_groups if backward else self.config.column_groups
+        self.counters.add_reads(len(codes), len(codes) * groups, self.array.clipped - clipped, cycles)
+        return self._last_codes
+
+    def _update_vectors(self, rows: list[ArrayLike], columns: list[ArrayLike], rate: float) -> UpdateReport:
+        found = outer_codes(
+            np.concatenate([checked_vectors("Row vector", item, self._shape[0]) for item in _single(rows)]),
+            np.concatenate([checked_vectors("Column vector", item, self._shape[1]) for item in _single(columns)]),
+            rate=rate,
+            threshold_weight=self.threshold_weight,
+            dac_max=self.config.dac_max,
+            random_bits=self.config.random_bits,
+            seed=self.seeds.rounding,
+            operation=self.array.operation,
+        )
+        if found is None:
+            self._last_slots = Slots.none(self.config)
+            return UpdateReport()
+        return self._run((found.rows, found.columns), found.clipped, self._settings_at(found.threshold_log2))
+
+    def _update_codes(
+        self, rows: list[ArrayLike], columns: list[ArrayLike], threshold_log2: int | None
+    ) -> UpdateReport:
+        limit, (across, along) = self.config.dac_max, self._shape
+        vectors = (
+            np.concatenate([checked_codes("Row codes", item, across, limit) for item in _single(rows)]),
+            np.concatenate([checked_codes("Column codes", item, along, limit) for item in _single(columns)]),
+        )
+        log2 = self.settings.threshold_log2 if threshold_log2 is None else threshold_log2
+        return self._run(vectors, 0, self._settings_at(log2))
+
+    def _settings_at(self, threshold_log2: int) -> ControllerSettings:
+        """The settings with another threshold, the same object each time."""
+        if threshold_log2 not in self._at_threshold:
+            changed = self.settings.replace(threshold_log2=threshold_log2).checked(self.config)
+            self._at_threshold[threshold_log2] = changed
+        return self._at_threshold[threshold_log2]
+
+    def _run(
+        self, source: NDArray[np.signedinteger] | Vectors, clipped: int, settings: ControllerSettings
+    ) -> UpdateReport:
+        hits, codes_clipped = self.array.window_hits, self.array.clipped
+        if isinstance(source, tuple):
+            outcome = self._decide_vectors(source, settings)
+        else:
+            outcome = self._decide(source, settings)
+        if outcome.counts is None:
+            numbers = pulse_numbers(outcome.slots(), self.config)
+            numbers = {name: number for name, number in numbers.items() if not name.endswith("form")}
+        else:
+            numbers = self._applied(outcome.counts, outcome.cells)
+        self._last_slots = outcome
+        rounds = outcome.rounds
         report = UpdateReport(
-            cells_set=up.size,
-            cells_reset=down.size,
-            pulses_set=int(up.sum()),
-            pulses_reset=-int(down.sum()),
+            **numbers,
             saturated=outcome.saturated,
             clipped=clipped,
             slots=outcome.slot_count,
-            window_hits=hits,
+            window_hits=self.array.window_hits - hits,
             cycles=outcome.cycles,
+            codes_clipped=self.array.clipped - codes_clipped,
+            **({} if rounds is None else vars(rounds)),
         )
         self.counters.add(report, self.config.cells)
+        return report
+
+    def _applied(self, counts: NDArray[np.int16], cells: NDArray[np.int64] | None) -> dict[str, int]:
+        """Have the array take pulses in an open loop. Returns cells and pulses per polarity."""
+        cells = fired_cells(counts) if cells is None else cells
+        self.array.apply_pulses(counts, cells=cells)
+        fired = counts.reshape(-1)[cells]
+        up, down = fired[fired > 0], fired[fired < 0]
+        return {"cells_set": up.size, "cells_reset": down.size, "pulses_set": int(up.sum()),
+                "pulses_reset": -int(down.sum())}  # fmt: skip
+
+    def _programmed(self, targets: NDArray[np.int16], mode: ProgramMode) -> ProgramReport:
+        check_programming(self.config, self.settings, mode)
+        hits, clipped = self.array.window_hits, self.array.clipped
+        done, cycles = self._program(targets, mode)
+        self._last_slots = done.slots
+        report = ProgramReport(
+            codes=done.codes,
+            weights=done.codes.astype(np.float64) * weight_of_code(self.config, self.settings, self.parameters),
+            tries=done.tries,
+            failed=done.failed,
+            left_alone=done.left_alone,
+            **pulse_numbers(done.slots, self.config),
+            slots=len(done.slots),
+            window_hits=self.array.window_hits - hits,
+            cycles=cycles,
+            reads=done.reads,
+            conversions=done.conversions,
+            codes_clipped=self.array.clipped - clipped,
+            verified=done.verified,
+            unreached=done.unreached,
+            unverified=done.unverified,
+        )
+        self.counters.add(report, 0)
         return report

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.config import Polarity
 from pulsetrain.controller.slots import Slots
 from pulsetrain.errors import MismatchError, PulsetrainError, check_integer
-from pulsetrain.tiles.base import Tile, UpdateReport
+from pulsetrain.tiles.base import ProgramReport, Tile, UpdateReport
+
+Result = TypeVar("Result")
+
+_COUNTS = {"decisions_compared": "decisions_compared", "reads_compared": "reads_compared", "operations": "_operations"}
+"""Names in a state, and the attributes they stand for."""
+_POLARITIES = ("SET", "RESET", "FORM")
 
 
 class ComparedTile(Tile):
     """Runs ``first`` and ``second`` side by side; everything it returns is the first one's.
 
     After each operation slots (row, polarity, columns, order), the reports (all but clock cycles) and the conductances
-    must be the same, to the last bit. ``decisions_compared`` counts the decisions for which they were.
+    must be the same, and after each read the codes, to the last bit. ``decisions_compared`` and ``reads_compared`` (of
+    the whole array and of rows) count those for which they were.
     Raises PulsetrainError if the tiles have different configurations, MismatchError with the first difference: the
-    operation (from 1), the slot (from 0) or cell, and both values.
+    operation (from 1), the slot (from 0), cell or line, and both values.
     """
 
     def __init__(self, first: Tile, second: Tile) -> None:
@@ -30,7 +36,7 @@ class ComparedTile(Tile):
         self.first, self.second = first, second
         self.config, self.settings, self.parameters = first.config, first.settings, first.parameters
         self.seed, self.threshold_weight, self.counters = first.seed, first.threshold_weight, first.counters
-        self.decisions_compared = 0
+        self.decisions_compared = self.reads_compared = 0
         self._operations = 0
 
     def set_weights(self, weights: ArrayLike) -> int:
@@ -45,14 +51,54 @@ class ComparedTile(Tile):
     def conductances(self) -> NDArray[np.float64]:
         return self.first.conductances()
 
+    def vmm(self, x: ArrayLike) -> NDArray[np.float64]:
+        return self._compared_read(lambda tile: tile.vmm(x))
+
+    def vmm_transposed(self, e: ArrayLike) -> NDArray[np.float64]:
+        return self._compared_read(lambda tile: tile.vmm_transposed(e))
+
+    def read_codes(self, codes: ArrayLike, *, backward: bool = False) -> NDArray[np.int16]:
+        return self._compared_read(lambda tile: tile.read_codes(codes, backward=backward))
+
+    def last_codes(self) -> NDArray[np.int16]:
+        return self.first.last_codes()
+
     def update(self, step: ArrayLike) -> UpdateReport:
-        return self._compared(self.first.update(step), self.second.update(step), self.config.cells)
+        return self._compared(lambda tile: tile.update(step))
 
     def update_deltas(self, deltas: ArrayLike) -> UpdateReport:
-        return self._compared(self.first.update_deltas(deltas), self.second.update_deltas(deltas), self.config.cells)
+        return self._compared(lambda tile: tile.update_deltas(deltas))
+
+    def update_outer(self, x: ArrayLike, y: ArrayLike, *, rate: float = 1.0) -> UpdateReport:
+        return self._compared(lambda tile: tile.update_outer(x, y, rate=rate))
+
+    def update_difference(
+        self, x: ArrayLike, y: ArrayLike, second_x: ArrayLike, second_y: ArrayLike, *, rate: float = 1.0
+    ) -> UpdateReport:
+        return self._compared(lambda tile: tile.update_difference(x, y, second_x, second_y, rate=rate))
+
+    def update_outer_codes(self, x: ArrayLike, y: ArrayLike, threshold_log2: int | None = None) -> UpdateReport:
+        return self._compared(lambda tile: tile.update_outer_codes(x, y, threshold_log2))
+
+    def update_difference_codes(
+        self, x: ArrayLike, y: ArrayLike, second_x: ArrayLike, second_y: ArrayLike, threshold_log2: int | None = None
+    ) -> UpdateReport:
+        return self._compared(lambda tile: tile.update_difference_codes(x, y, second_x, second_y, threshold_log2))
+
+    def program(self, weights: ArrayLike, *, chosen: ArrayLike | None = None) -> ProgramReport:
+        return self._compared_program(lambda tile: tile.program(weights, chosen=chosen))
+
+    def program_codes(self, targets: ArrayLike) -> ProgramReport:
+        return self._compared_program(lambda tile: tile.program_codes(targets))
+
+    def form(self, weights: ArrayLike, *, chosen: ArrayLike | None = None) -> ProgramReport:
+        return self._compared_program(lambda tile: tile.form(weights, chosen=chosen))
+
+    def refresh(self, *, chosen: ArrayLike | None = None) -> ProgramReport:
+        return self._compared_program(lambda tile: tile.refresh(chosen=chosen))
 
     def write(self, step: ArrayLike, noise: bool) -> UpdateReport:
-        return self._compared(self.first.write(step, noise), self.second.write(step, noise), 0)
+        return self._compared(lambda tile: tile.write(step, noise))
 
     def last_slots(self) -> Slots:
         return self.first.last_slots()
@@ -60,16 +106,16 @@ class ComparedTile(Tile):
     def state(self) -> dict[str, Any]:
         first = {f"first_{name}": value for name, value in self.first.state().items()}
         second = {f"second_{name}": value for name, value in self.second.state().items()}
-        return {**first, **second, "decisions_compared": self.decisions_compared, "operations": self._operations}
+        return {**first, **second, **{name: getattr(self, attribute) for name, attribute in _COUNTS.items()}}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        counts = []
-        for name in ("decisions_compared", "operations"):
+        counts: dict[str, int] = {}
+        for name, attribute in _COUNTS.items():
             if name not in state:
                 raise PulsetrainError(f"Tile state must have {name}, not only {', '.join(sorted(state))}")
             value = state[name]  # comes back from an .npz file as an array of no dimension
             scalar = isinstance(value, np.ndarray) and value.ndim == 0
-            counts.append(check_integer(f"Count of {name}", value.item() if scalar else value, 0))
+            counts[attribute] = check_integer(f"Count of {name}", value.item() if scalar else value, 0)
         first, second = (
             {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
             for prefix in ("first_", "second_")
@@ -81,7 +127,8 @@ class ComparedTile(Tile):
         except PulsetrainError:
             self.first.restore(before)  # refused means that nothing has changed, in either tile
             raise
-        self.decisions_compared, self._operations = counts
+        for attribute, count in counts.items():
+            setattr(self, attribute, count)
         self.counters = self.first.counters
         self._same_conductances()
 
@@ -89,16 +136,51 @@ class ComparedTile(Tile):
         self.first.close()
         self.second.close()
 
-    def _compared(self, first: UpdateReport, second: UpdateReport, decisions: int) -> UpdateReport:
-        self._operations += 1
-        self.counters = self.first.counters
+    def _compared(self, operation: Callable[[Tile], UpdateReport]) -> UpdateReport:
+        decisions = self.first.counters.decisions
+        first, second = self._both(operation)
         self._same_slots()
         for item in fields(UpdateReport):
             if item.name != "cycles":
                 self._same(item.name.replace("_", " "), getattr(first, item.name), getattr(second, item.name))
         self._same_conductances()
-        self.decisions_compared += decisions
+        self.decisions_compared += self.first.counters.decisions - decisions
+        self.reads_compared += first.reads
         return first
+
+    def _compared_program(self, operation: Callable[[Tile], ProgramReport]) -> ProgramReport:
+        first, second = self._both(operation)
+        self._same_slots()
+        for item in fields(ProgramReport):
+            name, one, other = item.name.replace("_", " "), getattr(first, item.name), getattr(second, item.name)
+            if not isinstance(one, np.ndarray):
+                if item.name != "cycles":
+                    self._same(name, one, other)
+            elif not np.array_equal(one, other):
+                row, column = (int(i) for i in np.argwhere(one != other)[0])
+                self._same(f"{name} of row {row}, column {column}", one[row, column], other[row, column])
+        self._same_conductances()
+        self.reads_compared += first.reads
+        return first
+
+    def _compared_read(self, operation: Callable[[Tile], NDArray[Any]]) -> NDArray[Any]:
+        values, _ = self._both(operation)
+        first, second = self.first.last_codes(), self.second.last_codes()
+        self._same("codes' shape", first.shape, second.shape)
+        if not np.array_equal(first, second):
+            vector, line = (int(i) for i in np.argwhere(first != second)[0])
+            self._same(f"code of vector {vector}, line {line}", int(first[vector, line]), int(second[vector, line]))
+        clipped = [tile.counters.codes_clipped for tile in (self.first, self.second)]
+        self._same("codes clipped so far", *clipped)
+        self.reads_compared += len(first)
+        return values
+
+    def _both(self, operation: Callable[[Tile], Result]) -> tuple[Result, Result]:
+        """The next operation, by both tiles."""
+        first, second = operation(self.first), operation(self.second)
+        self._operations += 1
+        self.counters = self.first.counters
+        return first, second
 
     def _same_slots(self) -> None:
         first, second = self.first.last_slots(), self.second.last_slots()
@@ -139,6 +221,6 @@ def described_slot(slots: Slots, slot: int) -> str:
     """A slot in words, for messages; "none" beyond the last."""
     if slot >= len(slots):
         return "none"
-    polarity = Polarity(int(slots.polarity[slot])).name
+    polarity = _POLARITIES[int(slots.polarity[slot])]
     columns = " ".join(map(str, slots.column_list(slot)))
     return f"row {slots.row[slot]} {polarity} columns {columns}"

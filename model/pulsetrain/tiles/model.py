@@ -8,7 +8,9 @@ from numpy.typing import NDArray
 from pulsetrain.array import ArrayParameters
 from pulsetrain.config import CONFIGS, ControllerConfig, ControllerSettings
 from pulsetrain.controller.golden import GoldenController
-from pulsetrain.tiles.base import DEFAULT_PARAMETERS, DEFAULT_SETTINGS, ArrayTile, Outcome
+from pulsetrain.controller.programming import update_verified
+from pulsetrain.controller.sources import outer_deltas
+from pulsetrain.tiles.base import DEFAULT_PARAMETERS, DEFAULT_SETTINGS, ArrayTile, Outcome, Rounds, Vectors
 
 
 class ModelTile(ArrayTile):
@@ -28,12 +30,23 @@ class ModelTile(ArrayTile):
     ) -> None:
         super().__init__(config, settings, parameters, seed, threshold_weight)
         self.controller = GoldenController(config, self.settings, self.seeds.controller)
+        self._in_force = self.settings
 
-    def _decide(self, deltas: NDArray[np.signedinteger]) -> Outcome:
+    def _decide(self, deltas: NDArray[np.signedinteger], settings: ControllerSettings) -> Outcome:
+        if settings is not self._in_force:
+            self.controller.settings = self._in_force = settings
         decisions = self.controller.update(deltas)
-        return Outcome(
-            decisions.counts, decisions.saturated, decisions.slot_count, decisions.slots, cells=decisions.cells
-        )
+        if not settings.verify:
+            return Outcome(
+                decisions.counts, decisions.saturated, decisions.slot_count, decisions.slots, cells=decisions.cells
+            )
+        done = update_verified(self.array, decisions.weight_counts, self.config, settings)
+        rounds = Rounds(done.reads, done.conversions, done.verified, done.unreached, done.unverified)
+        return Outcome(None, decisions.saturated, len(done.slots), lambda: done.slots, rounds=rounds)
+
+    def _decide_vectors(self, vectors: Vectors, settings: ControllerSettings) -> Outcome:
+        first, *second = zip(*vectors, strict=True)
+        return self._decide(outer_deltas(self.config, *first, *(second[0] if second else ())), settings)
 
     def _controller_state(self) -> tuple[int, int]:
         return self.controller.source.seed, self.controller.source.steps

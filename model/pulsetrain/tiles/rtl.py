@@ -1,7 +1,8 @@
-"""The tile whose controller is the Verilated RTL: what it reports at its pins is applied to the golden array.
+"""The tile whose controller is the Verilated RTL, with the golden array at its pins.
 
-Nothing is decided here. Counts, slots and cycles come from the pulses that the RTL reports, the number of saturated
-cells from its counters. A restored tile replays its random source in the RTL, a beat of zeros at a time.
+Nothing is decided here. Slots and cycles come from the pulses that the RTL reports, codes from its answers, numbers
+from its counters. In an open loop the array takes the pulses when an update is over; in verified updates, programming
+and reads it stands at the pins. A restored tile replays its random source in the RTL, a beat of zeros at a time.
 """
 
 from __future__ import annotations
@@ -14,22 +15,31 @@ from numpy.typing import ArrayLike, NDArray
 from pulsetrain.array import ArrayParameters, CutPulse
 from pulsetrain.config import CONFIGS, ControllerConfig, ControllerSettings, Polarity
 from pulsetrain.controller.golden import checked_deltas
+from pulsetrain.controller.programming import Programmed, ProgramMode
 from pulsetrain.controller.random_source import RandomSource
 from pulsetrain.controller.slots import Slots
 from pulsetrain.errors import check_integer
-from pulsetrain.tiles.base import DEFAULT_PARAMETERS, DEFAULT_SETTINGS, ArrayTile, Outcome
+from pulsetrain.tiles.base import DEFAULT_PARAMETERS, DEFAULT_SETTINGS, ArrayTile, Outcome, Rounds, Vectors
+from pulsetrain.tiles.reports import pulse_numbers
+from pulsetrain.tiles.rtl_commands import COLUMNS, ROWS, Opcode, Packets, load, plain, programming, updates
 from pulsetrain.tiles.rtl_library import RtlController
-from pulsetrain.tiles.rtl_structures import RtlError, RunResult, Status
+from pulsetrain.tiles.rtl_structures import RtlError, RunResult, Stalls, Status
+
+FORM_KEY = 0xF03A
+READS_AT_ONCE = 1024
+_FORM = 2  # as polarity of a slot
+_OPCODES = {ProgramMode.PROGRAM: Opcode.PROGRAM, ProgramMode.FORM: Opcode.FORM, ProgramMode.REFRESH: Opcode.REFRESH}
 
 
 class RtlTile(ArrayTile):
     """Verilated controller and golden array.
 
     Arguments as for ModelTile, with the same results to the last bit; reports also carry clock cycles, from the first
-    beat offered until the request is done. ``library``: a library of ``build_library`` for ``config``; None builds it
+    command offered until the last answer. ``library``: a library of ``build_library`` for ``config``; None builds it
     (once, about half a minute). ``check_pins``: hold the pins against the safety rules in every cycle.
+    ``conversion_cycles``: that the converters take; ``stalls``: random ones at all pins.
     Raises PulsetrainError for illegal arguments, ToolError if a tool for the build is missing, RtlError if the
-    RTL breaks a rule or latches a fault.
+    RTL breaks a rule, refuses a command or latches a fault.
     """
 
     def __init__(
@@ -42,9 +52,13 @@ class RtlTile(ArrayTile):
         *,
         library: Path | None = None,
         check_pins: bool = False,
+        conversion_cycles: int = 1,
+        stalls: Stalls | None = None,
     ) -> None:
         super().__init__(config, settings, parameters, seed, threshold_weight)
         self.check_pins = check_pins
+        self.conversion_cycles = check_integer("Conversion cycles", conversion_cycles, 1, 2**31)
+        self.stalls = stalls
         self.controller = RtlController(config, library=library)
         self.controller.seed(self.seeds.controller)
         self._arm()
@@ -61,21 +75,122 @@ class RtlTile(ArrayTile):
         """
         checked = checked_deltas(deltas, self.config)
         check_integer("Abort cycle", abort_cycle, 0)
-        result = self.controller.run(checked, self.settings, abort_cycle=abort_cycle, check_pins=self.check_pins)
-        self._apply(result)
+        result = self._updated(updates(self.config, checked[np.newaxis]), self.settings, abort_cycle)
+        if not self.settings.verify:
+            self._apply(result)
         if result.status is not Status.ABORTED:
             result.check()
         return result
 
-    def _decide(self, deltas: NDArray[np.signedinteger]) -> Outcome:
-        result = self.controller.run(deltas, self.settings, check_pins=self.check_pins)
-        if result.status is not Status.DONE:
-            self._apply(result)
-            result.check()
-        if result.slots != len(result.pulses):
-            raise RtlError(f"The RTL's slot counter must rise by {len(result.pulses)}, not {result.slots}")
+    def _decide(self, deltas: NDArray[np.signedinteger], settings: ControllerSettings) -> Outcome:
+        return self._decided(updates(self.config, deltas[np.newaxis]), settings)
+
+    def _decide_vectors(self, vectors: Vectors, settings: ControllerSettings) -> Outcome:
+        loads = [
+            load(self.config, side, which, codes[np.newaxis])
+            for side, both in zip((ROWS, COLUMNS), vectors, strict=True)
+            for which, codes in enumerate(both)
+        ]
+        opcode = Opcode.UPDATE_OUTER if len(loads) == 2 else Opcode.UPDATE_DIFFERENCE
+        return self._decided(Packets.join([*loads, plain(opcode)]), settings)
+
+    def _read(self, codes: NDArray[np.int32], backward: bool) -> tuple[NDArray[np.int16], int]:
+        config = self.config
+        lines = config.rows if backward else config.weight_columns
+        out, cycles = np.empty((len(codes), lines), np.int16), 0
+        self.array.use_converters(config)
+        for first in range(0, len(codes), READS_AT_ONCE):
+            some = codes[first : first + READS_AT_ONCE]
+            loads = load(config, COLUMNS if backward else ROWS, 0, some)
+            reads = plain(Opcode.READ_BACKWARD if backward else Opcode.READ_FORWARD, len(some))
+            result = self._execute(Packets.alternate([loads, reads]), self.settings).check()
+            self._count("read", result.reads, len(some))
+            out[first : first + len(some)] = result.data.reshape(len(some), -1)[:, :lines]
+            cycles += result.cycles
+        return out, cycles
+
+    def _program(self, targets: NDArray[np.int16], mode: ProgramMode) -> tuple[Programmed, int]:
+        config = self.config
+        self.array.begin_operation(config, self.settings)
+        try:
+            packets = programming(config, _OPCODES[mode], targets)
+            result = self._execute(packets, self.settings, form_key=FORM_KEY if mode is ProgramMode.FORM else 0)
+        finally:
+            self.array.end_operation()
+        result.check()
+        self._count("slot", result.slots, len(result.pulses))
+        beats = result.data.reshape(config.rows, config.column_groups, 2, config.adc_count).astype(np.int16)
+        codes, states = (
+            beats[:, :, kind].reshape(config.rows, -1)[:, : config.weight_columns].copy() for kind in (0, 1)
+        )
         slots = reported_slots(result.pulses)
-        return Outcome(slots.counts(self.config), result.saturated, len(slots), lambda: slots, result.cycles)
+        numbers = pulse_numbers(slots, config)
+        programmed = Programmed(
+            slots=slots,
+            codes=codes,
+            tries=(states & 255).astype(np.uint8),
+            failed=(states & 256) != 0,
+            left_alone=(states & 512) != 0,
+            reads=result.reads,
+            conversions=result.conversions,
+            verified=result.verified,
+            unreached=result.unreached,
+            unverified=result.unverified,
+            pulses_set=numbers["pulses_set"],
+            pulses_reset=numbers["pulses_reset"],
+            pulses_form=numbers["pulses_form"],
+            cells_written=numbers["cells_set"] + numbers["cells_reset"] + numbers["cells_form"],
+        )
+        return programmed, result.cycles
+
+    def _execute(
+        self,
+        packets: Packets,
+        settings: ControllerSettings,
+        *,
+        form_key: int = 0,
+        abort_cycle: int | None = None,
+    ) -> RunResult:
+        """Send commands with the array at the pins; unless they are updates in an open loop, it is changed at once."""
+        open_loop = not settings.verify and int(packets.rows["header"][-1] & 15) in range(Opcode.UPDATE, Opcode.PROGRAM)
+        return self.controller.execute(
+            packets,
+            settings,
+            array=None if open_loop else self.array.port,
+            conversion_cycles=self.conversion_cycles,
+            stalls=self.stalls,
+            abort_cycle=abort_cycle,
+            form_key=form_key,
+            check_pins=self.check_pins,
+        )
+
+    def _updated(self, packets: Packets, settings: ControllerSettings, abort_cycle: int | None = None) -> RunResult:
+        """Run one update; a verified one is an operation of the array from its first pulse to its last."""
+        if not settings.verify:
+            return self._execute(packets, settings, abort_cycle=abort_cycle)
+        self.array.begin_operation(self.config, settings)
+        try:
+            return self._execute(packets, settings, abort_cycle=abort_cycle)
+        finally:
+            self.array.end_operation()
+            self._last_slots = Slots.none(self.config)
+
+    def _decided(self, packets: Packets, settings: ControllerSettings) -> Outcome:
+        result = self._updated(packets, settings)
+        if result.status is not Status.DONE and not settings.verify:
+            self._apply(result)
+        result.check()
+        self._count("slot", result.slots, len(result.pulses))
+        slots = reported_slots(result.pulses)
+        if not settings.verify:
+            return Outcome(slots.counts(self.config), result.saturated, len(slots), lambda: slots, result.cycles)
+        rounds = Rounds(result.reads, result.conversions, result.verified, result.unreached, result.unverified)
+        return Outcome(None, result.saturated, len(slots), lambda: slots, result.cycles, rounds=rounds)
+
+    def _count(self, thing: str, found: int, wanted: int) -> None:
+        """Raise RtlError if a counter of the RTL did not rise by what was seen at its pins."""
+        if found != wanted:
+            raise RtlError(f"The RTL's {thing} counter must rise by {wanted}, not {found}")
 
     def _apply(self, result: RunResult) -> None:
         """Change the array by the pulses of a run that ended early; only the last of them can be cut short."""
@@ -87,7 +202,7 @@ class RtlTile(ArrayTile):
             width = self.settings.set_cycles if polarity is Polarity.SET else self.settings.reset_cycles
             columns = reported_slots(result.pulses[-1:]).column_list(0)
             cut = CutPulse(int(last["row"]), polarity, tuple(columns), int(last["cycles"]), width)
-        self._outcome = None
+        self._last_slots = Slots.none(self.config)
         if len(result.pulses):
             self.array.apply_pulses(reported_slots(whole).counts(self.config), cut)
 
@@ -120,6 +235,5 @@ class RtlTile(ArrayTile):
 
 def reported_slots(pulses: NDArray[np.void]) -> Slots:
     """The slots of finished pulses in the order of their reports. ``pulses``: as in ``RunResult``."""
-    return Slots(
-        pulses["row"].astype(np.int32), pulses["polarity"].astype(np.uint8), np.ascontiguousarray(pulses["columns"])
-    )
+    polarity = np.where(pulses["form"] != 0, _FORM, pulses["polarity"]).astype(np.uint8)
+    return Slots(pulses["row"].astype(np.int32), polarity, np.ascontiguousarray(pulses["columns"]))

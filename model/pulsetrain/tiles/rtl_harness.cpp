@@ -1,85 +1,34 @@
-// Drives the Verilated controller a whole run of requests at a time. Generic over the port widths: Verilator gives a port
-// a type after its width, and the overloads below hide which.
+// Drives the Verilated core a whole run of commands at a time, and is the crossbar at its pins.
 #include "rtl_harness.h"
 
-#include <cstring>
-#include <memory>
-
-#include "Vcontroller.h"
+#include "rtl_peripheral.h"
 #include "rtl_pin_checker.h"
-#include "verilated.h"
-
-// Verilator writes the second of two underscores in a name as its code.
-#define PORT(group, name) top->group##___05F##name
-#define ABORT __SYM__abort // and a name that C++ knows it avoids
-#define PORT3(group, part, name) top->group##___05F##part##___05F##name
+#include "rtl_ports.h"
 
 namespace {
 
-template <typename Port>
-void put_words(Port &port, const uint32_t *words) { // ports of at most 64 bits
-    port = Port(sizeof(Port) > 4 ? uint64_t(words[0]) | uint64_t(words[1]) << 32 : words[0]);
-}
-template <std::size_t N>
-void put_words(VlWide<N> &port, const uint32_t *words) {
-    for (std::size_t i = 0; i < N; ++i) port[i] = words[i];
-}
-template <typename Port>
-void get_mask(uint64_t *mask, const Port &port) {
-    mask[0] = port;
-}
-template <std::size_t N>
-void get_mask(uint64_t *mask, const VlWide<N> &port) {
-    for (std::size_t i = 0; i < N; i += 2) mask[i / 2] = port[i] | (i + 1 < N ? uint64_t(port[i + 1]) << 32 : 0);
-}
-
-constexpr int payload_words = (LANES * DELTA_BITS + 31) / 32 + 1; // one more: a 64-bit port reads two
-
-// Lane l in bits [l * DELTA_BITS, (l + 1) * DELTA_BITS).
-inline void pack(uint32_t *words, const Delta *deltas) {
-    if constexpr (DELTA_BITS == 8 * sizeof(Delta)) { // as they lie in memory (little-endian, as are all hosts of numba)
-        memcpy(words, deltas, LANES * sizeof(Delta));
-    } else {
-        uint64_t window = 0;
-        int bits = 0, word = 0;
-        for (int lane = 0; lane < LANES; ++lane) {
-            window |= (uint64_t(uint32_t(deltas[lane])) & ((uint64_t(1) << DELTA_BITS) - 1)) << bits;
-            for (bits += DELTA_BITS; bits >= 32; bits -= 32, window >>= 32) words[word++] = uint32_t(window);
-        }
-        words[word] = uint32_t(window);
-    }
-}
-
-class Stalls { // xorshift64 (Marsaglia 2003); 16 bits decide each question
-public:
-    void seed(uint64_t seed) {
-        state_ = (seed ^ 0x9E3779B97F4A7C15) | 1;
-        for (int i = 0; i < 16; ++i) next();
-    }
-    bool happens(uint32_t share) { return share && (next() >> 40 & 0xFFFF) < share; }
-
-private:
-    uint64_t next() {
-        state_ ^= state_ << 13;
-        state_ ^= state_ >> 7;
-        return state_ ^= state_ << 17;
-    }
-    uint64_t state_ = 1;
-};
+constexpr int settled_cycles = 6; // counters lag by at most 5
+constexpr int drain_cycles = 4096;
 
 class Harness {
 public:
-    Harness() : context(new VerilatedContext), top(new Vcontroller(context.get(), "controller")) { reset(); }
+    Harness() : context(new VerilatedContext), top_(new Vcontroller(context.get(), "controller")), top(top_.get()) {
+        reset();
+    }
     ~Harness() { top->final(); }
 
     void reset() {
         top->rst = 1;
         top->arm = 0;
         top->ABORT = 0;
+        top->form_key = 0;
         top->state_index = 0;
-        PORT(deltas, valid) = 0;
+        PORT(commands, valid) = 0;
+        PORT(responses, ready) = 0;
         PORT(seed, valid) = 0;
         PORT(crossbar, ready) = 1;
+        PORT(crossbar, converted) = 0;
+        crossbar = Crossbar();
         for (int i = 0; i < 2; ++i) cycle();
         top->rst = 0;
         cycle();
@@ -112,59 +61,93 @@ public:
         for (int i = 0; i < 2; ++i) cycle();
     }
 
+    // Whole updates of zeros, and a last one that is aborted when it has taken what is left.
     int32_t replay(uint64_t beats) {
-        static const Settings shortest = {1, 1, 1, 1, 1, 1, 1, 1, 1, {}, {}};
-        const uint32_t zero[payload_words] = {};
-        put_settings(shortest);
-        put_words(PORT(deltas, payload), zero);
-        PORT(deltas, valid) = 1;
-        for (int64_t waited = 0; beats && waited < beats_per_request + 1024; ++waited) {
-            cycle();
-            if (PORT(deltas, ready)) --beats, waited = 0;
+        static const Settings shortest = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 0, 0, 1, 0, 0, 0,
+                                          {1, 0, 1}, {1, 0, 1}, {1, 0, 1}, {}, {}, {}, {}};
+        const uint64_t wanted = top->random_steps + beats;
+        const int64_t whole = int64_t(ROWS) * (weight_columns / LANES);
+        put_settings(top, shortest);
+        memset(payload, 0, sizeof payload);
+        uint64_t left = beats;
+        bool answered = false;
+        while (left) {
+            const int64_t now = left < uint64_t(whole) ? int64_t(left) : whole;
+            left -= uint64_t(now);
+            for (int64_t sent = 0; sent <= now; ++sent) {
+                payload[0] = sent ? 0 : UPDATE;
+                put_last(sent == whole);
+                if (!send(answered)) return STUCK;
+            }
+            if (now < whole) break;
+            for (int64_t waited = 0; !answered; ++waited) {
+                if (waited > whole + drain_cycles) return STUCK;
+                idle(answered);
+            }
+            answered = false;
         }
-        PORT(deltas, valid) = 0;
-        top->ABORT = 1; // the last request may be incomplete
-        cycle();
-        top->ABORT = 0;
-        for (int i = 0; i < 2; ++i) cycle();
-        return beats || top->busy ? STUCK : DONE;
+        payload[0] = 0;
+        for (int64_t waited = 0; top->random_steps != wanted; ++waited) {
+            if (waited > drain_cycles) return STUCK;
+            idle(answered);
+        }
+        if (beats % uint64_t(whole)) {
+            top->ABORT = 1;
+            idle(answered);
+            top->ABORT = 0;
+            put_last(true); // the rest of the packet is dropped up to its last beat
+            if (!send(answered)) return STUCK;
+        }
+        for (int64_t waited = 0; top->busy; ++waited) {
+            if (waited > drain_cycles) return STUCK;
+            idle(answered);
+        }
+        return DONE;
     }
 
     void start(Run &run) {
-        request = beat = run.cycles = run.beats = run.requests_done = 0;
-        run.fault = run.settings_error = run.cells_set = run.cells_reset = run.saturated = run.slots = 0;
-        offered = stopped = released = false;
-        quiet = 0;
+        command = beat = answered = taken = quiet = data_beats = 0;
+        run.cycles = run.beats = run.answer_count = run.data_count = run.pulse_count = 0;
+        run.fault = run.settings_error = 0;
+        offered = stopped = by_observer = halted = aborted = false;
         stalls.seed(run.stall_seed);
-        checker.restart();
-        put_settings(run.settings[0]);
-        run.status = !top->seeded || top->seeding ? NOT_SEEDED : !top->armed ? NOT_ARMED : DONE;
-        run.pulse_count = 0;
+        checker.restart(run, pulse_limit);
+        top->form_key = run.form_key;
         readback(before);
-        if (run.status == DONE && run.requests > 0) go(run);
+        if (run.command_count > 0) put_settings(top, settings_of(run, 0));
+        go(run);
     }
 
     void go(Run &run) {
         run.pulse_count = 0;
         run.status = run.check_pins ? loop<true>(run) : loop<false>(run);
         if (run.status == BUFFER_FULL) return;
-        PORT(deltas, valid) = 0;
-        top->ABORT = run.status >= CYCLE_LIMIT; // drop what is in flight, or the next run would begin in its middle
-        cycle();
-        top->ABORT = 0;
-        cycle();
+        PORT(commands, valid) = 0;
+        PORT(responses, ready) = 0; // an answer that nobody asked for is found by the next run
+        PORT(crossbar, ready) = 1;
+        if (run.status >= CYCLE_LIMIT) drain(run); // or the next run would begin in the middle of this one
+        for (int i = 0; i < settled_cycles; ++i) cycle();
+        top->form_key = 0;
         Readback now;
         readback(now);
         run.cells_set = now.cells_set - before.cells_set;
         run.cells_reset = now.cells_reset - before.cells_reset;
         run.saturated = now.saturated - before.saturated;
         run.slots = now.slots - before.slots;
+        run.cut = now.cut - before.cut;
+        run.requests = now.requests - before.requests;
+        run.reads = now.reads - before.reads;
+        run.conversions = now.conversions - before.conversions;
+        run.verified = now.verified - before.verified;
+        run.unreached = now.unreached - before.unreached;
+        run.unverified = now.unverified - before.unverified;
     }
 
     void readback(Readback &out) const {
         out = {top->random_seed, top->random_steps, PORT(counters, cells_set), PORT(counters, cells_reset),
                PORT(counters, saturated), PORT(counters, slots), PORT(counters, cut), PORT(counters, requests),
-               top->armed, top->seeded, top->busy, top->fault};
+               PORT(counters, reads), PORT(counters, conversions), PORT(counters, verified), PORT(counters, unreached),
+               PORT(counters, unverified), top->armed, top->seeded, top->busy, top->fault};
     }
 
     void state(uint32_t *words, int32_t count) {
@@ -178,8 +161,8 @@ public:
     const char *violation() const { return checker.violation(); }
 
 private:
-    // One clock cycle: the inputs set before are what the controller sees in it (rtl_build.py puts a register before
-    // each, so nothing follows an input combinationally), and the outputs are those of this cycle.
+    // One clock cycle: the inputs set before are what the core sees in it (rtl_build.py puts a register before each, so
+    // nothing follows an input combinationally), and the outputs are those of this cycle.
     void cycle() {
         top->clk = 0;
         top->eval();
@@ -187,137 +170,206 @@ private:
         top->eval();
     }
 
+    // One cycle outside a run: answers are taken, and nothing is applied that had to be kept.
+    void idle(bool &last) {
+        PORT(responses, ready) = 1;
+        cycle();
+        last |= PORT(responses, valid) && response_last();
+        PORT(responses, ready) = 0;
+    }
+
+    // Offer the payload until it is taken. False: it is not.
+    bool send(bool &last) {
+        put_words(PORT(commands, payload), payload);
+        PORT(commands, valid) = 1;
+        bool ready = false;
+        for (int64_t waited = 0; !ready && waited < int64_t(ROWS) * weight_columns + drain_cycles; ++waited) {
+            idle(last);
+            ready = PORT(commands, ready);
+        }
+        PORT(commands, valid) = 0;
+        return ready;
+    }
+
+    // Abort, end the packet that is under way and take what is answered, as far as the core lets itself be helped.
+    void drain(Run &run) {
+        bool last = false;
+        top->ABORT = 1;
+        idle(last);
+        top->ABORT = 0;
+        if (beat > 0) {
+            memset(payload, 0, sizeof payload);
+            put_last(true);
+            send(last);
+        }
+        for (int i = 0; i < drain_cycles && (top->busy || PORT(responses, valid)); ++i) idle(last);
+        idle(last);
+        run.fault = top->fault;
+    }
+
     template <bool CHECK>
     int32_t loop(Run &run) {
-        const int64_t beats = run.requests * beats_per_request;
-        const bool stalling = run.idle_share || run.unready_share;
+        const bool stalling = run.idle_share || run.unready_share || run.blocked_share || run.late_share;
         for (;;) {
-            if (run.pulse_count == run.capacity && !run.peripheral.pulse) return BUFFER_FULL;
+            if (run.pulse_count == run.capacity && !run.peripheral.observer) return BUFFER_FULL;
             if (run.cycles >= run.cycle_limit) return CYCLE_LIMIT;
             if (quiet >= run.stuck_limit) return STUCK;
 
-            // Inputs of this cycle. A beat that was offered stays until it is taken.
+            // Inputs of this cycle. A beat that was offered stays until it is taken, but for a header in an abort: no new
+            // command begins after one, and a packet that is under way goes on to its end.
             const bool abort = stopped || run.cycles == run.abort_cycle;
-            if (abort || released) offered = false; // the requests in flight are dropped, and no new one begins
-            else if (!offered && run.beats < beats && !(stalling && stalls.happens(run.idle_share))) offer(run);
-            PORT(deltas, valid) = offered;
+            halted |= abort;
+            if (halted && beat == 0) offered = false;
+            else if (!offered && command < run.command_count && !(stalling && stalls.happens(run.idle_share))) offer(run);
+            PORT(commands, valid) = offered;
             const bool ready = !(stalling && stalls.happens(run.unready_share));
             PORT(crossbar, ready) = ready;
+            const bool listening = !(stalling && stalls.happens(run.blocked_share));
+            PORT(responses, ready) = listening;
+            crossbar.drive(top, stalls, run.late_share);
             top->ABORT = abort;
             cycle();
 
             // Outputs of this cycle.
-            const bool done = PORT(done, valid);
-            const uint32_t done_status = PORT(done, status);
-            const bool over = done && done_status;
-            run.requests_done += done && !over;
             ++quiet;
             const bool reported = PORT(report, valid);
             if (reported) report(run);
-            if (CHECK && !watch(run, ready, reported, over)) return UNSAFE;
-            if (offered && PORT(deltas, ready)) {
-                offered = false;
-                ++run.beats;
-                quiet = 0;
-                if (beat == 0) next_settings(run);
-                if (++beat == beats_per_request) beat = 0, ++request;
-            } else if (offered && beat == 0 && top->settings_error && run.requests_done == request) {
-                run.settings_error = top->settings_error;
-                return BAD_SETTINGS;
-            }
-            if (done) quiet = 0;
-            const bool nothing_to_release = released && !over;
-            released = abort;
+            crossbar.see(top, run.peripheral);
+            if (CHECK && !watch(run, ready, reported)) return UNSAFE;
+            if (PORT(crossbar, convert)) quiet = 0;
+            const int64_t taken_before = taken;
+            if (offered && PORT(commands, ready)) advance(run);
+            if (listening && PORT(responses, valid) && !answer(run, taken_before)) return BAD_ANSWER;
+            stopped &= !abort; // once is enough
+            aborted = abort;
+            if (top->fault) run.fault = top->fault, halted = true;
             ++run.cycles;
-
-            if (over) {
-                run.fault = top->fault;
-                return done_status == 2 ? FAULTED : stopped ? STOPPED : ABORTED;
-            }
-            if (run.requests_done == run.requests) return DONE;
-            if (nothing_to_release) return stopped ? STOPPED : ABORTED; // nothing was in flight
+            if (answered == taken && beat == 0 && (halted || command == run.command_count)) return ending(run);
         }
     }
 
+    int32_t ending(const Run &run) const {
+        bool faulted = false, dropped = taken < run.command_count;
+        for (int64_t i = 0; i < answered; ++i) {
+            faulted |= run.answers[i].status == 2;
+            dropped |= run.answers[i].status == 1;
+        }
+        if (faulted || run.fault) return FAULTED;
+        return !dropped ? DONE : by_observer ? STOPPED : ABORTED;
+    }
+
+    void put_last(bool last) {
+        payload[command_bits / 32] = last ? 1u << command_bits % 32 : 0;
+    }
+
     void offer(const Run &run) {
-        if (run.deltas) pack(payload, run.deltas + run.beats * LANES);
-        else memset(payload, 0, sizeof payload);
-        put_words(PORT(deltas, payload), payload);
+        const Command &now = run.commands[command];
+        if (beat == 0) {
+            memset(payload, 0, sizeof payload);
+            payload[0] = now.header;
+        } else {
+            pack_beat(payload, now, beat - 1);
+        }
+        payload[command_bits / 32] |= beat == now.beats ? 1u << command_bits % 32 : 0;
+        put_words(PORT(commands, payload), payload);
         offered = true;
+    }
+
+    // The beat that was offered is taken. The next command's settings are shown as soon as a header is taken: a core that
+    // samples them at any other time is found out.
+    void advance(Run &run) {
+        const Command &now = run.commands[command];
+        offered = false;
+        quiet = 0;
+        ++run.beats;
+        if (beat == 0) {
+            ++taken;
+            if (!run.settings_error) run.settings_error = top->settings_error;
+            if (command + 1 < run.command_count && run.commands[command + 1].settings != now.settings)
+                put_settings(top, settings_of(run, command + 1));
+        }
+        if (beat++ == now.beats) beat = 0, ++command;
+    }
+
+    bool response_last() const {
+        uint32_t words[response_bits / 32 + 1];
+        get_words(words, PORT(responses, payload));
+        return words[response_bits / 32] >> response_bits % 32 & 1;
+    }
+
+    // A beat of an answer is taken. False: there is nothing to answer, or no room for what it says.
+    bool answer(Run &run, int64_t asked) {
+        quiet = 0;
+        uint32_t words[response_bits / 32 + 1];
+        get_words(words, PORT(responses, payload));
+        if (answered == asked) return false;
+        if (!(words[response_bits / 32] >> response_bits % 32 & 1)) {
+            if (run.data_count == run.data_capacity) return false;
+            memcpy(run.data + run.data_count++ * ADC_COUNT, words, 2 * ADC_COUNT);
+            return true;
+        }
+        const uint32_t word = words[0];
+        run.answers[answered] = {word & 15, word >> 4 & 15, word >> 8 & 255, uint32_t(run.data_count - data_beats),
+                                 data_beats, run.cycles};
+        data_beats = run.data_count;
+        run.answer_count = ++answered;
+        return true;
     }
 
     void report(Run &run) {
         Pulse own;
-        Pulse &pulse = run.peripheral.pulse ? own : run.pulses[run.pulse_count];
-        pulse.request = run.requests_done;
-        pulse.cycle = run.cycles;
-        pulse.row = PORT(report, row);
-        pulse.polarity = PORT(report, polarity);
-        pulse.cycles = PORT(report, cycles);
-        pulse.cut = PORT(report, cut);
+        const bool observed = run.peripheral.observer;
+        Pulse &pulse = observed ? own : run.pulses[run.pulse_count];
+        pulse = {run.cycles, PORT(report, row), PORT(report, polarity), PORT(report, form), crossbar.level(),
+                 PORT(report, cycles), PORT(report, cut), {}};
         get_mask(pulse.columns, PORT(report, columns));
         last = pulse;
         quiet = 0;
-        if (!run.peripheral.pulse) ++run.pulse_count;
-        else if (run.peripheral.pulse(run.peripheral.context, &pulse)) stopped = true;
+        if (run.peripheral.pulse)
+            run.peripheral.pulse(run.peripheral.array, pulse.form ? 3 : 1 + pulse.polarity, pulse.row, pulse.cycles,
+                                 pulse.level, pulse.columns);
+        if (!observed) ++run.pulse_count;
+        else if (run.peripheral.observer(run.peripheral.context, &pulse)) stopped = by_observer = true;
     }
 
-    bool watch(const Run &run, bool ready, bool reported, bool over) {
+    bool watch(const Run &run, bool ready, bool reported) {
         Pins pins;
         pins.operation = PORT(crossbar, operation);
         pins.select = PORT(crossbar, select);
         pins.strobe = PORT(crossbar, strobe);
         pins.row = PORT(crossbar, row);
+        pins.whole = PORT(crossbar, whole);
+        pins.full_scale = PORT(crossbar, full_scale);
+        pins.convert = PORT(crossbar, convert);
+        pins.group = PORT(crossbar, group);
         pins.lines = {PORT(crossbar, word_code), PORT(crossbar, bit_code), PORT(crossbar, source_code),
                       PORT(crossbar, word_unselected), PORT(crossbar, bit_unselected), PORT(crossbar, source_unselected)};
         get_mask(pins.columns, PORT(crossbar, columns));
-        return checker.watch(run.cycles, pins, ready, reported, last, settings_of(run, run.requests_done), pulse_limit,
-                             released || over);
+        int32_t codes[LANES];
+        Crossbar::dac_codes(top, codes);
+        return checker.watch(run.cycles, pins, {ready, crossbar.converted, aborted || top->fault, reported, last}, answered,
+                             taken) &&
+               checker.watch_dac(run.cycles, PORT(dac, valid), PORT(dac, side), PORT(dac, index), codes);
     }
 
     static const Settings &settings_of(const Run &run, int64_t which) {
-        return run.settings[run.settings_step * (which < run.requests ? which : run.requests - 1)];
-    }
-    // The next request's settings are shown as soon as the first beat of this one is taken: a controller that samples
-    // them at any other time is found out.
-    void next_settings(const Run &run) {
-        if (run.settings_step) put_settings(settings_of(run, request + 1));
-    }
-
-    void put_settings(const Settings &s) {
-        PORT(settings, threshold_log2) = s.threshold_log2;
-        PORT(settings, max_pulses) = s.max_pulses;
-        PORT(settings, parallel_max) = s.parallel_max;
-        PORT(settings, setup_cycles) = s.setup_cycles;
-        PORT(settings, set_cycles) = s.set_cycles;
-        PORT(settings, reset_cycles) = s.reset_cycles;
-        PORT(settings, hold_cycles) = s.hold_cycles;
-        PORT(settings, recovery_cycles) = s.recovery_cycles;
-        PORT(settings, ready_limit) = s.ready_limit;
-        PORT3(settings, set_lines, word_code) = s.set_lines.word_code;
-        PORT3(settings, set_lines, bit_code) = s.set_lines.bit_code;
-        PORT3(settings, set_lines, source_code) = s.set_lines.source_code;
-        PORT3(settings, set_lines, word_unselected) = s.set_lines.word_unselected;
-        PORT3(settings, set_lines, bit_unselected) = s.set_lines.bit_unselected;
-        PORT3(settings, set_lines, source_unselected) = s.set_lines.source_unselected;
-        PORT3(settings, reset_lines, word_code) = s.reset_lines.word_code;
-        PORT3(settings, reset_lines, bit_code) = s.reset_lines.bit_code;
-        PORT3(settings, reset_lines, source_code) = s.reset_lines.source_code;
-        PORT3(settings, reset_lines, word_unselected) = s.reset_lines.word_unselected;
-        PORT3(settings, reset_lines, bit_unselected) = s.reset_lines.bit_unselected;
-        PORT3(settings, reset_lines, source_unselected) = s.reset_lines.source_unselected;
+        return run.settings[run.commands[which].settings];
     }
 
     std::unique_ptr<VerilatedContext> context;
-    std::unique_ptr<Vcontroller> top;
+    std::unique_ptr<Vcontroller> top_;
+    Vcontroller *const top;
     PinChecker checker;
+    Crossbar crossbar;
     Stalls stalls;
     Pulse last = {};
     Readback before = {};
     uint32_t pulse_limit = 0;
-    uint32_t payload[payload_words] = {};
-    int64_t request = 0, beat = 0, quiet = 0;
-    bool offered = false, stopped = false, released = false;
+    uint32_t payload[command_words] = {};
+    int64_t command = 0, beat = 0;              // what is sent next: 0 the header, then the payload
+    int64_t taken = 0, answered = 0, data_beats = 0; // commands; data beats before the answer that is under way
+    int64_t quiet = 0;
+    bool offered = false, stopped = false, by_observer = false, halted = false, aborted = false;
 };
 
 Harness &harness(void *controller) { return *static_cast<Harness *>(controller); }
@@ -325,7 +377,8 @@ Harness &harness(void *controller) { return *static_cast<Harness *>(controller);
 } // namespace
 
 void pulsetrain_sizes(int64_t *sizes) {
-    const int64_t all[] = {sizeof(Settings), sizeof(Pulse), sizeof(Run), sizeof(Readback), mask_words};
+    const int64_t all[] = {sizeof(Settings), sizeof(Command), sizeof(Answer), sizeof(Pulse),
+                           sizeof(Run),      sizeof(Readback), mask_words};
     memcpy(sizes, all, sizeof all);
 }
 void *pulsetrain_open() { return new Harness; }

@@ -1,4 +1,4 @@
-"""The Verilated controller as a Python object: seed, arm, run many requests in one call, read back.
+"""The Verilated core as a Python object: seed, arm, run many commands in one call, read back.
 
 Structures and functions are those of ``rtl_harness.h``. A run never hangs: it ends with a status. What happens in it
 never depends on the size of the pulse buffer (a full one is emptied and the run resumed).
@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,19 +20,19 @@ from numpy.typing import NDArray
 from pulsetrain.config import ControllerConfig, ControllerSettings
 from pulsetrain.errors import PulsetrainError, ToolError, check_integer
 from pulsetrain.tiles.rtl_build import build_library
-from pulsetrain.tiles.rtl_structures import (
+from pulsetrain.tiles.rtl_commands import Packets, updates
+from pulsetrain.tiles.rtl_layouts import (
+    ANSWER,
     COUNTERS,
+    FLAGS,
     CReadback,
     CRun,
-    CSettings,
-    Readback,
-    RtlError,
-    RunResult,
-    Stalls,
-    Status,
+    address,
     packed_settings,
     pulse_type,
+    sizes,
 )
+from pulsetrain.tiles.rtl_structures import Readback, RtlError, RunResult, Stalls, Status
 
 _FOREVER = 2**62
 _SLACK_CYCLES = 4096
@@ -42,8 +42,20 @@ PulseFunction = Callable[[NDArray[np.void]], object]
 _PULSE_FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
 
 
+class Port(Protocol):
+    """An array at the crossbar pins: a context and the addresses of the functions ``pulse`` and ``convert`` of
+    ``rtl_harness.h``."""
+
+    @property
+    def context(self) -> int: ...
+    @property
+    def pulse(self) -> int: ...
+    @property
+    def convert(self) -> int: ...
+
+
 class RtlController:
-    """One instance of the Verilated controller, after reset: neither armed nor seeded.
+    """One instance of the Verilated core, after reset: neither armed nor seeded.
 
     ``library``: built by ``build_library``, which is called if it is None. Raises ToolError if a tool for that is not
     there. Instances share nothing; a context manager closes them.
@@ -93,7 +105,7 @@ class RtlController:
         self._library.pulsetrain_disarm(self._open())
 
     def replay(self, beats: int) -> None:
-        """Step the random source by that many beats of zero deltas, which never fire. About a microsecond a beat."""
+        """Step the random source by beats of zero deltas, which never fire. About a microsecond a beat."""
         if self._library.pulsetrain_replay(self._open(), beats) != Status.DONE:
             raise RtlError(f"The RTL must accept {beats} beats of zeros, but it does not")
 
@@ -102,7 +114,7 @@ class RtlController:
         out = CReadback()
         self._library.pulsetrain_readback(self._open(), ctypes.byref(out))
         values = {item.name: getattr(out, item.name) for item in fields(Readback)}
-        return Readback(**{**values, **{name: bool(values[name]) for name in ("armed", "seeded", "busy")}})
+        return Readback(**{**values, **{name: bool(values[name]) for name in FLAGS}})
 
     def state(self, words: int) -> NDArray[np.uint32]:
         """The first ``words`` state words of the random source, as ``state_index`` orders them (section 4)."""
@@ -116,61 +128,100 @@ class RtlController:
         settings: ControllerSettings | Sequence[ControllerSettings],
         *,
         requests: int = 1,
+        **options: Any,
+    ) -> RunResult:
+        """Run dense updates back to back. ``options``: those of ``execute``.
+
+        deltas: integers (rows, weight columns) or (requests, rows, weight columns) within ``delta_bits``; None: zeros,
+            ``requests`` times. settings: for all requests, or a sequence with one of each.
+        Raises PulsetrainError for deltas of a wrong shape, type or range.
+        """
+        packets = updates(self.config, None if deltas is None else self._checked(deltas), requests)
+        if not isinstance(settings, ControllerSettings):
+            if len(settings) not in (1, len(packets)):
+                rule = f"one or one of each of {len(packets)} requests"
+                raise PulsetrainError(f"Settings must be {rule}, not {len(settings)}")
+            packets.rows["settings"] = np.arange(len(packets)) % len(settings)
+        return self.execute(packets, settings, **options)
+
+    def execute(
+        self,
+        packets: Packets,
+        settings: ControllerSettings | Sequence[ControllerSettings],
+        *,
+        array: Port | None = None,
         on_pulse: PulseFunction | int | None = None,
         context: int | None = None,
+        conversion_cycles: int = 1,
+        form_key: int = 0,
         stalls: Stalls | None = None,
         abort_cycle: int | None = None,
         cycle_limit: int | None = None,
         check_pins: bool = False,
     ) -> RunResult:
-        """Run requests back to back.
+        """Send commands one after the other and take their answers.
 
-        deltas: integers (rows, columns) or (requests, rows, columns) within ``delta_bits``; None: zeros, ``requests``
-            times.
-        settings: for all requests, or a sequence with one of each.
-        on_pulse: takes each pulse in the cycle in which it is reported, instead of the buffer. A Python function of an
-            array of one pulse (true stops the run: the controller is aborted), or the address of a C function
+        settings: for all commands, or a sequence that their field ``settings`` counts from 0.
+        array: takes each pulse in the cycle in which it is reported, and gives the codes of each conversion; without
+            one all codes are 0. conversion_cycles: from ``convert`` to ``converted``, at least 1.
+        on_pulse: gets each pulse in that cycle, too, and the buffer does not. A Python function of an array of one
+            pulse (true stops the run: the controller is aborted), or the address of a C function
             ``int(void*, const Pulse*)`` such as that of a numba cfunc; ``context`` is its first argument, an address.
-        abort_cycle: raise ``abort`` in this cycle of the run. cycle_limit: end the run after so many; None: after more
-            than it can need. check_pins: hold the pins against the safety rules in every cycle.
-        Returns a RunResult, whatever happened. Raises PulsetrainError for deltas of a wrong shape, type or range.
+        abort_cycle: raise ``abort`` in this cycle of the run; no command begins after it. cycle_limit: end the run
+            after so many; None: after more than it can need. check_pins: hold the pins against the safety rules.
+        Returns a RunResult, whatever happened. Raises RtlError if the answers are not those of the commands.
         """
-        if deltas is not None:
-            deltas = self._checked(deltas)
-            requests = len(deltas)
         each = [settings] if isinstance(settings, ControllerSettings) else list(settings)
-        if len(each) not in (1, requests):
-            raise PulsetrainError(f"Settings must be one or one of each of {requests} requests, not {len(each)}")
         prepared = [_prepared(self.config, item) for item in each]
         packed = b"".join(item.packed for item in prepared)
-        longest = max(item.longest_slot for item in prepared)
-        cells = self.config.cells * max(item.max_pulses for item in prepared)
-        needed = _SLACK_CYCLES * (1 + requests * self.config.beats) + requests * cells * longest
+        check_integer("Conversion cycles", conversion_cycles, 1, 2**31)
+        longest = max((item.longest for item in prepared), default=0) + conversion_cycles
+        beats = int(packets.rows["beats"].sum()) + len(packets) * (1 + self.config.beats)
+        operations = len(packets) * max((item.operations for item in prepared), default=0)
+        needed = _SLACK_CYCLES * (1 + beats) + operations * longest
         stalls = stalls or _NO_STALLS
+        rows = np.ascontiguousarray(packets.rows)
+        answers = np.zeros(len(rows), ANSWER)
+        data = np.zeros((packets.data_beats(self.config), self.config.adc_count), np.int16)
         run = CRun(
-            deltas=deltas.ctypes.data if deltas is not None else None,
-            requests=requests,
+            commands=address(rows),
+            command_count=len(rows),
             settings=ctypes.cast(ctypes.c_char_p(packed), ctypes.c_void_p).value,
-            settings_step=int(len(each) > 1),
+            answers=address(answers),
+            data=address(data),
+            data_capacity=len(data),
             context=context,
+            conversion_cycles=conversion_cycles,
             abort_cycle=-1 if abort_cycle is None else abort_cycle,
             cycle_limit=min(needed, _FOREVER) if cycle_limit is None else cycle_limit,
-            stuck_limit=longest + _SLACK_CYCLES,
+            stuck_limit=longest + 2 * self.config.beats + 8 * self.config.rows * self.config.columns + _SLACK_CYCLES,
             stall_seed=stalls.seed,
             idle_share=math.ceil(stalls.idle * 65536),
             unready_share=math.ceil(stalls.unready * 65536),
+            blocked_share=math.ceil(stalls.blocked * 65536),
+            late_share=math.ceil(stalls.late * 65536),
+            form_key=form_key,
             check_pins=check_pins,
         )
-        return self._finish(run, on_pulse)
+        if array is not None:
+            run.array, run.pulse, run.convert = array.context, array.pulse, array.convert
+        return self._finish(run, on_pulse, rows, answers, data)
 
-    def _finish(self, run: CRun, on_pulse: PulseFunction | int | None) -> RunResult:
+    def _finish(
+        self,
+        run: CRun,
+        on_pulse: PulseFunction | int | None,
+        rows: NDArray[np.void],
+        answers: NDArray[np.void],
+        data: NDArray[np.int16],
+    ) -> RunResult:
         raised: list[BaseException] = []
         keep = None
         if callable(on_pulse):
             keep = _guarded(on_pulse, self._pulses.dtype, raised)
-            run.pulse = ctypes.cast(keep, ctypes.c_void_p).value
+            run.observer = ctypes.cast(keep, ctypes.c_void_p).value
         elif on_pulse is not None:
-            run.pulse = on_pulse
+            run.observer = on_pulse
         chunks = []
         step = self._library.pulsetrain_run
         while True:
@@ -186,17 +237,28 @@ class RtlController:
         status = Status(run.status)
         text = self._library.pulsetrain_violation(self._open()).decode() if status is Status.UNSAFE else ""
         pulses = chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
+        answers = answers[: run.answer_count]
+        self._check_answers(rows["header"][: len(answers)], answers)
         counters = {name: getattr(run, name) for name in COUNTERS}
-        return RunResult(status, pulses, run.cycles, run.beats, run.requests_done, run.fault, run.settings_error,
-                         **counters, violation=text)  # fmt: skip
+        return RunResult(status, pulses, answers, data[: run.data_count], run.cycles, run.beats, run.fault,
+                         run.settings_error, **counters, violation=text)  # fmt: skip
+
+    def _check_answers(self, headers: NDArray[np.uint32], answers: NDArray[np.void]) -> None:
+        """Raise RtlError unless each answer has the opcode and the tag of its command."""
+        wrong = ((headers & 15) != answers["opcode"]) | ((headers >> 8 & 255) != answers["tag"])
+        if wrong.any():
+            first = int(np.flatnonzero(wrong)[0])
+            wanted = f"opcode {headers[first] & 15} and tag {headers[first] >> 8 & 255}"
+            found = f"{answers['opcode'][first]} and {answers['tag'][first]}"
+            raise RtlError(f"Answer {first} of the RTL must have {wanted}, not {found}")
 
     def _checked(self, deltas: NDArray[np.integer[Any]]) -> NDArray[np.signedinteger]:
-        """Deltas as the harness reads them: int16 up to 16 bits, int32 above, (requests, rows, columns).
+        """Deltas as the harness reads them: int16 up to 16 bits, int32 above, (requests, rows, weight columns).
 
         Raises PulsetrainError for another shape, type or range.
         """
         config = self.config
-        shape = (config.rows, config.columns)
+        shape = (config.rows, config.weight_columns)
         if not isinstance(deltas, np.ndarray) or deltas.dtype.kind not in "iu":
             kind = deltas.dtype if isinstance(deltas, np.ndarray) else type(deltas).__name__
             raise PulsetrainError(f"Deltas must be an array of integers, not {kind}")
@@ -219,20 +281,25 @@ class RtlController:
 
 
 class _Prepared(NamedTuple):
-    """Settings as the harness reads them, the longest slot in cycles they allow, and ``max_pulses``."""
+    """Settings as the harness reads them, the longest operation in cycles and the most operations of a command."""
 
     packed: bytes
-    longest_slot: int
-    max_pulses: int
+    longest: int
+    operations: int
 
 
 @lru_cache(maxsize=256)
 def _prepared(config: ControllerConfig, settings: ControllerSettings) -> _Prepared:
-    """Check and pack settings, once for all updates with the same."""
+    """Check and pack settings, once for all commands with the same."""
     filled = settings.checked(config)
-    times = (filled.setup_cycles, filled.ready_limit or 0, max(filled.set_cycles, filled.reset_cycles),
-             filled.hold_cycles, filled.recovery_cycles)  # fmt: skip
-    return _Prepared(bytes(packed_settings(filled)), sum(times), filled.max_pulses or config.pulses_max)
+    ramps = max(filled.set_ramp.stop, filled.reset_ramp.stop, filled.form_ramp.stop) if filled.ramp else 0
+    pulse = max(filled.set_cycles, filled.reset_cycles, filled.form_cycles, ramps)
+    conversions = max(config.row_groups, config.column_groups) * (1 + (filled.conversion_limit or 0))
+    before = max(filled.setup_cycles, filled.settle_cycles) + (filled.ready_limit or 0)
+    longest = before + max(pulse + filled.hold_cycles, conversions) + filled.recovery_cycles
+    rounds = filled.try_limit + filled.refresh_pulses + 2
+    operations = config.rows * (2 * config.columns + 1) * max(rounds, filled.max_pulses or config.pulses_max)
+    return _Prepared(bytes(packed_settings(filled)), longest, operations)
 
 
 def _guarded(function: PulseFunction, kind: np.dtype[np.void], raised: list[BaseException]) -> Any:
@@ -251,7 +318,7 @@ def _guarded(function: PulseFunction, kind: np.dtype[np.void], raised: list[Base
 
 def _load(path: Path, config: ControllerConfig) -> ctypes.CDLL:
     """The library with its functions declared. Raises ToolError if it cannot be loaded (a damaged cache, one of another
-    system), RtlError if its structures are not those of this file."""
+    system), RtlError if its structures are not those of rtl_layouts.py."""
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:
@@ -267,11 +334,9 @@ def _load(path: Path, config: ControllerConfig) -> ctypes.CDLL:
     ):  # fmt: skip
         function = getattr(library, f"pulsetrain_{name}")
         function.restype, function.argtypes = result, arguments
-    sizes = (ctypes.c_int64 * 5)()
-    library.pulsetrain_sizes(ctypes.byref(sizes))
-    kind = pulse_type(config)
-    wanted = [ctypes.sizeof(CSettings), kind.itemsize, ctypes.sizeof(CRun), ctypes.sizeof(CReadback),
-              kind["columns"].shape[0]]  # fmt: skip
-    if list(sizes) != wanted:
-        raise RtlError(f"The structures of {path} must have the sizes {wanted}, not {list(sizes)}")
+    wanted = sizes(config)
+    found = (ctypes.c_int64 * len(wanted))()
+    library.pulsetrain_sizes(ctypes.byref(found))
+    if list(found) != wanted:
+        raise RtlError(f"The structures of {path} must have the sizes {wanted}, not {list(found)}")
     return library

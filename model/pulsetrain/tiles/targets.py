@@ -1,0 +1,141 @@
+"""From weights to the codes of verified writes and programming, and what settings they need. Specification, sections 13
+and 16."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from pulsetrain.array import PICOSIEMENS, ArrayParameters, checked_real_array
+from pulsetrain.array_reads import FULL_SCALE_UNIT
+from pulsetrain.config import ControllerConfig, ControllerSettings, PairPolicy, Ramp
+from pulsetrain.controller.programming import LEFT_ALONE, ProgramMode
+from pulsetrain.errors import PulsetrainError, check_array, check_integer, check_real
+
+THRESHOLD_MIN = 1e-12
+"""Smallest threshold in weight units: that of 1 pS steps at 1 S per weight, far from where floats overflow."""
+STEP_ERROR_MAX = 1e-3
+"""How far the step of verified updates may be off the threshold, as a share of it."""
+
+
+def default_threshold(config: ControllerConfig, settings: ControllerSettings, parameters: ArrayParameters) -> float:
+    """ΔW_th in weight units: what one step of a weight is, by the array's mean steps."""
+    up, down = parameters.step_set, parameters.step_reset
+    step = {PairPolicy.SET_ONLY: up, PairPolicy.RESET_ONLY: down, PairPolicy.BOTH: up + down}[settings.pair_policy]
+    return (step if config.pair else up) / parameters.siemens_per_weight
+
+
+def verified(
+    settings: ControllerSettings,
+    config: ControllerConfig,
+    parameters: ArrayParameters,
+    threshold_weight: float | None = None,
+    step_codes: int = 1,
+) -> ControllerSettings:
+    """``settings`` for verified updates: ``verify`` on, and the full scale at which ``step_codes`` codes are ΔW_th.
+
+    ``threshold_weight``: ΔW_th in weight units, by default the tile's own default. Raises PulsetrainError if no full
+    scale of 16 bits comes within 0.1 % of it.
+    """
+    filled = settings.checked(config)
+    codes = check_integer("Step in codes", step_codes, 1, config.adc_max)
+    if threshold_weight is None:
+        threshold_weight = default_threshold(config, filled, parameters)
+    step = check_real("Threshold", threshold_weight, low=THRESHOLD_MIN, unit="weight units")
+    wanted = step * parameters.siemens_per_weight * PICOSIEMENS * config.adc_max / (codes * FULL_SCALE_UNIT)
+    scale = round(min(wanted, 2.0**16))
+    if not 1 <= scale < 2**16 or abs(scale - wanted) > STEP_ERROR_MAX * wanted:
+        rule = f"a full scale within 0.1 % of a whole number of 1 to {2**16 - 1} at {codes} codes a step"
+        raise PulsetrainError(f"Threshold must be {rule}, not {wanted:g} ({step:g} weight units)")
+    return settings.replace(verify=1, verify_step=codes, verify_full_scale=scale)
+
+
+def check_verify_step(
+    config: ControllerConfig, settings: ControllerSettings, parameters: ArrayParameters, threshold_weight: float
+) -> None:
+    """Raise PulsetrainError unless ``verify_step`` codes are ``threshold_weight``, within 0.1 %."""
+    step = settings.verify_step * weight_of_code(config, settings, parameters)
+    if abs(step - threshold_weight) > STEP_ERROR_MAX * threshold_weight:
+        rule = f"within 0.1 % of the threshold of {threshold_weight:g} weight units (see pulsetrain.tiles.verified)"
+        raise PulsetrainError(f"Verify step must be {rule}, not {step:g} ({settings.verify_step} codes)")
+
+
+def weight_of_code(config: ControllerConfig, settings: ControllerSettings, parameters: ArrayParameters) -> float:
+    """What one code of a read of a row stands for, in weight units."""
+    per_weight = parameters.siemens_per_weight * PICOSIEMENS
+    return (settings.verify_full_scale * FULL_SCALE_UNIT) / (config.adc_max * per_weight)
+
+
+def target_codes(
+    weights: ArrayLike,
+    chosen: ArrayLike | None,
+    config: ControllerConfig,
+    settings: ControllerSettings,
+    parameters: ArrayParameters,
+) -> NDArray[np.int16]:
+    """Codes of target weights, half to even; ``LEFT_ALONE`` where ``chosen`` is false.
+
+    Raises PulsetrainError for a chosen weight outside the window or the range of the converters.
+    """
+    wanted = checked_real_array("Weights", weights, (config.rows, config.weight_columns))
+    touched = chosen_weights(chosen, config)
+    codes = np.rint(wanted / weight_of_code(config, settings, parameters))
+    reach = parameters.g_max - parameters.g_min
+    window = (
+        (-reach, reach)
+        if config.pair
+        else tuple(g - parameters.g_reference for g in (parameters.g_min, parameters.g_max))
+    )
+    low, high = (g / parameters.siemens_per_weight for g in window)
+    for wrong, rule in (
+        ((wanted < low) | (wanted > high), f"within the window of {low:g} to {high:g} weight units"),
+        (np.abs(codes) > config.adc_max, f"within the {config.adc_max} codes of the converters at verify_full_scale"),
+    ):
+        if (wrong & touched).any():
+            row, column = (int(i) for i in np.argwhere(wrong & touched)[0])
+            raise PulsetrainError(f"Target of row {row}, column {column} must be {rule}, not {wanted[row, column]:g}")
+    return np.where(touched, codes, LEFT_ALONE).astype(np.int16)
+
+
+def chosen_weights(chosen: ArrayLike | None, config: ControllerConfig) -> NDArray[np.bool_]:
+    """``chosen`` as bool (rows, weight columns), all if None. Raises PulsetrainError for another type or shape."""
+    shape = (config.rows, config.weight_columns)
+    if chosen is None:
+        return np.ones(shape, np.bool_)
+    array = check_array("Chosen weights", chosen)
+    if array.dtype != np.bool_ or array.shape != shape:
+        raise PulsetrainError(f"Chosen weights must be bool {shape}, not {array.dtype} {array.shape}")
+    return array
+
+
+def checked_targets(targets: ArrayLike, config: ControllerConfig) -> NDArray[np.int16]:
+    """``targets`` as int16 (rows, weight columns). Raises PulsetrainError unless they are integers of 16 bits."""
+    array, shape = check_array("Targets", targets), (config.rows, config.weight_columns)
+    if array.dtype.kind not in "iu":
+        raise PulsetrainError(f"Targets must be integers, not {array.dtype}")
+    if array.shape != shape:
+        raise PulsetrainError(f"Targets must have shape {shape} (rows, columns), not {array.shape}")
+    if int(array.min()) < LEFT_ALONE or int(array.max()) > 2**15 - 1:
+        worst = int(array.min()) if int(array.min()) < LEFT_ALONE else int(array.max())
+        raise PulsetrainError(f"Targets must be between {LEFT_ALONE} and {2**15 - 1}, not {worst}")
+    return array.astype(np.int16)
+
+
+def check_programming(config: ControllerConfig, settings: ControllerSettings, mode: ProgramMode) -> None:
+    """Raise PulsetrainError for what the controller refuses, or what leaves nominal pulses without a size (§12)."""
+    if mode is ProgramMode.FORM and config.pair:
+        raise PulsetrainError("Forming must be done with single devices, not with pairs (which read as a difference)")
+    if mode is ProgramMode.REFRESH:
+        if not config.pair:
+            raise PulsetrainError("Refreshing must be done with pairs, not with single devices")
+        if settings.pair_policy is PairPolicy.BOTH:
+            raise PulsetrainError("Pair policy must be SET_ONLY or RESET_ONLY for refreshing, not BOTH")
+    elif settings.ramp is Ramp.LEVEL:
+        forming = mode is ProgramMode.FORM
+        nominal = (
+            {"FORM bit code": settings.form_lines.bit_code}
+            if forming
+            else {"SET bit code": settings.set_lines.bit_code, "RESET source code": settings.reset_lines.source_code}
+        )
+        for name, code in nominal.items():
+            check_integer(f"{name} of a ramp of levels", code, 1)
