@@ -9,11 +9,13 @@ SEEDS   ?= 5
 RESULTS ?= results/sim
 # Two workers suit two cores; PYTEST_WORKERS=0 runs the tests in one process.
 PYTEST_WORKERS ?= 2
+# Trainings side by side; results do not depend on it.
+PROCESSES ?= 2
 
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sim test lint verilog bench soak waves randomness clean
+.PHONY: help setup sim test lint verilog bench soak waves randomness in-situ clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,7 +35,7 @@ sim: $(STAMP) ## Verify the RTL in Verilator against the golden model, then trai
 	@echo "== 1/2  RTL against the golden model, in Verilator =="
 	@$(RUN) -m pytest -n $(PYTEST_WORKERS) -m sim tests
 	@echo "== 2/2  Training through the RTL =="
-	@$(BIN)/pulsetrain train --tile rtl --rule all --optimizer all --seeds $(SEEDS) --compare --overwrite --output $(RESULTS)
+	@$(BIN)/pulsetrain train --tile rtl --rule all --optimizer all --seeds $(SEEDS) --compare --processes $(PROCESSES) --overwrite --output $(RESULTS)
 
 test: $(STAMP) ## Run every test (this is what CI runs)
 	@$(PYTHON) scripts/prerequisites.py
@@ -58,6 +60,10 @@ waves: $(STAMP) ## Record a short run of the controller as a waveform in build/w
 
 randomness: $(STAMP) ## Judge the random source at full size; rewrites docs/results/randomness.md (minutes)
 	@$(RUN) scripts/randomness.py
+
+in-situ: $(STAMP) ## Training over ADC bits and on asymmetric devices, programming; rewrites docs/results/in-situ.md
+	@$(PYTHON) scripts/prerequisites.py
+	@$(RUN) scripts/in_situ.py
 
 clean: ## Remove what was built and measured here, and .venv
 	rm -rf build results $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -65,7 +65,7 @@ def test_rejects_a_missing_checkpoint(tmp_path: Path) -> None:
 def test_rejects_another_format(tmp_path: Path) -> None:
     path = tmp_path / "state.npz"
     np.savez(path, document=np.array(json.dumps({"format": 99, "state": {}})))
-    with pytest.raises(PulsetrainError, match="Checkpoint must be of format 1, not 99"):
+    with pytest.raises(PulsetrainError, match="Checkpoint must be of format 2, not 99"):
         load_state(path)
 
 
@@ -136,7 +136,7 @@ def test_make_output_folder(tmp_path: Path) -> None:
 def test_rejects_bytes_damaged_anywhere(tmp_path: Path) -> None:
     good, chance = io.BytesIO(), random.Random(1)
     np.savez(
-        good, document=np.array(json.dumps({"format": 1, "state": {"a": {"__array__": "array0"}}})), array0=np.ones(9)
+        good, document=np.array(json.dumps({"format": 2, "state": {"a": {"__array__": "array0"}}})), array0=np.ones(9)
     )
     whole = good.getvalue()
     refused = 0
@@ -153,7 +153,7 @@ def test_rejects_bytes_damaged_anywhere(tmp_path: Path) -> None:
     assert refused > 1000
 
 
-@pytest.mark.parametrize("document", ['{"format": 1, "state": []}', "[" * 100_000])
+@pytest.mark.parametrize("document", ['{"format": 2, "state": []}', "[" * 100_000])
 def test_rejects_another_document(tmp_path: Path, document: str) -> None:
     np.savez(tmp_path / "state.npz", document=np.array(document))
     with pytest.raises(PulsetrainError, match="Checkpoint must be a file that pulsetrain wrote, not "):

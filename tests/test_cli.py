@@ -50,8 +50,20 @@ def test_train_shows_a_table_and_writes_the_files(run: Run, tmp_path: Path) -> N
         row = next(line for line in out.splitlines() if f" {summary['rule']} " in line)
         assert f" {100 * summary['accuracy_mean']:.1f} % (" in row
         assert f" {100 * summary['written_share']:.2f} % " in row
-        assert ("bypassed" in row) == (summary["rule"] != "eapu")
-    assert len(err.splitlines()) == 1 + 6
+        assert ("bypassed" in row) == (not RULES[summary["rule"]].uses_controller)
+    by_rule = {summary["rule"]: summary for summary in document["summary"]}
+    tables = out[out.index("conversions") :].splitlines()
+    lines = [line.split() for line in tables if " eapu" in line]
+    assert [line[2] for line in lines] == ["eapu", "eapu-verified", "eapu-verified"]
+    for line in lines[:2]:
+        names = ("reads", "row_reads", "conversions", "codes_clipped")
+        assert line[3:] == [f"{by_rule[line[2]][name]:,.0f}" for name in names]
+    told = by_rule["eapu-verified"]
+    ends = [f"{told[name]:,.0f}" for name in ("verified", "unreached", "unverified")]
+    assert lines[2][3:] == [*ends, f"{told['pulses_per_cell']:.2f}", f"{told['reads_per_cell']:.2f}"]
+    assert by_rule["eapu"]["verified"] == by_rule["ideal"]["reads"] == 0
+    assert by_rule["eapu-verified"]["reads_per_cell"] > 1.0
+    assert len(err.splitlines()) == 1 + 8
     assert "bit-identical" not in out
 
 
@@ -99,7 +111,10 @@ def test_options_reach_the_study(run: Run, tmp_path: Path) -> None:
         "--override": "lanes=32", "--threshold-log2": "10", "--max-pulses": "3", "--parallel-max": "16",
         "--setup-cycles": "2", "--set-cycles": "3", "--reset-cycles": "4", "--hold-cycles": "5",
         "--recovery-cycles": "6", "--write-step": "1.5", "--write-noise": "3", "--noise-per": "step",
-        "--threshold": "0.03", "--output": "study",
+        "--threshold": "0.03", "--output": "study", "--reads": "exact", "--settle-cycles": "7",
+        "--forward-full-scale": "3200", "--backward-full-scale": "1600", "--verify-step": "4",
+        "--verify-tolerance": "2", "--try-limit": "9", "--read-noise": "0.25", "--adc-offset": "0.5",
+        "--reset-step": "6", "--bounds": "soft", "--stuck-share": "0.01",
     }  # fmt: skip
     code, _, _ = run("train", *(word for pair in options.items() for word in pair))
     assert code == 0
@@ -118,21 +133,34 @@ def test_options_reach_the_study(run: Run, tmp_path: Path) -> None:
         overrides={"lanes": 32},
         settings={
             "threshold_log2": 10, "max_pulses": 3, "parallel_max": 16, "setup_cycles": 2, "set_cycles": 3,
-            "reset_cycles": 4, "hold_cycles": 5, "recovery_cycles": 6,
+            "reset_cycles": 4, "hold_cycles": 5, "recovery_cycles": 6, "settle_cycles": 7, "forward_full_scale": 3200,
+            "backward_full_scale": 1600, "verify_step": 4, "verify_tolerance": 2, "try_limit": 9,
         },
-        array={"step_set": 1.5e-6, "step_reset": 1.5e-6, "write_noise": 3e-6, "noise_per": "step"},
+        array={
+            "step_set": 1.5e-6, "step_reset": 6e-6, "write_noise": 3e-6, "noise_per": "step", "read_noise": 0.25e-6,
+            "adc_offset": 0.5e-6, "bounds": "soft", "stuck_share": 0.01,
+        },
         threshold_weight=0.03,
+        reads="exact",
     )  # fmt: skip
 
 
-def test_compared_training_ends_with_the_computed_line(run: Run) -> None:
+def test_compared_training_ends_with_the_computed_line(run: Run, tmp_path: Path) -> None:
     code, out, _ = run("train", "--tile", "rtl", "--compare", "--rule", "all", "--epochs", "1", "--output", "study")
     assert code == 0
-    decisions = 43 * 2 * 4096  # steps × tiles × cells; the rules that bypass the controller decide nothing
-    assert out.splitlines()[-1] == (
-        f"RTL and model were bit-identical over {decisions:,} decisions: "
-        "every pulse (row, column, polarity, count, order) and all final conductances."
+    decisions = 2 * 43 * 2 * 4096  # rules × steps × tiles × cells; those that bypass the controller decide nothing
+    found = re.fullmatch(
+        rf"RTL and model were bit-identical over {decisions:,} decisions and ([\d,]+) reads: "
+        r"every pulse \(row, column, polarity, count, order\), every code of every read and all final conductances\.",
+        out.splitlines()[-1],
     )
+    assert found is not None
+    document = json.loads((tmp_path / "study" / RESULTS).read_text())
+    summaries = {summary["rule"]: summary for summary in document["summary"]}
+    products = 3 * 1347 + 2 * 450  # two forward and one backward an example, two an image held out
+    assert summaries["eapu"]["reads"] == products
+    assert int(found[1].replace(",", "")) == sum(summaries[rule]["reads"] for rule in ("eapu", "eapu-verified"))
+    assert summaries["eapu-verified"]["reads"] > products + summaries["eapu-verified"]["verified"] / 64
     assert "RTL = model" in out
 
 
@@ -212,15 +240,26 @@ def test_overwrite_replaces_a_study(run: Run) -> None:
 
 
 TRAIN_ERRORS = [
-    (["--rule", "sign"], "Rule must be one of all, eapu, every-step, ideal, not 'sign'"),
+    (["--rule", "sign"], "Rule must be one of all, eapu, eapu-verified, every-step, ideal, not 'sign'"),
     (["--optimizer", "lion"], "Optimizer must be one of adam, all, sgd, not 'lion'"),
     (["--tile", "board"], "Tile must be one of model, rtl, not 'board'"),
     (["--config", "huge"], "Configuration must be one of base, macro32, tiny, wide, not 'huge'"),
+    (["--reads", "dreams"], "Reads must be one of converters, exact, not 'dreams'"),
+    (["--bounds", "elastic"], "Bounds must be one of hard, soft, not 'elastic'"),
+    (["--try-limit", "0"], "Try limit must be an integer between 1 and 255, not 0"),
+    (["--settle-cycles", "0"], "Settle cycles must be an integer between 1 and 65535, not 0"),
+    (["--forward-full-scale", "0"], "Forward full scale must be an integer between 1 and 65535, not 0"),
+    (["--backward-full-scale", "65536"], "Backward full scale must be an integer between 1 and 65535, not 65536"),
+    (["--verify-step", "0"], "Verify step must be an integer between 1 and 255, not 0"),
+    (["--verify-tolerance", "1"], "Verify tolerance must be at most half of the verify step of 1 codes, not 1"),
+    (["--read-noise", "-1"], "Read noise must be a finite number at least 0 S and at most 2e-05 S, not -1e-06"),
+    (["--reset-step", "x"], "Option --reset-step must be a number, not 'x'"),
+    (["--stuck-share", "2"], "Stuck share must be a finite number at least 0 and at most 1, not 2.0"),
     (["--held-out", "train"], "Held-out part must be one of test, validation, not 'train'"),
     (["--compare"], "Tile must be 'rtl' when RTL and model are compared, not 'model'"),
     (
         ["--tile", "rtl", "--compare", "--rule", "ideal"],
-        "Rule must be eapu for RTL and model to be compared, not ideal",
+        "Rule must be eapu, eapu-verified for RTL and model to be compared, not ideal",
     ),
     (["--learning-rate", "nan"], "Learning rate must be a finite number above 0, not nan"),
     (["--learning-rate", "inf"], "Learning rate must be a finite number above 0, not inf"),
@@ -252,8 +291,8 @@ TRAIN_ERRORS = [
     (["--override", "lanes=8", "--override", "lanes=4"], "Option --override must name a field once, not 'lanes' twice"),
     (
         ["--override", "lane=8"],
-        "Configuration field must be one of amplitude_bits, columns, delta_bits, lanes, pulse_count_bits, queue_depth, "
-        "random_bits, rows, time_bits, not 'lane'",
+        "Configuration field must be one of adc_bits, adc_count, amplitude_bits, columns, dac_bits, delta_bits, lanes, "
+        "pair, pulse_count_bits, queue_depth, random_bits, rows, time_bits, not 'lane'",
     ),
     (
         ["--override", "rows=63"],
@@ -333,10 +372,10 @@ def test_verilog_to_a_file_and_to_standard_output(run: Run, tmp_path: Path) -> N
     code, out, err = run("verilog", "--config", "tiny", "-o", "tiny.v", "--pins", "tiny.json")
     assert (code, out, err) == (0, "", "")
     text = (tmp_path / "tiny.v").read_text()
-    assert re.search(r"^module pulsetrain_controller\(", text, re.MULTILINE)
+    assert re.search(r"^module pulsetrain_core\(", text, re.MULTILINE)
     pins = json.loads((tmp_path / "tiny.json").read_text())
     assert {"name", "direction", "width", "meaning"} == set(pins[0])
-    assert {pin["width"] for pin in pins if pin["name"] == "deltas__payload"} == {4 * 16}
+    assert {pin["width"] for pin in pins if pin["name"] == "dac__codes"} == {4 * 8}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["tiny.json", "tiny.v"]
     assert run("verilog", "--config", "tiny") == (0, text, "")
 
@@ -435,7 +474,7 @@ def test_a_reader_that_leaves_is_no_traceback(tmp_path: Path) -> None:
         check=True,
         cwd=tmp_path,
     )
-    assert done.stdout.startswith("// pulsetrain controller, configuration tiny")
+    assert done.stdout.startswith("// pulsetrain core, configuration tiny")
     assert done.stderr == ""
 
 
@@ -467,5 +506,5 @@ def test_an_unknown_field_is_named_on_resume(run: Run) -> None:
     assert run("train", "--epochs", "1", "--output", "study")[0] == 0
     code, _, err = run("train", "--resume", "--output", "study", "--override", "wires=1")
     assert code == 2
-    assert err.startswith("Error: Configuration field must be one of amplitude_bits, columns, ")
+    assert err.startswith("Error: Configuration field must be one of adc_bits, adc_count, amplitude_bits, columns, ")
     assert err.endswith(" rows, time_bits, not 'wires'\n")

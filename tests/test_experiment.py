@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import multiprocessing
 import random
 import signal
 import subprocess
@@ -14,7 +15,9 @@ from pulsetrain.checkpoint import load_state, save_state
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.experiment import CHECKPOINT, CURVES, RESULTS, Observer, resume_study, train_study
 from pulsetrain.results import RunResult
+from pulsetrain.rules import RULES
 from pulsetrain.study import Run, StudySettings
+from pulsetrain.workers import Job, side_by_side
 
 SETTINGS = StudySettings(rules=("all",), optimizers=("sgd",), epochs=3)
 
@@ -49,7 +52,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_a_finished_study_leaves_results_and_curves(whole: Path) -> None:
     assert sorted(path.name for path in whole.iterdir()) == [CURVES, RESULTS]
-    assert [run["rule"] for run in without_times(whole)["runs"]] == ["eapu", "every-step", "ideal"]
+    assert [run["rule"] for run in without_times(whole)["runs"]] == list(RULES)
 
 
 def test_repeated_study_is_the_same(whole: Path, tmp_path: Path) -> None:
@@ -125,18 +128,18 @@ def test_an_interruption_keeps_the_last_epoch(whole: Path, tmp_path: Path, epoch
     with pytest.raises(KeyboardInterrupt):
         train_study(SETTINGS, folder, observer=StopAfter(epochs), checkpoint_seconds=1e9)
     study = resume_study(folder, observer=observer)
-    assert observer.told[0] == f"3 runs of 3, {epochs} done"
-    assert sum(" epoch " in text for text in observer.told) == 9 - epochs
-    assert observer.told[-1] == "run 2 ideal done"
+    assert observer.told[0] == f"4 runs of 3, {epochs} done"
+    assert sum(" epoch " in text for text in observer.told) == 12 - epochs
+    assert observer.told[-1] == "run 3 ideal done"
     assert without_times(folder) == without_times(whole)
-    assert len(study.results) == 3
+    assert len(study.results) == 4
 
 
 def test_a_finished_study_is_only_read(whole: Path) -> None:
     before = (whole / RESULTS).stat().st_mtime_ns
     study = resume_study(whole, {"epochs": 3})
     assert study.settings == SETTINGS
-    assert [result.rule for result in study.results] == ["eapu", "every-step", "ideal"]
+    assert [result.rule for result in study.results] == list(RULES)
     assert (whole / RESULTS).stat().st_mtime_ns == before
 
 
@@ -208,6 +211,58 @@ def test_a_failed_start_keeps_an_interrupted_study(tmp_path: Path) -> None:
     assert (folder / CHECKPOINT).read_bytes() == before
 
 
+def test_side_by_side_is_the_same_study(whole: Path, tmp_path: Path) -> None:
+    observer = StopAfter(0)
+    train_study(SETTINGS, tmp_path / "study", observer=observer, processes=3)
+    assert without_times(tmp_path / "study") == without_times(whole)
+    assert (tmp_path / "study" / CURVES).read_bytes() == (whole / CURVES).read_bytes()
+    assert observer.told[0] == "4 runs of 3, 0 done"
+    for number, rule in enumerate(RULES):
+        mine = [text for text in observer.told if text.startswith(f"run {number} ")]
+        epochs = [f"run {number} {rule} epoch {epoch}" for epoch in (1, 2, 3)]
+        assert mine == [f"run {number} {rule}", *epochs, f"run {number} {rule} done"]
+
+
+def test_interrupted_side_by_side_it_goes_on_in_any_way(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    with pytest.raises(KeyboardInterrupt):
+        train_study(SETTINGS, folder, observer=StopAfter(4), checkpoint_seconds=1e9, processes=2)
+    saved = load_state(folder / CHECKPOINT)
+    assert sum(len(state["accuracy"]) for state in saved["current"].values()) + 3 * len(saved["finished"]) == 4
+    with pytest.raises(KeyboardInterrupt):
+        resume_study(folder, observer=StopAfter(3), processes=2)
+    resume_study(folder)
+    assert without_times(folder) == without_times(whole)
+
+
+def test_an_error_in_another_process_is_raised_here(tmp_path: Path) -> None:
+    with pytest.raises(PulsetrainError, match=r"^Learning rate must be low enough for finite steps \(epoch 1\), not "):
+        train_study(StudySettings(learning_rate=1e308, seeds=2), tmp_path / "study", processes=2)
+    assert not (tmp_path / "study").exists()
+    with pytest.raises(PulsetrainError, match="Processes must be an integer of at least 1, not 0"):
+        train_study(SETTINGS, tmp_path / "study", processes=0)
+    with pytest.raises(KeyboardInterrupt):
+        train_study(SETTINGS, tmp_path / "study", observer=StopAfter(1), processes=2)
+    saved = load_state(tmp_path / "study" / CHECKPOINT)
+    broken = {number: {"accuracy": [0.5], "biases": [1]} for number in saved["current"]}
+    save_state(tmp_path / "study" / CHECKPOINT, saved | {"current": broken})
+    with pytest.raises(
+        PulsetrainError, match=r"Checkpoint must be of a study of this version, not '.*checkpoint\.npz'"
+    ):
+        resume_study(tmp_path / "study", processes=2)
+
+
+def test_a_process_that_dies_is_told() -> None:
+    jobs = [Job(number, run) for number, run in enumerate(SETTINGS.runs())]
+    events = side_by_side(SETTINGS, jobs, 2)
+    assert next(events).result is None
+    for process in multiprocessing.active_children():
+        process.kill()
+    with pytest.raises(RuntimeError, match=r"A training process must end with a result, not with exit code -9"):
+        list(events)
+    assert multiprocessing.active_children() == []
+
+
 class SecondTraining(Observer):
     """Tries to train in the same folder as soon as a training has begun there."""
 
@@ -216,7 +271,7 @@ class SecondTraining(Observer):
         self.refused: list[str] = []
 
     def study_started(self, runs: int, epochs: int, finished_epochs: int) -> None:
-        assert (runs, epochs, finished_epochs) == (3, 3, 0)
+        assert (runs, epochs, finished_epochs) == (4, 3, 0)
         for overwrite in (False, True):
             with pytest.raises(PulsetrainError) as error:
                 train_study(SETTINGS, self.folder, overwrite=overwrite)
@@ -243,9 +298,11 @@ def test_a_second_training_in_the_folder_is_refused(whole: Path, tmp_path: Path)
     [
         {"settings": None},
         {"settings": {"overrides": None}},
-        {"finished": [{"rule": "eapu"}]},
-        {"current": {}},
-        {"current": {"accuracy": [0.5], "biases": [1]}},
+        {"finished": {"0": {"rule": "eapu"}}},
+        {"finished": []},
+        {"current": {"first": {}}},
+        {"current": {"0": {}}},
+        {"current": {"0": {"accuracy": [0.5], "biases": [1]}}},
     ],
 )
 def test_rejects_a_checkpoint_that_does_not_fit_together(tmp_path: Path, changes: dict[str, Any]) -> None:

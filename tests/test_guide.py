@@ -24,7 +24,7 @@ def without_numbers(text: str) -> str:
 
 
 def test_examples_print_what_the_page_says() -> None:
-    assert len(EXAMPLES) == 5
+    assert len(EXAMPLES) == 9
     names: dict[str, Any] = {}
     for code, wanted in EXAMPLES:
         printed = io.StringIO()

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TARGETS = ("sim", "test", "lint", "verilog", "bench", "soak", "waves", "clean")
+TARGETS = ("sim", "test", "lint", "verilog", "bench", "soak", "waves", "randomness", "in-situ", "clean")
 
 
 def make(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -12,7 +12,12 @@ from pulsetrain.plots import save_learning_curves
 from pulsetrain.results import RunResult
 from test_results import RESULT
 
-COLOURS = {"ideal": (0, 0, 0), "eapu": (0x00, 0x72, 0xB2), "every-step": (0xD5, 0x5E, 0x00)}
+COLOURS = {
+    "ideal": (0, 0, 0),
+    "eapu": (0x00, 0x72, 0xB2),
+    "eapu-verified": (0x00, 0x9E, 0x73),
+    "every-step": (0xD5, 0x5E, 0x00),
+}
 
 
 def runs(optimizer: str, rules: tuple[str, ...], epochs: int = 20) -> list[RunResult]:
@@ -38,6 +43,9 @@ def test_each_rule_has_its_colour(tmp_path: Path) -> None:
     image = pixels(tmp_path / "a.png")
     assert drawn(image, "eapu") > 300
     assert drawn(image, "every-step") > 300
+    assert drawn(image, "eapu-verified") == 0
+    save_learning_curves(tmp_path / "v.png", runs("adam", ("eapu", "eapu-verified")))
+    assert drawn(pixels(tmp_path / "v.png"), "eapu-verified") > 300
     save_learning_curves(tmp_path / "b.png", runs("adam", ("eapu",)))
     assert drawn(pixels(tmp_path / "b.png"), "every-step") == 0
 

@@ -27,7 +27,15 @@ RESULT = RunResult(
     window_hits=2,
     slots=25,
     cycles=400,
+    reads=600,
+    row_reads=50,
+    conversions=2400,
+    codes_clipped=3,
+    verified=18,
+    unreached=1,
+    unverified=1,
     decisions_compared=0,
+    reads_compared=0,
     conductances="00",
     seconds=1.5,
 )
@@ -35,6 +43,12 @@ RESULT = RunResult(
 
 def test_written_share_is_per_step_and_weight_cell() -> None:
     assert RESULT.written_share == 0.02
+
+
+def test_costs_are_per_written_cell() -> None:
+    assert (RESULT.pulses_per_cell, RESULT.reads_per_cell) == (1.5, 2.5)
+    nothing = replace(RESULT, cells_written=0, pulses=0, row_reads=0)
+    assert (nothing.pulses_per_cell, nothing.reads_per_cell) == (0.0, 0.0)
 
 
 def test_summary_is_over_the_seeds_of_a_rule() -> None:
@@ -58,6 +72,7 @@ def test_results_come_back_from_the_file(tmp_path: Path) -> None:
     assert document["versions"] == versions()
     assert {"python", "numpy", "pulsetrain"} <= set(document["versions"])
     assert document["summary"][0]["accuracy_mean"] == 0.9
+    assert (document["decisions_compared"], document["reads_compared"]) == (0, 0)
 
 
 @pytest.mark.parametrize(
@@ -66,9 +81,9 @@ def test_results_come_back_from_the_file(tmp_path: Path) -> None:
         "",
         "[]",
         "{}",
-        '{"format": 1}',
-        '{"format": 1, "settings": {}, "runs": [{}]}',
-        '{"format": 1, "settings": 1, "runs": []}',
+        '{"format": 2}',
+        '{"format": 2, "settings": {}, "runs": [{}]}',
+        '{"format": 2, "settings": 1, "runs": []}',
         "[" * 100_000,
     ],
 )
@@ -80,5 +95,5 @@ def test_rejects_other_files(tmp_path: Path, text: str) -> None:
 
 def test_rejects_another_format(tmp_path: Path) -> None:
     (tmp_path / "results.json").write_text('{"format": 7}')
-    with pytest.raises(PulsetrainError, match="Results must be of format 1, not 7"):
+    with pytest.raises(PulsetrainError, match="Results must be of format 2, not 7"):
         load_results(tmp_path / "results.json")

@@ -3,9 +3,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pulsetrain.config import CONFIGS
+from pulsetrain.array import ArrayParameters
+from pulsetrain.config import CONFIGS, ControllerSettings
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.rules import RULES, named_rule
+from pulsetrain.tiles import verified
 from pulsetrain.tiles.base import TileCounters, UpdateReport
 from pulsetrain.tiles.model import ModelTile
 
@@ -63,9 +65,25 @@ def test_eapu_asks_the_controller_and_writes_few_cells() -> None:
 
 
 def test_only_eapu_uses_the_controller() -> None:
-    assert [name for name, rule in RULES.items() if rule.uses_controller] == ["eapu"]
+    assert [name for name, rule in RULES.items() if rule.uses_controller] == ["eapu", "eapu-verified"]
+    assert [name for name, rule in RULES.items() if rule.verified] == ["eapu-verified"]
+
+
+def test_verified_writes_land_within_half_a_code() -> None:
+    """The same decisions as open loop, but a cell moves by its threshold up to what a code resolves, not by ± noise."""
+    settings = verified(ControllerSettings(), CONFIG, ArrayParameters(read_noise=0.0), 0.025)
+    step = np.full(SHAPE, 0.0025)
+    with ModelTile(CONFIG, settings, ArrayParameters(read_noise=0.0), seed=3) as tile:
+        report = named_rule("eapu-verified").apply(tile, step)
+        change = tile.weights()
+    _, open_loop, _ = changed("eapu", step)
+    assert report.cells_set == open_loop.cells_set
+    assert report.verified == report.cells_written
+    assert np.abs(change[change != 0.0] - 0.025).max() <= 0.5 * 0.025 * (1 + 1e-9)
+    assert report.pulses_set > report.cells_set
 
 
 def test_rejects_unknown_name() -> None:
-    with pytest.raises(PulsetrainError, match="Rule must be one of eapu, every-step, ideal, not 'tiki-taka'"):
+    names = "eapu, eapu-verified, every-step, ideal"
+    with pytest.raises(PulsetrainError, match=f"Rule must be one of {names}, not 'tiki-taka'"):
         named_rule("tiki-taka")

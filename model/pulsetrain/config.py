@@ -290,6 +290,8 @@ class ControllerSettings:
 
     def checked(self, config: ControllerConfig) -> ControllerSettings:
         """These settings for ``config``, every ``None`` filled in. Raises PulsetrainError for an illegal value."""
+        if self.__dict__.get("_checked_for") == config:
+            return self  # every request asks again
         duration, full_scale = (1, config.cycles_max), (1, 2**16 - 1)
         ranges = {
             "threshold_log2": (1, config.random_bits),
@@ -334,7 +336,9 @@ class ControllerSettings:
         for operation in ("set", "reset", "form"):
             ramp = check_type(f"{operation.upper()} ramp", getattr(self, f"{operation}_ramp"), RampSettings)
             ramp.check(operation.upper(), values["ramp"], config, values["pulse_limit"])
-        return replace(self, **values)
+        checked = replace(self, **values)
+        object.__setattr__(checked, "_checked_for", config)  # not a field: copies do not have it
+        return checked
 
     def replace(self, **changes: Any) -> ControllerSettings:
         """A copy with the named settings changed. Raises PulsetrainError for an unknown name."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from pulsetrain.errors import PulsetrainError, check_integer
 from pulsetrain.plots import save_learning_curves
 from pulsetrain.results import RunResult, load_results, save_results
 from pulsetrain.study import Run, StudySettings
-from pulsetrain.training import TrainingRun
+from pulsetrain.workers import Job, StateError, in_turn, side_by_side
 
 CHECKPOINT = "checkpoint.npz"
 RESULTS = "results.json"
@@ -69,12 +69,13 @@ def train_study(
     overwrite: bool = False,
     observer: Observer | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    processes: int = 1,
 ) -> Study:
     """Make every run of ``settings`` and write the files of a finished study into ``folder``.
 
-    ``checkpoint_seconds``: shortest time between two checkpoints; 0 writes one after every epoch. Raises
-    PulsetrainError if ``folder`` cannot be written, holds a study already (``overwrite`` replaces that one), or is
-    being trained in by another process.
+    ``checkpoint_seconds``: shortest time between two checkpoints; 0 writes one after every epoch. ``processes``: runs
+    that are made side by side; results do not depend on it. Raises PulsetrainError if ``folder`` cannot be written,
+    holds a study already (``overwrite`` replaces that one), or is being trained in by another process.
     """
     created = not _exists(folder)
     make_output_folder(folder)
@@ -83,7 +84,7 @@ def train_study(
             if not overwrite and (_exists(folder / RESULTS) or _exists(folder / CHECKPOINT)):
                 rule = "free of an earlier study (--resume continues one, --overwrite replaces it)"
                 raise PulsetrainError(f"Output folder must be {rule}, not {str(folder)!r}")
-            return _train(settings, folder, [], None, observer or Observer(), checkpoint_seconds)
+            return _train(settings, folder, {}, {}, observer or Observer(), checkpoint_seconds, processes)
     except BaseException:
         if created and not any(folder.iterdir()):
             folder.rmdir()
@@ -96,6 +97,7 @@ def resume_study(
     *,
     observer: Observer | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    processes: int = 1,
 ) -> Study:
     """Continue the study in ``folder`` to its end; if it has finished, only read its results.
 
@@ -107,9 +109,10 @@ def resume_study(
             with _reading(folder / CHECKPOINT):
                 saved = load_state(folder / CHECKPOINT)
                 settings = StudySettings.from_dict(saved["settings"])
-                finished, current = [RunResult.from_dict(result) for result in saved["finished"]], saved["current"]
+                finished = {int(number): RunResult.from_dict(result) for number, result in saved["finished"].items()}
+                current = {int(number): state for number, state in saved["current"].items()}
             settings.must_contain(wanted or {})
-            return _train(settings, folder, finished, current, observer or Observer(), checkpoint_seconds)
+            return _train(settings, folder, finished, current, observer or Observer(), checkpoint_seconds, processes)
     if not _exists(folder / RESULTS):
         raise PulsetrainError(f"Output folder must hold a study to resume, not {str(folder)!r}")
     settings, results = load_results(folder / RESULTS)
@@ -153,6 +156,15 @@ def _reading(checkpoint: Path) -> Iterator[None]:
         raise PulsetrainError(f"Checkpoint must be of a study of this version, not {str(checkpoint)!r}") from error
 
 
+@contextmanager
+def _told(checkpoint: Path) -> Iterator[None]:
+    """A state that a run cannot continue from, as an error that names the file."""
+    try:
+        yield
+    except StateError as error:
+        raise PulsetrainError(f"Checkpoint must be of a study of this version, not {str(checkpoint)!r}") from error
+
+
 class _Checkpoint:
     """The checkpoint of a study, written at most every ``seconds``; the latest state waits in memory meanwhile."""
 
@@ -163,10 +175,11 @@ class _Checkpoint:
         self._written_at = time.monotonic()
         self._waiting: dict[str, Any] | None = None
 
-    def keep(self, finished: list[RunResult], current: Mapping[str, Any] | None) -> None:
-        """A new complete state: the finished runs, and the state of the one after them if it has begun."""
-        results = [result.to_dict() for result in finished]
-        self._waiting = {"settings": self._settings, "finished": results, "current": current}
+    def keep(self, finished: Mapping[int, RunResult], current: Mapping[int, Mapping[str, Any]]) -> None:
+        """A new complete state: the finished runs by number, and the states of those that have begun."""
+        results = {str(number): result.to_dict() for number, result in finished.items()}
+        states = {str(number): state for number, state in current.items()}
+        self._waiting = {"settings": self._settings, "finished": results, "current": states}
         if time.monotonic() - self._written_at >= self._seconds:
             self.write()
 
@@ -181,12 +194,14 @@ class _Checkpoint:
 def _train(
     settings: StudySettings,
     folder: Path,
-    finished: list[RunResult],
-    current: Mapping[str, Any] | None,
+    finished: dict[int, RunResult],
+    current: dict[int, Mapping[str, Any]],
     observer: Observer,
     checkpoint_seconds: float,
+    processes: int,
 ) -> Study:
-    """Make the runs that ``finished`` and the state ``current`` lack, then write the files of a finished study."""
+    """Make the runs that ``finished`` and the states ``current`` lack, then write the files of a finished study."""
+    check_integer("Processes", processes, 1)
     make_output_folder(folder)
     checkpoint = _Checkpoint(folder / CHECKPOINT, settings, checkpoint_seconds)
     runs = settings.runs()
@@ -198,39 +213,42 @@ def _train(
             from pulsetrain.tiles.rtl_build import build_library
 
             build_library(settings.controller_config(), progress=observer.building)
+        with _reading(folder / CHECKPOINT):
+            epochs_done = len(finished) * settings.epochs + sum(len(state["accuracy"]) for state in current.values())
+        jobs = [Job(number, run, current.get(number)) for number, run in enumerate(runs) if number not in finished]
+        new = not finished and not current
+        alone = processes == 1 or len(jobs) == 1
+        events = in_turn(settings, data, jobs) if alone else side_by_side(settings, jobs, processes)
+        observer.study_started(len(runs), settings.epochs, epochs_done)
         # One BLAS thread: the matrices are small, and the sums do not depend on the number of cores.
-        with threadpool_limits(limits=1, user_api="blas"):
-            with _reading(folder / CHECKPOINT):
-                epochs_done = len(finished) * settings.epochs + (len(current["accuracy"]) if current else 0)
-            observer.study_started(len(runs), settings.epochs, epochs_done)
-            for number in range(len(finished), len(runs)):
-                run = runs[number]
-                observer.run_started(number, run)
-                with TrainingRun(settings, run, data) as training:
-                    if current is not None:
-                        with _reading(folder / CHECKPOINT):
-                            training.restore(current)
-                        current = None
-                    elif number == 0:
-                        checkpoint.keep([], None)
+        with _told(folder / CHECKPOINT), threadpool_limits(limits=1, user_api="blas"), closing(events):
+            for event in events:
+                number, run = event.number, runs[event.number]
+                if event.result is not None:
+                    finished[number] = event.result
+                    current.pop(number, None)
+                    checkpoint.keep(finished, current)
+                    observer.run_finished(number, event.result)
+                elif event.state is not None:
+                    current[number] = event.state
+                    worthless = False
+                    checkpoint.keep(finished, current)
+                    observer.epoch_finished(number, run, event.epoch, event.accuracy)
+                else:
+                    if new:
+                        checkpoint.keep({}, {})
                         checkpoint.write()
-                        worthless = True
+                        new, worthless = False, True
                         for name in (RESULTS, CURVES):  # of a study that this one overwrites
                             (folder / name).unlink(missing_ok=True)
-                    while training.epoch < settings.epochs:
-                        training.train_epoch()
-                        worthless = False
-                        checkpoint.keep(finished, training.state())
-                        observer.epoch_finished(number, run, training.epoch, training.accuracy)
-                    finished.append(training.result())
-                checkpoint.keep(finished, None)
-                observer.run_finished(number, finished[-1])
-        save_learning_curves(folder / CURVES, finished)
-        save_results(folder / RESULTS, settings, finished)
+                    observer.run_started(number, run)
+        results = [finished[number] for number in range(len(runs))]
+        save_learning_curves(folder / CURVES, results)
+        save_results(folder / RESULTS, settings, results)
         (folder / CHECKPOINT).unlink(missing_ok=True)
     except BaseException as error:
         checkpoint.write()
         if worthless and isinstance(error, PulsetrainError):  # nothing to continue, and it would fail again
             (folder / CHECKPOINT).unlink(missing_ok=True)
         raise
-    return Study(settings, finished)
+    return Study(settings, results)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +12,29 @@ from numpy.typing import NDArray
 from pulsetrain.errors import PulsetrainError, check_integer
 
 Floats = NDArray[np.float64]
+
+
+class Products(Protocol):
+    """How the network sees a weight matrix (inputs, outputs): by its two products, whoever forms them."""
+
+    def forward(self, inputs: Floats) -> Floats:
+        """inputs (examples, inputs) · W: (examples, outputs)."""
+
+    def backward(self, errors: Floats) -> Floats:
+        """errors (examples, outputs) · Wᵀ: (examples, inputs)."""
+
+
+@dataclass(frozen=True)
+class ExactProducts:
+    """The products with a ``matrix`` (inputs, outputs) that is known, in float64."""
+
+    matrix: Floats
+
+    def forward(self, inputs: Floats) -> Floats:
+        return inputs @ self.matrix
+
+    def backward(self, errors: Floats) -> Floats:
+        return errors @ self.matrix.T
 
 
 @dataclass(frozen=True)
@@ -26,9 +50,9 @@ class Perceptron:
     """Fully connected layers with ReLU between them and softmax cross-entropy at the end, in float64.
 
     ``sizes`` names the width of every layer, inputs first: (64, 64, 10) has the weight shapes (64, 64) and (64, 10),
-    rows being inputs and columns outputs. The weights are passed in on every call, because they live in a crossbar;
-    ``biases`` start at zero and are digital and exact. Raises PulsetrainError for fewer than two sizes or a size
-    below 1.
+    rows being inputs and columns outputs. The weights are passed in on every call, by their products, because they live
+    in a crossbar; ``biases`` start at zero and are digital and exact. Raises PulsetrainError for fewer than two sizes
+    or a size below 1.
     """
 
     def __init__(self, sizes: Sequence[int]) -> None:
@@ -47,17 +71,20 @@ class Perceptron:
         limits = [(shape, float(np.sqrt(6.0 / sum(shape)))) for shape in self.shapes]
         return [generator.uniform(-limit, limit, size=shape) for shape, limit in limits]
 
-    def outputs(self, weights: Sequence[Floats], images: Floats) -> Floats:
+    def outputs(self, layers: Sequence[Products], images: Floats) -> Floats:
         """Class scores (examples, classes) before the softmax. ``images``: (examples, inputs)."""
-        return self._activations(weights, images)[-1]
+        return self._activations(layers, images)[-1]
 
-    def accuracy(self, weights: Sequence[Floats], images: Floats, labels: NDArray[np.int64]) -> float:
+    def accuracy(self, layers: Sequence[Products], images: Floats, labels: NDArray[np.int64]) -> float:
         """Share of the images, 0 … 1, whose highest score is that of their label."""
-        return float(np.mean(self.outputs(weights, images).argmax(axis=1) == labels))
+        return float(np.mean(self.outputs(layers, images).argmax(axis=1) == labels))
 
-    def gradients(self, weights: Sequence[Floats], images: Floats, labels: NDArray[np.int64]) -> Gradients:
-        """Mean cross-entropy of the batch and its derivatives by every weight and bias, through these weights."""
-        activations = self._activations(weights, images)
+    def gradients(self, layers: Sequence[Products], images: Floats, labels: NDArray[np.int64]) -> Gradients:
+        """Mean cross-entropy of the batch and its derivatives by every weight and bias, through these products.
+
+        The inputs of a layer and the errors at its outputs are known to the host; only products with weights are not.
+        """
+        activations = self._activations(layers, images)
         scores = activations[-1] - activations[-1].max(axis=1, keepdims=True)
         probabilities = np.exp(scores)
         probabilities /= probabilities.sum(axis=1, keepdims=True)
@@ -69,17 +96,17 @@ class Perceptron:
         error /= len(labels)
         weight_gradients: list[Floats] = []
         bias_gradients: list[Floats] = []
-        for layer in reversed(range(len(weights))):
+        for layer in reversed(range(len(layers))):
             weight_gradients.insert(0, activations[layer].T @ error)
             bias_gradients.insert(0, error.sum(axis=0))
             if layer > 0:
-                error = (error @ weights[layer].T) * (activations[layer] > 0.0)
+                error = layers[layer].backward(error) * (activations[layer] > 0.0)
         return Gradients(loss, weight_gradients, bias_gradients)
 
-    def _activations(self, weights: Sequence[Floats], images: Floats) -> list[Floats]:
+    def _activations(self, layers: Sequence[Products], images: Floats) -> list[Floats]:
         """Input of every layer, then the scores."""
         activations = [images]
-        for layer, (matrix, bias) in enumerate(zip(weights, self.biases, strict=True)):
-            values = activations[-1] @ matrix + bias
-            activations.append(np.maximum(values, 0.0) if layer < len(weights) - 1 else values)
+        for number, (layer, bias) in enumerate(zip(layers, self.biases, strict=True)):
+            values = layer.forward(activations[-1]) + bias
+            activations.append(np.maximum(values, 0.0) if number < len(layers) - 1 else values)
         return activations

@@ -13,9 +13,14 @@ from pulsetrain.errors import PulsetrainError
 from pulsetrain.results import RunResult
 
 # Colours that stay apart for colour-blind readers (Okabe and Ito 2008) and in grey.
-_COLOURS = {"ideal": "#000000", "eapu": "#0072B2", "every-step": "#D55E00"}
-_LABELS = {"ideal": "ideal (no noise)", "eapu": "EaPU", "every-step": "every step written"}
-_DASHES = {"ideal": (0, (4, 2)), "eapu": "solid", "every-step": "solid"}
+_COLOURS = {"ideal": "#000000", "eapu": "#0072B2", "eapu-verified": "#009E73", "every-step": "#D55E00"}
+_LABELS = {
+    "ideal": "ideal (no noise)",
+    "eapu": "EaPU",
+    "eapu-verified": "EaPU, writes verified",
+    "every-step": "every step written",
+}
+_DASHES = {"ideal": (0, (4, 2)), "eapu": "solid", "eapu-verified": "solid", "every-step": "solid"}
 _TITLES = {"adam": "Adam", "sgd": "SGD"}
 
 

@@ -14,7 +14,7 @@ from pulsetrain.checkpoint import write_atomic
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.study import StudySettings
 
-FORMAT = 1
+FORMAT = 2
 """Version of the results file."""
 
 
@@ -24,8 +24,11 @@ class RunResult:
 
     ``accuracy`` (0 … 1) and ``loss`` (nats) have a value per epoch. ``controller``: who decided ("RTL", "RTL = model"
     when compared, "model", or "bypassed"). ``momentum`` is 0 for Adam, which has its own. ``steps``: updates of the
-    whole network. ``weight_cells``: cells that hold a weight. ``conductances``: SHA-256 of all final conductances.
-    ``seconds``: time spent in the run, the only value that differs between repetitions.
+    whole network. ``weight_cells``: cells that hold a weight. ``reads``: of the whole array and of rows, ``row_reads``
+    those of rows (in verified writes), ``conversions`` the groups of lines converted in all of them;
+    ``codes_clipped``: codes of products beyond full scale. ``verified``, ``unreached``, ``unverified``: cells by how
+    their verified write ended. ``conductances``: SHA-256 of all final conductances. ``seconds``: time spent in the
+    run, the only value that differs between repetitions.
     """
 
     optimizer: str
@@ -45,7 +48,15 @@ class RunResult:
     window_hits: int
     slots: int
     cycles: int
+    reads: int
+    row_reads: int
+    conversions: int
+    codes_clipped: int
+    verified: int
+    unreached: int
+    unverified: int
     decisions_compared: int
+    reads_compared: int
     conductances: str
     seconds: float
 
@@ -53,6 +64,16 @@ class RunResult:
     def written_share(self) -> float:
         """Mean share of the cells that hold a weight that a step writes, 0 … 1."""
         return self.cells_written / (self.steps * self.weight_cells)
+
+    @property
+    def pulses_per_cell(self) -> float:
+        """Pulses that a written cell took, 0 if none was written."""
+        return self.pulses / max(1, self.cells_written)
+
+    @property
+    def reads_per_cell(self) -> float:
+        """Reads of rows in verified writes per written cell; a read serves all chosen cells of its row."""
+        return self.row_reads / max(1, self.cells_written)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON has them."""
@@ -84,7 +105,23 @@ class Summary:
     window_hits: float
     slots: float
     cycles: float
+    reads: float
+    row_reads: float
+    conversions: float
+    codes_clipped: float
+    verified: float
+    unreached: float
+    unverified: float
+    pulses_per_cell: float
+    reads_per_cell: float
     seconds: float
+
+
+MEANS = (
+    "written_share", "pulses", "saturated", "window_hits", "slots", "cycles", "reads", "row_reads", "conversions",
+    "codes_clipped", "verified", "unreached", "unverified", "pulses_per_cell", "reads_per_cell", "seconds",
+)  # fmt: skip
+"""What a summary holds the mean of."""
 
 
 def summarise(results: Sequence[RunResult]) -> list[Summary]:
@@ -110,10 +147,7 @@ def summarise(results: Sequence[RunResult]) -> list[Summary]:
                 accuracy_mean=sum(final) / len(final),
                 accuracy_min=min(final),
                 accuracy_max=max(final),
-                **{
-                    name: mean(name)
-                    for name in ("written_share", "pulses", "saturated", "window_hits", "slots", "cycles", "seconds")
-                },
+                **{name: mean(name) for name in MEANS},
             )
         )
     return summaries
@@ -138,6 +172,7 @@ def save_results(path: Path, settings: StudySettings, results: Sequence[RunResul
         "settings": settings.to_dict(),
         "summary": [asdict(summary) for summary in summarise(results)],
         "decisions_compared": sum(result.decisions_compared for result in results),
+        "reads_compared": sum(result.reads_compared for result in results),
         "runs": [result.to_dict() for result in results],
     }
     write_atomic(path, (json.dumps(document, indent=1) + "\n").encode())

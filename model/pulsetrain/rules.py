@@ -1,4 +1,4 @@
-"""Update rules: what becomes of a desired weight step. EaPU, and the two rules that it is compared with."""
+"""Update rules: what becomes of a desired weight step. EaPU, open loop and verified, and what it is compared with."""
 
 from __future__ import annotations
 
@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Rule:
-    """An update rule. ``uses_controller``: the decisions are the controller's; otherwise the rule bypasses it."""
+    """An update rule. ``uses_controller``: the decisions are the controller's; otherwise the rule bypasses it.
+    ``verified``: it asks for a tile whose writes are verified (setting ``verify``)."""
 
     name: str
     about: str
     uses_controller: bool
     _apply: Callable[[Tile, NDArray[np.float64]], UpdateReport]
+    verified: bool = False
 
     def apply(self, tile: Tile, step: NDArray[np.float64]) -> UpdateReport:
         """Bring ``step`` (float64 (rows, columns), weight units) into ``tile``. Errors are those of the tile."""
@@ -39,6 +41,13 @@ RULES: Mapping[str, Rule] = MappingProxyType(
                 "error-aware probabilistic update: threshold-sized pulses, decided by the controller",
                 True,
                 lambda tile, step: tile.update(step),
+            ),
+            Rule(
+                "eapu-verified",
+                "the same decisions, each write read back and pulsed either way until it is met",
+                True,
+                lambda tile, step: tile.update(step),
+                verified=True,
             ),
             Rule(
                 "every-step",

@@ -12,10 +12,13 @@ from pulsetrain.data import HELD_OUT
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_real
 from pulsetrain.optimizers import LEARNING_RATES, MOMENTUM, OPTIMIZERS
 from pulsetrain.rules import RULES
-from pulsetrain.tiles.base import THRESHOLD_MIN
+from pulsetrain.tiles.targets import THRESHOLD_MIN, verified
 
 TILES = ("model", "rtl")
 """Tiles that a study can train on."""
+
+READS = ("converters", "exact")
+"""How a study forms products: through the converters of the tile, or with the conductances as they are."""
 
 LAYER_SIZES = (64, 64, 10)
 """Width of every layer of the network, inputs first."""
@@ -37,8 +40,10 @@ class StudySettings:
     One run is made per optimizer, rule and seed (``first_seed``, ``first_seed`` + 1, …). ``overrides`` changes fields
     of the named configuration, ``settings`` those of ControllerSettings, ``array`` those of ArrayParameters (SI units).
     ``threshold_weight=None`` is the array's own step, ``learning_rate=None`` the default of each optimizer.
-    ``compare`` (with ``tile="rtl"``) runs a ModelTile in lockstep and fails at the first difference. Raises
-    PulsetrainError if anything is out of range.
+    ``compare`` (with ``tile="rtl"``) runs a ModelTile in lockstep and fails at the first difference. ``reads``: with
+    "converters" rules that use the controller see the weights through DACs and ADCs only; rules that bypass it, and all
+    with "exact", form their products in float64. A verified rule sets ``verify`` and ``verify_full_scale`` itself, so
+    that ``verify_step`` codes are the threshold. Raises PulsetrainError if anything is out of range.
     """
 
     tile: str = "model"
@@ -57,6 +62,7 @@ class StudySettings:
     settings: Mapping[str, int] = field(default_factory=dict)
     array: Mapping[str, float | str] = field(default_factory=dict)
     threshold_weight: float | None = None
+    reads: str = "converters"
 
     def __post_init__(self) -> None:
         check_choice("Tile", self.tile, TILES)
@@ -78,15 +84,25 @@ class StudySettings:
         check_integer("First seed", self.first_seed, 0, 2**32 - 1)
         check_integer("Seeds", self.seeds, 1, 10_000)
         check_choice("Held-out part", self.held_out, HELD_OUT)
+        check_choice("Reads", self.reads, READS)
         config = self.controller_config()
-        if config.rows < max(LAYER_SIZES[:-1]) or config.columns < max(LAYER_SIZES[1:]):
-            rule = f"one of at least {max(LAYER_SIZES[:-1])} rows and {max(LAYER_SIZES[1:])} columns"
-            size = f"{config.rows} × {config.columns}"
+        if config.rows < max(LAYER_SIZES[:-1]) or config.weight_columns < max(LAYER_SIZES[1:]):
+            columns = "columns of weights" if config.pair else "columns"
+            rule = f"one of at least {max(LAYER_SIZES[:-1])} rows and {max(LAYER_SIZES[1:])} {columns}"
+            size = f"{config.rows} × {config.weight_columns}"
             raise PulsetrainError(f"Configuration must be {rule} to hold the network, not {self.config!r} ({size})")
+        for name in ("verify", "verify_full_scale"):
+            if name in self.settings:
+                rule = "left to the rule eapu-verified"
+                raise PulsetrainError(
+                    f"{name.replace('_', ' ').capitalize()} must be {rule}, not {self.settings[name]!r}"
+                )
         self.controller_settings()
         self.array_parameters()
         if self.threshold_weight is not None:
             check_real("Threshold", self.threshold_weight, low=THRESHOLD_MIN, unit="weight units")
+        for rule in self.rules:
+            self.tile_settings(rule)
 
     def controller_config(self) -> ControllerConfig:
         """The named configuration with ``overrides`` applied."""
@@ -95,6 +111,14 @@ class StudySettings:
     def controller_settings(self) -> ControllerSettings:
         """The controller's settings, checked for the configuration, every default filled in."""
         return ControllerSettings().replace(**self.settings).checked(self.controller_config())
+
+    def tile_settings(self, rule: str) -> ControllerSettings:
+        """The controller's settings of a tile that is trained by ``rule``."""
+        settings = self.controller_settings()
+        if not RULES[rule].verified:
+            return settings
+        config, parameters = self.controller_config(), self.array_parameters()
+        return verified(settings, config, parameters, self.threshold_weight, settings.verify_step)
 
     def array_parameters(self) -> ArrayParameters:
         """The array's parameters, SI units."""

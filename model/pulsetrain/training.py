@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from pulsetrain.data import Dataset
 from pulsetrain.errors import MismatchError, PulsetrainError
-from pulsetrain.network import Perceptron
+from pulsetrain.network import ExactProducts, Perceptron, Products
 from pulsetrain.optimizers import make_optimizer
 from pulsetrain.results import RunResult
 from pulsetrain.rules import named_rule
@@ -23,7 +24,7 @@ from pulsetrain.tiles.base import Tile
 def make_tile(settings: StudySettings, rule: str, seed: int) -> Tile:
     """The tile that a run of ``rule`` trains on. A rule that bypasses the controller has no decision to compare."""
     config = settings.controller_config()
-    arguments = (config, settings.controller_settings(), settings.array_parameters(), seed, settings.threshold_weight)
+    arguments = (config, settings.tile_settings(rule), settings.array_parameters(), seed, settings.threshold_weight)
     from pulsetrain.tiles.model import ModelTile
 
     if settings.tile == "model":
@@ -51,7 +52,8 @@ class TrainingRun:
         self._data = data
         self._rule = named_rule(run.rule)
         config = settings.controller_config()
-        self._tile_shape = (config.rows, config.columns)
+        self._tile_shape = (config.rows, config.weight_columns)
+        self._converters = self._rule.uses_controller and settings.reads == "converters"
         self._network = Perceptron(LAYER_SIZES)
         seeds = [int(seed) for seed in np.random.SeedSequence(run.seed).generate_state(4, np.uint64)]
         self._shuffler = np.random.default_rng(seeds[1])
@@ -100,7 +102,7 @@ class TrainingRun:
             for start in range(0, len(order), batch):
                 chosen = order[start : start + batch]
                 gradients = self._network.gradients(
-                    self._weights(), data.train_images[chosen], data.train_labels[chosen]
+                    self._layers(), data.train_images[chosen], data.train_labels[chosen]
                 )
                 losses += gradients.loss * len(chosen)
                 steps = self._optimizer.steps([*gradients.weights, *gradients.biases])
@@ -112,7 +114,7 @@ class TrainingRun:
                     bias += step
                 self._steps += 1
         self._loss.append(losses / len(order))
-        self._accuracy.append(self._network.accuracy(self._weights(), data.held_out_images, data.held_out_labels))
+        self._accuracy.append(self._network.accuracy(self._layers(), data.held_out_images, data.held_out_labels))
         self._seconds += time.perf_counter() - begun
 
     def result(self) -> RunResult:
@@ -143,7 +145,15 @@ class TrainingRun:
             window_hits=total("window_hits"),
             slots=total("slots"),
             cycles=total("cycles"),
+            reads=total("reads"),
+            row_reads=total("row_reads"),
+            conversions=total("conversions"),
+            codes_clipped=total("codes_clipped"),
+            verified=total("verified"),
+            unreached=total("unreached"),
+            unverified=total("unverified"),
             decisions_compared=sum(int(getattr(tile, "decisions_compared", 0)) for tile in self.tiles),
+            reads_compared=sum(int(getattr(tile, "reads_compared", 0)) for tile in self.tiles),
             conductances=digest.hexdigest(),
             seconds=self._seconds,
         )
@@ -191,19 +201,28 @@ class TrainingRun:
         return "RTL = model" if self._settings.compare else "RTL"
 
     def _apply(self, layer: int, step: NDArray[np.float64]) -> None:
-        """Bring a desired step into the tile of ``layer``; a difference found there is told with where it happened."""
-        try:
+        """Bring a desired step into the tile of ``layer``."""
+        with self.told(layer):
             self._rule.apply(self.tiles[layer], self._padded(step))
+
+    @contextmanager
+    def told(self, layer: int) -> Iterator[None]:
+        """A difference found in the tile of ``layer`` is told with where it happened."""
+        try:
+            yield
         except MismatchError as error:
             where = (
                 f"{self.run.optimizer} {self.run.rule} seed {self.run.seed}, epoch {self.epoch + 1}, layer {layer + 1}"
             )
             raise MismatchError(f"{where}: {error}") from error
 
-    def _weights(self) -> list[NDArray[np.float64]]:
-        """The weight matrices as the conductances of the tiles give them, unused cells left out."""
+    def _layers(self) -> list[Products]:
+        """The weight matrices as this run sees them: through the converters, or as the conductances give them."""
         shapes = self._network.shapes
-        return [tile.weights()[:rows, :columns] for tile, (rows, columns) in zip(self.tiles, shapes, strict=True)]
+        if self._converters:
+            return [TileProducts(self, layer, shape) for layer, shape in enumerate(shapes)]
+        exact = [tile.weights()[:rows, :columns] for tile, (rows, columns) in zip(self.tiles, shapes, strict=True)]
+        return [ExactProducts(matrix) for matrix in exact]
 
     def _padded(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
         """``matrix`` in the upper left of a whole tile of zeros: unused cells are never asked to change."""
@@ -216,3 +235,31 @@ class TrainingRun:
             rate = self._settings.rate(self.run.optimizer)
             rule = f"low enough for finite steps (epoch {self.epoch + 1})"
             raise PulsetrainError(f"Learning rate must be {rule}, not {rate!r}")
+
+
+class TileProducts:
+    """The products of a layer (``shape`` inputs, outputs) formed by its tile: a read for each example.
+
+    The weights are in the upper left of the tile: lines beyond the inputs are driven with 0, codes beyond the outputs
+    are cut off.
+    """
+
+    def __init__(self, training: TrainingRun, layer: int, shape: tuple[int, int]) -> None:
+        self._training, self._layer = training, layer
+        self._inputs, self._outputs = shape
+
+    def forward(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        tile = self._training.tiles[self._layer]
+        with self._training.told(self._layer):
+            return tile.vmm(_widened(inputs, tile.config.rows))[:, : self._outputs]
+
+    def backward(self, errors: NDArray[np.float64]) -> NDArray[np.float64]:
+        tile = self._training.tiles[self._layer]
+        with self._training.told(self._layer):
+            return tile.vmm_transposed(_widened(errors, tile.config.weight_columns))[:, : self._inputs]
+
+
+def _widened(vectors: NDArray[np.float64], lines: int) -> NDArray[np.float64]:
+    """Vectors (examples, any) with zeros behind them, up to ``lines``."""
+    missing = lines - vectors.shape[1]
+    return np.pad(vectors, ((0, 0), (0, missing))) if missing else vectors

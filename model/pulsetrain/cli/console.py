@@ -118,6 +118,10 @@ def show_results(console: Console, settings: StudySettings, results: Sequence[Ru
     console.print(f"Digits, {part}, after {epochs}, {seeds}; seconds and counts are means per run.", soft_wrap=True)
     show_table(console, _accuracies(summaries))
     show_table(console, _counts(summaries))
+    if any(line.reads for line in summaries):
+        show_table(console, _reads(summaries))
+    if any(line.row_reads for line in summaries):
+        show_table(console, _verified(summaries))
     if any(result.controller == "bypassed" for result in results):
         console.print(
             "bypassed: the rule writes every step without asking the controller; a write counts as a pulse.",
@@ -127,9 +131,12 @@ def show_results(console: Console, settings: StudySettings, results: Sequence[Ru
         console.print(f"sgd: with momentum {momentum:g}.", soft_wrap=True)
     if settings.compare:
         decisions = sum(result.decisions_compared for result in results)
+        reads = sum(result.reads_compared for result in results)
+        also = f" and {reads:,} reads" if reads else ""
+        codes = ", every code of every read" if reads else ""
         console.print(
-            f"RTL and model were bit-identical over {decisions:,} decisions: "
-            "every pulse (row, column, polarity, count, order) and all final conductances.",
+            f"RTL and model were bit-identical over {decisions:,} decisions{also}: "
+            f"every pulse (row, column, polarity, count, order){codes} and all final conductances.",
             soft_wrap=True,
         )
 
@@ -181,6 +188,38 @@ def _counts(summaries: Sequence[Summary]) -> Table:
             f"{line.slots:,.0f}" if decided else "–",
             f"{line.cycles:,.0f}" if line.cycles else "–",  # the model has no clock
         )
+    return table
+
+
+def _reads(summaries: Sequence[Summary]) -> Table:
+    table = empty_table()
+    for name in ("optimizer", "rule"):
+        table.add_column(name)
+    for name in ("reads", "of rows", "conversions", "codes clipped"):
+        table.add_column(name, justify="right")
+    for line in summaries:
+        if line.controller != "bypassed":
+            counts = (line.reads, line.row_reads, line.conversions, line.codes_clipped)
+            numbers = [f"{count:,.0f}" for count in counts]
+            table.add_row(f"{line.optimizer} {line.learning_rate:g}", line.rule, *numbers)
+    return table
+
+
+def _verified(summaries: Sequence[Summary]) -> Table:
+    table = empty_table()
+    for name in ("optimizer", "rule"):
+        table.add_column(name)
+    for name in ("verified", "unreached", "unverified", "pulses per\nwritten cell", "row reads per\nwritten cell"):
+        table.add_column(name, justify="right")
+    for line in summaries:
+        if line.row_reads:
+            table.add_row(
+                f"{line.optimizer} {line.learning_rate:g}",
+                line.rule,
+                *(f"{count:,.0f}" for count in (line.verified, line.unreached, line.unverified)),
+                f"{line.pulses_per_cell:.2f}",
+                f"{line.reads_per_cell:.2f}",
+            )
     return table
 
 

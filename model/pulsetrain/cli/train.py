@@ -9,6 +9,7 @@ from typing import Annotated, Any
 import typer
 
 _CONTROLLER = "Controller"
+_READS = "Reads and verified writes"
 _ARRAY = "Array"
 
 
@@ -19,7 +20,7 @@ def train(
     ] = None,
     rule: Annotated[
         list[str] | None,
-        typer.Option(metavar="RULE", help="eapu, every-step, ideal or all; repeatable (default: eapu)."),
+        typer.Option(metavar="RULE", help="eapu, eapu-verified, every-step, ideal or all; repeatable (default: eapu)."),
     ] = None,
     optimizer: Annotated[
         list[str] | None, typer.Option(metavar="NAME", help="adam, sgd or all; repeatable (default: adam).")
@@ -41,6 +42,13 @@ def train(
             metavar="PART", help="test, or validation to choose settings without the test part (default: test)."
         ),
     ] = None,
+    reads: Annotated[
+        str | None,
+        typer.Option(
+            metavar="HOW",
+            help="converters: products through DACs and ADCs. exact: conductances as they are (default: converters).",
+        ),
+    ] = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="RTL and model in lockstep; fail at the first difference.")
     ] = False,
@@ -49,6 +57,9 @@ def train(
     ] = Path("results/train"),
     resume: Annotated[bool, typer.Option("--resume", help="Continue the study in DIR, with its own settings.")] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a study that DIR holds.")] = False,
+    processes: Annotated[
+        str | None, typer.Option(metavar="N", help="Runs side by side; the results are the same (default: 1).")
+    ] = None,
     config: Annotated[
         str | None,
         typer.Option(metavar="NAME", help="Configuration of each tile (default: base).", rich_help_panel=_CONTROLLER),
@@ -94,9 +105,71 @@ def train(
             metavar="N", help="Nothing selected after a slot, cycles (default: 1).", rich_help_panel=_CONTROLLER
         ),
     ] = None,
+    settle_cycles: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Lines selected before a read, cycles (default: 1).", rich_help_panel=_READS),
+    ] = None,
+    forward_full_scale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N", help="Converters full in a forward read, 0.1 µS (default: 6400).", rich_help_panel=_READS
+        ),
+    ] = None,
+    backward_full_scale: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N", help="Converters full in a backward read, 0.1 µS (default: 6400).", rich_help_panel=_READS
+        ),
+    ] = None,
+    verify_step: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N", help="Codes of a threshold in a verified write (default: 1).", rich_help_panel=_READS
+        ),
+    ] = None,
+    verify_tolerance: Annotated[
+        str | None,
+        typer.Option(
+            metavar="N", help="Codes that it may miss, at most half of them (default: 0).", rich_help_panel=_READS
+        ),
+    ] = None,
+    try_limit: Annotated[
+        str | None,
+        typer.Option(metavar="N", help="Rounds of a verified write, 1 … 255 (default: 64).", rich_help_panel=_READS),
+    ] = None,
+    read_noise: Annotated[
+        str | None,
+        typer.Option(
+            metavar="µS", help="Standard deviation of a weight in a read (default: 0.5).", rich_help_panel=_READS
+        ),
+    ] = None,
+    adc_offset: Annotated[
+        str | None,
+        typer.Option(
+            metavar="µS", help="Standard deviation of the converters' offsets (default: 0).", rich_help_panel=_READS
+        ),
+    ] = None,
     write_step: Annotated[
         str | None,
         typer.Option(metavar="µS", help="Step of a pulse (default: 2).", rich_help_panel=_ARRAY),
+    ] = None,
+    reset_step: Annotated[
+        str | None,
+        typer.Option(metavar="µS", help="Step of a RESET pulse (default: as SET).", rich_help_panel=_ARRAY),
+    ] = None,
+    bounds: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KIND",
+            help="hard, or soft: steps shrink towards the bounds (default: hard).",
+            rich_help_panel=_ARRAY,
+        ),
+    ] = None,
+    stuck_share: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SHARE", help="Share of cells that never change, 0 … 1 (default: 0).", rich_help_panel=_ARRAY
+        ),
     ] = None,
     threshold: Annotated[
         str | None,
@@ -132,6 +205,7 @@ def train(
         ("batch", batch, integer),
         ("seeds", seeds, integer),
         ("held_out", held_out, _same),
+        ("reads", reads, _same),
         ("config", config, _same),
         ("overrides", override, overrides),
     ]
@@ -152,22 +226,33 @@ def train(
         "reset_cycles": reset_cycles,
         "hold_cycles": hold_cycles,
         "recovery_cycles": recovery_cycles,
+        "settle_cycles": settle_cycles,
+        "forward_full_scale": forward_full_scale,
+        "backward_full_scale": backward_full_scale,
+        "verify_step": verify_step,
+        "verify_tolerance": verify_tolerance,
+        "try_limit": try_limit,
     }
     chosen = {name: integer("--" + name.replace("_", "-"), text) for name, text in settings.items() if text is not None}
     array: dict[str, Any] = {}
     if write_step is not None:
         array |= dict.fromkeys(("step_set", "step_reset"), micro("--write-step", write_step))
-    if write_noise is not None:
-        array["write_noise"] = micro("--write-noise", write_noise)
-    if noise_per is not None:
-        array["noise_per"] = noise_per
+    micros = {"step_reset": reset_step, "write_noise": write_noise, "read_noise": read_noise, "adc_offset": adc_offset}
+    for name, text in micros.items():
+        if text is not None:
+            option = "--reset-step" if name == "step_reset" else "--" + name.replace("_", "-")
+            array[name] = micro(option, text)
+    if stuck_share is not None:
+        array["stuck_share"] = real("--stuck-share", stuck_share)
+    array |= {name: value for name, value in (("noise_per", noise_per), ("bounds", bounds)) if value is not None}
     given |= {name: value for name, value in (("settings", chosen), ("array", array)) if value}
     if resume and overwrite:
         raise PulsetrainError("Option --overwrite must be left out with --resume, not given")
-    _train(given, output, resume, overwrite)
+    side_by_side = 1 if processes is None else integer("--processes", processes)
+    _train(given, output, resume, overwrite, side_by_side)
 
 
-def _train(given: dict[str, Any], folder: Path, resume: bool, overwrite: bool) -> None:
+def _train(given: dict[str, Any], folder: Path, resume: bool, overwrite: bool, processes: int) -> None:
     """Train and show the results; if it is interrupted, say how to go on."""
     import sys
 
@@ -179,9 +264,11 @@ def _train(given: dict[str, Any], folder: Path, resume: bool, overwrite: bool) -
     try:
         with ProgressReporter() as reporter:
             if resume:
-                study = resume_study(folder, given, observer=reporter)
+                study = resume_study(folder, given, observer=reporter, processes=processes)
             else:
-                study = train_study(StudySettings.from_dict(given), folder, overwrite=overwrite, observer=reporter)
+                study = train_study(
+                    StudySettings.from_dict(given), folder, overwrite=overwrite, observer=reporter, processes=processes
+                )
     except RtlError as error:
         print(f"Error: {error}", file=sys.stderr)
         raise typer.Exit(1) from error

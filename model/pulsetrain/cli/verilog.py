@@ -1,4 +1,4 @@
-"""``pulsetrain verilog``: the controller as Verilog."""
+"""``pulsetrain verilog``: the controller's core as Verilog."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def verilog(
         typer.Option("--override", metavar="FIELD=VALUE", help="Change a field of the configuration; repeatable."),
     ] = None,
 ) -> None:
-    """Generate the controller's Verilog; the module is named pulsetrain_controller.
+    """Generate the Verilog of the core; the module is named pulsetrain_core.
 
-    Example: pulsetrain verilog --config wide --override lanes=128 -o controller.v --pins controller.json
+    Example: pulsetrain verilog --config wide --override lanes=128 -o core.v --pins core.json
     """
     import sys
     from pathlib import Path
