@@ -163,6 +163,22 @@ async def unseeded_updates_are_refused(dut: Any) -> None:
     await answered(tb, [tb.commands.make(UPDATE)], [OK])
 
 
+@bench_test(cycles=60_000)
+async def seeds_wait_for_the_answers(dut: Any) -> None:
+    """A seed offered right behind the header of an update is taken after its answer: the update has the old words."""
+    tb = CoreTB(dut, "seeds")
+    await tb.start(idle=True)
+    for kind in (*UPDATES, *UPDATES):
+        tb.begin([tb.commands.make(kind)])
+        await tb.until(lambda: tb.get("busy"), 500, "the header")
+        tb.set(seed__valid=1, seed__payload=tb.random.getrandbits(64) | 1)
+        await tb.until(lambda: tb.get("seeding"), 20_000, "the seed's transfer")
+        tb.set(seed__valid=0)
+        check(tb.statuses()[-1] == OK, "the seed must come after the answer")
+        await tb.until(lambda: not tb.get("seeding"), 5000, "the end of seeding")
+        await tb.finish()
+
+
 @bench_test(cycles=100_000)
 async def illegal_settings_are_told(dut: Any) -> None:
     """Each bit of settings_error refuses every command but LOAD, at its header."""

@@ -15,8 +15,8 @@ from pulsetrain_rtl.vector_store import VectorStore
 
 MIXED, PLACES, HELD = r"bench_core\.commands", r"bench_core\.vectors", r"bench_core\.answers"
 UNKNOWN, LENGTHS, CODES = (rf"bench_core_errors\.{name}" for name in ("unknown", "wrong_lengths", "illegal_codes"))
-REFUSED, RELEASE, FAULTS, RESET = (
-    rf"bench_core_errors\.{name}" for name in ("refused", "release_at", "an_array", "reset")
+REFUSED, RELEASE, FAULTS, RESET, SEEDS = (
+    rf"bench_core_errors\.{name}" for name in ("refused", "release_at", "an_array", "reset", "seeds")
 )
 
 CORE_LIST = (
@@ -37,6 +37,7 @@ CORE_LIST = (
     ("unused-converters-told", "codes beyond the last line are not 0", MIXED),
     ("update-done-early", "an update is answered before its slots are over", MIXED),
     ("fault-told-as-abort", "a fault is answered with ABORTED", FAULTS),
+    ("seed-before-first-beat", "a seed passes while an update waits for its first beat", SEEDS),
     ("release-forgets-status", "a release replaces the status of a command that was refused or done", RELEASE),
 )
 """Name, what is broken, testbenches that must notice."""
@@ -112,5 +113,8 @@ def core(on: Any) -> Any:
         outer_product_class = MutatedProduct
         read_sequencer_class = MutatedSequencer
         responder_class = MutatedResponder
+
+        def _may_seed(self, busy):
+            return super()._may_seed(busy) | on("seed-before-first-beat")
 
     return MutatedCore

@@ -25,6 +25,8 @@ READS = (Opcode.READ_FORWARD, Opcode.READ_BACKWARD)
 PRODUCTS = (Opcode.UPDATE_OUTER, Opcode.UPDATE_DIFFERENCE)
 UPDATES = (Opcode.UPDATE, *PRODUCTS)
 PROGRAMS = (Opcode.PROGRAM, Opcode.FORM, Opcode.REFRESH)
+USERS = (*READS, *UPDATES, *PROGRAMS)
+"""Commands that use the settings."""
 
 
 def is_one_of(opcode, members):
@@ -119,7 +121,7 @@ class CommandDecoder(wiring.Component):
 
     def _uses_settings(self, opcode):
         """Whether a header must wait until the settings of the command before have been sampled."""
-        return is_one_of(opcode, (*READS, *UPDATES, *PROGRAMS))
+        return is_one_of(opcode, USERS)
 
     def _code_is_legal(self, code):
         """Whether a code of a vector, as wide as a delta, is within ±c_max."""

@@ -3,7 +3,7 @@
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 
-from .command_decoder import PRODUCTS, PROGRAMS, READS, UPDATES, CommandDecoder, is_one_of
+from .command_decoder import PRODUCTS, READS, USERS, CommandDecoder, is_one_of
 from .controller import Controller
 from .interfaces import FORM_KEY, Opcode, PairPolicy, Status, check_config, core_signature
 from .outer_product import OuterProduct
@@ -56,6 +56,10 @@ class Core(wiring.Component):
         """Whether a beat of deltas or targets may pass: no update and no programming begins during a read."""
         return ~first | ~reading
 
+    def _may_seed(self, busy):
+        """Whether a seed may pass: never between a command and its answer, or its words would depend on stalls."""
+        return ~busy
+
     def _last_beat(self, beat):
         """Whether this beat of deltas completes its update."""
         return beat == self.config.beats - 1
@@ -78,7 +82,7 @@ class Core(wiring.Component):
             runs.eq(decoder.header.valid & ~decoder.header.settled & ~clear),
             self.busy.eq(responder.busy),
         ]
-        self._pass_ports(m, controller)
+        self._pass_ports(m, controller, responder.busy)
         self._refuse(m, decoder, controller)
         self._hold_settings(m, decoder, controller, responder, clear, runs, begins)
         self._connect_updates(m, decoder, product, controller, responder, clear, runs, begins)
@@ -95,13 +99,19 @@ class Core(wiring.Component):
         m.d.comb += [responder.faulted.eq(controller.faulted), responder.at_rest.eq(controller.idle)]
         return m
 
-    def _pass_ports(self, m, controller):
+    def _pass_ports(self, m, controller, busy):
         """Ports of the controller that are those of the core."""
         for name in PASSED:
             mine, inner = getattr(self, name), getattr(controller, name)
             is_input = self.signature.members[name].flow == wiring.In
             m.d.comb += inner.eq(mine) if is_input else mine.eq(inner)
-        wiring.connect(m, wiring.flipped(self.seed), controller.seed)
+        allowed = self._may_seed(busy)
+        m.d.comb += [
+            controller.seed.payload.eq(self.seed.payload),
+            controller.seed.valid.eq(self.seed.valid & allowed),
+            self.seed.ready.eq(controller.seed.ready & allowed),
+            self.seed_error.eq(self.seed.valid & (self.seed.payload == 0)),
+        ]
         for name in ("crossbar", "report", "counters"):
             wiring.connect(m, wiring.flipped(getattr(self, name)), getattr(controller, name))
 
@@ -131,7 +141,7 @@ class Core(wiring.Component):
         ]
         with m.If(sampled | clear):
             m.d.sync += used.eq(0)
-        takes = runs & is_one_of(header.opcode, (*READS, *UPDATES, *PROGRAMS))
+        takes = runs & is_one_of(header.opcode, USERS)
         with m.If(takes):
             m.d.sync += [used.eq(1), product.eq(is_one_of(header.opcode, PRODUCTS))]
         for path, _member, live in self.settings.signature.flatten(self.settings):

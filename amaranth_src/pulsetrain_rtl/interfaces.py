@@ -289,7 +289,7 @@ def timing_signature(config):
 
 
 def settings_layout(config):
-    """What is sampled with the first beat of a request, in the order of the specification, section 2."""
+    """The settings of the specification, section 2."""
     times = ("setup_cycles", "set_cycles", "reset_cycles", "hold_cycles", "recovery_cycles", "ready_limit",
              "settle_cycles", "conversion_limit", "form_cycles")  # fmt: skip
     code = unsigned(config.adc_bits)
@@ -325,7 +325,7 @@ def settings_signature(config):
 
 
 def crossbar_signature(config):
-    """The pins of the array (specification, section 8). Everything but ``ready`` is 0 unless ``select`` is 1."""
+    """The pins of the array (specification, section 8). Every output is 0 unless ``select`` is 1."""
     return wiring.Signature(
         {
             "operation": Out(Operation),

@@ -25,7 +25,7 @@ class Action(enum.Enum, shape=unsigned(3)):
 
 
 class Work(enum.Enum, shape=unsigned(2)):
-    """What is done to a row. The last three are the modes of programming and one more."""
+    """What is done to a row. The last three are the modes of programming, each one higher."""
 
     VERIFY = 0
     PROGRAM = 1
