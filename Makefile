@@ -35,7 +35,7 @@ sim: $(STAMP) ## Verify the RTL in Verilator against the golden model, then trai
 	@echo "== 1/2  RTL against the golden model, in Verilator =="
 	@$(RUN) -m pytest -n $(PYTEST_WORKERS) -m sim tests
 	@echo "== 2/2  Training through the RTL =="
-	@$(BIN)/pulsetrain train --tile rtl --rule all --optimizer all --seeds $(SEEDS) --compare --processes $(PROCESSES) --overwrite --output $(RESULTS)
+	@$(BIN)/pulsetrain train --tile rtl --rule all --seeds $(SEEDS) --compare --processes $(PROCESSES) --overwrite --output $(RESULTS)
 
 test: $(STAMP) ## Run every test (this is what CI runs)
 	@$(PYTHON) scripts/prerequisites.py
@@ -52,7 +52,7 @@ verilog: $(STAMP) ## Generate the Verilog and the pin table of every named confi
 bench: $(STAMP) ## Measure speed and cycle counts; prints a table and keeps docs/results/bench.json
 	@$(RUN) scripts/bench.py
 
-soak: $(STAMP) ## At least 10^10 decisions through RTL and model (about ten minutes)
+soak: $(STAMP) ## At least 10^10 decisions, reads and programmings through RTL and model (about half an hour)
 	@$(RUN) scripts/soak.py
 
 waves: $(STAMP) ## Record a short run of the controller as a waveform in build/waves/

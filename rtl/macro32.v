@@ -574,11 +574,11 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire \$606 ;
   wire \$607 ;
   wire \$608 ;
-  wire [9:0] \$609 ;
+  wire \$609 ;
   wire \$61 ;
   wire \$610 ;
   wire \$611 ;
-  wire \$612 ;
+  wire [9:0] \$612 ;
   wire \$613 ;
   wire \$614 ;
   wire \$615 ;
@@ -636,21 +636,21 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire \$662 ;
   wire \$663 ;
   wire \$664 ;
-  wire [1:0] \$665 ;
-  wire [1:0] \$666 ;
+  wire \$665 ;
+  wire \$666 ;
   wire \$667 ;
   wire [1:0] \$668 ;
   wire [1:0] \$669 ;
   wire \$67 ;
-  reg \$670 ;
-  reg \$671 ;
-  reg \$672 ;
-  reg [4:0] \$673 ;
-  reg [3:0] \$674 ;
-  reg [5:0] \$675 ;
-  reg [15:0] \$676 ;
-  reg [15:0] \$677 ;
-  reg [15:0] \$678 ;
+  wire \$670 ;
+  wire [1:0] \$671 ;
+  wire [1:0] \$672 ;
+  reg \$673 ;
+  reg \$674 ;
+  reg \$675 ;
+  reg [4:0] \$676 ;
+  reg [3:0] \$677 ;
+  reg [5:0] \$678 ;
   reg [15:0] \$679 ;
   wire \$68 ;
   reg [15:0] \$680 ;
@@ -661,18 +661,18 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   reg [15:0] \$685 ;
   reg [15:0] \$686 ;
   reg [15:0] \$687 ;
-  reg \$688 ;
-  reg [7:0] \$689 ;
+  reg [15:0] \$688 ;
+  reg [15:0] \$689 ;
   wire \$69 ;
-  reg [7:0] \$690 ;
-  reg [7:0] \$691 ;
+  reg [15:0] \$690 ;
+  reg \$691 ;
   reg [7:0] \$692 ;
-  reg [1:0] \$693 ;
+  reg [7:0] \$693 ;
   reg [7:0] \$694 ;
-  reg [1:0] \$695 ;
-  reg [15:0] \$696 ;
-  reg [15:0] \$697 ;
-  reg [15:0] \$698 ;
+  reg [7:0] \$695 ;
+  reg [1:0] \$696 ;
+  reg [7:0] \$697 ;
+  reg [1:0] \$698 ;
   reg [15:0] \$699 ;
   wire \$7 ;
   wire \$70 ;
@@ -681,36 +681,39 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   reg [15:0] \$702 ;
   reg [15:0] \$703 ;
   reg [15:0] \$704 ;
-  reg [7:0] \$705 ;
-  reg [7:0] \$706 ;
-  reg [7:0] \$707 ;
-  reg [1:0] \$708 ;
-  reg [1:0] \$709 ;
+  reg [15:0] \$705 ;
+  reg [15:0] \$706 ;
+  reg [15:0] \$707 ;
+  reg [7:0] \$708 ;
+  reg [7:0] \$709 ;
   wire \$71 ;
-  reg [1:0] \$710 ;
-  reg [7:0] \$711 ;
-  reg [7:0] \$712 ;
-  reg [7:0] \$713 ;
-  reg [1:0] \$714 ;
-  reg [1:0] \$715 ;
-  reg [1:0] \$716 ;
-  reg [7:0] \$717 ;
-  reg [7:0] \$718 ;
-  reg [7:0] \$719 ;
+  reg [7:0] \$710 ;
+  reg [1:0] \$711 ;
+  reg [1:0] \$712 ;
+  reg [1:0] \$713 ;
+  reg [7:0] \$714 ;
+  reg [7:0] \$715 ;
+  reg [7:0] \$716 ;
+  reg [1:0] \$717 ;
+  reg [1:0] \$718 ;
+  reg [1:0] \$719 ;
   wire \$72 ;
-  reg [1:0] \$720 ;
-  reg [1:0] \$721 ;
-  reg [1:0] \$722 ;
-  reg [7:0] \$723 ;
-  reg [7:0] \$724 ;
-  reg [7:0] \$725 ;
-  reg [1:0] \$726 ;
-  reg [1:0] \$727 ;
-  reg [1:0] \$728 ;
-  reg [6:0] \$729 ;
+  reg [7:0] \$720 ;
+  reg [7:0] \$721 ;
+  reg [7:0] \$722 ;
+  reg [1:0] \$723 ;
+  reg [1:0] \$724 ;
+  reg [1:0] \$725 ;
+  reg [7:0] \$726 ;
+  reg [7:0] \$727 ;
+  reg [7:0] \$728 ;
+  reg [1:0] \$729 ;
   wire \$73 ;
-  reg \$730 ;
-  reg \$731 ;
+  reg [1:0] \$730 ;
+  reg [1:0] \$731 ;
+  reg [6:0] \$732 ;
+  reg \$733 ;
+  reg \$734 ;
   wire \$74 ;
   wire \$75 ;
   wire \$76 ;
@@ -1397,10 +1400,10 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire [63:0] \seed__payload$211 ;
   output seed__ready;
   wire seed__ready;
-  wire \seed__ready$212 ;
+  wire \seed__ready$213 ;
   input seed__valid;
   wire seed__valid;
-  wire \seed__valid$213 ;
+  wire \seed__valid$212 ;
   output seed_error;
   wire seed_error;
   wire \seed_error$206 ;
@@ -1744,6 +1747,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire [3:0] \verdict__status$418 ;
   wire verdict__valid;
   wire \verdict__valid$420 ;
+  assign \$266  = header__opcode == 2'h3;
+  assign \$267  = header__opcode == 3'h4;
+  assign \$268  = header__opcode == 3'h5;
   assign \$269  = header__opcode == 3'h6;
   assign \$270  = header__opcode == 3'h7;
   assign \$271  = header__opcode == 4'h8;
@@ -2063,231 +2069,237 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \$584  = header__valid & \$583 ;
   assign \$585  = ~ \$signal$125 ;
   assign \$signal$127  = \$584  & \$585 ;
-  assign \$586  = ! settings__threshold_log2;
-  assign \$587  = settings__threshold_log2 > 5'h10;
-  assign \$588  = \$586  | \$587 ;
-  assign \$589  = ! settings__max_pulses;
-  assign \$590  = ! settings__parallel_max;
-  assign \$591  = settings__parallel_max > 6'h20;
-  assign \$592  = \$590  | \$591 ;
-  assign \$593  = ! settings__setup_cycles;
-  assign \$594  = ! settings__set_cycles;
-  assign \$595  = settings__set_cycles > armed_limit;
-  assign \$596  = \$594  | \$595 ;
-  assign \$597  = ! settings__reset_cycles;
-  assign \$598  = settings__reset_cycles > armed_limit;
+  assign \$586  = ~ busy;
+  assign \seed__valid$212  = seed__valid & \$586 ;
+  assign \$587  = ~ busy;
+  assign seed__ready = \seed__ready$213  & \$587 ;
+  assign \$588  = ! seed__payload;
+  assign seed_error = seed__valid & \$588 ;
+  assign \$589  = ! settings__threshold_log2;
+  assign \$590  = settings__threshold_log2 > 5'h10;
+  assign \$591  = \$589  | \$590 ;
+  assign \$592  = ! settings__max_pulses;
+  assign \$593  = ! settings__parallel_max;
+  assign \$594  = settings__parallel_max > 6'h20;
+  assign \$595  = \$593  | \$594 ;
+  assign \$596  = ! settings__setup_cycles;
+  assign \$597  = ! settings__set_cycles;
+  assign \$598  = settings__set_cycles > armed_limit;
   assign \$599  = \$597  | \$598 ;
-  assign \$600  = ! settings__hold_cycles;
-  assign \$601  = ! settings__recovery_cycles;
-  assign \$602  = ! settings__ready_limit;
-  assign \$603  = ! settings__settle_cycles;
-  assign \$604  = ! settings__conversion_limit;
-  assign \$605  = ! settings__forward_full_scale;
-  assign \$606  = ! settings__backward_full_scale;
-  assign \$607  = ! settings__verify_full_scale;
-  assign \$608  = ! settings__verify_step;
-  assign \$609  = 2'h2 * settings__verify_tolerance;
-  assign \$610  = \$609  > settings__verify_step;
-  assign \$611  = ! settings__try_limit;
-  assign \$612  = ! settings__form_cycles;
-  assign \$613  = settings__form_cycles > armed_limit;
-  assign \$614  = \$612  | \$613 ;
-  assign \$615  = settings__ramp == 1'h1;
-  assign \$616  = settings__set_ramp__start > settings__set_ramp__stop;
-  assign \$617  = settings__reset_ramp__start > settings__reset_ramp__stop;
-  assign \$618  = settings__form_ramp__start > settings__form_ramp__stop;
-  assign \$619  = | { \$618 , \$617 , \$616  };
-  assign \$620  = ! settings__set_ramp__start;
-  assign \$621  = settings__set_ramp__stop > armed_limit;
-  assign \$622  = \$620  | \$621 ;
-  assign \$623  = ! settings__reset_ramp__start;
-  assign \$624  = settings__reset_ramp__stop > armed_limit;
+  assign \$600  = ! settings__reset_cycles;
+  assign \$601  = settings__reset_cycles > armed_limit;
+  assign \$602  = \$600  | \$601 ;
+  assign \$603  = ! settings__hold_cycles;
+  assign \$604  = ! settings__recovery_cycles;
+  assign \$605  = ! settings__ready_limit;
+  assign \$606  = ! settings__settle_cycles;
+  assign \$607  = ! settings__conversion_limit;
+  assign \$608  = ! settings__forward_full_scale;
+  assign \$609  = ! settings__backward_full_scale;
+  assign \$610  = ! settings__verify_full_scale;
+  assign \$611  = ! settings__verify_step;
+  assign \$612  = 2'h2 * settings__verify_tolerance;
+  assign \$613  = \$612  > settings__verify_step;
+  assign \$614  = ! settings__try_limit;
+  assign \$615  = ! settings__form_cycles;
+  assign \$616  = settings__form_cycles > armed_limit;
+  assign \$617  = \$615  | \$616 ;
+  assign \$618  = settings__ramp == 1'h1;
+  assign \$619  = settings__set_ramp__start > settings__set_ramp__stop;
+  assign \$620  = settings__reset_ramp__start > settings__reset_ramp__stop;
+  assign \$621  = settings__form_ramp__start > settings__form_ramp__stop;
+  assign \$622  = | { \$621 , \$620 , \$619  };
+  assign \$623  = ! settings__set_ramp__start;
+  assign \$624  = settings__set_ramp__stop > armed_limit;
   assign \$625  = \$623  | \$624 ;
-  assign \$626  = ! settings__form_ramp__start;
-  assign \$627  = settings__form_ramp__stop > armed_limit;
+  assign \$626  = ! settings__reset_ramp__start;
+  assign \$627  = settings__reset_ramp__stop > armed_limit;
   assign \$628  = \$626  | \$627 ;
-  assign \$629  = | { \$628 , \$625 , \$622  };
-  assign \$630  = \$619  | \$629 ;
-  assign \$631  = \$615  & \$630 ;
-  assign \$632  = settings__ramp == 2'h2;
-  assign \$633  = settings__set_ramp__start > settings__set_ramp__stop;
-  assign \$634  = settings__reset_ramp__start > settings__reset_ramp__stop;
-  assign \$635  = settings__form_ramp__start > settings__form_ramp__stop;
-  assign \$636  = | { \$635 , \$634 , \$633  };
-  assign \$637  = settings__set_ramp__stop > 8'hff;
-  assign \$638  = settings__reset_ramp__stop > 8'hff;
-  assign \$639  = settings__form_ramp__stop > 8'hff;
-  assign \$640  = | { \$639 , \$638 , \$637  };
-  assign \$641  = \$636  | \$640 ;
-  assign \$642  = \$632  & \$641 ;
-  assign \$643  = \$631  | \$642 ;
-  assign \$644  = settings__ramp > 2'h2;
-  assign \$645  = \$643  | \$644 ;
-  assign \$646  = ~ armed;
-  assign \$647  = \$646  | abort;
-  assign \$648  = ~ arm;
-  assign refusals__disarmed = \$647  | \$648 ;
-  assign \$649  = ~ seeded;
-  assign refusals__unseeded = \$649  | seeding;
+  assign \$629  = ! settings__form_ramp__start;
+  assign \$630  = settings__form_ramp__stop > armed_limit;
+  assign \$631  = \$629  | \$630 ;
+  assign \$632  = | { \$631 , \$628 , \$625  };
+  assign \$633  = \$622  | \$632 ;
+  assign \$634  = \$618  & \$633 ;
+  assign \$635  = settings__ramp == 2'h2;
+  assign \$636  = settings__set_ramp__start > settings__set_ramp__stop;
+  assign \$637  = settings__reset_ramp__start > settings__reset_ramp__stop;
+  assign \$638  = settings__form_ramp__start > settings__form_ramp__stop;
+  assign \$639  = | { \$638 , \$637 , \$636  };
+  assign \$640  = settings__set_ramp__stop > 8'hff;
+  assign \$641  = settings__reset_ramp__stop > 8'hff;
+  assign \$642  = settings__form_ramp__stop > 8'hff;
+  assign \$643  = | { \$642 , \$641 , \$640  };
+  assign \$644  = \$639  | \$643 ;
+  assign \$645  = \$635  & \$644 ;
+  assign \$646  = \$634  | \$645 ;
+  assign \$647  = settings__ramp > 2'h2;
+  assign \$648  = \$646  | \$647 ;
+  assign \$649  = ~ armed;
+  assign \$650  = \$649  | abort;
+  assign \$651  = ~ arm;
+  assign refusals__disarmed = \$650  | \$651 ;
+  assign \$652  = ~ seeded;
+  assign refusals__unseeded = \$652  | seeding;
   assign refusals__locked = form_key != 16'hf03a;
-  assign refusals__illegal_settings = | { \$645 , \$614 , \$611 , \$610 , \$608 , \$607 , \$606 , \$605 , \$604 , \$603 , \$602 , \$601 , \$600 , \$599 , \$596 , \$593 , \$592 , \$589 , \$588  };
+  assign refusals__illegal_settings = | { \$648 , \$617 , \$614 , \$613 , \$611 , \$610 , \$609 , \$608 , \$607 , \$606 , \$605 , \$604 , \$603 , \$602 , \$599 , \$596 , \$595 , \$592 , \$591  };
   assign refusals__illegal_refresh = settings__pair_policy == 2'h2;
   assign settings_free = ~ \$signal$126 ;
-  assign \$650  = \$signal$126  & product;
-  assign \$651  = ~ \$650 ;
-  assign room = \room$258  & \$651 ;
-  assign \$652  = \$signal$259  | read_starts;
-  assign sampled = \$652  | programmed;
-  assign \$653  = ! \$signal$187 ;
+  assign \$653  = \$signal$126  & product;
   assign \$654  = ~ \$653 ;
-  assign \$655  = ~ reading;
-  assign \$signal$318  = \$654  | \$655 ;
+  assign room = \room$258  & \$654 ;
+  assign \$655  = \$signal$259  | read_starts;
+  assign sampled = \$655  | programmed;
+  assign \$656  = ! \$signal$187 ;
+  assign \$657  = ~ \$656 ;
+  assign \$658  = ~ reading;
+  assign \$signal$318  = \$657  | \$658 ;
   assign deltas__payload = \busy$321  ? \deltas__payload$323  : \deltas__payload$322 ;
-  assign \$656  = \busy$321  ? \deltas__valid$326  : \deltas__valid$325 ;
-  assign deltas__valid = \$signal$318  & \$656 ;
+  assign \$659  = \busy$321  ? \deltas__valid$326  : \deltas__valid$325 ;
+  assign deltas__valid = \$signal$318  & \$659 ;
   assign deltas__ready = \$signal$318  & \deltas__ready$328 ;
-  assign \$657  = \$signal$318  & \deltas__ready$328 ;
-  assign \$658  = ~ \busy$321 ;
-  assign \deltas__ready$329  = \$657  & \$658 ;
+  assign \$660  = \$signal$318  & \deltas__ready$328 ;
+  assign \$661  = ~ \busy$321 ;
+  assign \deltas__ready$329  = \$660  & \$661 ;
   assign moves = deltas__valid & \deltas__ready$328 ;
-  assign \$659  = ! \$signal$187 ;
-  assign \$signal$259  = moves & \$659 ;
-  assign \$660  = ! done__status;
-  assign updated = done__valid & \$660 ;
-  assign \$661  = header__opcode == 2'h2;
-  assign \$662  = header__opcode == 2'h3;
-  assign \$663  = | { \$662 , \$661  };
-  assign i__valid = \$signal$127  & \$663 ;
+  assign \$662  = ! \$signal$187 ;
+  assign \$signal$259  = moves & \$662 ;
+  assign \$663  = ! done__status;
+  assign updated = done__valid & \$663 ;
+  assign \$664  = header__opcode == 2'h2;
+  assign \$665  = header__opcode == 2'h3;
+  assign \$666  = | { \$665 , \$664  };
+  assign i__valid = \$signal$127  & \$666 ;
   assign i__payload = header__opcode == 2'h3;
   assign read_starts = read__valid & read__ready;
-  assign \$664  = ~ reading;
-  assign \$666  = { 1'h0, \targets__valid$361  } & \$665 ;
   assign \$667  = ~ reading;
-  assign \$669  = { 1'h0, \targets__ready$363  } & \$668 ;
+  assign \$669  = { 1'h0, \targets__valid$361  } & \$668 ;
+  assign \$670  = ~ reading;
+  assign \$672  = { 1'h0, \targets__ready$363  } & \$671 ;
   always @(posedge clk)
-    \$signal  <= \$670 ;
+    \$signal  <= \$673 ;
   always @(posedge clk)
-    \$signal$126  <= \$671 ;
+    \$signal$126  <= \$674 ;
   always @(posedge clk)
-    product <= \$672 ;
+    product <= \$675 ;
   always @(posedge clk)
-    held_threshold_log2 <= \$673 ;
+    held_threshold_log2 <= \$676 ;
   always @(posedge clk)
-    held_max_pulses <= \$674 ;
+    held_max_pulses <= \$677 ;
   always @(posedge clk)
-    held_parallel_max <= \$675 ;
+    held_parallel_max <= \$678 ;
   always @(posedge clk)
-    held_setup_cycles <= \$676 ;
+    held_setup_cycles <= \$679 ;
   always @(posedge clk)
-    held_set_cycles <= \$677 ;
+    held_set_cycles <= \$680 ;
   always @(posedge clk)
-    held_reset_cycles <= \$678 ;
+    held_reset_cycles <= \$681 ;
   always @(posedge clk)
-    held_hold_cycles <= \$679 ;
+    held_hold_cycles <= \$682 ;
   always @(posedge clk)
-    held_recovery_cycles <= \$680 ;
+    held_recovery_cycles <= \$683 ;
   always @(posedge clk)
-    held_ready_limit <= \$681 ;
+    held_ready_limit <= \$684 ;
   always @(posedge clk)
-    held_settle_cycles <= \$682 ;
+    held_settle_cycles <= \$685 ;
   always @(posedge clk)
-    held_conversion_limit <= \$683 ;
+    held_conversion_limit <= \$686 ;
   always @(posedge clk)
-    held_form_cycles <= \$684 ;
+    held_form_cycles <= \$687 ;
   always @(posedge clk)
-    held_forward_full_scale <= \$685 ;
+    held_forward_full_scale <= \$688 ;
   always @(posedge clk)
-    held_backward_full_scale <= \$686 ;
+    held_backward_full_scale <= \$689 ;
   always @(posedge clk)
-    held_verify_full_scale <= \$687 ;
+    held_verify_full_scale <= \$690 ;
   always @(posedge clk)
-    held_verify <= \$688 ;
+    held_verify <= \$691 ;
   always @(posedge clk)
-    held_verify_step <= \$689 ;
+    held_verify_step <= \$692 ;
   always @(posedge clk)
-    held_verify_tolerance <= \$690 ;
+    held_verify_tolerance <= \$693 ;
   always @(posedge clk)
-    held_program_tolerance <= \$691 ;
+    held_program_tolerance <= \$694 ;
   always @(posedge clk)
-    held_try_limit <= \$692 ;
+    held_try_limit <= \$695 ;
   always @(posedge clk)
-    held_pair_policy <= \$693 ;
+    held_pair_policy <= \$696 ;
   always @(posedge clk)
-    held_refresh_pulses <= \$694 ;
+    held_refresh_pulses <= \$697 ;
   always @(posedge clk)
-    held_ramp <= \$695 ;
+    held_ramp <= \$698 ;
   always @(posedge clk)
-    held_set_ramp__start <= \$696 ;
+    held_set_ramp__start <= \$699 ;
   always @(posedge clk)
-    held_set_ramp__step <= \$697 ;
+    held_set_ramp__step <= \$700 ;
   always @(posedge clk)
-    held_set_ramp__stop <= \$698 ;
+    held_set_ramp__stop <= \$701 ;
   always @(posedge clk)
-    held_reset_ramp__start <= \$699 ;
+    held_reset_ramp__start <= \$702 ;
   always @(posedge clk)
-    held_reset_ramp__step <= \$700 ;
+    held_reset_ramp__step <= \$703 ;
   always @(posedge clk)
-    held_reset_ramp__stop <= \$701 ;
+    held_reset_ramp__stop <= \$704 ;
   always @(posedge clk)
-    held_form_ramp__start <= \$702 ;
+    held_form_ramp__start <= \$705 ;
   always @(posedge clk)
-    held_form_ramp__step <= \$703 ;
+    held_form_ramp__step <= \$706 ;
   always @(posedge clk)
-    held_form_ramp__stop <= \$704 ;
+    held_form_ramp__stop <= \$707 ;
   always @(posedge clk)
-    held_set_lines__word_code <= \$705 ;
+    held_set_lines__word_code <= \$708 ;
   always @(posedge clk)
-    held_set_lines__bit_code <= \$706 ;
+    held_set_lines__bit_code <= \$709 ;
   always @(posedge clk)
-    held_set_lines__source_code <= \$707 ;
+    held_set_lines__source_code <= \$710 ;
   always @(posedge clk)
-    held_set_lines__word_unselected <= \$708 ;
+    held_set_lines__word_unselected <= \$711 ;
   always @(posedge clk)
-    held_set_lines__bit_unselected <= \$709 ;
+    held_set_lines__bit_unselected <= \$712 ;
   always @(posedge clk)
-    held_set_lines__source_unselected <= \$710 ;
+    held_set_lines__source_unselected <= \$713 ;
   always @(posedge clk)
-    held_reset_lines__word_code <= \$711 ;
+    held_reset_lines__word_code <= \$714 ;
   always @(posedge clk)
-    held_reset_lines__bit_code <= \$712 ;
+    held_reset_lines__bit_code <= \$715 ;
   always @(posedge clk)
-    held_reset_lines__source_code <= \$713 ;
+    held_reset_lines__source_code <= \$716 ;
   always @(posedge clk)
-    held_reset_lines__word_unselected <= \$714 ;
+    held_reset_lines__word_unselected <= \$717 ;
   always @(posedge clk)
-    held_reset_lines__bit_unselected <= \$715 ;
+    held_reset_lines__bit_unselected <= \$718 ;
   always @(posedge clk)
-    held_reset_lines__source_unselected <= \$716 ;
+    held_reset_lines__source_unselected <= \$719 ;
   always @(posedge clk)
-    held_form_lines__word_code <= \$717 ;
+    held_form_lines__word_code <= \$720 ;
   always @(posedge clk)
-    held_form_lines__bit_code <= \$718 ;
+    held_form_lines__bit_code <= \$721 ;
   always @(posedge clk)
-    held_form_lines__source_code <= \$719 ;
+    held_form_lines__source_code <= \$722 ;
   always @(posedge clk)
-    held_form_lines__word_unselected <= \$720 ;
+    held_form_lines__word_unselected <= \$723 ;
   always @(posedge clk)
-    held_form_lines__bit_unselected <= \$721 ;
+    held_form_lines__bit_unselected <= \$724 ;
   always @(posedge clk)
-    held_form_lines__source_unselected <= \$722 ;
+    held_form_lines__source_unselected <= \$725 ;
   always @(posedge clk)
-    held_read_lines__word_code <= \$723 ;
+    held_read_lines__word_code <= \$726 ;
   always @(posedge clk)
-    held_read_lines__bit_code <= \$724 ;
+    held_read_lines__bit_code <= \$727 ;
   always @(posedge clk)
-    held_read_lines__source_code <= \$725 ;
+    held_read_lines__source_code <= \$728 ;
   always @(posedge clk)
-    held_read_lines__word_unselected <= \$726 ;
+    held_read_lines__word_unselected <= \$729 ;
   always @(posedge clk)
-    held_read_lines__bit_unselected <= \$727 ;
+    held_read_lines__bit_unselected <= \$730 ;
   always @(posedge clk)
-    held_read_lines__source_unselected <= \$728 ;
+    held_read_lines__source_unselected <= \$731 ;
   always @(posedge clk)
-    \$signal$187  <= \$729 ;
+    \$signal$187  <= \$732 ;
   always @(posedge clk)
-    \$signal$189  <= \$730 ;
+    \$signal$189  <= \$733 ;
   always @(posedge clk)
-    difference <= \$731 ;
+    difference <= \$734 ;
   assign \$1  = sampled | \$signal$125 ;
   assign \$2  = header__opcode == 2'h2;
   assign \$3  = header__opcode == 2'h3;
@@ -2553,9 +2565,6 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \$263  = | { \$262 , \$261 , \$260 , \$259 , \$258 , \$257 , \$256 , \$255  };
   assign \$264  = \$signal$127  & \$263 ;
   assign \$265  = header__opcode == 2'h2;
-  assign \$266  = header__opcode == 2'h3;
-  assign \$267  = header__opcode == 3'h4;
-  assign \$268  = header__opcode == 3'h5;
   \pulsetrain_core.command_decoder  command_decoder (
     .clear(\$signal$125 ),
     .clk(clk),
@@ -2582,7 +2591,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
     .rst(rst),
     .settings_free(settings_free),
     .targets__payload(targets__payload),
-    .targets__ready(\$669 [0]),
+    .targets__ready(\$672 [0]),
     .targets__valid(\targets__valid$361 ),
     .verdict__settled(verdict__settled),
     .verdict__status(verdict__status),
@@ -2654,9 +2663,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
     .samples__last(samples__last),
     .samples__valid(samples__valid),
     .seed__payload(seed__payload),
-    .seed__ready(seed__ready),
-    .\seed__valid$18 (seed__valid),
-    .seed_error(seed_error),
+    .seed__ready(\seed__ready$213 ),
+    .\seed__valid$18 (\seed__valid$212 ),
+    .seed_error(\seed_error$206 ),
     .seeded(seeded),
     .seeding(seeding),
     .settings__backward_full_scale(held_backward_full_scale),
@@ -2719,7 +2728,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
     .state_word(state_word),
     .targets__payload(targets__payload),
     .targets__ready(\targets__ready$363 ),
-    .\targets__valid$149 (\$666 [0])
+    .\targets__valid$149 (\$669 [0])
   );
   \pulsetrain_core.outer_product  outer_product (
     .busy(\busy$321 ),
@@ -2815,99 +2824,69 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   );
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$670  = released;
+    \$673  = released;
     if (rst) begin
-      \$670  = 1'h1;
+      \$673  = 1'h1;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$671  = \$signal$126 ;
+    \$674  = \$signal$126 ;
     if (\$1 ) begin
-      \$671  = 1'h0;
+      \$674  = 1'h0;
     end
     if (\$11 ) begin
-      \$671  = 1'h1;
+      \$674  = 1'h1;
     end
     if (rst) begin
-      \$671  = 1'h0;
+      \$674  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$672  = product;
+    \$675  = product;
     if (\$11 ) begin
-      \$672  = \$14 ;
+      \$675  = \$14 ;
     end
     if (rst) begin
-      \$672  = 1'h0;
+      \$675  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$673  = held_threshold_log2;
+    \$676  = held_threshold_log2;
     if (\$24 ) begin
-      \$673  = settings__threshold_log2;
+      \$676  = settings__threshold_log2;
     end
     if (rst) begin
-      \$673  = 5'h00;
+      \$676  = 5'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$674  = held_max_pulses;
+    \$677  = held_max_pulses;
     if (\$34 ) begin
-      \$674  = settings__max_pulses;
+      \$677  = settings__max_pulses;
     end
     if (rst) begin
-      \$674  = 4'h0;
+      \$677  = 4'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$675  = held_parallel_max;
+    \$678  = held_parallel_max;
     if (\$44 ) begin
-      \$675  = settings__parallel_max;
+      \$678  = settings__parallel_max;
     end
     if (rst) begin
-      \$675  = 6'h00;
+      \$678  = 6'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$676  = held_setup_cycles;
+    \$679  = held_setup_cycles;
     if (\$54 ) begin
-      \$676  = settings__setup_cycles;
-    end
-    if (rst) begin
-      \$676  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$677  = held_set_cycles;
-    if (\$64 ) begin
-      \$677  = settings__set_cycles;
-    end
-    if (rst) begin
-      \$677  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$678  = held_reset_cycles;
-    if (\$74 ) begin
-      \$678  = settings__reset_cycles;
-    end
-    if (rst) begin
-      \$678  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$679  = held_hold_cycles;
-    if (\$84 ) begin
-      \$679  = settings__hold_cycles;
+      \$679  = settings__setup_cycles;
     end
     if (rst) begin
       \$679  = 16'h0000;
@@ -2915,9 +2894,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$680  = held_recovery_cycles;
-    if (\$94 ) begin
-      \$680  = settings__recovery_cycles;
+    \$680  = held_set_cycles;
+    if (\$64 ) begin
+      \$680  = settings__set_cycles;
     end
     if (rst) begin
       \$680  = 16'h0000;
@@ -2925,9 +2904,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$681  = held_ready_limit;
-    if (\$104 ) begin
-      \$681  = settings__ready_limit;
+    \$681  = held_reset_cycles;
+    if (\$74 ) begin
+      \$681  = settings__reset_cycles;
     end
     if (rst) begin
       \$681  = 16'h0000;
@@ -2935,9 +2914,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$682  = held_settle_cycles;
-    if (\$114 ) begin
-      \$682  = settings__settle_cycles;
+    \$682  = held_hold_cycles;
+    if (\$84 ) begin
+      \$682  = settings__hold_cycles;
     end
     if (rst) begin
       \$682  = 16'h0000;
@@ -2945,9 +2924,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$683  = held_conversion_limit;
-    if (\$124 ) begin
-      \$683  = settings__conversion_limit;
+    \$683  = held_recovery_cycles;
+    if (\$94 ) begin
+      \$683  = settings__recovery_cycles;
     end
     if (rst) begin
       \$683  = 16'h0000;
@@ -2955,9 +2934,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$684  = held_form_cycles;
-    if (\$134 ) begin
-      \$684  = settings__form_cycles;
+    \$684  = held_ready_limit;
+    if (\$104 ) begin
+      \$684  = settings__ready_limit;
     end
     if (rst) begin
       \$684  = 16'h0000;
@@ -2965,9 +2944,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$685  = held_forward_full_scale;
-    if (\$144 ) begin
-      \$685  = settings__forward_full_scale;
+    \$685  = held_settle_cycles;
+    if (\$114 ) begin
+      \$685  = settings__settle_cycles;
     end
     if (rst) begin
       \$685  = 16'h0000;
@@ -2975,9 +2954,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$686  = held_backward_full_scale;
-    if (\$154 ) begin
-      \$686  = settings__backward_full_scale;
+    \$686  = held_conversion_limit;
+    if (\$124 ) begin
+      \$686  = settings__conversion_limit;
     end
     if (rst) begin
       \$686  = 16'h0000;
@@ -2985,9 +2964,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$687  = held_verify_full_scale;
-    if (\$164 ) begin
-      \$687  = settings__verify_full_scale;
+    \$687  = held_form_cycles;
+    if (\$134 ) begin
+      \$687  = settings__form_cycles;
     end
     if (rst) begin
       \$687  = 16'h0000;
@@ -2995,49 +2974,49 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$688  = held_verify;
+    \$688  = held_forward_full_scale;
+    if (\$144 ) begin
+      \$688  = settings__forward_full_scale;
+    end
+    if (rst) begin
+      \$688  = 16'h0000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$689  = held_backward_full_scale;
+    if (\$154 ) begin
+      \$689  = settings__backward_full_scale;
+    end
+    if (rst) begin
+      \$689  = 16'h0000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$690  = held_verify_full_scale;
+    if (\$164 ) begin
+      \$690  = settings__verify_full_scale;
+    end
+    if (rst) begin
+      \$690  = 16'h0000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$691  = held_verify;
     if (\$174 ) begin
-      \$688  = settings__verify;
+      \$691  = settings__verify;
     end
     if (rst) begin
-      \$688  = 1'h0;
+      \$691  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$689  = held_verify_step;
+    \$692  = held_verify_step;
     if (\$184 ) begin
-      \$689  = settings__verify_step;
-    end
-    if (rst) begin
-      \$689  = 8'h00;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$690  = held_verify_tolerance;
-    if (\$194 ) begin
-      \$690  = settings__verify_tolerance;
-    end
-    if (rst) begin
-      \$690  = 8'h00;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$691  = held_program_tolerance;
-    if (\$204 ) begin
-      \$691  = settings__program_tolerance;
-    end
-    if (rst) begin
-      \$691  = 8'h00;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$692  = held_try_limit;
-    if (\$214 ) begin
-      \$692  = settings__try_limit;
+      \$692  = settings__verify_step;
     end
     if (rst) begin
       \$692  = 8'h00;
@@ -3045,19 +3024,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$693  = held_pair_policy;
-    if (\$224 ) begin
-      \$693  = settings__pair_policy;
+    \$693  = held_verify_tolerance;
+    if (\$194 ) begin
+      \$693  = settings__verify_tolerance;
     end
     if (rst) begin
-      \$693  = 2'h0;
+      \$693  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$694  = held_refresh_pulses;
-    if (\$234 ) begin
-      \$694  = settings__refresh_pulses;
+    \$694  = held_program_tolerance;
+    if (\$204 ) begin
+      \$694  = settings__program_tolerance;
     end
     if (rst) begin
       \$694  = 8'h00;
@@ -3065,49 +3044,49 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$695  = held_ramp;
+    \$695  = held_try_limit;
+    if (\$214 ) begin
+      \$695  = settings__try_limit;
+    end
+    if (rst) begin
+      \$695  = 8'h00;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$696  = held_pair_policy;
+    if (\$224 ) begin
+      \$696  = settings__pair_policy;
+    end
+    if (rst) begin
+      \$696  = 2'h0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$697  = held_refresh_pulses;
+    if (\$234 ) begin
+      \$697  = settings__refresh_pulses;
+    end
+    if (rst) begin
+      \$697  = 8'h00;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$698  = held_ramp;
     if (\$244 ) begin
-      \$695  = settings__ramp;
+      \$698  = settings__ramp;
     end
     if (rst) begin
-      \$695  = 2'h0;
+      \$698  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$696  = held_set_ramp__start;
+    \$699  = held_set_ramp__start;
     if (\$254 ) begin
-      \$696  = settings__set_ramp__start;
-    end
-    if (rst) begin
-      \$696  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$697  = held_set_ramp__step;
-    if (\$264 ) begin
-      \$697  = settings__set_ramp__step;
-    end
-    if (rst) begin
-      \$697  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$698  = held_set_ramp__stop;
-    if (\$274 ) begin
-      \$698  = settings__set_ramp__stop;
-    end
-    if (rst) begin
-      \$698  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$699  = held_reset_ramp__start;
-    if (\$284 ) begin
-      \$699  = settings__reset_ramp__start;
+      \$699  = settings__set_ramp__start;
     end
     if (rst) begin
       \$699  = 16'h0000;
@@ -3115,9 +3094,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$700  = held_reset_ramp__step;
-    if (\$294 ) begin
-      \$700  = settings__reset_ramp__step;
+    \$700  = held_set_ramp__step;
+    if (\$264 ) begin
+      \$700  = settings__set_ramp__step;
     end
     if (rst) begin
       \$700  = 16'h0000;
@@ -3125,9 +3104,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$701  = held_reset_ramp__stop;
-    if (\$304 ) begin
-      \$701  = settings__reset_ramp__stop;
+    \$701  = held_set_ramp__stop;
+    if (\$274 ) begin
+      \$701  = settings__set_ramp__stop;
     end
     if (rst) begin
       \$701  = 16'h0000;
@@ -3135,9 +3114,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$702  = held_form_ramp__start;
-    if (\$314 ) begin
-      \$702  = settings__form_ramp__start;
+    \$702  = held_reset_ramp__start;
+    if (\$284 ) begin
+      \$702  = settings__reset_ramp__start;
     end
     if (rst) begin
       \$702  = 16'h0000;
@@ -3145,9 +3124,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$703  = held_form_ramp__step;
-    if (\$324 ) begin
-      \$703  = settings__form_ramp__step;
+    \$703  = held_reset_ramp__step;
+    if (\$294 ) begin
+      \$703  = settings__reset_ramp__step;
     end
     if (rst) begin
       \$703  = 16'h0000;
@@ -3155,9 +3134,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$704  = held_form_ramp__stop;
-    if (\$334 ) begin
-      \$704  = settings__form_ramp__stop;
+    \$704  = held_reset_ramp__stop;
+    if (\$304 ) begin
+      \$704  = settings__reset_ramp__stop;
     end
     if (rst) begin
       \$704  = 16'h0000;
@@ -3165,284 +3144,314 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$705  = held_set_lines__word_code;
+    \$705  = held_form_ramp__start;
+    if (\$314 ) begin
+      \$705  = settings__form_ramp__start;
+    end
+    if (rst) begin
+      \$705  = 16'h0000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$706  = held_form_ramp__step;
+    if (\$324 ) begin
+      \$706  = settings__form_ramp__step;
+    end
+    if (rst) begin
+      \$706  = 16'h0000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$707  = held_form_ramp__stop;
+    if (\$334 ) begin
+      \$707  = settings__form_ramp__stop;
+    end
+    if (rst) begin
+      \$707  = 16'h0000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$708  = held_set_lines__word_code;
     if (\$344 ) begin
-      \$705  = settings__set_lines__word_code;
+      \$708  = settings__set_lines__word_code;
     end
     if (rst) begin
-      \$705  = 8'h00;
+      \$708  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$706  = held_set_lines__bit_code;
+    \$709  = held_set_lines__bit_code;
     if (\$354 ) begin
-      \$706  = settings__set_lines__bit_code;
+      \$709  = settings__set_lines__bit_code;
     end
     if (rst) begin
-      \$706  = 8'h00;
+      \$709  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$707  = held_set_lines__source_code;
+    \$710  = held_set_lines__source_code;
     if (\$364 ) begin
-      \$707  = settings__set_lines__source_code;
+      \$710  = settings__set_lines__source_code;
     end
     if (rst) begin
-      \$707  = 8'h00;
+      \$710  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$708  = held_set_lines__word_unselected;
+    \$711  = held_set_lines__word_unselected;
     if (\$374 ) begin
-      \$708  = settings__set_lines__word_unselected;
+      \$711  = settings__set_lines__word_unselected;
     end
     if (rst) begin
-      \$708  = 2'h0;
+      \$711  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$709  = held_set_lines__bit_unselected;
+    \$712  = held_set_lines__bit_unselected;
     if (\$384 ) begin
-      \$709  = settings__set_lines__bit_unselected;
+      \$712  = settings__set_lines__bit_unselected;
     end
     if (rst) begin
-      \$709  = 2'h0;
+      \$712  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$710  = held_set_lines__source_unselected;
+    \$713  = held_set_lines__source_unselected;
     if (\$394 ) begin
-      \$710  = settings__set_lines__source_unselected;
+      \$713  = settings__set_lines__source_unselected;
     end
     if (rst) begin
-      \$710  = 2'h0;
+      \$713  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$711  = held_reset_lines__word_code;
+    \$714  = held_reset_lines__word_code;
     if (\$404 ) begin
-      \$711  = settings__reset_lines__word_code;
+      \$714  = settings__reset_lines__word_code;
     end
     if (rst) begin
-      \$711  = 8'h00;
+      \$714  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$712  = held_reset_lines__bit_code;
+    \$715  = held_reset_lines__bit_code;
     if (\$414 ) begin
-      \$712  = settings__reset_lines__bit_code;
+      \$715  = settings__reset_lines__bit_code;
     end
     if (rst) begin
-      \$712  = 8'h00;
+      \$715  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$713  = held_reset_lines__source_code;
+    \$716  = held_reset_lines__source_code;
     if (\$424 ) begin
-      \$713  = settings__reset_lines__source_code;
+      \$716  = settings__reset_lines__source_code;
     end
     if (rst) begin
-      \$713  = 8'h00;
+      \$716  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$714  = held_reset_lines__word_unselected;
+    \$717  = held_reset_lines__word_unselected;
     if (\$434 ) begin
-      \$714  = settings__reset_lines__word_unselected;
+      \$717  = settings__reset_lines__word_unselected;
     end
     if (rst) begin
-      \$714  = 2'h0;
+      \$717  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$715  = held_reset_lines__bit_unselected;
+    \$718  = held_reset_lines__bit_unselected;
     if (\$444 ) begin
-      \$715  = settings__reset_lines__bit_unselected;
+      \$718  = settings__reset_lines__bit_unselected;
     end
     if (rst) begin
-      \$715  = 2'h0;
+      \$718  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$716  = held_reset_lines__source_unselected;
+    \$719  = held_reset_lines__source_unselected;
     if (\$454 ) begin
-      \$716  = settings__reset_lines__source_unselected;
+      \$719  = settings__reset_lines__source_unselected;
     end
     if (rst) begin
-      \$716  = 2'h0;
+      \$719  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$717  = held_form_lines__word_code;
+    \$720  = held_form_lines__word_code;
     if (\$464 ) begin
-      \$717  = settings__form_lines__word_code;
+      \$720  = settings__form_lines__word_code;
     end
     if (rst) begin
-      \$717  = 8'h00;
+      \$720  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$718  = held_form_lines__bit_code;
+    \$721  = held_form_lines__bit_code;
     if (\$474 ) begin
-      \$718  = settings__form_lines__bit_code;
+      \$721  = settings__form_lines__bit_code;
     end
     if (rst) begin
-      \$718  = 8'h00;
+      \$721  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$719  = held_form_lines__source_code;
+    \$722  = held_form_lines__source_code;
     if (\$484 ) begin
-      \$719  = settings__form_lines__source_code;
+      \$722  = settings__form_lines__source_code;
     end
     if (rst) begin
-      \$719  = 8'h00;
+      \$722  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$720  = held_form_lines__word_unselected;
+    \$723  = held_form_lines__word_unselected;
     if (\$494 ) begin
-      \$720  = settings__form_lines__word_unselected;
+      \$723  = settings__form_lines__word_unselected;
     end
     if (rst) begin
-      \$720  = 2'h0;
+      \$723  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$721  = held_form_lines__bit_unselected;
+    \$724  = held_form_lines__bit_unselected;
     if (\$504 ) begin
-      \$721  = settings__form_lines__bit_unselected;
+      \$724  = settings__form_lines__bit_unselected;
     end
     if (rst) begin
-      \$721  = 2'h0;
+      \$724  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$722  = held_form_lines__source_unselected;
+    \$725  = held_form_lines__source_unselected;
     if (\$514 ) begin
-      \$722  = settings__form_lines__source_unselected;
+      \$725  = settings__form_lines__source_unselected;
     end
     if (rst) begin
-      \$722  = 2'h0;
+      \$725  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$723  = held_read_lines__word_code;
+    \$726  = held_read_lines__word_code;
     if (\$524 ) begin
-      \$723  = settings__read_lines__word_code;
+      \$726  = settings__read_lines__word_code;
     end
     if (rst) begin
-      \$723  = 8'h00;
+      \$726  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$724  = held_read_lines__bit_code;
+    \$727  = held_read_lines__bit_code;
     if (\$534 ) begin
-      \$724  = settings__read_lines__bit_code;
+      \$727  = settings__read_lines__bit_code;
     end
     if (rst) begin
-      \$724  = 8'h00;
+      \$727  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$725  = held_read_lines__source_code;
+    \$728  = held_read_lines__source_code;
     if (\$544 ) begin
-      \$725  = settings__read_lines__source_code;
+      \$728  = settings__read_lines__source_code;
     end
     if (rst) begin
-      \$725  = 8'h00;
+      \$728  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$726  = held_read_lines__word_unselected;
+    \$729  = held_read_lines__word_unselected;
     if (\$554 ) begin
-      \$726  = settings__read_lines__word_unselected;
+      \$729  = settings__read_lines__word_unselected;
     end
     if (rst) begin
-      \$726  = 2'h0;
+      \$729  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$727  = held_read_lines__bit_unselected;
+    \$730  = held_read_lines__bit_unselected;
     if (\$564 ) begin
-      \$727  = settings__read_lines__bit_unselected;
+      \$730  = settings__read_lines__bit_unselected;
     end
     if (rst) begin
-      \$727  = 2'h0;
+      \$730  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$728  = held_read_lines__source_unselected;
+    \$731  = held_read_lines__source_unselected;
     if (\$574 ) begin
-      \$728  = settings__read_lines__source_unselected;
+      \$731  = settings__read_lines__source_unselected;
     end
     if (rst) begin
-      \$728  = 2'h0;
+      \$731  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$729  = \$signal$187 ;
+    \$732  = \$signal$187 ;
     if (moves) begin
-      \$729  = \$575 [6:0];
+      \$732  = \$575 [6:0];
       if (\$576 ) begin
-        \$729  = 7'h00;
+        \$732  = 7'h00;
       end
     end
     if (\$signal$125 ) begin
-      \$729  = 7'h00;
+      \$732  = 7'h00;
     end
     if (rst) begin
-      \$729  = 7'h00;
+      \$732  = 7'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$730  = \$signal$189 ;
+    \$733  = \$signal$189 ;
     if (start__ready) begin
-      \$730  = 1'h0;
+      \$733  = 1'h0;
     end
     if (\$580 ) begin
-      \$730  = 1'h1;
+      \$733  = 1'h1;
     end
     if (\$signal$125 ) begin
-      \$730  = 1'h0;
+      \$733  = 1'h0;
     end
     if (rst) begin
-      \$730  = 1'h0;
+      \$733  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$731  = difference;
+    \$734  = difference;
     if (\$580 ) begin
-      \$731  = \$581 ;
+      \$734  = \$581 ;
     end
     if (rst) begin
-      \$731  = 1'h0;
+      \$734  = 1'h0;
     end
   end
   assign clear = \$signal$125 ;
@@ -3458,14 +3467,11 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \seeded$203  = seeded;
   assign \seeding$204  = seeding;
   assign \fault$205  = fault;
-  assign \seed_error$206  = seed_error;
   assign \random_seed$207  = random_seed;
   assign \random_steps$208  = random_steps;
   assign \state_index$209  = state_index;
   assign \state_word$210  = state_word;
   assign \seed__payload$211  = seed__payload;
-  assign \seed__ready$212  = seed__ready;
-  assign \seed__valid$213  = seed__valid;
   assign \crossbar__bit_code$214  = crossbar__bit_code;
   assign \crossbar__bit_unselected$215  = crossbar__bit_unselected;
   assign \crossbar__codes$216  = crossbar__codes;
@@ -3574,8 +3580,8 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \dac__side$356  = dac__side;
   assign \dac__valid$357  = dac__valid;
   assign \targets__payload$359  = targets__payload;
-  assign targets__valid = \$666 [0];
-  assign targets__ready = \$669 [0];
+  assign targets__valid = \$669 [0];
+  assign targets__ready = \$672 [0];
   assign \cells__payload$365  = cells__payload;
   assign \cells__ready$367  = cells__ready;
   assign \cells__valid$369  = cells__valid;
@@ -3612,7 +3618,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \verdict__valid$420  = verdict__valid;
   assign \faulted$422  = faulted;
   assign idle = at_rest;
-  assign settings_error = { 1'h0, \$645 , \$614 , \$611 , \$610 , \$608 , \$607 , \$606 , \$605 , \$604 , \$603 , \$602 , \$601 , \$600 , \$599 , \$596 , \$593 , \$592 , \$589 , \$588  };
+  assign settings_error = { 1'h0, \$648 , \$617 , \$614 , \$613 , \$611 , \$610 , \$609 , \$608 , \$607 , \$606 , \$605 , \$604 , \$603 , \$602 , \$599 , \$596 , \$595 , \$592 , \$591  };
   assign \commands__payload.data  = commands__payload[255:0];
   assign \commands__payload.last  = commands__payload[256];
   assign \responses__payload.data  = responses__payload[255:0];
@@ -3911,10 +3917,10 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \commands__payload$402.last  = commands__payload[256];
   assign \responses__payload$405.data  = responses__payload[255:0];
   assign \responses__payload$405.last  = responses__payload[256];
-  assign \$665 [0] = \$664 ;
-  assign \$665 [1] = 1'h1;
   assign \$668 [0] = \$667 ;
   assign \$668 [1] = 1'h1;
+  assign \$671 [0] = \$670 ;
+  assign \$671 [1] = 1'h1;
 endmodule
 
 module \pulsetrain_core.command_decoder (commands__valid, clk, rst, clear, refusals__disarmed, refusals__unseeded, refusals__locked, refusals__illegal_settings, refusals__illegal_refresh, settings_free, room, deltas__ready, targets__ready, verdict__settled, load__valid, deltas__valid, targets__valid, deltas__payload, verdict__valid, verdict__status, load__ready
@@ -4723,7 +4729,7 @@ module \pulsetrain_core.command_decoder (commands__valid, clk, rst, clear, refus
   assign \$120  = \$115 ;
 endmodule
 
-module \pulsetrain_core.controller (\seed__valid$18 , arm, \pulse_limit$263 , abort, crossbar__ready, crossbar__converted, crossbar__codes, state_index, clk, rst, deltas__payload, deltas__valid, \targets__valid$149 , cells__ready, faulted, released, idle, seed__ready, seed_error, deltas__ready, read__ready
+module \pulsetrain_core.controller (arm, \pulse_limit$263 , abort, crossbar__ready, crossbar__converted, crossbar__codes, state_index, clk, rst, \seed__valid$18 , deltas__payload, deltas__valid, \targets__valid$149 , cells__ready, faulted, released, idle, seed__ready, seed_error, deltas__ready, read__ready
 , targets__ready, samples__valid, settings__threshold_log2, settings__max_pulses, settings__parallel_max, settings__setup_cycles, settings__set_cycles, settings__reset_cycles, settings__hold_cycles, settings__recovery_cycles, settings__ready_limit, settings__settle_cycles, settings__conversion_limit, settings__form_cycles, settings__forward_full_scale, settings__backward_full_scale, settings__verify_full_scale, settings__verify, settings__verify_step, settings__verify_tolerance, settings__program_tolerance
 , settings__try_limit, settings__pair_policy, settings__refresh_pulses, settings__ramp, settings__set_ramp__start, settings__set_ramp__step, settings__set_ramp__stop, settings__reset_ramp__start, settings__reset_ramp__step, settings__reset_ramp__stop, settings__form_ramp__start, settings__form_ramp__step, settings__form_ramp__stop, settings__set_lines__word_code, settings__set_lines__bit_code, settings__set_lines__source_code, settings__set_lines__word_unselected, settings__set_lines__bit_unselected, settings__set_lines__source_unselected, settings__reset_lines__word_code, settings__reset_lines__bit_code
 , settings__reset_lines__source_code, settings__reset_lines__word_unselected, settings__reset_lines__bit_unselected, settings__reset_lines__source_unselected, settings__form_lines__word_code, settings__form_lines__bit_code, settings__form_lines__source_code, settings__form_lines__word_unselected, settings__form_lines__bit_unselected, settings__form_lines__source_unselected, settings__read_lines__word_code, settings__read_lines__bit_code, settings__read_lines__source_code, settings__read_lines__word_unselected, settings__read_lines__bit_unselected, settings__read_lines__source_unselected, targets__payload, read__valid, read__payload, armed, \fault$262 
@@ -6254,8 +6260,8 @@ module \pulsetrain_core.controller (\seed__valid$18 , arm, \pulse_limit$263 , ab
     .i__ready(\i__ready$135 ),
     .i__valid(\i__valid$140 ),
     .idle(\idle$10 ),
-    .\port$4831$63 (settings[110:63]),
-    .\port$4834$0 (\lines$179 ),
+    .\port$4837$63 (settings[110:63]),
+    .\port$4840$0 (\lines$179 ),
     .pulse_limit(armed_limit),
     .report__columns(report__columns),
     .report__cut(report__cut),
@@ -6318,7 +6324,7 @@ module \pulsetrain_core.controller (\seed__valid$18 , arm, \pulse_limit$263 , ab
     .o__ready(\o__ready$133 ),
     .o__valid(\o__valid$141 ),
     .parallel_max(settings[14:9]),
-    .\port$4831$208 (settings[395:208]),
+    .\port$4837$208 (settings[395:208]),
     .rst(rst),
     .samples__group(samples__group),
     .samples__last(samples__last),
@@ -8020,7 +8026,7 @@ module \pulsetrain_core.controller.decision_lanes (rst, i__valid, i__ready, o__r
   assign \i__payload.bank  = i__payload[271];
 endmodule
 
-module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__codes, clk, rst, i__valid, clear, full_scale, timing__setup_cycles, i__payload, \port$4831$63 , timing__conversion_limit, timing__pulse_cycles, \port$4834$0 , pulse_limit, idle, i__ready, fault, crossbar__strobe, report__row, report__polarity, report__form
+module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__codes, clk, rst, i__valid, clear, full_scale, timing__setup_cycles, i__payload, \port$4837$63 , timing__conversion_limit, timing__pulse_cycles, \port$4840$0 , pulse_limit, idle, i__ready, fault, crossbar__strobe, report__row, report__polarity, report__form
 , report__columns, crossbar__select, crossbar__operation, crossbar__row, crossbar__columns, crossbar__whole, crossbar__full_scale, crossbar__word_code, crossbar__word_unselected, crossbar__bit_code, crossbar__bit_unselected, crossbar__source_code, crossbar__source_unselected, crossbar__group, crossbar__convert, samples__valid, samples__group, samples__codes, samples__last, report__valid, report__cycles
 , report__cut, crossbar__ready);
   reg \$auto$verilog_backend.cc:2355:dump_module$5  = 0;
@@ -8224,10 +8230,10 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
   wire next_group_low_1;
   wire over_limit;
   reg [3:0] phase_state = 4'h0;
-  input [47:0] \port$4831$63 ;
-  wire [47:0] \port$4831$63 ;
-  input [29:0] \port$4834$0 ;
-  wire [29:0] \port$4834$0 ;
+  input [47:0] \port$4837$63 ;
+  wire [47:0] \port$4837$63 ;
+  input [29:0] \port$4840$0 ;
+  wire [29:0] \port$4840$0 ;
   reg [15:0] pulse_cycles = 16'h0000;
   reg pulse_ends;
   input [15:0] pulse_limit;
@@ -8308,12 +8314,12 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
   assign \$29  = \$28  ? 1'h1 : 1'h0;
   assign \$30  = i__payload[2:0] == 2'h3;
   assign \$31  = \$signal$11  ? full_scale : 16'h0000;
-  assign \$32  = \port$4834$0 [25:24] == 2'h3;
-  assign \$33  = \$32  ? 2'h0 : \port$4834$0 [25:24];
-  assign \$34  = \port$4834$0 [27:26] == 2'h3;
-  assign \$35  = \$34  ? 2'h0 : \port$4834$0 [27:26];
-  assign \$36  = \port$4834$0 [29:28] == 2'h3;
-  assign \$37  = \$36  ? 2'h0 : \port$4834$0 [29:28];
+  assign \$32  = \port$4840$0 [25:24] == 2'h3;
+  assign \$33  = \$32  ? 2'h0 : \port$4840$0 [25:24];
+  assign \$34  = \port$4840$0 [27:26] == 2'h3;
+  assign \$35  = \$34  ? 2'h0 : \port$4840$0 [27:26];
+  assign \$36  = \port$4840$0 [29:28] == 2'h3;
+  assign \$37  = \$36  ? 2'h0 : \port$4840$0 [29:28];
   assign \$38  = \$signal$14  - 1'h1;
   assign \$39  = { 1'h0, \$signal$14  } & \$38 ;
   assign \$40  = ~ \$signal$23 ;
@@ -8927,7 +8933,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$54  = hold_cycles;
     if (\$signal$8 ) begin
-      \$54  = \port$4831$63 [15:0];
+      \$54  = \port$4837$63 [15:0];
     end
     if (rst) begin
       \$54  = 16'h0000;
@@ -8937,7 +8943,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$55  = recovery_cycles;
     if (\$signal$8 ) begin
-      \$55  = \port$4831$63 [31:16];
+      \$55  = \port$4837$63 [31:16];
     end
     if (rst) begin
       \$55  = 16'h0000;
@@ -8947,7 +8953,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$56  = ready_limit;
     if (\$signal$8 ) begin
-      \$56  = \port$4831$63 [47:32];
+      \$56  = \port$4837$63 [47:32];
     end
     if (rst) begin
       \$56  = 16'h0000;
@@ -9102,7 +9108,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$70  = crossbar__word_code;
     if (\$signal$8 ) begin
-      \$70  = \port$4834$0 [7:0];
+      \$70  = \port$4840$0 [7:0];
     end else if (\$27 ) begin
       \$70  = 8'h00;
     end
@@ -9126,7 +9132,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$72  = crossbar__bit_code;
     if (\$signal$8 ) begin
-      \$72  = \port$4834$0 [15:8];
+      \$72  = \port$4840$0 [15:8];
     end else if (\$27 ) begin
       \$72  = 8'h00;
     end
@@ -9150,7 +9156,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$74  = crossbar__source_code;
     if (\$signal$8 ) begin
-      \$74  = \port$4834$0 [23:16];
+      \$74  = \port$4840$0 [23:16];
     end else if (\$27 ) begin
       \$74  = 8'h00;
     end
@@ -9250,15 +9256,15 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
   end
   assign \$signal  = \$1 [15:0];
   assign \$like  = next_group_1;
-  assign timing__hold_cycles = \port$4831$63 [15:0];
-  assign timing__recovery_cycles = \port$4831$63 [31:16];
-  assign timing__ready_limit = \port$4831$63 [47:32];
-  assign lines__word_code = \port$4834$0 [7:0];
-  assign lines__word_unselected = \port$4834$0 [25:24];
-  assign lines__bit_code = \port$4834$0 [15:8];
-  assign lines__bit_unselected = \port$4834$0 [27:26];
-  assign lines__source_code = \port$4834$0 [23:16];
-  assign lines__source_unselected = \port$4834$0 [29:28];
+  assign timing__hold_cycles = \port$4837$63 [15:0];
+  assign timing__recovery_cycles = \port$4837$63 [31:16];
+  assign timing__ready_limit = \port$4837$63 [47:32];
+  assign lines__word_code = \port$4840$0 [7:0];
+  assign lines__word_unselected = \port$4840$0 [25:24];
+  assign lines__bit_code = \port$4840$0 [15:8];
+  assign lines__bit_unselected = \port$4840$0 [27:26];
+  assign lines__source_code = \port$4840$0 [23:16];
+  assign lines__source_unselected = \port$4840$0 [29:28];
   assign \i__payload.operation  = i__payload[2:0];
   assign \i__payload.row  = i__payload[7:3];
   assign \i__payload.columns  = i__payload[39:8];
@@ -11796,7 +11802,7 @@ module \pulsetrain_core.controller.random_source (state_index, clk, rst, seed__v
   assign \$23  = { 14'h0000, \$22 , 17'h00000 };
 endmodule
 
-module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slots__valid, o__ready, targets__valid, samples__valid, counted__verified, counted__unreached, counted__unverified, targets__payload, parallel_max, \port$4831$208 , slots__payload, slots__ready, targets__ready, cells__valid, cells__payload, active, o__valid, o__payload
+module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slots__valid, o__ready, targets__valid, samples__valid, counted__verified, counted__unreached, counted__unverified, targets__payload, parallel_max, \port$4837$208 , slots__payload, slots__ready, targets__ready, cells__valid, cells__payload, active, o__valid, o__payload
 , samples__group, codes, samples__last, clk);
   reg \$auto$verilog_backend.cc:2355:dump_module$10  = 0;
   wire \$1 ;
@@ -12099,8 +12105,8 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slo
   (* enum_value_0 = "SET" *)
   (* enum_value_1 = "RESET" *)
   wire polarity;
-  input [187:0] \port$4831$208 ;
-  wire [187:0] \port$4831$208 ;
+  input [187:0] \port$4837$208 ;
+  wire [187:0] \port$4837$208 ;
   wire [7:0] program_tolerance;
   reg [2:0] programmer_state = 3'h0;
   wire [31:0] pulsed;
@@ -12304,7 +12310,7 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slo
   assign \$23  = \$signal$12  == 2'h3;
   assign \$24  = first & \$23 ;
   assign \$25  = | round;
-  assign \$26  = round >= \port$4831$208 [31:24];
+  assign \$26  = round >= \port$4837$208 [31:24];
   assign \$27  = \$25  & \$26 ;
   assign \$28  = \o__valid$69  & \$signal$2 ;
   assign \$29  = ! \$signal$12 ;
@@ -12321,27 +12327,27 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slo
   assign \$37  = programmer_state == 3'h5;
   assign \$38  = programmer_state == 3'h6;
   assign \$39  = programmer_state == 3'h7;
-  assign \$40  = set_value + \port$4831$208 [75:60];
-  assign \$41  = \$40  > \port$4831$208 [91:76];
-  assign \$42  = set_value + \port$4831$208 [75:60];
-  assign \$43  = \$41  ? { 1'h0, \port$4831$208 [91:76] } : \$42 ;
+  assign \$40  = set_value + \port$4837$208 [75:60];
+  assign \$41  = \$40  > \port$4837$208 [91:76];
+  assign \$42  = set_value + \port$4837$208 [75:60];
+  assign \$43  = \$41  ? { 1'h0, \port$4837$208 [91:76] } : \$42 ;
   assign \$44  = ! round;
-  assign \$45  = \port$4831$208 [59:44] > \port$4831$208 [91:76];
-  assign \$46  = \$45  ? \port$4831$208 [91:76] : \port$4831$208 [59:44];
-  assign \$47  = reset_value + \port$4831$208 [123:108];
-  assign \$48  = \$47  > \port$4831$208 [139:124];
-  assign \$49  = reset_value + \port$4831$208 [123:108];
-  assign \$50  = \$48  ? { 1'h0, \port$4831$208 [139:124] } : \$49 ;
+  assign \$45  = \port$4837$208 [59:44] > \port$4837$208 [91:76];
+  assign \$46  = \$45  ? \port$4837$208 [91:76] : \port$4837$208 [59:44];
+  assign \$47  = reset_value + \port$4837$208 [123:108];
+  assign \$48  = \$47  > \port$4837$208 [139:124];
+  assign \$49  = reset_value + \port$4837$208 [123:108];
+  assign \$50  = \$48  ? { 1'h0, \port$4837$208 [139:124] } : \$49 ;
   assign \$51  = ! round;
-  assign \$52  = \port$4831$208 [107:92] > \port$4831$208 [139:124];
-  assign \$53  = \$52  ? \port$4831$208 [139:124] : \port$4831$208 [107:92];
-  assign \$54  = form_value + \port$4831$208 [171:156];
-  assign \$55  = \$54  > \port$4831$208 [187:172];
-  assign \$56  = form_value + \port$4831$208 [171:156];
-  assign \$57  = \$55  ? { 1'h0, \port$4831$208 [187:172] } : \$56 ;
+  assign \$52  = \port$4837$208 [107:92] > \port$4837$208 [139:124];
+  assign \$53  = \$52  ? \port$4837$208 [139:124] : \port$4837$208 [107:92];
+  assign \$54  = form_value + \port$4837$208 [171:156];
+  assign \$55  = \$54  > \port$4837$208 [187:172];
+  assign \$56  = form_value + \port$4837$208 [171:156];
+  assign \$57  = \$55  ? { 1'h0, \port$4837$208 [187:172] } : \$56 ;
   assign \$58  = ! round;
-  assign \$59  = \port$4831$208 [155:140] > \port$4831$208 [187:172];
-  assign \$60  = \$59  ? \port$4831$208 [187:172] : \port$4831$208 [155:140];
+  assign \$59  = \port$4837$208 [155:140] > \port$4837$208 [187:172];
+  assign \$60  = \$59  ? \port$4837$208 [187:172] : \port$4837$208 [155:140];
   assign \$61  = ~ clear;
   assign \$62  = slots__valid & \$61 ;
   assign \$63  = ~ clear;
@@ -12362,15 +12368,15 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slo
   assign \$78  = \$signal$12  == 2'h3;
   assign \$79  = first & \$78 ;
   assign \$80  = | round;
-  assign \$81  = round >= \port$4831$208 [31:24];
+  assign \$81  = round >= \port$4837$208 [31:24];
   assign \$82  = \$80  & \$81 ;
-  assign \$83  = ! \port$4831$208 [41:34];
+  assign \$83  = ! \port$4837$208 [41:34];
   assign \$84  = round + 1'h1;
   assign \$85  = \$like  + 1'h1;
   assign \$86  = repeats + 1'h1;
   assign \$87  = ~ refreshes;
   assign \$88  = repeats + 1'h1;
-  assign \$89  = \$88  == \port$4831$208 [41:34];
+  assign \$89  = \$88  == \port$4837$208 [41:34];
   assign \$90  = \$87  | \$89 ;
   assign \$91  = \$like  + 1'h1;
   assign \$92  = ! \$signal$12 ;
@@ -12398,8 +12404,8 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slo
   assign \$115  = \$signal$12  == 1'h1;
   assign \$116  = \$signal$12  == 2'h2;
   assign \$117  = \$115  | \$116 ;
-  assign \$118  = \port$4831$208 [43:42] == 1'h1;
-  assign \$119  = \port$4831$208 [43:42] == 2'h2;
+  assign \$118  = \port$4837$208 [43:42] == 1'h1;
+  assign \$119  = \port$4837$208 [43:42] == 2'h2;
   assign \$120  = \$118  | \$119 ;
   assign \$121  = \$117  & \$120 ;
   assign \$122  = \$114  & \$121 ;
@@ -12409,8 +12415,8 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slo
   assign \$126  = \$signal$12  == 1'h1;
   assign \$127  = \$signal$12  == 2'h2;
   assign \$128  = \$126  | \$127 ;
-  assign \$129  = \port$4831$208 [43:42] == 1'h1;
-  assign \$130  = \port$4831$208 [43:42] == 2'h2;
+  assign \$129  = \port$4837$208 [43:42] == 1'h1;
+  assign \$130  = \port$4837$208 [43:42] == 2'h2;
   assign \$131  = \$129  | \$130 ;
   assign \$132  = \$128  & \$131 ;
   assign \$133  = \$125  & \$132 ;
@@ -12482,10 +12488,10 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slo
     .first(first),
     .forget(\$signal$5 ),
     .group(group),
-    .\port$2853$0 (\$160 ),
-    .\port$2854$0 (\$161 ),
-    .\port$4831$208 (\port$4831$208 [23:0]),
-    .\port$5085$5 (slots__payload[37:5]),
+    .\port$2859$0 (\$160 ),
+    .\port$2860$0 (\$161 ),
+    .\port$4837$208 (\port$4837$208 [23:0]),
+    .\port$5091$5 (slots__payload[37:5]),
     .pulsed(pulsed),
     .\refreshes$51 (refreshes),
     .report_codes(report_codes),
@@ -13336,20 +13342,20 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slo
   assign \$signal$14  = first;
   assign \$signal$16  = refreshes;
   assign \$signal$18  = round;
-  assign step = \port$4831$208 [7:0];
-  assign settings__verify_step = \port$4831$208 [7:0];
-  assign verify_tolerance = \port$4831$208 [15:8];
-  assign settings__verify_tolerance = \port$4831$208 [15:8];
-  assign program_tolerance = \port$4831$208 [23:16];
-  assign settings__program_tolerance = \port$4831$208 [23:16];
+  assign step = \port$4837$208 [7:0];
+  assign settings__verify_step = \port$4837$208 [7:0];
+  assign verify_tolerance = \port$4837$208 [15:8];
+  assign settings__verify_tolerance = \port$4837$208 [15:8];
+  assign program_tolerance = \port$4837$208 [23:16];
+  assign settings__program_tolerance = \port$4837$208 [23:16];
   assign targets = targets__payload[255:0];
   assign cells = slots__payload[37:6];
   assign polarity = slots__payload[5];
   assign samples__codes = codes;
   assign \clear$32  = clear;
   assign settings__parallel_max = parallel_max;
-  assign pair_policy = \port$4831$208 [33:32];
-  assign settings__pair_policy = \port$4831$208 [33:32];
+  assign pair_policy = \port$4837$208 [33:32];
+  assign settings__pair_policy = \port$4837$208 [33:32];
   assign \refreshes$37  = refreshes;
   assign \pulsed$39  = pulsed;
   assign \rises$41  = rises;
@@ -13357,18 +13363,18 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slo
   assign \falling$45  = falling;
   assign visited = touched_1;
   assign left = { \$161 , \$160  };
-  assign settings__try_limit = \port$4831$208 [31:24];
-  assign settings__set_ramp__step = \port$4831$208 [75:60];
-  assign settings__set_ramp__stop = \port$4831$208 [91:76];
-  assign settings__set_ramp__start = \port$4831$208 [59:44];
-  assign settings__reset_ramp__step = \port$4831$208 [123:108];
-  assign settings__reset_ramp__stop = \port$4831$208 [139:124];
-  assign settings__reset_ramp__start = \port$4831$208 [107:92];
-  assign settings__form_ramp__step = \port$4831$208 [171:156];
-  assign settings__form_ramp__stop = \port$4831$208 [187:172];
-  assign settings__form_ramp__start = \port$4831$208 [155:140];
-  assign settings__refresh_pulses = \port$4831$208 [41:34];
-  assign settings__ramp = \port$4831$208 [43:42];
+  assign settings__try_limit = \port$4837$208 [31:24];
+  assign settings__set_ramp__step = \port$4837$208 [75:60];
+  assign settings__set_ramp__stop = \port$4837$208 [91:76];
+  assign settings__set_ramp__start = \port$4837$208 [59:44];
+  assign settings__reset_ramp__step = \port$4837$208 [123:108];
+  assign settings__reset_ramp__stop = \port$4837$208 [139:124];
+  assign settings__reset_ramp__start = \port$4837$208 [107:92];
+  assign settings__form_ramp__step = \port$4837$208 [171:156];
+  assign settings__form_ramp__stop = \port$4837$208 [187:172];
+  assign settings__form_ramp__start = \port$4837$208 [155:140];
+  assign settings__refresh_pulses = \port$4837$208 [41:34];
+  assign settings__ramp = \port$4837$208 [43:42];
   assign \targets[0]  = targets__payload[15:0];
   assign \targets[1]  = targets__payload[31:16];
   assign \targets[2]  = targets__payload[47:32];
@@ -14169,7 +14175,7 @@ module \pulsetrain_core.controller.row_programmer.round_slots.splitter (rst, cle
   assign \$62  = splitter_state;
 endmodule
 
-module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 , \port$2854$0 , unfinished, targets, \port$4831$208 , \port$5085$5 , forget, group, work, action, first, \refreshes$51 , round, report_codes, report_states, rises, pulsed, rising, falling, tally__verified
+module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2859$0 , \port$2860$0 , unfinished, targets, \port$4837$208 , \port$5091$5 , forget, group, work, action, first, \refreshes$51 , round, report_codes, report_states, rises, pulsed, rising, falling, tally__verified
 , tally__unreached, tally__unverified, codes, clk);
   reg \$auto$verilog_backend.cc:2355:dump_module$13  = 0;
   wire \$1 ;
@@ -15468,14 +15474,14 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   (* enum_value_0 = "SET" *)
   (* enum_value_1 = "RESET" *)
   wire polarity;
-  output \port$2853$0 ;
-  wire \port$2853$0 ;
-  output \port$2854$0 ;
-  wire \port$2854$0 ;
-  input [23:0] \port$4831$208 ;
-  wire [23:0] \port$4831$208 ;
-  input [32:0] \port$5085$5 ;
-  wire [32:0] \port$5085$5 ;
+  output \port$2859$0 ;
+  wire \port$2859$0 ;
+  output \port$2860$0 ;
+  wire \port$2860$0 ;
+  input [23:0] \port$4837$208 ;
+  wire [23:0] \port$4837$208 ;
+  input [32:0] \port$5091$5 ;
+  wire [32:0] \port$5091$5 ;
   wire [7:0] program_tolerance;
   output [31:0] pulsed;
   reg [31:0] pulsed = 32'd0;
@@ -15728,7 +15734,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   end
   assign \$signature__data  = memory[group];
   assign \$1063  = group * 5'h10;
-  assign takes_part = \port$5085$5 [32:1] >> \$1063 ;
+  assign takes_part = \port$5091$5 [32:1] >> \$1063 ;
   assign \$1066  = group * 5'h10;
   assign chosen_now = chosen >> \$1066 ;
   assign \$1069  = group * 5'h10;
@@ -15746,14 +15752,14 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$signal$32  = ! work;
   assign \$signal$34  = work == 2'h2;
   assign refreshes = work == 2'h3;
-  assign tolerance = \$signal$32  ? \port$4831$208 [15:8] : \port$4831$208 [23:16];
+  assign tolerance = \$signal$32  ? \port$4837$208 [15:8] : \port$4837$208 [23:16];
   assign \$5  = $signed(targets[15:0]) <= $signed(8'h7f);
   assign \$6  = $signed(targets[15:0]) >= $signed(8'h81);
   assign \$7  = \$5  & \$6 ;
   assign legal_0 = refreshes | \$7 ;
   assign \$8  = chosen_now[0] ? \$signature__data [8:0] : 9'h000;
-  assign \$10  = - \port$4831$208 [7:0];
-  assign \$11  = \$9  ? \$10  : { 1'h0, \port$4831$208 [7:0] };
+  assign \$10  = - \port$4837$208 [7:0];
+  assign \$11  = \$9  ? \$10  : { 1'h0, \port$4837$208 [7:0] };
   assign \$12  = $signed(\$8 ) + $signed(\$11 );
   assign \$13  = first & \$signal$32 ;
   assign \$14  = $signed(codes[7:0]) >= $signed(8'h7f);
@@ -15793,7 +15799,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$46  = \$43  ? 17'h000fe : \$45 ;
   assign \$47  = chosen_now[0] ? \$signature__data [24:17] : 8'h00;
   assign \$48  = \$47  + 1'h1;
-  assign \$49  = ! \port$5085$5 [0];
+  assign \$49  = ! \port$5091$5 [0];
   assign \$50  = ! round;
   assign \$51  = left_now[0] | \$50 ;
   assign \$52  = left_now[0] & blind_0;
@@ -15813,8 +15819,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$66  = \$64  & \$65 ;
   assign legal_1 = refreshes | \$66 ;
   assign \$67  = chosen_now[1] ? \$signature__data [34:26] : 9'h000;
-  assign \$69  = - \port$4831$208 [7:0];
-  assign \$70  = \$68  ? \$69  : { 1'h0, \port$4831$208 [7:0] };
+  assign \$69  = - \port$4837$208 [7:0];
+  assign \$70  = \$68  ? \$69  : { 1'h0, \port$4837$208 [7:0] };
   assign \$71  = $signed(\$67 ) + $signed(\$70 );
   assign \$72  = first & \$signal$32 ;
   assign \$73  = $signed(codes[15:8]) >= $signed(8'h7f);
@@ -15854,7 +15860,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$105  = \$102  ? 17'h000fe : \$104 ;
   assign \$106  = chosen_now[1] ? \$signature__data [50:43] : 8'h00;
   assign \$107  = \$106  + 1'h1;
-  assign \$108  = ! \port$5085$5 [0];
+  assign \$108  = ! \port$5091$5 [0];
   assign \$109  = ! round;
   assign \$110  = left_now[1] | \$109 ;
   assign \$111  = left_now[1] & blind_1;
@@ -15874,8 +15880,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$125  = \$123  & \$124 ;
   assign legal_2 = refreshes | \$125 ;
   assign \$126  = chosen_now[2] ? \$signature__data [60:52] : 9'h000;
-  assign \$128  = - \port$4831$208 [7:0];
-  assign \$129  = \$127  ? \$128  : { 1'h0, \port$4831$208 [7:0] };
+  assign \$128  = - \port$4837$208 [7:0];
+  assign \$129  = \$127  ? \$128  : { 1'h0, \port$4837$208 [7:0] };
   assign \$130  = $signed(\$126 ) + $signed(\$129 );
   assign \$131  = first & \$signal$32 ;
   assign \$132  = $signed(codes[23:16]) >= $signed(8'h7f);
@@ -15915,7 +15921,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$164  = \$161  ? 17'h000fe : \$163 ;
   assign \$165  = chosen_now[2] ? \$signature__data [76:69] : 8'h00;
   assign \$166  = \$165  + 1'h1;
-  assign \$167  = ! \port$5085$5 [0];
+  assign \$167  = ! \port$5091$5 [0];
   assign \$168  = ! round;
   assign \$169  = left_now[2] | \$168 ;
   assign \$170  = left_now[2] & blind_2;
@@ -15935,8 +15941,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$184  = \$182  & \$183 ;
   assign legal_3 = refreshes | \$184 ;
   assign \$185  = chosen_now[3] ? \$signature__data [86:78] : 9'h000;
-  assign \$187  = - \port$4831$208 [7:0];
-  assign \$188  = \$186  ? \$187  : { 1'h0, \port$4831$208 [7:0] };
+  assign \$187  = - \port$4837$208 [7:0];
+  assign \$188  = \$186  ? \$187  : { 1'h0, \port$4837$208 [7:0] };
   assign \$189  = $signed(\$185 ) + $signed(\$188 );
   assign \$190  = first & \$signal$32 ;
   assign \$191  = $signed(codes[31:24]) >= $signed(8'h7f);
@@ -15976,7 +15982,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$223  = \$220  ? 17'h000fe : \$222 ;
   assign \$224  = chosen_now[3] ? \$signature__data [102:95] : 8'h00;
   assign \$225  = \$224  + 1'h1;
-  assign \$226  = ! \port$5085$5 [0];
+  assign \$226  = ! \port$5091$5 [0];
   assign \$227  = ! round;
   assign \$228  = left_now[3] | \$227 ;
   assign \$229  = left_now[3] & blind_3;
@@ -15996,8 +16002,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$243  = \$241  & \$242 ;
   assign legal_4 = refreshes | \$243 ;
   assign \$244  = chosen_now[4] ? \$signature__data [112:104] : 9'h000;
-  assign \$246  = - \port$4831$208 [7:0];
-  assign \$247  = \$245  ? \$246  : { 1'h0, \port$4831$208 [7:0] };
+  assign \$246  = - \port$4837$208 [7:0];
+  assign \$247  = \$245  ? \$246  : { 1'h0, \port$4837$208 [7:0] };
   assign \$248  = $signed(\$244 ) + $signed(\$247 );
   assign \$249  = first & \$signal$32 ;
   assign \$250  = $signed(codes[39:32]) >= $signed(8'h7f);
@@ -16037,7 +16043,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$282  = \$279  ? 17'h000fe : \$281 ;
   assign \$283  = chosen_now[4] ? \$signature__data [128:121] : 8'h00;
   assign \$284  = \$283  + 1'h1;
-  assign \$285  = ! \port$5085$5 [0];
+  assign \$285  = ! \port$5091$5 [0];
   assign \$286  = ! round;
   assign \$287  = left_now[4] | \$286 ;
   assign \$288  = left_now[4] & blind_4;
@@ -16057,8 +16063,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$302  = \$300  & \$301 ;
   assign legal_5 = refreshes | \$302 ;
   assign \$303  = chosen_now[5] ? \$signature__data [138:130] : 9'h000;
-  assign \$305  = - \port$4831$208 [7:0];
-  assign \$306  = \$304  ? \$305  : { 1'h0, \port$4831$208 [7:0] };
+  assign \$305  = - \port$4837$208 [7:0];
+  assign \$306  = \$304  ? \$305  : { 1'h0, \port$4837$208 [7:0] };
   assign \$307  = $signed(\$303 ) + $signed(\$306 );
   assign \$308  = first & \$signal$32 ;
   assign \$309  = $signed(codes[47:40]) >= $signed(8'h7f);
@@ -16098,7 +16104,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$341  = \$338  ? 17'h000fe : \$340 ;
   assign \$342  = chosen_now[5] ? \$signature__data [154:147] : 8'h00;
   assign \$343  = \$342  + 1'h1;
-  assign \$344  = ! \port$5085$5 [0];
+  assign \$344  = ! \port$5091$5 [0];
   assign \$345  = ! round;
   assign \$346  = left_now[5] | \$345 ;
   assign \$347  = left_now[5] & blind_5;
@@ -16118,8 +16124,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$361  = \$359  & \$360 ;
   assign legal_6 = refreshes | \$361 ;
   assign \$362  = chosen_now[6] ? \$signature__data [164:156] : 9'h000;
-  assign \$364  = - \port$4831$208 [7:0];
-  assign \$365  = \$363  ? \$364  : { 1'h0, \port$4831$208 [7:0] };
+  assign \$364  = - \port$4837$208 [7:0];
+  assign \$365  = \$363  ? \$364  : { 1'h0, \port$4837$208 [7:0] };
   assign \$366  = $signed(\$362 ) + $signed(\$365 );
   assign \$367  = first & \$signal$32 ;
   assign \$368  = $signed(codes[55:48]) >= $signed(8'h7f);
@@ -16159,7 +16165,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$400  = \$397  ? 17'h000fe : \$399 ;
   assign \$401  = chosen_now[6] ? \$signature__data [180:173] : 8'h00;
   assign \$402  = \$401  + 1'h1;
-  assign \$403  = ! \port$5085$5 [0];
+  assign \$403  = ! \port$5091$5 [0];
   assign \$404  = ! round;
   assign \$405  = left_now[6] | \$404 ;
   assign \$406  = left_now[6] & blind_6;
@@ -16179,8 +16185,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$420  = \$418  & \$419 ;
   assign legal_7 = refreshes | \$420 ;
   assign \$421  = chosen_now[7] ? \$signature__data [190:182] : 9'h000;
-  assign \$423  = - \port$4831$208 [7:0];
-  assign \$424  = \$422  ? \$423  : { 1'h0, \port$4831$208 [7:0] };
+  assign \$423  = - \port$4837$208 [7:0];
+  assign \$424  = \$422  ? \$423  : { 1'h0, \port$4837$208 [7:0] };
   assign \$425  = $signed(\$421 ) + $signed(\$424 );
   assign \$426  = first & \$signal$32 ;
   assign \$427  = $signed(codes[63:56]) >= $signed(8'h7f);
@@ -16220,7 +16226,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$459  = \$456  ? 17'h000fe : \$458 ;
   assign \$460  = chosen_now[7] ? \$signature__data [206:199] : 8'h00;
   assign \$461  = \$460  + 1'h1;
-  assign \$462  = ! \port$5085$5 [0];
+  assign \$462  = ! \port$5091$5 [0];
   assign \$463  = ! round;
   assign \$464  = left_now[7] | \$463 ;
   assign \$465  = left_now[7] & blind_7;
@@ -16240,8 +16246,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$479  = \$477  & \$478 ;
   assign legal_8 = refreshes | \$479 ;
   assign \$480  = chosen_now[8] ? \$signature__data [216:208] : 9'h000;
-  assign \$482  = - \port$4831$208 [7:0];
-  assign \$483  = \$481  ? \$482  : { 1'h0, \port$4831$208 [7:0] };
+  assign \$482  = - \port$4837$208 [7:0];
+  assign \$483  = \$481  ? \$482  : { 1'h0, \port$4837$208 [7:0] };
   assign \$484  = $signed(\$480 ) + $signed(\$483 );
   assign \$485  = first & \$signal$32 ;
   assign \$486  = $signed(codes[71:64]) >= $signed(8'h7f);
@@ -16281,7 +16287,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$518  = \$515  ? 17'h000fe : \$517 ;
   assign \$519  = chosen_now[8] ? \$signature__data [232:225] : 8'h00;
   assign \$520  = \$519  + 1'h1;
-  assign \$521  = ! \port$5085$5 [0];
+  assign \$521  = ! \port$5091$5 [0];
   assign \$522  = ! round;
   assign \$523  = left_now[8] | \$522 ;
   assign \$524  = left_now[8] & blind_8;
@@ -16301,8 +16307,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$538  = \$536  & \$537 ;
   assign legal_9 = refreshes | \$538 ;
   assign \$539  = chosen_now[9] ? \$signature__data [242:234] : 9'h000;
-  assign \$541  = - \port$4831$208 [7:0];
-  assign \$542  = \$540  ? \$541  : { 1'h0, \port$4831$208 [7:0] };
+  assign \$541  = - \port$4837$208 [7:0];
+  assign \$542  = \$540  ? \$541  : { 1'h0, \port$4837$208 [7:0] };
   assign \$543  = $signed(\$539 ) + $signed(\$542 );
   assign \$544  = first & \$signal$32 ;
   assign \$545  = $signed(codes[79:72]) >= $signed(8'h7f);
@@ -16342,7 +16348,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$577  = \$574  ? 17'h000fe : \$576 ;
   assign \$578  = chosen_now[9] ? \$signature__data [258:251] : 8'h00;
   assign \$579  = \$578  + 1'h1;
-  assign \$580  = ! \port$5085$5 [0];
+  assign \$580  = ! \port$5091$5 [0];
   assign \$581  = ! round;
   assign \$582  = left_now[9] | \$581 ;
   assign \$583  = left_now[9] & blind_9;
@@ -16362,8 +16368,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$597  = \$595  & \$596 ;
   assign legal_10 = refreshes | \$597 ;
   assign \$598  = chosen_now[10] ? \$signature__data [268:260] : 9'h000;
-  assign \$600  = - \port$4831$208 [7:0];
-  assign \$601  = \$599  ? \$600  : { 1'h0, \port$4831$208 [7:0] };
+  assign \$600  = - \port$4837$208 [7:0];
+  assign \$601  = \$599  ? \$600  : { 1'h0, \port$4837$208 [7:0] };
   assign \$602  = $signed(\$598 ) + $signed(\$601 );
   assign \$603  = first & \$signal$32 ;
   assign \$604  = $signed(codes[87:80]) >= $signed(8'h7f);
@@ -16403,7 +16409,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$636  = \$633  ? 17'h000fe : \$635 ;
   assign \$637  = chosen_now[10] ? \$signature__data [284:277] : 8'h00;
   assign \$638  = \$637  + 1'h1;
-  assign \$639  = ! \port$5085$5 [0];
+  assign \$639  = ! \port$5091$5 [0];
   assign \$640  = ! round;
   assign \$641  = left_now[10] | \$640 ;
   assign \$642  = left_now[10] & blind_10;
@@ -16423,8 +16429,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$656  = \$654  & \$655 ;
   assign legal_11 = refreshes | \$656 ;
   assign \$657  = chosen_now[11] ? \$signature__data [294:286] : 9'h000;
-  assign \$659  = - \port$4831$208 [7:0];
-  assign \$660  = \$658  ? \$659  : { 1'h0, \port$4831$208 [7:0] };
+  assign \$659  = - \port$4837$208 [7:0];
+  assign \$660  = \$658  ? \$659  : { 1'h0, \port$4837$208 [7:0] };
   assign \$661  = $signed(\$657 ) + $signed(\$660 );
   assign \$662  = first & \$signal$32 ;
   assign \$663  = $signed(codes[95:88]) >= $signed(8'h7f);
@@ -16464,7 +16470,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$695  = \$692  ? 17'h000fe : \$694 ;
   assign \$696  = chosen_now[11] ? \$signature__data [310:303] : 8'h00;
   assign \$697  = \$696  + 1'h1;
-  assign \$698  = ! \port$5085$5 [0];
+  assign \$698  = ! \port$5091$5 [0];
   assign \$699  = ! round;
   assign \$700  = left_now[11] | \$699 ;
   assign \$701  = left_now[11] & blind_11;
@@ -16484,8 +16490,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$715  = \$713  & \$714 ;
   assign legal_12 = refreshes | \$715 ;
   assign \$716  = chosen_now[12] ? \$signature__data [320:312] : 9'h000;
-  assign \$718  = - \port$4831$208 [7:0];
-  assign \$719  = \$717  ? \$718  : { 1'h0, \port$4831$208 [7:0] };
+  assign \$718  = - \port$4837$208 [7:0];
+  assign \$719  = \$717  ? \$718  : { 1'h0, \port$4837$208 [7:0] };
   assign \$720  = $signed(\$716 ) + $signed(\$719 );
   assign \$721  = first & \$signal$32 ;
   assign \$722  = $signed(codes[103:96]) >= $signed(8'h7f);
@@ -16525,7 +16531,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$754  = \$751  ? 17'h000fe : \$753 ;
   assign \$755  = chosen_now[12] ? \$signature__data [336:329] : 8'h00;
   assign \$756  = \$755  + 1'h1;
-  assign \$757  = ! \port$5085$5 [0];
+  assign \$757  = ! \port$5091$5 [0];
   assign \$758  = ! round;
   assign \$759  = left_now[12] | \$758 ;
   assign \$760  = left_now[12] & blind_12;
@@ -16545,8 +16551,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$774  = \$772  & \$773 ;
   assign legal_13 = refreshes | \$774 ;
   assign \$775  = chosen_now[13] ? \$signature__data [346:338] : 9'h000;
-  assign \$777  = - \port$4831$208 [7:0];
-  assign \$778  = \$776  ? \$777  : { 1'h0, \port$4831$208 [7:0] };
+  assign \$777  = - \port$4837$208 [7:0];
+  assign \$778  = \$776  ? \$777  : { 1'h0, \port$4837$208 [7:0] };
   assign \$779  = $signed(\$775 ) + $signed(\$778 );
   assign \$780  = first & \$signal$32 ;
   assign \$781  = $signed(codes[111:104]) >= $signed(8'h7f);
@@ -16586,7 +16592,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$813  = \$810  ? 17'h000fe : \$812 ;
   assign \$814  = chosen_now[13] ? \$signature__data [362:355] : 8'h00;
   assign \$815  = \$814  + 1'h1;
-  assign \$816  = ! \port$5085$5 [0];
+  assign \$816  = ! \port$5091$5 [0];
   assign \$817  = ! round;
   assign \$818  = left_now[13] | \$817 ;
   assign \$819  = left_now[13] & blind_13;
@@ -16606,8 +16612,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$833  = \$831  & \$832 ;
   assign legal_14 = refreshes | \$833 ;
   assign \$834  = chosen_now[14] ? \$signature__data [372:364] : 9'h000;
-  assign \$836  = - \port$4831$208 [7:0];
-  assign \$837  = \$835  ? \$836  : { 1'h0, \port$4831$208 [7:0] };
+  assign \$836  = - \port$4837$208 [7:0];
+  assign \$837  = \$835  ? \$836  : { 1'h0, \port$4837$208 [7:0] };
   assign \$838  = $signed(\$834 ) + $signed(\$837 );
   assign \$839  = first & \$signal$32 ;
   assign \$840  = $signed(codes[119:112]) >= $signed(8'h7f);
@@ -16647,7 +16653,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$872  = \$869  ? 17'h000fe : \$871 ;
   assign \$873  = chosen_now[14] ? \$signature__data [388:381] : 8'h00;
   assign \$874  = \$873  + 1'h1;
-  assign \$875  = ! \port$5085$5 [0];
+  assign \$875  = ! \port$5091$5 [0];
   assign \$876  = ! round;
   assign \$877  = left_now[14] | \$876 ;
   assign \$878  = left_now[14] & blind_14;
@@ -16667,8 +16673,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$892  = \$890  & \$891 ;
   assign legal_15 = refreshes | \$892 ;
   assign \$893  = chosen_now[15] ? \$signature__data [398:390] : 9'h000;
-  assign \$895  = - \port$4831$208 [7:0];
-  assign \$896  = \$894  ? \$895  : { 1'h0, \port$4831$208 [7:0] };
+  assign \$895  = - \port$4837$208 [7:0];
+  assign \$896  = \$894  ? \$895  : { 1'h0, \port$4837$208 [7:0] };
   assign \$897  = $signed(\$893 ) + $signed(\$896 );
   assign \$898  = first & \$signal$32 ;
   assign \$899  = $signed(codes[127:120]) >= $signed(8'h7f);
@@ -16708,7 +16714,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \$931  = \$928  ? 17'h000fe : \$930 ;
   assign \$932  = chosen_now[15] ? \$signature__data [414:407] : 8'h00;
   assign \$933  = \$932  + 1'h1;
-  assign \$934  = ! \port$5085$5 [0];
+  assign \$934  = ! \port$5091$5 [0];
   assign \$935  = ! round;
   assign \$936  = left_now[15] | \$935 ;
   assign \$937  = left_now[15] & blind_15;
@@ -18611,16 +18617,16 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign write__addr = group;
   assign codes_now = report_codes;
   assign states_now = report_states;
-  assign slot_cells = \port$5085$5 [32:1];
-  assign cells = \port$5085$5 [32:1];
+  assign slot_cells = \port$5091$5 [32:1];
+  assign cells = \port$5091$5 [32:1];
   assign \left$28  = { \$3 , \$2  };
   assign \pulsed$30  = pulsed;
   assign \rises$31  = rises;
-  assign program_tolerance = \port$4831$208 [23:16];
-  assign verify_tolerance = \port$4831$208 [15:8];
+  assign program_tolerance = \port$4837$208 [23:16];
+  assign verify_tolerance = \port$4837$208 [15:8];
   assign offset_0 = { \$12 [9], \$12 [9], \$12 [9], \$12 [9], \$12 [9], \$12 [9], \$12 [9], \$12  };
-  assign polarity = \port$5085$5 [0];
-  assign step = \port$4831$208 [7:0];
+  assign polarity = \port$5091$5 [0];
+  assign step = \port$4837$208 [7:0];
   assign offset_1 = { \$71 [9], \$71 [9], \$71 [9], \$71 [9], \$71 [9], \$71 [9], \$71 [9], \$71  };
   assign offset_2 = { \$130 [9], \$130 [9], \$130 [9], \$130 [9], \$130 [9], \$130 [9], \$130 [9], \$130  };
   assign offset_3 = { \$189 [9], \$189 [9], \$189 [9], \$189 [9], \$189 [9], \$189 [9], \$189 [9], \$189  };
@@ -18636,8 +18642,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign offset_13 = { \$779 [9], \$779 [9], \$779 [9], \$779 [9], \$779 [9], \$779 [9], \$779 [9], \$779  };
   assign offset_14 = { \$838 [9], \$838 [9], \$838 [9], \$838 [9], \$838 [9], \$838 [9], \$838 [9], \$838  };
   assign offset_15 = { \$897 [9], \$897 [9], \$897 [9], \$897 [9], \$897 [9], \$897 [9], \$897 [9], \$897  };
-  assign \port$2853$0  = \$2 ;
-  assign \port$2854$0  = \$3 ;
+  assign \port$2859$0  = \$2 ;
+  assign \port$2860$0  = \$3 ;
   assign \write__data[0]  = write__data[25:0];
   assign \write__data[0].target  = write__data[8:0];
   assign \write__data[0].code  = write__data[16:9];
@@ -18895,22 +18901,22 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$2853$0 ,
   assign \codes[14]  = codes[119:112];
   assign \codes[15]  = codes[127:120];
   assign \$1  = group;
-  assign \$9  = \port$5085$5 [0];
-  assign \$68  = \port$5085$5 [0];
-  assign \$127  = \port$5085$5 [0];
-  assign \$186  = \port$5085$5 [0];
-  assign \$245  = \port$5085$5 [0];
-  assign \$304  = \port$5085$5 [0];
-  assign \$363  = \port$5085$5 [0];
-  assign \$422  = \port$5085$5 [0];
-  assign \$481  = \port$5085$5 [0];
-  assign \$540  = \port$5085$5 [0];
-  assign \$599  = \port$5085$5 [0];
-  assign \$658  = \port$5085$5 [0];
-  assign \$717  = \port$5085$5 [0];
-  assign \$776  = \port$5085$5 [0];
-  assign \$835  = \port$5085$5 [0];
-  assign \$894  = \port$5085$5 [0];
+  assign \$9  = \port$5091$5 [0];
+  assign \$68  = \port$5091$5 [0];
+  assign \$127  = \port$5091$5 [0];
+  assign \$186  = \port$5091$5 [0];
+  assign \$245  = \port$5091$5 [0];
+  assign \$304  = \port$5091$5 [0];
+  assign \$363  = \port$5091$5 [0];
+  assign \$422  = \port$5091$5 [0];
+  assign \$481  = \port$5091$5 [0];
+  assign \$540  = \port$5091$5 [0];
+  assign \$599  = \port$5091$5 [0];
+  assign \$658  = \port$5091$5 [0];
+  assign \$717  = \port$5091$5 [0];
+  assign \$776  = \port$5091$5 [0];
+  assign \$835  = \port$5091$5 [0];
+  assign \$894  = \port$5091$5 [0];
 endmodule
 
 module \pulsetrain_core.outer_product (rst, clear, deltas__ready, scan__enable, start__ready, scan__start, busy, start__valid, start__payload, scan__rows, scan__columns, column_beat, scan__row_beat, scan__active, scan__difference, deltas__valid, deltas__payload, clk);

@@ -574,11 +574,11 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire \$606 ;
   wire \$607 ;
   wire \$608 ;
-  wire [9:0] \$609 ;
+  wire \$609 ;
   wire \$61 ;
   wire \$610 ;
   wire \$611 ;
-  wire \$612 ;
+  wire [9:0] \$612 ;
   wire \$613 ;
   wire \$614 ;
   wire \$615 ;
@@ -636,21 +636,21 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire \$662 ;
   wire \$663 ;
   wire \$664 ;
-  wire [1:0] \$665 ;
-  wire [1:0] \$666 ;
+  wire \$665 ;
+  wire \$666 ;
   wire \$667 ;
   wire [1:0] \$668 ;
   wire [1:0] \$669 ;
   wire \$67 ;
-  reg \$670 ;
-  reg \$671 ;
-  reg \$672 ;
-  reg [4:0] \$673 ;
-  reg [3:0] \$674 ;
-  reg [8:0] \$675 ;
-  reg [15:0] \$676 ;
-  reg [15:0] \$677 ;
-  reg [15:0] \$678 ;
+  wire \$670 ;
+  wire [1:0] \$671 ;
+  wire [1:0] \$672 ;
+  reg \$673 ;
+  reg \$674 ;
+  reg \$675 ;
+  reg [4:0] \$676 ;
+  reg [3:0] \$677 ;
+  reg [8:0] \$678 ;
   reg [15:0] \$679 ;
   wire \$68 ;
   reg [15:0] \$680 ;
@@ -661,18 +661,18 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   reg [15:0] \$685 ;
   reg [15:0] \$686 ;
   reg [15:0] \$687 ;
-  reg \$688 ;
-  reg [7:0] \$689 ;
+  reg [15:0] \$688 ;
+  reg [15:0] \$689 ;
   wire \$69 ;
-  reg [7:0] \$690 ;
-  reg [7:0] \$691 ;
+  reg [15:0] \$690 ;
+  reg \$691 ;
   reg [7:0] \$692 ;
-  reg [1:0] \$693 ;
+  reg [7:0] \$693 ;
   reg [7:0] \$694 ;
-  reg [1:0] \$695 ;
-  reg [15:0] \$696 ;
-  reg [15:0] \$697 ;
-  reg [15:0] \$698 ;
+  reg [7:0] \$695 ;
+  reg [1:0] \$696 ;
+  reg [7:0] \$697 ;
+  reg [1:0] \$698 ;
   reg [15:0] \$699 ;
   wire \$7 ;
   wire \$70 ;
@@ -681,36 +681,39 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   reg [15:0] \$702 ;
   reg [15:0] \$703 ;
   reg [15:0] \$704 ;
-  reg [7:0] \$705 ;
-  reg [7:0] \$706 ;
-  reg [7:0] \$707 ;
-  reg [1:0] \$708 ;
-  reg [1:0] \$709 ;
+  reg [15:0] \$705 ;
+  reg [15:0] \$706 ;
+  reg [15:0] \$707 ;
+  reg [7:0] \$708 ;
+  reg [7:0] \$709 ;
   wire \$71 ;
-  reg [1:0] \$710 ;
-  reg [7:0] \$711 ;
-  reg [7:0] \$712 ;
-  reg [7:0] \$713 ;
-  reg [1:0] \$714 ;
-  reg [1:0] \$715 ;
-  reg [1:0] \$716 ;
-  reg [7:0] \$717 ;
-  reg [7:0] \$718 ;
-  reg [7:0] \$719 ;
+  reg [7:0] \$710 ;
+  reg [1:0] \$711 ;
+  reg [1:0] \$712 ;
+  reg [1:0] \$713 ;
+  reg [7:0] \$714 ;
+  reg [7:0] \$715 ;
+  reg [7:0] \$716 ;
+  reg [1:0] \$717 ;
+  reg [1:0] \$718 ;
+  reg [1:0] \$719 ;
   wire \$72 ;
-  reg [1:0] \$720 ;
-  reg [1:0] \$721 ;
-  reg [1:0] \$722 ;
-  reg [7:0] \$723 ;
-  reg [7:0] \$724 ;
-  reg [7:0] \$725 ;
-  reg [1:0] \$726 ;
-  reg [1:0] \$727 ;
-  reg [1:0] \$728 ;
-  reg [9:0] \$729 ;
+  reg [7:0] \$720 ;
+  reg [7:0] \$721 ;
+  reg [7:0] \$722 ;
+  reg [1:0] \$723 ;
+  reg [1:0] \$724 ;
+  reg [1:0] \$725 ;
+  reg [7:0] \$726 ;
+  reg [7:0] \$727 ;
+  reg [7:0] \$728 ;
+  reg [1:0] \$729 ;
   wire \$73 ;
-  reg \$730 ;
-  reg \$731 ;
+  reg [1:0] \$730 ;
+  reg [1:0] \$731 ;
+  reg [9:0] \$732 ;
+  reg \$733 ;
+  reg \$734 ;
   wire \$74 ;
   wire \$75 ;
   wire \$76 ;
@@ -2349,10 +2352,10 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire [63:0] \seed__payload$211 ;
   output seed__ready;
   wire seed__ready;
-  wire \seed__ready$212 ;
+  wire \seed__ready$213 ;
   input seed__valid;
   wire seed__valid;
-  wire \seed__valid$213 ;
+  wire \seed__valid$212 ;
   output seed_error;
   wire seed_error;
   wire \seed_error$206 ;
@@ -2696,6 +2699,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire [3:0] \verdict__status$418 ;
   wire verdict__valid;
   wire \verdict__valid$420 ;
+  assign \$266  = header__opcode == 2'h3;
+  assign \$267  = header__opcode == 3'h4;
+  assign \$268  = header__opcode == 3'h5;
   assign \$269  = header__opcode == 3'h6;
   assign \$270  = header__opcode == 3'h7;
   assign \$271  = header__opcode == 4'h8;
@@ -3015,231 +3021,237 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \$584  = header__valid & \$583 ;
   assign \$585  = ~ \$signal$125 ;
   assign \$signal$127  = \$584  & \$585 ;
-  assign \$586  = ! settings__threshold_log2;
-  assign \$587  = settings__threshold_log2 > 5'h10;
-  assign \$588  = \$586  | \$587 ;
-  assign \$589  = ! settings__max_pulses;
-  assign \$590  = ! settings__parallel_max;
-  assign \$591  = settings__parallel_max > 9'h100;
-  assign \$592  = \$590  | \$591 ;
-  assign \$593  = ! settings__setup_cycles;
-  assign \$594  = ! settings__set_cycles;
-  assign \$595  = settings__set_cycles > armed_limit;
-  assign \$596  = \$594  | \$595 ;
-  assign \$597  = ! settings__reset_cycles;
-  assign \$598  = settings__reset_cycles > armed_limit;
+  assign \$586  = ~ busy;
+  assign \seed__valid$212  = seed__valid & \$586 ;
+  assign \$587  = ~ busy;
+  assign seed__ready = \seed__ready$213  & \$587 ;
+  assign \$588  = ! seed__payload;
+  assign seed_error = seed__valid & \$588 ;
+  assign \$589  = ! settings__threshold_log2;
+  assign \$590  = settings__threshold_log2 > 5'h10;
+  assign \$591  = \$589  | \$590 ;
+  assign \$592  = ! settings__max_pulses;
+  assign \$593  = ! settings__parallel_max;
+  assign \$594  = settings__parallel_max > 9'h100;
+  assign \$595  = \$593  | \$594 ;
+  assign \$596  = ! settings__setup_cycles;
+  assign \$597  = ! settings__set_cycles;
+  assign \$598  = settings__set_cycles > armed_limit;
   assign \$599  = \$597  | \$598 ;
-  assign \$600  = ! settings__hold_cycles;
-  assign \$601  = ! settings__recovery_cycles;
-  assign \$602  = ! settings__ready_limit;
-  assign \$603  = ! settings__settle_cycles;
-  assign \$604  = ! settings__conversion_limit;
-  assign \$605  = ! settings__forward_full_scale;
-  assign \$606  = ! settings__backward_full_scale;
-  assign \$607  = ! settings__verify_full_scale;
-  assign \$608  = ! settings__verify_step;
-  assign \$609  = 2'h2 * settings__verify_tolerance;
-  assign \$610  = \$609  > settings__verify_step;
-  assign \$611  = ! settings__try_limit;
-  assign \$612  = ! settings__form_cycles;
-  assign \$613  = settings__form_cycles > armed_limit;
-  assign \$614  = \$612  | \$613 ;
-  assign \$615  = settings__ramp == 1'h1;
-  assign \$616  = settings__set_ramp__start > settings__set_ramp__stop;
-  assign \$617  = settings__reset_ramp__start > settings__reset_ramp__stop;
-  assign \$618  = settings__form_ramp__start > settings__form_ramp__stop;
-  assign \$619  = | { \$618 , \$617 , \$616  };
-  assign \$620  = ! settings__set_ramp__start;
-  assign \$621  = settings__set_ramp__stop > armed_limit;
-  assign \$622  = \$620  | \$621 ;
-  assign \$623  = ! settings__reset_ramp__start;
-  assign \$624  = settings__reset_ramp__stop > armed_limit;
+  assign \$600  = ! settings__reset_cycles;
+  assign \$601  = settings__reset_cycles > armed_limit;
+  assign \$602  = \$600  | \$601 ;
+  assign \$603  = ! settings__hold_cycles;
+  assign \$604  = ! settings__recovery_cycles;
+  assign \$605  = ! settings__ready_limit;
+  assign \$606  = ! settings__settle_cycles;
+  assign \$607  = ! settings__conversion_limit;
+  assign \$608  = ! settings__forward_full_scale;
+  assign \$609  = ! settings__backward_full_scale;
+  assign \$610  = ! settings__verify_full_scale;
+  assign \$611  = ! settings__verify_step;
+  assign \$612  = 2'h2 * settings__verify_tolerance;
+  assign \$613  = \$612  > settings__verify_step;
+  assign \$614  = ! settings__try_limit;
+  assign \$615  = ! settings__form_cycles;
+  assign \$616  = settings__form_cycles > armed_limit;
+  assign \$617  = \$615  | \$616 ;
+  assign \$618  = settings__ramp == 1'h1;
+  assign \$619  = settings__set_ramp__start > settings__set_ramp__stop;
+  assign \$620  = settings__reset_ramp__start > settings__reset_ramp__stop;
+  assign \$621  = settings__form_ramp__start > settings__form_ramp__stop;
+  assign \$622  = | { \$621 , \$620 , \$619  };
+  assign \$623  = ! settings__set_ramp__start;
+  assign \$624  = settings__set_ramp__stop > armed_limit;
   assign \$625  = \$623  | \$624 ;
-  assign \$626  = ! settings__form_ramp__start;
-  assign \$627  = settings__form_ramp__stop > armed_limit;
+  assign \$626  = ! settings__reset_ramp__start;
+  assign \$627  = settings__reset_ramp__stop > armed_limit;
   assign \$628  = \$626  | \$627 ;
-  assign \$629  = | { \$628 , \$625 , \$622  };
-  assign \$630  = \$619  | \$629 ;
-  assign \$631  = \$615  & \$630 ;
-  assign \$632  = settings__ramp == 2'h2;
-  assign \$633  = settings__set_ramp__start > settings__set_ramp__stop;
-  assign \$634  = settings__reset_ramp__start > settings__reset_ramp__stop;
-  assign \$635  = settings__form_ramp__start > settings__form_ramp__stop;
-  assign \$636  = | { \$635 , \$634 , \$633  };
-  assign \$637  = settings__set_ramp__stop > 8'hff;
-  assign \$638  = settings__reset_ramp__stop > 8'hff;
-  assign \$639  = settings__form_ramp__stop > 8'hff;
-  assign \$640  = | { \$639 , \$638 , \$637  };
-  assign \$641  = \$636  | \$640 ;
-  assign \$642  = \$632  & \$641 ;
-  assign \$643  = \$631  | \$642 ;
-  assign \$644  = settings__ramp > 2'h2;
-  assign \$645  = \$643  | \$644 ;
-  assign \$646  = ~ armed;
-  assign \$647  = \$646  | abort;
-  assign \$648  = ~ arm;
-  assign refusals__disarmed = \$647  | \$648 ;
-  assign \$649  = ~ seeded;
-  assign refusals__unseeded = \$649  | seeding;
+  assign \$629  = ! settings__form_ramp__start;
+  assign \$630  = settings__form_ramp__stop > armed_limit;
+  assign \$631  = \$629  | \$630 ;
+  assign \$632  = | { \$631 , \$628 , \$625  };
+  assign \$633  = \$622  | \$632 ;
+  assign \$634  = \$618  & \$633 ;
+  assign \$635  = settings__ramp == 2'h2;
+  assign \$636  = settings__set_ramp__start > settings__set_ramp__stop;
+  assign \$637  = settings__reset_ramp__start > settings__reset_ramp__stop;
+  assign \$638  = settings__form_ramp__start > settings__form_ramp__stop;
+  assign \$639  = | { \$638 , \$637 , \$636  };
+  assign \$640  = settings__set_ramp__stop > 8'hff;
+  assign \$641  = settings__reset_ramp__stop > 8'hff;
+  assign \$642  = settings__form_ramp__stop > 8'hff;
+  assign \$643  = | { \$642 , \$641 , \$640  };
+  assign \$644  = \$639  | \$643 ;
+  assign \$645  = \$635  & \$644 ;
+  assign \$646  = \$634  | \$645 ;
+  assign \$647  = settings__ramp > 2'h2;
+  assign \$648  = \$646  | \$647 ;
+  assign \$649  = ~ armed;
+  assign \$650  = \$649  | abort;
+  assign \$651  = ~ arm;
+  assign refusals__disarmed = \$650  | \$651 ;
+  assign \$652  = ~ seeded;
+  assign refusals__unseeded = \$652  | seeding;
   assign refusals__locked = form_key != 16'hf03a;
-  assign refusals__illegal_settings = | { \$645 , \$614 , \$611 , \$610 , \$608 , \$607 , \$606 , \$605 , \$604 , \$603 , \$602 , \$601 , \$600 , \$599 , \$596 , \$593 , \$592 , \$589 , \$588  };
+  assign refusals__illegal_settings = | { \$648 , \$617 , \$614 , \$613 , \$611 , \$610 , \$609 , \$608 , \$607 , \$606 , \$605 , \$604 , \$603 , \$602 , \$599 , \$596 , \$595 , \$592 , \$591  };
   assign refusals__illegal_refresh = settings__pair_policy == 2'h2;
   assign settings_free = ~ \$signal$126 ;
-  assign \$650  = \$signal$126  & product;
-  assign \$651  = ~ \$650 ;
-  assign room = \room$258  & \$651 ;
-  assign \$652  = \$signal$259  | read_starts;
-  assign sampled = \$652  | programmed;
-  assign \$653  = ! \$signal$187 ;
+  assign \$653  = \$signal$126  & product;
   assign \$654  = ~ \$653 ;
-  assign \$655  = ~ reading;
-  assign \$signal$318  = \$654  | \$655 ;
+  assign room = \room$258  & \$654 ;
+  assign \$655  = \$signal$259  | read_starts;
+  assign sampled = \$655  | programmed;
+  assign \$656  = ! \$signal$187 ;
+  assign \$657  = ~ \$656 ;
+  assign \$658  = ~ reading;
+  assign \$signal$318  = \$657  | \$658 ;
   assign deltas__payload = \busy$321  ? \deltas__payload$323  : \deltas__payload$322 ;
-  assign \$656  = \busy$321  ? \deltas__valid$326  : \deltas__valid$325 ;
-  assign deltas__valid = \$signal$318  & \$656 ;
+  assign \$659  = \busy$321  ? \deltas__valid$326  : \deltas__valid$325 ;
+  assign deltas__valid = \$signal$318  & \$659 ;
   assign deltas__ready = \$signal$318  & \deltas__ready$328 ;
-  assign \$657  = \$signal$318  & \deltas__ready$328 ;
-  assign \$658  = ~ \busy$321 ;
-  assign \deltas__ready$329  = \$657  & \$658 ;
+  assign \$660  = \$signal$318  & \deltas__ready$328 ;
+  assign \$661  = ~ \busy$321 ;
+  assign \deltas__ready$329  = \$660  & \$661 ;
   assign moves = deltas__valid & \deltas__ready$328 ;
-  assign \$659  = ! \$signal$187 ;
-  assign \$signal$259  = moves & \$659 ;
-  assign \$660  = ! done__status;
-  assign updated = done__valid & \$660 ;
-  assign \$661  = header__opcode == 2'h2;
-  assign \$662  = header__opcode == 2'h3;
-  assign \$663  = | { \$662 , \$661  };
-  assign i__valid = \$signal$127  & \$663 ;
+  assign \$662  = ! \$signal$187 ;
+  assign \$signal$259  = moves & \$662 ;
+  assign \$663  = ! done__status;
+  assign updated = done__valid & \$663 ;
+  assign \$664  = header__opcode == 2'h2;
+  assign \$665  = header__opcode == 2'h3;
+  assign \$666  = | { \$665 , \$664  };
+  assign i__valid = \$signal$127  & \$666 ;
   assign i__payload = header__opcode == 2'h3;
   assign read_starts = read__valid & read__ready;
-  assign \$664  = ~ reading;
-  assign \$666  = { 1'h0, \targets__valid$361  } & \$665 ;
   assign \$667  = ~ reading;
-  assign \$669  = { 1'h0, \targets__ready$363  } & \$668 ;
+  assign \$669  = { 1'h0, \targets__valid$361  } & \$668 ;
+  assign \$670  = ~ reading;
+  assign \$672  = { 1'h0, \targets__ready$363  } & \$671 ;
   always @(posedge clk)
-    \$signal  <= \$670 ;
+    \$signal  <= \$673 ;
   always @(posedge clk)
-    \$signal$126  <= \$671 ;
+    \$signal$126  <= \$674 ;
   always @(posedge clk)
-    product <= \$672 ;
+    product <= \$675 ;
   always @(posedge clk)
-    held_threshold_log2 <= \$673 ;
+    held_threshold_log2 <= \$676 ;
   always @(posedge clk)
-    held_max_pulses <= \$674 ;
+    held_max_pulses <= \$677 ;
   always @(posedge clk)
-    held_parallel_max <= \$675 ;
+    held_parallel_max <= \$678 ;
   always @(posedge clk)
-    held_setup_cycles <= \$676 ;
+    held_setup_cycles <= \$679 ;
   always @(posedge clk)
-    held_set_cycles <= \$677 ;
+    held_set_cycles <= \$680 ;
   always @(posedge clk)
-    held_reset_cycles <= \$678 ;
+    held_reset_cycles <= \$681 ;
   always @(posedge clk)
-    held_hold_cycles <= \$679 ;
+    held_hold_cycles <= \$682 ;
   always @(posedge clk)
-    held_recovery_cycles <= \$680 ;
+    held_recovery_cycles <= \$683 ;
   always @(posedge clk)
-    held_ready_limit <= \$681 ;
+    held_ready_limit <= \$684 ;
   always @(posedge clk)
-    held_settle_cycles <= \$682 ;
+    held_settle_cycles <= \$685 ;
   always @(posedge clk)
-    held_conversion_limit <= \$683 ;
+    held_conversion_limit <= \$686 ;
   always @(posedge clk)
-    held_form_cycles <= \$684 ;
+    held_form_cycles <= \$687 ;
   always @(posedge clk)
-    held_forward_full_scale <= \$685 ;
+    held_forward_full_scale <= \$688 ;
   always @(posedge clk)
-    held_backward_full_scale <= \$686 ;
+    held_backward_full_scale <= \$689 ;
   always @(posedge clk)
-    held_verify_full_scale <= \$687 ;
+    held_verify_full_scale <= \$690 ;
   always @(posedge clk)
-    held_verify <= \$688 ;
+    held_verify <= \$691 ;
   always @(posedge clk)
-    held_verify_step <= \$689 ;
+    held_verify_step <= \$692 ;
   always @(posedge clk)
-    held_verify_tolerance <= \$690 ;
+    held_verify_tolerance <= \$693 ;
   always @(posedge clk)
-    held_program_tolerance <= \$691 ;
+    held_program_tolerance <= \$694 ;
   always @(posedge clk)
-    held_try_limit <= \$692 ;
+    held_try_limit <= \$695 ;
   always @(posedge clk)
-    held_pair_policy <= \$693 ;
+    held_pair_policy <= \$696 ;
   always @(posedge clk)
-    held_refresh_pulses <= \$694 ;
+    held_refresh_pulses <= \$697 ;
   always @(posedge clk)
-    held_ramp <= \$695 ;
+    held_ramp <= \$698 ;
   always @(posedge clk)
-    held_set_ramp__start <= \$696 ;
+    held_set_ramp__start <= \$699 ;
   always @(posedge clk)
-    held_set_ramp__step <= \$697 ;
+    held_set_ramp__step <= \$700 ;
   always @(posedge clk)
-    held_set_ramp__stop <= \$698 ;
+    held_set_ramp__stop <= \$701 ;
   always @(posedge clk)
-    held_reset_ramp__start <= \$699 ;
+    held_reset_ramp__start <= \$702 ;
   always @(posedge clk)
-    held_reset_ramp__step <= \$700 ;
+    held_reset_ramp__step <= \$703 ;
   always @(posedge clk)
-    held_reset_ramp__stop <= \$701 ;
+    held_reset_ramp__stop <= \$704 ;
   always @(posedge clk)
-    held_form_ramp__start <= \$702 ;
+    held_form_ramp__start <= \$705 ;
   always @(posedge clk)
-    held_form_ramp__step <= \$703 ;
+    held_form_ramp__step <= \$706 ;
   always @(posedge clk)
-    held_form_ramp__stop <= \$704 ;
+    held_form_ramp__stop <= \$707 ;
   always @(posedge clk)
-    held_set_lines__word_code <= \$705 ;
+    held_set_lines__word_code <= \$708 ;
   always @(posedge clk)
-    held_set_lines__bit_code <= \$706 ;
+    held_set_lines__bit_code <= \$709 ;
   always @(posedge clk)
-    held_set_lines__source_code <= \$707 ;
+    held_set_lines__source_code <= \$710 ;
   always @(posedge clk)
-    held_set_lines__word_unselected <= \$708 ;
+    held_set_lines__word_unselected <= \$711 ;
   always @(posedge clk)
-    held_set_lines__bit_unselected <= \$709 ;
+    held_set_lines__bit_unselected <= \$712 ;
   always @(posedge clk)
-    held_set_lines__source_unselected <= \$710 ;
+    held_set_lines__source_unselected <= \$713 ;
   always @(posedge clk)
-    held_reset_lines__word_code <= \$711 ;
+    held_reset_lines__word_code <= \$714 ;
   always @(posedge clk)
-    held_reset_lines__bit_code <= \$712 ;
+    held_reset_lines__bit_code <= \$715 ;
   always @(posedge clk)
-    held_reset_lines__source_code <= \$713 ;
+    held_reset_lines__source_code <= \$716 ;
   always @(posedge clk)
-    held_reset_lines__word_unselected <= \$714 ;
+    held_reset_lines__word_unselected <= \$717 ;
   always @(posedge clk)
-    held_reset_lines__bit_unselected <= \$715 ;
+    held_reset_lines__bit_unselected <= \$718 ;
   always @(posedge clk)
-    held_reset_lines__source_unselected <= \$716 ;
+    held_reset_lines__source_unselected <= \$719 ;
   always @(posedge clk)
-    held_form_lines__word_code <= \$717 ;
+    held_form_lines__word_code <= \$720 ;
   always @(posedge clk)
-    held_form_lines__bit_code <= \$718 ;
+    held_form_lines__bit_code <= \$721 ;
   always @(posedge clk)
-    held_form_lines__source_code <= \$719 ;
+    held_form_lines__source_code <= \$722 ;
   always @(posedge clk)
-    held_form_lines__word_unselected <= \$720 ;
+    held_form_lines__word_unselected <= \$723 ;
   always @(posedge clk)
-    held_form_lines__bit_unselected <= \$721 ;
+    held_form_lines__bit_unselected <= \$724 ;
   always @(posedge clk)
-    held_form_lines__source_unselected <= \$722 ;
+    held_form_lines__source_unselected <= \$725 ;
   always @(posedge clk)
-    held_read_lines__word_code <= \$723 ;
+    held_read_lines__word_code <= \$726 ;
   always @(posedge clk)
-    held_read_lines__bit_code <= \$724 ;
+    held_read_lines__bit_code <= \$727 ;
   always @(posedge clk)
-    held_read_lines__source_code <= \$725 ;
+    held_read_lines__source_code <= \$728 ;
   always @(posedge clk)
-    held_read_lines__word_unselected <= \$726 ;
+    held_read_lines__word_unselected <= \$729 ;
   always @(posedge clk)
-    held_read_lines__bit_unselected <= \$727 ;
+    held_read_lines__bit_unselected <= \$730 ;
   always @(posedge clk)
-    held_read_lines__source_unselected <= \$728 ;
+    held_read_lines__source_unselected <= \$731 ;
   always @(posedge clk)
-    \$signal$187  <= \$729 ;
+    \$signal$187  <= \$732 ;
   always @(posedge clk)
-    \$signal$189  <= \$730 ;
+    \$signal$189  <= \$733 ;
   always @(posedge clk)
-    difference <= \$731 ;
+    difference <= \$734 ;
   assign \$1  = sampled | \$signal$125 ;
   assign \$2  = header__opcode == 2'h2;
   assign \$3  = header__opcode == 2'h3;
@@ -3505,9 +3517,6 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \$263  = | { \$262 , \$261 , \$260 , \$259 , \$258 , \$257 , \$256 , \$255  };
   assign \$264  = \$signal$127  & \$263 ;
   assign \$265  = header__opcode == 2'h2;
-  assign \$266  = header__opcode == 2'h3;
-  assign \$267  = header__opcode == 3'h4;
-  assign \$268  = header__opcode == 3'h5;
   \pulsetrain_core.command_decoder  command_decoder (
     .clear(\$signal$125 ),
     .clk(clk),
@@ -3534,7 +3543,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
     .rst(rst),
     .settings_free(settings_free),
     .targets__payload(targets__payload),
-    .targets__ready(\$669 [0]),
+    .targets__ready(\$672 [0]),
     .targets__valid(\targets__valid$361 ),
     .verdict__settled(verdict__settled),
     .verdict__status(verdict__status),
@@ -3606,9 +3615,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
     .samples__last(samples__last),
     .samples__valid(samples__valid),
     .seed__payload(seed__payload),
-    .seed__ready(seed__ready),
-    .\seed__valid$18 (seed__valid),
-    .seed_error(seed_error),
+    .seed__ready(\seed__ready$213 ),
+    .\seed__valid$18 (\seed__valid$212 ),
+    .seed_error(\seed_error$206 ),
     .seeded(seeded),
     .seeding(seeding),
     .settings__backward_full_scale(held_backward_full_scale),
@@ -3671,7 +3680,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
     .state_word(state_word),
     .targets__payload(targets__payload),
     .targets__ready(\targets__ready$363 ),
-    .\targets__valid$149 (\$666 [0])
+    .\targets__valid$149 (\$669 [0])
   );
   \pulsetrain_core.outer_product  outer_product (
     .busy(\busy$321 ),
@@ -3767,99 +3776,69 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   );
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$670  = released;
+    \$673  = released;
     if (rst) begin
-      \$670  = 1'h1;
+      \$673  = 1'h1;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$671  = \$signal$126 ;
+    \$674  = \$signal$126 ;
     if (\$1 ) begin
-      \$671  = 1'h0;
+      \$674  = 1'h0;
     end
     if (\$11 ) begin
-      \$671  = 1'h1;
+      \$674  = 1'h1;
     end
     if (rst) begin
-      \$671  = 1'h0;
+      \$674  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$672  = product;
+    \$675  = product;
     if (\$11 ) begin
-      \$672  = \$14 ;
+      \$675  = \$14 ;
     end
     if (rst) begin
-      \$672  = 1'h0;
+      \$675  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$673  = held_threshold_log2;
+    \$676  = held_threshold_log2;
     if (\$24 ) begin
-      \$673  = settings__threshold_log2;
+      \$676  = settings__threshold_log2;
     end
     if (rst) begin
-      \$673  = 5'h00;
+      \$676  = 5'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$674  = held_max_pulses;
+    \$677  = held_max_pulses;
     if (\$34 ) begin
-      \$674  = settings__max_pulses;
+      \$677  = settings__max_pulses;
     end
     if (rst) begin
-      \$674  = 4'h0;
+      \$677  = 4'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$675  = held_parallel_max;
+    \$678  = held_parallel_max;
     if (\$44 ) begin
-      \$675  = settings__parallel_max;
+      \$678  = settings__parallel_max;
     end
     if (rst) begin
-      \$675  = 9'h000;
+      \$678  = 9'h000;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$676  = held_setup_cycles;
+    \$679  = held_setup_cycles;
     if (\$54 ) begin
-      \$676  = settings__setup_cycles;
-    end
-    if (rst) begin
-      \$676  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$677  = held_set_cycles;
-    if (\$64 ) begin
-      \$677  = settings__set_cycles;
-    end
-    if (rst) begin
-      \$677  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$678  = held_reset_cycles;
-    if (\$74 ) begin
-      \$678  = settings__reset_cycles;
-    end
-    if (rst) begin
-      \$678  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$679  = held_hold_cycles;
-    if (\$84 ) begin
-      \$679  = settings__hold_cycles;
+      \$679  = settings__setup_cycles;
     end
     if (rst) begin
       \$679  = 16'h0000;
@@ -3867,9 +3846,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$680  = held_recovery_cycles;
-    if (\$94 ) begin
-      \$680  = settings__recovery_cycles;
+    \$680  = held_set_cycles;
+    if (\$64 ) begin
+      \$680  = settings__set_cycles;
     end
     if (rst) begin
       \$680  = 16'h0000;
@@ -3877,9 +3856,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$681  = held_ready_limit;
-    if (\$104 ) begin
-      \$681  = settings__ready_limit;
+    \$681  = held_reset_cycles;
+    if (\$74 ) begin
+      \$681  = settings__reset_cycles;
     end
     if (rst) begin
       \$681  = 16'h0000;
@@ -3887,9 +3866,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$682  = held_settle_cycles;
-    if (\$114 ) begin
-      \$682  = settings__settle_cycles;
+    \$682  = held_hold_cycles;
+    if (\$84 ) begin
+      \$682  = settings__hold_cycles;
     end
     if (rst) begin
       \$682  = 16'h0000;
@@ -3897,9 +3876,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$683  = held_conversion_limit;
-    if (\$124 ) begin
-      \$683  = settings__conversion_limit;
+    \$683  = held_recovery_cycles;
+    if (\$94 ) begin
+      \$683  = settings__recovery_cycles;
     end
     if (rst) begin
       \$683  = 16'h0000;
@@ -3907,9 +3886,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$684  = held_form_cycles;
-    if (\$134 ) begin
-      \$684  = settings__form_cycles;
+    \$684  = held_ready_limit;
+    if (\$104 ) begin
+      \$684  = settings__ready_limit;
     end
     if (rst) begin
       \$684  = 16'h0000;
@@ -3917,9 +3896,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$685  = held_forward_full_scale;
-    if (\$144 ) begin
-      \$685  = settings__forward_full_scale;
+    \$685  = held_settle_cycles;
+    if (\$114 ) begin
+      \$685  = settings__settle_cycles;
     end
     if (rst) begin
       \$685  = 16'h0000;
@@ -3927,9 +3906,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$686  = held_backward_full_scale;
-    if (\$154 ) begin
-      \$686  = settings__backward_full_scale;
+    \$686  = held_conversion_limit;
+    if (\$124 ) begin
+      \$686  = settings__conversion_limit;
     end
     if (rst) begin
       \$686  = 16'h0000;
@@ -3937,9 +3916,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$687  = held_verify_full_scale;
-    if (\$164 ) begin
-      \$687  = settings__verify_full_scale;
+    \$687  = held_form_cycles;
+    if (\$134 ) begin
+      \$687  = settings__form_cycles;
     end
     if (rst) begin
       \$687  = 16'h0000;
@@ -3947,49 +3926,49 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$688  = held_verify;
+    \$688  = held_forward_full_scale;
+    if (\$144 ) begin
+      \$688  = settings__forward_full_scale;
+    end
+    if (rst) begin
+      \$688  = 16'h0000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$689  = held_backward_full_scale;
+    if (\$154 ) begin
+      \$689  = settings__backward_full_scale;
+    end
+    if (rst) begin
+      \$689  = 16'h0000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$690  = held_verify_full_scale;
+    if (\$164 ) begin
+      \$690  = settings__verify_full_scale;
+    end
+    if (rst) begin
+      \$690  = 16'h0000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$691  = held_verify;
     if (\$174 ) begin
-      \$688  = settings__verify;
+      \$691  = settings__verify;
     end
     if (rst) begin
-      \$688  = 1'h0;
+      \$691  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$689  = held_verify_step;
+    \$692  = held_verify_step;
     if (\$184 ) begin
-      \$689  = settings__verify_step;
-    end
-    if (rst) begin
-      \$689  = 8'h00;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$690  = held_verify_tolerance;
-    if (\$194 ) begin
-      \$690  = settings__verify_tolerance;
-    end
-    if (rst) begin
-      \$690  = 8'h00;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$691  = held_program_tolerance;
-    if (\$204 ) begin
-      \$691  = settings__program_tolerance;
-    end
-    if (rst) begin
-      \$691  = 8'h00;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$692  = held_try_limit;
-    if (\$214 ) begin
-      \$692  = settings__try_limit;
+      \$692  = settings__verify_step;
     end
     if (rst) begin
       \$692  = 8'h00;
@@ -3997,19 +3976,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$693  = held_pair_policy;
-    if (\$224 ) begin
-      \$693  = settings__pair_policy;
+    \$693  = held_verify_tolerance;
+    if (\$194 ) begin
+      \$693  = settings__verify_tolerance;
     end
     if (rst) begin
-      \$693  = 2'h0;
+      \$693  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$694  = held_refresh_pulses;
-    if (\$234 ) begin
-      \$694  = settings__refresh_pulses;
+    \$694  = held_program_tolerance;
+    if (\$204 ) begin
+      \$694  = settings__program_tolerance;
     end
     if (rst) begin
       \$694  = 8'h00;
@@ -4017,49 +3996,49 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$695  = held_ramp;
+    \$695  = held_try_limit;
+    if (\$214 ) begin
+      \$695  = settings__try_limit;
+    end
+    if (rst) begin
+      \$695  = 8'h00;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$696  = held_pair_policy;
+    if (\$224 ) begin
+      \$696  = settings__pair_policy;
+    end
+    if (rst) begin
+      \$696  = 2'h0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$697  = held_refresh_pulses;
+    if (\$234 ) begin
+      \$697  = settings__refresh_pulses;
+    end
+    if (rst) begin
+      \$697  = 8'h00;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$698  = held_ramp;
     if (\$244 ) begin
-      \$695  = settings__ramp;
+      \$698  = settings__ramp;
     end
     if (rst) begin
-      \$695  = 2'h0;
+      \$698  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$696  = held_set_ramp__start;
+    \$699  = held_set_ramp__start;
     if (\$254 ) begin
-      \$696  = settings__set_ramp__start;
-    end
-    if (rst) begin
-      \$696  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$697  = held_set_ramp__step;
-    if (\$264 ) begin
-      \$697  = settings__set_ramp__step;
-    end
-    if (rst) begin
-      \$697  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$698  = held_set_ramp__stop;
-    if (\$274 ) begin
-      \$698  = settings__set_ramp__stop;
-    end
-    if (rst) begin
-      \$698  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$699  = held_reset_ramp__start;
-    if (\$284 ) begin
-      \$699  = settings__reset_ramp__start;
+      \$699  = settings__set_ramp__start;
     end
     if (rst) begin
       \$699  = 16'h0000;
@@ -4067,9 +4046,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$700  = held_reset_ramp__step;
-    if (\$294 ) begin
-      \$700  = settings__reset_ramp__step;
+    \$700  = held_set_ramp__step;
+    if (\$264 ) begin
+      \$700  = settings__set_ramp__step;
     end
     if (rst) begin
       \$700  = 16'h0000;
@@ -4077,9 +4056,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$701  = held_reset_ramp__stop;
-    if (\$304 ) begin
-      \$701  = settings__reset_ramp__stop;
+    \$701  = held_set_ramp__stop;
+    if (\$274 ) begin
+      \$701  = settings__set_ramp__stop;
     end
     if (rst) begin
       \$701  = 16'h0000;
@@ -4087,9 +4066,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$702  = held_form_ramp__start;
-    if (\$314 ) begin
-      \$702  = settings__form_ramp__start;
+    \$702  = held_reset_ramp__start;
+    if (\$284 ) begin
+      \$702  = settings__reset_ramp__start;
     end
     if (rst) begin
       \$702  = 16'h0000;
@@ -4097,9 +4076,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$703  = held_form_ramp__step;
-    if (\$324 ) begin
-      \$703  = settings__form_ramp__step;
+    \$703  = held_reset_ramp__step;
+    if (\$294 ) begin
+      \$703  = settings__reset_ramp__step;
     end
     if (rst) begin
       \$703  = 16'h0000;
@@ -4107,9 +4086,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$704  = held_form_ramp__stop;
-    if (\$334 ) begin
-      \$704  = settings__form_ramp__stop;
+    \$704  = held_reset_ramp__stop;
+    if (\$304 ) begin
+      \$704  = settings__reset_ramp__stop;
     end
     if (rst) begin
       \$704  = 16'h0000;
@@ -4117,284 +4096,314 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$705  = held_set_lines__word_code;
+    \$705  = held_form_ramp__start;
+    if (\$314 ) begin
+      \$705  = settings__form_ramp__start;
+    end
+    if (rst) begin
+      \$705  = 16'h0000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$706  = held_form_ramp__step;
+    if (\$324 ) begin
+      \$706  = settings__form_ramp__step;
+    end
+    if (rst) begin
+      \$706  = 16'h0000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$707  = held_form_ramp__stop;
+    if (\$334 ) begin
+      \$707  = settings__form_ramp__stop;
+    end
+    if (rst) begin
+      \$707  = 16'h0000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$708  = held_set_lines__word_code;
     if (\$344 ) begin
-      \$705  = settings__set_lines__word_code;
+      \$708  = settings__set_lines__word_code;
     end
     if (rst) begin
-      \$705  = 8'h00;
+      \$708  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$706  = held_set_lines__bit_code;
+    \$709  = held_set_lines__bit_code;
     if (\$354 ) begin
-      \$706  = settings__set_lines__bit_code;
+      \$709  = settings__set_lines__bit_code;
     end
     if (rst) begin
-      \$706  = 8'h00;
+      \$709  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$707  = held_set_lines__source_code;
+    \$710  = held_set_lines__source_code;
     if (\$364 ) begin
-      \$707  = settings__set_lines__source_code;
+      \$710  = settings__set_lines__source_code;
     end
     if (rst) begin
-      \$707  = 8'h00;
+      \$710  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$708  = held_set_lines__word_unselected;
+    \$711  = held_set_lines__word_unselected;
     if (\$374 ) begin
-      \$708  = settings__set_lines__word_unselected;
+      \$711  = settings__set_lines__word_unselected;
     end
     if (rst) begin
-      \$708  = 2'h0;
+      \$711  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$709  = held_set_lines__bit_unselected;
+    \$712  = held_set_lines__bit_unselected;
     if (\$384 ) begin
-      \$709  = settings__set_lines__bit_unselected;
+      \$712  = settings__set_lines__bit_unselected;
     end
     if (rst) begin
-      \$709  = 2'h0;
+      \$712  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$710  = held_set_lines__source_unselected;
+    \$713  = held_set_lines__source_unselected;
     if (\$394 ) begin
-      \$710  = settings__set_lines__source_unselected;
+      \$713  = settings__set_lines__source_unselected;
     end
     if (rst) begin
-      \$710  = 2'h0;
+      \$713  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$711  = held_reset_lines__word_code;
+    \$714  = held_reset_lines__word_code;
     if (\$404 ) begin
-      \$711  = settings__reset_lines__word_code;
+      \$714  = settings__reset_lines__word_code;
     end
     if (rst) begin
-      \$711  = 8'h00;
+      \$714  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$712  = held_reset_lines__bit_code;
+    \$715  = held_reset_lines__bit_code;
     if (\$414 ) begin
-      \$712  = settings__reset_lines__bit_code;
+      \$715  = settings__reset_lines__bit_code;
     end
     if (rst) begin
-      \$712  = 8'h00;
+      \$715  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$713  = held_reset_lines__source_code;
+    \$716  = held_reset_lines__source_code;
     if (\$424 ) begin
-      \$713  = settings__reset_lines__source_code;
+      \$716  = settings__reset_lines__source_code;
     end
     if (rst) begin
-      \$713  = 8'h00;
+      \$716  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$714  = held_reset_lines__word_unselected;
+    \$717  = held_reset_lines__word_unselected;
     if (\$434 ) begin
-      \$714  = settings__reset_lines__word_unselected;
+      \$717  = settings__reset_lines__word_unselected;
     end
     if (rst) begin
-      \$714  = 2'h0;
+      \$717  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$715  = held_reset_lines__bit_unselected;
+    \$718  = held_reset_lines__bit_unselected;
     if (\$444 ) begin
-      \$715  = settings__reset_lines__bit_unselected;
+      \$718  = settings__reset_lines__bit_unselected;
     end
     if (rst) begin
-      \$715  = 2'h0;
+      \$718  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$716  = held_reset_lines__source_unselected;
+    \$719  = held_reset_lines__source_unselected;
     if (\$454 ) begin
-      \$716  = settings__reset_lines__source_unselected;
+      \$719  = settings__reset_lines__source_unselected;
     end
     if (rst) begin
-      \$716  = 2'h0;
+      \$719  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$717  = held_form_lines__word_code;
+    \$720  = held_form_lines__word_code;
     if (\$464 ) begin
-      \$717  = settings__form_lines__word_code;
+      \$720  = settings__form_lines__word_code;
     end
     if (rst) begin
-      \$717  = 8'h00;
+      \$720  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$718  = held_form_lines__bit_code;
+    \$721  = held_form_lines__bit_code;
     if (\$474 ) begin
-      \$718  = settings__form_lines__bit_code;
+      \$721  = settings__form_lines__bit_code;
     end
     if (rst) begin
-      \$718  = 8'h00;
+      \$721  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$719  = held_form_lines__source_code;
+    \$722  = held_form_lines__source_code;
     if (\$484 ) begin
-      \$719  = settings__form_lines__source_code;
+      \$722  = settings__form_lines__source_code;
     end
     if (rst) begin
-      \$719  = 8'h00;
+      \$722  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$720  = held_form_lines__word_unselected;
+    \$723  = held_form_lines__word_unselected;
     if (\$494 ) begin
-      \$720  = settings__form_lines__word_unselected;
+      \$723  = settings__form_lines__word_unselected;
     end
     if (rst) begin
-      \$720  = 2'h0;
+      \$723  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$721  = held_form_lines__bit_unselected;
+    \$724  = held_form_lines__bit_unselected;
     if (\$504 ) begin
-      \$721  = settings__form_lines__bit_unselected;
+      \$724  = settings__form_lines__bit_unselected;
     end
     if (rst) begin
-      \$721  = 2'h0;
+      \$724  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$722  = held_form_lines__source_unselected;
+    \$725  = held_form_lines__source_unselected;
     if (\$514 ) begin
-      \$722  = settings__form_lines__source_unselected;
+      \$725  = settings__form_lines__source_unselected;
     end
     if (rst) begin
-      \$722  = 2'h0;
+      \$725  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$723  = held_read_lines__word_code;
+    \$726  = held_read_lines__word_code;
     if (\$524 ) begin
-      \$723  = settings__read_lines__word_code;
+      \$726  = settings__read_lines__word_code;
     end
     if (rst) begin
-      \$723  = 8'h00;
+      \$726  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$724  = held_read_lines__bit_code;
+    \$727  = held_read_lines__bit_code;
     if (\$534 ) begin
-      \$724  = settings__read_lines__bit_code;
+      \$727  = settings__read_lines__bit_code;
     end
     if (rst) begin
-      \$724  = 8'h00;
+      \$727  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$725  = held_read_lines__source_code;
+    \$728  = held_read_lines__source_code;
     if (\$544 ) begin
-      \$725  = settings__read_lines__source_code;
+      \$728  = settings__read_lines__source_code;
     end
     if (rst) begin
-      \$725  = 8'h00;
+      \$728  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$726  = held_read_lines__word_unselected;
+    \$729  = held_read_lines__word_unselected;
     if (\$554 ) begin
-      \$726  = settings__read_lines__word_unselected;
+      \$729  = settings__read_lines__word_unselected;
     end
     if (rst) begin
-      \$726  = 2'h0;
+      \$729  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$727  = held_read_lines__bit_unselected;
+    \$730  = held_read_lines__bit_unselected;
     if (\$564 ) begin
-      \$727  = settings__read_lines__bit_unselected;
+      \$730  = settings__read_lines__bit_unselected;
     end
     if (rst) begin
-      \$727  = 2'h0;
+      \$730  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$728  = held_read_lines__source_unselected;
+    \$731  = held_read_lines__source_unselected;
     if (\$574 ) begin
-      \$728  = settings__read_lines__source_unselected;
+      \$731  = settings__read_lines__source_unselected;
     end
     if (rst) begin
-      \$728  = 2'h0;
+      \$731  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$729  = \$signal$187 ;
+    \$732  = \$signal$187 ;
     if (moves) begin
-      \$729  = \$575 [9:0];
+      \$732  = \$575 [9:0];
       if (\$576 ) begin
-        \$729  = 10'h000;
+        \$732  = 10'h000;
       end
     end
     if (\$signal$125 ) begin
-      \$729  = 10'h000;
+      \$732  = 10'h000;
     end
     if (rst) begin
-      \$729  = 10'h000;
+      \$732  = 10'h000;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$730  = \$signal$189 ;
+    \$733  = \$signal$189 ;
     if (start__ready) begin
-      \$730  = 1'h0;
+      \$733  = 1'h0;
     end
     if (\$580 ) begin
-      \$730  = 1'h1;
+      \$733  = 1'h1;
     end
     if (\$signal$125 ) begin
-      \$730  = 1'h0;
+      \$733  = 1'h0;
     end
     if (rst) begin
-      \$730  = 1'h0;
+      \$733  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$731  = difference;
+    \$734  = difference;
     if (\$580 ) begin
-      \$731  = \$581 ;
+      \$734  = \$581 ;
     end
     if (rst) begin
-      \$731  = 1'h0;
+      \$734  = 1'h0;
     end
   end
   assign clear = \$signal$125 ;
@@ -4410,14 +4419,11 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \seeded$203  = seeded;
   assign \seeding$204  = seeding;
   assign \fault$205  = fault;
-  assign \seed_error$206  = seed_error;
   assign \random_seed$207  = random_seed;
   assign \random_steps$208  = random_steps;
   assign \state_index$209  = state_index;
   assign \state_word$210  = state_word;
   assign \seed__payload$211  = seed__payload;
-  assign \seed__ready$212  = seed__ready;
-  assign \seed__valid$213  = seed__valid;
   assign \crossbar__bit_code$214  = crossbar__bit_code;
   assign \crossbar__bit_unselected$215  = crossbar__bit_unselected;
   assign \crossbar__codes$216  = crossbar__codes;
@@ -4526,8 +4532,8 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \dac__side$356  = dac__side;
   assign \dac__valid$357  = dac__valid;
   assign \targets__payload$359  = targets__payload;
-  assign targets__valid = \$666 [0];
-  assign targets__ready = \$669 [0];
+  assign targets__valid = \$669 [0];
+  assign targets__ready = \$672 [0];
   assign \cells__payload$365  = cells__payload;
   assign \cells__ready$367  = cells__ready;
   assign \cells__valid$369  = cells__valid;
@@ -4564,7 +4570,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \verdict__valid$420  = verdict__valid;
   assign \faulted$422  = faulted;
   assign idle = at_rest;
-  assign settings_error = { 1'h0, \$645 , \$614 , \$611 , \$610 , \$608 , \$607 , \$606 , \$605 , \$604 , \$603 , \$602 , \$601 , \$600 , \$599 , \$596 , \$593 , \$592 , \$589 , \$588  };
+  assign settings_error = { 1'h0, \$648 , \$617 , \$614 , \$613 , \$611 , \$610 , \$609 , \$608 , \$607 , \$606 , \$605 , \$604 , \$603 , \$602 , \$599 , \$596 , \$595 , \$592 , \$591  };
   assign \commands__payload.data  = commands__payload[1023:0];
   assign \commands__payload.last  = commands__payload[1024];
   assign \responses__payload.data  = responses__payload[255:0];
@@ -5815,10 +5821,10 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \commands__payload$402.last  = commands__payload[1024];
   assign \responses__payload$405.data  = responses__payload[255:0];
   assign \responses__payload$405.last  = responses__payload[256];
-  assign \$665 [0] = \$664 ;
-  assign \$665 [1] = 1'h1;
   assign \$668 [0] = \$667 ;
   assign \$668 [1] = 1'h1;
+  assign \$671 [0] = \$670 ;
+  assign \$671 [1] = 1'h1;
 endmodule
 
 module \pulsetrain_core.command_decoder (commands__valid, clk, rst, clear, refusals__disarmed, refusals__unseeded, refusals__locked, refusals__illegal_settings, refusals__illegal_refresh, settings_free, room, deltas__ready, targets__ready, verdict__settled, load__valid, deltas__valid, targets__valid, deltas__payload, verdict__valid, verdict__status, load__ready
@@ -7243,7 +7249,7 @@ module \pulsetrain_core.command_decoder (commands__valid, clk, rst, clear, refus
   assign \$288  = \$283 ;
 endmodule
 
-module \pulsetrain_core.controller (\seed__valid$18 , arm, \pulse_limit$263 , abort, crossbar__ready, crossbar__converted, crossbar__codes, state_index, clk, rst, deltas__payload, deltas__valid, \targets__valid$149 , cells__ready, faulted, released, idle, seed__ready, seed_error, deltas__ready, read__ready
+module \pulsetrain_core.controller (arm, \pulse_limit$263 , abort, crossbar__ready, crossbar__converted, crossbar__codes, state_index, clk, rst, \seed__valid$18 , deltas__payload, deltas__valid, \targets__valid$149 , cells__ready, faulted, released, idle, seed__ready, seed_error, deltas__ready, read__ready
 , targets__ready, samples__valid, settings__threshold_log2, settings__max_pulses, settings__parallel_max, settings__setup_cycles, settings__set_cycles, settings__reset_cycles, settings__hold_cycles, settings__recovery_cycles, settings__ready_limit, settings__settle_cycles, settings__conversion_limit, settings__form_cycles, settings__forward_full_scale, settings__backward_full_scale, settings__verify_full_scale, settings__verify, settings__verify_step, settings__verify_tolerance, settings__program_tolerance
 , settings__try_limit, settings__pair_policy, settings__refresh_pulses, settings__ramp, settings__set_ramp__start, settings__set_ramp__step, settings__set_ramp__stop, settings__reset_ramp__start, settings__reset_ramp__step, settings__reset_ramp__stop, settings__form_ramp__start, settings__form_ramp__step, settings__form_ramp__stop, settings__set_lines__word_code, settings__set_lines__bit_code, settings__set_lines__source_code, settings__set_lines__word_unselected, settings__set_lines__bit_unselected, settings__set_lines__source_unselected, settings__reset_lines__word_code, settings__reset_lines__bit_code
 , settings__reset_lines__source_code, settings__reset_lines__word_unselected, settings__reset_lines__bit_unselected, settings__reset_lines__source_unselected, settings__form_lines__word_code, settings__form_lines__bit_code, settings__form_lines__source_code, settings__form_lines__word_unselected, settings__form_lines__bit_unselected, settings__form_lines__source_unselected, settings__read_lines__word_code, settings__read_lines__bit_code, settings__read_lines__source_code, settings__read_lines__word_unselected, settings__read_lines__bit_unselected, settings__read_lines__source_unselected, targets__payload, read__valid, read__payload, armed, \fault$262 
@@ -9110,8 +9116,8 @@ module \pulsetrain_core.controller (\seed__valid$18 , arm, \pulse_limit$263 , ab
     .i__ready(\i__ready$135 ),
     .i__valid(\i__valid$140 ),
     .idle(\idle$10 ),
-    .\port$6912$66 (settings[113:66]),
-    .\port$6915$0 (\lines$179 ),
+    .\port$6918$66 (settings[113:66]),
+    .\port$6921$0 (\lines$179 ),
     .pulse_limit(armed_limit),
     .report__columns(report__columns),
     .report__cut(report__cut),
@@ -9174,7 +9180,7 @@ module \pulsetrain_core.controller (\seed__valid$18 , arm, \pulse_limit$263 , ab
     .o__ready(\o__ready$133 ),
     .o__valid(\o__valid$141 ),
     .parallel_max(settings[17:9]),
-    .\port$6912$211 (settings[398:211]),
+    .\port$6918$211 (settings[398:211]),
     .rst(rst),
     .samples__group(samples__group),
     .samples__last(samples__last),
@@ -15076,7 +15082,7 @@ module \pulsetrain_core.controller.decision_lanes (rst, i__valid, i__ready, o__r
   assign \i__payload.bank  = i__payload[2066];
 endmodule
 
-module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__codes, clk, rst, i__valid, clear, full_scale, timing__setup_cycles, i__payload, \port$6912$66 , timing__conversion_limit, timing__pulse_cycles, \port$6915$0 , pulse_limit, idle, i__ready, fault, crossbar__strobe, report__row, report__polarity, report__form
+module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__codes, clk, rst, i__valid, clear, full_scale, timing__setup_cycles, i__payload, \port$6918$66 , timing__conversion_limit, timing__pulse_cycles, \port$6921$0 , pulse_limit, idle, i__ready, fault, crossbar__strobe, report__row, report__polarity, report__form
 , report__columns, crossbar__select, crossbar__operation, crossbar__row, crossbar__columns, crossbar__whole, crossbar__full_scale, crossbar__word_code, crossbar__word_unselected, crossbar__bit_code, crossbar__bit_unselected, crossbar__source_code, crossbar__source_unselected, crossbar__group, crossbar__convert, samples__valid, samples__group, samples__codes, samples__last, report__valid, report__cycles
 , report__cut, crossbar__ready);
   reg \$auto$verilog_backend.cc:2355:dump_module$5  = 0;
@@ -15308,10 +15314,10 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
   wire next_group_low_8;
   wire over_limit;
   reg [3:0] phase_state = 4'h0;
-  input [47:0] \port$6912$66 ;
-  wire [47:0] \port$6912$66 ;
-  input [29:0] \port$6915$0 ;
-  wire [29:0] \port$6915$0 ;
+  input [47:0] \port$6918$66 ;
+  wire [47:0] \port$6918$66 ;
+  input [29:0] \port$6921$0 ;
+  wire [29:0] \port$6921$0 ;
   reg [15:0] pulse_cycles = 16'h0000;
   reg pulse_ends;
   input [15:0] pulse_limit;
@@ -15402,12 +15408,12 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
   assign \$29  = \$28  ? 1'h1 : 1'h0;
   assign \$30  = i__payload[2:0] == 2'h3;
   assign \$31  = \$signal$11  ? full_scale : 16'h0000;
-  assign \$32  = \port$6915$0 [25:24] == 2'h3;
-  assign \$33  = \$32  ? 2'h0 : \port$6915$0 [25:24];
-  assign \$34  = \port$6915$0 [27:26] == 2'h3;
-  assign \$35  = \$34  ? 2'h0 : \port$6915$0 [27:26];
-  assign \$36  = \port$6915$0 [29:28] == 2'h3;
-  assign \$37  = \$36  ? 2'h0 : \port$6915$0 [29:28];
+  assign \$32  = \port$6921$0 [25:24] == 2'h3;
+  assign \$33  = \$32  ? 2'h0 : \port$6921$0 [25:24];
+  assign \$34  = \port$6921$0 [27:26] == 2'h3;
+  assign \$35  = \$34  ? 2'h0 : \port$6921$0 [27:26];
+  assign \$36  = \port$6921$0 [29:28] == 2'h3;
+  assign \$37  = \$36  ? 2'h0 : \port$6921$0 [29:28];
   assign \$38  = \$signal$14  - 1'h1;
   assign \$39  = { 1'h0, \$signal$14  } & \$38 ;
   assign \$40  = ~ \$signal$51 ;
@@ -16144,7 +16150,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$54  = hold_cycles;
     if (\$signal$8 ) begin
-      \$54  = \port$6912$66 [15:0];
+      \$54  = \port$6918$66 [15:0];
     end
     if (rst) begin
       \$54  = 16'h0000;
@@ -16154,7 +16160,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$55  = recovery_cycles;
     if (\$signal$8 ) begin
-      \$55  = \port$6912$66 [31:16];
+      \$55  = \port$6918$66 [31:16];
     end
     if (rst) begin
       \$55  = 16'h0000;
@@ -16164,7 +16170,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$56  = ready_limit;
     if (\$signal$8 ) begin
-      \$56  = \port$6912$66 [47:32];
+      \$56  = \port$6918$66 [47:32];
     end
     if (rst) begin
       \$56  = 16'h0000;
@@ -16319,7 +16325,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$70  = crossbar__word_code;
     if (\$signal$8 ) begin
-      \$70  = \port$6915$0 [7:0];
+      \$70  = \port$6921$0 [7:0];
     end else if (\$27 ) begin
       \$70  = 8'h00;
     end
@@ -16343,7 +16349,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$72  = crossbar__bit_code;
     if (\$signal$8 ) begin
-      \$72  = \port$6915$0 [15:8];
+      \$72  = \port$6921$0 [15:8];
     end else if (\$27 ) begin
       \$72  = 8'h00;
     end
@@ -16367,7 +16373,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$74  = crossbar__source_code;
     if (\$signal$8 ) begin
-      \$74  = \port$6915$0 [23:16];
+      \$74  = \port$6921$0 [23:16];
     end else if (\$27 ) begin
       \$74  = 8'h00;
     end
@@ -16467,15 +16473,15 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
   end
   assign \$signal  = \$1 [15:0];
   assign \$like  = next_group_8;
-  assign timing__hold_cycles = \port$6912$66 [15:0];
-  assign timing__recovery_cycles = \port$6912$66 [31:16];
-  assign timing__ready_limit = \port$6912$66 [47:32];
-  assign lines__word_code = \port$6915$0 [7:0];
-  assign lines__word_unselected = \port$6915$0 [25:24];
-  assign lines__bit_code = \port$6915$0 [15:8];
-  assign lines__bit_unselected = \port$6915$0 [27:26];
-  assign lines__source_code = \port$6915$0 [23:16];
-  assign lines__source_unselected = \port$6915$0 [29:28];
+  assign timing__hold_cycles = \port$6918$66 [15:0];
+  assign timing__recovery_cycles = \port$6918$66 [31:16];
+  assign timing__ready_limit = \port$6918$66 [47:32];
+  assign lines__word_code = \port$6921$0 [7:0];
+  assign lines__word_unselected = \port$6921$0 [25:24];
+  assign lines__bit_code = \port$6921$0 [15:8];
+  assign lines__bit_unselected = \port$6921$0 [27:26];
+  assign lines__source_code = \port$6921$0 [23:16];
+  assign lines__source_unselected = \port$6921$0 [29:28];
   assign \i__payload.operation  = i__payload[2:0];
   assign \i__payload.row  = i__payload[10:3];
   assign \i__payload.columns  = i__payload[266:11];
@@ -22153,7 +22159,7 @@ module \pulsetrain_core.controller.random_source (state_index, clk, rst, seed__v
   assign \$23  = { 14'h0000, \$22 , 17'h00000 };
 endmodule
 
-module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slots__valid, o__ready, targets__valid, samples__valid, counted__verified, counted__unreached, counted__unverified, targets__payload, parallel_max, \port$6912$211 , slots__payload, slots__ready, targets__ready, cells__valid, cells__payload, active, o__valid, o__payload
+module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slots__valid, o__ready, targets__valid, samples__valid, counted__verified, counted__unreached, counted__unverified, targets__payload, parallel_max, \port$6918$211 , slots__payload, slots__ready, targets__ready, cells__valid, cells__payload, active, o__valid, o__payload
 , samples__group, codes, samples__last, clk);
   reg \$auto$verilog_backend.cc:2355:dump_module$10  = 0;
   wire \$1 ;
@@ -22484,8 +22490,8 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slo
   (* enum_value_0 = "SET" *)
   (* enum_value_1 = "RESET" *)
   wire polarity;
-  input [187:0] \port$6912$211 ;
-  wire [187:0] \port$6912$211 ;
+  input [187:0] \port$6918$211 ;
+  wire [187:0] \port$6918$211 ;
   wire [7:0] program_tolerance;
   reg [2:0] programmer_state = 3'h0;
   wire [255:0] pulsed;
@@ -22739,7 +22745,7 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slo
   assign \$37  = \$signal$12  == 2'h3;
   assign \$38  = first & \$37 ;
   assign \$39  = | round;
-  assign \$40  = round >= \port$6912$211 [31:24];
+  assign \$40  = round >= \port$6918$211 [31:24];
   assign \$41  = \$39  & \$40 ;
   assign \$42  = \o__valid$97  & \$signal$2 ;
   assign \$43  = ! \$signal$12 ;
@@ -22756,27 +22762,27 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slo
   assign \$51  = programmer_state == 3'h5;
   assign \$52  = programmer_state == 3'h6;
   assign \$53  = programmer_state == 3'h7;
-  assign \$54  = set_value + \port$6912$211 [75:60];
-  assign \$55  = \$54  > \port$6912$211 [91:76];
-  assign \$56  = set_value + \port$6912$211 [75:60];
-  assign \$57  = \$55  ? { 1'h0, \port$6912$211 [91:76] } : \$56 ;
+  assign \$54  = set_value + \port$6918$211 [75:60];
+  assign \$55  = \$54  > \port$6918$211 [91:76];
+  assign \$56  = set_value + \port$6918$211 [75:60];
+  assign \$57  = \$55  ? { 1'h0, \port$6918$211 [91:76] } : \$56 ;
   assign \$58  = ! round;
-  assign \$59  = \port$6912$211 [59:44] > \port$6912$211 [91:76];
-  assign \$60  = \$59  ? \port$6912$211 [91:76] : \port$6912$211 [59:44];
-  assign \$61  = reset_value + \port$6912$211 [123:108];
-  assign \$62  = \$61  > \port$6912$211 [139:124];
-  assign \$63  = reset_value + \port$6912$211 [123:108];
-  assign \$64  = \$62  ? { 1'h0, \port$6912$211 [139:124] } : \$63 ;
+  assign \$59  = \port$6918$211 [59:44] > \port$6918$211 [91:76];
+  assign \$60  = \$59  ? \port$6918$211 [91:76] : \port$6918$211 [59:44];
+  assign \$61  = reset_value + \port$6918$211 [123:108];
+  assign \$62  = \$61  > \port$6918$211 [139:124];
+  assign \$63  = reset_value + \port$6918$211 [123:108];
+  assign \$64  = \$62  ? { 1'h0, \port$6918$211 [139:124] } : \$63 ;
   assign \$65  = ! round;
-  assign \$66  = \port$6912$211 [107:92] > \port$6912$211 [139:124];
-  assign \$67  = \$66  ? \port$6912$211 [139:124] : \port$6912$211 [107:92];
-  assign \$68  = form_value + \port$6912$211 [171:156];
-  assign \$69  = \$68  > \port$6912$211 [187:172];
-  assign \$70  = form_value + \port$6912$211 [171:156];
-  assign \$71  = \$69  ? { 1'h0, \port$6912$211 [187:172] } : \$70 ;
+  assign \$66  = \port$6918$211 [107:92] > \port$6918$211 [139:124];
+  assign \$67  = \$66  ? \port$6918$211 [139:124] : \port$6918$211 [107:92];
+  assign \$68  = form_value + \port$6918$211 [171:156];
+  assign \$69  = \$68  > \port$6918$211 [187:172];
+  assign \$70  = form_value + \port$6918$211 [171:156];
+  assign \$71  = \$69  ? { 1'h0, \port$6918$211 [187:172] } : \$70 ;
   assign \$72  = ! round;
-  assign \$73  = \port$6912$211 [155:140] > \port$6912$211 [187:172];
-  assign \$74  = \$73  ? \port$6912$211 [187:172] : \port$6912$211 [155:140];
+  assign \$73  = \port$6918$211 [155:140] > \port$6918$211 [187:172];
+  assign \$74  = \$73  ? \port$6918$211 [187:172] : \port$6918$211 [155:140];
   assign \$75  = ~ clear;
   assign \$76  = slots__valid & \$75 ;
   assign \$77  = ~ clear;
@@ -22797,15 +22803,15 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slo
   assign \$92  = \$signal$12  == 2'h3;
   assign \$93  = first & \$92 ;
   assign \$94  = | round;
-  assign \$95  = round >= \port$6912$211 [31:24];
+  assign \$95  = round >= \port$6918$211 [31:24];
   assign \$96  = \$94  & \$95 ;
-  assign \$97  = ! \port$6912$211 [41:34];
+  assign \$97  = ! \port$6918$211 [41:34];
   assign \$98  = round + 1'h1;
   assign \$99  = \$like  + 1'h1;
   assign \$100  = repeats + 1'h1;
   assign \$101  = ~ refreshes;
   assign \$102  = repeats + 1'h1;
-  assign \$103  = \$102  == \port$6912$211 [41:34];
+  assign \$103  = \$102  == \port$6918$211 [41:34];
   assign \$104  = \$101  | \$103 ;
   assign \$105  = \$like  + 1'h1;
   assign \$106  = ! \$signal$12 ;
@@ -22833,8 +22839,8 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slo
   assign \$129  = \$signal$12  == 1'h1;
   assign \$130  = \$signal$12  == 2'h2;
   assign \$131  = \$129  | \$130 ;
-  assign \$132  = \port$6912$211 [43:42] == 1'h1;
-  assign \$133  = \port$6912$211 [43:42] == 2'h2;
+  assign \$132  = \port$6918$211 [43:42] == 1'h1;
+  assign \$133  = \port$6918$211 [43:42] == 2'h2;
   assign \$134  = \$132  | \$133 ;
   assign \$135  = \$131  & \$134 ;
   assign \$136  = \$128  & \$135 ;
@@ -22844,8 +22850,8 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slo
   assign \$140  = \$signal$12  == 1'h1;
   assign \$141  = \$signal$12  == 2'h2;
   assign \$142  = \$140  | \$141 ;
-  assign \$143  = \port$6912$211 [43:42] == 1'h1;
-  assign \$144  = \port$6912$211 [43:42] == 2'h2;
+  assign \$143  = \port$6918$211 [43:42] == 1'h1;
+  assign \$144  = \port$6918$211 [43:42] == 2'h2;
   assign \$145  = \$143  | \$144 ;
   assign \$146  = \$142  & \$145 ;
   assign \$147  = \$139  & \$146 ;
@@ -22917,24 +22923,24 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slo
     .first(first),
     .forget(\$signal$5 ),
     .group(group),
-    .\port$4780$0 (\$174 ),
-    .\port$4781$0 (\$175 ),
-    .\port$4782$0 (\$176 ),
-    .\port$4783$0 (\$177 ),
-    .\port$4784$0 (\$178 ),
-    .\port$4785$0 (\$179 ),
-    .\port$4786$0 (\$180 ),
-    .\port$4787$0 (\$181 ),
-    .\port$4788$0 (\$182 ),
-    .\port$4789$0 (\$183 ),
-    .\port$4790$0 (\$184 ),
-    .\port$4791$0 (\$185 ),
-    .\port$4792$0 (\$186 ),
-    .\port$4793$0 (\$187 ),
-    .\port$4794$0 (\$188 ),
-    .\port$4795$0 (\$189 ),
-    .\port$6912$211 (\port$6912$211 [23:0]),
-    .\port$7598$8 (slots__payload[264:8]),
+    .\port$4786$0 (\$174 ),
+    .\port$4787$0 (\$175 ),
+    .\port$4788$0 (\$176 ),
+    .\port$4789$0 (\$177 ),
+    .\port$4790$0 (\$178 ),
+    .\port$4791$0 (\$179 ),
+    .\port$4792$0 (\$180 ),
+    .\port$4793$0 (\$181 ),
+    .\port$4794$0 (\$182 ),
+    .\port$4795$0 (\$183 ),
+    .\port$4796$0 (\$184 ),
+    .\port$4797$0 (\$185 ),
+    .\port$4798$0 (\$186 ),
+    .\port$4799$0 (\$187 ),
+    .\port$4800$0 (\$188 ),
+    .\port$4801$0 (\$189 ),
+    .\port$6918$211 (\port$6918$211 [23:0]),
+    .\port$7604$8 (slots__payload[264:8]),
     .pulsed(pulsed),
     .\refreshes$51 (refreshes),
     .report_codes(report_codes),
@@ -23911,20 +23917,20 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slo
   assign \$signal$14  = first;
   assign \$signal$16  = refreshes;
   assign \$signal$18  = round;
-  assign step = \port$6912$211 [7:0];
-  assign settings__verify_step = \port$6912$211 [7:0];
-  assign verify_tolerance = \port$6912$211 [15:8];
-  assign settings__verify_tolerance = \port$6912$211 [15:8];
-  assign program_tolerance = \port$6912$211 [23:16];
-  assign settings__program_tolerance = \port$6912$211 [23:16];
+  assign step = \port$6918$211 [7:0];
+  assign settings__verify_step = \port$6918$211 [7:0];
+  assign verify_tolerance = \port$6918$211 [15:8];
+  assign settings__verify_tolerance = \port$6918$211 [15:8];
+  assign program_tolerance = \port$6918$211 [23:16];
+  assign settings__program_tolerance = \port$6918$211 [23:16];
   assign targets = targets__payload[255:0];
   assign cells = slots__payload[264:9];
   assign polarity = slots__payload[8];
   assign samples__codes = codes;
   assign \clear$32  = clear;
   assign settings__parallel_max = parallel_max;
-  assign pair_policy = \port$6912$211 [33:32];
-  assign settings__pair_policy = \port$6912$211 [33:32];
+  assign pair_policy = \port$6918$211 [33:32];
+  assign settings__pair_policy = \port$6918$211 [33:32];
   assign \refreshes$37  = refreshes;
   assign \pulsed$39  = pulsed;
   assign \rises$41  = rises;
@@ -23932,18 +23938,18 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, clear, slo
   assign \falling$45  = falling;
   assign visited = touched_8;
   assign left = { \$189 , \$188 , \$187 , \$186 , \$185 , \$184 , \$183 , \$182 , \$181 , \$180 , \$179 , \$178 , \$177 , \$176 , \$175 , \$174  };
-  assign settings__try_limit = \port$6912$211 [31:24];
-  assign settings__set_ramp__step = \port$6912$211 [75:60];
-  assign settings__set_ramp__stop = \port$6912$211 [91:76];
-  assign settings__set_ramp__start = \port$6912$211 [59:44];
-  assign settings__reset_ramp__step = \port$6912$211 [123:108];
-  assign settings__reset_ramp__stop = \port$6912$211 [139:124];
-  assign settings__reset_ramp__start = \port$6912$211 [107:92];
-  assign settings__form_ramp__step = \port$6912$211 [171:156];
-  assign settings__form_ramp__stop = \port$6912$211 [187:172];
-  assign settings__form_ramp__start = \port$6912$211 [155:140];
-  assign settings__refresh_pulses = \port$6912$211 [41:34];
-  assign settings__ramp = \port$6912$211 [43:42];
+  assign settings__try_limit = \port$6918$211 [31:24];
+  assign settings__set_ramp__step = \port$6918$211 [75:60];
+  assign settings__set_ramp__stop = \port$6918$211 [91:76];
+  assign settings__set_ramp__start = \port$6918$211 [59:44];
+  assign settings__reset_ramp__step = \port$6918$211 [123:108];
+  assign settings__reset_ramp__stop = \port$6918$211 [139:124];
+  assign settings__reset_ramp__start = \port$6918$211 [107:92];
+  assign settings__form_ramp__step = \port$6918$211 [171:156];
+  assign settings__form_ramp__stop = \port$6918$211 [187:172];
+  assign settings__form_ramp__start = \port$6918$211 [155:140];
+  assign settings__refresh_pulses = \port$6918$211 [41:34];
+  assign settings__ramp = \port$6918$211 [43:42];
   assign \targets[0]  = targets__payload[15:0];
   assign \targets[1]  = targets__payload[31:16];
   assign \targets[2]  = targets__payload[47:32];
@@ -25002,7 +25008,7 @@ module \pulsetrain_core.controller.row_programmer.round_slots.splitter (rst, cle
   assign \$90  = splitter_state;
 endmodule
 
-module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 , \port$4781$0 , \port$4782$0 , \port$4783$0 , \port$4784$0 , \port$4785$0 , \port$4786$0 , \port$4787$0 , \port$4788$0 , \port$4789$0 , \port$4790$0 , \port$4791$0 , \port$4792$0 , \port$4793$0 , \port$4794$0 , \port$4795$0 , unfinished, targets, \port$6912$211 , \port$7598$8 
+module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4786$0 , \port$4787$0 , \port$4788$0 , \port$4789$0 , \port$4790$0 , \port$4791$0 , \port$4792$0 , \port$4793$0 , \port$4794$0 , \port$4795$0 , \port$4796$0 , \port$4797$0 , \port$4798$0 , \port$4799$0 , \port$4800$0 , \port$4801$0 , unfinished, targets, \port$6918$211 , \port$7604$8 
 , forget, group, work, action, first, \refreshes$51 , round, report_codes, report_states, rises, pulsed, rising, falling, tally__verified, tally__unreached, tally__unverified, codes, clk);
   reg \$auto$verilog_backend.cc:2355:dump_module$13  = 0;
   wire \$1 ;
@@ -26315,18 +26321,6 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   (* enum_value_0 = "SET" *)
   (* enum_value_1 = "RESET" *)
   wire polarity;
-  output \port$4780$0 ;
-  wire \port$4780$0 ;
-  output \port$4781$0 ;
-  wire \port$4781$0 ;
-  output \port$4782$0 ;
-  wire \port$4782$0 ;
-  output \port$4783$0 ;
-  wire \port$4783$0 ;
-  output \port$4784$0 ;
-  wire \port$4784$0 ;
-  output \port$4785$0 ;
-  wire \port$4785$0 ;
   output \port$4786$0 ;
   wire \port$4786$0 ;
   output \port$4787$0 ;
@@ -26347,10 +26341,22 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   wire \port$4794$0 ;
   output \port$4795$0 ;
   wire \port$4795$0 ;
-  input [23:0] \port$6912$211 ;
-  wire [23:0] \port$6912$211 ;
-  input [256:0] \port$7598$8 ;
-  wire [256:0] \port$7598$8 ;
+  output \port$4796$0 ;
+  wire \port$4796$0 ;
+  output \port$4797$0 ;
+  wire \port$4797$0 ;
+  output \port$4798$0 ;
+  wire \port$4798$0 ;
+  output \port$4799$0 ;
+  wire \port$4799$0 ;
+  output \port$4800$0 ;
+  wire \port$4800$0 ;
+  output \port$4801$0 ;
+  wire \port$4801$0 ;
+  input [23:0] \port$6918$211 ;
+  wire [23:0] \port$6918$211 ;
+  input [256:0] \port$7604$8 ;
+  wire [256:0] \port$7604$8 ;
   wire [7:0] program_tolerance;
   output [255:0] pulsed;
   reg [255:0] pulsed = 256'h0000000000000000000000000000000000000000000000000000000000000000;
@@ -26617,7 +26623,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   end
   assign \$signature__data  = memory[group];
   assign \$1077  = group * 5'h10;
-  assign takes_part = \port$7598$8 [256:1] >> \$1077 ;
+  assign takes_part = \port$7604$8 [256:1] >> \$1077 ;
   assign \$1080  = group * 5'h10;
   assign chosen_now = chosen >> \$1080 ;
   assign \$1083  = group * 5'h10;
@@ -26650,14 +26656,14 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$signal$32  = ! work;
   assign \$signal$34  = work == 2'h2;
   assign refreshes = work == 2'h3;
-  assign tolerance = \$signal$32  ? \port$6912$211 [15:8] : \port$6912$211 [23:16];
+  assign tolerance = \$signal$32  ? \port$6918$211 [15:8] : \port$6918$211 [23:16];
   assign \$19  = $signed(targets[15:0]) <= $signed(8'h7f);
   assign \$20  = $signed(targets[15:0]) >= $signed(8'h81);
   assign \$21  = \$19  & \$20 ;
   assign legal_0 = refreshes | \$21 ;
   assign \$22  = chosen_now[0] ? \$signature__data [8:0] : 9'h000;
-  assign \$24  = - \port$6912$211 [7:0];
-  assign \$25  = \$23  ? \$24  : { 1'h0, \port$6912$211 [7:0] };
+  assign \$24  = - \port$6918$211 [7:0];
+  assign \$25  = \$23  ? \$24  : { 1'h0, \port$6918$211 [7:0] };
   assign \$26  = $signed(\$22 ) + $signed(\$25 );
   assign \$27  = first & \$signal$32 ;
   assign \$28  = $signed(codes[7:0]) >= $signed(8'h7f);
@@ -26697,7 +26703,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$60  = \$57  ? 17'h000fe : \$59 ;
   assign \$61  = chosen_now[0] ? \$signature__data [24:17] : 8'h00;
   assign \$62  = \$61  + 1'h1;
-  assign \$63  = ! \port$7598$8 [0];
+  assign \$63  = ! \port$7604$8 [0];
   assign \$64  = ! round;
   assign \$65  = left_now[0] | \$64 ;
   assign \$66  = left_now[0] & blind_0;
@@ -26717,8 +26723,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$80  = \$78  & \$79 ;
   assign legal_1 = refreshes | \$80 ;
   assign \$81  = chosen_now[1] ? \$signature__data [34:26] : 9'h000;
-  assign \$83  = - \port$6912$211 [7:0];
-  assign \$84  = \$82  ? \$83  : { 1'h0, \port$6912$211 [7:0] };
+  assign \$83  = - \port$6918$211 [7:0];
+  assign \$84  = \$82  ? \$83  : { 1'h0, \port$6918$211 [7:0] };
   assign \$85  = $signed(\$81 ) + $signed(\$84 );
   assign \$86  = first & \$signal$32 ;
   assign \$87  = $signed(codes[15:8]) >= $signed(8'h7f);
@@ -26758,7 +26764,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$119  = \$116  ? 17'h000fe : \$118 ;
   assign \$120  = chosen_now[1] ? \$signature__data [50:43] : 8'h00;
   assign \$121  = \$120  + 1'h1;
-  assign \$122  = ! \port$7598$8 [0];
+  assign \$122  = ! \port$7604$8 [0];
   assign \$123  = ! round;
   assign \$124  = left_now[1] | \$123 ;
   assign \$125  = left_now[1] & blind_1;
@@ -26778,8 +26784,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$139  = \$137  & \$138 ;
   assign legal_2 = refreshes | \$139 ;
   assign \$140  = chosen_now[2] ? \$signature__data [60:52] : 9'h000;
-  assign \$142  = - \port$6912$211 [7:0];
-  assign \$143  = \$141  ? \$142  : { 1'h0, \port$6912$211 [7:0] };
+  assign \$142  = - \port$6918$211 [7:0];
+  assign \$143  = \$141  ? \$142  : { 1'h0, \port$6918$211 [7:0] };
   assign \$144  = $signed(\$140 ) + $signed(\$143 );
   assign \$145  = first & \$signal$32 ;
   assign \$146  = $signed(codes[23:16]) >= $signed(8'h7f);
@@ -26819,7 +26825,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$178  = \$175  ? 17'h000fe : \$177 ;
   assign \$179  = chosen_now[2] ? \$signature__data [76:69] : 8'h00;
   assign \$180  = \$179  + 1'h1;
-  assign \$181  = ! \port$7598$8 [0];
+  assign \$181  = ! \port$7604$8 [0];
   assign \$182  = ! round;
   assign \$183  = left_now[2] | \$182 ;
   assign \$184  = left_now[2] & blind_2;
@@ -26839,8 +26845,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$198  = \$196  & \$197 ;
   assign legal_3 = refreshes | \$198 ;
   assign \$199  = chosen_now[3] ? \$signature__data [86:78] : 9'h000;
-  assign \$201  = - \port$6912$211 [7:0];
-  assign \$202  = \$200  ? \$201  : { 1'h0, \port$6912$211 [7:0] };
+  assign \$201  = - \port$6918$211 [7:0];
+  assign \$202  = \$200  ? \$201  : { 1'h0, \port$6918$211 [7:0] };
   assign \$203  = $signed(\$199 ) + $signed(\$202 );
   assign \$204  = first & \$signal$32 ;
   assign \$205  = $signed(codes[31:24]) >= $signed(8'h7f);
@@ -26880,7 +26886,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$237  = \$234  ? 17'h000fe : \$236 ;
   assign \$238  = chosen_now[3] ? \$signature__data [102:95] : 8'h00;
   assign \$239  = \$238  + 1'h1;
-  assign \$240  = ! \port$7598$8 [0];
+  assign \$240  = ! \port$7604$8 [0];
   assign \$241  = ! round;
   assign \$242  = left_now[3] | \$241 ;
   assign \$243  = left_now[3] & blind_3;
@@ -26900,8 +26906,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$257  = \$255  & \$256 ;
   assign legal_4 = refreshes | \$257 ;
   assign \$258  = chosen_now[4] ? \$signature__data [112:104] : 9'h000;
-  assign \$260  = - \port$6912$211 [7:0];
-  assign \$261  = \$259  ? \$260  : { 1'h0, \port$6912$211 [7:0] };
+  assign \$260  = - \port$6918$211 [7:0];
+  assign \$261  = \$259  ? \$260  : { 1'h0, \port$6918$211 [7:0] };
   assign \$262  = $signed(\$258 ) + $signed(\$261 );
   assign \$263  = first & \$signal$32 ;
   assign \$264  = $signed(codes[39:32]) >= $signed(8'h7f);
@@ -26941,7 +26947,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$296  = \$293  ? 17'h000fe : \$295 ;
   assign \$297  = chosen_now[4] ? \$signature__data [128:121] : 8'h00;
   assign \$298  = \$297  + 1'h1;
-  assign \$299  = ! \port$7598$8 [0];
+  assign \$299  = ! \port$7604$8 [0];
   assign \$300  = ! round;
   assign \$301  = left_now[4] | \$300 ;
   assign \$302  = left_now[4] & blind_4;
@@ -26961,8 +26967,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$316  = \$314  & \$315 ;
   assign legal_5 = refreshes | \$316 ;
   assign \$317  = chosen_now[5] ? \$signature__data [138:130] : 9'h000;
-  assign \$319  = - \port$6912$211 [7:0];
-  assign \$320  = \$318  ? \$319  : { 1'h0, \port$6912$211 [7:0] };
+  assign \$319  = - \port$6918$211 [7:0];
+  assign \$320  = \$318  ? \$319  : { 1'h0, \port$6918$211 [7:0] };
   assign \$321  = $signed(\$317 ) + $signed(\$320 );
   assign \$322  = first & \$signal$32 ;
   assign \$323  = $signed(codes[47:40]) >= $signed(8'h7f);
@@ -27002,7 +27008,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$355  = \$352  ? 17'h000fe : \$354 ;
   assign \$356  = chosen_now[5] ? \$signature__data [154:147] : 8'h00;
   assign \$357  = \$356  + 1'h1;
-  assign \$358  = ! \port$7598$8 [0];
+  assign \$358  = ! \port$7604$8 [0];
   assign \$359  = ! round;
   assign \$360  = left_now[5] | \$359 ;
   assign \$361  = left_now[5] & blind_5;
@@ -27022,8 +27028,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$375  = \$373  & \$374 ;
   assign legal_6 = refreshes | \$375 ;
   assign \$376  = chosen_now[6] ? \$signature__data [164:156] : 9'h000;
-  assign \$378  = - \port$6912$211 [7:0];
-  assign \$379  = \$377  ? \$378  : { 1'h0, \port$6912$211 [7:0] };
+  assign \$378  = - \port$6918$211 [7:0];
+  assign \$379  = \$377  ? \$378  : { 1'h0, \port$6918$211 [7:0] };
   assign \$380  = $signed(\$376 ) + $signed(\$379 );
   assign \$381  = first & \$signal$32 ;
   assign \$382  = $signed(codes[55:48]) >= $signed(8'h7f);
@@ -27063,7 +27069,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$414  = \$411  ? 17'h000fe : \$413 ;
   assign \$415  = chosen_now[6] ? \$signature__data [180:173] : 8'h00;
   assign \$416  = \$415  + 1'h1;
-  assign \$417  = ! \port$7598$8 [0];
+  assign \$417  = ! \port$7604$8 [0];
   assign \$418  = ! round;
   assign \$419  = left_now[6] | \$418 ;
   assign \$420  = left_now[6] & blind_6;
@@ -27083,8 +27089,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$434  = \$432  & \$433 ;
   assign legal_7 = refreshes | \$434 ;
   assign \$435  = chosen_now[7] ? \$signature__data [190:182] : 9'h000;
-  assign \$437  = - \port$6912$211 [7:0];
-  assign \$438  = \$436  ? \$437  : { 1'h0, \port$6912$211 [7:0] };
+  assign \$437  = - \port$6918$211 [7:0];
+  assign \$438  = \$436  ? \$437  : { 1'h0, \port$6918$211 [7:0] };
   assign \$439  = $signed(\$435 ) + $signed(\$438 );
   assign \$440  = first & \$signal$32 ;
   assign \$441  = $signed(codes[63:56]) >= $signed(8'h7f);
@@ -27124,7 +27130,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$473  = \$470  ? 17'h000fe : \$472 ;
   assign \$474  = chosen_now[7] ? \$signature__data [206:199] : 8'h00;
   assign \$475  = \$474  + 1'h1;
-  assign \$476  = ! \port$7598$8 [0];
+  assign \$476  = ! \port$7604$8 [0];
   assign \$477  = ! round;
   assign \$478  = left_now[7] | \$477 ;
   assign \$479  = left_now[7] & blind_7;
@@ -27144,8 +27150,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$493  = \$491  & \$492 ;
   assign legal_8 = refreshes | \$493 ;
   assign \$494  = chosen_now[8] ? \$signature__data [216:208] : 9'h000;
-  assign \$496  = - \port$6912$211 [7:0];
-  assign \$497  = \$495  ? \$496  : { 1'h0, \port$6912$211 [7:0] };
+  assign \$496  = - \port$6918$211 [7:0];
+  assign \$497  = \$495  ? \$496  : { 1'h0, \port$6918$211 [7:0] };
   assign \$498  = $signed(\$494 ) + $signed(\$497 );
   assign \$499  = first & \$signal$32 ;
   assign \$500  = $signed(codes[71:64]) >= $signed(8'h7f);
@@ -27185,7 +27191,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$532  = \$529  ? 17'h000fe : \$531 ;
   assign \$533  = chosen_now[8] ? \$signature__data [232:225] : 8'h00;
   assign \$534  = \$533  + 1'h1;
-  assign \$535  = ! \port$7598$8 [0];
+  assign \$535  = ! \port$7604$8 [0];
   assign \$536  = ! round;
   assign \$537  = left_now[8] | \$536 ;
   assign \$538  = left_now[8] & blind_8;
@@ -27205,8 +27211,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$552  = \$550  & \$551 ;
   assign legal_9 = refreshes | \$552 ;
   assign \$553  = chosen_now[9] ? \$signature__data [242:234] : 9'h000;
-  assign \$555  = - \port$6912$211 [7:0];
-  assign \$556  = \$554  ? \$555  : { 1'h0, \port$6912$211 [7:0] };
+  assign \$555  = - \port$6918$211 [7:0];
+  assign \$556  = \$554  ? \$555  : { 1'h0, \port$6918$211 [7:0] };
   assign \$557  = $signed(\$553 ) + $signed(\$556 );
   assign \$558  = first & \$signal$32 ;
   assign \$559  = $signed(codes[79:72]) >= $signed(8'h7f);
@@ -27246,7 +27252,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$591  = \$588  ? 17'h000fe : \$590 ;
   assign \$592  = chosen_now[9] ? \$signature__data [258:251] : 8'h00;
   assign \$593  = \$592  + 1'h1;
-  assign \$594  = ! \port$7598$8 [0];
+  assign \$594  = ! \port$7604$8 [0];
   assign \$595  = ! round;
   assign \$596  = left_now[9] | \$595 ;
   assign \$597  = left_now[9] & blind_9;
@@ -27266,8 +27272,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$611  = \$609  & \$610 ;
   assign legal_10 = refreshes | \$611 ;
   assign \$612  = chosen_now[10] ? \$signature__data [268:260] : 9'h000;
-  assign \$614  = - \port$6912$211 [7:0];
-  assign \$615  = \$613  ? \$614  : { 1'h0, \port$6912$211 [7:0] };
+  assign \$614  = - \port$6918$211 [7:0];
+  assign \$615  = \$613  ? \$614  : { 1'h0, \port$6918$211 [7:0] };
   assign \$616  = $signed(\$612 ) + $signed(\$615 );
   assign \$617  = first & \$signal$32 ;
   assign \$618  = $signed(codes[87:80]) >= $signed(8'h7f);
@@ -27307,7 +27313,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$650  = \$647  ? 17'h000fe : \$649 ;
   assign \$651  = chosen_now[10] ? \$signature__data [284:277] : 8'h00;
   assign \$652  = \$651  + 1'h1;
-  assign \$653  = ! \port$7598$8 [0];
+  assign \$653  = ! \port$7604$8 [0];
   assign \$654  = ! round;
   assign \$655  = left_now[10] | \$654 ;
   assign \$656  = left_now[10] & blind_10;
@@ -27327,8 +27333,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$670  = \$668  & \$669 ;
   assign legal_11 = refreshes | \$670 ;
   assign \$671  = chosen_now[11] ? \$signature__data [294:286] : 9'h000;
-  assign \$673  = - \port$6912$211 [7:0];
-  assign \$674  = \$672  ? \$673  : { 1'h0, \port$6912$211 [7:0] };
+  assign \$673  = - \port$6918$211 [7:0];
+  assign \$674  = \$672  ? \$673  : { 1'h0, \port$6918$211 [7:0] };
   assign \$675  = $signed(\$671 ) + $signed(\$674 );
   assign \$676  = first & \$signal$32 ;
   assign \$677  = $signed(codes[95:88]) >= $signed(8'h7f);
@@ -27368,7 +27374,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$709  = \$706  ? 17'h000fe : \$708 ;
   assign \$710  = chosen_now[11] ? \$signature__data [310:303] : 8'h00;
   assign \$711  = \$710  + 1'h1;
-  assign \$712  = ! \port$7598$8 [0];
+  assign \$712  = ! \port$7604$8 [0];
   assign \$713  = ! round;
   assign \$714  = left_now[11] | \$713 ;
   assign \$715  = left_now[11] & blind_11;
@@ -27388,8 +27394,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$729  = \$727  & \$728 ;
   assign legal_12 = refreshes | \$729 ;
   assign \$730  = chosen_now[12] ? \$signature__data [320:312] : 9'h000;
-  assign \$732  = - \port$6912$211 [7:0];
-  assign \$733  = \$731  ? \$732  : { 1'h0, \port$6912$211 [7:0] };
+  assign \$732  = - \port$6918$211 [7:0];
+  assign \$733  = \$731  ? \$732  : { 1'h0, \port$6918$211 [7:0] };
   assign \$734  = $signed(\$730 ) + $signed(\$733 );
   assign \$735  = first & \$signal$32 ;
   assign \$736  = $signed(codes[103:96]) >= $signed(8'h7f);
@@ -27429,7 +27435,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$768  = \$765  ? 17'h000fe : \$767 ;
   assign \$769  = chosen_now[12] ? \$signature__data [336:329] : 8'h00;
   assign \$770  = \$769  + 1'h1;
-  assign \$771  = ! \port$7598$8 [0];
+  assign \$771  = ! \port$7604$8 [0];
   assign \$772  = ! round;
   assign \$773  = left_now[12] | \$772 ;
   assign \$774  = left_now[12] & blind_12;
@@ -27449,8 +27455,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$788  = \$786  & \$787 ;
   assign legal_13 = refreshes | \$788 ;
   assign \$789  = chosen_now[13] ? \$signature__data [346:338] : 9'h000;
-  assign \$791  = - \port$6912$211 [7:0];
-  assign \$792  = \$790  ? \$791  : { 1'h0, \port$6912$211 [7:0] };
+  assign \$791  = - \port$6918$211 [7:0];
+  assign \$792  = \$790  ? \$791  : { 1'h0, \port$6918$211 [7:0] };
   assign \$793  = $signed(\$789 ) + $signed(\$792 );
   assign \$794  = first & \$signal$32 ;
   assign \$795  = $signed(codes[111:104]) >= $signed(8'h7f);
@@ -27490,7 +27496,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$827  = \$824  ? 17'h000fe : \$826 ;
   assign \$828  = chosen_now[13] ? \$signature__data [362:355] : 8'h00;
   assign \$829  = \$828  + 1'h1;
-  assign \$830  = ! \port$7598$8 [0];
+  assign \$830  = ! \port$7604$8 [0];
   assign \$831  = ! round;
   assign \$832  = left_now[13] | \$831 ;
   assign \$833  = left_now[13] & blind_13;
@@ -27510,8 +27516,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$847  = \$845  & \$846 ;
   assign legal_14 = refreshes | \$847 ;
   assign \$848  = chosen_now[14] ? \$signature__data [372:364] : 9'h000;
-  assign \$850  = - \port$6912$211 [7:0];
-  assign \$851  = \$849  ? \$850  : { 1'h0, \port$6912$211 [7:0] };
+  assign \$850  = - \port$6918$211 [7:0];
+  assign \$851  = \$849  ? \$850  : { 1'h0, \port$6918$211 [7:0] };
   assign \$852  = $signed(\$848 ) + $signed(\$851 );
   assign \$853  = first & \$signal$32 ;
   assign \$854  = $signed(codes[119:112]) >= $signed(8'h7f);
@@ -27551,7 +27557,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$886  = \$883  ? 17'h000fe : \$885 ;
   assign \$887  = chosen_now[14] ? \$signature__data [388:381] : 8'h00;
   assign \$888  = \$887  + 1'h1;
-  assign \$889  = ! \port$7598$8 [0];
+  assign \$889  = ! \port$7604$8 [0];
   assign \$890  = ! round;
   assign \$891  = left_now[14] | \$890 ;
   assign \$892  = left_now[14] & blind_14;
@@ -27571,8 +27577,8 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$906  = \$904  & \$905 ;
   assign legal_15 = refreshes | \$906 ;
   assign \$907  = chosen_now[15] ? \$signature__data [398:390] : 9'h000;
-  assign \$909  = - \port$6912$211 [7:0];
-  assign \$910  = \$908  ? \$909  : { 1'h0, \port$6912$211 [7:0] };
+  assign \$909  = - \port$6918$211 [7:0];
+  assign \$910  = \$908  ? \$909  : { 1'h0, \port$6918$211 [7:0] };
   assign \$911  = $signed(\$907 ) + $signed(\$910 );
   assign \$912  = first & \$signal$32 ;
   assign \$913  = $signed(codes[127:120]) >= $signed(8'h7f);
@@ -27612,7 +27618,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \$945  = \$942  ? 17'h000fe : \$944 ;
   assign \$946  = chosen_now[15] ? \$signature__data [414:407] : 8'h00;
   assign \$947  = \$946  + 1'h1;
-  assign \$948  = ! \port$7598$8 [0];
+  assign \$948  = ! \port$7604$8 [0];
   assign \$949  = ! round;
   assign \$950  = left_now[15] | \$949 ;
   assign \$951  = left_now[15] & blind_15;
@@ -29655,16 +29661,16 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign write__addr = group;
   assign codes_now = report_codes;
   assign states_now = report_states;
-  assign slot_cells = \port$7598$8 [256:1];
-  assign cells = \port$7598$8 [256:1];
+  assign slot_cells = \port$7604$8 [256:1];
+  assign cells = \port$7604$8 [256:1];
   assign \left$28  = { \$17 , \$16 , \$15 , \$14 , \$13 , \$12 , \$11 , \$10 , \$9 , \$8 , \$7 , \$6 , \$5 , \$4 , \$3 , \$2  };
   assign \pulsed$30  = pulsed;
   assign \rises$31  = rises;
-  assign program_tolerance = \port$6912$211 [23:16];
-  assign verify_tolerance = \port$6912$211 [15:8];
+  assign program_tolerance = \port$6918$211 [23:16];
+  assign verify_tolerance = \port$6918$211 [15:8];
   assign offset_0 = { \$26 [9], \$26 [9], \$26 [9], \$26 [9], \$26 [9], \$26 [9], \$26 [9], \$26  };
-  assign polarity = \port$7598$8 [0];
-  assign step = \port$6912$211 [7:0];
+  assign polarity = \port$7604$8 [0];
+  assign step = \port$6918$211 [7:0];
   assign offset_1 = { \$85 [9], \$85 [9], \$85 [9], \$85 [9], \$85 [9], \$85 [9], \$85 [9], \$85  };
   assign offset_2 = { \$144 [9], \$144 [9], \$144 [9], \$144 [9], \$144 [9], \$144 [9], \$144 [9], \$144  };
   assign offset_3 = { \$203 [9], \$203 [9], \$203 [9], \$203 [9], \$203 [9], \$203 [9], \$203 [9], \$203  };
@@ -29680,22 +29686,22 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign offset_13 = { \$793 [9], \$793 [9], \$793 [9], \$793 [9], \$793 [9], \$793 [9], \$793 [9], \$793  };
   assign offset_14 = { \$852 [9], \$852 [9], \$852 [9], \$852 [9], \$852 [9], \$852 [9], \$852 [9], \$852  };
   assign offset_15 = { \$911 [9], \$911 [9], \$911 [9], \$911 [9], \$911 [9], \$911 [9], \$911 [9], \$911  };
-  assign \port$4780$0  = \$2 ;
-  assign \port$4781$0  = \$3 ;
-  assign \port$4782$0  = \$4 ;
-  assign \port$4783$0  = \$5 ;
-  assign \port$4784$0  = \$6 ;
-  assign \port$4785$0  = \$7 ;
-  assign \port$4786$0  = \$8 ;
-  assign \port$4787$0  = \$9 ;
-  assign \port$4788$0  = \$10 ;
-  assign \port$4789$0  = \$11 ;
-  assign \port$4790$0  = \$12 ;
-  assign \port$4791$0  = \$13 ;
-  assign \port$4792$0  = \$14 ;
-  assign \port$4793$0  = \$15 ;
-  assign \port$4794$0  = \$16 ;
-  assign \port$4795$0  = \$17 ;
+  assign \port$4786$0  = \$2 ;
+  assign \port$4787$0  = \$3 ;
+  assign \port$4788$0  = \$4 ;
+  assign \port$4789$0  = \$5 ;
+  assign \port$4790$0  = \$6 ;
+  assign \port$4791$0  = \$7 ;
+  assign \port$4792$0  = \$8 ;
+  assign \port$4793$0  = \$9 ;
+  assign \port$4794$0  = \$10 ;
+  assign \port$4795$0  = \$11 ;
+  assign \port$4796$0  = \$12 ;
+  assign \port$4797$0  = \$13 ;
+  assign \port$4798$0  = \$14 ;
+  assign \port$4799$0  = \$15 ;
+  assign \port$4800$0  = \$16 ;
+  assign \port$4801$0  = \$17 ;
   assign \write__data[0]  = write__data[25:0];
   assign \write__data[0].target  = write__data[8:0];
   assign \write__data[0].code  = write__data[16:9];
@@ -29952,22 +29958,22 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, \port$4780$0 ,
   assign \codes[13]  = codes[111:104];
   assign \codes[14]  = codes[119:112];
   assign \codes[15]  = codes[127:120];
-  assign \$23  = \port$7598$8 [0];
-  assign \$82  = \port$7598$8 [0];
-  assign \$141  = \port$7598$8 [0];
-  assign \$200  = \port$7598$8 [0];
-  assign \$259  = \port$7598$8 [0];
-  assign \$318  = \port$7598$8 [0];
-  assign \$377  = \port$7598$8 [0];
-  assign \$436  = \port$7598$8 [0];
-  assign \$495  = \port$7598$8 [0];
-  assign \$554  = \port$7598$8 [0];
-  assign \$613  = \port$7598$8 [0];
-  assign \$672  = \port$7598$8 [0];
-  assign \$731  = \port$7598$8 [0];
-  assign \$790  = \port$7598$8 [0];
-  assign \$849  = \port$7598$8 [0];
-  assign \$908  = \port$7598$8 [0];
+  assign \$23  = \port$7604$8 [0];
+  assign \$82  = \port$7604$8 [0];
+  assign \$141  = \port$7604$8 [0];
+  assign \$200  = \port$7604$8 [0];
+  assign \$259  = \port$7604$8 [0];
+  assign \$318  = \port$7604$8 [0];
+  assign \$377  = \port$7604$8 [0];
+  assign \$436  = \port$7604$8 [0];
+  assign \$495  = \port$7604$8 [0];
+  assign \$554  = \port$7604$8 [0];
+  assign \$613  = \port$7604$8 [0];
+  assign \$672  = \port$7604$8 [0];
+  assign \$731  = \port$7604$8 [0];
+  assign \$790  = \port$7604$8 [0];
+  assign \$849  = \port$7604$8 [0];
+  assign \$908  = \port$7604$8 [0];
 endmodule
 
 module \pulsetrain_core.outer_product (rst, clear, deltas__ready, scan__enable, start__ready, scan__start, busy, start__valid, start__payload, scan__rows, scan__columns, column_beat, scan__row_beat, scan__active, scan__difference, deltas__valid, deltas__payload, clk);

@@ -13,7 +13,7 @@ from tb.controller_tb import ControllerMonitor, ControllerTB, outcome
 from tb.coverage import ERRORS
 from tb.scoreboard import OK
 
-REQUESTS = 12
+REQUESTS = 8
 
 
 @cocotb.parametrize(**STALL_PATTERNS)
