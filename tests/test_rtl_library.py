@@ -572,7 +572,11 @@ def test_rejects_library_that_does_not_load(tmp_path: Path) -> None:
         RtlController(CONFIG, library=damaged)
 
 
-def test_rejects_library_of_another_configuration(library: Path) -> None:
-    with pytest.raises(RtlError, match="must have the sizes"):
-        RtlController(CONFIG.replace(columns=128), library=library)
+@pytest.mark.parametrize("changes", [{"columns": 128}, {"random_bits": 15}, {"queue_depth": 5}])
+def test_rejects_library_of_another_configuration(library: Path, changes: dict[str, int]) -> None:
+    with pytest.raises(RtlError, match="structures and configuration"):
+        RtlController(CONFIG.replace(**changes), library=library)
+
+
+def test_pulses_grow_with_the_columns() -> None:
     assert pulse_type(CONFIG.replace(columns=128)).itemsize == 48

@@ -127,7 +127,13 @@ def _run(
     codes, tries = np.zeros(wanted.shape, np.int16), np.zeros(wanted.shape, np.uint8)
     failed, run = np.zeros(wanted.shape, np.bool_), np.zeros(RUN_NUMBERS, np.int64)
     array.begin_operation(config, settings)
-    row, polarity, columns = work_on_rows(array.block, rules, wanted, cycles, levels, codes, tries, failed, run)
+    try:
+        row, polarity, columns = work_on_rows(array.block, rules, wanted, cycles, levels, codes, tries, failed, run)
+    except SystemError as error:  # numba's name for a signal that came while it made the arrays it returns
+        cause = error.__cause__ or error.__context__
+        while cause is not None and isinstance(cause, SystemError):
+            cause = cause.__cause__ or cause.__context__
+        raise cause or error from None
     written = array.pulsed_cells()
     array.end_operation()
     total = int(run[RUN_SLOTS])

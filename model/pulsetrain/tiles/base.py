@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -54,15 +55,10 @@ class TileSeeds:
     @staticmethod
     def of(seed: int) -> TileSeeds:
         """The seeds that come from one: ``seed`` is an integer from 0."""
-        whole = check_integer("Tile seed", seed, 0)
+        whole = check_integer("Tile seed", seed, 0, 2**64 - 1)
         state = np.random.SeedSequence(whole).generate_state(4, np.uint64)
         controller, noise, rounding, reads = (int(word) for word in state)
         return TileSeeds(controller or 1, noise, rounding, reads)
-
-
-def _single(vectors: list[ArrayLike]) -> list[NDArray[Any]]:
-    """Each vector as a stack of one."""
-    return [check_array("Vectors", vector)[np.newaxis] for vector in vectors]
 
 
 class ArrayTile(Tile):
@@ -147,7 +143,7 @@ class ArrayTile(Tile):
         return found.reshape(*array.shape[:-1], found.shape[1]).copy()
 
     def last_codes(self) -> NDArray[np.int16]:
-        return self._last_codes
+        return self._last_codes.copy()
 
     def update(self, step: ArrayLike) -> UpdateReport:
         checked = checked_real_array("Steps", step, self._shape)
@@ -225,10 +221,16 @@ class ArrayTile(Tile):
         steps = check_integer("Random steps", state["random_steps"], 0, 2**64 - 1)
         names = [item.name for item in fields(self.counters)]
         counts = {name: check_integer(f"Count of {name}", state[f"count_{name}"], 0) for name in names}
+        before = self.array.state()
         self.array.restore({name[6:]: value for name, value in state.items() if name.startswith("array_")})
-        self._restore_controller(seed, steps)
+        try:
+            self._restore_controller(seed, steps)
+        except BaseException:
+            self.array.restore(before)
+            raise
         self.counters = TileCounters(**counts)
         self._last_slots = Slots.none(self.config)
+        self._last_codes = np.empty((0, self.config.weight_columns), np.int16)
 
     def _full_scale(self, backward: bool) -> int:
         return self.settings.backward_full_scale if backward else self.settings.forward_full_scale
@@ -264,8 +266,7 @@ class ArrayTile(Tile):
 
     def _update_vectors(self, rows: list[ArrayLike], columns: list[ArrayLike], rate: float) -> UpdateReport:
         found = outer_codes(
-            np.concatenate([checked_vectors("Row vector", item, self._shape[0]) for item in _single(rows)]),
-            np.concatenate([checked_vectors("Column vector", item, self._shape[1]) for item in _single(columns)]),
+            *self._pairs("vector", rows, columns, checked_vectors),
             rate=rate,
             threshold_weight=self.threshold_weight,
             dac_max=self.config.dac_max,
@@ -281,16 +282,29 @@ class ArrayTile(Tile):
     def _update_codes(
         self, rows: list[ArrayLike], columns: list[ArrayLike], threshold_log2: int | None
     ) -> UpdateReport:
-        limit, (across, along) = self.config.dac_max, self._shape
-        vectors = (
-            np.concatenate([checked_codes("Row codes", item, across, limit) for item in _single(rows)]),
-            np.concatenate([checked_codes("Column codes", item, along, limit) for item in _single(columns)]),
-        )
+        check = partial(checked_codes, limit=self.config.dac_max)
+        vectors = self._pairs("codes", rows, columns, check)
         log2 = self.settings.threshold_log2 if threshold_log2 is None else threshold_log2
         return self._run(vectors, 0, self._settings_at(log2))
 
+    def _pairs(
+        self, kind: str, rows: list[ArrayLike], columns: list[ArrayLike], check: Callable[..., NDArray[Any]]
+    ) -> tuple[NDArray[Any], NDArray[Any]]:
+        """The vectors of an update, each checked, stacked by side. Raises PulsetrainError for another shape."""
+        sides = []
+        for side, items, lines in (("Row", rows, self._shape[0]), ("Column", columns, self._shape[1])):
+            thing, arrays = f"{side} {kind}", []
+            for item in items:
+                array = check_array(thing, item)
+                if array.shape != (lines,):
+                    raise PulsetrainError(f"{thing} must have shape ({lines},), not {array.shape}")
+                arrays.append(check(thing, array[np.newaxis], lines))
+            sides.append(np.concatenate(arrays))
+        return sides[0], sides[1]
+
     def _settings_at(self, threshold_log2: int) -> ControllerSettings:
         """The settings with another threshold, the same object each time."""
+        check_integer("Threshold log2", threshold_log2, 1, self.config.random_bits)
         if threshold_log2 not in self._at_threshold:
             changed = self.settings.replace(threshold_log2=threshold_log2).checked(self.config)
             self._at_threshold[threshold_log2] = changed

@@ -31,6 +31,9 @@ class ComparedTile(Tile):
     """
 
     def __init__(self, first: Tile, second: Tile) -> None:
+        for thing, tile in (("First tile", first), ("Second tile", second)):
+            if not isinstance(tile, Tile):
+                raise PulsetrainError(f"{thing} must be of type Tile, not {tile!r}")
         if first.config != second.config:
             raise PulsetrainError(f"Compared tiles must have one configuration, not {first.config} and {second.config}")
         self.first, self.second = first, second

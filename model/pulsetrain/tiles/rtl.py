@@ -18,7 +18,7 @@ from pulsetrain.controller.golden import checked_deltas
 from pulsetrain.controller.programming import Programmed, ProgramMode
 from pulsetrain.controller.random_source import RandomSource
 from pulsetrain.controller.slots import Slots
-from pulsetrain.errors import check_integer
+from pulsetrain.errors import check_integer, check_type
 from pulsetrain.tiles.base import DEFAULT_PARAMETERS, DEFAULT_SETTINGS, ArrayTile, Outcome, Rounds, Vectors
 from pulsetrain.tiles.reports import pulse_numbers
 from pulsetrain.tiles.rtl_commands import COLUMNS, ROWS, Opcode, Packets, load, plain, programming, updates
@@ -56,9 +56,9 @@ class RtlTile(ArrayTile):
         stalls: Stalls | None = None,
     ) -> None:
         super().__init__(config, settings, parameters, seed, threshold_weight)
-        self.check_pins = check_pins
+        self.check_pins = check_type("Check of the pins", check_pins, bool)
         self.conversion_cycles = check_integer("Conversion cycles", conversion_cycles, 1, 2**31)
-        self.stalls = stalls
+        self.stalls = None if stalls is None else check_type("Stalls", stalls, Stalls)
         self.controller = RtlController(config, library=library)
         self.controller.seed(self.seeds.controller)
         self._arm()
@@ -74,7 +74,7 @@ class RtlTile(ArrayTile):
         Returns how the run went: ABORTED, or DONE if the request was finished before.
         """
         checked = checked_deltas(deltas, self.config)
-        check_integer("Abort cycle", abort_cycle, 0)
+        check_integer("Abort cycle", abort_cycle, 0, 2**62)
         result = self._updated(updates(self.config, checked[np.newaxis]), self.settings, abort_cycle)
         if not self.settings.verify:
             self._apply(result)
@@ -111,6 +111,7 @@ class RtlTile(ArrayTile):
 
     def _program(self, targets: NDArray[np.int16], mode: ProgramMode) -> tuple[Programmed, int]:
         config = self.config
+        self.controller.check_open()
         self.array.begin_operation(config, self.settings)
         try:
             packets = programming(config, _OPCODES[mode], targets)
@@ -168,6 +169,7 @@ class RtlTile(ArrayTile):
         """Run one update; a verified one is an operation of the array from its first pulse to its last."""
         if not settings.verify:
             return self._execute(packets, settings, abort_cycle=abort_cycle)
+        self.controller.check_open()
         self.array.begin_operation(self.config, settings)
         try:
             return self._execute(packets, settings, abort_cycle=abort_cycle)
@@ -217,7 +219,7 @@ class RtlTile(ArrayTile):
     def _restore_controller(self, seed: int, steps: int) -> None:
         """Seed the RTL and replay its steps (about a microsecond each), then compare its state with the model's."""
         now = self.controller.readback()
-        if now.random_seed != seed or now.random_steps > steps:
+        if now.fault or not now.armed or now.random_seed != seed or now.random_steps > steps:
             self.controller.reset()
             self.controller.seed(seed)
             self._arm()

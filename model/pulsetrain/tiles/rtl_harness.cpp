@@ -378,7 +378,10 @@ Harness &harness(void *controller) { return *static_cast<Harness *>(controller);
 
 void pulsetrain_sizes(int64_t *sizes) {
     const int64_t all[] = {sizeof(Settings), sizeof(Command), sizeof(Answer), sizeof(Pulse),
-                           sizeof(Run),      sizeof(Readback), mask_words};
+                           sizeof(Run),      sizeof(Readback), mask_words,
+                           // The configuration, in the order of its fields: a library of another one decides otherwise.
+                           ROWS, COLUMNS, LANES, DELTA_BITS, RANDOM_BITS, PULSE_COUNT_BITS, TIME_BITS, AMPLITUDE_BITS,
+                           QUEUE_DEPTH, DAC_BITS, ADC_BITS, ADC_COUNT, PAIR};
     memcpy(sizes, all, sizeof all);
 }
 void *pulsetrain_open() { return new Harness; }

@@ -128,7 +128,7 @@ struct Readback {
 #define PUBLIC __attribute__((visibility("default")))
 
 extern "C" {
-PUBLIC void pulsetrain_sizes(int64_t *sizes); // of Settings, Command, Answer, Pulse, Run, Readback; mask words
+PUBLIC void pulsetrain_sizes(int64_t *sizes); // of Settings, Command, Answer, Pulse, Run, Readback; mask words; configuration
 PUBLIC void *pulsetrain_open();               // after reset, neither armed nor seeded
 PUBLIC void pulsetrain_close(void *controller);
 PUBLIC void pulsetrain_reset(void *controller);

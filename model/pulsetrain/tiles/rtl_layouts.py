@@ -80,10 +80,10 @@ def pulse_type(config: ControllerConfig) -> np.dtype[np.void]:
 
 
 def sizes(config: ControllerConfig) -> list[int]:
-    """What ``pulsetrain_sizes`` must tell for ``config``."""
+    """What ``pulsetrain_sizes`` must tell for ``config``: sizes of the structures, then the configuration itself."""
     kind = pulse_type(config)
     return [ctypes.sizeof(CSettings), COMMAND.itemsize, ANSWER.itemsize, kind.itemsize, ctypes.sizeof(CRun),
-            ctypes.sizeof(CReadback), kind["columns"].shape[0]]  # fmt: skip
+            ctypes.sizeof(CReadback), kind["columns"].shape[0], *config.to_dict().values()]  # fmt: skip
 
 
 def packed_settings(settings: ControllerSettings) -> CSettings:

@@ -95,8 +95,12 @@ class RtlController:
             raise RtlError(f"The RTL must take the seed, but it did not: {seed} ({status.name})")
 
     def arm(self, pulse_limit: int) -> None:
-        """Arm with a hard limit of the pulse length in cycles. Raises RtlError if the controller does not arm."""
+        """Arm with a hard limit of the pulse length in cycles, anew if it is armed.
+
+        Raises RtlError if the controller does not arm.
+        """
         check_integer("Pulse limit", pulse_limit, 0, self.config.cycles_max)
+        self.disarm()  # an armed controller keeps the limit that it has
         if self._library.pulsetrain_arm(self._open(), pulse_limit) != Status.DONE:
             raise RtlError(f"The RTL must be armed with a pulse limit of {pulse_limit}, but it is not")
 
@@ -106,6 +110,7 @@ class RtlController:
 
     def replay(self, beats: int) -> None:
         """Step the random source by beats of zero deltas, which never fire. About a microsecond a beat."""
+        check_integer("Beats", beats, 0, 2**62)
         if self._library.pulsetrain_replay(self._open(), beats) != Status.DONE:
             raise RtlError(f"The RTL must accept {beats} beats of zeros, but it does not")
 
@@ -118,7 +123,7 @@ class RtlController:
 
     def state(self, words: int) -> NDArray[np.uint32]:
         """The first ``words`` state words of the random source, as ``state_index`` orders them (section 4)."""
-        out = np.zeros(words, np.uint32)
+        out = np.zeros(check_integer("State words", words, 0, 2**16), np.uint32)
         self._library.pulsetrain_state(self._open(), out.ctypes.data, words)
         return out
 
@@ -136,8 +141,11 @@ class RtlController:
             ``requests`` times. settings: for all requests, or a sequence with one of each.
         Raises PulsetrainError for deltas of a wrong shape, type or range.
         """
+        check_integer("Requests", requests, 1, 2**31)
         packets = updates(self.config, None if deltas is None else self._checked(deltas), requests)
         if not isinstance(settings, ControllerSettings):
+            if not isinstance(settings, Sequence):
+                raise PulsetrainError(f"Settings must be ControllerSettings or a sequence of them, not {settings!r}")
             if len(settings) not in (1, len(packets)):
                 rule = f"one or one of each of {len(packets)} requests"
                 raise PulsetrainError(f"Settings must be {rule}, not {len(settings)}")
@@ -175,6 +183,10 @@ class RtlController:
         prepared = [_prepared(self.config, item) for item in each]
         packed = b"".join(item.packed for item in prepared)
         check_integer("Conversion cycles", conversion_cycles, 1, 2**31)
+        check_integer("FORM key", form_key, 0, 2**16 - 1)
+        for thing, cycles in (("Abort cycle", abort_cycle), ("Cycle limit", cycle_limit)):
+            if cycles is not None:
+                check_integer(thing, cycles, 0, _FOREVER)
         longest = max((item.longest for item in prepared), default=0) + conversion_cycles
         beats = int(packets.rows["beats"].sum()) + len(packets) * (1 + self.config.beats)
         operations = len(packets) * max((item.operations for item in prepared), default=0)
@@ -262,7 +274,7 @@ class RtlController:
         if not isinstance(deltas, np.ndarray) or deltas.dtype.kind not in "iu":
             kind = deltas.dtype if isinstance(deltas, np.ndarray) else type(deltas).__name__
             raise PulsetrainError(f"Deltas must be an array of integers, not {kind}")
-        if deltas.shape[-2:] != shape or deltas.ndim not in (2, 3):
+        if deltas.shape[-2:] != shape or deltas.ndim not in (2, 3) or not len(deltas):
             raise PulsetrainError(
                 f"Deltas must have shape {shape} or (requests, {shape[0]}, {shape[1]}), not {deltas.shape}"
             )
@@ -273,6 +285,10 @@ class RtlController:
             worst = deltas.max() if deltas.max() > high else deltas.min()
             raise PulsetrainError(f"Deltas must be between {low} and {high}, not {worst}")
         return np.ascontiguousarray(deltas.reshape(-1, *shape), np.int16 if bits <= 16 else np.int32)
+
+    def check_open(self) -> None:
+        """Raise PulsetrainError if the controller is closed."""
+        self._open()
 
     def _open(self) -> int:
         if self._handle is None:
@@ -338,5 +354,5 @@ def _load(path: Path, config: ControllerConfig) -> ctypes.CDLL:
     found = (ctypes.c_int64 * len(wanted))()
     library.pulsetrain_sizes(ctypes.byref(found))
     if list(found) != wanted:
-        raise RtlError(f"The structures of {path} must have the sizes {wanted}, not {list(found)}")
+        raise RtlError(f"The structures and configuration of {path} must be {wanted}, not {list(found)}")
     return library

@@ -6,11 +6,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array import PICOSIEMENS, ArrayParameters, checked_real_array
+from pulsetrain.array import PICOSIEMENS, ArrayParameters, checked_real_array, picosiemens
 from pulsetrain.array_reads import FULL_SCALE_UNIT
 from pulsetrain.config import ControllerConfig, ControllerSettings, PairPolicy, Ramp
 from pulsetrain.controller.programming import LEFT_ALONE, ProgramMode
-from pulsetrain.errors import PulsetrainError, check_array, check_integer, check_real
+from pulsetrain.errors import PulsetrainError, check_array, check_integer, check_real, check_type
 
 THRESHOLD_MIN = 1e-12
 """Smallest threshold in weight units: that of 1 pS steps at 1 S per weight, far from where floats overflow."""
@@ -37,7 +37,9 @@ def verified(
     ``threshold_weight``: ΔW_th in weight units, by default the tile's own default. Raises PulsetrainError if no full
     scale of 16 bits comes within 0.1 % of it.
     """
-    filled = settings.checked(config)
+    check_type("Configuration", config, ControllerConfig)
+    check_type("Array parameters", parameters, ArrayParameters)
+    filled = check_type("Settings", settings, ControllerSettings).checked(config)
     codes = check_integer("Step in codes", step_codes, 1, config.adc_max)
     if threshold_weight is None:
         threshold_weight = default_threshold(config, filled, parameters)
@@ -79,14 +81,11 @@ def target_codes(
     """
     wanted = checked_real_array("Weights", weights, (config.rows, config.weight_columns))
     touched = chosen_weights(chosen, config)
-    codes = np.rint(wanted / weight_of_code(config, settings, parameters))
-    reach = parameters.g_max - parameters.g_min
-    window = (
-        (-reach, reach)
-        if config.pair
-        else tuple(g - parameters.g_reference for g in (parameters.g_min, parameters.g_max))
-    )
-    low, high = (g / parameters.siemens_per_weight for g in window)
+    with np.errstate(over="ignore"):  # infinity is out of range like any other
+        codes = np.rint(wanted / weight_of_code(config, settings, parameters))
+    least, most, middle = (picosiemens(g) for g in (parameters.g_min, parameters.g_max, parameters.g_reference))
+    window = (least - most, most - least) if config.pair else (least - middle, most - middle)
+    low, high = (g / (parameters.siemens_per_weight * PICOSIEMENS) for g in window)  # as ``weights`` has the bounds
     for wrong, rule in (
         ((wanted < low) | (wanted > high), f"within the window of {low:g} to {high:g} weight units"),
         (np.abs(codes) > config.adc_max, f"within the {config.adc_max} codes of the converters at verify_full_scale"),
