@@ -59,7 +59,9 @@ def test_seeds_of_a_tile() -> None:
     state = np.random.SeedSequence(1).generate_state(4, np.uint64)
     assert TileSeeds.of(1) == TileSeeds(0x672D8EE56D6791FF, 0x8AE19CA14EB1072C, 0x4915796D1322FC4A, int(state[3]))
     assert tile(seed=1).seeds == TileSeeds.of(1)
-    with pytest.raises(PulsetrainError, match="Tile seed must be an integer between 0 and 18446744073709551615, not -1"):
+    with pytest.raises(
+        PulsetrainError, match="Tile seed must be an integer between 0 and 18446744073709551615, not -1"
+    ):
         tile(seed=-1)
 
 
@@ -554,11 +556,11 @@ def test_refreshing() -> None:
         ({}, lambda t: t.program_codes(np.zeros((8, 8))), "Targets must be integers, not float64"),
         ({}, lambda t: t.program_codes(np.zeros((8, 9), np.int16)), r"Targets must have shape \(8, 8\)"),
         ({}, lambda t: t.program_codes(np.full((8, 8), 32768)), "Targets must be between -32768 and 32767, not 32768"),
-        ({}, lambda t: t.refresh(), "Refreshing must be done with pairs"),
+        ({}, lambda t: t.refresh(), "Refreshing must be done in pair mode"),
         (
             {"config": TINY.replace(pair=1)},
             lambda t: t.form(np.zeros((8, 4))),
-            "Forming must be done with single devices",
+            "Forming must be done in a configuration of single devices",
         ),
         (
             {"config": TINY.replace(pair=1), "settings": ControllerSettings(pair_policy=PairPolicy.BOTH)},
@@ -568,12 +570,12 @@ def test_refreshing() -> None:
         (
             {"settings": ControllerSettings(ramp=Ramp.LEVEL, set_lines=LineSettings(bit_code=3))},
             lambda t: t.program(np.zeros((8, 8))),
-            "RESET source code of a ramp of levels must be an integer of at least 1, not 0",
+            "RESET source code must be at least 1 with a ramp of levels, not 0",
         ),
         (
             {"settings": ControllerSettings(ramp=Ramp.LEVEL)},
             lambda t: t.form(np.zeros((8, 8))),
-            "FORM bit code of a ramp of levels must be an integer of at least 1, not 0",
+            "FORM bit code must be at least 1 with a ramp of levels, not 0",
         ),
     ],
 )

@@ -100,17 +100,10 @@ def program_rows(
     illegal settings, forming in pair mode, refreshing without pairs or with ``BOTH``; also for targets of another shape
     or beyond 16 bits, an array of another shape, and a ramp of levels over a nominal code of 0.
     """
-    wanted = _checked("Targets", targets, config, 2**15)
+    wanted = checked_targets(targets, config)
     filled = settings.checked(config)
     mode = ProgramMode(mode)
-    if mode is ProgramMode.FORM and config.pair:
-        raise PulsetrainError("Forming must be done in a configuration of single devices, not in pair mode")
-    if mode is ProgramMode.REFRESH and not config.pair:
-        raise PulsetrainError("Refreshing must be done in pair mode, not with single devices")
-    if mode is ProgramMode.REFRESH and filled.pair_policy is PairPolicy.BOTH:
-        raise PulsetrainError("Pair policy must be SET_ONLY or RESET_ONLY for refreshing, not BOTH")
-    if filled.ramp is Ramp.LEVEL and mode is not ProgramMode.REFRESH:
-        _check_levels(filled, mode)
+    check_programming(config, filled, mode)
     rules = _rules(config, filled, mode, filled.program_tolerance)
     return _run(array, wanted, config, filled, rules, wanted == LEFT_ALONE)
 
@@ -186,12 +179,26 @@ def _pulse_tables(settings: ControllerSettings, ramped: bool) -> tuple[NDArray[n
     return cycles, levels
 
 
-def _check_levels(settings: ControllerSettings, mode: ProgramMode) -> None:
-    names = {SET: "SET bit code", RESET: "RESET source code", FORM: "FORM bit code"}
-    used = (FORM,) if mode is ProgramMode.FORM else (SET, RESET)
-    for operation, _, level in nominal_pulses(settings):
-        if operation in used and level == 0:
-            raise PulsetrainError(f"{names[operation]} must be at least 1 with a ramp of levels, not 0")
+def check_programming(config: ControllerConfig, settings: ControllerSettings, mode: ProgramMode) -> None:
+    """Raise PulsetrainError for what the controller refuses, or what leaves a pulse without a nominal level (§12)."""
+    if mode is ProgramMode.FORM and config.pair:
+        raise PulsetrainError("Forming must be done in a configuration of single devices, not in pair mode")
+    if mode is ProgramMode.REFRESH:
+        if not config.pair:
+            raise PulsetrainError("Refreshing must be done in pair mode, not with single devices")
+        if settings.pair_policy is PairPolicy.BOTH:
+            raise PulsetrainError("Pair policy must be SET_ONLY or RESET_ONLY for refreshing, not BOTH")
+    elif settings.ramp is Ramp.LEVEL:
+        names = {SET: "SET bit code", RESET: "RESET source code", FORM: "FORM bit code"}
+        used = (FORM,) if mode is ProgramMode.FORM else (SET, RESET)
+        for operation, _, level in nominal_pulses(settings):
+            if operation in used and level == 0:
+                raise PulsetrainError(f"{names[operation]} must be at least 1 with a ramp of levels, not 0")
+
+
+def checked_targets(targets: ArrayLike, config: ControllerConfig) -> NDArray[np.int16]:
+    """``targets`` as int16 (rows, M). Raises PulsetrainError unless they are integers of 16 bits."""
+    return _checked("Targets", targets, config, 2**15)
 
 
 def _checked(thing: str, values: ArrayLike, config: ControllerConfig, limit: int) -> NDArray[np.int16]:

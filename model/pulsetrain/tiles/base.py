@@ -14,7 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 from pulsetrain.array import PICOSIEMENS, ArrayParameters, CrossbarArray, checked_codes, checked_real_array
 from pulsetrain.config import ControllerConfig, ControllerSettings
 from pulsetrain.controller.golden import checked_deltas
-from pulsetrain.controller.programming import LEFT_ALONE, Programmed, ProgramMode, program_rows
+from pulsetrain.controller.programming import (
+    LEFT_ALONE,
+    Programmed,
+    ProgramMode,
+    check_programming,
+    checked_targets,
+    program_rows,
+)
 from pulsetrain.controller.slots import Slots, fired_cells
 from pulsetrain.converters import checked_vectors, dac_codes, outer_codes, products
 from pulsetrain.errors import PulsetrainError, check_array, check_integer, check_real, check_type
@@ -22,9 +29,7 @@ from pulsetrain.noise import rounded_steps
 from pulsetrain.tiles.reports import Outcome, ProgramReport, Rounds, TileCounters, UpdateReport, pulse_numbers
 from pulsetrain.tiles.targets import (
     THRESHOLD_MIN,
-    check_programming,
     check_verify_step,
-    checked_targets,
     chosen_weights,
     default_threshold,
     target_codes,

@@ -16,8 +16,6 @@ from pulsetrain.tiles.rtl_layouts import COMMAND
 
 ROWS, COLUMNS = 0, 1
 """Sides of a vector."""
-LEFT_ALONE = -(2**15)
-"""The target of a cell that is not to be touched."""
 
 
 class Opcode(IntEnum):

@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from pulsetrain.array import PICOSIEMENS, ArrayParameters, checked_real_array, picosiemens
 from pulsetrain.array_reads import FULL_SCALE_UNIT
-from pulsetrain.config import ControllerConfig, ControllerSettings, PairPolicy, Ramp
-from pulsetrain.controller.programming import LEFT_ALONE, ProgramMode
+from pulsetrain.config import ControllerConfig, ControllerSettings, PairPolicy
+from pulsetrain.controller.programming import LEFT_ALONE
 from pulsetrain.errors import PulsetrainError, check_array, check_integer, check_real, check_type
 
 THRESHOLD_MIN = 1e-12
@@ -105,36 +105,3 @@ def chosen_weights(chosen: ArrayLike | None, config: ControllerConfig) -> NDArra
     if array.dtype != np.bool_ or array.shape != shape:
         raise PulsetrainError(f"Chosen weights must be bool {shape}, not {array.dtype} {array.shape}")
     return array
-
-
-def checked_targets(targets: ArrayLike, config: ControllerConfig) -> NDArray[np.int16]:
-    """``targets`` as int16 (rows, weight columns). Raises PulsetrainError unless they are integers of 16 bits."""
-    array, shape = check_array("Targets", targets), (config.rows, config.weight_columns)
-    if array.dtype.kind not in "iu":
-        raise PulsetrainError(f"Targets must be integers, not {array.dtype}")
-    if array.shape != shape:
-        raise PulsetrainError(f"Targets must have shape {shape} (rows, columns), not {array.shape}")
-    if int(array.min()) < LEFT_ALONE or int(array.max()) > 2**15 - 1:
-        worst = int(array.min()) if int(array.min()) < LEFT_ALONE else int(array.max())
-        raise PulsetrainError(f"Targets must be between {LEFT_ALONE} and {2**15 - 1}, not {worst}")
-    return array.astype(np.int16)
-
-
-def check_programming(config: ControllerConfig, settings: ControllerSettings, mode: ProgramMode) -> None:
-    """Raise PulsetrainError for what the controller refuses, or what leaves nominal pulses without a size (§12)."""
-    if mode is ProgramMode.FORM and config.pair:
-        raise PulsetrainError("Forming must be done with single devices, not with pairs (which read as a difference)")
-    if mode is ProgramMode.REFRESH:
-        if not config.pair:
-            raise PulsetrainError("Refreshing must be done with pairs, not with single devices")
-        if settings.pair_policy is PairPolicy.BOTH:
-            raise PulsetrainError("Pair policy must be SET_ONLY or RESET_ONLY for refreshing, not BOTH")
-    elif settings.ramp is Ramp.LEVEL:
-        forming = mode is ProgramMode.FORM
-        nominal = (
-            {"FORM bit code": settings.form_lines.bit_code}
-            if forming
-            else {"SET bit code": settings.set_lines.bit_code, "RESET source code": settings.reset_lines.source_code}
-        )
-        for name, code in nominal.items():
-            check_integer(f"{name} of a ramp of levels", code, 1)
