@@ -11,10 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array_block import RESET, SET, STUCK, WINDOW_HITS, apply_counts, apply_cut
+from pulsetrain.array_block import RESET, SET, STUCK, WINDOW_HITS
 from pulsetrain.array_memory import ArrayMemory
 from pulsetrain.array_parameters import PICOSIEMENS, ArrayParameters, picosiemens
 from pulsetrain.array_port import Port
+from pulsetrain.array_pulse import apply_counts, apply_cut
 from pulsetrain.array_reads import read
 from pulsetrain.config import Polarity
 from pulsetrain.controller.slots import fired_cells

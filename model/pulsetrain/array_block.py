@@ -1,4 +1,4 @@
-"""The memory of a golden array, one block of 64-bit words, and how a cell answers a pulse. Specification, section 12.
+"""The memory of a golden array: one block of 64-bit words. Specification, sections 12 and 18.
 
 One address is then enough for whatever acts on the array: Python, compiled loops, or a simulator at the crossbar pins.
 A block begins with ``HEADER`` integers (their indices below), then come real numbers and the arrays.
@@ -9,65 +9,55 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.array_parameters import PICOSIEMENS, ArrayParameters, picosiemens
-from pulsetrain.compiled import compiled, inlined
-from pulsetrain.noise import SCRATCH, normal_of, second_normal_of, uniform_of
+from pulsetrain.compiled import inlined
 
 # Numbers of operations at the crossbar pins (section 8).
 SET, RESET, FORM = 1, 2, 3
 
-# Integers of the header. CYCLES and LEVELS: the nominal ones of operation k in word CYCLES + k.
-(WORDS, ROWS, COLUMNS, PAIR, LOW, HIGH, REFERENCE, FORMED, SOFT, SEED, READ_SEED, OPERATION, READS, CLIPPED,
- WINDOW_HITS, DAC_MAX, ADC_MAX, ADC_COUNT, AT_REALS, AT_OFFSETS, AT_SCRATCH, AT_NORMALS, AT_SUMS, AT_DRIVEN,
- AT_CONDUCTANCE, AT_FLAGS, AT_PULSES) = range(27)  # fmt: skip
-CYCLES, LEVELS = 27, 31
-HEADER = 36
+# Integers of the header. CYCLES and LEVELS: the nominal ones of operation k in word CYCLES + k. PASSES: those of the
+# line resistance, 0 without. FLICKER: reads of the first octave, TELEGRAPH: reads of a state; 0: off.
+(WORDS, ROWS, COLUMNS, PAIR, LOW, HIGH, REFERENCE, FORMED, KIND, SEED, READ_SEED, OPERATION, READS, CLIPPED,
+ WINDOW_HITS, DAC_MAX, ADC_MAX, ADC_COUNT, EFFECTS, NOW, PROGRAMMINGS, KNOTS, SCORES, PROGRAM_KNOTS, RELAX_TIMES,
+ RELAX_ROWS, RELAX_SCORES, AGES, ENDURANCE_EXPONENT, FLICKER, OCTAVES, TELEGRAPH, OFFSET_READS, PASSES,
+ AT_REALS, AT_OFFSETS, AT_SCRATCH, AT_NORMALS, AT_SUMS, AT_DRIVEN, AT_STEPS, AT_PROGRAM, AT_RELAX, AT_AGES,
+ AT_AGE_PARTS,
+ AT_WIRES, AT_DUE, AT_CONDUCTANCE, AT_FLAGS, AT_PULSES, AT_BASE, AT_WRITES, AT_BEGUN, AT_AGE,
+ AT_SLOW) = range(55)  # fmt: skip
+CYCLES, LEVELS = 55, 59
+HEADER = 64
 
-# Real numbers behind the header, in picosiemens but for the last.
-STEP_SET, STEP_RESET, WRITE_NOISE, READ_NOISE, ADC_OFFSET, FORM_YIELD = range(6)
+# Bits of EFFECTS: what a compiled function has to look at.
+(SPREAD, FAILS, APPARENT, COUNTS, TIMED, ENDURES, DISTURBS, RELATIVE, WARM, SLOW, PER_STEP,
+ SPREAD_NORMAL) = (1 << bit for bit in range(12))  # fmt: skip
+
+# Values of KIND.
+HARD, SOFT, CURVE, TABLE = range(4)
+
+# Real numbers behind the header, in picosiemens or without unit.
+(STEP_SET, STEP_RESET, WRITE_NOISE, READ_NOISE, ADC_OFFSET, FORM_YIELD, NOISE_RELATIVE, FAIL_SET, FAIL_RESET,
+ APPARENT_NOISE,
+ SPREAD_SET, SPREAD_RESET, SPREAD_BOTH, SPREAD_NOISE, SPREAD_LOW, SPREAD_HIGH, STEPS_LOW, STEPS_HIGH, STEPS_SCORE,
+ PROGRAM_LOW, PROGRAM_HIGH, RELAX_LOW, RELAX_HIGH, RELAX_SCORE, DRIFT, DRIFT_SPREAD, ENDURANCE, ENDURANCE_SPREAD,
+ CLOSES_TO, DISTURB_STEP, DISTURB_ROW, DISTURB_COLUMN, FLICKER_SIGMA, FLICKER_RELATIVE, TELEGRAPH_SHARE,
+ TELEGRAPH_RELATIVE, TELEGRAPH_STEP, TELEGRAPH_OCCUPANCY, WARMTH, WIRE_ROW, WIRE_COLUMN) = range(41)  # fmt: skip
+REALS = 41
 
 # Flags of a cell.
 STUCK, FRESH = 1, 2
 
+# Indices of the numbers of a device (section 18), besides those of pulses.
 STUCK_PULSE = 2**32 - 1
 """The pulse index whose uniform decides whether a cell is stuck."""
+INDEX_STEPS, INDEX_WINDOW, INDEX_NOISE, INDEX_WEAR, INDEX_TELEGRAPH = (2**32 - 2 - k for k in range(5))
+INDEX_RELAX = 2**31
+INDEX_APPARENT, INDEX_PROGRAM = 2**31 + 256, 2**31 + 257
+INDEX_COLUMN, INDEX_ROW = 2**31 + 2**24, 2**31 + 2**25
+INDEX_STATE, INDEX_OCTAVE = 8, 16
+
+G_TOP = 2_100_000_000
+"""Picosiemens that no conductance exceeds."""
 
 Block = NDArray[np.int64]
-
-
-def new_block(rows: int, columns: int, pair: int, parameters: ArrayParameters) -> Block:
-    """The block of an array without seeds and flags, all cells at G_ref."""
-    cells, lines = rows * columns, max(rows, columns)
-    sizes = {
-        AT_REALS: 6,
-        AT_OFFSETS: rows + columns,  # z_l of each line: columns first, then rows
-        AT_SCRATCH: SCRATCH,
-        AT_NORMALS: lines,
-        AT_SUMS: lines,
-        AT_DRIVEN: (lines + 1) // 2,  # int32: the code of each driven device line
-        AT_CONDUCTANCE: (cells + 1) // 2,  # int32
-        AT_FLAGS: (cells + 7) // 8,  # uint8
-        AT_PULSES: (cells + 1) // 2,  # uint32: pulses of each cell within the operation
-    }
-    block = np.zeros(HEADER + sum(sizes.values()), np.int64)
-    at = HEADER
-    for name, size in sizes.items():
-        block[name] = at
-        at += size
-    block[[WORDS, ROWS, COLUMNS, PAIR]] = at, rows, columns, pair
-    block[[LOW, HIGH]] = picosiemens(parameters.g_min), picosiemens(parameters.g_max)
-    block[[REFERENCE, FORMED]] = picosiemens(parameters.g_reference), picosiemens(parameters.g_formed)
-    block[SOFT] = parameters.bounds == "soft"
-    block[HEADER : HEADER + 6].view(np.float64)[:] = (
-        picosiemens(parameters.step_set),
-        picosiemens(parameters.step_reset),
-        parameters.write_noise * PICOSIEMENS,
-        parameters.read_noise * PICOSIEMENS,
-        parameters.adc_offset * PICOSIEMENS,
-        parameters.form_yield,
-    )
-    conductances(block)[:] = block[REFERENCE]
-    return block
 
 
 @inlined
@@ -78,7 +68,7 @@ def reals(block: Block) -> NDArray[np.float64]:
 
 @inlined
 def conductances(block: Block) -> NDArray[np.int32]:
-    """Conductance of each cell in picosiemens."""
+    """Conductance of each cell in picosiemens, as reads see it but for slow noise."""
     return block[block[AT_CONDUCTANCE] : block[AT_FLAGS]].view(np.int32)
 
 
@@ -91,104 +81,34 @@ def flags(block: Block) -> NDArray[np.uint8]:
 @inlined
 def pulses(block: Block) -> NDArray[np.uint32]:
     """Pulses of each cell within the operation so far."""
-    return block[block[AT_PULSES] : block[WORDS]].view(np.uint32)
+    return block[block[AT_PULSES] : block[AT_BASE]].view(np.uint32)
 
 
 @inlined
-def share(step: float, part: int, whole: int) -> float:
-    """The share part/whole of a step; as it is if the share is 1 or there is nothing to compare with."""
-    return step if part == whole or whole == 0 else (step * part) / whole
-
-
-@compiled
-def mean_step(block: Block, operation: int, g: int) -> float:
-    """The size of a whole pulse before the noise at conductance ``g``, in picosiemens, without its sign."""
-    numbers = reals(block)
-    low, high = float(block[LOW]), float(block[HIGH])
-    middle = (low + high) / 2
-    if operation == RESET:
-        step = numbers[STEP_RESET]
-        return float(step * ((g - low) / (middle - low)) if block[SOFT] else step)
-    step = numbers[STEP_SET]
-    return float(step * ((high - g) / (high - middle)) if block[SOFT] else step)
+def bases(block: Block) -> NDArray[np.int32]:
+    """Persistent conductance of each cell in picosiemens; empty unless it is kept."""
+    return block[block[AT_BASE] : block[AT_WRITES]].view(np.int32)
 
 
 @inlined
-def in_window(block: Block, target: int) -> int:
-    """``target`` cut to the window; a cut is counted."""
-    low, high = block[LOW], block[HIGH]
-    if target < low or target > high:
-        block[WINDOW_HITS] += 1
-        target = min(max(target, low), high)
-    return target
+def writes(block: Block) -> NDArray[np.uint32]:
+    """Writes of each cell so far, modulo 2^32; empty unless they are counted."""
+    return block[block[AT_WRITES] : block[AT_BEGUN]].view(np.uint32)
 
 
-@compiled
-def pulse(block: Block, operation: int, row: int, cycles: int, level: int, columns: NDArray[np.uint64]) -> None:
-    """Apply one pulse of a closed loop at once: SET, RESET or FORM on the ``columns`` (a bit each) of ``row``.
-
-    ``cycles``: how long the strobe was high; ``level``: the bit code of SET and FORM, the source code of RESET.
-    Cells count their pulses within the operation, whatever becomes of them.
-    """
-    width, numbers = block[COLUMNS], reals(block)
-    conductance, flag, index = conductances(block), flags(block), pulses(block)
-    scratch = block[block[AT_SCRATCH] : block[AT_NORMALS]].view(np.float64)
-    seed, number, sigma = np.uint64(block[SEED]), np.uint64(block[OPERATION]), numbers[WRITE_NOISE]
-    for column in range(width):
-        if (columns[column >> 6] >> np.uint64(column & 63)) & np.uint64(1) == np.uint64(0):
-            continue
-        cell = row * width + column
-        index[cell] += np.uint32(1)
-        k, g = int(index[cell]), int(conductance[cell])
-        if flag[cell] & STUCK:
-            continue
-        if flag[cell] & FRESH:
-            if operation != FORM or uniform_of(seed, number, cell, k) >= numbers[FORM_YIELD]:
-                continue
-            flag[cell] = np.uint8(0)
-            target = int(np.rint(block[FORMED] + sigma * second_normal_of(seed, number, cell, k, scratch)))
-        else:
-            step = share(mean_step(block, operation, g), level, block[LEVELS + operation])
-            step = share(step, cycles, block[CYCLES + operation])
-            change = -step if operation == RESET else step
-            if sigma > 0.0:
-                change = change + sigma * normal_of(seed, number, cell, k, scratch)
-            target = g + int(np.rint(change))
-        conductance[cell] = in_window(block, target)
+@inlined
+def begun(block: Block) -> NDArray[np.int64]:
+    """The clock at the last write of each cell, nanoseconds; empty unless time counts."""
+    return block[block[AT_BEGUN] : block[AT_AGE]]
 
 
-@compiled
-def apply_counts(
-    block: Block, cells: NDArray[np.int64], counts: NDArray[np.int16], z: NDArray[np.float64], every: bool
-) -> None:
-    """Apply whole pulses to cells that are neither stuck nor fresh, as open loops do.
-
-    ``z`` has one entry per pulse (``every``) or one per cell, for its last pulse.
-    """
-    conductance, sigma = conductances(block), reals(block)[WRITE_NOISE]
-    drawn = 0
-    for i in range(cells.size):
-        operation = SET if counts[i] > 0 else RESET
-        times = int(abs(np.int64(counts[i])))
-        g = int(conductance[cells[i]])
-        for k in range(times):
-            step = mean_step(block, operation, g)
-            change = -step if operation == RESET else step
-            if every or k == times - 1:
-                change = change + sigma * z[drawn]
-                drawn += 1
-            g = in_window(block, g + int(np.rint(change)))
-        conductance[cells[i]] = g
+@inlined
+def reached(block: Block) -> NDArray[np.uint8]:
+    """How many ages each cell has reached since its last write; empty unless time counts."""
+    return block[block[AT_AGE] : block[AT_SLOW]].view(np.uint8)
 
 
-@compiled
-def apply_cut(
-    block: Block, cells: NDArray[np.int64], operation: int, cycles: int, width: int, z: NDArray[np.float64]
-) -> None:
-    """Apply a pulse that lasted ``cycles`` of ``width`` to such cells, with ``z`` for each of them."""
-    conductance, sigma = conductances(block), reals(block)[WRITE_NOISE]
-    for i in range(cells.size):
-        g = int(conductance[cells[i]])
-        step = share(mean_step(block, operation, g), cycles, width)
-        change = (-step if operation == RESET else step) + sigma * z[i]
-        conductance[cells[i]] = in_window(block, g + int(np.rint(change)))
+@inlined
+def slow_noise(block: Block) -> NDArray[np.int32]:
+    """Slow noise of each cell in picosiemens; empty without flicker and telegraph noise."""
+    return block[block[AT_SLOW] : block[WORDS]].view(np.int32)

@@ -30,12 +30,12 @@ from pulsetrain.array_block import (
     WINDOW_HITS,
     conductances,
     flags,
-    new_block,
-    pulse,
     pulses,
 )
+from pulsetrain.array_layout import new_block
 from pulsetrain.array_parameters import PICOSIEMENS, ArrayParameters, picosiemens
 from pulsetrain.array_port import Port, port_of
+from pulsetrain.array_pulse import pulse
 from pulsetrain.array_reads import convert
 from pulsetrain.config import ControllerConfig, ControllerSettings
 from pulsetrain.errors import PulsetrainError, check_integer, check_type

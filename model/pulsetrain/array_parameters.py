@@ -2,15 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from types import MappingProxyType
 from typing import Any
 
+from pulsetrain.device import (
+    Disturb,
+    Drift,
+    Endurance,
+    Flicker,
+    ProgrammingError,
+    Relaxation,
+    Spread,
+    StepCurve,
+    StepTable,
+    Telegraph,
+    Temperature,
+    Wires,
+)
+from pulsetrain.device.checks import G_LIMIT, effect_from, plain
 from pulsetrain.errors import PulsetrainError, check_choice, check_real
 
 PICOSIEMENS = 1e12
 """Picosiemens in a siemens."""
 
-_G_LIMIT = 2e-3  # siemens: window and one noisy step stay far inside an int32 of picosiemens
+EFFECTS: Mapping[str, type[Any]] = MappingProxyType(
+    {
+        "curve": StepCurve,
+        "table": StepTable,
+        "spread": Spread,
+        "programming": ProgrammingError,
+        "relaxation": Relaxation,
+        "drift": Drift,
+        "temperature": Temperature,
+        "flicker": Flicker,
+        "telegraph": Telegraph,
+        "wires": Wires,
+        "endurance": Endurance,
+        "disturb": Disturb,
+    }
+)
+"""Effects with parameters of their own, by the name of their field; None: off."""
 
 
 @dataclass(frozen=True)
@@ -44,26 +77,52 @@ class ArrayParameters:
     g_fresh: float = 0.05e-6
     g_formed: float = 75e-6
     form_yield: float = 0.9273
+    write_noise_relative: float = 0.0
+    fail_set: float = 0.0
+    fail_reset: float = 0.0
+    apparent_noise: float = 0.0
+    operation_time: float = 0.0
+    count_pulses: bool = False
+    curve: StepCurve | None = None
+    table: StepTable | None = None
+    spread: Spread | None = None
+    programming: ProgrammingError | None = None
+    relaxation: Relaxation | None = None
+    drift: Drift | None = None
+    temperature: Temperature | None = None
+    flicker: Flicker | None = None
+    telegraph: Telegraph | None = None
+    wires: Wires | None = None
+    endurance: Endurance | None = None
+    disturb: Disturb | None = None
 
     def __post_init__(self) -> None:
         grid = 1 / PICOSIEMENS
-        values = {
-            "g_min": check_real("Smallest conductance", self.g_min, low=0, high=_G_LIMIT, unit="S"),
-            "g_max": check_real("Largest conductance", self.g_max, low=0, high=_G_LIMIT, unit="S"),
-            "g_reference": check_real("Reference conductance", self.g_reference, low=0, high=_G_LIMIT, unit="S"),
+        values: dict[str, Any] = {
+            "g_min": check_real("Smallest conductance", self.g_min, low=0, high=G_LIMIT, unit="S"),
+            "g_max": check_real("Largest conductance", self.g_max, low=0, high=G_LIMIT, unit="S"),
+            "g_reference": check_real("Reference conductance", self.g_reference, low=0, high=G_LIMIT, unit="S"),
             "siemens_per_weight": check_real(
                 "Conductance per weight", self.siemens_per_weight, low=grid, high=1, unit="S"
             ),
-            "step_set": check_real("SET step", self.step_set, low=grid, high=_G_LIMIT, unit="S"),
-            "step_reset": check_real("RESET step", self.step_reset, low=grid, high=_G_LIMIT, unit="S"),
-            "write_noise": check_real("Write noise", self.write_noise, low=0, high=_G_LIMIT / 100, unit="S"),
-            "read_noise": check_real("Read noise", self.read_noise, low=0, high=_G_LIMIT / 100, unit="S"),
-            "adc_offset": check_real("ADC offset", self.adc_offset, low=0, high=_G_LIMIT / 100, unit="S"),
+            "step_set": check_real("SET step", self.step_set, low=grid, high=G_LIMIT, unit="S"),
+            "step_reset": check_real("RESET step", self.step_reset, low=grid, high=G_LIMIT, unit="S"),
+            "write_noise": check_real("Write noise", self.write_noise, low=0, high=G_LIMIT / 100, unit="S"),
+            "read_noise": check_real("Read noise", self.read_noise, low=0, high=G_LIMIT / 100, unit="S"),
+            "adc_offset": check_real("ADC offset", self.adc_offset, low=0, high=G_LIMIT / 100, unit="S"),
             "stuck_share": check_real("Stuck share", self.stuck_share, low=0, high=1),
-            "g_fresh": check_real("Fresh conductance", self.g_fresh, low=0, high=_G_LIMIT, unit="S"),
-            "g_formed": check_real("Formed conductance", self.g_formed, low=0, high=_G_LIMIT, unit="S"),
+            "g_fresh": check_real("Fresh conductance", self.g_fresh, low=0, high=G_LIMIT, unit="S"),
+            "g_formed": check_real("Formed conductance", self.g_formed, low=0, high=G_LIMIT, unit="S"),
             "form_yield": check_real("Form yield", self.form_yield, low=0, high=1),
+            "write_noise_relative": check_real("Relative write noise", self.write_noise_relative, low=0, high=100),
+            "fail_set": check_real("Share of failed SET pulses", self.fail_set, low=0, high=1),
+            "fail_reset": check_real("Share of failed RESET pulses", self.fail_reset, low=0, high=1),
+            "apparent_noise": check_real("Apparent noise", self.apparent_noise, low=0, high=G_LIMIT / 10, unit="S"),
+            "operation_time": check_real("Time of an operation", self.operation_time, low=0, high=1e6, unit="s"),
         }
+        for name, kind in EFFECTS.items():
+            if getattr(self, name) is not None:
+                values[name] = effect_from(kind, f"Effect {name}", getattr(self, name))
         for name, value in values.items():
             object.__setattr__(self, name, value)
         if picosiemens(self.g_min) >= picosiemens(self.g_max):
@@ -72,8 +131,11 @@ class ArrayParameters:
             )
         check_choice("Noise per", self.noise_per, ("pulse", "step"))
         check_choice("Bounds", self.bounds, ("hard", "soft"))
-        if not isinstance(self.fresh, bool):
-            raise PulsetrainError(f"Fresh must be True or False, not {self.fresh!r}")
+        for thing, flag in (("Fresh", self.fresh), ("Count pulses", self.count_pulses)):
+            if not isinstance(flag, bool):
+                raise PulsetrainError(f"{thing} must be True or False, not {flag!r}")
+        if self.curve is not None and self.table is not None:
+            raise PulsetrainError("Steps must be a curve or a table, not both")
         within = {"Reference conductance": self.g_reference}
         if self.fresh:
             within |= {"Fresh conductance": self.g_fresh, "Formed conductance": self.g_formed}
@@ -82,16 +144,36 @@ class ArrayParameters:
                 window = f"within the window of {self.g_min:g} to {self.g_max:g} S"
                 raise PulsetrainError(f"{thing} must be {window}, not {value:g}")
 
+    @property
+    def keeps_time(self) -> bool:
+        """Whether a written conductance changes by itself."""
+        return self.relaxation is not None or self.drift is not None
+
+    @property
+    def counts_pulses(self) -> bool:
+        """Whether each device counts its pulses."""
+        needed = self.keeps_time or self.endurance is not None or self.apparent_noise > 0
+        return self.count_pulses or needed
+
     def replace(self, **changes: Any) -> ArrayParameters:
         """A copy with the named fields changed and everything checked again."""
-        values = asdict(self)
+        values = {item.name: getattr(self, item.name) for item in fields(self)}
         for name in changes:
-            check_choice("Array parameter", name, [item.name for item in fields(self)])
+            check_choice("Array parameter", name, values)
         return ArrayParameters(**(values | changes))
 
-    def to_dict(self) -> dict[str, float | str]:
-        """The fields in order, in SI units."""
-        return asdict(self)
+    def to_dict(self) -> dict[str, Any]:
+        """The fields in order, in SI units, as TOML and JSON can hold them; effects that are off are left out."""
+        found: dict[str, Any] = plain({name: value for name, value in asdict(self).items() if value is not None})
+        return found
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ArrayParameters:
+        """The inverse of ``to_dict``; what is missing is as by default. Raises PulsetrainError for unknown names."""
+        names = [item.name for item in fields(cls)]
+        for name in values:
+            check_choice("Array parameter", name, names)
+        return cls(**values)
 
 
 def picosiemens(siemens: float) -> int:

@@ -5,7 +5,7 @@
     void convert(void *context, uint32_t backward, uint32_t whole, uint32_t row, uint32_t full_scale, uint32_t group,
                  uint32_t first, const int32_t *dac, int32_t *codes);
 
-They are ``array_block.pulse`` and ``array_reads.convert``, so whoever drives the pins has the results of the golden
+They are ``array_pulse.pulse`` and ``array_reads.convert``, so whoever drives the pins has the results of the golden
 model. ``columns`` has ⌈C/64⌉ words, ``dac`` a code for each line of the driven side (it may be NULL unless ``whole``),
 ``codes`` room for K. Arguments are not checked.
 """
@@ -19,7 +19,8 @@ from typing import Any
 import numba
 from numba import carray, types
 
-from pulsetrain.array_block import ADC_COUNT, COLUMNS, HEADER, ROWS, WORDS, Block, pulse
+from pulsetrain.array_block import ADC_COUNT, COLUMNS, HEADER, ROWS, WORDS, Block
+from pulsetrain.array_pulse import pulse
 from pulsetrain.array_reads import convert
 from pulsetrain.compiled import c_function, inlined
 

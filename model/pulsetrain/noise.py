@@ -22,6 +22,7 @@ _W0, _W1 = np.uint64(0x9E3779B9), np.uint64(0xBB67AE85)
 
 _LN2_HIGH = 6.93147180369123816490e-01  # ln 2 with its low 32 bits zero: times an exponent of double precision exact
 _LN2_LOW = 1.90821492927058770002e-10  # ln 2 − _LN2_HIGH
+_INVERSE_FACTORIALS = tuple(1.0 / math.factorial(k) for k in range(14))
 _HALF_ROOT = 0x3FE6A09E00000000  # upper word of √½: mantissas below it are doubled
 
 SCRATCH = 1 + 256
@@ -44,7 +45,7 @@ def _philox(c0: np.uint64, c1: np.uint64, c2: np.uint64, c3: np.uint64, k0: np.u
 
 
 @compiled
-def _log(x: float, scratch: NDArray[np.float64]) -> float:
+def log_of(x: float, scratch: NDArray[np.float64]) -> float:
     """Natural logarithm of a normal, positive double, within 1 ulp. The order of operations is in section 12.
 
     x = m·2^e, m between about √½ and √2; with f = m − 1 and s = f/(2 + f), log m = f − s·(f − R), where R is the series
@@ -66,6 +67,20 @@ def _log(x: float, scratch: NDArray[np.float64]) -> float:
         r = r * z + 2.0 / k
     r = r * z
     return float(e * _LN2_HIGH + (f - (s * (f - r) - e * _LN2_LOW)))
+
+
+@compiled
+def exp_of(x: float, scratch: NDArray[np.float64]) -> float:
+    """e to the power of x: 0 below −700, at most e^700. The order of operations is in section 18."""
+    if x < -700.0:
+        return 0.0
+    n = np.rint(min(x, 700.0) * 1.4426950408889634)
+    r = (min(x, 700.0) - n * _LN2_HIGH) - n * _LN2_LOW
+    e = 0.0
+    for k in range(13, -1, -1):
+        e = e * r + _INVERSE_FACTORIALS[k]
+    scratch.view(np.int64)[0] = (np.int64(n) + 1023) << 52
+    return float(e * scratch[0])
 
 
 @inlined
@@ -97,7 +112,7 @@ def _quantile(p: float, scratch: NDArray[np.float64]) -> float:
     q = p - 0.5
     if abs(q) <= 0.425:
         return _central(q)
-    r = math.sqrt(-_log(p if q < 0.0 else 1.0 - p, scratch))
+    r = math.sqrt(-log_of(p if q < 0.0 else 1.0 - p, scratch))
     if r <= 5.0:
         r = r - 1.6
         a = 7.74545014278341407640e-4
@@ -246,7 +261,12 @@ def philox(counter: tuple[int, int, int, int], key: tuple[int, int]) -> tuple[in
 
 def logarithm(x: float) -> float:
     """Natural logarithm of a positive, normal double by the operations of section 12, within 1 ulp."""
-    return float(_log(x, np.empty(1)))
+    return float(log_of(x, np.empty(1)))
+
+
+def exponential(x: float) -> float:
+    """e to the power of x by the operations of section 18, within 2 ulp: 0 below −700, at most e^700."""
+    return float(exp_of(x, np.empty(1)))
 
 
 def normal_quantile(p: float) -> float:

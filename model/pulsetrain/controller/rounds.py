@@ -10,7 +10,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.array_block import FORM, RESET, SET, Block, pulse
+from pulsetrain.array_block import FORM, RESET, SET, Block
+from pulsetrain.array_pulse import pulse
 from pulsetrain.array_reads import convert
 from pulsetrain.compiled import compiled, inlined
 

@@ -1,0 +1,83 @@
+"""Size of a pulse over conductance: a curve of mean and spread, or the whole measured distribution."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pulsetrain.device.checks import G_LIMIT, check_reals, check_rows, check_scores
+from pulsetrain.errors import PulsetrainError, check_real
+
+
+@dataclass(frozen=True)
+class StepCurve:
+    """Mean step of a pulse and its standard deviation over conductance, siemens.
+
+    The knots lie evenly from ``low`` to ``high`` (siemens, both included); between them values are interpolated
+    linearly, outside them held. ``set_mean`` and ``reset_mean`` are sizes, not negative; ``set_sigma`` and
+    ``reset_sigma`` standard deviations of one pulse (cycle to cycle). All have one entry a knot, 2 to 1025 of them.
+    A device whose step shrinks exponentially or in any other measured way towards its bounds is such a curve.
+    """
+
+    low: float
+    high: float
+    set_mean: tuple[float, ...]
+    reset_mean: tuple[float, ...]
+    set_sigma: tuple[float, ...]
+    reset_sigma: tuple[float, ...]
+
+    def __post_init__(self) -> None:
+        _check_range(self, "step curve")
+        first = check_reals("SET mean of the step curve", self.set_mean, low=0, high=G_LIMIT, unit="S")
+        _check_knots("Step curve", len(first))
+        object.__setattr__(self, "set_mean", first)
+        for name in ("reset_mean", "set_sigma", "reset_sigma"):
+            thing = f"{name.replace('_', ' ').replace('set', 'SET').replace('reSET', 'RESET')} of the step curve"
+            values = check_reals(thing, getattr(self, name), low=0, high=G_LIMIT, unit="S", count=len(first))
+            object.__setattr__(self, name, values)
+
+
+@dataclass(frozen=True)
+class StepTable:
+    """Measured distribution of the conductance change ΔG of a pulse over conductance, siemens.
+
+    ``set_delta`` and ``reset_delta`` have a row for each of 2 to 1025 conductances, evenly from ``low`` to ``high``
+    (siemens, both included). A row holds ΔG (signed: RESET mostly negative) at normal scores evenly from
+    −``score_max`` to ``score_max``: entry i is the quantile of ΔG at the probability Φ(score i). Scores put as many
+    entries into the tails as into the middle, and a normal distribution is a straight line. Rows need not rise, but
+    sampled ΔG is that of the row read at a normal random number, linearly in between and held outside.
+    """
+
+    low: float
+    high: float
+    score_max: float
+    set_delta: tuple[tuple[float, ...], ...]
+    reset_delta: tuple[tuple[float, ...], ...]
+
+    def __post_init__(self) -> None:
+        _check_range(self, "step table")
+        object.__setattr__(
+            self, "score_max", check_real("Largest score of the step table", self.score_max, low=1, high=8)
+        )
+        shape = None
+        for name, words in (("set_delta", "SET"), ("reset_delta", "RESET")):
+            rows = getattr(self, name)
+            thing = f"{words} changes of the step table"
+            if not isinstance(rows, (list, tuple)) or not rows or not isinstance(rows[0], (list, tuple)):
+                raise PulsetrainError(f"{thing} must be a list of lists of numbers, not {rows!r:.60}")
+            if shape is None:
+                _check_knots("Step table", len(rows))
+                shape = len(rows), check_scores("Step table", len(rows[0]))
+            checked = check_rows(thing, rows, rows=shape[0], count=shape[1], limit=G_LIMIT, unit="S")
+            object.__setattr__(self, name, checked)
+
+
+def _check_range(effect: StepCurve | StepTable, thing: str) -> None:
+    low = check_real(f"Lowest conductance of the {thing}", effect.low, low=0, high=G_LIMIT, unit="S")
+    high = check_real(f"Highest conductance of the {thing}", effect.high, above=low, high=G_LIMIT, unit="S")
+    object.__setattr__(effect, "low", low)
+    object.__setattr__(effect, "high", high)
+
+
+def _check_knots(thing: str, count: int) -> None:
+    if not 2 <= count <= 1025:
+        raise PulsetrainError(f"{thing} must be of 2 to 1025 conductances, not {count}")
