@@ -1,6 +1,6 @@
 """Rates of the golden model on one core. Each function returns a dictionary of numbers; only ``main`` prints.
 
-The compiled code has one thread, so a rate is a rate per core. The best of several runs is reported: other work on the
+One thread, but where it is said, so a rate is a rate per core. The best of several runs is reported: other work on the
 machine can only make a run slower.
 """
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from pulsetrain.array import CrossbarArray
 from pulsetrain.config import CONFIGS, ControllerConfig, ControllerSettings
 from pulsetrain.controller import GoldenController
+from pulsetrain.threads import set_threads, thread_count
 from pulsetrain.tiles import ModelTile
 from pulsetrain.tiles.base import DEFAULT_PARAMETERS
 
@@ -50,7 +51,7 @@ def steps_that_fire(config: ControllerConfig, share: float, threshold: float, se
 def controller_rates(config: ControllerConfig = CONFIGS["wide"], share: float = 0.001) -> dict[str, float]:
     """Decisions a second of ``GoldenController.update``, random words included, and its parts.
 
-    ``decisions_per_second`` (int16 deltas in, counts out), ``with_slots_per_second`` (the slots made, too),
+    ``decisions_per_second`` (int16 deltas in, cells that fire out), ``with_slots_per_second`` (the slots made, too),
     ``words_per_second`` (random words alone), ``cells_fired`` (share of the cells, as measured).
     """
     controller = GoldenController(config, ControllerSettings(), 1)
@@ -62,6 +63,17 @@ def controller_rates(config: ControllerConfig = CONFIGS["wide"], share: float = 
         "words_per_second": config.cells / best_seconds(lambda: controller.source.fields(config.beats)),
         "cells_fired": float(fired),
     }
+
+
+def large_rates(threads: tuple[int, ...] = (1, 2), share: float = 0.01) -> dict[str, dict[str, float]]:
+    """``controller_rates`` and ``tile_rates`` of a tile of 1024 × 1024 cells, by the number of threads."""
+    config = ControllerConfig(rows=1024, columns=1024, lanes=64)
+    before, rates = thread_count(), {}
+    for number in threads:
+        set_threads(number)
+        rates[f"threads_{number}"] = controller_rates(config, share) | tile_rates(config, share)
+    set_threads(before)
+    return rates
 
 
 def tile_rates(config: ControllerConfig = CONFIGS["wide"], share: float = 0.001) -> dict[str, float]:
@@ -116,11 +128,13 @@ def start_seconds() -> dict[str, float]:
 
 def main() -> None:
     """Print everything as JSON."""
+    set_threads(1)
     results = {
         "controller": controller_rates(),
         "controller_1_percent": controller_rates(share=0.01),
         "tile": tile_rates(),
         "tile_1_percent": tile_rates(share=0.01),
+        "large": large_rates(),
         "array": array_rates(),
         "start": start_seconds(),
     }

@@ -6,9 +6,13 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 from pulsetrain import compiled
 
 # numba finds no folder that it may write: a read-only installation, and a user without a home.
@@ -129,3 +133,36 @@ def test_every_constant_of_compiled_code_stands_in_a_file_of_the_digest() -> Non
             if line.startswith("from pulsetrain") and line.split()[1].rsplit(".", 1)[-1] not in covered:
                 names = {name.strip(" (),") for name in line.split(" import ")[1].split(",")}
                 assert not {name for name in names if name.isupper()} - allowed, f"{path.name}: {line}"
+
+
+@compiled.compiled(nogil=True)
+def _wait_for(flag: NDArray[np.int64], at: int, other: int, turns: int) -> int:
+    """Wait until somebody sets element ``at``, or give up: how many turns it took. That ``other`` changes, and might be
+    ``at``, has the element looked at in each turn."""
+    for turn in range(turns):
+        if flag[at]:
+            return turn
+        flag[other] = 0
+    return turns
+
+
+def test_without_the_lock_of_the_interpreter_other_threads_go_on() -> None:
+    flag, turns = np.zeros(2, np.int64), 2**31
+    _wait_for(flag, 0, 1, 1)
+    found: list[int] = []
+    waiting = threading.Thread(target=lambda: found.append(_wait_for(flag, 0, 1, turns)))
+    waiting.start()
+    flag[0] = 1
+    waiting.join()
+    assert found[0] < turns
+
+
+@compiled.compiled
+def _trailing_zeros(word: np.uint64) -> Any:
+    return compiled.trailing_zeros(word)
+
+
+def test_trailing_zeros() -> None:
+    for zeros in range(64):
+        assert int(_trailing_zeros(np.uint64((1 << zeros | 1 << 63) & 2**64 - 1))) == zeros
+    assert int(_trailing_zeros(np.uint64(0))) == 64

@@ -212,3 +212,33 @@ def test_rounding_is_unbiased(x: float) -> None:
     part = x - math.floor(x)
     assert set(np.unique(deltas).tolist()) <= {math.floor(x), math.ceil(x)}
     assert abs(deltas.mean() - x) <= 4 * math.sqrt(part * (1 - part) / 10**6)
+
+
+def test_exponential_is_within_2_ulp() -> None:
+    rng = np.random.default_rng(4)
+    some = [*rng.uniform(-700, 700, 4000), *rng.uniform(-1, 1, 4000), *rng.uniform(-1e-9, 1e-9, 100), 1e-300, -0.0]
+    for x in (float(x) for x in some):
+        expected = math.exp(x)
+        assert abs(noise.exponential(x) - expected) <= 2 * math.ulp(expected)
+
+
+def test_exponential_at_its_ends() -> None:
+    """0 below −700; above 700 as at 700; exactly 1 at 0, so that no drift is none."""
+    assert noise.exponential(0.0) == 1.0
+    assert noise.exponential(math.nextafter(-700.0, -math.inf)) == noise.exponential(-math.inf) == 0.0
+    assert noise.exponential(-700.0) == pytest.approx(math.exp(-700), rel=1e-15, abs=0)
+    assert noise.exponential(700.5) == noise.exponential(math.inf) == noise.exponential(700.0)
+    assert noise.exponential(700.0) == pytest.approx(math.exp(700), rel=1e-15)
+
+
+def test_exponential_follows_the_specification() -> None:
+    """Section 18 in plain Python: the bits of the compiled function."""
+    high, low = 0.693147180369123816490, 1.90821492927058770002e-10
+    rng = np.random.default_rng(5)
+    for x in (float(x) for x in (*rng.uniform(-700, 700, 500), *rng.uniform(-2, 2, 500))):
+        n = float(np.rint(x * 1.4426950408889634))
+        r = (x - n * high) - n * low
+        e = 1.0 / math.factorial(13)
+        for k in range(12, -1, -1):
+            e = e * r + 1.0 / math.factorial(k)
+        assert noise.exponential(x) == math.ldexp(e, int(n))

@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from pulsetrain.config import ControllerConfig, ControllerSettings, PairPolicy
 from pulsetrain.controller import GoldenController
 from pulsetrain.controller.decision import decide
-from pulsetrain.controller.pairs import device_counts
+from pulsetrain.controller.fired import FiredCells
+from pulsetrain.controller.pairs import device_counts, fired_devices
 from pulsetrain.controller.random_source import RandomSource
 from pulsetrain.controller.sources import outer_deltas
 from pulsetrain.errors import PulsetrainError
@@ -39,6 +40,13 @@ def test_devices_follow_the_table(policy: PairPolicy) -> None:
     devices = device_counts(counts, policy)
     assert devices.dtype == np.int16
     assert np.array_equal(devices, by_table(counts, policy))
+    counts[np.random.default_rng(2).random(counts.shape) < 0.7] = 0
+    fired = fired_devices(FiredCells.of(counts), policy)
+    wanted = FiredCells.of(by_table(counts, policy))
+    assert np.array_equal(fired.cells, wanted.cells)
+    assert np.array_equal(fired.counts, wanted.counts)
+    assert [str(part.dtype) for part in (fired.cells, fired.counts)] == ["int64", "int16"]
+    assert fired.shape == (9, 14)
 
 
 @pytest.mark.parametrize("policy", list(PairPolicy))
@@ -85,6 +93,19 @@ def test_products_are_exact(pair: int, delta_bits: int, dac_bits: int) -> None:
     ]
     assert two[0, 0] == 2 * high**2 <= config.delta_max
     assert one.dtype == two.dtype == (np.int16 if delta_bits <= 16 else np.int32)
+
+
+@pytest.mark.parametrize("zero", ["x", "second_x", "both", "neither"])
+def test_rows_whose_codes_are_zero(zero: str) -> None:
+    rng = np.random.default_rng(4)
+    x, second_x = (rng.integers(1, 127, 5) for _ in range(2))
+    y, second_y = (rng.integers(-127, 127, 6) for _ in range(2))
+    x[1:3] *= zero in ("second_x", "neither")
+    second_x[1:3] *= zero in ("x", "neither")
+    found = outer_deltas(PAIRS, x, y, second_x, second_y)
+    assert np.array_equal(found, np.outer(x, y) - np.outer(second_x, second_y))
+    assert found[1:3].any() == (zero != "both")
+    assert np.array_equal(outer_deltas(PAIRS, x, y), np.outer(x, y))
 
 
 @pytest.mark.parametrize(

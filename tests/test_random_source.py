@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from pulsetrain.config import CONFIGS, ControllerConfig
 from pulsetrain.controller import RandomSource
-from pulsetrain.controller.random_source import extended, jumped, seed_rank
+from pulsetrain.controller.random_source import extended, generator_layout, jumped, seed_rank
 from pulsetrain.errors import PulsetrainError
 
 CONFIGURATIONS = [(1, 4), (3, 7), (4, 16), (16, 16), (13, 8), (64, 16), (64, 32), (256, 16)]
@@ -138,3 +138,19 @@ def test_bits_are_balanced(name: str) -> None:
     for bit in range(16):
         ones = int(np.count_nonzero(words >> bit & 1))
         assert abs(ones - words.size / 2) < 4.5 * np.sqrt(words.size / 4), f"bit {bit}"
+
+
+@pytest.mark.parametrize(("lanes", "random_bits"), [(64, 16), (128, 16), (48, 11)])
+def test_large_requests_share_memory_and_change_nothing(lanes: int, random_bits: int) -> None:
+    """Requests too large to be kept with their source, between small ones and those of another source, and skips."""
+    beats = 2**20 // generator_layout(lanes, random_bits).step + 2
+    mixed, other, small = (source(lanes, random_bits, seed=seed) for seed in (3, 4, 3))
+    for request in (3, beats, 1, beats + 17, beats, 0, 5):
+        found = mixed.words(request)
+        other.words(beats)
+        wanted = [small.words(min(500, request - first)) for first in range(0, request, 500)]
+        assert np.array_equal(found, np.concatenate([np.empty((0, lanes), np.uint32), *wanted]))
+        assert mixed.state == small.state
+        for made in (mixed, small):
+            made.skip(2)
+        assert mixed.steps == small.steps

@@ -66,3 +66,16 @@ def test_counts_reject_what_lies_outside() -> None:
     form.polarity[0] = 2
     with pytest.raises(PulsetrainError, match="Slot polarity must be SET or RESET to be counted, not 2"):
         form.counts(CONFIG)
+
+
+@pytest.mark.parametrize("parallel_max", [1, 3, 64, 1000])
+def test_slots_are_counted_by_rows_polarities_and_pulses(parallel_max: int) -> None:
+    """⌈cells of the row and polarity with at least k pulses / parallel_max⌉, summed over k; nothing is written here."""
+    rng = np.random.default_rng(parallel_max)
+    counts = (rng.integers(-6, 7, (30, 70)) * (rng.random((30, 70)) < 0.3)).astype(np.int16)
+    counts[4:7], counts[9, 0], counts[29, 69] = 0, 255, -255
+    wanted = sum(
+        -(-int((sign * row >= k).sum()) // parallel_max) for row in counts for sign in (1, -1) for k in range(1, 256)
+    )
+    assert count_slots(counts, fired_cells(counts), parallel_max) == wanted
+    assert len(make_slots(counts, fired_cells(counts), parallel_max)) == wanted

@@ -6,24 +6,30 @@ line), so the order of slots, the way a request or a batch is split and the numb
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array_block import RESET, SET, STUCK, WINDOW_HITS
+from pulsetrain.array_block import WINDOW_HITS
+from pulsetrain.array_disturb import disturb_after
 from pulsetrain.array_memory import ArrayMemory
+from pulsetrain.array_open_loop import apply_cut, apply_range, apply_whole, misplaced, write_range
 from pulsetrain.array_parameters import PICOSIEMENS, ArrayParameters, picosiemens
 from pulsetrain.array_port import Port
-from pulsetrain.array_pulse import apply_counts, apply_cut
 from pulsetrain.array_reads import read
 from pulsetrain.config import Polarity
 from pulsetrain.controller.slots import fired_cells
 from pulsetrain.errors import PulsetrainError, check_array, check_integer
-from pulsetrain.noise import normals
+from pulsetrain.threads import run_blocks
 
 __all__ = ["PICOSIEMENS", "ArrayParameters", "CrossbarArray", "CutPulse", "Port", "checked_codes", "checked_real_array",
            "picosiemens"]  # fmt: skip
+
+_SMALLEST = 4096
+"""Cells that fire or are written below which a block of rows of its own costs more than it gains."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,8 @@ class CrossbarArray(ArrayMemory):
         return weights
 
     def set_weights(self, weights: ArrayLike) -> int:
-        """Program finite weights (rows, weights of a row) without noise, rounded to 1 pS, half to even.
+        """Program finite weights (rows, weights of a row) without noise but the parameters' programming error, if any,
+        rounded to 1 pS, half to even.
 
         In pairs G⁺ and G⁻ move by half each, in opposite directions. All cells are formed then. Returns the number of
         weights cut to the window. Neither the operation number nor ``window_hits`` changes. Raises PulsetrainError for
@@ -66,9 +73,7 @@ class CrossbarArray(ArrayMemory):
         checked = checked_real_array("Weights", weights, self._weight_shape)
         with np.errstate(over="ignore"):  # infinity is cut to the window like any other
             target = np.rint(self._devices(checked * self._per_weight)) + self._reference
-        self.conductance[...] = np.clip(target, self._low, self._high)
-        self._flags &= np.uint8(STUCK)
-        outside = ((target < self._low) | (target > self._high)).reshape(*self._weight_shape, -1)
+        outside = self._set_targets(target).reshape(*self._weight_shape, -1)
         return int(np.count_nonzero(outside.any(axis=2)))
 
     def apply_pulses(
@@ -89,18 +94,33 @@ class CrossbarArray(ArrayMemory):
         if cells is None:
             cells = np.flatnonzero(array) if array.dtype != np.int16 else fired_cells(array)
         fired = array.reshape(-1)[cells]
-        worst = max(int(fired.max()), -int(fired.min())) if fired.size else 0
-        if worst > 255:
-            raise PulsetrainError(f"Pulse counts must have a magnitude of at most 255, not {worst}")
+        _check_magnitude(fired)
+        return self.apply_fired(cells, fired.astype(np.int16), cut)
+
+    def apply_fired(self, cells: NDArray[np.int64], counts: NDArray[np.int16], cut: CutPulse | None = None) -> int:
+        """As ``apply_pulses``, of the ``cells`` that fire alone: int64, row · columns + column, strictly ascending.
+
+        ``counts``: int16 of the same length, 0 allowed. Raises PulsetrainError for another type, length, order or
+        range, before anything is changed.
+        """
+        for thing, array, kind in (("Fired cells", cells, np.int64), ("Pulse counts of fired cells", counts, np.int16)):
+            if not isinstance(array, np.ndarray) or array.dtype != kind or array.shape != (len(cells),):
+                found = f"{array.dtype} {array.shape}" if isinstance(array, np.ndarray) else repr(array)
+                raise PulsetrainError(f"{thing} must be {np.dtype(kind)} ({len(cells)},), not {found}")
+        cells, counts = np.ascontiguousarray(cells), np.ascontiguousarray(counts)
+        wrong = misplaced(cells, self.conductance.size)
+        if wrong >= 0:
+            rule = f"ascending and between 0 and {self.conductance.size - 1}"
+            raise PulsetrainError(f"Fired cells must be {rule}, not {cells[wrong]} at position {wrong}")
+        _check_magnitude(counts)
         partly = None if cut is None else self._checked(cut)
         before = self.window_hits
-        if self._flagged:
-            cells = cells[self._flags[cells] == 0]
-            fired = array.reshape(-1)[cells]
-        self._apply_whole(cells, fired.astype(np.int16), partly)
-        if cut is not None and partly is not None:
-            partly = partly[self._flags[partly] == 0]
-            self._apply_cut(partly, array.reshape(-1)[partly], cut)
+        if cut is None or partly is None:
+            self._in_ranges(apply_range, cells, counts)
+        else:
+            self._apply_cut(cells, counts, partly, cut)
+        if self.parameters.disturb is not None:
+            self._disturb(cells, counts, partly, cut)
         self._advance()
         return self.window_hits - before
 
@@ -116,14 +136,10 @@ class CrossbarArray(ArrayMemory):
         with np.errstate(over="ignore"):  # infinity is cut to the window like any other
             change = self._devices(checked * PICOSIEMENS).reshape(-1)
         cells = np.flatnonzero(change)
-        if self._flagged:
-            cells = cells[self._flags[cells] & STUCK == 0]
-            self._flags[cells] = 0
-        change = change[cells]
-        if noise:
-            change = change + self._sigma * normals(self.seed, self.operation, cells, np.ones(cells.size, np.int64))
+        # Beyond any window; finite, so that noise relative to it is no infinity that could cancel it.
+        changes = np.clip(change[cells], -1e10, 1e10)
         before = self.window_hits
-        self._add(cells, change)
+        self._in_ranges(write_range, cells, changes, bool(noise))
         self._advance()
         return self.window_hits - before
 
@@ -154,35 +170,46 @@ class CrossbarArray(ArrayMemory):
         half = weights / 2
         return np.stack([half, -half], axis=2).reshape(self._shape)
 
-    def _apply_whole(
-        self, cells: NDArray[np.int64], counts: NDArray[np.int16], partly: NDArray[np.int64] | None
+    def _in_ranges(self, function: Callable[..., None], cells: NDArray[np.int64], what: Any, *more: Any) -> None:
+        """Call ``function`` (``array_open_loop``) for all ``cells``, in blocks of rows, and count what was cut."""
+
+        def rows(first: int, last: int) -> int:
+            begin, end = np.searchsorted(cells, (first * self.columns, last * self.columns))
+            hits = np.zeros(1, np.int64)
+            function(self.block, cells, what, int(begin), int(end), *more, hits)
+            return int(hits[0])
+
+        per_row = -(-cells.size // self.rows)
+        self.block[WINDOW_HITS] += sum(run_blocks(rows, self.rows, per_row, smallest=_SMALLEST))
+
+    def _apply_cut(
+        self, cells: NDArray[np.int64], counts: NDArray[np.int16], partly: NDArray[np.int64], cut: CutPulse
     ) -> None:
-        if not cells.size:
-            return
-        every = self.parameters.noise_per == "pulse"
-        if every:
-            times = np.abs(counts.astype(np.int64))
-            ends = np.cumsum(times)
-            index = np.arange(1, int(ends[-1]) + 1) - np.repeat(ends - times, times)
-            z = normals(self.seed, self.operation, np.repeat(cells, times), index)
-        else:
-            z = normals(self.seed, self.operation, cells, np.ones(cells.size, np.int64))
-            if partly is not None:
-                z[np.isin(cells, partly)] = 0.0  # the cut pulse is the last one there, and carries the noise
-        apply_counts(self.block, cells, counts, z, every)
+        """Apply whole pulses, then those that were cut short, which are the last ones of their cells ``partly``."""
+        last = np.isin(cells, partly)
+        per_pulse = self.parameters.noise_per == "pulse"
+        for chosen, noisy in ((~last, True), (last, per_pulse)):
+            self._in_ranges(apply_whole, cells[chosen], counts[chosen], noisy)
+        indices = np.ones(partly.size, np.int64)
+        if per_pulse:
+            indices[np.isin(partly, cells)] += np.abs(counts[last].astype(np.int64))
+        shares = (1, 1, cut.cycles, cut.width)
+        self.block[WINDOW_HITS] += apply_cut(self.block, partly, indices, cut.polarity == Polarity.RESET, shares)
 
-    def _apply_cut(self, cells: NDArray[np.int64], before: NDArray[np.signedinteger], cut: CutPulse) -> None:
-        operation = SET if cut.polarity == Polarity.SET else RESET
-        index = np.abs(before.astype(np.int64)) + 1 if self.parameters.noise_per == "pulse" else np.ones_like(cells)
-        z = normals(self.seed, self.operation, cells, index)
-        apply_cut(self.block, cells, operation, cut.cycles, cut.width, z)
-
-    def _add(self, cells: NDArray[np.int64], change: NDArray[np.float64]) -> None:
-        """Add changes in picosiemens, rounded half to even and cut to the window."""
-        flat = self.conductance.reshape(-1)
-        target = flat[cells] + np.rint(change)
-        flat[cells] = np.clip(target, self._low, self._high)
-        self.block[WINDOW_HITS] += np.count_nonzero((target < self._low) | (target > self._high))
+    def _disturb(
+        self,
+        cells: NDArray[np.int64],
+        counts: NDArray[np.int16],
+        partly: NDArray[np.int64] | None,
+        cut: CutPulse | None,
+    ) -> None:
+        """What the pulses of an open loop do to other cells, after all of them."""
+        every = cells if partly is None else np.union1d(cells, partly)
+        times, last = np.zeros(every.size, np.int16), np.zeros(every.size, np.int8)
+        times[np.searchsorted(every, cells)] = counts
+        if cut is not None and partly is not None:
+            last[np.searchsorted(every, partly)] = -1 if cut.polarity == Polarity.RESET else 1
+        self.block[WINDOW_HITS] += disturb_after(self.block, every, times, last)
 
     def _checked(self, cut: CutPulse) -> NDArray[np.int64]:
         row = check_integer("Row of a cut pulse", cut.row, 0, self.rows - 1)
@@ -192,6 +219,12 @@ class CrossbarArray(ArrayMemory):
         check_integer("Cycles of a cut pulse", cut.cycles, 0, width)
         columns = [check_integer("Column of a cut pulse", column, 0, self.columns - 1) for column in cut.columns]
         return row * self.columns + np.unique(np.array(columns, np.int64))
+
+
+def _check_magnitude(counts: NDArray[np.signedinteger]) -> None:
+    worst = max(int(counts.max()), -int(counts.min())) if counts.size else 0
+    if worst > 255:
+        raise PulsetrainError(f"Pulse counts must have a magnitude of at most 255, not {worst}")
 
 
 def checked_real_array(thing: str, values: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:

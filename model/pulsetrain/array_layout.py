@@ -40,7 +40,7 @@ def new_block(rows: int, columns: int, pair: int, parameters: ArrayParameters) -
     if parameters.wires is not None:
         from pulsetrain.wires import scratch_size
 
-        wires = scratch_size(rows, columns)
+        wires = scratch_size(rows, columns) + ((cells + 1) // 2 if slow else 0)  # and int32: G with its slow noise
     sizes = {
         at.AT_REALS: at.REALS,
         at.AT_OFFSETS: rows + columns,  # z_l of each line: columns first, then rows
@@ -212,7 +212,7 @@ def ages_of(parameters: ArrayParameters) -> Ages:
         for before, after in pairwise((relaxation.start or 0.0, *relaxation.times)):
             times |= set(_between(before, after, relaxation.points_per_decade))
     if drift is not None:
-        times |= set(_between(drift.start, drift.until, 2))
+        times |= set(_between(drift.start, drift.until, 8))
     seconds = sorted(times)
     if len(seconds) > _MOST_AGES:
         rule = f"at most {_MOST_AGES} for relaxation and drift together"

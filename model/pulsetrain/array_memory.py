@@ -1,8 +1,11 @@
-"""What an array remembers: its cells, numbers and seeds, and how closed loops act on it. Specification, section 12."""
+"""What an array remembers: its cells, clock, numbers and seeds, and how closed loops act on it.
+
+Specification, sections 12 and 18.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,7 +22,10 @@ from pulsetrain.array_block import (
     FORM,
     FRESH,
     LEVELS,
+    NOW,
+    OFFSET_READS,
     OPERATION,
+    PROGRAMMINGS,
     READ_SEED,
     READS,
     RESET,
@@ -28,18 +34,28 @@ from pulsetrain.array_block import (
     STUCK,
     STUCK_PULSE,
     WINDOW_HITS,
+    bases,
+    begun,
     conductances,
     flags,
     pulses,
+    slow_noise,
+    writes,
 )
 from pulsetrain.array_layout import new_block
 from pulsetrain.array_parameters import PICOSIEMENS, ArrayParameters, picosiemens
 from pulsetrain.array_port import Port, port_of
+from pulsetrain.array_program import program
 from pulsetrain.array_pulse import pulse
 from pulsetrain.array_reads import convert
+from pulsetrain.array_state import EMPTY, NUMBERS, checked_state, kept_arrays
+from pulsetrain.array_time import CLOCK_LIMIT, advance, recompute_ages
 from pulsetrain.config import ControllerConfig, ControllerSettings
-from pulsetrain.errors import PulsetrainError, check_integer, check_type
+from pulsetrain.errors import PulsetrainError, check_integer, check_real, check_type
 from pulsetrain.noise import normals, uniforms
+
+NANOSECONDS = 1e9
+"""Nanoseconds in a second."""
 
 
 class ArrayMemory:
@@ -60,18 +76,25 @@ class ArrayMemory:
         self._shape, self._weight_shape = (self.rows, self.columns), (self.rows, self.weight_columns)
         self._low, self._high = picosiemens(parameters.g_min), picosiemens(parameters.g_max)
         self._reference = picosiemens(parameters.g_reference)
-        self._step_set, self._step_reset = picosiemens(parameters.step_set), picosiemens(parameters.step_reset)
-        self._sigma = parameters.write_noise * PICOSIEMENS
         self._per_weight = parameters.siemens_per_weight * PICOSIEMENS
+        self._operation_time = round(parameters.operation_time * NANOSECONDS)
         self.block = new_block(self.rows, self.columns, self.pair, parameters)
         self._unsigned = self.block.view(np.uint64)
         self.conductance = conductances(self.block)[: rows * columns].reshape(self._shape)
         self._flags = flags(self.block)[: rows * columns]
         self._pulses = pulses(self.block)[: rows * columns]
-        self._flagged = parameters.stuck_share > 0 or parameters.fresh
+        areas: dict[str, Callable[..., NDArray[Any]]]
+        areas = {"persistent": bases, "writes": writes, "written_at": begun, "slow_noise": slow_noise}
+        self._kept = {
+            name: areas[name](self.block)[: rows * columns].reshape(self._shape)
+            for name, kept in kept_arrays(parameters).items()
+            if name in areas and kept.is_kept
+        }
         if parameters.fresh:
             self.conductance[...] = picosiemens(parameters.g_fresh)
             self._flags[:] = FRESH
+        if "persistent" in self._kept:
+            self._kept["persistent"][...] = self.conductance
         self._seeded()
 
     @property
@@ -105,9 +128,36 @@ class ArrayMemory:
         return self._flagged_with(FRESH)
 
     @property
+    def time(self) -> float:
+        """The clock of the array: seconds since it was made, of operations (``operation_time``) and of waiting."""
+        return int(self.block[NOW]) / NANOSECONDS
+
+    @property
+    def writes(self) -> NDArray[np.uint32]:
+        """How often each device was written so far, modulo 2^32: uint32 (rows, columns), a view.
+
+        Raises PulsetrainError unless writes are counted: with the parameter count_pulses, or an effect that needs it.
+        """
+        if "writes" not in self._kept:
+            raise PulsetrainError("Count pulses must be True of an array whose writes are asked for, not False")
+        found: NDArray[np.uint32] = self._kept["writes"]
+        return found
+
+    @property
     def port(self) -> Port:
         """The array as C functions (``pulsetrain.array_port``)."""
         return port_of(self.block)
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass, 0 or more ``seconds``, rounded to nanoseconds: devices relax and drift (section 18).
+
+        Raises PulsetrainError, and changes nothing, if that is no such number or the clock would pass 2^62 ns.
+        """
+        nanoseconds = check_real("Time to wait", seconds, low=0, unit="s") * NANOSECONDS
+        if nanoseconds > CLOCK_LIMIT - int(self.block[NOW]):
+            left = (CLOCK_LIMIT - int(self.block[NOW])) / NANOSECONDS
+            raise PulsetrainError(f"Time to wait must be at most {left:g} s, what the clock has left, not {seconds:g}")
+        advance(self.block, round(nanoseconds))
 
     def use_converters(self, config: ControllerConfig) -> None:
         """Have ``convert`` and the port read as ``config`` says: c_max, a_max and K. ``begin_operation`` does it, too.
@@ -140,7 +190,7 @@ class ArrayMemory:
         return int(np.count_nonzero(self._pulses))
 
     def end_operation(self) -> None:
-        """End the operation: the next one has the next number."""
+        """End the operation: its time has passed, and the next one has the next number."""
         self._advance()
 
     def pulse(self, operation: int, row: int, cycles: int, level: int, columns: NDArray[np.uint64]) -> None:
@@ -164,54 +214,49 @@ class ArrayMemory:
         return codes
 
     def state(self) -> dict[str, Any]:
-        """A copy of all that changes: ``conductance``, ``fresh``, the numbers of operations and of reads, window hits,
-        clipped codes, and both seeds."""
-        return {
-            "conductance": self.conductance.copy(),
-            "fresh": self.fresh,
+        """A copy of all that changes, with the same keys for all parameters.
+
+        ``conductance``, ``fresh``, the numbers of operations and of reads, window hits, clipped codes, both seeds, the
+        clock in ``nanoseconds`` and the number of ideal programmings; of effects that are on, else empty: the
+        ``persistent`` conductances, ``writes``, the clock at the last write (``written_at``), and ``slow_noise`` with
+        ``slow_reads``, the read that it is from.
+        """
+        numbers = {
             "operation": self.operation,
             "window_hits": self.window_hits,
             "reads": self.reads,
             "clipped": self.clipped,
             "seed": self.seed,
             "read_seed": self.read_seed,
+            "nanoseconds": int(self.block[NOW]),
+            "programmings": int(self.block[PROGRAMMINGS]),
+            "slow_reads": int(self._unsigned[OFFSET_READS]),
+        }
+        arrays = {"conductance": self.conductance, "fresh": self.fresh, **self._kept}
+        kept = kept_arrays(self.parameters)
+        return {
+            **{name: arrays[name].copy() if name in arrays else EMPTY[kept[name].kind] for name in kept},
+            **numbers,
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over a ``state``. Raises PulsetrainError, and changes nothing, if it does not fit this array."""
-        missing = [name for name in self.state() if name not in state]
-        if missing:
-            raise PulsetrainError(f"Array state must have {', '.join(self.state())}, not {sorted(state)}")
-        conductance, fresh = np.asarray(state["conductance"]), np.asarray(state["fresh"])
-        for thing, array, kind in (("Conductance", conductance, np.int32), ("Fresh cells", fresh, np.bool_)):
-            if array.dtype != kind or array.shape != self._shape:
-                wanted, found = f"{np.dtype(kind)} {self._shape}", f"{array.dtype} {array.shape}"
-                raise PulsetrainError(f"{thing} of an array state must be {wanted}, not {found}")
-        if int(conductance.min()) < self._low or int(conductance.max()) > self._high:
-            found = f"{conductance.min()} to {conductance.max()} pS"
-            raise PulsetrainError(f"Conductance must be between {self._low} and {self._high} pS, not {found}")
-        if fresh.any() and not self.parameters.fresh:
-            raise PulsetrainError(
-                f"Fresh cells of an array state must be none without the parameter fresh, not {np.count_nonzero(fresh)}"
-            )
-        numbers = {
-            name: check_integer(thing, state[name], 0, high)
-            for name, thing, high in (
-                ("operation", "Operation number", 2**64 - 1),
-                ("window_hits", "Window hits", 2**63 - 1),
-                ("reads", "Read number", 2**64 - 1),
-                ("clipped", "Clipped codes", 2**63 - 1),
-                ("seed", "Noise seed", 2**64 - 1),
-                ("read_seed", "Read seed", 2**64 - 1),
-            )
-        }
-        self.conductance[...] = conductance
-        self._unsigned[[OPERATION, WINDOW_HITS, READS, CLIPPED]] = [
-            np.uint64(numbers[name]) for name in ("operation", "window_hits", "reads", "clipped")
-        ]
+        names = [*kept_arrays(self.parameters), *NUMBERS]
+        numbers, arrays = checked_state(state, names, self._shape, self.parameters)
+        self.conductance[...] = arrays["conductance"]
+        for name, area in self._kept.items():
+            area[...] = arrays[name]
+        words = {
+            OPERATION: "operation", WINDOW_HITS: "window_hits", READS: "reads", CLIPPED: "clipped", NOW: "nanoseconds",
+            PROGRAMMINGS: "programmings", OFFSET_READS: "slow_reads",
+        }  # fmt: skip
+        for word, name in words.items():
+            self._unsigned[word] = numbers[name]
         self.seed, self.read_seed = numbers["seed"], numbers["read_seed"]
-        self._flags[:] = np.where(fresh.reshape(-1), np.uint8(FRESH), np.uint8(0))
+        self._flags[:] = np.where(arrays["fresh"].reshape(-1), np.uint8(FRESH), np.uint8(0))
         self._seeded()
+        if self.parameters.keeps_time:
+            recompute_ages(self.block)
 
     def _seeded(self) -> None:
         """Take over the seeds: what is stuck and the converters' offsets follow from them."""
@@ -231,8 +276,23 @@ class ArrayMemory:
         found: NDArray[np.bool_] = (self._flags & flag).astype(np.bool_)
         return found.reshape(self._shape)
 
+    def _set_targets(self, targets: NDArray[np.float64]) -> NDArray[np.bool_]:
+        """Ideal programming of all devices, (rows, columns) in whole picosiemens; which lay outside their window."""
+        par = self.parameters
+        if par.programming is None and par.spread is None and not par.counts_pulses:
+            self.conductance[...] = np.clip(targets, self._low, self._high)
+            self._flags &= np.uint8(STUCK)
+            outside: NDArray[np.bool_] = (targets < self._low) | (targets > self._high)
+        else:
+            outside = np.empty(self._shape, np.bool_)
+            program(self.block, np.ascontiguousarray(targets, np.float64).reshape(-1), outside.reshape(-1))
+        self.block[PROGRAMMINGS] = (int(self.block[PROGRAMMINGS]) + 1) % 2**32
+        return outside
+
     def _advance(self) -> None:
+        """End an operation."""
         self._unsigned[OPERATION] = np.uint64((self.operation + 1) % 2**64)
+        advance(self.block, self._operation_time)
 
 
 def nominal_pulses(settings: ControllerSettings) -> Iterator[tuple[int, int, int]]:

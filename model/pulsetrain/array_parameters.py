@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
@@ -22,6 +23,7 @@ from pulsetrain.device import (
     Wires,
 )
 from pulsetrain.device.checks import G_LIMIT, effect_from, plain
+from pulsetrain.device.steps import POLARITIES
 from pulsetrain.errors import PulsetrainError, check_choice, check_real
 
 PICOSIEMENS = 1e12
@@ -136,6 +138,8 @@ class ArrayParameters:
                 raise PulsetrainError(f"{thing} must be True or False, not {flag!r}")
         if self.curve is not None and self.table is not None:
             raise PulsetrainError("Steps must be a curve or a table, not both")
+        if self.noise_per == "step" and (self.curve or self.table or self.fail_set > 0 or self.fail_reset > 0):
+            raise PulsetrainError("Noise per must be pulse with a curve, a table or failing pulses, not 'step'")
         within = {"Reference conductance": self.g_reference}
         if self.fresh:
             within |= {"Fresh conductance": self.g_fresh, "Formed conductance": self.g_formed}
@@ -154,6 +158,30 @@ class ArrayParameters:
         """Whether each device counts its pulses."""
         needed = self.keeps_time or self.endurance is not None or self.apparent_noise > 0
         return self.count_pulses or needed
+
+    def mean_step(self, polarity: str, g: float | None = None) -> float:
+        """Mean size in siemens of a pulse ("set" or "reset") that does not fail, of the mean device, at the conductance
+        ``g`` (siemens, by default ``g_reference``)."""
+        return self._step(polarity, g)[0]
+
+    def step_noise(self, polarity: str, g: float | None = None) -> float:
+        """Standard deviation of such a pulse from cycle to cycle, siemens."""
+        return self._step(polarity, g)[1]
+
+    def _step(self, polarity: str, g: float | None) -> tuple[float, float]:
+        check_choice("Polarity", polarity, POLARITIES)
+        at = self.g_reference if g is None else check_real("Conductance", g, low=0, high=G_LIMIT, unit="S")
+        if self.table is not None:
+            mean, noise = self.table.moments(polarity, at)
+            return abs(mean), noise
+        if self.curve is not None:
+            step, noise = self.curve.moments(polarity, at)
+        else:
+            step, noise = self.step_set if polarity == "set" else self.step_reset, self.write_noise
+            if self.bounds == "soft":
+                half = (self.g_max - self.g_min) / 2
+                step *= max((self.g_max - at if polarity == "set" else at - self.g_min) / half, 0.0)
+        return step, math.hypot(noise, self.write_noise_relative * step)
 
     def replace(self, **changes: Any) -> ArrayParameters:
         """A copy with the named fields changed and everything checked again."""

@@ -1,15 +1,19 @@
-"""How a cell answers a pulse. Specification, sections 12 and 18."""
+"""Pulses of closed loops. Specification, sections 12 and 18."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsetrain.array_batch import Batch, new_batch
 from pulsetrain.array_block import (
     AT_NORMALS,
     AT_SCRATCH,
     COLUMNS,
+    COUNTS,
     CYCLES,
+    DISTURBS,
+    EFFECTS,
     FORM,
     FORM_YIELD,
     FORMED,
@@ -21,7 +25,6 @@ from pulsetrain.array_block import (
     OPERATION,
     RESET,
     SEED,
-    SET,
     SOFT,
     STEP_RESET,
     STEP_SET,
@@ -33,38 +36,97 @@ from pulsetrain.array_block import (
     flags,
     pulses,
     reals,
+    writes,
 )
-from pulsetrain.compiled import compiled, inlined
+from pulsetrain.array_devices import draw_devices, window_in
+from pulsetrain.array_disturb import disturb
+from pulsetrain.array_steps import Shares, draw_pulses, is_plain, plain_step, share, take_pulses
+from pulsetrain.array_store import load, store_all
+from pulsetrain.compiled import compiled
 from pulsetrain.noise import normal_of, second_normal_of, uniform_of
 
-
-@inlined
-def share(step: float, part: int, whole: int) -> float:
-    """The share part/whole of a step; as it is if the share is 1 or there is nothing to compare with."""
-    return step if part == whole or whole == 0 else (step * part) / whole
+_FORMING = 2
+"""Marks a device of a batch that is being formed, in place of whether it takes a RESET."""
 
 
 @compiled
-def mean_step(block: Block, operation: int, g: int) -> float:
-    """The size of a whole pulse before the noise at conductance ``g``, in picosiemens, without its sign."""
-    numbers = reals(block)
-    low, high = float(block[LOW]), float(block[HIGH])
-    middle = (low + high) / 2
-    if operation == RESET:
-        step = numbers[STEP_RESET]
-        return float(step * ((g - low) / (middle - low)) if block[KIND] == SOFT else step)
-    step = numbers[STEP_SET]
-    return float(step * ((high - g) / (high - middle)) if block[KIND] == SOFT else step)
+def _take(block: Block, operation: int, batch: Batch, n: int, shares: Shares) -> int:
+    """One pulse at each of the first ``n`` devices of a batch. Returns how many were cut to the window."""
+    flag, index, numbers = flags(block), pulses(block), reals(block)
+    seed, number = np.uint64(block[SEED]), np.uint64(block[OPERATION])
+    left, taken, is_forming = 0, 0, False
+    for j in range(n):
+        cell = batch.cell[j]
+        index[cell] += np.uint32(1)
+        k = int(index[cell])
+        if block[EFFECTS] & COUNTS:
+            writes(block)[cell] += np.uint32(1)
+        if flag[cell] & STUCK:
+            continue
+        batch.cell[left], batch.is_reset[left] = cell, operation == RESET
+        if flag[cell] & FRESH:
+            if operation != FORM or uniform_of(seed, number, cell, k) >= numbers[FORM_YIELD]:
+                continue
+            flag[cell] = np.uint8(0)
+            batch.is_reset[left], is_forming = _FORMING, True
+        else:
+            batch.slot[taken], batch.at[taken], batch.nth[taken] = left, cell, 0
+            taken += 1
+        left += 1
+    load(block, batch, left)
+    draw_devices(block, batch, left)
+    for i in range(taken):
+        batch.noise_index[i] = index[batch.at[i]]
+    draw_pulses(block, batch, taken)
+    hits = take_pulses(block, batch, taken, shares)
+    if is_forming:
+        for j in range(left):
+            if batch.is_reset[j] == _FORMING:
+                cell = batch.cell[j]
+                z = second_normal_of(seed, number, cell, int(index[cell]), batch.scratch)
+                target = np.rint(block[FORMED] + (numbers[WRITE_NOISE] * batch.noise[j]) * z)
+                low, high = window_in(block, batch, j, batch.writes[j])
+                inside = min(max(target, low), high)
+                hits += inside != target
+                batch.g[j], batch.stored[j] = np.int64(inside), batch.writes[j]
+    store_all(block, batch, left)
+    return hits
 
 
-@inlined
-def in_window(block: Block, target: int) -> int:
-    """``target`` cut to the window; a cut is counted."""
-    low, high = block[LOW], block[HIGH]
-    if target < low or target > high:
-        block[WINDOW_HITS] += 1
-        target = min(max(target, low), high)
-    return target
+@compiled
+def _pulse_plain(block: Block, operation: int, row: int, columns: NDArray[np.uint64], shares: Shares) -> int:
+    """``pulse`` for the cells of section 12, without a batch: a pulse of a few of them costs no more than its noise."""
+    width, numbers, hits = block[COLUMNS], reals(block), 0
+    conductance, flag, index = conductances(block), flags(block), pulses(block)
+    scratch = block[block[AT_SCRATCH] : block[AT_NORMALS]].view(np.float64)
+    seed, number, sigma = np.uint64(block[SEED]), np.uint64(block[OPERATION]), numbers[WRITE_NOISE]
+    low, high, is_soft, is_reset = float(block[LOW]), float(block[HIGH]), block[KIND] == SOFT, operation == RESET
+    nominal = numbers[STEP_RESET] if is_reset else numbers[STEP_SET]
+    for column in range(width):
+        if (columns[column >> 6] >> np.uint64(column & 63)) & np.uint64(1) == np.uint64(0):
+            continue
+        cell = row * width + column
+        index[cell] += np.uint32(1)
+        k = int(index[cell])
+        if flag[cell] & STUCK:
+            continue
+        if flag[cell] & FRESH:
+            if operation != FORM or uniform_of(seed, number, cell, k) >= numbers[FORM_YIELD]:
+                continue
+            flag[cell] = np.uint8(0)
+            target = np.rint(block[FORMED] + sigma * second_normal_of(seed, number, cell, k, scratch))
+        else:
+            g = np.int64(conductance[cell])
+            step = plain_step(nominal, is_soft, is_reset, low, high, g)
+            step = share(share(step, shares[0], shares[1]), shares[2], shares[3])
+            change = -step if is_reset else step
+            if sigma > 0.0:
+                change = change + sigma * normal_of(seed, number, cell, k, scratch)
+            target = g + np.rint(change)
+        inside = min(max(target, low), high)
+        hits += inside != target
+        conductance[cell] = np.int32(inside)
+    return hits
 
 
 @compiled
@@ -72,67 +134,27 @@ def pulse(block: Block, operation: int, row: int, cycles: int, level: int, colum
     """Apply one pulse of a closed loop at once: SET, RESET or FORM on the ``columns`` (a bit each) of ``row``.
 
     ``cycles``: how long the strobe was high; ``level``: the bit code of SET and FORM, the source code of RESET.
-    Cells count their pulses within the operation, whatever becomes of them.
+    Cells count their pulses within the operation, whatever becomes of them. Each pulse disturbs its lines at once.
     """
-    width, numbers = block[COLUMNS], reals(block)
-    conductance, flag, index = conductances(block), flags(block), pulses(block)
-    scratch = block[block[AT_SCRATCH] : block[AT_NORMALS]].view(np.float64)
-    seed, number, sigma = np.uint64(block[SEED]), np.uint64(block[OPERATION]), numbers[WRITE_NOISE]
+    shares = (level, block[LEVELS + operation], cycles, block[CYCLES + operation])
+    if is_plain(block):
+        block[WINDOW_HITS] += _pulse_plain(block, operation, row, columns, shares)
+        return
+    width, taken = block[COLUMNS], np.int64(0)
+    for column in range(width):
+        taken += np.int64((columns[column >> 6] >> np.uint64(column & 63)) & np.uint64(1))
+    one_by_one = (block[EFFECTS] & DISTURBS) != 0
+    batch, hits, n = new_batch(1 if one_by_one else int(taken)), 0, 0
     for column in range(width):
         if (columns[column >> 6] >> np.uint64(column & 63)) & np.uint64(1) == np.uint64(0):
             continue
         cell = row * width + column
-        index[cell] += np.uint32(1)
-        k, g = int(index[cell]), int(conductance[cell])
-        if flag[cell] & STUCK:
-            continue
-        if flag[cell] & FRESH:
-            if operation != FORM or uniform_of(seed, number, cell, k) >= numbers[FORM_YIELD]:
-                continue
-            flag[cell] = np.uint8(0)
-            target = int(np.rint(block[FORMED] + sigma * second_normal_of(seed, number, cell, k, scratch)))
-        else:
-            step = share(mean_step(block, operation, g), level, block[LEVELS + operation])
-            step = share(step, cycles, block[CYCLES + operation])
-            change = -step if operation == RESET else step
-            if sigma > 0.0:
-                change = change + sigma * normal_of(seed, number, cell, k, scratch)
-            target = g + int(np.rint(change))
-        conductance[cell] = in_window(block, target)
-
-
-@compiled
-def apply_counts(
-    block: Block, cells: NDArray[np.int64], counts: NDArray[np.int16], z: NDArray[np.float64], every: bool
-) -> None:
-    """Apply whole pulses to cells that are neither stuck nor fresh, as open loops do.
-
-    ``z`` has one entry per pulse (``every``) or one per cell, for its last pulse.
-    """
-    conductance, sigma = conductances(block), reals(block)[WRITE_NOISE]
-    drawn = 0
-    for i in range(cells.size):
-        operation = SET if counts[i] > 0 else RESET
-        times = int(abs(np.int64(counts[i])))
-        g = int(conductance[cells[i]])
-        for k in range(times):
-            step = mean_step(block, operation, g)
-            change = -step if operation == RESET else step
-            if every or k == times - 1:
-                change = change + sigma * z[drawn]
-                drawn += 1
-            g = in_window(block, g + int(np.rint(change)))
-        conductance[cells[i]] = g
-
-
-@compiled
-def apply_cut(
-    block: Block, cells: NDArray[np.int64], operation: int, cycles: int, width: int, z: NDArray[np.float64]
-) -> None:
-    """Apply a pulse that lasted ``cycles`` of ``width`` to such cells, with ``z`` for each of them."""
-    conductance, sigma = conductances(block), reals(block)[WRITE_NOISE]
-    for i in range(cells.size):
-        g = int(conductance[cells[i]])
-        step = share(mean_step(block, operation, g), cycles, width)
-        change = (-step if operation == RESET else step) + sigma * z[i]
-        conductance[cells[i]] = in_window(block, g + int(np.rint(change)))
+        batch.cell[n] = cell
+        n += 1
+        if one_by_one:
+            hits += _take(block, operation, batch, n, shares)
+            hits += disturb(block, cell, int(pulses(block)[cell]), operation != RESET)
+            n = 0
+    if n > 0:
+        hits += _take(block, operation, batch, n, shares)
+    block[WINDOW_HITS] += hits

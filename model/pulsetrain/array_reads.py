@@ -1,4 +1,4 @@
-"""Reads of a golden array: exact sums of code × conductance, noise, and converters. Specification, section 12."""
+"""Reads of a golden array: sums of code × conductance, noise, and converters. Specification, sections 12 and 18."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from pulsetrain.array_block import (
     ADC_COUNT,
     ADC_MAX,
     ADC_OFFSET,
-    AT_CONDUCTANCE,
-    AT_DRIVEN,
     AT_NORMALS,
     AT_OFFSETS,
     AT_SCRATCH,
@@ -24,66 +22,17 @@ from pulsetrain.array_block import (
     READ_NOISE,
     READ_SEED,
     READS,
-    REFERENCE,
     ROWS,
     Block,
-    conductances,
     reals,
 )
-from pulsetrain.compiled import compiled, inlined
+from pulsetrain.array_slow_noise import begin_read
+from pulsetrain.array_sums import backward_sums, forward_sums, row_sums
+from pulsetrain.compiled import compiled
 from pulsetrain.noise import normals_of_lines
 
 FULL_SCALE_UNIT = 1e5
 """One unit of full scale in picosiemens: 0.1 µS."""
-
-
-@inlined
-def _add_row(sums: NDArray[np.int64], code: np.int32, row: NDArray[np.int32]) -> None:
-    for j in range(sums.size):
-        sums[j] += np.int64(code) * np.int64(row[j])
-
-
-@inlined
-def _dot(codes: NDArray[np.int32], row: NDArray[np.int32]) -> np.int64:
-    total = np.int64(0)
-    for j in range(codes.size):
-        total += np.int64(codes[j]) * np.int64(row[j])
-    return total
-
-
-@compiled
-def _forward_sums(block: Block, codes: NDArray[np.int32], first: int, last: int) -> None:
-    """S of weight columns ``first`` … ``last`` − 1, ``codes`` on the rows, to the block's sums. All integers, exact."""
-    columns, devices = block[COLUMNS], 1 + block[PAIR]
-    g = conductances(block)
-    sums = block[block[AT_SUMS] : block[AT_SUMS] + devices * (last - first)]
-    sums[:] = 0
-    total = 0
-    for i in range(block[ROWS]):
-        if codes[i] != 0:
-            total += codes[i]
-            _add_row(sums, codes[i], g[i * columns + devices * first : i * columns + devices * last])
-    for k in range(last - first):
-        sums[k] = sums[2 * k] - sums[2 * k + 1] if devices == 2 else sums[k] - total * block[REFERENCE]
-
-
-@compiled
-def _backward_sums(block: Block, codes: NDArray[np.int32], first: int, last: int) -> None:
-    """S of rows ``first`` … ``last`` − 1, ``codes`` on the weight columns (in pairs the negative on G⁻), as above."""
-    columns, g = block[COLUMNS], conductances(block)
-    sums = block[block[AT_SUMS] : block[AT_SUMS] + last - first]
-    driven = block[block[AT_DRIVEN] : block[AT_CONDUCTANCE]].view(np.int32)[:columns]
-    total = np.int64(0)
-    if block[PAIR]:
-        for m in range(columns // 2):
-            driven[2 * m], driven[2 * m + 1] = codes[m], -codes[m]
-    else:
-        driven[:] = codes[:columns]
-        for m in range(columns):
-            total += codes[m]
-    for k in range(last - first):
-        row = first + k
-        sums[k] = _dot(driven, g[row * columns : (row + 1) * columns]) - total * block[REFERENCE]
 
 
 @compiled
@@ -150,26 +99,21 @@ def convert(
     ``whole``: every line of the driven side carries its code of ``dac``; else ``row`` alone is driven, with c_max.
     ``first``: the first conversion of a read, which takes the next read number.
     """
-    rows, devices = block[ROWS], 1 + block[PAIR]
-    weights = block[COLUMNS] // devices
+    rows, weights = block[ROWS], block[COLUMNS] // (1 + block[PAIR])
     lines, count = rows if backward else weights, block[ADC_COUNT]
     begin = min(group * count, lines)
     end = min(begin + count, lines)
     if first:
-        block[READS] += 1
+        begin_read(block)
     length = float(block[DAC_MAX])
     if not whole:
-        g, at = conductances(block), row * block[COLUMNS]
-        for k in range(end - begin):
-            m = at + devices * (begin + k)
-            w = np.int64(g[m]) - np.int64(g[m + 1]) if devices == 2 else np.int64(g[m]) - block[REFERENCE]
-            block[block[AT_SUMS] + k] = block[DAC_MAX] * w
+        row_sums(block, row, begin, end)
     elif backward:
         length = _length(dac[:weights])
-        _backward_sums(block, dac, begin, end)
+        backward_sums(block, dac, begin, end)
     else:
         length = _length(dac[:rows])
-        _forward_sums(block, dac, begin, end)
+        forward_sums(block, dac, begin, end)
     converters = (full_scale, block[DAC_MAX], block[ADC_MAX])
     _sample(block, backward, block[READS] - 1, begin, length, converters, codes[: end - begin])
     codes[end - begin : count] = 0
@@ -180,10 +124,11 @@ def read(
     block: Block, backward: bool, vectors: NDArray[np.int32], converters: tuple[int, int, int], out: NDArray[np.int16]
 ) -> None:
     """Whole reads of all lines at once, one of each of the ``vectors`` (n, driven lines)."""
+    first, last = int(np.int64(0)), out.shape[1]  # a constant 0 would be compiled for itself
     for i in range(vectors.shape[0]):
+        begin_read(block)
         if backward:
-            _backward_sums(block, vectors[i], 0, out.shape[1])
+            backward_sums(block, vectors[i], first, last)
         else:
-            _forward_sums(block, vectors[i], 0, out.shape[1])
-        block[READS] += 1
-        _sample(block, backward, block[READS] - 1, 0, _length(vectors[i]), converters, out[i])
+            forward_sums(block, vectors[i], first, last)
+        _sample(block, backward, block[READS] - 1, first, _length(vectors[i]), converters, out[i])

@@ -1,7 +1,8 @@
 """The one way functions are compiled: numba, strict IEEE arithmetic, one thread, cached on disk.
 
 No fused multiply-add, no reassociation and no parallel loops, so a compiled function has the same result, bit for bit,
-on every machine. A compiled function may call compiled functions of other files: what is cached is stale as soon as any
+on every machine. Several threads may each run one where it is compiled for that (``pulsetrain.threads``). A compiled
+function may call compiled functions of other files: what is cached is stale as soon as any
 file of the package changes that imports this one. So what it reads besides (constants above all) stands in such a file,
 too. numba alone would look at the file of the caller only.
 """
@@ -13,12 +14,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, overload
 
 import numba
-from numba.core import sigutils
+from numba.core import cgutils, sigutils
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.ccallback import CFunc
+from numba.extending import intrinsic
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -26,14 +28,38 @@ PACKAGE = Path(__file__).parent
 """The folder whose sources belong together."""
 
 
-def compiled(function: Function) -> Function:
-    """``function`` compiled at its first call, its signature unchanged for type checkers."""
-    return cast(Function, _jitted(function))
+@overload
+def compiled(function: Function, *, nogil: bool = False) -> Function: ...
+
+
+@overload
+def compiled(*, nogil: bool = False) -> Callable[[Function], Function]: ...
+
+
+def compiled(function: Any = None, *, nogil: bool = False) -> Any:
+    """``function`` compiled at its first call, its signature unchanged for type checkers.
+
+    With ``nogil``, to be called by Python only, it runs without the lock of the interpreter: other threads go on
+    meanwhile, so nobody else may write what it reads or touch what it writes.
+    """
+    if function is None:
+        return lambda function: _jitted(function, nogil=nogil)
+    return _jitted(function, nogil=nogil)
 
 
 def inlined(function: Function) -> Function:
     """As ``compiled``, and pasted into its compiled callers, so that their loops can be vectorised."""
     return cast(Function, _jitted(function, inline="always"))
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def trailing_zeros(_: Any, word: Any) -> Any:
+    """Number of zeros below the lowest one of a uint64, 64 for 0 (compiled callers only)."""
+
+    def generate(_: Any, builder: Any, __: Any, arguments: Any) -> Any:
+        return builder.cttz(arguments[0], cgutils.false_bit)
+
+    return (numba.types.uint64(numba.types.uint64), generate) if word == numba.types.uint64 else None
 
 
 def c_function(function: Callable[..., None], *arguments: Any) -> CFunc:

@@ -7,8 +7,10 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from pulsetrain.array import ArrayParameters
+from pulsetrain.array_parameters import EFFECTS
 from pulsetrain.config import ControllerConfig, ControllerSettings, named_config
 from pulsetrain.data import HELD_OUT
+from pulsetrain.device.checks import effect_from
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_real
 from pulsetrain.optimizers import LEARNING_RATES, MOMENTUM, OPTIMIZERS
 from pulsetrain.rules import RULES
@@ -38,12 +40,14 @@ class StudySettings:
     """Everything that the results of a study depend on, in plain values that a JSON file can hold.
 
     One run is made per optimizer, rule and seed (``first_seed``, ``first_seed`` + 1, …). ``overrides`` changes fields
-    of the named configuration, ``settings`` those of ControllerSettings, ``array`` those of ArrayParameters (SI units).
-    ``threshold_weight=None`` is the array's own step, ``learning_rate=None`` the default of each optimizer.
-    ``compare`` (with ``tile="rtl"``) runs a ModelTile in lockstep and fails at the first difference. ``reads``: with
-    "converters" rules that use the controller see the weights through DACs and ADCs only; rules that bypass it, and all
-    with "exact", form their products in float64. A verified rule sets ``verify`` and ``verify_full_scale`` itself, so
-    that ``verify_step`` codes are the threshold. Raises PulsetrainError if anything is out of range.
+    of the named configuration, ``settings`` those of ControllerSettings, ``array`` those of ArrayParameters (SI units;
+    effects as tables of plain values, None for one that is off). ``device`` is the name of the device that ``array``
+    comes from, if it has one. ``threshold_weight=None`` is the array's own step, ``learning_rate=None`` the default of
+    each optimizer. ``compare`` (with ``tile="rtl"``) runs a ModelTile in lockstep and fails at the first difference.
+    ``reads``: with "converters" rules that use the controller see the weights through DACs and ADCs only; rules that
+    bypass it, and all with "exact", form their products in float64. A verified rule sets ``verify`` and
+    ``verify_full_scale`` itself, so that ``verify_step`` codes are the threshold. Raises PulsetrainError if anything is
+    out of range.
     """
 
     tile: str = "model"
@@ -60,9 +64,10 @@ class StudySettings:
     config: str = "base"
     overrides: Mapping[str, int] = field(default_factory=dict)
     settings: Mapping[str, int] = field(default_factory=dict)
-    array: Mapping[str, float | str] = field(default_factory=dict)
+    array: Mapping[str, Any] = field(default_factory=dict)
     threshold_weight: float | None = None
     reads: str = "converters"
+    device: str | None = None
 
     def __post_init__(self) -> None:
         check_choice("Tile", self.tile, TILES)
@@ -85,6 +90,10 @@ class StudySettings:
         check_integer("Seeds", self.seeds, 1, 10_000)
         check_choice("Held-out part", self.held_out, HELD_OUT)
         check_choice("Reads", self.reads, READS)
+        if self.device is not None and not (isinstance(self.device, str) and self.device):
+            raise PulsetrainError(f"Device must be a name or None, not {self.device!r}")
+        shown = {name: value for name, value in self.array.items() if value is not None or name not in EFFECTS}
+        object.__setattr__(self, "array", shown)
         config = self.controller_config()
         if config.rows < max(LAYER_SIZES[:-1]) or config.weight_columns < max(LAYER_SIZES[1:]):
             columns = "columns of weights" if config.pair else "columns"
@@ -125,7 +134,7 @@ class StudySettings:
         names = [item.name for item in fields(ArrayParameters)]
         for name in self.array:
             check_choice("Array parameter", name, names)
-        return ArrayParameters(**self.array)  # type: ignore[arg-type]
+        return ArrayParameters(**self.array)
 
     def rate(self, optimizer: str) -> float:
         """Learning rate that ``optimizer`` is given."""
@@ -171,7 +180,7 @@ class StudySettings:
             thing = {"overrides": "Configuration field", "settings": "Setting", "array": "Array parameter"}[name]
             for key in value:
                 check_choice(thing, key, [item.name for item in fields(effect)])
-            return [(key, getattr(effect, key), item) for key, item in value.items()]
+            return [(key, getattr(effect, key), _wanted(name, key, item)) for key, item in value.items()]
         if name in ("rules", "optimizers"):
             known = tuple(RULES) if name == "rules" else OPTIMIZERS
             return [(name, getattr(self, name), _names(name[:-1].capitalize(), value, known))]
@@ -194,8 +203,18 @@ def _names(thing: str, names: Any, known: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in known if name in given or "all" in given)
 
 
+def _wanted(field_name: str, key: str, value: Any) -> Any:
+    """A value to compare with the one in effect: effects of the array are made of their plain values."""
+    if field_name == "array" and key in EFFECTS and value is not None:
+        return effect_from(EFFECTS[key], f"Effect {key}", value)
+    return value
+
+
 def _shown(value: Any) -> str:
-    """A value as an option would be given, lists joined."""
+    """A value as an option would be given, lists joined; an effect of a device by its first numbers."""
     if value is None:
         return "the default"
+    if isinstance(value, tuple(EFFECTS.values())):
+        text = repr(value)
+        return text if len(text) <= 60 else f"{text[:60]}…"
     return ", ".join(value) if isinstance(value, tuple) else str(value)

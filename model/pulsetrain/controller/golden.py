@@ -13,44 +13,65 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pulsetrain.config import ControllerConfig, ControllerSettings, PairPolicy
-from pulsetrain.controller.decision import decide
-from pulsetrain.controller.pairs import device_counts
+from pulsetrain.controller.fired import FiredCells
+from pulsetrain.controller.firing import decide_fired
+from pulsetrain.controller.pairs import fired_devices
 from pulsetrain.controller.random_source import RandomSource
-from pulsetrain.controller.slots import Slots, count_slots, fired_cells, make_slots
+from pulsetrain.controller.slots import Slots, count_fired_slots, make_fired_slots
 from pulsetrain.errors import PulsetrainError, check_array, check_integer
 
 
 class Decisions:
-    """What a request decided: ``weight_counts`` int16 (rows, M), steps of the weights with their sign, and
-    ``saturated`` weights.
+    """What a request decided: the weights that fired, and the number of ``saturated`` ones.
 
-    ``policy`` (pair mode) says which devices take the steps; None: each weight is a device. The devices' pulses, slots
-    and the list of fired devices are made when they are asked for. They are what an open loop applies; of a verified
-    update only ``weight_counts`` counts (``pulsetrain.controller.programming.update_verified``).
+    ``weights``: the steps of the weights with their sign, a list or int16 (rows, M). ``policy`` (pair mode) says which
+    devices take the steps; None: each weight is a device. The devices' pulses, slots and all arrays are made when they
+    are asked for; their cost follows the cells that fired, but for ``counts`` and ``weight_counts``. They are what an
+    open loop applies; of a verified update only ``weight_counts`` counts
+    (``pulsetrain.controller.programming.update_verified``).
     """
 
     def __init__(
-        self, weight_counts: NDArray[np.int16], saturated: int, parallel_max: int, policy: PairPolicy | None = None
+        self,
+        weights: FiredCells | NDArray[np.int16],
+        saturated: int,
+        parallel_max: int,
+        policy: PairPolicy | None = None,
     ) -> None:
-        self.weight_counts = weight_counts
+        self.weights = weights if isinstance(weights, FiredCells) else FiredCells.of(weights)
         self.saturated = saturated
         self._parallel_max = parallel_max
         self._policy = policy
 
     @cached_property
-    def counts(self) -> NDArray[np.int16]:
-        """Pulses of the devices, int16 (rows, columns): + SET, − RESET."""
-        return self.weight_counts if self._policy is None else device_counts(self.weight_counts, self._policy)
+    def devices(self) -> FiredCells:
+        """The devices that fired."""
+        return self.weights if self._policy is None else fired_devices(self.weights, self._policy)
 
-    @cached_property
+    @property
     def cells(self) -> NDArray[np.int64]:
         """Flat indices of the devices that fired, ascending."""
-        return fired_cells(self.counts)
+        return self.devices.cells
+
+    @property
+    def fired(self) -> NDArray[np.int16]:
+        """Pulses of the devices that fired, in the order of ``cells``: + SET, − RESET."""
+        return self.devices.counts
+
+    @cached_property
+    def weight_counts(self) -> NDArray[np.int16]:
+        """Steps of the weights, int16 (rows, M)."""
+        return self.weights.dense()
+
+    @cached_property
+    def counts(self) -> NDArray[np.int16]:
+        """Pulses of the devices, int16 (rows, columns): + SET, − RESET."""
+        return self.weight_counts if self._policy is None else self.devices.dense()
 
     @cached_property
     def slot_count(self) -> int:
         """Number of slots, without making them."""
-        return count_slots(self.counts, self.cells, self._parallel_max)
+        return count_fired_slots(self.devices, self._parallel_max)
 
     def slots(self) -> Slots:
         """The slots of the request in order (specification, section 6)."""
@@ -58,7 +79,7 @@ class Decisions:
 
     @cached_property
     def _slots(self) -> Slots:
-        return make_slots(self.counts, self.cells, self._parallel_max)
+        return make_fired_slots(self.devices, self._parallel_max)
 
 
 def checked_deltas(deltas: ArrayLike, config: ControllerConfig) -> NDArray[np.signedinteger]:
@@ -122,16 +143,15 @@ class GoldenController:
         Uses one random word per weight in the order of section 3, whether it fires or not.
         """
         checked = checked_deltas(deltas, self._config)
-        counts, saturated = decide(
+        weights, saturated = decide_fired(
             checked,
-            self._source.fields(self._config.beats),
+            self._source.packed(self._config.beats),
             threshold_log2=self._settings.threshold_log2,
             max_pulses=self._max_pulses,
             delta_bits=self._config.delta_bits,
-            random_bits=self._config.random_bits,
         )
         policy = self._settings.pair_policy if self._config.pair else None
-        return Decisions(counts, saturated, self._parallel_max, policy)
+        return Decisions(weights, saturated, self._parallel_max, policy)
 
     def state(self) -> dict[str, int]:
         """Seed and step count: all that is needed to go on from here."""

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsetrain.config import PairPolicy
+from pulsetrain.controller.fired import FiredCells
 
 
 def device_counts(counts: NDArray[np.int16], policy: PairPolicy) -> NDArray[np.int16]:
@@ -22,3 +23,15 @@ def device_counts(counts: NDArray[np.int16], policy: PairPolicy) -> NDArray[np.i
         devices[:, :, 0] += down
         devices[:, :, 1] -= up
     return devices.reshape(counts.shape[0], -1)
+
+
+def fired_devices(weights: FiredCells, policy: PairPolicy) -> FiredCells:
+    """As ``device_counts``, from the weights that fired to the devices that fired."""
+    shape = (weights.shape[0], 2 * weights.shape[1])
+    cells, counts = 2 * weights.cells, weights.counts
+    if policy is PairPolicy.SET_ONLY:
+        return FiredCells(cells + (counts < 0), np.abs(counts), shape)
+    if policy is PairPolicy.RESET_ONLY:
+        return FiredCells(cells + (counts > 0), -np.abs(counts), shape)
+    both = np.stack([cells, cells + 1], axis=1), np.stack([counts, -counts], axis=1)
+    return FiredCells(both[0].reshape(-1), both[1].reshape(-1), shape)

@@ -9,8 +9,10 @@ words, N·64 bits apart: extending the stream is four aligned loads, three exclu
 from __future__ import annotations
 
 import sys
+import threading
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +27,12 @@ RECURRENCES = ((127, 11, 44, 54), (521, 28, 109, 123), (1279, 44, 154, 237))
 SEED_STEPS = 128
 """Injecting steps per generator when a seed is loaded."""
 
+_LARGE = 1 << 14
+"""64-bit words of a generator from which on a request is no longer kept with its source."""
+
 _MASK64 = (1 << 64) - 1
+_NOTHING = np.empty(0, np.uint64)
+_shared = threading.local()
 
 
 @dataclass(frozen=True)
@@ -184,6 +191,32 @@ def _align(stream: NDArray[np.uint64], position: int, step: int, out: NDArray[np
                 target[k] = (source[k] >> low) | ((source[k + 1] << np.uint64(1)) << high)
 
 
+def _shared_streams(generators: int, words: int) -> NDArray[np.uint64]:
+    """Memory of this thread for ``words`` words of each generator; what it had before may be overwritten."""
+    size = generators * words
+    if getattr(_shared, "words", _NOTHING).size < size:
+        _shared.words = np.empty(size, np.uint64)
+    words_of_all: NDArray[np.uint64] = _shared.words[:size]
+    return words_of_all.reshape(generators, words)
+
+
+class PackedWords(NamedTuple):
+    """Random words of some beats where they lie in the streams of their generators, before they are cut out.
+
+    ``stream``: uint64 (generators, n), bit i of a stream in bit i mod 64 of word i div 64. The first beat begins at bit
+    ``position``, each next one ``step`` bits further; there, each generator has ``lanes`` words of ``bits`` bits, one
+    after the other. ``aligned``: how many 64-bit words they fill if they do wholly and are 1, 2 or 4 bytes each (of a
+    machine that stores the lowest byte first), else 0. To be read before the thread asks any source for more.
+    """
+
+    stream: NDArray[np.uint64]
+    position: int
+    step: int
+    lanes: int
+    bits: int
+    aligned: int
+
+
 class RandomSource:
     """Random words of a configuration from a 64-bit seed, bit-exact to specification, section 4.
 
@@ -193,6 +226,9 @@ class RandomSource:
     def __init__(self, config: ControllerConfig, seed: int) -> None:
         self._layout = generator_layout(config.lanes, config.random_bits)
         self._lanes, self._bits = config.lanes, config.random_bits
+        used = self._layout.lanes * self._bits
+        whole = self._bits in (8, 16, 32) and used % 64 == 0 and sys.byteorder == "little"
+        self._aligned = used // 64 if whole else 0
         rank = seed_rank(self._layout)
         if rank != 64:
             raise PulsetrainError(f"Rank of the map from seed to state must be 64, not {rank}")
@@ -242,21 +278,29 @@ class RandomSource:
 
     def fields(self, beats: int) -> NDArray[np.unsignedinteger]:
         """As ``words``, in the smallest unsigned type where words fill whole 64-bit words: uint8, uint16 or uint32."""
-        check_integer("Beats", beats, 0)
-        layout = self._layout
-        self._reserve(beats * layout.step)
-        position = self._position
-        self._position += beats * layout.step
-        self._steps += beats
-        used = layout.lanes * self._bits
-        if self._bits in (8, 16, 32) and used % 64 == 0 and sys.byteorder == "little":
-            aligned = np.empty((beats, layout.generators * used // 64), np.uint64)
-            _align(self._stream, position, layout.step, aligned)
+        packed = self.packed(beats)
+        if packed.aligned:
+            aligned = np.empty((beats, self._layout.generators * packed.aligned), np.uint64)
+            _align(packed.stream, packed.position, packed.step, aligned)
             whole: NDArray[np.unsignedinteger] = aligned.view(f"u{self._bits // 8}")
             return whole
         out = np.empty((beats, self._lanes), np.uint32)
-        _unpack(self._stream, position, self._bits, layout.step, out)
+        _unpack(packed.stream, packed.position, self._bits, packed.step, out)
         return out
+
+    def packed(self, beats: int) -> PackedWords:
+        """As ``words``, not cut out of the streams yet."""
+        check_integer("Beats", beats, 0)
+        layout = self._layout
+        bits = beats * layout.step
+        if bits > 64 * _LARGE:
+            stream, position = self._ahead(bits)
+        else:
+            self._reserve(bits)
+            stream, position = self._stream, self._position
+            self._position += bits
+        self._steps += beats
+        return PackedWords(stream, position, layout.step, layout.lanes, self._bits, self._aligned)
 
     def skip(self, beats: int) -> None:
         """Step ``beats`` times without making words, in a time that does not depend on ``beats``."""
@@ -274,6 +318,24 @@ class RandomSource:
         rows = [extended(state, 64 * degree, self._layout).to_bytes(8 * degree, "little") for state in states]
         self._stream = np.stack([np.frombuffer(row, "<u8").astype(np.uint64) for row in rows])
         self._filled, self._position = degree, 0
+
+    def _ahead(self, bits: int) -> tuple[NDArray[np.uint64], int]:
+        """Step over ``bits`` bits and return the streams they lie in, which all sources of a thread share, and where.
+
+        So a large request of one source after the other writes memory that is near already.
+        """
+        degree = self._layout.degree
+        first = min(self._position // 64, self._filled - degree)
+        known, stop = self._filled - first, (self._position + bits + 63) // 64 - first
+        stream = _shared_streams(self._layout.generators, stop)
+        stream[:, :known] = self._stream[:, first : self._filled]
+        _extend(stream, known, stop, degree, *self._layout.taps)
+        position = self._position - 64 * first
+        self._filled = stop  # beyond what was known: requests this large are never made ahead
+        begin = min((position + bits) // 64, self._filled - degree)
+        self._stream = stream[:, begin : self._filled].copy()
+        self._filled, self._position = self._filled - begin, position + bits - 64 * begin
+        return stream, position
 
     def _reserve(self, bits: int) -> None:
         """Extend the streams so that ``bits`` bits from the current position on are known."""

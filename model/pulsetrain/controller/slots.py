@@ -9,57 +9,29 @@ from numpy.typing import NDArray
 
 from pulsetrain.compiled import compiled
 from pulsetrain.config import ControllerConfig
+from pulsetrain.controller.fired import FiredCells, fired_cells
 from pulsetrain.errors import PulsetrainError
 
-
-@compiled
-def _fired(counts: NDArray[np.int16], packed: NDArray[np.uint64], cells: NDArray[np.int64]) -> int:
-    """Write the indices of the counts that are not 0 to ``cells``; ``packed`` is ``counts``, four to a word."""
-    found = 0
-    for first in range(0, packed.size, 16):
-        last = min(first + 16, packed.size)
-        together = np.uint64(0)
-        for word in range(first, last):
-            together |= packed[word]
-        if together != np.uint64(0):  # nearly all blocks are empty when few cells fire
-            for word in range(first, last):
-                if packed[word] != np.uint64(0):
-                    for i in range(4 * word, 4 * word + 4):
-                        if counts[i] != 0:
-                            cells[found] = i
-                            found += 1
-    for i in range(4 * packed.size, counts.size):
-        if counts[i] != 0:
-            cells[found] = i
-            found += 1
-    return found
-
-
-def fired_cells(counts: NDArray[np.int16]) -> NDArray[np.int64]:
-    """Flat indices (row · columns + column), ascending, of the cells whose count is not 0."""
-    flat = np.ascontiguousarray(counts).reshape(-1)
-    cells = np.empty(flat.size, np.int64)
-    return cells[: _fired(flat, flat[: flat.size // 4 * 4].view(np.uint64), cells)].copy()
+__all__ = ["Slots", "count_fired_slots", "count_slots", "fired_cells", "make_fired_slots", "make_slots"]
 
 
 @compiled
 def _walk(
     cells: NDArray[np.int64],
-    counts: NDArray[np.int16],
+    fired: NDArray[np.int16],
     columns: int,
     parallel_max: int,
-    fill: bool,
     row_out: NDArray[np.int32],
     polarity_out: NDArray[np.uint8],
     columns_out: NDArray[np.uint64],
-) -> int:
-    """Walk over the slots of ``cells`` in order and return their number; ``fill`` writes them to the outputs."""
+) -> None:
+    """Write the slots of ``cells``, which take ``fired`` pulses, in order to the outputs."""
     slot = 0
     first = 0
     while first < cells.size:
         row = cells[first] // columns
         last = first
-        while last < cells.size and cells[last] // columns == row:
+        while last < cells.size and cells[last] < (row + 1) * columns:
             last += 1
         for polarity in range(2):
             sign = 1 - 2 * polarity
@@ -67,21 +39,48 @@ def _walk(
             while True:
                 taken = 0
                 for i in range(first, last):
-                    if sign * counts[cells[i]] >= k:
+                    if sign * fired[i] >= k:
                         if taken % parallel_max == 0:
-                            if fill:
-                                row_out[slot] = row
-                                polarity_out[slot] = polarity
+                            row_out[slot] = row
+                            polarity_out[slot] = polarity
                             slot += 1
-                        if fill:
-                            column = cells[i] - row * columns
-                            columns_out[slot - 1, column >> 6] |= np.uint64(1) << np.uint64(column & 63)
+                        column = cells[i] - row * columns
+                        columns_out[slot - 1, column >> 6] |= np.uint64(1) << np.uint64(column & 63)
                         taken += 1
                 if taken == 0:
                     break
                 k += 1
         first = last
-    return slot
+
+
+@compiled
+def _number(cells: NDArray[np.int64], fired: NDArray[np.int16], columns: int, parallel_max: int) -> int:
+    """The number of slots: for each row, polarity and k from 1, ⌈cells with at least k pulses / parallel_max⌉."""
+    most = 0
+    for i in range(fired.size):
+        most = max(most, abs(int(np.int64(fired[i]))))
+    taking = np.zeros((2, most + 1), np.int64)  # cells of a row with that many pulses, all 0 between rows
+    slots = 0
+    first = 0
+    while first < cells.size:
+        end = (cells[first] // columns + 1) * columns
+        up = down = 0
+        while first < cells.size and cells[first] < end:
+            n = int(np.int64(fired[first]))
+            if n > 0:
+                taking[0, n] += 1
+                up = max(up, n)
+            else:
+                taking[1, -n] += 1
+                down = max(down, -n)
+            first += 1
+        for polarity in range(2):
+            at_least = 0
+            for k in range(down if polarity else up, 0, -1):
+                at_least += taking[polarity, k]
+                taking[polarity, k] = 0
+                slots += 1 if at_least <= parallel_max else (at_least + parallel_max - 1) // parallel_max
+    return slots
 
 
 @compiled
@@ -147,22 +146,31 @@ class Slots:
         return counts
 
 
-_NO_ROWS, _NO_POLARITIES, _NO_COLUMNS = np.empty(0, np.int32), np.empty(0, np.uint8), np.empty((0, 0), np.uint64)
-
-
 def count_slots(counts: NDArray[np.int16], cells: NDArray[np.int64], parallel_max: int) -> int:
     """Number of slots of a request. ``counts``: int16 (rows, columns), signed; ``cells``: ``fired_cells(counts)``."""
-    flat = counts.reshape(-1)
-    columns = counts.shape[1]
-    return int(_walk(cells, flat, columns, parallel_max, False, _NO_ROWS, _NO_POLARITIES, _NO_COLUMNS))
+    return count_fired_slots(_chosen(counts, cells), parallel_max)
 
 
 def make_slots(counts: NDArray[np.int16], cells: NDArray[np.int64], parallel_max: int) -> Slots:
-    """The slots of a request in order. Arguments as for ``count_slots``; the cost follows the cells that fire."""
-    columns = counts.shape[1]
-    total = count_slots(counts, cells, parallel_max)
+    """The slots of a request in order. Arguments as for ``count_slots``."""
+    return make_fired_slots(_chosen(counts, cells), parallel_max)
+
+
+def count_fired_slots(devices: FiredCells, parallel_max: int) -> int:
+    """Number of slots of a request; the cost follows the cells that fire, as that of ``make_fired_slots``."""
+    return int(_number(devices.cells, devices.counts, devices.shape[1], parallel_max))
+
+
+def make_fired_slots(devices: FiredCells, parallel_max: int) -> Slots:
+    """The slots of a request in order."""
+    columns = devices.shape[1]
+    total = count_fired_slots(devices, parallel_max)
     out = Slots(
         np.empty(total, np.int32), np.empty(total, np.uint8), np.zeros((total, (columns + 63) // 64), np.uint64)
     )
-    _walk(cells, counts.reshape(-1), columns, parallel_max, True, out.row, out.polarity, out.columns)
+    _walk(devices.cells, devices.counts, columns, parallel_max, out.row, out.polarity, out.columns)
     return out
+
+
+def _chosen(counts: NDArray[np.int16], cells: NDArray[np.int64]) -> FiredCells:
+    return FiredCells(cells, counts.reshape(-1)[cells], (counts.shape[0], counts.shape[1]))

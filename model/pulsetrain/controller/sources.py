@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pulsetrain.array import checked_codes
+from pulsetrain.compiled import compiled
 from pulsetrain.config import ControllerConfig
 from pulsetrain.errors import PulsetrainError
+from pulsetrain.threads import run_blocks
 
 
 def outer_deltas(
@@ -25,13 +27,42 @@ def outer_deltas(
     if (rows_b is None) != (columns_b is None):
         missing = "Rows B" if rows_b is None else "Columns B"
         raise PulsetrainError(f"{missing} must be given with its companion, not None")
-    deltas = _products(config, "A", rows_a, columns_a)
-    if rows_b is not None and columns_b is not None:
-        deltas -= _products(config, "B", rows_b, columns_b)
-    return deltas.astype(np.int16 if config.delta_bits <= 16 else np.int32)
+    x, y = _codes(config, "A", rows_a, columns_a)
+    second = None if rows_b is None or columns_b is None else _codes(config, "B", rows_b, columns_b)
+    u, v = (np.zeros_like(x), y) if second is None else second
+    shape = (config.rows, config.weight_columns)
+    deltas = np.empty(shape, np.int16 if config.delta_bits <= 16 else np.int32)
+    run_blocks(lambda first, last: _differences(x, y, u, v, first, last, deltas), *shape)
+    return deltas
 
 
-def _products(config: ControllerConfig, which: str, rows: ArrayLike, columns: ArrayLike) -> NDArray[np.int32]:
+def _codes(
+    config: ControllerConfig, which: str, rows: ArrayLike, columns: ArrayLike
+) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
     x = checked_codes(f"Rows {which}", np.asarray(rows)[np.newaxis], config.rows, config.dac_max)
     y = checked_codes(f"Columns {which}", np.asarray(columns)[np.newaxis], config.weight_columns, config.dac_max)
-    return x.reshape(-1, 1) * y
+    return x[0], y[0]
+
+
+@compiled(nogil=True)
+def _differences(
+    x: NDArray[np.int32],
+    y: NDArray[np.int32],
+    u: NDArray[np.int32],
+    v: NDArray[np.int32],
+    first: int,
+    last: int,
+    out: NDArray[np.signedinteger],
+) -> None:
+    """x · y − u · v for rows first … last − 1; most rows of a training step have a code of 0."""
+    for i in range(first, last):
+        a, b = np.int32(x[i]), np.int32(u[i])
+        row = out[i]
+        if a == 0 and b == 0:
+            row[:] = 0
+        elif b == 0:
+            for j in range(row.size):
+                row[j] = np.int32(a * y[j])
+        else:
+            for j in range(row.size):
+                row[j] = np.int32(a * y[j] - b * v[j])

@@ -128,7 +128,8 @@ class Temperature:
         for name, value in values.items():
             object.__setattr__(self, name, value)
         if abs(math.log(self.acceleration)) > 30:
-            raise PulsetrainError(f"Acceleration by temperature must be below 1e13, not {self.acceleration:g}")
+            rule = "between 1e-13 and 1e13"
+            raise PulsetrainError(f"Acceleration by temperature must be {rule}, not {self.acceleration:g}")
         if self.conductance_factor <= 0:
             raise PulsetrainError(
                 f"Conductance factor of the temperature must be above 0, not {self.conductance_factor:g}"

@@ -22,11 +22,19 @@ from pulsetrain.controller.programming import (
     checked_targets,
     program_rows,
 )
-from pulsetrain.controller.slots import Slots, fired_cells
+from pulsetrain.controller.slots import Slots
 from pulsetrain.converters import checked_vectors, dac_codes, outer_codes, products
 from pulsetrain.errors import PulsetrainError, check_array, check_integer, check_real, check_type
 from pulsetrain.noise import rounded_steps
-from pulsetrain.tiles.reports import Outcome, ProgramReport, Rounds, TileCounters, UpdateReport, pulse_numbers
+from pulsetrain.tiles.reports import (
+    Outcome,
+    ProgramReport,
+    Rounds,
+    TileCounters,
+    UpdateReport,
+    fired_numbers,
+    pulse_numbers,
+)
 from pulsetrain.tiles.targets import (
     THRESHOLD_MIN,
     check_verify_step,
@@ -200,6 +208,9 @@ class ArrayTile(Tile):
         self.counters.add(report, 0)
         return report
 
+    def wait(self, seconds: float) -> None:
+        self.array.wait(seconds)
+
     def last_slots(self) -> Slots:
         return self._last_slots.slots() if isinstance(self._last_slots, Outcome) else self._last_slots
 
@@ -323,11 +334,13 @@ class ArrayTile(Tile):
             outcome = self._decide_vectors(source, settings)
         else:
             outcome = self._decide(source, settings)
-        if outcome.counts is None:
+        devices = outcome.devices
+        if devices is None:
             numbers = pulse_numbers(outcome.slots(), self.config)
             numbers = {name: number for name, number in numbers.items() if not name.endswith("form")}
         else:
-            numbers = self._applied(outcome.counts, outcome.cells)
+            self.array.apply_fired(devices.cells, devices.counts)
+            numbers = fired_numbers(devices)
         self._last_slots = outcome
         rounds = outcome.rounds
         report = UpdateReport(
@@ -342,15 +355,6 @@ class ArrayTile(Tile):
         )
         self.counters.add(report, self.config.cells)
         return report
-
-    def _applied(self, counts: NDArray[np.int16], cells: NDArray[np.int64] | None) -> dict[str, int]:
-        """Have the array take pulses in an open loop. Returns cells and pulses per polarity."""
-        cells = fired_cells(counts) if cells is None else cells
-        self.array.apply_pulses(counts, cells=cells)
-        fired = counts.reshape(-1)[cells]
-        up, down = fired[fired > 0], fired[fired < 0]
-        return {"cells_set": up.size, "cells_reset": down.size, "pulses_set": int(up.sum()),
-                "pulses_reset": -int(down.sum())}  # fmt: skip
 
     def _programmed(self, targets: NDArray[np.int16], mode: ProgramMode) -> ProgramReport:
         check_programming(self.config, self.settings, mode)

@@ -103,6 +103,11 @@ class ComparedTile(Tile):
     def write(self, step: ArrayLike, noise: bool) -> UpdateReport:
         return self._compared(lambda tile: tile.write(step, noise))
 
+    def wait(self, seconds: float) -> None:
+        self.first.wait(seconds)
+        self.second.wait(seconds)
+        self._same_conductances()
+
     def last_slots(self) -> Slots:
         return self.first.last_slots()
 

@@ -37,9 +37,7 @@ class ModelTile(ArrayTile):
             self.controller.settings = self._in_force = settings
         decisions = self.controller.update(deltas)
         if not settings.verify:
-            return Outcome(
-                decisions.counts, decisions.saturated, decisions.slot_count, decisions.slots, cells=decisions.cells
-            )
+            return Outcome(decisions.devices, decisions.saturated, decisions.slot_count, decisions.slots)
         done = update_verified(self.array, decisions.weight_counts, self.config, settings)
         rounds = Rounds(done.reads, done.conversions, done.verified, done.unreached, done.unverified)
         return Outcome(None, decisions.saturated, len(done.slots), lambda: done.slots, rounds=rounds)

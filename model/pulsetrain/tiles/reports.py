@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from pulsetrain.compiled import compiled
 from pulsetrain.config import ControllerConfig
+from pulsetrain.controller.fired import FiredCells
 from pulsetrain.controller.slots import Slots
 
 
@@ -159,18 +160,46 @@ class Rounds:
 class Outcome:
     """What a tile's controller made of an update.
 
-    ``counts``: signed pulses of the devices, int16 (rows, columns), which the array has still to take; None after a
-    verified update, which has changed it already and tells of its ``rounds``. ``slots`` gives the slots in order when
-    it is called. ``cells``: ``fired_cells(counts)``, if it is known already.
+    ``counts``: signed pulses of the devices that the array has still to take, as a list or int16 (rows, columns); None
+    after a verified update, which has changed the array already and tells of its ``rounds``. ``slots`` gives the slots
+    in order when it is called. ``cells``: ``fired_cells(counts)`` of an array ``counts``, if it is known already.
     """
 
-    counts: NDArray[np.int16] | None
+    counts: FiredCells | NDArray[np.int16] | None
     saturated: int
     slot_count: int
     slots: Callable[[], Slots]
     cycles: int = 0
     cells: NDArray[np.int64] | None = None
     rounds: Rounds | None = None
+
+    @property
+    def devices(self) -> FiredCells | None:
+        """``counts`` as a list."""
+        if self.counts is None or isinstance(self.counts, FiredCells):
+            return self.counts
+        rows, columns = self.counts.shape
+        if self.cells is None:
+            return FiredCells.of(self.counts)
+        return FiredCells(self.cells, self.counts.reshape(-1)[self.cells], (rows, columns))
+
+
+@compiled
+def _totals(counts: NDArray[np.int16]) -> tuple[int, int, int, int]:
+    cells_set = cells_reset = pulses_set = pulses_reset = 0
+    for i in range(counts.size):
+        n = int(np.int64(counts[i]))
+        cells_set += n > 0
+        cells_reset += n < 0
+        pulses_set += max(n, 0)
+        pulses_reset += max(-n, 0)
+    return cells_set, cells_reset, pulses_set, pulses_reset
+
+
+def fired_numbers(devices: FiredCells) -> dict[str, int]:
+    """Devices and pulses per polarity, as reports name them."""
+    names = ("cells_set", "cells_reset", "pulses_set", "pulses_reset")
+    return dict(zip(names, _totals(devices.counts), strict=True))
 
 
 @compiled

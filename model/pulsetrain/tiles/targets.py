@@ -19,10 +19,10 @@ STEP_ERROR_MAX = 1e-3
 
 
 def default_threshold(config: ControllerConfig, settings: ControllerSettings, parameters: ArrayParameters) -> float:
-    """ΔW_th in weight units: what one step of a weight is, by the array's mean steps."""
-    up, down = parameters.step_set, parameters.step_reset
+    """ΔW_th in weight units: what one step of a weight is, by the mean steps of the device at G_ref. Section 13."""
+    up, down = parameters.mean_step("set"), parameters.mean_step("reset")
     step = {PairPolicy.SET_ONLY: up, PairPolicy.RESET_ONLY: down, PairPolicy.BOTH: up + down}[settings.pair_policy]
-    return (step if config.pair else up) / parameters.siemens_per_weight
+    return (step if config.pair else (up + down) / 2) / parameters.siemens_per_weight
 
 
 def verified(

@@ -133,6 +133,13 @@ class Tile(ABC):
         """
 
     @abstractmethod
+    def wait(self, seconds: float) -> None:
+        """Let time pass, 0 or more ``seconds``, with nothing done to the tile: its devices relax and drift (§18).
+
+        Operations take the time that the parameters say (``operation_time``); reads and ideal programming take none.
+        """
+
+    @abstractmethod
     def last_slots(self) -> Slots:
         """The slots of the last update or programming, in order (polarity 2: FORM); none after a write, a restore, or
         before the first."""
