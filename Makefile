@@ -15,7 +15,7 @@ PROCESSES ?= 2
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sim test lint verilog bench soak waves randomness in-situ clean
+.PHONY: help setup sim test lint verilog bench soak waves randomness in-situ effects plan clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -49,8 +49,9 @@ lint: $(STAMP) ## ruff, strict mypy and Verilator's -Wall on the committed Veril
 verilog: $(STAMP) ## Generate the Verilog and the pin table of every named configuration into rtl/
 	@$(RUN) -m pulsetrain_rtl.verilog --all rtl
 
-bench: $(STAMP) ## Measure speed and cycle counts; prints a table and keeps docs/results/bench.json
+bench: $(STAMP) ## Measure speed and cycle counts; keeps docs/results/bench.json and array-speed.json
 	@$(RUN) scripts/bench.py
+	@$(RUN) scripts/bench_array.py
 
 soak: $(STAMP) ## At least 10^10 decisions, reads and programmings through RTL and model (about half an hour)
 	@$(RUN) scripts/soak.py
@@ -64,6 +65,12 @@ randomness: $(STAMP) ## Judge the random source at full size; rewrites docs/resu
 in-situ: $(STAMP) ## Training over ADC bits and on asymmetric devices, programming; rewrites docs/results/in-situ.md
 	@$(PYTHON) scripts/prerequisites.py
 	@$(RUN) scripts/in_situ.py
+
+effects: $(STAMP) ## Draw the figures of docs/devices anew: each effect of the array beside its equation
+	@$(RUN) scripts/effects.py
+
+plan: $(STAMP) ## Accuracy over the threshold of three devices, with the planned one; rewrites docs/results/planning.md
+	@$(RUN) scripts/plan_curves.py --processes $(PROCESSES)
 
 clean: ## Remove what was built and measured here, and .venv
 	rm -rf build results $(VENV) .pytest_cache .mypy_cache .ruff_cache
