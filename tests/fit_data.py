@@ -84,7 +84,7 @@ def relaxation_rows(cells: int = 4000, seed: int = 5) -> list[tuple[int, float, 
 def write_relaxation(path: Path, cells: int = 2000) -> Path:
     """A TSV without a header, rows in no order."""
     rows = relaxation_rows(cells)
-    np.random.default_rng(1).shuffle(rows)  # type: ignore[arg-type]
+    np.random.default_rng(1).shuffle(rows)
     lines = [f"{cell}\t{time!r}\t{1 / g!r}\t{g!r}\t{g0!r}\t{int(g0 / 40e-6 * 32)}\t{nominal!r}"
              for cell, time, g, g0, nominal in rows]  # fmt: skip
     path.write_text("\n".join(lines) + "\n")
