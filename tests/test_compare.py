@@ -52,7 +52,10 @@ DIFFERENT: dict[str, tuple[dict[str, Any], str]] = {
         {"parameters": ArrayParameters(write_noise=1e-6)},
         r"conductance of row \d, column \d must be .* pS \(first",
     ),
-    "reset step": ({"parameters": ArrayParameters(step_reset=3e-6), "threshold_weight": 0.025}, r"conductance of row \d, column \d must"),
+    "reset step": (
+        {"parameters": ArrayParameters(step_reset=3e-6), "threshold_weight": 0.025},
+        r"conductance of row \d, column \d must",
+    ),
 }
 
 

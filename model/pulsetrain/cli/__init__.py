@@ -23,6 +23,9 @@ from typer.core import TyperGroup
 
 import pulsetrain
 from pulsetrain.cli.configs import configs
+from pulsetrain.cli.devices import devices
+from pulsetrain.cli.fit import fit
+from pulsetrain.cli.plan import plan
 from pulsetrain.cli.train import train
 from pulsetrain.cli.verilog import verilog
 from pulsetrain.errors import MismatchError, PulsetrainError, check_choice
@@ -66,6 +69,9 @@ def pulsetrain_command(
 app.command("train")(train)
 app.command("verilog")(verilog)
 app.command("configs")(configs)
+app.command("devices")(devices)
+app.command("plan")(plan)
+app.command("fit")(fit)
 
 
 class Terminated(BaseException):

@@ -49,6 +49,12 @@ def train(
             help="converters: products through DACs and ADCs. exact: conductances as they are (default: converters).",
         ),
     ] = None,
+    plan: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE", help="Train exactly as a plan.toml of pulsetrain plan says; the device comes with it."
+        ),
+    ] = None,
     compare: Annotated[
         bool, typer.Option("--compare", help="RTL and model in lockstep; fail at the first difference.")
     ] = False,
@@ -149,6 +155,22 @@ def train(
             metavar="µS", help="Standard deviation of the converters' offsets (default: 0).", rich_help_panel=_READS
         ),
     ] = None,
+    device: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME|FILE",
+            help="A preset that pulsetrain devices lists, or a device file; options below override it.",
+            rich_help_panel=_ARRAY,
+        ),
+    ] = None,
+    operation_time: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="Time between updates, for relaxation and drift (default: 0).",
+            rich_help_panel=_ARRAY,
+        ),
+    ] = None,
     write_step: Annotated[
         str | None,
         typer.Option(metavar="µS", help="Step of a pulse (default: 2).", rich_help_panel=_ARRAY),
@@ -244,12 +266,56 @@ def train(
             array[name] = micro(option, text)
     if stuck_share is not None:
         array["stuck_share"] = real("--stuck-share", stuck_share)
+    if operation_time is not None:
+        array["operation_time"] = real("--operation-time", operation_time)
     array |= {name: value for name, value in (("noise_per", noise_per), ("bounds", bounds)) if value is not None}
+    if device is not None:
+        given["device"], array = _device(device, array)
     given |= {name: value for name, value in (("settings", chosen), ("array", array)) if value}
+    if plan is not None:
+        given = _planned(plan, given)
     if resume and overwrite:
         raise PulsetrainError("Option --overwrite must be left out with --resume, not given")
     side_by_side = 1 if processes is None else integer("--processes", processes)
     _train(given, output, resume, overwrite, side_by_side)
+
+
+def _planned(path: Path, given: dict[str, Any]) -> dict[str, Any]:
+    """What the plan file ``path`` says, with what of ``given`` leaves the training itself as it is.
+
+    Raises PulsetrainError for other options: a plan is trained as it is.
+    """
+    from pulsetrain.errors import PulsetrainError
+    from pulsetrain.plan.files import load_plan
+
+    allowed = ("tile", "compare", "seeds")
+    for name, value in given.items():
+        if name not in allowed:
+            found = next(iter(value)) if name in ("settings", "array") else name
+            rule = "only --tile, --compare, --seeds, --output, --resume, --overwrite and --processes"
+            raise PulsetrainError(f"Options with --plan must be {rule}, not also {found.replace('_', ' ')}")
+    return {**load_plan(path).settings.to_dict(), **given}
+
+
+def _device(name: str, changes: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Name and array parameters of the device ``name`` (a preset or a file), with ``changes`` to its parameters.
+
+    Every parameter is there, also effects that are off (None): a study to resume must have all of them. Raises
+    PulsetrainError for changes that a device with a curve or table of steps would ignore.
+    """
+    from pulsetrain.array_parameters import EFFECTS
+    from pulsetrain.device.files import load_device
+    from pulsetrain.errors import PulsetrainError
+
+    found = load_device(name)
+    for kind in ("curve", "table"):
+        if getattr(found.parameters, kind) is not None:
+            options = {"step_set": "write-step", "step_reset": "reset-step", "write_noise": "write-noise"}
+            for field, option in (options | {"bounds": "bounds"}).items():
+                if field in changes:
+                    rule = f"left out for a device whose steps are a {kind}"
+                    raise PulsetrainError(f"Option --{option} must be {rule}, not given")
+    return found.name, {**dict.fromkeys(EFFECTS), **found.parameters.to_dict(), **changes}
 
 
 def _train(given: dict[str, Any], folder: Path, resume: bool, overwrite: bool, processes: int) -> None:
@@ -282,6 +348,8 @@ def _train(given: dict[str, Any], folder: Path, resume: bool, overwrite: bool, p
         raise
     console = output()
     console.print(f"Results: {folder / RESULTS}, learning curves: {folder / CURVES}", soft_wrap=True, markup=False)
+    if study.settings.device is not None:
+        console.print(f"Device: {study.settings.device}", soft_wrap=True, markup=False)
     show_results(console, study.settings, study.results)
 
 

@@ -1,0 +1,291 @@
+"""A plan: what to set for a device, a network and a controller, and what to expect of it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from enum import IntEnum
+from itertools import pairwise
+from typing import Any
+
+from pulsetrain.array_parameters import EFFECTS
+from pulsetrain.config import ControllerConfig, ControllerSettings, named_config
+from pulsetrain.data import load_digits
+from pulsetrain.device.files import Device
+from pulsetrain.energy import COSTS, Account, Costs, Energy, energy, named_costs
+from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_type
+from pulsetrain.optimizers import OPTIMIZERS
+from pulsetrain.plan.network import check_network, network_sizes
+from pulsetrain.plan.pilot import TYPICAL, PerCell, TilePilot, predicted_written, simulated_training, tile_pilot
+from pulsetrain.plan.recommend import Recommendation, conversion_cycles, features, recommend
+from pulsetrain.plan.risk import Risk, risks, whole_risk
+from pulsetrain.study import LAYER_SIZES, Run, StudySettings
+from pulsetrain.tiles.reports import TileCounters
+
+PILOT_EPOCHS = 8
+"""Epochs of the tile pilot unless there are fewer in all."""
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a plan is asked for; None: to be recommended. ``network``: sizes like "64-64-10"; ``costs``: a named set.
+
+    Raises PulsetrainError for values that are not known; ranges of the rest are checked by what they are for.
+    """
+
+    device: Device
+    network: str = "64-64-10"
+    config: str = "base"
+    overrides: Mapping[str, int] = field(default_factory=dict)
+    optimizer: str = "adam"
+    epochs: int = 40
+    batch: int = 32
+    rule: str | None = None
+    threshold: float | None = None
+    learning_rate: float | None = None
+    costs: str = "130nm"
+    seed: int = 1
+    held_out: str = "test"
+    pilot: bool = True
+    pilot_epochs: int = PILOT_EPOCHS
+
+    def __post_init__(self) -> None:
+        check_type("Device", self.device, Device)
+        check_network(network_sizes(self.network), self.controller_config())
+        check_choice("Optimizer", self.optimizer, OPTIMIZERS)
+        check_choice("Costs", self.costs, COSTS)
+        check_integer("Epochs", self.epochs, 1, 100_000)
+        check_integer("Pilot epochs", self.pilot_epochs, 1, 100_000)
+        if self.device.parameters.fresh:
+            raise PulsetrainError("Device must be formed for a plan (fresh = false): training does not form, not fresh")
+
+    def controller_config(self) -> ControllerConfig:
+        """The configuration of each tile."""
+        return named_config(self.config).replace(**self.overrides)
+
+    def device_costs(self) -> Costs:
+        """The named costs, with what the device itself knows."""
+        return named_costs(self.costs).changed(self.device.costs or {}, "Costs of the device")
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """Pulses that devices take in a training: ``mean`` and ``most`` of one, and how many trainings until the limit.
+
+    ``limit``: pulses that a device stands, None if the device has none.
+    """
+
+    mean: float
+    most: float
+    limit: float | None
+
+    @property
+    def trainings(self) -> tuple[float, float] | None:
+        """Trainings until the mean device and until the most pulsed one is worn out; None without a limit."""
+        if self.limit is None:
+            return None
+        mean, most = (self.limit / pulses if pulses > 0 else math.inf for pulses in (self.mean, self.most))
+        return mean, most
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to set (``settings``: what ``pulsetrain train`` trains with) and what to expect.
+
+    ``written``: predicted mean share of cells that a step writes, 0 … 1. ``account``, ``energy``, ``lifetime``: of a
+    whole training, ``steps`` updates. ``accuracy``: pilots' held-out accuracies by name, 0 … 1. ``notes``: how the
+    numbers were come by.
+    """
+
+    device: Device
+    settings: StudySettings
+    controller: ControllerSettings
+    reasons: dict[str, str]
+    written: float
+    steps: int
+    account: Account
+    energy: Energy
+    lifetime: Lifetime
+    risks: list[Risk]
+    risk: str
+    accuracy: dict[str, float]
+    notes: list[str]
+    network: str = "64-64-10"
+
+    def to_dict(self) -> dict[str, Any]:
+        """All of it in plain values, as plan.json has them."""
+        trainings = self.lifetime.trainings
+        return {
+            "network": self.network,
+            "device": self.device.to_dict(),
+            "training": self.settings.to_dict(),
+            "controller": plain_settings(self.controller),
+            "reasons": self.reasons,
+            "written_share": self.written,
+            "steps": self.steps,
+            "account": self.account.to_dict(),
+            "energy": self.energy.to_dict(),
+            "lifetime": {**asdict(self.lifetime), "trainings": None if trainings is None else list(trainings)},
+            "risk": self.risk,
+            "risks": [asdict(risk) for risk in self.risks],
+            "accuracy": self.accuracy,
+            "notes": self.notes,
+        }
+
+
+def make_plan(request: Request) -> Plan:
+    """The plan for ``request``. Takes seconds with pilots (two simulations and a few epochs on tiles).
+
+    Raises PulsetrainError for what cannot be planned; messages name what must be changed.
+    """
+    config, costs, parameters = request.controller_config(), request.device_costs(), request.device.parameters
+    chosen = recommend(
+        parameters, config, costs,
+        optimizer=request.optimizer, rule=request.rule, threshold=request.threshold,
+        learning_rate=request.learning_rate,
+    )  # fmt: skip
+    settings = _study(request, chosen)
+    run = Run(request.optimizer, chosen.rule, request.seed)
+    notes: list[str] = []
+    simulated = simulated_training(settings, run, threshold=chosen.threshold_weight, landing=chosen.landing)
+    notes.append(f"simulated: {request.epochs} epochs in float64 with the device's steps and noise, exact products")
+    ideal = simulated_training(settings, run, threshold=None)
+    accuracy = {"simulated": simulated.accuracy[-1], "simulated ideal": ideal.accuracy[-1]}
+    pilot, lost = None, None
+    if request.pilot:
+        epochs = min(request.pilot_epochs, request.epochs)
+        pilot = tile_pilot(settings, run, epochs)
+        accuracy |= {"pilot": pilot.accuracy[-1], "pilot ideal": ideal.accuracy[epochs - 1]}
+        notes.append(
+            f"pilot: {epochs} of {request.epochs} epochs on tiles; the rest as simulated, times what the pilot wrote "
+            "over what was simulated in its second half"
+        )
+        lost = 100 * (ideal.accuracy[epochs - 1] - pilot.accuracy[-1])
+        if epochs < request.epochs:  # what a device costs early it may make up later, as simulated
+            lost = min(lost, max(100 * (ideal.accuracy[-1] - simulated.accuracy[-1]), lost / 2))
+    written = predicted_written(simulated, pilot)
+    steps, account = _account(config, chosen, costs, settings, pilot, written, notes)
+    spent = energy(account, costs)
+    per_cell = TYPICAL[chosen.rule] if pilot is None else pilot.per_cell
+    found = risks(parameters, features(config, chosen.settings, parameters), chosen, spent.time.value)
+    return Plan(
+        device=request.device,
+        settings=settings,
+        controller=chosen.settings,
+        reasons=chosen.reasons,
+        written=written,
+        steps=steps,
+        account=account,
+        energy=spent,
+        lifetime=_lifetime(request, pilot, written, steps, per_cell, notes),
+        risks=found,
+        risk=whole_risk(found, lost_points=lost),
+        accuracy=accuracy,
+        notes=notes,
+        network=request.network,
+    )
+
+
+def _study(request: Request, chosen: Recommendation) -> StudySettings:
+    """What ``pulsetrain train`` is given."""
+    array = {**dict.fromkeys(EFFECTS), **request.device.parameters.to_dict()}
+    defaults = ControllerSettings().checked(request.controller_config())
+    names = [item.name for item in fields(ControllerSettings) if item.name not in ("verify", "verify_full_scale")]
+    values = {name: getattr(chosen.settings, name) for name in names}
+    changed = {
+        name: int(value)
+        for name, value in values.items()
+        if isinstance(value, int) and value != getattr(defaults, name)
+    }
+    return StudySettings(
+        rules=(chosen.rule,),
+        optimizers=(request.optimizer,),
+        learning_rate=chosen.learning_rate,
+        epochs=request.epochs,
+        batch=request.batch,
+        first_seed=request.seed,
+        held_out=request.held_out,
+        config=request.config,
+        overrides=dict(request.overrides),
+        settings=changed,
+        array=array,
+        threshold_weight=chosen.threshold_weight,
+        device=request.device.name,
+    )
+
+
+def _account(
+    config: ControllerConfig, chosen: Recommendation, costs: Costs, settings: StudySettings, pilot: TilePilot | None,
+    written: float, notes: list[str],
+) -> tuple[int, Account]:  # fmt: skip
+    """Steps and events of the whole training. Reads follow from the network; what goes with written cells is taken in
+    the ratios of the pilot, or of docs/results/in-situ.md without one."""
+    data = load_digits(settings.held_out)
+    examples, held_out = len(data.train_labels), len(data.held_out_labels)
+    steps = settings.epochs * -(-examples // settings.batch)
+    shapes = list(pairwise(LAYER_SIZES))
+    cells = written * steps * sum(rows * columns for rows, columns in shapes)
+    per_cell = pilot.per_cell if pilot is not None else TYPICAL[chosen.rule]
+    if pilot is None:
+        notes.append("pulses, slots and reads of rows per written cell: typical ones of the rule; inputs of reads at "
+                     "their largest: an upper bound")  # fmt: skip
+    else:
+        notes.append("energy and time: reads that the network needs, and pulses per written cell as in the pilot")
+    filled = settings.tile_settings(chosen.rule)
+    total: Account | None = None
+    for layer, (rows, columns) in enumerate(shapes):
+        forward, backward = settings.epochs * (examples + held_out), settings.epochs * examples if layer else 0
+        mine = cells * rows * columns / sum(inputs * outputs for inputs, outputs in shapes)
+        counters = TileCounters(
+            updates=steps,
+            decisions=steps * config.cells,
+            pulses_set=round(mine * per_cell.pulses_set),
+            pulses_reset=round(mine * per_cell.pulses_reset),
+            slots=round(mine * per_cell.slots),
+            row_reads=round(mine * per_cell.row_reads),
+        )
+        counters.reads = forward + backward + counters.row_reads
+        counters.conversions = forward * config.column_groups + backward * config.row_groups
+        counters.conversions += round(mine * per_cell.row_conversions)
+        one = Account.of(
+            counters, config, filled,
+            conductance=settings.array_parameters().g_reference if pilot is None else pilot.conductance[layer],
+            input_square=1.0 if pilot is None else pilot.input_square[layer],
+            conversion_cycles=conversion_cycles(costs),
+            backward=backward,
+        )  # fmt: skip
+        total = one if total is None else total.plus(one)
+    assert total is not None  # a network has a layer
+    return steps, total
+
+
+def _lifetime(
+    request: Request, pilot: TilePilot | None, written: float, steps: int, per_cell: PerCell, notes: list[str]
+) -> Lifetime:
+    """Pulses of the mean and of the most pulsed device. The distribution over devices is that of the pilot, stretched:
+    a device that is pulsed often goes on so (an upper bound for the most pulsed one), or Poisson without a pilot."""
+    mean = written * steps * (per_cell.pulses_set + per_cell.pulses_reset)
+    endurance = request.device.parameters.endurance
+    limit = None if endurance is None else endurance.pulses
+    cells = sum(rows * columns for rows, columns in pairwise(LAYER_SIZES))
+    if pilot is None:
+        most = mean + math.sqrt(2 * mean * math.log(cells))
+        notes.append("most pulsed device: as if all were written alike by chance")
+    else:
+        seen = float(pilot.writes.mean())
+        most = mean * float(pilot.writes.max()) / seen if seen > 0 else mean
+        notes.append("most pulsed device: its share in the pilot, an upper bound if the pilot is short")
+    return Lifetime(mean, most, limit)
+
+
+def plain_settings(settings: ControllerSettings) -> dict[str, Any]:
+    """Settings as JSON and TOML have them: registers by their names, states and choices by theirs."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {name: plain(item) for name, item in value.items()}
+        return value.name if isinstance(value, IntEnum) else value
+
+    found: dict[str, Any] = plain(asdict(settings))
+    return found
