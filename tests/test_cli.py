@@ -426,12 +426,16 @@ def test_version(run: Run) -> None:
 
 
 def test_unknown_command(run: Run) -> None:
-    assert run("trian") == (2, "", "Error: Command must be one of configs, train, verilog, not 'trian'\n")
+    assert run("trian") == (
+        2,
+        "",
+        "Error: Command must be one of configs, devices, fit, plan, train, verilog, not 'trian'\n",
+    )
 
 
 def test_help_lists_commands_and_defaults(run: Run) -> None:
     out = run("--help")[1]
-    assert all(f" {name} " in out for name in ("train", "verilog", "configs", "--version"))
+    assert all(f" {name} " in out for name in ("train", "fit", "plan", "devices", "verilog", "configs", "--version"))
     train = " ".join(re.sub(r"[│\s]+", " ", run("train", "--help")[1]).split())
     defaults = StudySettings()
     for text in (

@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from pulsetrain.fit.device import fit_device, read_inputs
 
 FOLDER = Path(__file__).parents[1] / "docs" / "guide" / "examples"
 EXAMPLES = {"dense": 0.93, "outer_product": 0.88, "activity_difference": 0.82}
@@ -26,8 +27,8 @@ def loaded(name: str) -> ModuleType:
 
 
 def test_every_example_is_tested_and_short() -> None:
-    assert {path.stem for path in FOLDER.glob("*.py")} == set(EXAMPLES)
-    for name in EXAMPLES:
+    assert {path.stem for path in FOLDER.glob("*.py")} == {*EXAMPLES, "measure"}
+    for name in (*EXAMPLES, "measure"):
         assert len((FOLDER / f"{name}.py").read_text(encoding="utf-8").splitlines()) < 80
 
 
@@ -49,3 +50,17 @@ def test_example_is_the_same_through_the_rtl(
     model = capsys.readouterr().out
     example.main("rtl")
     assert capsys.readouterr().out == model
+
+
+def test_measured_stand_in_is_what_the_fit_reads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The tutorial's chip, with fewer pulses: both files are taken and the fit finds what was put in."""
+    example = loaded("measure")
+    monkeypatch.setattr(example, "PULSES", 200)
+    example.main(tmp_path)
+    inputs = read_inputs([tmp_path / "pulses.csv", tmp_path / "relaxation.csv"])
+    found = fit_device(inputs, name="chip", form="auto", weight_range=2.5, seed=1).device.parameters
+    assert found.spread is not None
+    assert found.spread.step_set + found.spread.step_both == pytest.approx(0.2, abs=0.1)
+    assert found.relaxation is not None
+    assert found.relaxation.times == example.TIMES
+    assert found.relaxation.correlation == pytest.approx([0.6] * 4, abs=0.05)

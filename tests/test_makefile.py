@@ -10,7 +10,20 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TARGETS = ("sim", "test", "lint", "verilog", "bench", "soak", "waves", "randomness", "in-situ", "clean")
+TARGETS = (
+    "sim",
+    "test",
+    "lint",
+    "verilog",
+    "bench",
+    "soak",
+    "waves",
+    "randomness",
+    "in-situ",
+    "effects",
+    "plan",
+    "clean",
+)
 
 
 def make(*arguments: str, cwd: Path = ROOT) -> subprocess.CompletedProcess[str]:

@@ -28,7 +28,7 @@ HEADER = 64
 
 # Bits of EFFECTS: what a compiled function has to look at.
 (SPREAD, FAILS, APPARENT, COUNTS, TIMED, ENDURES, DISTURBS, RELATIVE, WARM, SLOW, PER_STEP,
- SPREAD_NORMAL) = (1 << bit for bit in range(12))  # fmt: skip
+ SPREAD_NORMAL, FLAGGED) = (1 << bit for bit in range(13))  # fmt: skip
 
 # Values of KIND.
 HARD, SOFT, CURVE, TABLE = range(4)

@@ -174,6 +174,7 @@ def effects_of(parameters: ArrayParameters) -> int:
         at.WARM: temperature is not None and temperature.conductance_factor != 1,
         at.SLOW: parameters.flicker is not None or parameters.telegraph is not None,
         at.PER_STEP: parameters.noise_per == "step",
+        at.FLAGGED: parameters.stuck_share > 0 or parameters.fresh,
     }
     return sum(bit for bit, is_on in on.items() if is_on)
 

@@ -13,6 +13,7 @@ from pulsetrain.array_batch import new_batch
 from pulsetrain.array_block import (
     COUNTS,
     EFFECTS,
+    FLAGGED,
     HIGH,
     KIND,
     LOW,
@@ -89,19 +90,20 @@ def _apply_plain(
     seed, number, sigma = np.uint64(block[SEED]), np.uint64(block[OPERATION]), numbers[WRITE_NOISE]
     low, high, is_soft = block[LOW], block[HIGH], block[KIND] == SOFT
     step_set, step_reset = numbers[STEP_SET], numbers[STEP_RESET]
-    per_step = (block[EFFECTS] & PER_STEP) != 0
+    per_step, flagged = (block[EFFECTS] & PER_STEP) != 0, (block[EFFECTS] & FLAGGED) != 0
     at, index, times = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
+    start = np.empty(BLOCK, np.int64)  # fetched together, for memory to answer while the noise is drawn
     z, scratch = np.zeros(BLOCK), np.empty(3 * BLOCK)
-    i, k, hits = first, 0, 0
+    i, k, hits, g = first, 0, 0, np.int64(0)
     while i < last:
         filled = 0
         while filled < BLOCK and i < last:
             cell, count = cells[i], np.int64(counts[i])
-            if count == 0 or flag[cell]:
+            if count == 0 or (flagged and flag[cell]):
                 i += 1
                 continue
             k += 1
-            at[filled], index[filled] = cell, k
+            at[filled], index[filled], start[filled] = cell, k, conductance[cell]
             times[filled] = count if per_step else (1 if count > 0 else -1)
             filled += 1
             if per_step or k == abs(count):
@@ -111,7 +113,9 @@ def _apply_plain(
             first_uniforms(seed, number, at, index, z[:filled])
             quantiles(z[:filled], scratch)
         for j in range(filled):
-            g, is_reset = np.int64(conductance[at[j]]), times[j] < 0
+            if j == 0 or at[j] != at[j - 1]:
+                g = start[j]
+            is_reset = times[j] < 0
             nominal = step_reset if is_reset else step_set
             left = abs(times[j])
             while left > 0:

@@ -19,6 +19,7 @@ from pulsetrain.array_block import (
     FAIL_RESET,
     FAIL_SET,
     FAILS,
+    FLAGGED,
     HIGH,
     KIND,
     KNOTS,
@@ -54,7 +55,7 @@ Shares = tuple[int, int, int, int]
 @inlined
 def is_plain(block: Block) -> bool:
     """Whether pulses do no more than section 12 says."""
-    return bool(block[EFFECTS] & ~(PER_STEP | WARM | SLOW) == 0 and block[KIND] <= SOFT)
+    return bool(block[EFFECTS] & ~(PER_STEP | WARM | SLOW | FLAGGED) == 0 and block[KIND] <= SOFT)
 
 
 @inlined

@@ -13,10 +13,10 @@ class Spread:
     """Device-to-device spread: each device has its own window, steps and noise, fixed by the noise seed.
 
     ``step_set``, ``step_reset``, ``noise``: relative standard deviations of the device's factors on its SET step,
-    RESET step and write noise. ``step_both``: of one factor more that multiplies both steps. ``law``: "normal" factors are
-    max(0, 1 + s·z), "lognormal" ones exp(s·z − s²/2) of mean 1. ``g_min``, ``g_max``: standard deviations of the ends
-    of the window, siemens; an end never passes the middle of the nominal window. z are standard normal numbers of the
-    device. All 0 … 10 (siemens: 0 … 2 mS), 0 by default: all devices alike.
+    RESET step and write noise. ``step_both``: of one factor more that multiplies both steps. ``law``: "normal" factors
+    are max(0, 1 + s·z), "lognormal" ones exp(s·z − s²/2) of mean 1. ``g_min``, ``g_max``: standard deviations of the
+    ends of the window, siemens; an end never passes the middle of the nominal window. z are standard normal numbers of
+    the device. All 0 … 10 (siemens: 0 … 2 mS), 0 by default: all devices alike.
     """
 
     step_set: float = 0.0
