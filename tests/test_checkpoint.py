@@ -65,7 +65,7 @@ def test_rejects_a_missing_checkpoint(tmp_path: Path) -> None:
 def test_rejects_another_format(tmp_path: Path) -> None:
     path = tmp_path / "state.npz"
     np.savez(path, document=np.array(json.dumps({"format": 99, "state": {}})))
-    with pytest.raises(PulsetrainError, match="Checkpoint must be of format 2, not 99"):
+    with pytest.raises(PulsetrainError, match="Checkpoint must be of format 3, not 99"):
         load_state(path)
 
 
