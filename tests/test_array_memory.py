@@ -198,3 +198,22 @@ def test_conductances_beyond_the_window_come_back_where_devices_can_be_there(cha
     else:
         with pytest.raises(PulsetrainError, match="Conductance must be between 0 and 400000000 pS, not 450000000 to"):
             made.restore(state)
+
+
+def test_conductances_with_a_persistent_part_cannot_be_written_to() -> None:
+    """A direct write would be lost with the next age; without such effects the view stays writable."""
+    made = CrossbarArray(2, 2, ArrayParameters(drift=Drift(0.1)), 1)
+    with pytest.raises(ValueError, match="read-only"):
+        made.conductance[0, 0] = 1
+    CrossbarArray(2, 2, ArrayParameters(), 1).conductance[0, 0] = 1
+
+
+@pytest.mark.parametrize("state", [None, 3])
+def test_state_is_a_mapping(state: Any) -> None:
+    with pytest.raises(PulsetrainError, match="Array state must be a mapping of names to values, not"):
+        CrossbarArray(2, 2, ArrayParameters(), 1).restore(state)
+
+
+def test_parameters_are_a_mapping() -> None:
+    with pytest.raises(PulsetrainError, match="Array parameters must be a mapping of names to values, not None"):
+        ArrayParameters.from_dict(None)  # type: ignore[arg-type]

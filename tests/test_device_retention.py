@@ -44,10 +44,10 @@ def test_a_relaxation_fills_in_what_is_left_out() -> None:
         ({"start": 1.5}, "Start of the relaxation must be a finite number above 0 s and at most 1 s, not 1.5"),
         ({"correlation": [1.1]}, "Correlation of the relaxation, number 1, must be .* at most 1, not 1.1"),
         ({"correlation": [-0.1]}, "Correlation of the relaxation, number 1, must be .* at least 0 .*, not -0.1"),
-        ({"correlation": [0.5, 0.5]}, "Correlation of the relaxation must be 1 numbers, not 2"),
+        ({"correlation": [0.5, 0.5]}, "Correlation of the relaxation must be one number for each time .*, 1, not 2"),
         (
             {"times": [1.0], "delta": [[ROW]], "correlation": [0.5]},
-            r"Correlation of the relaxation must be empty for one time, not \(0.5,\)",
+            "Correlation of the relaxation must be one number for each time after the first, 0, not 1",
         ),
         ({"delta": 5}, "Changes of the relaxation must be a list for each of 2 times, not 5"),
         ({"delta": [[ROW]]}, "Changes of the relaxation must be a list for each of 2 times, not 1"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from pulsetrain.array import ArrayParameters
-from pulsetrain.device import ProgrammingError, Spread
+from pulsetrain.device import ProgrammingError, Relaxation, Spread, StepCurve
 from pulsetrain.errors import PulsetrainError
 
 
@@ -48,7 +49,7 @@ def test_a_mean_is_0_unless_given() -> None:
         ({"sigma": []}, "Sigma of the programming error must be at least one number, not 0"),
         ({"sigma": [1e-6, -1e-6]}, "Sigma of the programming error, number 2, must be .* at least 0 S .*, not -1e-06"),
         ({"sigma": [3e-4]}, "Sigma of the programming error, number 1, must be .* at most 0.0002 S, not 0.0003"),
-        ({"sigma": [0.0], "mean": [1e-6, 1e-6]}, "Mean of the programming error must be 1 numbers, not 2"),
+        ({"sigma": [0.0], "mean": [1e-6, 1e-6]}, "Mean of the programming error must be one number for each sigma, 1, not 2"),
         ({"sigma": [0.0], "mean": [3e-3]}, "Mean of the programming error, number 1, must be .*, not 0.003"),
         ({"sigma": [0.0], "low": -1}, "Lowest conductance of the programming error must be .* at least 0 S .*, not -1"),
         ({"sigma": [0.0], "low": 1e-4, "high": 1e-4}, "Highest conductance of the programming error .* above 0.0001 S"),
@@ -64,3 +65,28 @@ def test_effects_come_back_from_plain_values() -> None:
     assert ArrayParameters.from_dict(par.to_dict()) == par
     with pytest.raises(PulsetrainError, match=r"Key of effect spread must be one of g_max, .*, not 'sigma'"):
         ArrayParameters(spread={"sigma": 0.1})  # type: ignore[arg-type]
+
+
+def test_programming_mean_of_another_length() -> None:
+    assert ProgrammingError([1e-6, 2e-6], mean=[0.0]).mean == (0.0, 0.0)  # type: ignore[arg-type]
+    with pytest.raises(PulsetrainError, match="must be one number for each sigma, 2, not 3"):
+        ProgrammingError((1e-6, 2e-6), (0.0, 1e-6, 0.0))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda high: ProgrammingError((1e-6,), low=1e-6, high=high),
+        lambda high: StepCurve(1e-6, high, (1e-6, 1e-6), (1e-6, 1e-6), (0.0, 0.0), (0.0, 0.0)),
+        lambda high: Relaxation((1.0,), (((0.0, 0.0, 0.0),),), 3.0, 1e-6, high),
+    ],
+)
+def test_knots_differ_on_the_grid(make: Callable[[float], object]) -> None:
+    with pytest.raises(PulsetrainError, match=r"Highest conductance of the .* must be at least 1 pS above the lowest"):
+        make(1.0000001e-6)
+
+
+@pytest.mark.parametrize("correlation", [3, None, "0.5"])
+def test_correlation_is_a_list(correlation: Any) -> None:
+    with pytest.raises(PulsetrainError, match="Correlation of the relaxation must be a list of numbers, not"):
+        Relaxation((1.0, 2.0), (((0.0, 0.0, 0.0),), ((0.0, 0.0, 0.0),)), 3.0, correlation=correlation)

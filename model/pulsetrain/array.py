@@ -48,8 +48,8 @@ class CrossbarArray(ArrayMemory):
 
     ``rows``, ``columns``: 1 … 1024 lines of devices. ``seed``, ``read_seed``: 0 … 2^64 − 1, of everything that happens
     to cells and of reads. ``pair`` = 1: two devices a weight, G⁺ and G⁻ side by side. Cells start at ``g_reference``,
-    or ``g_fresh`` if the parameters say so. ``conductance`` is int32 (rows, columns) in picosiemens, a view that may be
-    written to.
+    or ``g_fresh`` if the parameters say so. ``conductance`` is int32 (rows, columns) in picosiemens: a view that may be
+    written to, but with relaxation, drift or apparent noise, where devices have a persistent conductance besides.
     """
 
     def weights(self) -> NDArray[np.float64]:

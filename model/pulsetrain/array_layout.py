@@ -230,7 +230,8 @@ def ages_of(parameters: ArrayParameters) -> Ages:
             temperature.activation_energy / BOLTZMANN * (1 / temperature.reference - 1 / temperature.kelvin)
         )
     nanoseconds = np.rint(np.array(seconds) / faster * 1e9)
-    return Ages(np.clip(nanoseconds, 1, 2.0**62).astype(np.int64), parts)
+    # At least 1 ns; what the clock, which ends at 2^62 ns, never reaches is beyond it.
+    return Ages(np.clip(nanoseconds, 1, 2.0**62 + 1024).astype(np.int64), parts)
 
 
 def _between(before: float, after: float, per_decade: int) -> list[float]:

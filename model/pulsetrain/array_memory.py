@@ -80,7 +80,8 @@ class ArrayMemory:
         self._operation_time = round(parameters.operation_time * NANOSECONDS)
         self.block = new_block(self.rows, self.columns, self.pair, parameters)
         self._unsigned = self.block.view(np.uint64)
-        self.conductance = conductances(self.block)[: rows * columns].reshape(self._shape)
+        self._conductance = conductances(self.block)[: rows * columns].reshape(self._shape)
+        self.conductance = self._conductance.view()
         self._flags = flags(self.block)[: rows * columns]
         self._pulses = pulses(self.block)[: rows * columns]
         areas: dict[str, Callable[..., NDArray[Any]]]
@@ -91,10 +92,11 @@ class ArrayMemory:
             if name in areas and kept.is_kept
         }
         if parameters.fresh:
-            self.conductance[...] = picosiemens(parameters.g_fresh)
+            self._conductance[...] = picosiemens(parameters.g_fresh)
             self._flags[:] = FRESH
         if "persistent" in self._kept:
             self._kept["persistent"][...] = self.conductance
+            self.conductance.flags.writeable = False  # the persistent conductance would not follow
         self._seeded()
 
     @property
@@ -243,7 +245,7 @@ class ArrayMemory:
         """Take over a ``state``. Raises PulsetrainError, and changes nothing, if it does not fit this array."""
         names = [*kept_arrays(self.parameters), *NUMBERS]
         numbers, arrays = checked_state(state, names, self._shape, self.parameters)
-        self.conductance[...] = arrays["conductance"]
+        self._conductance[...] = arrays["conductance"]
         for name, area in self._kept.items():
             area[...] = arrays[name]
         words = {
@@ -280,7 +282,7 @@ class ArrayMemory:
         """Ideal programming of all devices, (rows, columns) in whole picosiemens; which lay outside their window."""
         par = self.parameters
         if par.programming is None and par.spread is None and not par.counts_pulses:
-            self.conductance[...] = np.clip(targets, self._low, self._high)
+            self._conductance[...] = np.clip(targets, self._low, self._high)
             self._flags &= np.uint8(STUCK)
             outside: NDArray[np.bool_] = (targets < self._low) | (targets > self._high)
         else:

@@ -198,6 +198,8 @@ class ArrayParameters:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ArrayParameters:
         """The inverse of ``to_dict``; what is missing is as by default. Raises PulsetrainError for unknown names."""
+        if not isinstance(values, Mapping):
+            raise PulsetrainError(f"Array parameters must be a mapping of names to values, not {values!r}")
         names = [item.name for item in fields(cls)]
         for name in values:
             check_choice("Array parameter", name, names)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pulsetrain.array_block import G_TOP
 from pulsetrain.array_parameters import ArrayParameters, picosiemens
 from pulsetrain.array_time import CLOCK_LIMIT
-from pulsetrain.errors import PulsetrainError, check_integer
+from pulsetrain.errors import PulsetrainError, check_array, check_integer
 
 NUMBERS = {
     "operation": ("Operation number", 2**64 - 1),
@@ -59,11 +59,13 @@ def checked_state(
 
     Raises PulsetrainError if it is not one of an array of that ``shape`` and ``parameters``.
     """
+    if not isinstance(state, Mapping):
+        raise PulsetrainError(f"Array state must be a mapping of names to values, not {state!r}")
     if any(name not in state for name in names):
         raise PulsetrainError(f"Array state must have {', '.join(names)}, not {sorted(state)}")
     arrays = {}
     for name, kept in kept_arrays(parameters).items():
-        array = np.asarray(state[name])
+        array = check_array(f"{kept.thing} of an array state", state[name])
         expected = shape if kept.is_kept else (0,)
         if array.dtype != kept.kind or array.shape != expected:
             wanted, found = f"{np.dtype(kept.kind)} {expected}", f"{array.dtype} {array.shape}"

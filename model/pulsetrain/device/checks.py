@@ -56,6 +56,15 @@ def check_rows(thing: str, values: Any, *, rows: int, count: int, limit: float, 
     return found
 
 
+def check_range(thing: str, low: Any, high: Any) -> tuple[float, float]:
+    """The conductances between which the knots of ``thing`` lie, siemens: they differ on the grid of 1 pS."""
+    bottom = check_real(f"Lowest conductance of the {thing}", low, low=0, high=G_LIMIT, unit="S")
+    top = check_real(f"Highest conductance of the {thing}", high, above=bottom, high=G_LIMIT, unit="S")
+    if round(top * 1e12) <= round(bottom * 1e12):
+        raise PulsetrainError(f"Highest conductance of the {thing} must be at least 1 pS above the lowest, not {top!r}")
+    return bottom, top
+
+
 def check_scores(thing: str, count: Any) -> int:
     """``count`` of normal scores: an odd integer from 3, so that the median has an entry of its own."""
     number = check_integer(f"{thing} entries of a row", count, 3, 1025)

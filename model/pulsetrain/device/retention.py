@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from pulsetrain.device.checks import G_LIMIT, check_reals, check_rows, check_scores
+from pulsetrain.device.checks import G_LIMIT, check_range, check_reals, check_rows, check_scores
 from pulsetrain.errors import PulsetrainError, check_integer, check_real
 
 BOLTZMANN = 8.617333262e-5
@@ -41,8 +41,7 @@ class Relaxation:
         times = check_reals("Times of the relaxation", self.times, low=1e-6, high=_TIME_LIMIT, unit="s", rising=True)
         if len(times) > 32:
             raise PulsetrainError(f"Times of the relaxation must be at most 32, not {len(times)}")
-        low = check_real("Lowest conductance of the relaxation", self.low, low=0, high=G_LIMIT, unit="S")
-        high = check_real("Highest conductance of the relaxation", self.high, above=low, high=G_LIMIT, unit="S")
+        low, high = check_range("relaxation", self.low, self.high)
         score_max = check_real("Largest score of the relaxation", self.score_max, low=1, high=8)
         begin = times[0] / 10 if self.start is None else self.start
         begin = check_real("Start of the relaxation", begin, above=0, high=times[0], unit="s")
@@ -50,11 +49,12 @@ class Relaxation:
             raise PulsetrainError(
                 f"Start of the relaxation must be before its first time of {times[0]:g} s, not {begin:g}"
             )
-        correlation = tuple(self.correlation) if self.correlation != () else (1.0,) * (len(times) - 1)
-        if len(times) > 1:
-            correlation = check_reals("Correlation of the relaxation", correlation, low=0, high=1, count=len(times) - 1)
-        elif correlation:
-            raise PulsetrainError(f"Correlation of the relaxation must be empty for one time, not {correlation}")
+        correlation: tuple[float, ...] = (1.0,) * (len(times) - 1)
+        if not isinstance(self.correlation, (list, tuple)) or len(self.correlation) > 0:
+            correlation = check_reals("Correlation of the relaxation", self.correlation, low=0, high=1)
+        if len(correlation) != len(times) - 1:
+            rule = f"one number for each time after the first, {len(times) - 1}"
+            raise PulsetrainError(f"Correlation of the relaxation must be {rule}, not {len(correlation)}")
         if not isinstance(self.delta, (list, tuple)) or len(self.delta) != len(times):
             found = len(self.delta) if isinstance(self.delta, (list, tuple)) else repr(self.delta)
             raise PulsetrainError(

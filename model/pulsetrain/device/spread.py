@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from pulsetrain.device.checks import G_LIMIT, check_reals
-from pulsetrain.errors import check_choice, check_real
+from pulsetrain.device.checks import G_LIMIT, check_range, check_reals
+from pulsetrain.errors import PulsetrainError, check_choice, check_real
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,13 @@ class ProgrammingError:
     high: float = G_LIMIT
 
     def __post_init__(self) -> None:
-        low = check_real("Lowest conductance of the programming error", self.low, low=0, high=G_LIMIT, unit="S")
-        high = check_real("Highest conductance of the programming error", self.high, above=low, high=G_LIMIT, unit="S")
+        low, high = check_range("programming error", self.low, self.high)
         sigma = check_reals("Sigma of the programming error", self.sigma, low=0, high=G_LIMIT / 10, unit="S")
-        mean = tuple(self.mean) * len(sigma) if self.mean == (0.0,) else self.mean
-        mean = check_reals(
-            "Mean of the programming error", mean, low=-G_LIMIT, high=G_LIMIT, unit="S", count=len(sigma)
-        )
+        mean = check_reals("Mean of the programming error", self.mean, low=-G_LIMIT, high=G_LIMIT, unit="S")
+        if mean == (0.0,):
+            mean *= len(sigma)
+        if len(mean) != len(sigma):
+            rule = f"one number for each sigma, {len(sigma)}"
+            raise PulsetrainError(f"Mean of the programming error must be {rule}, not {len(mean)}")
         for name, value in (("low", low), ("high", high), ("sigma", sigma), ("mean", mean)):
             object.__setattr__(self, name, value)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from pulsetrain.device.checks import G_LIMIT, check_reals, check_rows, check_scores
+from pulsetrain.device.checks import G_LIMIT, check_range, check_reals, check_rows, check_scores
 from pulsetrain.errors import PulsetrainError, check_choice, check_real
 
 POLARITIES = ("reset", "set")
@@ -128,10 +128,8 @@ def _normal_moments(row: Sequence[float], score_max: float) -> tuple[float, floa
 
 
 def _check_range(effect: StepCurve | StepTable, thing: str) -> None:
-    low = check_real(f"Lowest conductance of the {thing}", effect.low, low=0, high=G_LIMIT, unit="S")
-    high = check_real(f"Highest conductance of the {thing}", effect.high, above=low, high=G_LIMIT, unit="S")
-    object.__setattr__(effect, "low", low)
-    object.__setattr__(effect, "high", high)
+    for name, value in zip(("low", "high"), check_range(thing, effect.low, effect.high), strict=True):
+        object.__setattr__(effect, name, value)
 
 
 def _check_knots(thing: str, count: int) -> None:

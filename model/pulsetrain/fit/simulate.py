@@ -17,10 +17,11 @@ _LINES = 1024  # rows and columns of the largest array
 
 def simulate_steps(parameters: ArrayParameters, polarity: str, before: Floats, seed: int) -> Floats:
     """The change in siemens by one pulse ("set" or "reset") of a cell at each conductance of ``before`` (siemens)."""
+    parameters = parameters.replace(relaxation=None, drift=None)  # a pulse acts on the conductance as it is
     found = np.empty(before.size)
     sign = 1 if polarity == "set" else -1
     for number, (part, values, array) in enumerate(_arrays(parameters, before, seed)):
-        array.conductance[...] = np.rint(values * PICOSIEMENS)  # a pulse acts on the conductance as it is
+        array.conductance[...] = np.rint(values * PICOSIEMENS)
         start = array.conductance.reshape(-1).astype(np.int64)
         cells = np.arange(start.size)
         array.apply_fired(cells, np.full(cells.size, sign, np.int16))

@@ -19,10 +19,17 @@ STEP_ERROR_MAX = 1e-3
 
 
 def default_threshold(config: ControllerConfig, settings: ControllerSettings, parameters: ArrayParameters) -> float:
-    """ΔW_th in weight units: what one step of a weight is, by the mean steps of the device at G_ref. Section 13."""
+    """ΔW_th in weight units: what one step of a weight is, by the mean steps of the device at G_ref. Section 13.
+
+    Raises PulsetrainError if the device does not move there, so that ΔW_th has to be given.
+    """
     up, down = parameters.mean_step("set"), parameters.mean_step("reset")
     step = {PairPolicy.SET_ONLY: up, PairPolicy.RESET_ONLY: down, PairPolicy.BOTH: up + down}[settings.pair_policy]
-    return (step if config.pair else (up + down) / 2) / parameters.siemens_per_weight
+    threshold = (step if config.pair else (up + down) / 2) / parameters.siemens_per_weight
+    if threshold < THRESHOLD_MIN:
+        rule = "above 0 at its reference conductance, unless a threshold is given"
+        raise PulsetrainError(f"Mean step of the device must be {rule}, not {threshold:g} weight units")
+    return threshold
 
 
 def verified(
