@@ -153,7 +153,7 @@ def test_rejects_bytes_damaged_anywhere(tmp_path: Path) -> None:
     assert refused > 1000
 
 
-@pytest.mark.parametrize("document", ['{"format": 2, "state": []}', "[" * 100_000])
+@pytest.mark.parametrize("document", ['{"format": 3, "state": []}', "[" * 100_000])
 def test_rejects_another_document(tmp_path: Path, document: str) -> None:
     np.savez(tmp_path / "state.npz", document=np.array(document))
     with pytest.raises(PulsetrainError, match="Checkpoint must be a file that pulsetrain wrote, not "):

@@ -9,6 +9,7 @@ import pytest
 from pulsetrain.array_parameters import ArrayParameters
 from pulsetrain.cli import main
 from pulsetrain.cli.plan import shown
+from pulsetrain.cli.train import _planned
 from pulsetrain.device import Endurance
 from pulsetrain.device.files import Device, save_device
 from pulsetrain.energy import Quantity
@@ -108,3 +109,11 @@ def test_mistakes_are_told(
 def test_quantities_are_shown_with_prefixes() -> None:
     texts = [shown(Quantity(value, "J", value, value)) for value in (12.0, 4.87e-3, 2e-6, 3.1e-9, 5e-12, 2e-14, 0.0)]
     assert texts == ["12 J", "4.87 mJ", "2 µJ", "3.1 nJ", "5 pJ", "2e-14 J", "0 J"]
+
+
+def test_resuming_leaves_tile_and_seeds_to_the_study(plan_file: Path) -> None:
+    """A plan that was begun with --tile rtl --seeds 2 is resumed without saying so again."""
+    again = _planned(plan_file, {}, resume=True)
+    assert not {"tile", "compare", "seeds"} & set(again)
+    assert again["learning_rate"] == load_plan(plan_file).settings.learning_rate
+    assert _planned(plan_file, {"seeds": 2}, resume=False)["seeds"] == 2

@@ -49,7 +49,10 @@ def test_a_mean_is_0_unless_given() -> None:
         ({"sigma": []}, "Sigma of the programming error must be at least one number, not 0"),
         ({"sigma": [1e-6, -1e-6]}, "Sigma of the programming error, number 2, must be .* at least 0 S .*, not -1e-06"),
         ({"sigma": [3e-4]}, "Sigma of the programming error, number 1, must be .* at most 0.0002 S, not 0.0003"),
-        ({"sigma": [0.0], "mean": [1e-6, 1e-6]}, "Mean of the programming error must be one number for each sigma, 1, not 2"),
+        (
+            {"sigma": [0.0], "mean": [1e-6, 1e-6]},
+            "Mean of the programming error must be one number for each sigma, 1, not 2",
+        ),
         ({"sigma": [0.0], "mean": [3e-3]}, "Mean of the programming error, number 1, must be .*, not 0.003"),
         ({"sigma": [0.0], "low": -1}, "Lowest conductance of the programming error must be .* at least 0 S .*, not -1"),
         ({"sigma": [0.0], "low": 1e-4, "high": 1e-4}, "Highest conductance of the programming error .* above 0.0001 S"),

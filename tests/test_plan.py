@@ -11,7 +11,7 @@ import pytest
 from pulsetrain.array_parameters import ArrayParameters
 from pulsetrain.config import CONFIGS
 from pulsetrain.data import load_digits
-from pulsetrain.device import Endurance, Relaxation
+from pulsetrain.device import Drift, Endurance, Relaxation
 from pulsetrain.device.files import Device
 from pulsetrain.device.presets import preset, preset_names
 from pulsetrain.energy import named_costs
@@ -221,3 +221,43 @@ def test_the_whole_risk() -> None:
     assert whole_risk(parts, lost_points=None) == "high"
     assert [whole_risk(parts, lost_points=points) for points in (0.5, 3.0, 8.0)] == list(GRADES)
     assert whole_risk([], lost_points=None) == "low"
+
+
+@pytest.mark.parametrize("name", ["reram-es", "reram-sb"])
+def test_noisy_pulses_are_verified(name: str) -> None:
+    """At four and five steps of noise a pulse, open loop trains worse and writes twenty times as much."""
+    assert recommend(preset(name).parameters, BASE, COSTS).rule == "eapu-verified"
+
+
+def test_sgd_has_room_for_larger_outputs() -> None:
+    """Half of it clipped codes until the training collapsed."""
+    settings = recommend(ArrayParameters(), BASE, COSTS, optimizer="sgd").settings
+    assert (settings.forward_full_scale, settings.backward_full_scale) == (6400, 1600)
+
+
+def test_time_counts_beside_a_pilot() -> None:
+    parts = [Risk("relaxation and drift", "", "high"), Risk("stuck devices", "", "medium")]
+    assert whole_risk(parts, lost_points=0.0) == "high"
+    assert whole_risk(parts[1:], lost_points=0.0) == "low"
+
+
+def test_time_of_operations_counts() -> None:
+    """Ten seconds an operation make a training of hours, whatever the controller takes."""
+    slow = ArrayParameters(operation_time=10.0, drift=Drift(0.05))
+    plan = make_plan(Request(Device("slow", parameters=slow), epochs=4, pilot=False))
+    part = next(risk for risk in plan.risks if risk.what == "relaxation and drift")
+    assert part.grade == "high"
+    assert "within a training of 1.7e+03 s" in part.value
+
+
+def test_devices_of_a_pair_share_its_pulses() -> None:
+    single, pair = (
+        make_plan(Request(Device("lab"), epochs=2, pilot=False, config="base", overrides=overrides)).lifetime
+        for overrides in ({}, {"pair": 1, "columns": 128})
+    )
+    assert pair.mean == pytest.approx(single.mean / 2, rel=0.3)
+
+
+def test_endless_networks_are_a_mistake() -> None:
+    with pytest.raises(PulsetrainError, match="Network must be sizes joined by -"):
+        network_sizes("9" * 5000 + "-10")

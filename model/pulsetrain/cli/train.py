@@ -273,14 +273,14 @@ def train(
         given["device"], array = _device(device, array)
     given |= {name: value for name, value in (("settings", chosen), ("array", array)) if value}
     if plan is not None:
-        given = _planned(plan, given)
+        given = _planned(plan, given, resume=resume)
     if resume and overwrite:
         raise PulsetrainError("Option --overwrite must be left out with --resume, not given")
     side_by_side = 1 if processes is None else integer("--processes", processes)
     _train(given, output, resume, overwrite, side_by_side)
 
 
-def _planned(path: Path, given: dict[str, Any]) -> dict[str, Any]:
+def _planned(path: Path, given: dict[str, Any], *, resume: bool) -> dict[str, Any]:
     """What the plan file ``path`` says, with what of ``given`` leaves the training itself as it is.
 
     Raises PulsetrainError for other options: a plan is trained as it is.
@@ -294,7 +294,10 @@ def _planned(path: Path, given: dict[str, Any]) -> dict[str, Any]:
             found = next(iter(value)) if name in ("settings", "array") else name
             rule = "only --tile, --compare, --seeds, --output, --resume, --overwrite and --processes"
             raise PulsetrainError(f"Options with --plan must be {rule}, not also {found.replace('_', ' ')}")
-    return {**load_plan(path).settings.to_dict(), **given}
+    planned = load_plan(path).settings.to_dict()
+    if resume:  # what a plan leaves open is as in the study
+        planned = {name: value for name, value in planned.items() if name not in allowed}
+    return {**planned, **given}
 
 
 def _device(name: str, changes: dict[str, Any]) -> tuple[str, dict[str, Any]]:

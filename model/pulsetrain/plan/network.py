@@ -12,8 +12,10 @@ from pulsetrain.study import LAYER_SIZES
 def network_sizes(text: str) -> tuple[int, ...]:
     """Sizes of the layers from text like "64-64-10". Raises PulsetrainError for anything else."""
     parts = text.split("-") if isinstance(text, str) else []
-    if len(parts) < 2 or not all(part.isascii() and part.isdigit() and 1 <= int(part) <= 10**6 for part in parts):
-        raise PulsetrainError(f"Network must be sizes joined by -, like 64-64-10, not {text!r}")
+    if len(parts) < 2 or not all(
+        part.isascii() and part.isdigit() and len(part) < 8 and 1 <= int(part) <= 10**6 for part in parts
+    ):
+        raise PulsetrainError(f"Network must be sizes joined by -, like 64-64-10, not {text!r:.80}")
     return tuple(int(part) for part in parts)
 
 

@@ -168,7 +168,8 @@ def make_plan(request: Request) -> Plan:
     steps, account = _account(config, chosen, costs, settings, pilot, written, notes)
     spent = energy(account, costs)
     per_cell = TYPICAL[chosen.rule] if pilot is None else pilot.per_cell
-    found = risks(parameters, features(config, chosen.settings, parameters), chosen, spent.time.value)
+    seconds = max(spent.time.value, steps * parameters.operation_time)
+    found = risks(parameters, features(config, chosen.settings, parameters), chosen, seconds)
     return Plan(
         device=request.device,
         settings=settings,
@@ -265,7 +266,8 @@ def _lifetime(
 ) -> Lifetime:
     """Pulses of the mean and of the most pulsed device. The distribution over devices is that of the pilot, stretched:
     a device that is pulsed often goes on so (an upper bound for the most pulsed one), or Poisson without a pilot."""
-    mean = written * steps * (per_cell.pulses_set + per_cell.pulses_reset)
+    devices = 1 + request.controller_config().pair  # that share the pulses of a weight
+    mean = written * steps * (per_cell.pulses_set + per_cell.pulses_reset) / devices
     endurance = request.device.parameters.endurance
     limit = None if endurance is None else endurance.pulses
     cells = sum(rows * columns for rows, columns in pairwise(LAYER_SIZES))

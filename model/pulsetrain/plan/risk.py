@@ -11,6 +11,9 @@ from pulsetrain.plan.recommend import Features, Recommendation
 GRADES = ("low", "medium", "high")
 """Grades, the mildest first; the whole risk is the worst of its parts."""
 
+TIME = "relaxation and drift"
+"""The part of a risk that no pilot shows: too little time passes in it."""
+
 
 @dataclass(frozen=True)
 class Risk:
@@ -85,9 +88,7 @@ def risks(parameters: ArrayParameters, of: Features, chosen: Recommendation, sec
         )
     if parameters.keeps_time:
         move, text = _moved(parameters, max(seconds, 1e-9))
-        found.append(
-            _graded("relaxation and drift", f"{text}, {move / chosen.threshold_weight:.2g} ΔW_th", move, 0.05, 0.2)
-        )
+        found.append(_graded(TIME, f"{text}, {move / chosen.threshold_weight:.2g} ΔW_th", move, 0.05, 0.2))
     return found
 
 
@@ -109,7 +110,8 @@ def _moved(parameters: ArrayParameters, seconds: float) -> tuple[float, str]:
 
 def whole_risk(found: list[Risk], *, lost_points: float | None) -> str:
     """The grade of all together: the worst part, or, where a pilot has trained the device, what it lost to ideal:
-    below 1 point low, below 5 medium."""
+    below 1 point low, below 5 medium. What time does is in no pilot, and counts beside it."""
+    unseen = [risk.grade for risk in found if lost_points is None or risk.what == TIME]
     if lost_points is not None:
-        return GRADES[(lost_points >= 1.0) + (lost_points >= 5.0)]
-    return max((risk.grade for risk in found), key=GRADES.index, default=GRADES[0])
+        unseen.append(GRADES[(lost_points >= 1.0) + (lost_points >= 5.0)])
+    return max(unseen, key=GRADES.index, default=GRADES[0])
