@@ -91,3 +91,16 @@ def test_nan_and_nothing_are_no_numbers(tmp_path: Path) -> None:
     pl.DataFrame({"a": [1.0, None, 2.0]}).write_parquet(path)
     with pytest.raises(PulsetrainError, match=r"A in row 2 of .* must be a number, not empty"):
         read_columns(read_file(path)).numbers("a")
+
+
+@pytest.mark.parametrize("rows", ['a"b,1\n"c,2\nd,3', 'a,"1\nb,2\nc",3', '"a,1\nb,2\nc,3'])
+def test_quotes_swallow_no_rows(rows: str) -> None:
+    with pytest.raises(PulsetrainError, match=r"Quotes of 'x.csv' must be closed in the value that they open"):
+        read_columns(as_file(f"cell,time\n{rows}\n"))
+
+
+def test_parquet_columns_are_numbers_or_text(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"cell": [[1], [2]], "time": [0.0, 1.0]})
+    frame.write_parquet(tmp_path / "x.parquet")
+    with pytest.raises(PulsetrainError, match=r"Column cell of .* must be of numbers or text, not List"):
+        read_columns(read_file(tmp_path / "x.parquet"))

@@ -84,3 +84,16 @@ def test_too_few_cells_and_wrong_columns_are_refused() -> None:
     many = [(c, 2.0**k, 1e-5, 1e-5, 0.0) for k in range(33) for c in range(50)]
     with pytest.raises(PulsetrainError, match="must be of at most 32 times, not 33"):
         read(with_header(many))
+
+
+def test_times_that_are_few_are_times_of_their_own() -> None:
+    """1, 2, … 20 s are near each other, but not one time that varies."""
+    rows = [(cell, float(t), 1e-5 - 1e-7 * t, 1e-5, 0.0) for cell in range(60) for t in range(21)]
+    found = read(with_header(rows))
+    assert [part.time for part in found.times] == [float(t) for t in range(1, 21)]
+
+
+def test_times_without_gaps_are_refused() -> None:
+    rows = [(cell, t, 1e-5, 1e-5, 0.0) for cell in range(60) for t in (0.0, 1.0 + 0.1 * cell)]
+    with pytest.raises(PulsetrainError, match=r"Times of .* must be in groups with gaps between them"):
+        read(with_header(rows))

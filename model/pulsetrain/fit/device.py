@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -44,7 +43,7 @@ class Inputs:
 @dataclass(frozen=True)
 class Fit:
     """A fitted device and how near it comes: ``bins`` of steps, ``times`` of relaxation over all cells and by
-    ``states``, ``curves`` to draw; ``notes`` and ``missing`` in words, ``seconds`` the time it took."""
+    ``states``, ``curves`` to draw; ``notes`` and ``missing`` in words."""
 
     device: Device
     inputs: Inputs
@@ -56,7 +55,6 @@ class Fit:
     relaxation_curves: RelaxationCurves | None
     notes: tuple[str, ...]
     missing: tuple[str, ...]
-    seconds: float
 
     def share_met(self, polarity: str) -> float:
         """The share of bins of a polarity whose distance is within ``goodness.WANTED``."""
@@ -72,7 +70,6 @@ class Fit:
             "bins": [asdict(item) for item in self.bins],
             "relaxation": [asdict(item) for item in self.times],
             "relaxation_by_state": [asdict(item) for item in self.states],
-            "seconds": self.seconds,
         }
 
 
@@ -111,7 +108,6 @@ def fit_device(
     ``form``: one of ``FORMS``. ``weight_range``: weights ± that fill the usable conductances. ``seed``: of the
     simulation and of the draws for confidence intervals. Raises PulsetrainError if there are too few measurements.
     """
-    begin = time.perf_counter()
     check_choice("Option --form", form, FORMS)
     check_integer("Option --seed", seed, 0, 2**32)
     check_real("Option --weight-range", weight_range, low=1e-3, high=1e3)
@@ -149,7 +145,7 @@ def fit_device(
     told = f"KS distances: {equal}; without that, values that repeat in the data are missed by rounding"
     all_notes = tuple(notes + [line for part in parts for line in part.notes] + [told])
     return Fit(device, inputs, tuple(findings), tuple(bins), tuple(times), tuple(states), tuple(curves),
-               relaxation_curves, all_notes, tuple(missing), time.perf_counter() - begin)  # fmt: skip
+               relaxation_curves, all_notes, tuple(missing))  # fmt: skip
 
 
 def _parameters(inputs: Inputs, parts: list[Part], weight_range: float) -> tuple[ArrayParameters, list[str]]:

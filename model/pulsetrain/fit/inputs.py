@@ -160,9 +160,15 @@ def read_columns(file: InputFile, names_without_header: dict[int, tuple[str, ...
         found = f"{counts[odd[0]]} in row {rows[odd[0]]}"
         raise PulsetrainError(f"Columns of {str(file.path)!r} must be {counts[0]} in every row, not {found}")
     named = not _is_numeric(kept[0].split(separator))
-    frame = pl.read_csv(
-        io.StringIO("\n".join(kept)), separator=separator, has_header=named, infer_schema=False, quote_char='"'
-    )
+    try:
+        frame = pl.read_csv(
+            io.StringIO("\n".join(kept)), separator=separator, has_header=named, infer_schema=False, quote_char='"'
+        )
+        whole = frame.height == len(kept) - named
+    except pl.exceptions.PolarsError:
+        whole = False
+    if not whole:  # a quote swallows what follows it, rows included
+        raise PulsetrainError(f"Quotes of {str(file.path)!r} must be closed in the value that they open, not later")
     if named:
         names = [name.strip() for name in frame.columns]
         rows = rows[1:]
@@ -192,9 +198,13 @@ def check_columns(path: Path, found: list[str], needed: tuple[str, ...], also: t
 
 def _parquet(file: InputFile) -> pl.DataFrame:
     try:
-        return pl.read_parquet(io.BytesIO(file.content))
+        frame = pl.read_parquet(io.BytesIO(file.content))
     except Exception as error:  # whatever its reader makes of damaged bytes
         raise PulsetrainError(f"Input file must be a complete Parquet file, not {str(file.path)!r}") from error
+    for name, kind in frame.schema.items():
+        if not (kind.is_numeric() or kind in (pl.String, pl.Categorical, pl.Null)):
+            raise PulsetrainError(f"Column {name} of {str(file.path)!r} must be of numbers or text, not {kind}")
+    return frame
 
 
 def _kind_of_names(file: InputFile, names: list[str]) -> str:

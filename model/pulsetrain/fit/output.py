@@ -31,9 +31,9 @@ def save_fit(folder: Path, fit: Fit) -> list[Path]:
     contents = draw(fit)
     contents[NUMBERS] = (json.dumps({"format": FORMAT, **fit.to_dict()}, indent=1, allow_nan=False) + "\n").encode()
     contents[DEVICE] = device_text(fit.device).encode()
+    for name, content in contents.items():
+        write_atomic(folder / name, content)
     for name in PLOTS:
         if name not in contents:
             (folder / name).unlink(missing_ok=True)
-    for name, content in contents.items():
-        write_atomic(folder / name, content)
     return [folder / name for name in reversed(contents)]

@@ -70,7 +70,9 @@ def read_relaxation(file: InputFile) -> RelaxationSeries:
     columns.texts("cell")
     cell = (texts.rank("dense").to_numpy().astype(np.int64)) - 1
     notes = []
-    nominal = columns.numbers("nominal_time", low=0, unit="seconds") if "nominal_time" in names else _grouped(time)
+    nominal = (
+        columns.numbers("nominal_time", low=0, unit="seconds") if "nominal_time" in names else _grouped(file.path, time)
+    )
     if "g0" in names:
         start = columns.numbers("g0", -G_HIGH, G_HIGH, "siemens")
     else:
@@ -103,14 +105,27 @@ def read_relaxation(file: InputFile) -> RelaxationSeries:
     return RelaxationSeries(file.path, int(cell.max()) + 1, tuple(groups), tuple(notes))
 
 
-def _grouped(time: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The nominal time of each row: times near each other are a group, named by the middle one to 3 digits."""
+def _grouped(path: Path, time: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The nominal time of each row: times that cells share are what they are; of times that vary, those near each
+    other are a group, named by the middle one to 3 digits.
+
+    Raises PulsetrainError if such a group is wider than a factor of 2.
+    """
+    shared = np.unique(time[time > 0], return_counts=True)[1]
+    if shared.size and np.median(shared) >= 2:
+        return time
     nominal = np.zeros(time.size)
     order = np.argsort(time, kind="stable")
     order = order[time[order] > 0]
     if order.size:
         logs = np.log(time[order])
         for part in np.split(order, np.flatnonzero(np.diff(logs) > np.log(_APART)) + 1):
+            first, last = time[part].min(), time[part].max()
+            if last > 2 * first:
+                rule = "in groups with gaps between them, or beside a column nominal_time"
+                raise PulsetrainError(
+                    f"Times of {str(path)!r} must be {rule}, not all the way from {first:g} to {last:g} s"
+                )
             nominal[part] = float(f"{np.median(time[part]):.3g}")
     return nominal
 
