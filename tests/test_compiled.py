@@ -25,15 +25,19 @@ class Nowhere:
 caching.CacheImpl._locator_classes = [Nowhere]
 import ctypes
 import numpy as np
-from pulsetrain.tiles.model import ModelTile
-from pulsetrain.config import CONFIGS
-tile = ModelTile(CONFIGS["tiny"], seed=1)
-tile.update(np.full((8, 8), 0.02))
-array, columns = tile.array, np.array([0b10101], np.uint64)
-array.begin_operation(CONFIGS["tiny"], tile.settings)
-pulse = ctypes.CFUNCTYPE(None, ctypes.c_void_p, *[ctypes.c_uint32] * 4, ctypes.c_void_p)(array.port.pulse)
-pulse(array.port.context, 1, 2, 1, 0, columns.ctypes.data)
-print(array.conductance.tolist())
+from numba import carray, types
+from pulsetrain import noise
+from pulsetrain.compiled import c_function
+from pulsetrain.config import CONFIGS, ControllerSettings
+from pulsetrain.controller.golden import GoldenController
+controller = GoldenController(CONFIGS["tiny"], ControllerSettings(), 1)
+print(controller.update(np.full((8, 8), 2000, np.int16)).counts.tolist())
+print(noise.normals(1, 2, np.arange(64), np.ones(64, np.int64)).tolist())
+def doubled(out):
+    carray(out, 1)[0] *= 2
+made, value = c_function(doubled, types.CPointer(types.int64)), ctypes.c_int64(21)
+ctypes.CFUNCTYPE(None, ctypes.c_void_p)(made.address)(ctypes.addressof(value))
+print(value.value)
 """
 
 
@@ -48,7 +52,8 @@ def test_without_a_folder_for_the_cache_results_are_the_same() -> None:
     programs = (PROGRAM, PROGRAM.replace("caching.CacheImpl._locator_classes = [Nowhere]", ""))
     first, second = (printed(text) for text in programs)
     assert first == second
-    assert len(first) > 8 * 8 * 9
+    assert len(first) > 64 * 20
+    assert first.endswith("\n42\n")
 
 
 CALLED = """
