@@ -63,7 +63,7 @@ def test_train_shows_a_table_and_writes_the_files(run: Run, tmp_path: Path) -> N
     assert lines[2][3:] == [*ends, f"{told['pulses_per_cell']:.2f}", f"{told['reads_per_cell']:.2f}"]
     assert by_rule["eapu"]["verified"] == by_rule["ideal"]["reads"] == 0
     assert by_rule["eapu-verified"]["reads_per_cell"] > 1.0
-    assert len(err.splitlines()) == 1 + 8
+    assert len(re.findall(r"^\d/8 .* % in ", err, re.MULTILINE)) == 8  # compiling may take so long that epochs are told
     assert "bit-identical" not in out
 
 
