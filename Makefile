@@ -33,14 +33,14 @@ $(STAMP): pyproject.toml
 sim: $(STAMP) ## Verify the RTL in Verilator against the golden model, then train a network through it
 	@$(PYTHON) scripts/prerequisites.py
 	@echo "== 1/2  RTL against the golden model, in Verilator =="
-	@$(RUN) -m pytest -n $(PYTEST_WORKERS) -m sim tests
+	@$(RUN) -m pytest -n $(PYTEST_WORKERS) --dist worksteal -m sim tests
 	@echo "== 2/2  Training through the RTL =="
 	@$(BIN)/pulsetrain train --tile rtl --rule all --seeds $(SEEDS) --compare --processes $(PROCESSES) --overwrite --output $(RESULTS)
 
 test: $(STAMP) ## Run every test (this is what CI runs)
 	@$(PYTHON) scripts/prerequisites.py
 	@$(RUN) -m ruff check --quiet . && $(RUN) -m ruff format --check --quiet . && $(RUN) -m mypy
-	@$(RUN) -m pytest -n $(PYTEST_WORKERS) tests
+	@$(RUN) -m pytest -n $(PYTEST_WORKERS) --dist worksteal tests
 
 lint: $(STAMP) ## ruff, strict mypy and Verilator's -Wall on the committed Verilog
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy

@@ -9,7 +9,8 @@ from typing import Any
 from pulsetrain.array import CrossbarArray
 from pulsetrain.array_block import bases, writes
 from pulsetrain.device import Disturb, Drift, Endurance, Spread, StepCurve, StepTable
-from pulsetrain.noise import exponential, logarithm, normal_quantile, philox
+from pulsetrain.noise import philox
+from pulsetrain.quantiles import exponential, logarithm, normal_quantile
 
 SET, RESET, FORM = 1, 2, 3
 WHOLE = ((1, 1), (1, 1))

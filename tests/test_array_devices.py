@@ -11,7 +11,8 @@ import pytest
 from pulsetrain.array import ArrayParameters, CrossbarArray, CutPulse
 from pulsetrain.config import ControllerConfig, ControllerSettings, LineSettings, Polarity
 from pulsetrain.errors import PulsetrainError
-from pulsetrain.noise import normal_quantile, philox, uniforms
+from pulsetrain.noise import philox, uniforms
+from pulsetrain.quantiles import normal_quantile
 
 CONFIG = ControllerConfig(rows=6, columns=70, lanes=1)
 SETTINGS = ControllerSettings(

@@ -14,7 +14,8 @@ from pulsetrain.array import ArrayParameters, CrossbarArray
 from pulsetrain.array_layout import ages_of
 from pulsetrain.array_time import CLOCK_LIMIT, NEVER, advance, update_rows
 from pulsetrain.device import Drift, Relaxation, Temperature
-from pulsetrain.noise import exponential, normal_quantile, philox
+from pulsetrain.noise import philox
+from pulsetrain.quantiles import exponential, normal_quantile
 from pulsetrain.threads import set_threads
 from scipy.special import ndtr
 from scipy.stats import kstest

@@ -106,3 +106,22 @@ def test_the_commonest_width_and_level_are_chosen() -> None:
     many = [line.replace("1e-07", f"{1 + i % 2}e-07") for i, line in enumerate(LINES)]
     with pytest.raises(PulsetrainError, match="must be at least 100 RESET pulses of one width and level, not 50"):
         commonest(read(many))
+
+
+def test_swapped_polarities_are_refused() -> None:
+    swap = {"SET": "RESET", "RESET": "SET"}
+    lines = [re.sub(r"\b(RE)?SET\b", lambda found: swap[found[0]], line) for line in LINES]
+    with pytest.raises(PulsetrainError, match=r"Mean steps of SET and RESET in 'x.csv' must be up and down, not .*µS"):
+        read(lines)
+
+
+@pytest.mark.parametrize("column", ["g_before", "g_after"])
+def test_columns_in_two_units_are_refused(column: str) -> None:
+    place = HEADER.split(",").index(column)
+    lines = [LINES[0]]
+    for line in LINES[1:]:
+        words = line.split(",")
+        words[place] = repr(float(words[place]) / 1000)
+        lines.append(",".join(words))
+    with pytest.raises(PulsetrainError, match=r"Columns g_before and g_after of 'x.csv' must be in one unit"):
+        read(lines)

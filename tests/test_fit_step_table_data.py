@@ -43,6 +43,10 @@ def test_columns_are_sorted() -> None:
         (TEXT.replace("-1.00000000e-06", "low"), "line 5, must be numbers, not 'low'"),
         (TEXT.replace("-1.00000000e-06,", ""), "line 5, must be 4 changes, one a bin, not 3"),
         ("\n".join(TEXT.splitlines()[:-1]), "must be 5 rows of changes, one a point of the CDF, not 4"),
+        (
+            TEXT.replace(",\t1 \n", ",\t0.9 \n"),
+            "points of the CDF, must be from at most 0.05 to at least 0.95, not 0 to 0.9",
+        ),
         ("no table\n1 2\n", "must be bins, points of the CDF and rows of changes, not 1 rows"),
     ],
 )
@@ -69,7 +73,8 @@ def test_the_name_tells_the_polarity(name: str, polarity: str | None) -> None:
 
 
 def test_tables_are_one_of_each_polarity() -> None:
-    up, down, other = read(TEXT, "a.inc.txt"), read(TEXT, "a.dec.txt"), read(TEXT, "b.txt")
+    falling = step_table_text(BINS, CDF, -DELTA[::-1])
+    up, down, other = read(TEXT, "a.inc.txt"), read(falling, "a.dec.txt"), read(falling, "b.txt")
     assert pair_tables([down, up], None, None) == (up, down)
     assert pair_tables([other, up], up.path, other.path) == (up, other)
     with pytest.raises(PulsetrainError, match=r"Polarity of 'b.txt' must be told by its name .* not left open"):
@@ -78,6 +83,12 @@ def test_tables_are_one_of_each_polarity() -> None:
         pair_tables([up], None, None)
     with pytest.raises(PulsetrainError, match=r"not two of SET: 'a.inc.txt' and 'b.txt'"):
         pair_tables([up, other], other.path, None)
-    far = read(step_table_text(BINS + 1e-4, CDF, DELTA), "far.dec.txt")
+    far = read(step_table_text(BINS + 1e-4, CDF, -DELTA[::-1]), "far.dec.txt")
     with pytest.raises(PulsetrainError, match="must be over the same conductances, not apart"):
         pair_tables([up, far], None, None)
+
+
+def test_swapped_polarities_are_refused() -> None:
+    up, down = read(TEXT), read(step_table_text(BINS, CDF, -DELTA[::-1]), "x.dec.txt")
+    with pytest.raises(PulsetrainError, match=r"SET table 'x.dec.txt' must raise the conductance .*, not at 0 of 4"):
+        pair_tables([up, down], down.path, up.path)

@@ -130,3 +130,14 @@ def test_files_that_are_no_plans(tmp_path: Path, content: bytes, message: str) -
         load_plan(tmp_path / "none.toml")
     with pytest.raises(PulsetrainError, match="Plan file must be a file, not the folder"):
         load_plan(tmp_path)
+
+
+def test_a_plan_that_was_cut_off_is_refused(plan: Plan, tmp_path: Path) -> None:
+    """Wherever it ends: what a device leaves out is as by default, so half a device would be another one."""
+    text = plan_text(plan)
+    path = tmp_path / "plan.toml"
+    begin = text.index("[device]")
+    for end in (*range(begin, len(text) - 1, 97), text.index("[expected]"), text.rstrip().rindex("\n")):
+        path.write_text(text[:end])
+        with pytest.raises(PulsetrainError, match="Plan file"):
+            load_plan(path)

@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.array_batch import Batch, new_batch
+from pulsetrain.array_batch import Batch
 from pulsetrain.array_block import (
     CLOSES_TO,
-    COUNTS,
     EFFECTS,
     ENDURANCE,
     ENDURANCE_EXPONENT,
@@ -32,23 +31,10 @@ from pulsetrain.array_block import (
     SPREAD_SET,
     Block,
     reals,
-    writes,
 )
-from pulsetrain.array_noise import both_uniforms, exponentials, first_uniforms, quantiles
 from pulsetrain.compiled import compiled, inlined
-
-
-@inlined
-def count_write(block: Block, cell: int) -> None:
-    """Count a write of a device, before its effect, if writes are counted."""
-    if block[EFFECTS] & COUNTS:
-        writes(block)[cell] += np.uint32(1)
-
-
-@inlined
-def count_of(block: Block, cell: int) -> int:
-    """Writes of a device so far; 0 if they are not counted."""
-    return int(writes(block)[cell]) if block[EFFECTS] & COUNTS else 0
+from pulsetrain.noise import both_uniforms, first_uniforms
+from pulsetrain.quantiles import exponentials, quantiles
 
 
 @compiled
@@ -158,19 +144,3 @@ def window_in(block: Block, batch: Batch, j: int, write: int) -> tuple[float, fl
         low = closed_end(low, closes_to, exponent, write, endurance)
         high = closed_end(high, closes_to, exponent, write, endurance)
     return low, high
-
-
-@compiled
-def device_of(block: Block, cell: int, scratch: NDArray[np.float64]) -> Batch:  # noqa: ARG001
-    """A batch of one device with its window."""
-    batch = new_batch(1)
-    batch.cell[0] = cell
-    draw_windows(block, batch, 1)
-    return batch
-
-
-@compiled
-def window_of(block: Block, cell: int, device: Batch) -> tuple[int, int]:
-    """The window of ``device_of(cell)`` in picosiemens, as far as its writes so far leave it open."""
-    low, high = window_in(block, device, 0, count_of(block, cell))
-    return int(low), int(high)

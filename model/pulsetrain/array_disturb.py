@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsetrain.array_batch import new_batch
 from pulsetrain.array_block import (
     APPARENT,
     COLUMNS,
@@ -32,9 +33,11 @@ from pulsetrain.array_block import (
     flags,
     reals,
 )
-from pulsetrain.array_devices import device_of, window_of
+from pulsetrain.array_devices import draw_windows, window_in
+from pulsetrain.array_store import load
 from pulsetrain.compiled import compiled
-from pulsetrain.noise import log_of, uniform_of
+from pulsetrain.noise import uniform_of
+from pulsetrain.quantiles import log_of
 
 _DRAWS = 4095
 
@@ -46,7 +49,12 @@ def _move(block: Block, cell: int, up: bool) -> int:
         return 0
     low, high = block[LOW], block[HIGH]
     if block[EFFECTS] & (SPREAD | ENDURES):
-        low, high = window_of(block, cell, device_of(block, cell, np.empty(0)))
+        device = new_batch(1)
+        device.cell[0] = cell
+        load(block, device, 1)
+        draw_windows(block, device, 1)
+        bottom, top = window_in(block, device, 0, device.writes[0])
+        low, high = np.int64(bottom), np.int64(top)
     kept = (block[EFFECTS] & (APPARENT | TIMED)) != 0
     before = int(bases(block)[cell]) if kept else int(conductances(block)[cell])
     step = int(reals(block)[DISTURB_STEP])

@@ -12,7 +12,8 @@ from pulsetrain import array_block as at
 from pulsetrain.array_parameters import PICOSIEMENS, ArrayParameters, picosiemens
 from pulsetrain.device.retention import BOLTZMANN
 from pulsetrain.errors import PulsetrainError
-from pulsetrain.noise import SCRATCH, exponential, logarithm
+from pulsetrain.noise import SCRATCH
+from pulsetrain.quantiles import exponential, logarithm
 
 _MOST_AGES = 255
 

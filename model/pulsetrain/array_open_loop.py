@@ -32,10 +32,11 @@ from pulsetrain.array_block import (
     writes,
 )
 from pulsetrain.array_devices import draw_devices
-from pulsetrain.array_noise import BLOCK, first_uniforms, quantiles
 from pulsetrain.array_steps import Shares, draw_pulses, is_plain, plain_step, take_pulses, take_writes
 from pulsetrain.array_store import load, store_all
 from pulsetrain.compiled import compiled
+from pulsetrain.noise import BLOCK, first_uniforms
+from pulsetrain.quantiles import quantiles
 
 _WHOLE = (1, 1, 1, 1)
 

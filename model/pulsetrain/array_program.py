@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsetrain.array_batch import new_batch
 from pulsetrain.array_block import (
     AT_PROGRAM,
     AT_RELAX,
-    COLUMNS,
+    COUNTS,
+    EFFECTS,
     INDEX_PROGRAM,
     PROGRAM_HIGH,
     PROGRAM_KNOTS,
@@ -20,12 +22,14 @@ from pulsetrain.array_block import (
     conductances,
     flags,
     reals,
+    writes,
 )
-from pulsetrain.array_devices import count_of, count_write, device_of, window_of
-from pulsetrain.array_store import store
+from pulsetrain.array_devices import draw_windows, window_in
+from pulsetrain.array_store import load, store_all
 from pulsetrain.array_tables import curve_at
 from pulsetrain.compiled import compiled
-from pulsetrain.noise import normal_of
+from pulsetrain.noise import BLOCK, first_uniforms
+from pulsetrain.quantiles import quantiles
 
 
 @compiled
@@ -36,21 +40,34 @@ def program(block: Block, targets: NDArray[np.float64], outside: NDArray[np.bool
     lies outside that window. All cells are formed then; each counts a write and begins a new age. Stuck cells are set,
     too, but show no apparent noise. The caller counts the programming.
     """
-    numbers, knots, scratch = reals(block), block[PROGRAM_KNOTS], np.empty(1)
+    numbers, knots, batch = reals(block), block[PROGRAM_KNOTS], new_batch(BLOCK)
     seed, number = np.uint64(block[SEED]), np.uint64(block[PROGRAMMINGS])
     errors = block[block[AT_PROGRAM] : block[AT_RELAX]].view(np.float64)
-    flag, low, high = flags(block), numbers[PROGRAM_LOW], numbers[PROGRAM_HIGH]
-    for cell in range(targets.size):
-        count_write(block, cell)
-        flag[cell] &= np.uint8(STUCK)
-        target = targets[cell]
-        bottom, top = window_of(block, cell, device_of(block, cell, scratch))
-        outside[cell] = target < bottom or target > top
+    flag, counted, conductance = flags(block), writes(block), conductances(block)
+    low, high, z = numbers[PROGRAM_LOW], numbers[PROGRAM_HIGH], batch.z
+    for first in range(0, targets.size, BLOCK):
+        n = min(BLOCK, targets.size - first)
+        for j in range(n):
+            batch.cell[j] = first + j
+            flag[first + j] &= np.uint8(STUCK)
+            if block[EFFECTS] & COUNTS:
+                counted[first + j] += np.uint32(1)
+        load(block, batch, n)
+        draw_windows(block, batch, n)
         if knots > 0:
-            mean = curve_at(errors[:knots], low, high, target)
-            sigma = curve_at(errors[knots:], low, high, target)
-            target = np.rint(target + mean + sigma * normal_of(seed, number, cell, INDEX_PROGRAM, scratch))
-        inside = int(min(max(target, float(bottom)), float(top)))
-        store(block, cell, cell // block[COLUMNS], inside, count_of(block, cell), scratch)
-        if flag[cell]:
-            conductances(block)[cell] = inside
+            batch.noise_index[:n] = INDEX_PROGRAM
+            first_uniforms(seed, number, batch.cell, batch.noise_index, z[:n])
+            quantiles(z[:n], batch.scratch)
+        for j in range(n):
+            target = targets[first + j]
+            bottom, top = window_in(block, batch, j, batch.writes[j])
+            outside[first + j] = target < bottom or target > top
+            if knots > 0:
+                mean = curve_at(errors[:knots], low, high, target)
+                sigma = curve_at(errors[knots:], low, high, target)
+                target = np.rint(target + mean + sigma * z[j])
+            batch.g[j], batch.stored[j] = np.int64(min(max(target, bottom), top)), batch.writes[j]
+        store_all(block, batch, n)
+        for j in range(n):
+            if flag[first + j]:
+                conductance[first + j] = batch.g[j]

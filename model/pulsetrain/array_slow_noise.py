@@ -36,9 +36,9 @@ from pulsetrain.array_block import (
     reals,
     slow_noise,
 )
-from pulsetrain.array_noise import quantiles
 from pulsetrain.compiled import compiled, inlined
-from pulsetrain.noise import _LOW, _philox, _uniform
+from pulsetrain.noise import LOW_WORD, philox_block, uniform_from
+from pulsetrain.quantiles import quantiles
 
 _BLOCK = 256  # cells at once: their sums and normals stay in the first cache
 
@@ -115,10 +115,10 @@ def _add_flicker(
 
 @compiled
 def _uniforms_of_cells(seed: np.uint64, number: np.uint64, first: int, index: int, out: NDArray[np.float64]) -> None:
-    k0, k1, n0, n1 = seed & _LOW, seed >> np.uint64(32), number & _LOW, number >> np.uint64(32)
+    k0, k1, n0, n1 = seed & LOW_WORD, seed >> np.uint64(32), number & LOW_WORD, number >> np.uint64(32)
     for i in range(out.size):
-        x0, x1, _, _ = _philox(np.uint64(first + i), np.uint64(index), n0, n1, k0, k1)
-        out[i] = _uniform(x0, x1)
+        x0, x1, _, _ = philox_block(np.uint64(first + i), np.uint64(index), n0, n1, k0, k1)
+        out[i] = uniform_from(x0, x1)
 
 
 @compiled

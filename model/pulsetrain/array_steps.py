@@ -44,9 +44,10 @@ from pulsetrain.array_block import (
     reals,
 )
 from pulsetrain.array_devices import closed_end, window_in
-from pulsetrain.array_noise import both_uniforms, first_uniforms, quantiles
 from pulsetrain.array_tables import curve_at, table_at
 from pulsetrain.compiled import compiled, inlined
+from pulsetrain.noise import both_uniforms, first_uniforms
+from pulsetrain.quantiles import quantiles
 
 Shares = tuple[int, int, int, int]
 """Level and nominal level, cycles and nominal cycles of a pulse."""

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-from pulsetrain.array_batch import Batch, new_batch
+from pulsetrain.array_batch import Batch
 from pulsetrain.array_block import (
     AGES,
     APPARENT,
@@ -29,8 +28,9 @@ from pulsetrain.array_block import (
     reals,
     writes,
 )
-from pulsetrain.array_noise import quantiles, uniforms_of_writes
 from pulsetrain.compiled import compiled
+from pulsetrain.noise import uniforms_of_writes
+from pulsetrain.quantiles import quantiles
 
 _NEVER = 2**63 - 1
 
@@ -82,14 +82,3 @@ def store_all(block: Block, batch: Batch, n: int) -> None:
                 age[cell[j]] = 0
                 row = cell[j] // width
                 due[row] = min(due[row], next_age)
-
-
-@compiled
-def store(block: Block, cell: int, row: int, target: int, write: int, scratch: NDArray[np.float64]) -> None:  # noqa: ARG001
-    """As ``store_all`` for one device: ``target`` in picosiemens, within its window, left by write ``write``."""
-    if block[EFFECTS] & (APPARENT | TIMED) == 0:
-        conductances(block)[cell] = target
-        return
-    batch = new_batch(1)
-    batch.cell[0], batch.g[0], batch.stored[0] = cell, target, write
-    store_all(block, batch, 1)

@@ -49,10 +49,10 @@ from pulsetrain.array_block import (
     reals,
     writes,
 )
-from pulsetrain.array_noise import BLOCK, quantiles
 from pulsetrain.array_tables import between, table_at
 from pulsetrain.compiled import compiled
-from pulsetrain.noise import _block, _uniform, exp_of, uniform_of
+from pulsetrain.noise import BLOCK, block_of, uniform_from, uniform_of
+from pulsetrain.quantiles import exp_of, quantiles
 from pulsetrain.threads import run_blocks
 
 CLOCK_LIMIT = 2**62
@@ -170,8 +170,8 @@ def _take_states(block: Block, due: NDArray[np.int64], work: NDArray[np.float64]
     if numbers[DRIFT] != 0.0 or numbers[DRIFT_SPREAD] > 0.0:
         if numbers[DRIFT_SPREAD] > 0.0:
             for i in range(size):
-                _, _, x2, x3 = _block(seed, np.uint64(0), cells[i], INDEX_WEAR)
-                z[i] = _uniform(x2, x3)
+                _, _, x2, x3 = block_of(seed, np.uint64(0), cells[i], INDEX_WEAR)
+                z[i] = uniform_from(x2, x3)
             quantiles(z[:size], scratch)
         else:
             z[:size] = 0.0

@@ -21,8 +21,6 @@ A file looks like this; what ``[array]`` leaves out is as by default (pulsetrain
 from __future__ import annotations
 
 import math
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from os import PathLike, fspath
@@ -32,6 +30,7 @@ from typing import Any
 from pulsetrain.array_parameters import ArrayParameters
 from pulsetrain.device.checks import plain
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_type
+from pulsetrain.user_files import read_toml
 
 FORMAT = "pulsetrain device"
 """What a device file says it is."""
@@ -117,7 +116,7 @@ def load_device(name_or_path: str | PathLike[str]) -> Device:
             rule = f"one of {', '.join(preset_names())}, or a file (with a slash in it or ending in .toml)"
             raise PulsetrainError(f"Device must be {rule}, not {text!r}")
         return preset(text)
-    return _read(Path(text))
+    return read_toml(Path(text), "device", Device.from_dict)
 
 
 def save_device(path: Path, device: Device) -> None:
@@ -144,31 +143,6 @@ def device_text(device: Device) -> str:
     for name, table in tables.items():
         lines += ["", tomli_w.dumps({name: table}).rstrip()]
     return "\n".join(lines) + "\n"
-
-
-def _read(path: Path) -> Device:
-    where = f"Device file {str(path)!r}"
-    try:
-        values = tomllib.loads(path.read_bytes().decode())
-        return Device.from_dict(values)
-    except FileNotFoundError:
-        raise PulsetrainError(f"Device file must exist, not {str(path)!r}") from None
-    except IsADirectoryError:
-        raise PulsetrainError(f"Device file must be a file, not the folder {str(path)!r}") from None
-    except OSError as error:
-        raise PulsetrainError(f"Device file must be readable, not {str(path)!r} ({error.strerror})") from error
-    except tomllib.TOMLDecodeError as error:
-        wrong = re.sub(r"^(.*) \(at (.*)\)$", r"wrong at \2: \1", str(error))
-        raise PulsetrainError(f"{where} must be TOML, not {wrong}") from error
-    except UnicodeDecodeError as error:
-        raise PulsetrainError(f"{where} must be TOML, not bytes that are no UTF-8 text") from error
-    except PulsetrainError as error:
-        text = str(error)
-        if text.startswith("Version must be at most"):
-            raise PulsetrainError(f"Version of device file {str(path)!r}{text.removeprefix('Version')}") from error
-        raise PulsetrainError(f"{where}: {error}") from error
-    except (RecursionError, ValueError) as error:  # lists in lists without end, integers of thousands of digits
-        raise PulsetrainError(f"{where} must be TOML of a device, not anything else ({error})") from error
 
 
 def _plain(thing: str, value: Any, place: str = "") -> Any:

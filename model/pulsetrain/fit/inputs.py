@@ -17,6 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pulsetrain.errors import PulsetrainError, check_choice
+from pulsetrain.user_files import read_bytes
 
 KINDS = ("pulses", "relaxation", "step-table")
 """Kinds of data: pulses one by one, relaxation series, and tables of the change ΔG over its CDF and conductance."""
@@ -101,14 +102,7 @@ class Columns:
 
 def read_file(path: Path) -> InputFile:
     """Read ``path``, plain or packed by xz, gzip or bzip2. Raises PulsetrainError if that fails or it is empty."""
-    try:
-        raw = path.read_bytes()
-    except FileNotFoundError:
-        raise PulsetrainError(f"Input file must exist, not {str(path)!r}") from None
-    except IsADirectoryError:
-        raise PulsetrainError(f"Input file must be a file, not the folder {str(path)!r}") from None
-    except OSError as error:
-        raise PulsetrainError(f"Input file must be readable, not {str(path)!r} ({error.strerror})") from error
+    raw = read_bytes(path, "Input file")
     content = raw
     for magic, unpack in _UNPACK:
         if raw.startswith(magic):

@@ -15,6 +15,7 @@ from pulsetrain.fit.inputs import G_HIGH, PULSE_COLUMNS, Columns, InputFile, che
 LEAST_PULSES = 100
 """Pulses of each polarity below which nothing is fitted."""
 
+_COLUMN_GAP = 100.0  # no pulse moves the median conductance by such a factor
 _UNIT_GAP = 1000.0  # a factor that no column leaves empty between its values unless they are in two units
 
 
@@ -74,6 +75,7 @@ def read_pulses(file: InputFile) -> Pulses:
         if count < LEAST_PULSES:
             rule = f"at least {LEAST_PULSES} {word} pulses"
             raise PulsetrainError(f"Pulses of {str(file.path)!r} must be {rule}, not {count}")
+    _check_ways(file.path, is_set, siemens["g_after"] - siemens["g_before"])
     level = columns.numbers("level")
     return Pulses(file.path, cell, time, is_set, width, level, siemens["g_before"], siemens["g_after"])
 
@@ -89,7 +91,13 @@ def _check_times(columns: Columns, cell: NDArray[np.int64], names: list[str], ti
 
 
 def _check_units(columns: Columns, siemens: dict[str, NDArray[np.float64]]) -> None:
-    """Two groups of values with a factor of 1000 between and nothing there are siemens and another unit."""
+    """Columns that differ by a factor of 100 are in two units, and so are two groups of values with a factor of 1000
+    between them and nothing there."""
+    before, after = (float(np.median(column)) for column in siemens.values())
+    if before > 0 and after > 0 and not 1 / _COLUMN_GAP < before / after < _COLUMN_GAP:
+        rule = f"in one unit, with medians within a factor of {_COLUMN_GAP:g}"
+        names = " and ".join(siemens)
+        raise PulsetrainError(f"Columns {names} of {str(columns.path)!r} must be {rule}, not {before:g}, {after:g}")
     both = np.concatenate(list(siemens.values()))
     values = np.sort(both[both > 0])
     if values.size < 2:
@@ -107,6 +115,14 @@ def _check_units(columns: Columns, siemens: dict[str, NDArray[np.float64]]) -> N
             first = int(np.argmax(odd)), name
     if first is not None:
         raise columns.wrong(first[1], first[0], rule, f"{siemens[first[1]][first[0]]:g}")
+
+
+def _check_ways(path: Path, is_set: NDArray[np.bool_], change: NDArray[np.float64]) -> None:
+    """SET raises the conductance on average, or RESET lowers it: both the other way round are swapped."""
+    up, down = float(change[is_set].mean()), float(change[~is_set].mean())
+    if up < 0 < down:
+        found = f"{1e6 * up:.3g} and {1e6 * down:.3g} µS (are they swapped?)"
+        raise PulsetrainError(f"Mean steps of SET and RESET in {str(path)!r} must be up and down, not {found}")
 
 
 def commonest(pulses: Pulses) -> tuple[Pulses, dict[str, tuple[float, float]], int]:

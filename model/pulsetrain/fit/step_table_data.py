@@ -19,6 +19,8 @@ from pulsetrain.fit.inputs import G_HIGH, InputFile
 
 _NAMES = {"set": r"(^|[^a-z])(inc|set|pot|up)", "reset": r"(^|[^a-z])(dec|reset|dep|down)"}
 
+_CDF_ENDS = 0.05  # what lies beyond the first and the last point of a CDF is not known
+
 
 @dataclass(frozen=True)
 class StepDistribution:
@@ -68,6 +70,11 @@ def read_step_table(file: InputFile) -> StepDistribution:
         raise PulsetrainError(
             f"{where} must be of at least 2 bins and 2 points of the CDF, not {bins.size}, {cdf.size}"
         )
+    if cdf[0] > _CDF_ENDS or cdf[-1] < 1 - _CDF_ENDS:
+        rule = f"from at most {_CDF_ENDS:g} to at least {1 - _CDF_ENDS:g}"
+        raise PulsetrainError(
+            f"{where}, line {at_cdf}, points of the CDF, must be {rule}, not {cdf[0]:g} to {cdf[-1]:g}"
+        )
     for number, row in body:
         if row.size != bins.size:
             raise PulsetrainError(f"{where}, line {number}, must be {bins.size} changes, one a bin, not {row.size}")
@@ -87,7 +94,7 @@ def pair_tables(
 ) -> tuple[StepDistribution, StepDistribution]:
     """The tables of SET and of RESET: as the options say, else by their names.
 
-    Raises PulsetrainError unless there is one of each over the same conductances.
+    Raises PulsetrainError unless there is one of each, over the same conductances, that moves them its way.
     """
     found: dict[str, StepDistribution] = {}
     for table in tables:
@@ -101,6 +108,15 @@ def pair_tables(
         found[polarity] = table
     if len(found) != 2:
         raise PulsetrainError(f"Tables must be one of SET and one of RESET, not {', '.join(found).upper()} alone")
+    for polarity, sign in (("set", 1.0), ("reset", -1.0)):
+        table = found[polarity]
+        mean = np.diff(table.cdf) @ (table.delta[1:] + table.delta[:-1]) / 2
+        right = int((sign * mean > 0).sum())
+        if 2 * right < table.bins.size:
+            moves = "raise" if sign > 0 else "lower"
+            rule = f"{moves} the conductance on average at most of its bins"
+            found_at = f"at {right} of {table.bins.size} (are SET and RESET swapped?)"
+            raise PulsetrainError(f"{polarity.upper()} table {str(table.path)!r} must {rule}, not {found_at}")
     first, second = found["set"].bins, found["reset"].bins
     if min(first[-1], second[-1]) <= max(first[0], second[0]):
         raise PulsetrainError("Tables of SET and RESET must be over the same conductances, not apart")

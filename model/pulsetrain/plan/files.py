@@ -22,6 +22,7 @@ from pulsetrain.checkpoint import make_output_folder, write_atomic
 from pulsetrain.config import ControllerConfig, ControllerSettings, LineSettings, RampSettings, named_config
 from pulsetrain.device.files import Device, device_text
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer
+from pulsetrain.user_files import read_toml
 
 if TYPE_CHECKING:
     from pulsetrain.plan.plan import Plan
@@ -101,48 +102,28 @@ def plan_text(plan: Plan) -> str:
             "g_reference": parameters.g_reference,
         },
         "controller": {"config": config, "settings": plain_settings(tile_settings)},
-        "expected": {
-            "written_share": plan.written,
-            "steps": plan.steps,
-            "energy_joules": plan.energy.total.value,
-            "seconds": plan.energy.time.value,
-            "risk": plan.risk,
-        },
         "reasons": plan.reasons,
+    }
+    expected = {
+        "written_share": plan.written,
+        "steps": plan.steps,
+        "energy_joules": plan.energy.total.value,
+        "seconds": plan.energy.time.value,
+        "risk": plan.risk,
     }
     text = tomli_w.dumps(head) + "\n" + tomli_w.dumps(tables)
     # The device as in its own file, a table further down. Its texts may have lines that look like heads of tables.
     device = "[device]\n" + re.sub(r"^\[(\[?)", r"[\1device.", device_text(plan.device), flags=re.MULTILINE)
     if tomllib.loads(device)["device"] != plan.device.to_dict():
         device = tomli_w.dumps({"device": plan.device.to_dict()})
-    return f"{text}\n{device}"
+    # Needed, and last: parameters of a device may be left out, so a file that was cut off would be another device's.
+    return f"{text}\n{device}\n" + tomli_w.dumps({"expected": expected})
 
 
 def load_plan(path: str | PathLike[str]) -> PlanFile:
     """What the plan file at ``path`` says. Raises PulsetrainError if it is missing, is no plan file, is of a newer
     version, has unknown or missing keys or values out of range, or if its tables do not agree."""
-    where = f"Plan file {str(path)!r}"
-    try:
-        values = tomllib.loads(Path(path).read_bytes().decode())
-        return _plan_of(values)
-    except FileNotFoundError:
-        raise PulsetrainError(f"Plan file must exist, not {str(path)!r}") from None
-    except IsADirectoryError:
-        raise PulsetrainError(f"Plan file must be a file, not the folder {str(path)!r}") from None
-    except OSError as error:
-        raise PulsetrainError(f"Plan file must be readable, not {str(path)!r} ({error.strerror})") from error
-    except tomllib.TOMLDecodeError as error:
-        wrong = re.sub(r"^(.*) \(at (.*)\)$", r"wrong at \2: \1", str(error))
-        raise PulsetrainError(f"{where} must be TOML, not {wrong}") from error
-    except UnicodeDecodeError as error:
-        raise PulsetrainError(f"{where} must be TOML, not bytes that are no UTF-8 text") from error
-    except PulsetrainError as error:
-        text = str(error)
-        if text.startswith("Version must be at most"):
-            raise PulsetrainError(f"Version of plan file {str(path)!r}{text.removeprefix('Version')}") from error
-        raise PulsetrainError(f"{where}: {error}") from error
-    except (RecursionError, ValueError) as error:
-        raise PulsetrainError(f"{where} must be TOML of a plan, not anything else ({error})") from error
+    return read_toml(Path(path), "plan", _plan_of)
 
 
 def _plan_of(values: Mapping[str, Any]) -> PlanFile:
@@ -160,6 +141,7 @@ def _plan_of(values: Mapping[str, Any]) -> PlanFile:
     training = _table(values, "training", _TRAINING)
     tile = _table(values, "tile", ("threshold_weight", "siemens_per_weight", "g_reference"))
     controller = _table(values, "controller", ("config", "settings"))
+    _table(values, "expected", ("written_share", "steps", "energy_joules", "seconds", "risk"))
     try:
         device = Device.from_dict(_table(values, "device"))
     except PulsetrainError as error:

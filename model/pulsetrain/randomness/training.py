@@ -55,7 +55,7 @@ class SourceTile(ArrayTile):
         )
         parallel_max = config.columns if settings.parallel_max is None else settings.parallel_max
         decisions = Decisions(counts, saturated, parallel_max)
-        return Outcome(counts, saturated, decisions.slot_count, decisions.slots, cells=decisions.cells)
+        return Outcome(decisions.devices, saturated, decisions.slot_count, decisions.slots)
 
     def _decide_vectors(self, vectors: Vectors, settings: ControllerSettings) -> Outcome:
         first, *second = zip(*vectors, strict=True)

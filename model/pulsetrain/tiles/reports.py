@@ -160,28 +160,16 @@ class Rounds:
 class Outcome:
     """What a tile's controller made of an update.
 
-    ``counts``: signed pulses of the devices that the array has still to take, as a list or int16 (rows, columns); None
-    after a verified update, which has changed the array already and tells of its ``rounds``. ``slots`` gives the slots
-    in order when it is called. ``cells``: ``fired_cells(counts)`` of an array ``counts``, if it is known already.
+    ``devices``: the pulses that the array has still to take; None after a verified update, which has changed the array
+    already and tells of its ``rounds``. ``slots`` gives the slots in order when it is called.
     """
 
-    counts: FiredCells | NDArray[np.int16] | None
+    devices: FiredCells | None
     saturated: int
     slot_count: int
     slots: Callable[[], Slots]
     cycles: int = 0
-    cells: NDArray[np.int64] | None = None
     rounds: Rounds | None = None
-
-    @property
-    def devices(self) -> FiredCells | None:
-        """``counts`` as a list."""
-        if self.counts is None or isinstance(self.counts, FiredCells):
-            return self.counts
-        rows, columns = self.counts.shape
-        if self.cells is None:
-            return FiredCells.of(self.counts)
-        return FiredCells(self.cells, self.counts.reshape(-1)[self.cells], (rows, columns))
 
 
 @compiled

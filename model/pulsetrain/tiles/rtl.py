@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pulsetrain.array import ArrayParameters, CutPulse
 from pulsetrain.config import CONFIGS, ControllerConfig, ControllerSettings, Polarity
+from pulsetrain.controller.fired import FiredCells
 from pulsetrain.controller.golden import checked_deltas
 from pulsetrain.controller.programming import Programmed, ProgramMode
 from pulsetrain.controller.random_source import RandomSource
@@ -185,7 +186,8 @@ class RtlTile(ArrayTile):
         self._count("slot", result.slots, len(result.pulses))
         slots = reported_slots(result.pulses)
         if not settings.verify:
-            return Outcome(slots.counts(self.config), result.saturated, len(slots), lambda: slots, result.cycles)
+            devices = FiredCells.of(slots.counts(self.config))
+            return Outcome(devices, result.saturated, len(slots), lambda: slots, result.cycles)
         rounds = Rounds(result.reads, result.conversions, result.verified, result.unreached, result.unverified)
         return Outcome(None, result.saturated, len(slots), lambda: slots, result.cycles, rounds=rounds)
 

@@ -1,6 +1,8 @@
-"""Noise of pulses, drawn in blocks: the numbers of ``pulsetrain.noise``, bit for bit, in loops that can be vectorised.
+"""Logarithm, exponential and normal quantile with the same bits on every machine. Specification, sections 12 and 18.
 
-A loop with a Python division is not vectorised (it could raise); ``np.true_divide`` is the same division without.
+Only + − × ÷ and square roots, each rounded by itself. The quantile is AS 241, PPND16 (Wichura 1988, doi
+10.2307/2347330). Each is there for one number and for many, bit for bit alike: a loop with a Python division is not
+vectorised (it could raise); ``np.true_divide`` is the same division without.
 """
 
 from __future__ import annotations
@@ -11,17 +13,55 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsetrain.compiled import compiled, inlined
-from pulsetrain.noise import _HALF_ROOT, _INVERSE_FACTORIALS, _LN2_HIGH, _LN2_LOW, _LOW, _philox, _quantile, _uniform
 
-BLOCK = 256
-"""A good number of them to draw at once: few calls, and all in the nearest cache."""
+_LN2_HIGH = 6.93147180369123816490e-01  # ln 2 with its low 32 bits zero: times an exponent of double precision exact
+_LN2_LOW = 1.90821492927058770002e-10  # ln 2 − _LN2_HIGH
+_INVERSE_FACTORIALS = tuple(1.0 / math.factorial(k) for k in range(14))
+_HALF_ROOT = 0x3FE6A09E00000000  # upper word of √½: mantissas below it are doubled
 
-_32 = np.uint64(32)
+
+@compiled
+def log_of(x: float, scratch: NDArray[np.float64]) -> float:
+    """Natural logarithm of a normal, positive double, within 1 ulp. The order of operations is in section 12.
+
+    x = m·2^e, m between about √½ and √2; with f = m − 1 and s = f/(2 + f), log m = f − s·(f − R), where R is the series
+    of 2·atanh(s)/s − 2.
+    """
+    bits = scratch.view(np.int64)
+    scratch[0] = x
+    whole = bits[0]
+    e = (whole >> 52) - 1022
+    bits[0] = (whole & 0x000FFFFFFFFFFFFF) | 0x3FE0000000000000  # m in [½, 1)
+    if bits[0] < _HALF_ROOT:
+        bits[0] += 1 << 52
+        e -= 1
+    f = scratch[0] - 1.0
+    s = f / (2.0 + f)
+    z = s * s
+    r = 2.0 / 25.0
+    for k in range(23, 1, -2):
+        r = r * z + 2.0 / k
+    r = r * z
+    return float(e * _LN2_HIGH + (f - (s * (f - r) - e * _LN2_LOW)))
+
+
+@compiled
+def exp_of(x: float, scratch: NDArray[np.float64]) -> float:
+    """e to the power of x: 0 below −700, at most e^700. The order of operations is in section 18."""
+    if x < -700.0:
+        return 0.0
+    n = np.rint(min(x, 700.0) * 1.4426950408889634)
+    r = (min(x, 700.0) - n * _LN2_HIGH) - n * _LN2_LOW
+    e = 0.0
+    for k in range(13, -1, -1):
+        e = e * r + _INVERSE_FACTORIALS[k]
+    scratch.view(np.int64)[0] = (np.int64(n) + 1023) << 52
+    return float(e * scratch[0])
 
 
 @inlined
 def _central(q: float) -> float:
-    """The quantile of 0.5 + q for |q| ≤ 0.425: AS 241, PPND16, by Horner's rule as published."""
+    """The quantile of 0.5 + q for |q| ≤ 0.425."""
     r = 0.180625 - q * q
     a = 2.5090809287301226727e3
     a = a * r + 3.3430575583588128105e4
@@ -63,6 +103,36 @@ def _outer(root: float) -> float:
     b = b * r + 2.05319162663775882187e0
     b = b * r + 1.0
     return float(np.true_divide(a, b))
+
+
+@compiled
+def quantile_of(p: float, scratch: NDArray[np.float64]) -> float:
+    """Standard normal quantile of 0 < p < 1: AS 241, PPND16, by Horner's rule as published."""
+    q = p - 0.5
+    if abs(q) <= 0.425:
+        return _central(q)
+    r = math.sqrt(-log_of(p if q < 0.0 else 1.0 - p, scratch))
+    if r <= 5.0:
+        z = _outer(r)
+        return -z if q < 0.0 else z
+    r = r - 5.0
+    a = 2.01033439929228813265e-7
+    a = a * r + 2.71155556874348757815e-5
+    a = a * r + 1.24266094738807843860e-3
+    a = a * r + 2.65321895265761230930e-2
+    a = a * r + 2.96560571828504891230e-1
+    a = a * r + 1.78482653991729133580e0
+    a = a * r + 5.46378491116411436990e0
+    a = a * r + 6.65790464350110377720e0
+    b = 2.04426310338993978564e-15
+    b = b * r + 1.42151175831644588870e-7
+    b = b * r + 1.84631831751005468180e-5
+    b = b * r + 7.86869131145613259100e-4
+    b = b * r + 1.48753612908506148525e-2
+    b = b * r + 1.36929880922735805310e-1
+    b = b * r + 5.99832206555887937690e-1
+    b = b * r + 1.0
+    return -(a / b) if q < 0.0 else a / b
 
 
 @compiled
@@ -113,7 +183,7 @@ def quantiles(p: NDArray[np.float64], scratch: NDArray[np.float64]) -> None:
     for j in range(tails):
         i = places[j]
         if roots[j] > 5.0:
-            values[i] = _quantile(p[i], roots[j:])
+            values[i] = quantile_of(p[i], roots[j:])
         else:
             values[i] = -mantissas[j] if p[i] < 0.5 else mantissas[j]
     p[:] = values
@@ -147,43 +217,16 @@ def exponentials(x: NDArray[np.float64], scratch: NDArray[np.float64]) -> None:
         x[i] = x[i] * powers[i]
 
 
-@inlined
-def both_uniforms(
-    seed: np.uint64,
-    number: np.uint64,
-    cells: NDArray[np.int64],
-    indices: NDArray[np.int64],
-    first: NDArray[np.float64],
-    second: NDArray[np.float64],
-) -> None:
-    """The uniforms p and p' of ``cells`` and ``indices`` to ``first`` and ``second``, all of one length."""
-    k0, k1, o0, o1 = seed & _LOW, seed >> _32, number & _LOW, number >> _32
-    for i in range(first.size):
-        x0, x1, x2, x3 = _philox(np.uint64(cells[i]), np.uint64(indices[i]), o0, o1, k0, k1)
-        first[i], second[i] = _uniform(x0, x1), _uniform(x2, x3)
+def logarithm(x: float) -> float:
+    """Natural logarithm of a positive, normal double by the operations of section 12, within 1 ulp."""
+    return float(log_of(x, np.empty(1)))
 
 
-@inlined
-def first_uniforms(
-    seed: np.uint64,
-    number: np.uint64,
-    cells: NDArray[np.int64],
-    indices: NDArray[np.int64],
-    out: NDArray[np.float64],
-) -> None:
-    """The uniforms p of ``cells`` and ``indices`` to ``out``, all of one length."""
-    k0, k1, o0, o1 = seed & _LOW, seed >> _32, number & _LOW, number >> _32
-    for i in range(out.size):
-        x0, x1, _, _ = _philox(np.uint64(cells[i]), np.uint64(indices[i]), o0, o1, k0, k1)
-        out[i] = _uniform(x0, x1)
+def exponential(x: float) -> float:
+    """e to the power of x by the operations of section 18, within 2 ulp: 0 below −700, at most e^700."""
+    return float(exp_of(x, np.empty(1)))
 
 
-@inlined
-def uniforms_of_writes(
-    seed: np.uint64, writes: NDArray[np.int64], cells: NDArray[np.int64], index: int, out: NDArray[np.float64]
-) -> None:
-    """The uniforms p of ``cells`` at one index and the counts of their ``writes``, all of one length."""
-    k0, k1, c1 = seed & _LOW, seed >> _32, np.uint64(index)
-    for i in range(out.size):
-        x0, x1, _, _ = _philox(np.uint64(cells[i]), c1, np.uint64(writes[i]), np.uint64(0), k0, k1)
-        out[i] = _uniform(x0, x1)
+def normal_quantile(p: float) -> float:
+    """Standard normal quantile of 0 < p < 1 (AS 241, PPND16), relative error about 1e-15."""
+    return float(quantile_of(p, np.empty(1)))
