@@ -44,30 +44,30 @@ test: $(STAMP) ## Run every test (this is what CI runs)
 
 lint: $(STAMP) ## ruff, strict mypy and Verilator's -Wall on the committed Verilog
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy
-	@$(RUN) -m pytest -q tests/test_verilog.py -k lint
+	@$(RUN) -m pytest -q tests/rtl/test_verilog.py -k lint
 
 verilog: $(STAMP) ## Generate the Verilog and the pin table of every named configuration into rtl/
 	@$(RUN) -m pulsetrain_rtl.verilog --all rtl
 
 bench: $(STAMP) ## Measure speed and cycle counts; keeps docs/results/bench.json and array-speed.json
-	@$(RUN) scripts/bench.py
-	@$(RUN) scripts/bench_array.py
+	@$(RUN) scripts/bench/bench.py
+	@$(RUN) scripts/bench/bench_array.py
 
 soak: $(STAMP) ## At least 10^10 decisions, reads and programmings through RTL and model (about half an hour)
-	@$(RUN) scripts/soak.py
+	@$(RUN) scripts/soak/soak.py
 
 waves: $(STAMP) ## Record a short run of the controller as a waveform in build/waves/
 	@$(RUN) scripts/waves.py
 
 randomness: $(STAMP) ## Judge the random source at full size; rewrites docs/results/randomness.md (minutes)
-	@$(RUN) scripts/randomness.py
+	@$(RUN) scripts/randomness/randomness.py
 
 in-situ: $(STAMP) ## Training over ADC bits and on asymmetric devices, programming; rewrites docs/results/in-situ.md
 	@$(PYTHON) scripts/prerequisites.py
-	@$(RUN) scripts/in_situ.py
+	@$(RUN) scripts/in_situ/in_situ.py
 
 effects: $(STAMP) ## Draw the figures of docs/devices anew: each effect of the array beside its equation
-	@$(RUN) scripts/effects.py
+	@$(RUN) scripts/effects/effects.py
 
 plan: $(STAMP) ## Accuracy over the threshold of three devices, with the planned one; rewrites docs/results/planning.md
 	@$(RUN) scripts/plan_curves.py --processes $(PROCESSES)

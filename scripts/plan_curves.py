@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pulsetrain.checkpoint import write_atomic
-from pulsetrain.data import load_digits
 from pulsetrain.device.presets import preset
+from pulsetrain.files.checkpoint import write_atomic
 from pulsetrain.plan import Plan, Request, make_plan
 from pulsetrain.plan.recommend import features, full_scale_unit
-from pulsetrain.study import Run, StudySettings
-from pulsetrain.training import TrainingRun
+from pulsetrain.training.data import load_digits
+from pulsetrain.training.run import TrainingRun
+from pulsetrain.training.study import Run, StudySettings
 from threadpoolctl import threadpool_limits
 
 FOLDER = Path(__file__).resolve().parent.parent / "docs" / "results"
@@ -206,7 +206,7 @@ def page(numbers: Numbers) -> str:
         text += f"| {name} | {device['risk']} | {value:.3g} mJ ({low:.2g} to {high:.2g}) | {device['seconds']:.3g} s "
         text += f"| {device['most_pulses']:.0f} |\n"
     return text + (
-        "\nEnergy and time are those of the events at the costs `130nm` (`pulsetrain.energy_costs`), host left out.\n"
+        "\nEnergy and time are those of the events at the costs `130nm` (`pulsetrain.energy.costs`), host left out.\n"
     )
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from pulsetrain.config import CONFIGS  # noqa: E402
+from pulsetrain.contract.configuration import CONFIGS  # noqa: E402
 from pulsetrain.errors import PulsetrainError  # noqa: E402
 
 TEST = r"bench_controller\.requests_match_the_model/idle=True/back_pressure=True"
@@ -16,8 +16,8 @@ TEST = r"bench_controller\.requests_match_the_model/idle=True/back_pressure=True
 
 def main() -> int:
     """Build with tracing, run one testbench of the tiny configuration, say where the waveform is."""
-    from tb.build import build, run
-    from tb.configs import TOP, Bench
+    from tb.lib.build import build, run
+    from tb.lib.configs import TOP, Bench
 
     target = ROOT / "build" / "waves" / "controller.vcd"
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
 COVERAGE = ROOT / "build" / "coverage.json"
 _STARTED = time.time()
 
@@ -26,7 +24,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print the functional coverage of the testbenches if this run measured it."""
     if not COVERAGE.is_file() or COVERAGE.stat().st_mtime < _STARTED:
         return
-    from tb.coverage import lines
+    from tb.lib.coverage import lines
 
     terminalreporter.section("functional coverage of the testbenches (build/coverage.json)")
     for line in lines(json.loads(COVERAGE.read_text())):

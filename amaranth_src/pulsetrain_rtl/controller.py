@@ -6,8 +6,8 @@ Random source, decision lanes, scheduler, row programmer and line driver stand i
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
 
-from .decision import DecisionLanes
-from .interfaces import (
+from pulsetrain_rtl.commands.settings_check import settings_errors
+from pulsetrain_rtl.interfaces import (
     Fault,
     Operation,
     Polarity,
@@ -19,12 +19,12 @@ from .interfaces import (
     lines_layout,
     settings_layout,
 )
-from .line_driver import LineDriver, is_read
-from .pair_expander import PairExpander, device_config
-from .random_source import RandomSource
-from .row_programmer import RowProgrammer
-from .scheduler import PulseScheduler
-from .settings_check import settings_errors
+from pulsetrain_rtl.pins.line_driver import LineDriver, is_read
+from pulsetrain_rtl.program.row_programmer import RowProgrammer
+from pulsetrain_rtl.update.decision import DecisionLanes
+from pulsetrain_rtl.update.pair_expander import PairExpander, device_config
+from pulsetrain_rtl.update.random_source import RandomSource
+from pulsetrain_rtl.update.scheduler import PulseScheduler
 
 DISCARD_CYCLES = 2
 BANKED = ("parallel_max", "setup_cycles", "set_cycles", "reset_cycles", "hold_cycles", "recovery_cycles", "ready_limit",

@@ -3,14 +3,14 @@
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 
-from .command_decoder import PRODUCTS, READS, USERS, CommandDecoder, is_one_of
-from .controller import Controller
-from .interfaces import FORM_KEY, Opcode, PairPolicy, Status, check_config, core_signature
-from .outer_product import OuterProduct
-from .read_sequencer import ReadSequencer
-from .responder import Responder
-from .settings_check import settings_errors
-from .vector_store import VectorStore
+from pulsetrain_rtl.commands.command_decoder import PRODUCTS, READS, USERS, CommandDecoder, is_one_of
+from pulsetrain_rtl.commands.responder import Responder
+from pulsetrain_rtl.commands.settings_check import settings_errors
+from pulsetrain_rtl.commands.vector_store import VectorStore
+from pulsetrain_rtl.controller import Controller
+from pulsetrain_rtl.interfaces import FORM_KEY, Opcode, PairPolicy, Status, check_config, core_signature
+from pulsetrain_rtl.pins.read_sequencer import ReadSequencer
+from pulsetrain_rtl.update.outer_product import OuterProduct
 
 PASSED = ("arm", "pulse_limit", "abort", "armed", "seeded", "seeding", "fault", "seed_error", "random_seed",
           "random_steps", "state_index", "state_word")  # fmt: skip

@@ -7,7 +7,7 @@ signatures are functions of it. The first field of a layout holds the least sign
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
-from pulsetrain.config import ControllerConfig
+from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.errors import PulsetrainError
 
 LINE_CLASSES = ("word", "bit", "source")

@@ -14,12 +14,12 @@ from pathlib import Path
 from amaranth.back import verilog
 from amaranth.hdl import Value
 from amaranth.lib import wiring
-from pulsetrain.config import CONFIGS
+from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.errors import PulsetrainError
 
-from .core import Core
-from .interfaces import check_config
-from .pins import pins
+from pulsetrain_rtl.core import Core
+from pulsetrain_rtl.interfaces import check_config
+from pulsetrain_rtl.pin_table import pins
 
 __all__ = ["generate", "generate_component", "generate_pins", "pins", "write_all"]
 

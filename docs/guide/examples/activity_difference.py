@@ -11,8 +11,8 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-from pulsetrain.data import load_digits
 from pulsetrain.tiles import ModelTile, Tile
+from pulsetrain.training.data import load_digits
 
 EPOCHS, RATE, HIDDEN, CLASSES, ROUNDS = 4, 0.1, 64, 10, 4
 

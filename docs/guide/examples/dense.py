@@ -9,9 +9,9 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-from pulsetrain.data import load_digits
-from pulsetrain.optimizers import Adam
 from pulsetrain.tiles import ModelTile, Tile
+from pulsetrain.training.data import load_digits
+from pulsetrain.training.optimizers import Adam
 
 EPOCHS, BATCH, RATE, HIDDEN, CLASSES = 6, 32, 0.003, 64, 10
 

@@ -11,9 +11,9 @@ import csv
 from pathlib import Path
 
 import numpy as np
-from pulsetrain.array import CrossbarArray
-from pulsetrain.array_parameters import ArrayParameters
+from pulsetrain.array.crossbar import CrossbarArray
 from pulsetrain.device import Relaxation, Spread, StepCurve
+from pulsetrain.device.parameters import ArrayParameters
 
 CELLS, PULSES, WIDTH, LEVEL = 64, 400, 1e-6, 2.0
 TIMES = (0.01, 0.1, 1.0, 10.0, 100.0)

@@ -9,8 +9,8 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-from pulsetrain.data import load_digits
 from pulsetrain.tiles import ModelTile, Tile
+from pulsetrain.training.data import load_digits
 
 EPOCHS, RATE, HIDDEN, CLASSES = 3, 0.02, 64, 10
 

@@ -8,7 +8,7 @@ def configs() -> None:
     from dataclasses import fields
 
     from pulsetrain.cli.console import empty_table, output, show_table
-    from pulsetrain.config import CONFIGS, ControllerConfig
+    from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 
     table = empty_table()
     table.add_column("field")

@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from pulsetrain.experiment import Observer
-from pulsetrain.results import RunResult, Summary, summarise
-from pulsetrain.study import Run, StudySettings
+from pulsetrain.training.results import RunResult, Summary, summarise
+from pulsetrain.training.store import Observer
+from pulsetrain.training.study import Run, StudySettings
 
 LINE_SECONDS = 20.0
 """Without a terminal, a run that takes longer says where it is this often."""

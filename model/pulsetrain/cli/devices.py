@@ -10,8 +10,8 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pulsetrain.array_parameters import ArrayParameters
     from pulsetrain.device.files import Device
+    from pulsetrain.device.parameters import ArrayParameters
 
 
 def devices(
@@ -91,7 +91,7 @@ def _numbers(parameters: ArrayParameters) -> list[str]:
 
 def _effects(parameters: ArrayParameters) -> list[str]:
     """What else the device does, in words."""
-    from pulsetrain.array_parameters import EFFECTS
+    from pulsetrain.device.parameters import EFFECTS
 
     words = {"curve": "steps as a curve", "table": "steps as measured", "programming": "programming error"}
     plain = parameters.curve is None and parameters.table is None

@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pulsetrain.energy import Quantity
+    from pulsetrain.energy.accounts import Quantity
     from pulsetrain.plan import Plan
 
 _EXPECT = "Expectations"

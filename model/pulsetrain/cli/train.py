@@ -306,8 +306,8 @@ def _device(name: str, changes: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     Every parameter is there, also effects that are off (None): a study to resume must have all of them. Raises
     PulsetrainError for changes that a device with a curve or table of steps would ignore.
     """
-    from pulsetrain.array_parameters import EFFECTS
     from pulsetrain.device.files import load_device
+    from pulsetrain.device.parameters import EFFECTS
     from pulsetrain.errors import PulsetrainError
 
     found = load_device(name)
@@ -326,9 +326,9 @@ def _train(given: dict[str, Any], folder: Path, resume: bool, overwrite: bool, p
     import sys
 
     from pulsetrain.cli.console import ProgressReporter, output, show_results
-    from pulsetrain.experiment import CHECKPOINT, CURVES, RESULTS, resume_study, train_study
-    from pulsetrain.study import StudySettings
-    from pulsetrain.tiles.rtl_structures import RtlError
+    from pulsetrain.simulator.run import RtlError
+    from pulsetrain.training.store import CHECKPOINT, CURVES, RESULTS, resume_study, train_study
+    from pulsetrain.training.study import StudySettings
 
     try:
         with ProgressReporter() as reporter:

@@ -30,11 +30,11 @@ def verilog(
     import sys
     from pathlib import Path
 
-    from pulsetrain.checkpoint import check_output_file, write_atomic
     from pulsetrain.cli.console import working
     from pulsetrain.cli.options import overrides
-    from pulsetrain.config import named_config
+    from pulsetrain.contract.configuration import named_config
     from pulsetrain.errors import PulsetrainError, ToolError
+    from pulsetrain.files.checkpoint import check_output_file, write_atomic
 
     hardware = named_config(config).replace(**overrides("--override", override or []))
     files = [name for name in (output, pins) if name not in (None, "-")]

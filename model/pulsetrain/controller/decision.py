@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.compiled import compiled
+from pulsetrain.numerics.compiled import compiled
 
 
 @compiled

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.compiled import compiled
+from pulsetrain.numerics.compiled import compiled
 
 
 @compiled

@@ -12,10 +12,10 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.compiled import compiled, trailing_zeros
 from pulsetrain.controller.fired import FiredCells
 from pulsetrain.controller.random_source import PackedWords
-from pulsetrain.threads import run_blocks
+from pulsetrain.numerics.compiled import compiled, trailing_zeros
+from pulsetrain.numerics.threads import run_blocks
 
 _ONE, _63 = np.uint64(1), np.uint64(63)
 _LOWEST_BITS = np.uint64(0x0102_0408_1020_4080)
@@ -201,7 +201,7 @@ def decide_fired(
     """The cells that fire, and how many of them were saturated: ``decide`` for whole rows (section 5).
 
     ``deltas``: int16 or int32 of ``delta_bits``, (rows, columns), contiguous (checked by the caller); ``words``: one
-    for each, ``rows`` · ``columns`` / lanes beats. Large requests run on several threads (``pulsetrain.threads``).
+    for each, ``rows`` · ``columns`` / lanes beats. Large requests run on several threads (``numerics.threads``).
     """
     rows, columns = deltas.shape
     stream, bits = words.stream, words.bits

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.config import ControllerConfig, ControllerSettings, PairPolicy
+from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings, PairPolicy
 from pulsetrain.controller.fired import FiredCells
 from pulsetrain.controller.firing import decide_fired
 from pulsetrain.controller.pairs import fired_devices
@@ -28,7 +28,7 @@ class Decisions:
     devices take the steps; None: each weight is a device. The devices' pulses, slots and all arrays are made when they
     are asked for; their cost follows the cells that fired, but for ``counts`` and ``weight_counts``. They are what an
     open loop applies; of a verified update only ``weight_counts`` counts
-    (``pulsetrain.controller.programming.update_verified``).
+    (``pulsetrain.closed_loop.programming.update_verified``).
     """
 
     def __init__(

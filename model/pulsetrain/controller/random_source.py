@@ -17,9 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.compiled import compiled
-from pulsetrain.config import ControllerConfig
+from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.errors import PulsetrainError, check_integer
+from pulsetrain.numerics.compiled import compiled
 
 RECURRENCES = ((127, 11, 44, 54), (521, 28, 109, 123), (1279, 44, 154, 237))
 """Primitive polynomials of section 4 as (N, a, b, c), smallest degree first."""

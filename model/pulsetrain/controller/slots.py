@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.compiled import compiled
-from pulsetrain.config import ControllerConfig
+from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.controller.fired import FiredCells, fired_cells
 from pulsetrain.errors import PulsetrainError
+from pulsetrain.numerics.compiled import compiled
 
 __all__ = ["Slots", "count_fired_slots", "count_slots", "fired_cells", "make_fired_slots", "make_slots"]
 

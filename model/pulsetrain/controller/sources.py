@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array import checked_codes
-from pulsetrain.compiled import compiled
-from pulsetrain.config import ControllerConfig
+from pulsetrain.array.crossbar import checked_codes
+from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.errors import PulsetrainError
-from pulsetrain.threads import run_blocks
+from pulsetrain.numerics.compiled import compiled
+from pulsetrain.numerics.threads import run_blocks
 
 
 def outer_deltas(

@@ -1,6 +1,6 @@
 """Device files: what is known of one kind of device, as TOML that people read and edit.
 
-A file looks like this; what ``[array]`` leaves out is as by default (pulsetrain.array_parameters, SI units)::
+A file looks like this; what ``[array]`` leaves out is as by default (pulsetrain.device.parameters, SI units)::
 
     format = "pulsetrain device"
     version = 1
@@ -27,10 +27,10 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
 
-from pulsetrain.array_parameters import ArrayParameters
 from pulsetrain.device.checks import plain
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_type
-from pulsetrain.user_files import read_toml
+from pulsetrain.files.user_files import read_toml
 
 FORMAT = "pulsetrain device"
 """What a device file says it is."""
@@ -121,7 +121,7 @@ def load_device(name_or_path: str | PathLike[str]) -> Device:
 
 def save_device(path: Path, device: Device) -> None:
     """Write ``device`` to the file ``path``, atomically. Raises PulsetrainError if it cannot be written."""
-    from pulsetrain.checkpoint import write_atomic
+    from pulsetrain.files.checkpoint import write_atomic
 
     write_atomic(path, device_text(device).encode())
 

@@ -14,9 +14,9 @@ from functools import cache
 from pathlib import Path
 from types import MappingProxyType
 
-from pulsetrain.array_parameters import ArrayParameters
 from pulsetrain.device import Flicker, ProgrammingError, Spread, StepTable
 from pulsetrain.device.files import Device
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.device.presets_aihwkit import (
     CMO_SOURCE,
     cmo_hfox,

@@ -17,9 +17,9 @@ from __future__ import annotations
 
 import math
 
-from pulsetrain.array_parameters import ArrayParameters
 from pulsetrain.device import Flicker, ProgrammingError, Relaxation, Spread, StepCurve
 from pulsetrain.device.files import Device
+from pulsetrain.device.parameters import ArrayParameters
 
 UNIT = 100e-6
 """Siemens that one weight unit of aihwkit stands for: chosen, see above."""

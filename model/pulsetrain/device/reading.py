@@ -64,7 +64,7 @@ class Telegraph:
 class Wires:
     """Resistance of the lines, ohms per cell: ``row`` of word-line side, ``column`` of bit-line side segments.
 
-    ``passes``: how many times a read corrects the voltages of the lines (``pulsetrain.wires`` states the error).
+    ``passes``: how many times a read corrects the voltages of the lines (``array.wires.sums`` states the error).
     """
 
     row: float

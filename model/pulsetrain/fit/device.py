@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from pulsetrain.array_parameters import ArrayParameters
 from pulsetrain.device.files import Device
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_real
 from pulsetrain.fit import goodness
 from pulsetrain.fit.goodness import Curves, RelaxationCurves

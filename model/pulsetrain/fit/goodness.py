@@ -8,9 +8,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.array_parameters import ArrayParameters
+from pulsetrain.device.parameters import ArrayParameters
+from pulsetrain.fit.distributions import ks_of_points, ks_of_samples
 from pulsetrain.fit.pulse_data import Pulses
-from pulsetrain.fit.quantiles import ks_of_points, ks_of_samples
 from pulsetrain.fit.relaxation_data import RelaxationSeries
 from pulsetrain.fit.result import BinGoodness, TimeGoodness
 from pulsetrain.fit.simulate import simulate_relaxation, simulate_steps

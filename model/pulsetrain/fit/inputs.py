@@ -17,7 +17,7 @@ import polars as pl
 from numpy.typing import NDArray
 
 from pulsetrain.errors import PulsetrainError, check_choice
-from pulsetrain.user_files import read_bytes
+from pulsetrain.files.user_files import read_bytes
 
 KINDS = ("pulses", "relaxation", "step-table")
 """Kinds of data: pulses one by one, relaxation series, and tables of the change ΔG over its CDF and conductance."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pulsetrain.checkpoint import make_output_folder, write_atomic
 from pulsetrain.device.files import device_text
 from pulsetrain.errors import PulsetrainError
+from pulsetrain.files.checkpoint import make_output_folder, write_atomic
 from pulsetrain.fit.device import Fit
 from pulsetrain.fit.plots import draw
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pulsetrain.array_parameters import PICOSIEMENS
 from pulsetrain.device import Relaxation
-from pulsetrain.fit.quantiles import Floats, Hats, even_normals, normal_scores, projected, score_limit
+from pulsetrain.device.parameters import PICOSIEMENS
+from pulsetrain.fit.distributions import Floats, Hats, even_normals, normal_scores, projected, score_limit
 from pulsetrain.fit.relaxation_data import LEAST_CELLS, RelaxationSeries, RelaxationTime
 from pulsetrain.fit.result import Finding, Part, interval
 

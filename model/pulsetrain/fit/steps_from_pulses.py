@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betaincinv
 
-from pulsetrain.array_parameters import PICOSIEMENS
 from pulsetrain.device import Spread, StepCurve, StepTable
+from pulsetrain.device.parameters import PICOSIEMENS
 from pulsetrain.errors import PulsetrainError
+from pulsetrain.fit.distributions import Hats, projected, score_limit
 from pulsetrain.fit.pulse_data import Pulses, commonest
-from pulsetrain.fit.quantiles import Hats, projected, score_limit
 from pulsetrain.fit.result import Finding, Part, interval
 
 Floats = NDArray[np.float64]

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from pulsetrain.array_parameters import PICOSIEMENS
 from pulsetrain.device import StepCurve, StepTable
-from pulsetrain.fit.quantiles import at_scores, even_normals, interpolated, ks_of_points, moments
+from pulsetrain.device.parameters import PICOSIEMENS
+from pulsetrain.fit.distributions import at_scores, even_normals, interpolated, ks_of_points, moments
 from pulsetrain.fit.result import Part
 from pulsetrain.fit.step_table_data import StepDistribution
 

@@ -2,7 +2,7 @@
 
 ``[training]`` is what ``pulsetrain train --plan`` trains with, ``[controller]`` the configuration and every register by
 its name (specification, sections 1 and 2), ``[tile]`` the scale of weights, ``[device]`` the device as in its own file.
-``[training]`` names fields of ``pulsetrain.study.StudySettings``; the other tables follow from it and must agree.
+``[training]`` names fields of ``StudySettings``; the other tables follow from it and must agree.
 """
 
 from __future__ import annotations
@@ -17,16 +17,22 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pulsetrain.array_parameters import EFFECTS
-from pulsetrain.checkpoint import make_output_folder, write_atomic
-from pulsetrain.config import ControllerConfig, ControllerSettings, LineSettings, RampSettings, named_config
+from pulsetrain.contract.configuration import (
+    ControllerConfig,
+    ControllerSettings,
+    LineSettings,
+    RampSettings,
+    named_config,
+)
 from pulsetrain.device.files import Device, device_text
+from pulsetrain.device.parameters import EFFECTS
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer
-from pulsetrain.user_files import read_toml
+from pulsetrain.files.checkpoint import make_output_folder, write_atomic
+from pulsetrain.files.user_files import read_toml
 
 if TYPE_CHECKING:
     from pulsetrain.plan.plan import Plan
-    from pulsetrain.study import StudySettings
+    from pulsetrain.training.study import StudySettings
 
 FORMAT = "pulsetrain plan"
 """What a plan file says it is."""
@@ -128,7 +134,7 @@ def load_plan(path: str | PathLike[str]) -> PlanFile:
 
 def _plan_of(values: Mapping[str, Any]) -> PlanFile:
     from pulsetrain.plan.network import check_network, network_sizes
-    from pulsetrain.study import StudySettings
+    from pulsetrain.training.study import StudySettings
 
     if values.get("format") != FORMAT:
         found = repr(values["format"]) if "format" in values else "a file without it"

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from pulsetrain.config import ControllerConfig
+from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.errors import PulsetrainError
-from pulsetrain.study import LAYER_SIZES
+from pulsetrain.training.study import LAYER_SIZES
 
 
 def network_sizes(text: str) -> tuple[int, ...]:

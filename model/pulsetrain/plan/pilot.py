@@ -17,13 +17,13 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.array_parameters import ArrayParameters
-from pulsetrain.data import Dataset, load_digits
-from pulsetrain.network import ExactProducts, Perceptron, Products
-from pulsetrain.optimizers import make_optimizer
-from pulsetrain.study import LAYER_SIZES, Run, StudySettings
-from pulsetrain.tiles.base import ArrayTile
-from pulsetrain.training import TileProducts, TrainingRun
+from pulsetrain.device.parameters import ArrayParameters
+from pulsetrain.tiles.array_tile import ArrayTile
+from pulsetrain.training.data import Dataset, load_digits
+from pulsetrain.training.network import ExactProducts, Perceptron, Products
+from pulsetrain.training.optimizers import make_optimizer
+from pulsetrain.training.run import TileProducts, TrainingRun
+from pulsetrain.training.study import LAYER_SIZES, Run, StudySettings
 
 Floats = NDArray[np.float64]
 

@@ -9,19 +9,19 @@ from enum import IntEnum
 from itertools import pairwise
 from typing import Any
 
-from pulsetrain.array_parameters import EFFECTS
-from pulsetrain.config import ControllerConfig, ControllerSettings, named_config
-from pulsetrain.data import load_digits
+from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings, named_config
 from pulsetrain.device.files import Device
-from pulsetrain.energy import COSTS, Account, Costs, Energy, energy, named_costs
+from pulsetrain.device.parameters import EFFECTS
+from pulsetrain.energy.accounts import COSTS, Account, Costs, Energy, energy, named_costs
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_type
-from pulsetrain.optimizers import OPTIMIZERS
 from pulsetrain.plan.network import check_network, network_sizes
 from pulsetrain.plan.pilot import TYPICAL, PerCell, TilePilot, predicted_written, simulated_training, tile_pilot
 from pulsetrain.plan.recommend import Recommendation, conversion_cycles, features, recommend
 from pulsetrain.plan.risk import Risk, risks, whole_risk
-from pulsetrain.study import LAYER_SIZES, Run, StudySettings
 from pulsetrain.tiles.reports import TileCounters
+from pulsetrain.training.data import load_digits
+from pulsetrain.training.optimizers import OPTIMIZERS
+from pulsetrain.training.study import LAYER_SIZES, Run, StudySettings
 
 PILOT_EPOCHS = 8
 """Epochs of the tile pilot unless there are fewer in all."""

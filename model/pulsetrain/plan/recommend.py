@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from pulsetrain.array_parameters import ArrayParameters
-from pulsetrain.config import ControllerConfig, ControllerSettings
-from pulsetrain.energy_costs import Costs
+from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings
+from pulsetrain.device.parameters import ArrayParameters
+from pulsetrain.energy.costs import Costs
 from pulsetrain.errors import PulsetrainError, check_real
-from pulsetrain.optimizers import LEARNING_RATES
 from pulsetrain.tiles.targets import default_threshold
+from pulsetrain.training.optimizers import LEARNING_RATES
 
 FULL_SCALE_UNIT = 1e-7
 """Siemens of a unit of the full scales (specification, section 12)."""

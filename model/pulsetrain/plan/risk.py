@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from pulsetrain.array_parameters import ArrayParameters
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.plan.recommend import Features, Recommendation
 
 GRADES = ("low", "medium", "high")

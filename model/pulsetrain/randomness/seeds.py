@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from dataclasses import dataclass
 
-from pulsetrain.config import ControllerConfig
+from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.controller import RandomSource
 from pulsetrain.randomness.algebra import rank
 from pulsetrain.randomness.statistics import TestResult, binomial_p_value

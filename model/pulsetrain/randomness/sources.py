@@ -11,11 +11,11 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.compiled import compiled
-from pulsetrain.config import ControllerConfig
+from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.controller import RandomSource
 from pulsetrain.controller.random_source import generator_layout
 from pulsetrain.errors import check_integer
+from pulsetrain.numerics.compiled import compiled
 from pulsetrain.randomness.algebra import Polynomial, Wiring, check_polynomial, jump
 
 Words = NDArray[np.uint32]

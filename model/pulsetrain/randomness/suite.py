@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-from pulsetrain.config import CONFIGS
+from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.randomness.algebra import POLYNOMIALS, Polynomial, Tie, Wiring, strongest_tie
 from pulsetrain.randomness.sources import (

@@ -10,17 +10,17 @@ from numpy.typing import NDArray
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from pulsetrain.config import ControllerSettings
+from pulsetrain.contract.configuration import ControllerSettings
 from pulsetrain.controller.decision import decide
 from pulsetrain.controller.golden import Decisions
 from pulsetrain.controller.sources import outer_deltas
-from pulsetrain.data import Dataset, load_digits
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.randomness.sources import WordSource
-from pulsetrain.results import RunResult
-from pulsetrain.study import StudySettings
-from pulsetrain.tiles.base import ArrayTile, Outcome, Vectors
-from pulsetrain.training import TrainingRun
+from pulsetrain.tiles.array_tile import ArrayTile, Outcome, Vectors
+from pulsetrain.training.data import Dataset, load_digits
+from pulsetrain.training.results import RunResult
+from pulsetrain.training.run import TrainingRun
+from pulsetrain.training.study import StudySettings
 
 MakeSource = Callable[[int], WordSource]
 

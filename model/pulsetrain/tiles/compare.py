@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pulsetrain.controller.slots import Slots
 from pulsetrain.errors import MismatchError, PulsetrainError, check_integer
-from pulsetrain.tiles.base import ProgramReport, Tile, UpdateReport
+from pulsetrain.tiles.array_tile import ProgramReport, Tile, UpdateReport
 
 Result = TypeVar("Result")
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.array import ArrayParameters
-from pulsetrain.config import CONFIGS, ControllerConfig, ControllerSettings
+from pulsetrain.array.crossbar import ArrayParameters
+from pulsetrain.closed_loop.programming import update_verified
+from pulsetrain.contract.configuration import CONFIGS, ControllerConfig, ControllerSettings
 from pulsetrain.controller.golden import GoldenController
-from pulsetrain.controller.programming import update_verified
 from pulsetrain.controller.sources import outer_deltas
-from pulsetrain.tiles.base import DEFAULT_PARAMETERS, DEFAULT_SETTINGS, ArrayTile, Outcome, Rounds, Vectors
+from pulsetrain.tiles.array_tile import DEFAULT_PARAMETERS, DEFAULT_SETTINGS, ArrayTile, Outcome, Rounds, Vectors
 
 
 class ModelTile(ArrayTile):

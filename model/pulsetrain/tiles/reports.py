@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.compiled import compiled
-from pulsetrain.config import ControllerConfig
+from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.controller.fired import FiredCells
 from pulsetrain.controller.slots import Slots
+from pulsetrain.numerics.compiled import compiled
 
 
 @dataclass(frozen=True)

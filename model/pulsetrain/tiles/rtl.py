@@ -12,19 +12,19 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array import ArrayParameters, CutPulse
-from pulsetrain.config import CONFIGS, ControllerConfig, ControllerSettings, Polarity
+from pulsetrain.array.crossbar import ArrayParameters, CutPulse
+from pulsetrain.closed_loop.programming import Programmed, ProgramMode
+from pulsetrain.contract.configuration import CONFIGS, ControllerConfig, ControllerSettings, Polarity
 from pulsetrain.controller.fired import FiredCells
 from pulsetrain.controller.golden import checked_deltas
-from pulsetrain.controller.programming import Programmed, ProgramMode
 from pulsetrain.controller.random_source import RandomSource
 from pulsetrain.controller.slots import Slots
 from pulsetrain.errors import check_integer, check_type
-from pulsetrain.tiles.base import DEFAULT_PARAMETERS, DEFAULT_SETTINGS, ArrayTile, Outcome, Rounds, Vectors
+from pulsetrain.simulator.commands import COLUMNS, ROWS, Opcode, Packets, load, plain, programming, updates
+from pulsetrain.simulator.library import RtlController
+from pulsetrain.simulator.run import RtlError, RunResult, Stalls, Status
+from pulsetrain.tiles.array_tile import DEFAULT_PARAMETERS, DEFAULT_SETTINGS, ArrayTile, Outcome, Rounds, Vectors
 from pulsetrain.tiles.reports import pulse_numbers
-from pulsetrain.tiles.rtl_commands import COLUMNS, ROWS, Opcode, Packets, load, plain, programming, updates
-from pulsetrain.tiles.rtl_library import RtlController
-from pulsetrain.tiles.rtl_structures import RtlError, RunResult, Stalls, Status
 
 FORM_KEY = 0xF03A
 READS_AT_ONCE = 1024

@@ -6,10 +6,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array import PICOSIEMENS, ArrayParameters, checked_real_array, picosiemens
-from pulsetrain.array_reads import FULL_SCALE_UNIT
-from pulsetrain.config import ControllerConfig, ControllerSettings, PairPolicy
-from pulsetrain.controller.programming import LEFT_ALONE
+from pulsetrain.array.crossbar import PICOSIEMENS, ArrayParameters, checked_real_array, picosiemens
+from pulsetrain.array.reads import FULL_SCALE_UNIT
+from pulsetrain.closed_loop.programming import LEFT_ALONE
+from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings, PairPolicy
 from pulsetrain.errors import PulsetrainError, check_array, check_integer, check_real, check_type
 
 THRESHOLD_MIN = 1e-12

@@ -10,8 +10,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array import ArrayParameters
-from pulsetrain.config import ControllerConfig, ControllerSettings
+from pulsetrain.array.crossbar import ArrayParameters
+from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings
 from pulsetrain.controller.slots import Slots
 from pulsetrain.tiles.reports import ProgramReport, TileCounters, UpdateReport
 

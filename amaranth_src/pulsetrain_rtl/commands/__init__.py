@@ -1,0 +1,1 @@
+"""The command layer: packets, vectors, answers, and the check of settings."""

@@ -1,0 +1,261 @@
+"""Command decoder: packets become headers, vectors, deltas and targets (specification, section 17)."""
+
+from amaranth.hdl import Cat, Module, Mux, Signal, Value
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from pulsetrain_rtl.commands.vector_store import lines_present, load_layout
+from pulsetrain_rtl.interfaces import (
+    CODE_BITS,
+    LEFT_ALONE,
+    TAG_BITS,
+    Answer,
+    Opcode,
+    ProgramMode,
+    check_config,
+    deltas_layout,
+    packet_layout,
+    stream_of,
+    targets_layout,
+)
+
+TAG_PLACE, SIDE_PLACE, WHICH_PLACE = 8, 16, 17
+OPCODE_BITS = 4
+READS = (Opcode.READ_FORWARD, Opcode.READ_BACKWARD)
+PRODUCTS = (Opcode.UPDATE_OUTER, Opcode.UPDATE_DIFFERENCE)
+UPDATES = (Opcode.UPDATE, *PRODUCTS)
+PROGRAMS = (Opcode.PROGRAM, Opcode.FORM, Opcode.REFRESH)
+USERS = (*READS, *UPDATES, *PROGRAMS)
+"""Commands that use the settings."""
+
+
+def is_one_of(opcode, members):
+    """Whether the raw opcode is one of these."""
+    return Cat(opcode == member.value for member in members).any()
+
+
+def refusals_signature():
+    """What stands against a command now: each member refuses some commands."""
+    names = ("disarmed", "unseeded", "locked", "illegal_settings", "illegal_refresh")
+    return wiring.Signature({name: Out(1) for name in names})
+
+
+def header_signature():
+    """A header, for the cycle in which it is taken. ``settled``: the command is answered with ``status``, and that is
+    all; otherwise ``status`` is OK or LENGTH and the command runs."""
+    return wiring.Signature(
+        {
+            "valid": Out(1),
+            "opcode": Out(OPCODE_BITS),
+            "tag": Out(TAG_BITS),
+            "status": Out(Answer),
+            "settled": Out(1),
+        }
+    )
+
+
+def verdict_signature():
+    """What came out about the newest command after its header; ``settled`` as in a header."""
+    return wiring.Signature({"valid": Out(1), "status": Out(Answer), "settled": Out(1)})
+
+
+class CommandDecoder(wiring.Component):
+    """Takes packets apart, completes those that are too short and drops what is too much or refused.
+
+    Members
+    -------
+    clear : cuts the command that is being taken: the rest of its packet is dropped.
+    commands : in stream of packets.
+    refusals : looked at in the cycle in which a header is taken.
+    room : whether a header may be taken at all.
+    settings_free : whether one that uses the settings may.
+    header, verdict : what is taken, for the answers. Combinational.
+    load, deltas, targets : out streams of the payloads; ``deltas`` and ``targets`` always complete.
+
+    A beat per cycle, passed on in the cycle in which it is offered.
+
+    Raises PulsetrainError if ``config`` is not a ControllerConfig.
+    """
+
+    def __init__(self, config):
+        self._config = check_config(config)
+        super().__init__(
+            {
+                "clear": In(1),
+                "commands": In(stream_of(packet_layout(config.command_bits))),
+                "refusals": In(refusals_signature()),
+                "room": In(1),
+                "settings_free": In(1),
+                "header": Out(header_signature()),
+                "verdict": Out(verdict_signature()),
+                "load": Out(stream_of(load_layout(config))),
+                "deltas": Out(stream_of(deltas_layout(config))),
+                "targets": Out(stream_of(targets_layout(config))),
+            }
+        )
+
+    @property
+    def config(self):
+        """The configuration."""
+        return self._config
+
+    # Hooks: each is one rule of the contract, so that a test can break exactly that rule.
+
+    def _is_unknown(self, opcode):
+        """Whether there is no such command in this configuration."""
+        missing = Opcode.FORM if self.config.pair else Opcode.REFRESH
+        return ~is_one_of(opcode, [member for member in Opcode if member is not missing])
+
+    def _answer_status(self, opcode):
+        """The status that refuses a command, OK if none does."""
+        refusals = self.refusals
+        status = Answer.OK.value
+        for applies, refusal in (  # the last one wins
+            (refusals.illegal_settings | (refusals.illegal_refresh & (opcode == Opcode.REFRESH.value)), "SETTINGS"),
+            (refusals.locked & (opcode == Opcode.FORM.value), "LOCKED"),
+            (refusals.unseeded & is_one_of(opcode, UPDATES), "UNSEEDED"),
+            (refusals.disarmed, "DISARMED"),
+        ):
+            status = Mux(applies & (opcode != Opcode.LOAD.value), Answer[refusal].value, status)
+        return Mux(self._is_unknown(opcode), Answer.UNKNOWN.value, status)
+
+    def _uses_settings(self, opcode):
+        """Whether a header must wait until the settings of the command before have been sampled."""
+        return is_one_of(opcode, USERS)
+
+    def _code_is_legal(self, code):
+        """Whether a code of a vector, as wide as a delta, is within ±c_max."""
+        return (code <= self.config.dac_max) & (code >= -self.config.dac_max)
+
+    def _packet_ends(self, beat, beats):
+        """Whether this beat completes a payload."""
+        return beat == beats - 1
+
+    def _missing_target(self):
+        """The target of a cell that was not sent."""
+        return LEFT_ALONE
+
+    def elaborate(self, _platform):
+        m = Module()
+        commands, header, last = self.commands, self.header, self.commands.p.last
+        opcode = Signal(OPCODE_BITS)
+        side, which, loads, updates, lengths = Signal(), Signal(), Signal(), Signal(), self._lengths()
+        beat, length = Signal(range(max(lengths))), Signal(range(max(lengths) + 1))
+        offered, accepted, moves, ends, taken = Signal(), Signal(), Signal(), Signal(), Signal()
+        filling = Signal()
+        m.d.comb += [
+            loads.eq(opcode == Opcode.LOAD.value),
+            updates.eq(opcode == Opcode.UPDATE.value),
+            length.eq(Mux(loads, Mux(side, lengths[1], lengths[0]), Mux(updates, lengths[2], lengths[3]))),
+            ends.eq(self._packet_ends(beat, length)),
+            accepted.eq(Mux(loads, self.load.ready, Mux(updates, self.deltas.ready, self.targets.ready))),
+            moves.eq(offered & accepted),
+            taken.eq(commands.valid & commands.ready),
+            self.load.valid.eq(offered & loads),
+            self.deltas.valid.eq(offered & updates),
+            self.targets.valid.eq(offered & ~loads & ~updates),
+        ]
+        self._connect_payload(m, filling, opcode)
+        with m.If(moves):
+            m.d.sync += beat.eq(beat + 1)
+
+        with m.FSM(name="part"):
+            with m.State("HEADER"):
+                self._take_header(m)
+                m.d.sync += [beat.eq(0), opcode.eq(header.opcode)]
+                m.d.sync += [side.eq(commands.p.data[SIDE_PLACE]), which.eq(commands.p.data[WHICH_PLACE])]
+                with m.If(taken):
+                    with m.If(header.settled | self.clear):
+                        m.next = "DROP"
+                        with m.If(last):
+                            m.next = "HEADER"
+                    with m.Elif(~is_one_of(header.opcode, (*READS, *PRODUCTS))):
+                        m.next = "PAYLOAD"
+                        with m.If(last):
+                            m.next = "FILL"
+            with m.State("PAYLOAD"):
+                m.d.comb += [offered.eq(commands.valid), commands.ready.eq(accepted)]
+                with m.If(moves):
+                    with m.If(ends):
+                        m.next = "DROP"
+                    with m.If(last):
+                        m.next = "FILL"
+                        with m.If(ends | loads):
+                            m.next = "HEADER"
+                with m.If(self.clear):
+                    m.next = "DROP"
+                    with m.If(taken & last):
+                        m.next = "HEADER"
+            with m.State("FILL"):
+                m.d.comb += [offered.eq(1), filling.eq(1)]
+                with m.If((moves & ends) | self.clear):
+                    m.next = "HEADER"
+            with m.State("DROP"):
+                m.d.comb += commands.ready.eq(1)
+                with m.If(taken & last):
+                    m.next = "HEADER"
+
+        self._judge(m, moves & ~filling, ends, loads, side, which, beat)
+        return m
+
+    def _lengths(self):
+        """Beats of the payloads: rows, columns, deltas, targets."""
+        config = self.config
+        return [config.row_beats, config.beats_per_row, config.beats, config.rows * config.column_groups]
+
+    def _take_header(self, m):
+        """Say what is taken; a header that waits is not looked at by anybody."""
+        commands, header = self.commands, self.header
+        payload = ~is_one_of(header.opcode, (*READS, *PRODUCTS))
+        refusal, wrong_length = Signal(Answer), Signal()
+        m.d.comb += [
+            header.opcode.eq(commands.p.data[:OPCODE_BITS]),
+            header.tag.eq(commands.p.data[TAG_PLACE:][:TAG_BITS]),
+            commands.ready.eq(self.room & (self.settings_free | ~self._uses_settings(header.opcode))),
+            header.valid.eq(commands.valid & commands.ready),
+            refusal.eq(self._answer_status(header.opcode)),
+            wrong_length.eq(payload == commands.p.last),
+            header.status.eq(refusal),
+        ]
+        with m.If((refusal == Answer.OK) & wrong_length):
+            m.d.comb += header.status.eq(Answer.LENGTH)
+        # With a payload that is missing altogether an update and a programming still run.
+        runs = (refusal == Answer.OK) & (~wrong_length | is_one_of(header.opcode, (Opcode.UPDATE, *PROGRAMS)))
+        m.d.comb += header.settled.eq(~runs)
+
+    def _connect_payload(self, m, filling, opcode):
+        """What the payload means to each of its takers."""
+        words = self.commands.p.data
+        deltas, targets = Value.cast(self.deltas.payload), self.targets.p
+        m.d.comb += deltas.eq(Mux(filling, 0, words[: len(deltas)]))
+        for element in range(self.config.adc_count):
+            sent = words[element * CODE_BITS :][:CODE_BITS].as_signed()
+            m.d.comb += targets.codes[element].eq(Mux(filling, self._missing_target(), sent))
+        m.d.comb += targets.mode.eq(ProgramMode.PROGRAM)
+        for member in (ProgramMode.FORM, ProgramMode.REFRESH):
+            with m.If(opcode == Opcode[member.name].value):
+                m.d.comb += targets.mode.eq(member)
+
+    def _judge(self, m, moves, ends, loads, side, which, beat):
+        """Say what came out about a packet that has ended, or should have; only a faultless vector is loaded."""
+        config, load, verdict, last = self.config, self.load.p, self.verdict, self.commands.p.last
+        wrong, wrong_before = Signal(), Signal()
+        present = lines_present(config, side, beat)
+        bits = config.delta_bits
+        codes = [self.commands.p.data[lane * bits :][:bits].as_signed() for lane in range(config.lanes)]
+        legal = Cat(self._code_is_legal(code) for code in codes)
+        m.d.comb += [
+            load.side.eq(side),
+            load.which.eq(which),
+            wrong.eq(wrong_before | (~legal & present).any()),
+            load.commit.eq(ends & last & ~wrong),
+            load.discard.eq((ends | last) & ~load.commit),
+            verdict.valid.eq(moves & Mux(loads, ends | last, ends ^ last)),
+            verdict.settled.eq(loads),
+            verdict.status.eq(Mux(ends ^ last, Answer.LENGTH, Mux(wrong, Answer.CODE, Answer.OK))),
+        ]
+        m.d.comb += [load.codes[lane].eq(code) for lane, code in enumerate(codes)]
+        with m.If(self.header.valid):
+            m.d.sync += wrong_before.eq(0)
+        with m.Elif(moves):
+            m.d.sync += wrong_before.eq(wrong)

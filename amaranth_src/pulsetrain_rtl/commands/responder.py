@@ -1,0 +1,228 @@
+"""Responder: the answers of the commands, in order (specification, section 17)."""
+
+from amaranth.hdl import Array, Cat, Module, Mux, ResetInserter, Signal, unsigned
+from amaranth.lib import data, fifo, wiring
+from amaranth.lib.wiring import In, Out
+
+from pulsetrain_rtl.commands.command_decoder import (
+    OPCODE_BITS,
+    PROGRAMS,
+    READS,
+    UPDATES,
+    header_signature,
+    is_one_of,
+    verdict_signature,
+)
+from pulsetrain_rtl.interfaces import (
+    TAG_BITS,
+    Answer,
+    Opcode,
+    check_config,
+    codes_layout,
+    group_count,
+    packet_layout,
+    samples_signature,
+    stream_of,
+)
+
+ANSWERS = 16
+"""Commands that may wait for their answers."""
+SPARE_SAMPLES = 4
+"""Samples kept besides those of a whole read, so that the next read need not wait until the last ones have gone."""
+
+
+def answer_layout():
+    """A command that was taken. ``settled``: nothing more will happen before its status is sent."""
+    return data.StructLayout(
+        {
+            "opcode": unsigned(OPCODE_BITS),
+            "tag": unsigned(TAG_BITS),
+            "status": Answer,
+            "settled": unsigned(1),
+        }
+    )
+
+
+class Responder(wiring.Component):
+    """Keeps the commands that were taken and sends the answer of the oldest one as soon as it is known.
+
+    Members
+    -------
+    clear : everything taken ends with ABORTED, or with ``faulted`` FAULT, unless it is settled; codes that have not
+        been sent are forgotten. The beat on offer stays. A command taken in this cycle has been taken before.
+    header, verdict : see ``CommandDecoder``.
+    read_starts, backward : a read in that direction starts. ``backward`` also asks for ``read_room``.
+    samples : of the reads that were started. Nothing that comes later than ``clear`` counts.
+    updated : an update is done with OK.
+    cells : in stream of the reports of a programming; taken when its answer is on turn.
+    at_rest : nothing is applied and no row is worked on.
+    room : whether one more command may be taken.
+    read_room : whether all codes of one more read have room.
+    reading : a read was started and has not ended.
+    programmed : the status of a programming is sent in this cycle.
+    busy : a command has been taken and is not answered.
+    responses : out stream, from registers. A beat per cycle.
+
+    Raises PulsetrainError if ``config`` is not a ControllerConfig.
+    """
+
+    def __init__(self, config):
+        self._config = check_config(config)
+        super().__init__(
+            {
+                "clear": In(1),
+                "faulted": In(1),
+                "header": In(header_signature()),
+                "verdict": In(verdict_signature()),
+                "read_starts": In(1),
+                "backward": In(1),
+                "samples": In(samples_signature(config)),
+                "updated": In(1),
+                "cells": In(stream_of(codes_layout(config))),
+                "at_rest": In(1),
+                "room": Out(1),
+                "read_room": Out(1),
+                "reading": Out(1),
+                "programmed": Out(1),
+                "busy": Out(1),
+                "responses": Out(stream_of(packet_layout(config.response_bits))),
+            }
+        )
+
+    @property
+    def config(self):
+        """The configuration."""
+        return self._config
+
+    # Hooks: each is one rule of the contract, so that a test can break exactly that rule.
+
+    def _room_for_read(self, kept, groups):
+        """Whether a read of so many groups may start while the codes of ``kept`` groups wait or are still to come."""
+        return kept + groups <= group_count(self.config) + SPARE_SAMPLES
+
+    def _released_status(self, faulted):
+        """The status of what was released."""
+        return Mux(faulted, Answer.FAULT.value, Answer.ABORTED.value)
+
+    def _keeps_status(self, settled):
+        """Whether a release leaves a command its status."""
+        return settled
+
+    def _lines_present(self, backward, group):
+        """A bit per converter: whether it has a line in that group."""
+        config, every = self.config, (1 << self.config.adc_count) - 1
+        sides = []
+        for lines, groups in ((config.weight_columns, config.column_groups), (config.rows, config.row_groups)):
+            sides.append(Mux(group == groups - 1, every >> groups * config.adc_count - lines, every))
+        return Mux(backward, sides[1], sides[0])
+
+    def _update_is_done(self, finished):
+        """Whether the oldest update has ended."""
+        return finished != 0
+
+    def elaborate(self, _platform):
+        m = Module()
+        oldest, known, sent = Signal(answer_layout()), Signal(), Signal(range(self._most_beats() + 1))
+        advances, answers = Signal(), Signal()
+        finished = Signal(range(ANSWERS + 1))
+        self._keep_answers(m, oldest, known, answers)
+        kept = self._keep_samples(m, advances & is_one_of(oldest.opcode, READS))
+
+        response, free = self.responses, Signal()
+        codes = self._read_codes(m, oldest.opcode, sent, kept)
+        reads, programs = is_one_of(oldest.opcode, READS), is_one_of(oldest.opcode, PROGRAMS)
+        updates, more, offered, over = is_one_of(oldest.opcode, UPDATES), Signal(), Signal(), Signal()
+        m.d.comb += [
+            free.eq((~response.valid | response.ready) & ~self.clear & known),
+            more.eq(~oldest.settled & (sent != self._beats(oldest.opcode))),
+            offered.eq(Mux(programs, self.cells.valid, kept.r_rdy)),
+            over.eq((reads | (programs & self.at_rest) | (updates & self._update_is_done(finished))) & ~more),
+            advances.eq(free & more & offered),
+            answers.eq(free & (oldest.settled | over)),
+            self.cells.ready.eq(free & more & programs),
+            self.programmed.eq(answers & programs & ~oldest.settled),
+            self.busy.eq(known | response.valid),
+        ]
+        m.d.sync += finished.eq(finished + self.updated - (answers & updates & ~oldest.settled))
+        with m.If(response.ready):
+            m.d.sync += response.valid.eq(0)
+        with m.If(advances):
+            m.d.sync += [response.valid.eq(1), response.p.last.eq(0), sent.eq(sent + 1)]
+            m.d.sync += response.p.data.eq(Mux(programs, self.cells.payload.as_value(), codes.as_value()))
+        with m.Elif(answers):
+            m.d.sync += [response.valid.eq(1), response.p.last.eq(1), sent.eq(0)]
+            m.d.sync += response.p.data.eq(Cat(oldest.opcode, oldest.status, oldest.tag))
+        with m.If(self.clear):
+            m.d.sync += finished.eq(0)
+        return m
+
+    def _most_beats(self):
+        return max(group_count(self.config), 2 * self.config.rows * self.config.column_groups)
+
+    def _beats(self, opcode):
+        """Data beats of the answer of a command that runs."""
+        config = self.config
+        reads = Mux(opcode == Opcode.READ_BACKWARD.value, config.row_groups, config.column_groups)
+        programmed = Mux(is_one_of(opcode, PROGRAMS), 2 * config.rows * config.column_groups, 0)
+        return Mux(is_one_of(opcode, READS), reads, programmed)
+
+    def _keep_answers(self, m, oldest, known, answers):
+        """A ring of commands in the order in which they were taken."""
+        ring = [Signal(answer_layout(), name=f"answer_{index}") for index in range(ANSWERS)]
+        write, read = Signal(range(ANSWERS)), Signal(range(ANSWERS))
+        newest, waiting = Signal(range(ANSWERS)), Signal(range(ANSWERS + 1))
+        m.d.comb += [
+            oldest.as_value().eq(Array(answer.as_value() for answer in ring)[read]),
+            known.eq(waiting != 0),
+            self.room.eq(waiting != ANSWERS),
+            newest.eq(write - 1),
+        ]
+        m.d.sync += waiting.eq(waiting + self.header.valid - answers)
+        with m.If(self.header.valid):
+            m.d.sync += write.eq(write + 1)
+        with m.If(answers):
+            m.d.sync += read.eq(read + 1)
+        for index, answer in enumerate(ring):
+            settled = Signal(name=f"settled_{index}")
+            m.d.comb += settled.eq(answer.settled)
+            with m.If(self.verdict.valid & (newest == index)):
+                m.d.sync += [answer.status.eq(self.verdict.status), answer.settled.eq(self.verdict.settled)]
+            with m.If(self.header.valid & (write == index)):
+                m.d.comb += settled.eq(self.header.settled)
+                m.d.sync += [getattr(answer, name).eq(getattr(self.header, name)) for name in answer_layout().members]
+            with m.If(self.clear & ~self._keeps_status(settled)):
+                m.d.sync += [answer.status.eq(self._released_status(self.faulted)), answer.settled.eq(1)]
+
+    def _keep_samples(self, m, leaves):
+        """A queue of samples; codes that a read will bring count from its start on. Returns the queue."""
+        config = self.config
+        most = group_count(config) + SPARE_SAMPLES
+        m.submodules.kept = ResetInserter(self.clear)(
+            kept := fifo.SyncFIFOBuffered(width=config.adc_count * config.adc_bits, depth=most)
+        )
+        reads, waiting, groups = Signal(2), Signal(range(most + 1)), Signal(range(group_count(config) + 1))
+        ends = Signal()
+        m.d.comb += [
+            groups.eq(Mux(self.backward, config.row_groups, config.column_groups)),
+            self.read_room.eq(self._room_for_read(waiting, groups)),
+            self.reading.eq(reads != 0),
+            kept.w_en.eq(self.samples.valid & self.reading),
+            kept.w_data.eq(self.samples.codes),
+            kept.r_en.eq(leaves),
+            ends.eq(kept.w_en & self.samples.last),
+        ]
+        m.d.sync += reads.eq(reads + self.read_starts - ends)
+        m.d.sync += waiting.eq(waiting + Mux(self.read_starts, groups, 0) - leaves)
+        with m.If(self.clear):
+            m.d.sync += [reads.eq(0), waiting.eq(0)]
+        return kept
+
+    def _read_codes(self, m, opcode, group, kept):
+        """The oldest sample as an answer has it; what lies beyond the last line is 0."""
+        out, bits = Signal(codes_layout(self.config)), self.config.adc_bits
+        present = Signal(self.config.adc_count)
+        m.d.comb += present.eq(self._lines_present(opcode == Opcode.READ_BACKWARD.value, group))
+        for element in range(self.config.adc_count):
+            code = kept.r_data[element * bits :][:bits].as_signed()
+            m.d.comb += out[element].eq(Mux(present[element], code, 0))
+        return out

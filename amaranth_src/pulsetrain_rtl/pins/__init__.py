@@ -1,0 +1,1 @@
+"""What stands at the crossbar and DAC pins."""

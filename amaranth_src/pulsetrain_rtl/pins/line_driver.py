@@ -1,0 +1,280 @@
+"""Line driver: applies one pulse or read after the other to the crossbar, safely (specification, 7 to 9 and 14)."""
+
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib import wiring
+from amaranth.lib.wiring import In, Out
+
+from pulsetrain_rtl.interfaces import (
+    FULL_SCALE_BITS,
+    LINE_CLASSES,
+    Fault,
+    Operation,
+    Polarity,
+    check_config,
+    crossbar_signature,
+    group_count,
+    lines_signature,
+    operation_layout,
+    report_signature,
+    samples_signature,
+    stream_of,
+    timing_signature,
+)
+from pulsetrain_rtl.update.bit_counting import lowest_one
+
+UNSELECTED_STATES = 3
+
+
+def is_read(operation):
+    """Whether an operation reads the array instead of pulsing it."""
+    return (operation == Operation.READ_FORWARD) | (operation == Operation.READ_BACKWARD)
+
+
+class LineDriver(wiring.Component):
+    """Setup, pulse, hold and recovery of each pulse; setup, conversions and recovery of each read.
+
+    Every output to the crossbar comes from a register.
+
+    Members
+    -------
+    clear : releases the lines: nothing is selected from the next cycle on. A pulse that was started is reported. The
+        recovery of what was cut short passes before the next operation transfers. None transfers while it is high.
+    pulse_limit : most cycles that the strobe may be high, watched by a counter that shares nothing with the one that
+        times the pulse.
+    i : in stream of operations, never IDLE, and a read with at least one group. ``ready`` when nothing is applied and
+        in the last cycle of a recovery.
+    timing, lines, full_scale : sampled when an operation transfers; ``setup_cycles`` are those of a read's settling,
+        too. Durations of 0 count as 1; an unselected state of 3 becomes GROUND.
+    crossbar : the pins; 0 unless something is selected.
+    report : one cycle per pulse started, in the first cycle after the strobe fell.
+    samples : one cycle per conversion, in the first cycle after ``converted``; none for a conversion that is released
+        in its last cycle.
+    idle : nothing is applied.
+    fault : the code, in the cycle in which a limit is passed (combinational); the lines are released in the next one.
+
+    Latency 1 cycle from transfer to setup. Throughput: an operation per its time, no idle cycle between.
+
+    Raises PulsetrainError if ``config`` is not a ControllerConfig.
+    """
+
+    def __init__(self, config):
+        self._config = check_config(config)
+        super().__init__(
+            {
+                "clear": In(1),
+                "pulse_limit": In(config.time_bits),
+                "i": In(stream_of(operation_layout(config))),
+                "timing": In(timing_signature(config)),
+                "lines": In(lines_signature(config)),
+                "full_scale": In(FULL_SCALE_BITS),
+                "crossbar": Out(crossbar_signature(config)),
+                "report": Out(report_signature(config)),
+                "samples": Out(samples_signature(config)),
+                "idle": Out(1),
+                "fault": Out(Fault),
+            }
+        )
+
+    @property
+    def config(self):
+        """The configuration."""
+        return self._config
+
+    # Hooks: each is one rule of the contract, so that a test can break exactly that rule.
+
+    def _phase_ends(self, remaining):
+        """Whether this is the last cycle of setup, hold, recovery, or of a wait for the array."""
+        return remaining <= 1
+
+    def _pulse_ends(self, remaining):
+        """Whether this is the last cycle of the pulse."""
+        return remaining <= 1
+
+    def _limit_reached(self, high_cycles, pulse_limit):
+        """Whether the strobe has been high long enough, this cycle included."""
+        return high_cycles >= pulse_limit
+
+    def _array_ready(self):
+        """Whether the array has settled."""
+        return self.crossbar.ready
+
+    def _converted(self):
+        """Whether the converters have finished."""
+        return self.crossbar.converted
+
+    def _conversion_limit(self, cycles):
+        """How many cycles of a wait for the converters may pass."""
+        return cycles
+
+    def _next_group(self, m, waiting):
+        """Which of the groups that wait is converted next."""
+        return lowest_one(m, waiting, "next_group")
+
+    def _sampled_group(self, group):
+        """The group that a sample is said to come from."""
+        return group
+
+    def _driven_columns(self, columns):
+        """The columns put on the pins for a slot's columns."""
+        return columns
+
+    def _reported_cycles(self, high_cycles):
+        """The length of the pulse as reported."""
+        return high_cycles
+
+    def elaborate(self, _platform):
+        m = Module()
+        config, crossbar, report, samples = self.config, self.crossbar, self.report, self.samples
+        remaining = Signal(config.time_bits)
+        kept = ("pulse_cycles", "hold_cycles", "recovery_cycles", "ready_limit", "conversion_limit")
+        times = {name: Signal(config.time_bits, name=name) for name in kept}
+        transfers, releases, recovers, reads = Signal(), Signal(), Signal(), Signal()
+        phase_ends, pulse_ends = Signal(), Signal()
+
+        # The limiter counts what the strobe register did and compares it with nothing but the limit.
+        high_before, high_cycles, over_limit = Signal(config.time_bits), Signal(config.time_bits), Signal()
+        m.d.comb += [
+            high_cycles.eq(high_before + crossbar.strobe),
+            over_limit.eq(crossbar.strobe & ~pulse_ends & self._limit_reached(high_cycles, self.pulse_limit)),
+            phase_ends.eq(self._phase_ends(remaining)),
+            transfers.eq(self.i.valid & self.i.ready),
+            reads.eq(is_read(self.i.p.operation)),
+        ]
+        m.d.sync += high_before.eq(Mux(crossbar.strobe, high_cycles, 0))
+
+        with m.If(remaining != 0):
+            m.d.sync += remaining.eq(remaining - 1)
+
+        # The groups of a read that are still to be converted, and the lowest of them.
+        waiting, group, converts = Signal(group_count(config)), Signal.like(crossbar.group), Signal()
+        reading, converted = Signal(), Signal()
+        m.d.comb += group.eq(self._next_group(m, waiting))
+
+        def convert():
+            m.d.comb += converts.eq(1)
+            m.next = "CONVERT"
+
+        def settled():
+            with m.If(reading):
+                convert()
+            with m.Else():
+                m.d.sync += [crossbar.strobe.eq(1), remaining.eq(times["pulse_cycles"])]
+                m.next = "PULSE"
+
+        def recover():
+            m.d.comb += recovers.eq(1)
+            m.d.sync += remaining.eq(times["recovery_cycles"])
+            m.next = "RECOVERY"
+
+        def accept():
+            m.d.comb += self.i.ready.eq(~self.clear)
+            with m.If(transfers):
+                m.d.sync += remaining.eq(self.timing.setup_cycles)
+                m.next = "SETUP"
+
+        def release_on_clear():
+            with m.If(self.clear):
+                m.d.comb += releases.eq(1)
+            with m.If(releases):
+                m.d.sync += [crossbar.strobe.eq(0), remaining.eq(times["recovery_cycles"])]
+                m.next = "RELEASED"
+
+        with m.FSM(name="phase"):
+            with m.State("IDLE"):
+                m.d.comb += self.idle.eq(1)
+                accept()
+            with m.State("SETUP"):
+                with m.If(phase_ends):
+                    m.d.sync += remaining.eq(times["ready_limit"])
+                    m.next = "WAIT"
+                    with m.If(self._array_ready()):
+                        settled()
+                release_on_clear()
+            with m.State("WAIT"):
+                with m.If(self._array_ready()):
+                    settled()
+                with m.Elif(phase_ends):
+                    m.d.comb += [self.fault.eq(Fault.READY_TIMEOUT), releases.eq(1)]
+                release_on_clear()
+            with m.State("PULSE"):
+                m.d.comb += pulse_ends.eq(self._pulse_ends(remaining))
+                with m.If(pulse_ends):
+                    m.d.sync += [crossbar.strobe.eq(0), remaining.eq(times["hold_cycles"])]
+                    m.next = "HOLD"
+                with m.Elif(over_limit):
+                    m.d.comb += [self.fault.eq(Fault.STROBE_LIMIT), releases.eq(1)]
+                release_on_clear()
+            with m.State("HOLD"):
+                with m.If(phase_ends):
+                    recover()
+                release_on_clear()
+            with m.State("CONVERT"):
+                m.d.sync += remaining.eq(self._conversion_limit(times["conversion_limit"]))
+                m.next = "CONVERTING"
+                release_on_clear()
+            with m.State("CONVERTING"):
+                with m.If(self._converted()):
+                    m.d.comb += converted.eq(1)
+                    with m.If(waiting.any()):
+                        convert()
+                    with m.Else():
+                        recover()
+                with m.Elif(phase_ends):
+                    m.d.comb += [self.fault.eq(Fault.CONVERTER_TIMEOUT), releases.eq(1)]
+                release_on_clear()
+            for state in ("RECOVERY", "RELEASED"):
+                with m.State(state):
+                    m.d.comb += self.idle.eq(state == "RELEASED")
+                    with m.If(phase_ends):
+                        m.next = "IDLE"
+                        accept()
+                    if state == "RECOVERY":
+                        with m.If(self.clear & ~phase_ends):
+                            m.next = "RELEASED"
+
+        # What the report needs is kept apart: it comes after a release, too. The pins have registers of their own.
+        operation = self.i.p.operation
+        with m.If(transfers):
+            m.d.sync += [time.eq(getattr(self.timing, name)) for name, time in times.items()]
+            m.d.sync += [
+                reading.eq(reads),
+                waiting.eq(self.i.p.groups),
+                report.row.eq(self.i.p.row),
+                report.polarity.eq(Mux(operation == Operation.RESET, Polarity.RESET, Polarity.SET)),
+                report.form.eq(operation == Operation.FORM),
+                report.columns.eq(self.i.p.columns),
+                crossbar.select.eq(1),
+                crossbar.operation.eq(operation),
+                crossbar.row.eq(self.i.p.row),
+                crossbar.columns.eq(self._driven_columns(self.i.p.columns)),
+                crossbar.whole.eq(self.i.p.whole),
+                crossbar.full_scale.eq(Mux(reads, self.full_scale, 0)),
+            ]
+            for line in LINE_CLASSES:
+                code, unselected = f"{line}_code", f"{line}_unselected"
+                state = getattr(self.lines, unselected)
+                m.d.sync += getattr(crossbar, code).eq(getattr(self.lines, code))
+                m.d.sync += getattr(crossbar, unselected).eq(Mux(state == UNSELECTED_STATES, 0, state))
+        with m.Elif(recovers | releases):
+            m.d.sync += [crossbar.operation.eq(Operation.IDLE), crossbar.select.eq(0)]
+            m.d.sync += [crossbar.row.eq(0), crossbar.columns.eq(0)]
+            m.d.sync += [crossbar.whole.eq(0), crossbar.full_scale.eq(0), crossbar.group.eq(0)]
+            for line in LINE_CLASSES:
+                m.d.sync += [getattr(crossbar, f"{line}_{what}").eq(0) for what in ("code", "unselected")]
+        with m.Elif(converts):
+            m.d.sync += [crossbar.group.eq(group), waiting.eq(waiting & (waiting - 1))]
+        m.d.sync += crossbar.convert.eq(converts & ~releases)
+
+        m.d.sync += samples.valid.eq(converted & ~releases)
+        with m.If(converted):
+            m.d.sync += [
+                samples.group.eq(self._sampled_group(crossbar.group)),
+                samples.codes.eq(crossbar.codes),
+                samples.last.eq(~waiting.any()),
+            ]
+
+        # A strobe falls after the last cycle of its pulse or by a release; a fault cuts it like an abort.
+        m.d.sync += report.valid.eq(crossbar.strobe & (pulse_ends | releases))
+        m.d.sync += report.cycles.eq(self._reported_cycles(high_cycles))
+        m.d.sync += report.cut.eq(~pulse_ends)
+        return m

@@ -1,0 +1,1 @@
+"""Programming and verified updates: rounds of pulses and row reads."""

@@ -1,0 +1,1 @@
+"""From deltas to slots: random words, decisions, and the pulse scheduler."""

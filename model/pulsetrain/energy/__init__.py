@@ -1,0 +1,1 @@
+"""Energy and time: events that were counted, and what each costs."""

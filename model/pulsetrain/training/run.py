@@ -1,0 +1,265 @@
+"""Training on the host: one run, that is one network whose weights live in tiles."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pulsetrain.errors import MismatchError, PulsetrainError
+from pulsetrain.tiles.array_tile import Tile
+from pulsetrain.training.data import Dataset
+from pulsetrain.training.network import ExactProducts, Perceptron, Products
+from pulsetrain.training.optimizers import make_optimizer
+from pulsetrain.training.results import RunResult
+from pulsetrain.training.rules import named_rule
+from pulsetrain.training.study import LAYER_SIZES, Run, StudySettings
+
+
+def make_tile(settings: StudySettings, rule: str, seed: int) -> Tile:
+    """The tile that a run of ``rule`` trains on. A rule that bypasses the controller has no decision to compare."""
+    config = settings.controller_config()
+    arguments = (config, settings.tile_settings(rule), settings.array_parameters(), seed, settings.threshold_weight)
+    from pulsetrain.tiles.model import ModelTile
+
+    if settings.tile == "model":
+        return ModelTile(*arguments)
+    from pulsetrain.tiles.rtl import RtlTile
+
+    if not (settings.compare and named_rule(rule).uses_controller):
+        return RtlTile(*arguments)
+    from pulsetrain.tiles.compare import ComparedTile
+
+    return ComparedTile(RtlTile(*arguments), ModelTile(*arguments))
+
+
+class TrainingRun:
+    """One network in training: tiles, biases, optimizer and the generator that shuffles the examples.
+
+    Four numbers derived from the run's seed give initial weights, shuffling and one seed per tile, so runs of the same
+    seed start from the same weights and see the same batches under every rule and optimizer. Use as a context manager
+    or call ``close``.
+    """
+
+    def __init__(self, settings: StudySettings, run: Run, data: Dataset) -> None:
+        self.run = run
+        self._settings = settings
+        self._data = data
+        self._rule = named_rule(run.rule)
+        config = settings.controller_config()
+        self._tile_shape = (config.rows, config.weight_columns)
+        self._converters = self._rule.uses_controller and settings.reads == "converters"
+        self._network = Perceptron(LAYER_SIZES)
+        seeds = [int(seed) for seed in np.random.SeedSequence(run.seed).generate_state(4, np.uint64)]
+        self._shuffler = np.random.default_rng(seeds[1])
+        shapes = self._network.shapes
+        self._optimizer = make_optimizer(
+            run.optimizer,
+            [*shapes, *((outputs,) for _, outputs in shapes)],
+            settings.rate(run.optimizer),
+            settings.momentum,
+        )
+        self._accuracy: list[float] = []
+        self._loss: list[float] = []
+        self._steps = 0
+        self._seconds = 0.0
+        self.tiles: list[Tile] = []
+        try:
+            for matrix, seed in zip(
+                self._network.initial_weights(np.random.default_rng(seeds[0])), seeds[2:], strict=True
+            ):
+                self.tiles.append(make_tile(settings, run.rule, seed))
+                self.tiles[-1].set_weights(self._padded(matrix))
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def epoch(self) -> int:
+        """Epochs trained so far."""
+        return len(self._accuracy)
+
+    @property
+    def accuracy(self) -> float:
+        """Held-out accuracy after the last epoch, 0 … 1."""
+        return self._accuracy[-1]
+
+    def train_epoch(self) -> None:
+        """Train one pass over the examples in a new random order, then measure the held-out accuracy.
+
+        Raises PulsetrainError if the numbers leave the range of float64 (too high a learning rate).
+        """
+        begun = time.perf_counter()
+        data, batch = self._data, self._settings.batch
+        order = self._shuffler.permutation(len(data.train_labels))
+        losses = 0.0
+        with np.errstate(over="ignore", invalid="ignore"):
+            for start in range(0, len(order), batch):
+                chosen = order[start : start + batch]
+                gradients = self._network.gradients(
+                    self._layers(), data.train_images[chosen], data.train_labels[chosen]
+                )
+                losses += gradients.loss * len(chosen)
+                steps = self._optimizer.steps([*gradients.weights, *gradients.biases])
+                self._check_finite([*steps, np.array(gradients.loss)])
+                layers = len(self.tiles)
+                for layer in range(layers):
+                    self._apply(layer, steps[layer])
+                for bias, step in zip(self._network.biases, steps[layers:], strict=True):
+                    bias += step
+                self._steps += 1
+        self._loss.append(losses / len(order))
+        self._accuracy.append(self._network.accuracy(self._layers(), data.held_out_images, data.held_out_labels))
+        self._seconds += time.perf_counter() - begun
+
+    def result(self) -> RunResult:
+        """What the run has yielded so far."""
+        counters = [tile.counters for tile in self.tiles]
+
+        def total(*names: str) -> int:
+            return sum(int(getattr(counter, name)) for counter in counters for name in names)
+
+        digest = hashlib.sha256()
+        for tile in self.tiles:
+            digest.update(np.ascontiguousarray(tile.conductances()).tobytes())
+        return RunResult(
+            optimizer=self.run.optimizer,
+            rule=self.run.rule,
+            seed=self.run.seed,
+            controller=self._controller(),
+            learning_rate=self._settings.rate(self.run.optimizer),
+            momentum=self._settings.momentum if self.run.optimizer == "sgd" else 0.0,
+            accuracy=tuple(self._accuracy),
+            loss=tuple(self._loss),
+            steps=self._steps,
+            weight_cells=sum(inputs * outputs for inputs, outputs in self._network.shapes),
+            cells_written=total("cells_set", "cells_reset"),
+            pulses=total("pulses_set", "pulses_reset"),
+            saturated=total("saturated"),
+            clipped=total("clipped"),
+            window_hits=total("window_hits"),
+            slots=total("slots"),
+            cycles=total("cycles"),
+            reads=total("reads"),
+            row_reads=total("row_reads"),
+            conversions=total("conversions"),
+            codes_clipped=total("codes_clipped"),
+            verified=total("verified"),
+            unreached=total("unreached"),
+            unverified=total("unverified"),
+            decisions_compared=sum(int(getattr(tile, "decisions_compared", 0)) for tile in self.tiles),
+            reads_compared=sum(int(getattr(tile, "reads_compared", 0)) for tile in self.tiles),
+            conductances=digest.hexdigest(),
+            seconds=self._seconds,
+        )
+
+    def state(self) -> dict[str, Any]:
+        """Everything that the rest of the run depends on, for ``restore``."""
+        return {
+            "biases": [bias.copy() for bias in self._network.biases],
+            "tiles": [tile.state() for tile in self.tiles],
+            "optimizer": self._optimizer.state(),
+            "shuffler": self._shuffler.bit_generator.state,
+            "accuracy": list(self._accuracy),
+            "loss": list(self._loss),
+            "steps": self._steps,
+            "seconds": self._seconds,
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Continue where ``state`` was taken, bit for bit."""
+        self._network.biases = [np.array(bias, dtype=np.float64) for bias in state["biases"]]
+        for tile, saved in zip(self.tiles, state["tiles"], strict=True):
+            tile.restore(saved)
+        self._optimizer.restore(state["optimizer"])
+        self._shuffler.bit_generator.state = state["shuffler"]
+        self._accuracy, self._loss = list(state["accuracy"]), list(state["loss"])
+        self._steps, self._seconds = int(state["steps"]), float(state["seconds"])
+
+    def close(self) -> None:
+        """Release what the tiles hold."""
+        for tile in self.tiles:
+            tile.close()
+
+    def __enter__(self) -> TrainingRun:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    def _controller(self) -> str:
+        """Who decides in this run, as the table says it."""
+        if not self._rule.uses_controller:
+            return "bypassed"
+        if self._settings.tile == "model":
+            return "model"
+        return "RTL = model" if self._settings.compare else "RTL"
+
+    def _apply(self, layer: int, step: NDArray[np.float64]) -> None:
+        """Bring a desired step into the tile of ``layer``."""
+        with self.told(layer):
+            self._rule.apply(self.tiles[layer], self._padded(step))
+
+    @contextmanager
+    def told(self, layer: int) -> Iterator[None]:
+        """A difference found in the tile of ``layer`` is told with where it happened."""
+        try:
+            yield
+        except MismatchError as error:
+            where = (
+                f"{self.run.optimizer} {self.run.rule} seed {self.run.seed}, epoch {self.epoch + 1}, layer {layer + 1}"
+            )
+            raise MismatchError(f"{where}: {error}") from error
+
+    def _layers(self) -> list[Products]:
+        """The weight matrices as this run sees them: through the converters, or as the conductances give them."""
+        shapes = self._network.shapes
+        if self._converters:
+            return [TileProducts(self, layer, shape) for layer, shape in enumerate(shapes)]
+        exact = [tile.weights()[:rows, :columns] for tile, (rows, columns) in zip(self.tiles, shapes, strict=True)]
+        return [ExactProducts(matrix) for matrix in exact]
+
+    def _padded(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+        """``matrix`` in the upper left of a whole tile of zeros: unused cells are never asked to change."""
+        whole = np.zeros(self._tile_shape)
+        whole[: matrix.shape[0], : matrix.shape[1]] = matrix
+        return whole
+
+    def _check_finite(self, values: list[NDArray[np.float64]]) -> None:
+        if not all(np.isfinite(value).all() for value in values):
+            rate = self._settings.rate(self.run.optimizer)
+            rule = f"low enough for finite steps (epoch {self.epoch + 1})"
+            raise PulsetrainError(f"Learning rate must be {rule}, not {rate!r}")
+
+
+class TileProducts:
+    """The products of a layer (``shape`` inputs, outputs) formed by its tile: a read for each example.
+
+    The weights are in the upper left of the tile: lines beyond the inputs are driven with 0, codes beyond the outputs
+    are cut off.
+    """
+
+    def __init__(self, training: TrainingRun, layer: int, shape: tuple[int, int]) -> None:
+        self._training, self._layer = training, layer
+        self._inputs, self._outputs = shape
+
+    def forward(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
+        tile = self._training.tiles[self._layer]
+        with self._training.told(self._layer):
+            return tile.vmm(_widened(inputs, tile.config.rows))[:, : self._outputs]
+
+    def backward(self, errors: NDArray[np.float64]) -> NDArray[np.float64]:
+        tile = self._training.tiles[self._layer]
+        with self._training.told(self._layer):
+            return tile.vmm_transposed(_widened(errors, tile.config.weight_columns))[:, : self._inputs]
+
+
+def _widened(vectors: NDArray[np.float64], lines: int) -> NDArray[np.float64]:
+    """Vectors (examples, any) with zeros behind them, up to ``lines``."""
+    missing = lines - vectors.shape[1]
+    return np.pad(vectors, ((0, 0), (0, missing))) if missing else vectors

@@ -1,0 +1,254 @@
+"""A study in a folder: all its runs, checkpoints on the way, and the files that remain at the end.
+
+While a study runs, its folder holds ``checkpoint.npz``; when it has finished, ``learning-curves.png`` and
+``results.json``. A checkpoint holds the state after an epoch. An interruption that Python sees (Ctrl-C, SIGTERM) saves
+the last complete epoch; one that it does not see (kill -9) leaves the last checkpoint. Either is complete, and
+continuing from it yields the results of an uninterrupted study, bit for bit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+from threadpoolctl import threadpool_limits
+
+from pulsetrain.errors import PulsetrainError, check_integer
+from pulsetrain.files.checkpoint import load_state, make_output_folder, save_state
+from pulsetrain.training.data import load_digits
+from pulsetrain.training.plots import save_learning_curves
+from pulsetrain.training.results import RunResult, load_results, save_results
+from pulsetrain.training.study import Run, StudySettings
+from pulsetrain.training.workers import Job, StateError, in_turn, side_by_side
+
+CHECKPOINT = "checkpoint.npz"
+RESULTS = "results.json"
+CURVES = "learning-curves.png"
+LOCK = ".lock"
+
+CHECKPOINT_SECONDS = 1.0
+"""Shortest time between two checkpoints: writing one takes ten milliseconds, an epoch thirty."""
+
+
+class Observer:
+    """What a study tells the outside while it runs. This one ignores it all; override what you need."""
+
+    def building(self, what: str) -> None:
+        """Something that takes long is built once, before the first run."""
+
+    def study_started(self, runs: int, epochs: int, finished_epochs: int) -> None:
+        """The study has ``runs`` runs of ``epochs`` each; ``finished_epochs`` in all were done before."""
+
+    def run_started(self, number: int, run: Run) -> None:
+        """Run ``number`` (from 0) begins or continues."""
+
+    def epoch_finished(self, number: int, run: Run, epoch: int, accuracy: float) -> None:
+        """Run ``number`` has trained ``epoch`` epochs and reads ``accuracy`` (0 … 1) on the held-out part."""
+
+    def run_finished(self, number: int, result: RunResult) -> None:
+        """Run ``number`` is complete."""
+
+
+@dataclass(frozen=True)
+class Study:
+    """A finished study: its settings and one result per run."""
+
+    settings: StudySettings
+    results: list[RunResult]
+
+
+def train_study(
+    settings: StudySettings,
+    folder: Path,
+    *,
+    overwrite: bool = False,
+    observer: Observer | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    processes: int = 1,
+) -> Study:
+    """Make every run of ``settings`` and write the files of a finished study into ``folder``.
+
+    ``checkpoint_seconds``: shortest time between two checkpoints; 0 writes one after every epoch. ``processes``: runs
+    that are made side by side; results do not depend on it. Raises PulsetrainError if ``folder`` cannot be written,
+    holds a study already (``overwrite`` replaces that one), or is being trained in by another process.
+    """
+    created = not _exists(folder)
+    make_output_folder(folder)
+    try:
+        with _alone_in(folder):
+            if not overwrite and (_exists(folder / RESULTS) or _exists(folder / CHECKPOINT)):
+                rule = "free of an earlier study (--resume continues one, --overwrite replaces it)"
+                raise PulsetrainError(f"Output folder must be {rule}, not {str(folder)!r}")
+            return _train(settings, folder, {}, {}, observer or Observer(), checkpoint_seconds, processes)
+    except BaseException:
+        if created and not any(folder.iterdir()):
+            folder.rmdir()
+        raise
+
+
+def resume_study(
+    folder: Path,
+    wanted: Mapping[str, Any] | None = None,
+    *,
+    observer: Observer | None = None,
+    checkpoint_seconds: float = CHECKPOINT_SECONDS,
+    processes: int = 1,
+) -> Study:
+    """Continue the study in ``folder`` to its end; if it has finished, only read its results.
+
+    ``wanted`` (field of StudySettings → value) is compared with the settings that it was begun with. Raises
+    PulsetrainError if they differ, if there is no study, or if another process is training it.
+    """
+    if _exists(folder / CHECKPOINT):  # it wins over results, which may be older (overwritten) or of this study
+        with _alone_in(folder):
+            with _reading(folder / CHECKPOINT):
+                saved = load_state(folder / CHECKPOINT)
+                settings = StudySettings.from_dict(saved["settings"])
+                finished = {int(number): RunResult.from_dict(result) for number, result in saved["finished"].items()}
+                current = {int(number): state for number, state in saved["current"].items()}
+            settings.must_contain(wanted or {})
+            return _train(settings, folder, finished, current, observer or Observer(), checkpoint_seconds, processes)
+    if not _exists(folder / RESULTS):
+        raise PulsetrainError(f"Output folder must hold a study to resume, not {str(folder)!r}")
+    settings, results = load_results(folder / RESULTS)
+    settings.must_contain(wanted or {})
+    return Study(settings, results)
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is something at ``path``; a path that cannot be one is told by what is done with it next."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+@contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Keep other trainings out of ``folder``: two would mix their files. The system ends this even for a kill -9."""
+    lock = FileLock(folder / LOCK)
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        raise PulsetrainError(f"Output folder must be free of a running training, not {str(folder)!r}") from None
+    except OSError as error:
+        raise PulsetrainError(f"Output folder must be writable, not {str(folder)!r} ({error.strerror})") from error
+    try:
+        yield
+    finally:
+        (folder / LOCK).unlink(missing_ok=True)
+        lock.release()
+
+
+@contextmanager
+def _reading(checkpoint: Path) -> Iterator[None]:
+    """What does not fit together in a checkpoint, as one error that names the file."""
+    try:
+        yield
+    except PulsetrainError:
+        raise
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+        raise PulsetrainError(f"Checkpoint must be of a study of this version, not {str(checkpoint)!r}") from error
+
+
+@contextmanager
+def _told(checkpoint: Path) -> Iterator[None]:
+    """A state that a run cannot continue from, as an error that names the file."""
+    try:
+        yield
+    except StateError as error:
+        raise PulsetrainError(f"Checkpoint must be of a study of this version, not {str(checkpoint)!r}") from error
+
+
+class _Checkpoint:
+    """The checkpoint of a study, written at most every ``seconds``; the latest state waits in memory meanwhile."""
+
+    def __init__(self, path: Path, settings: StudySettings, seconds: float) -> None:
+        self._path = path
+        self._settings = settings.to_dict()
+        self._seconds = seconds
+        self._written_at = time.monotonic()
+        self._waiting: dict[str, Any] | None = None
+
+    def keep(self, finished: Mapping[int, RunResult], current: Mapping[int, Mapping[str, Any]]) -> None:
+        """A new complete state: the finished runs by number, and the states of those that have begun."""
+        results = {str(number): result.to_dict() for number, result in finished.items()}
+        states = {str(number): state for number, state in current.items()}
+        self._waiting = {"settings": self._settings, "finished": results, "current": states}
+        if time.monotonic() - self._written_at >= self._seconds:
+            self.write()
+
+    def write(self) -> None:
+        """Write the latest state unless it is on disk."""
+        if self._waiting is not None:
+            save_state(self._path, self._waiting)
+            self._waiting = None
+            self._written_at = time.monotonic()
+
+
+def _train(
+    settings: StudySettings,
+    folder: Path,
+    finished: dict[int, RunResult],
+    current: dict[int, Mapping[str, Any]],
+    observer: Observer,
+    checkpoint_seconds: float,
+    processes: int,
+) -> Study:
+    """Make the runs that ``finished`` and the states ``current`` lack, then write the files of a finished study."""
+    check_integer("Processes", processes, 1)
+    make_output_folder(folder)
+    checkpoint = _Checkpoint(folder / CHECKPOINT, settings, checkpoint_seconds)
+    runs = settings.runs()
+    worthless = False  # whether our checkpoint holds settings only
+    try:
+        data = load_digits(settings.held_out)
+        check_integer("Batch", settings.batch, 1, len(data.train_labels))
+        if settings.tile == "rtl":
+            from pulsetrain.simulator.build import build_library
+
+            build_library(settings.controller_config(), progress=observer.building)
+        with _reading(folder / CHECKPOINT):
+            epochs_done = len(finished) * settings.epochs + sum(len(state["accuracy"]) for state in current.values())
+        jobs = [Job(number, run, current.get(number)) for number, run in enumerate(runs) if number not in finished]
+        new = not finished and not current
+        alone = processes == 1 or len(jobs) == 1
+        events = in_turn(settings, data, jobs) if alone else side_by_side(settings, jobs, processes)
+        observer.study_started(len(runs), settings.epochs, epochs_done)
+        # One BLAS thread: the matrices are small, and the sums do not depend on the number of cores.
+        with _told(folder / CHECKPOINT), threadpool_limits(limits=1, user_api="blas"), closing(events):
+            for event in events:
+                number, run = event.number, runs[event.number]
+                if event.result is not None:
+                    finished[number] = event.result
+                    current.pop(number, None)
+                    checkpoint.keep(finished, current)
+                    observer.run_finished(number, event.result)
+                elif event.state is not None:
+                    current[number] = event.state
+                    worthless = False
+                    checkpoint.keep(finished, current)
+                    observer.epoch_finished(number, run, event.epoch, event.accuracy)
+                else:
+                    if new:
+                        checkpoint.keep({}, {})
+                        checkpoint.write()
+                        new, worthless = False, True
+                        for name in (RESULTS, CURVES):  # of a study that this one overwrites
+                            (folder / name).unlink(missing_ok=True)
+                    observer.run_started(number, run)
+        results = [finished[number] for number in range(len(runs))]
+        save_learning_curves(folder / CURVES, results)
+        save_results(folder / RESULTS, settings, results)
+        (folder / CHECKPOINT).unlink(missing_ok=True)
+    except BaseException as error:
+        checkpoint.write()
+        if worthless and isinstance(error, PulsetrainError):  # nothing to continue, and it would fail again
+            (folder / CHECKPOINT).unlink(missing_ok=True)
+        raise
+    return Study(settings, results)

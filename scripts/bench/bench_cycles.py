@@ -1,0 +1,102 @@
+"""Clock cycles of the core over their lower bounds: updates of all three sources, and reads. Exact, not timed."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pulsetrain.contract.configuration import CONFIGS, ControllerConfig, ControllerSettings
+from pulsetrain.simulator.commands import COLUMNS, ROWS, Opcode, Packets, load, plain, updates
+from pulsetrain.simulator.library import RtlController
+
+FIRING = (0.001, 0.01, 0.2)
+SLOTS = {
+    4: ControllerSettings(),
+    8: ControllerSettings(setup_cycles=2, set_cycles=2, reset_cycles=2, hold_cycles=2, recovery_cycles=2),
+    16: ControllerSettings(setup_cycles=4, set_cycles=4, reset_cycles=4, hold_cycles=4, recovery_cycles=4),
+    50: ControllerSettings(setup_cycles=12, set_cycles=13, reset_cycles=13, hold_cycles=12, recovery_cycles=13),
+}
+"""Slot length in cycles -> settings."""
+SOURCES = {"dense": Opcode.UPDATE, "outer": Opcode.UPDATE_OUTER, "difference": Opcode.UPDATE_DIFFERENCE}
+UPDATES = 120
+READS = 200
+READ_SHAPES = ((4, 2), (20, 4), (40, 8), (100, 16))
+"""Cycles to settle, and from the start of a conversion to its end."""
+
+
+def firing_deltas(config: ControllerConfig, requests: int, share: float, seed: int) -> NDArray[np.int16]:
+    """Uniform deltas (requests, rows, columns) that fire ``share`` of the cells at a threshold of 2^12."""
+    reach = round(2 * share * 4096)
+    shape = (requests, config.rows, config.columns)
+    return np.random.default_rng(seed).integers(-reach, reach, shape, np.int16, endpoint=True)
+
+
+def update_packets(config: ControllerConfig, source: str, share: float, seed: int) -> Packets:
+    """``UPDATES`` updates that fire about ``share`` of the cells; those from vectors load new ones each time."""
+    if source == "dense":
+        return updates(config, firing_deltas(config, UPDATES, share, seed))
+    rng = np.random.default_rng(seed)
+    reach = max(1, round(2 * np.sqrt(share * 4096) / (1.0 if source == "outer" else 1.2)))  # two products add up
+    loads = [
+        load(config, side, which, rng.integers(-reach, reach, (UPDATES, lines), np.int16, endpoint=True))
+        for which in range(1 if source == "outer" else 2)
+        for side, lines in ((ROWS, config.rows), (COLUMNS, config.columns))
+    ]
+    return Packets.alternate([*loads, plain(SOURCES[source], UPDATES)])
+
+
+def update_cycles() -> list[dict[str, Any]]:
+    """Clock cycles of updates back to back on ``base`` over the lower bound max(beats, Σ slot times)."""
+    config = CONFIGS["base"]
+    rows = []
+    with RtlController(config) as controller:
+        controller.seed(1)
+        controller.arm(100)
+        for source in SOURCES:
+            for share in FIRING:
+                packets = update_packets(config, source, share, 2)
+                for length, settings in SLOTS.items():
+                    result = controller.execute(packets, settings.replace(pulse_limit=100)).check()
+                    bound = max(UPDATES * config.beats, length * len(result.pulses))
+                    rows.append({
+                        "source": source,
+                        "firing": share,
+                        "fired": (result.cells_set + result.cells_reset) / (UPDATES * config.cells),
+                        "slot_cycles": length,
+                        "updates": UPDATES,
+                        "sent": result.beats / UPDATES,
+                        "slots": len(result.pulses),
+                        "cycles": result.cycles,
+                        "bound": bound,
+                        "ratio": result.cycles / bound,
+                    })  # fmt: skip
+    return rows
+
+
+def read_cycles() -> list[dict[str, Any]]:
+    """Clock cycles of reads back to back on ``base``, a new vector each, over Σ (settle + conversions)."""
+    config = CONFIGS["base"]
+    rows = []
+    with RtlController(config) as controller:
+        controller.arm(100)
+        for backward, side, opcode in ((False, ROWS, Opcode.READ_FORWARD), (True, COLUMNS, Opcode.READ_BACKWARD)):
+            lines = config.columns if backward else config.rows
+            groups = config.row_groups if backward else config.column_groups
+            codes = np.random.default_rng(3).integers(-127, 128, (READS, lines))
+            packets = Packets.alternate([load(config, side, 0, codes), plain(opcode, READS)])
+            for settle, conversion in READ_SHAPES:
+                result = controller.execute(packets, ControllerSettings(settle_cycles=settle),
+                                            conversion_cycles=conversion).check()  # fmt: skip
+                each = settle + groups * (1 + conversion)
+                rows.append({
+                    "direction": "backward" if backward else "forward",
+                    "settle_cycles": settle,
+                    "conversion_cycles": conversion,
+                    "reads": READS,
+                    "cycles_each": each,
+                    "cycles": result.cycles,
+                    "bound": READS * each,
+                    "ratio": result.cycles / (READS * each),
+                })  # fmt: skip
+    return rows

@@ -1,0 +1,256 @@
+"""The test wrapper: the top and every block side by side, with flat prefixed ports, as one Verilog module.
+
+A port is named after the member that it leads to: ``driver__i__payload__row`` is the field ``row`` of the payload of
+the stream ``i`` of the line driver. Structures are taken apart, arrays stay one vector (element 0 in the low bits).
+A read through VPI costs 3 µs, so what a monitor needs in every cycle is also packed into one vector (``PACKS``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from amaranth.back import verilog
+from amaranth.hdl import Cat, ClockDomain, Elaboratable, Module, Signal, Value
+from amaranth.lib import data
+from amaranth.lib.wiring import In
+from pulsetrain_rtl.commands.vector_store import VectorStore
+from pulsetrain_rtl.controller import Controller
+from pulsetrain_rtl.core import Core
+from pulsetrain_rtl.interfaces import COUNTERS
+from pulsetrain_rtl.pins.line_driver import LineDriver
+from pulsetrain_rtl.program.row_programmer import RowProgrammer
+from pulsetrain_rtl.update.decision import DecisionLanes
+from pulsetrain_rtl.update.outer_product import OuterProduct
+from pulsetrain_rtl.update.random_source import RandomSource
+from pulsetrain_rtl.update.scheduler import PulseScheduler
+
+from tb.lib.configs import Bench
+
+PARTS = {
+    "source": RandomSource,
+    "decision": DecisionLanes,
+    "scheduler": PulseScheduler,
+    "programmer": RowProgrammer,
+    "driver": LineDriver,
+    "store": VectorStore,
+    "product": OuterProduct,
+    "top": Controller,
+    "core": Core,
+}
+TOPLEVEL = "testbench"
+
+_LINES = (
+    "operation",
+    "row",
+    "columns",
+    "word_code",
+    "bit_code",
+    "source_code",
+    "word_unselected",
+    "bit_unselected",
+    "source_unselected",
+    "whole",
+    "full_scale",
+)
+_LINE_SETTINGS = _LINES[3:9]
+_REPORT = ("row", "polarity", "form", "columns", "cycles", "cut")
+_SAMPLES = ("group", "codes", "last")
+_READING = ("crossbar__convert", "crossbar__group", "crossbar__converted", "samples__valid")
+_SETTINGS = (
+    "threshold_log2",
+    "max_pulses",
+    "parallel_max",
+    "setup_cycles",
+    "set_cycles",
+    "reset_cycles",
+    "hold_cycles",
+    "recovery_cycles",
+    "ready_limit",
+    "settle_cycles",
+    "conversion_limit",
+    "form_cycles",
+    "forward_full_scale",
+    "backward_full_scale",
+    "verify_full_scale",
+    "verify",
+    "verify_step",
+    "verify_tolerance",
+    "program_tolerance",
+    "try_limit",
+    "pair_policy",
+    "refresh_pulses",
+    "ramp",
+    *(f"{which}_ramp__{name}" for which in ("set", "reset", "form") for name in ("start", "step", "stop")),
+)
+
+PACKS = {
+    "programmer": {
+        "flags": (
+            "o__valid",
+            "cells__valid",
+            "cells__ready",
+            "active",
+            "counted__verified",
+            "counted__unreached",
+            "counted__unverified",
+        ),
+    },
+    "driver": {
+        "flags": (
+            "clear",
+            "i__valid",
+            "i__ready",
+            "crossbar__select",
+            "crossbar__strobe",
+            "crossbar__ready",
+            "report__valid",
+            "idle",
+            "fault",
+            *_READING,
+        ),
+        "lines": tuple(f"crossbar__{name}" for name in _LINES),
+        "samples": tuple(f"samples__{name}" for name in _SAMPLES),
+        "report": tuple(f"report__{name}" for name in _REPORT),
+    },
+    "top": {
+        "flags": (
+            "rst",
+            "arm",
+            "abort",
+            "deltas__valid",
+            "deltas__ready",
+            "seed__valid",
+            "seed__ready",
+            "crossbar__select",
+            "crossbar__strobe",
+            "crossbar__ready",
+            "report__valid",
+            "done__valid",
+            "done__status",
+            "armed",
+            "seeded",
+            "seeding",
+            "busy",
+            "fault",
+            "settings_error",
+            "seed_error",
+            "read__valid",
+            "read__ready",
+            "read__payload__backward",
+            "idle",
+            "released",
+            *_READING,
+        ),
+        "lines": tuple(f"crossbar__{name}" for name in _LINES),
+        "samples": tuple(f"samples__{name}" for name in _SAMPLES),
+        "report": tuple(f"report__{name}" for name in _REPORT),
+        "settings": (
+            *(f"settings__{name}" for name in _SETTINGS),
+            "pulse_limit",
+            *(
+                f"settings__{which}_lines__{name}"
+                for which in ("set", "reset", "form", "read")
+                for name in _LINE_SETTINGS
+            ),
+        ),
+        "counters": (*(f"counters__{name}" for name in COUNTERS), "random_steps", "random_seed"),
+    },
+    "core": {
+        "flags": (
+            "rst",
+            "arm",
+            "abort",
+            "commands__valid",
+            "commands__ready",
+            "responses__valid",
+            "responses__ready",
+            "responses__payload__last",
+            "seed__valid",
+            "seed__ready",
+            "crossbar__select",
+            "crossbar__strobe",
+            "crossbar__ready",
+            "crossbar__convert",
+            "crossbar__converted",
+            "report__valid",
+            "armed",
+            "seeded",
+            "seeding",
+            "busy",
+            "fault",
+        ),
+        "lines": (*(f"crossbar__{name}" for name in _LINES), "crossbar__group"),
+        "report": tuple(f"report__{name}" for name in _REPORT),
+        "dac": ("dac__valid", "dac__side", "dac__index", "dac__codes"),
+        "counters": tuple(f"counters__{name}" for name in COUNTERS),
+    },
+}
+"""Packed vectors: part -> vector -> ports, the first in the low bits."""
+
+
+class Wrapper(Elaboratable):
+    """The parts of a bench with flat ports.
+
+    ``ports``: name -> Signal; ``inputs``: names; ``packs``: name -> [(port, offset, width)].
+    """
+
+    def __init__(self, bench: Bench) -> None:
+        self.ports: dict[str, Signal] = {}
+        self.packs: dict[str, list[tuple[str, int, int]]] = {}
+        self.inputs = ["rst"]
+        self._wires: list[Any] = []
+        self._clock = ClockDomain("sync")
+        self.ports["clk"], self.ports["rst"] = self._clock.clk, self._clock.rst
+        classes: dict[str, Any] = dict(PARTS)
+        if bench.mutants:
+            from tb.mutants.controller import mutated
+
+            self.ports["mutant"] = Signal(8, name="mutant")
+            self.inputs.append("mutant")
+            classes |= mutated(self.ports["mutant"])
+        self._parts = {name: classes[name](bench.config) for name in bench.parts}
+        for name, part in self._parts.items():
+            for path, member, value in part.signature.flatten(part):
+                self._expose("__".join([name, *map(str, path)]), member.flow == In, value)
+            for pack, members in PACKS.get(name, {}).items():
+                self._pack(name, pack, members)
+
+    def _expose(self, name: str, is_input: bool, value: Any) -> None:
+        if isinstance(value, data.View) and isinstance(value.shape(), data.StructLayout):
+            for key, _ in value.shape():
+                self._expose(f"{name}__{key}", is_input, value[key])
+            return
+        inner = Value.cast(value)
+        port = self.ports[name] = Signal(len(inner), name=name)
+        self._wires.append(inner.eq(port) if is_input else port.eq(inner))
+        if is_input:
+            self.inputs.append(name)
+
+    def _pack(self, part: str, pack: str, members: Iterable[str]) -> None:
+        name, offset, fields = f"{part}__all_{pack}", 0, []
+        ports = [self.ports[member if member == "rst" else f"{part}__{member}"] for member in members]
+        for member, port in zip(members, ports, strict=True):
+            fields.append((member, offset, len(port)))
+            offset += len(port)
+        self.packs[name] = fields
+        self.ports[name] = Signal(offset, name=name)
+        self._wires.append(self.ports[name].eq(Cat(ports)))
+
+    def elaborate(self, platform: Any) -> Module:  # noqa: ARG002
+        m = Module()
+        m.domains.sync = self._clock
+        for name, part in self._parts.items():
+            m.submodules[name] = part
+        m.d.comb += self._wires
+        return m
+
+
+def generate(bench: Bench) -> tuple[str, dict[str, Any]]:
+    """The Verilog of the wrapper and a description of its ports: ``widths``, ``inputs`` and ``packs``."""
+    wrapper = Wrapper(bench)
+    widths = {name: len(port) for name, port in wrapper.ports.items()}
+    text = verilog.convert(
+        wrapper, name=TOPLEVEL, ports=list(wrapper.ports.values()), emit_src=False, strip_internal_attrs=True
+    )
+    return text, {"widths": widths, "inputs": wrapper.inputs, "packs": wrapper.packs}

@@ -1,0 +1,1 @@
+"""Deliberately broken designs that the testbenches must catch."""

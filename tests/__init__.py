@@ -1,0 +1,1 @@
+"""Tests of pulsetrain; the folders mirror those of what is tested."""

@@ -1,0 +1,176 @@
+"""Compiled functions: cached on disk where there is a folder, stale when any file that they may call has changed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from pulsetrain.numerics import compiled
+
+# numba finds no folder that it may write: a read-only installation, and a user without a home.
+PROGRAM = """
+import numba.core.caching as caching
+class Nowhere:
+    @classmethod
+    def from_function(cls, *_):
+        return None
+caching.CacheImpl._locator_classes = [Nowhere]
+import ctypes
+import numpy as np
+from numba import carray, types
+from pulsetrain.numerics import noise
+from pulsetrain.numerics.compiled import c_function
+from pulsetrain.contract.configuration import CONFIGS, ControllerSettings
+from pulsetrain.controller.golden import GoldenController
+controller = GoldenController(CONFIGS["tiny"], ControllerSettings(), 1)
+print(controller.update(np.full((8, 8), 2000, np.int16)).counts.tolist())
+print(noise.normals(1, 2, np.arange(64), np.ones(64, np.int64)).tolist())
+def doubled(out):
+    carray(out, 1)[0] *= 2
+made, value = c_function(doubled, types.CPointer(types.int64)), ctypes.c_int64(21)
+ctypes.CFUNCTYPE(None, ctypes.c_void_p)(made.address)(ctypes.addressof(value))
+print(value.value)
+"""
+
+
+def printed(text: str, **environment: str) -> str:
+    run = subprocess.run(
+        [sys.executable, "-c", text], capture_output=True, text=True, check=True, env=os.environ | environment
+    )
+    return run.stdout
+
+
+def test_without_a_folder_for_the_cache_results_are_the_same() -> None:
+    programs = (PROGRAM, PROGRAM.replace("caching.CacheImpl._locator_classes = [Nowhere]", ""))
+    first, second = (printed(text) for text in programs)
+    assert first == second
+    assert len(first) > 64 * 20
+    assert first.endswith("\n42\n")
+
+
+CALLED = """
+from pulsetrain.numerics.compiled import compiled
+FACTOR = 2
+@compiled
+def called(x):
+    return FACTOR * x
+"""
+CALLER = """
+import ctypes
+from numba import carray, types
+from pulsetrain.called import called
+from pulsetrain.numerics.compiled import c_function, compiled
+@compiled
+def caller(x):
+    return called(x) + 1
+def _into(out):
+    carray(out, 1)[0] = caller(carray(out, 1)[0])
+into = c_function(_into, types.CPointer(types.int64))
+def through_c(x):
+    value = ctypes.c_int64(x)
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(into.address)(ctypes.addressof(value))
+    return value.value
+"""
+SHOW = """
+from pulsetrain.caller import caller, into, through_c
+print(caller(10), through_c(10), sum(caller.stats.cache_hits.values()), into.cache_hits)
+"""
+
+
+@pytest.mark.parametrize("change", ["FACTOR = 3", "FACTOR = 2 \nFACTOR = 3"])
+def test_a_change_in_a_called_file_is_noticed(tmp_path: Path, change: str) -> None:
+    """A package of two files: the caller's file never changes, its cached code does when the called one is edited."""
+    package = tmp_path / "pulsetrain"
+    (package / "numerics").mkdir(parents=True)
+    for folder in (package, package / "numerics"):
+        (folder / "__init__.py").touch()
+    shutil.copy(compiled.__file__, package / "numerics" / "compiled.py")
+    (package / "called.py").write_text(CALLED)
+    (package / "caller.py").write_text(CALLER)
+    show = {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1", "NUMBA_CACHE_DIR": ""}
+    text = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{SHOW}"
+    assert printed(text, **show).split() == ["21", "21", "0", "0"]
+    assert printed(text, **show).split() == ["21", "21", "1", "1"], "the cache is not used at all"
+    (package / "called.py").write_text(CALLED.replace("FACTOR = 2", change))
+    assert printed(text, **show).split() == ["31", "31", "0", "0"], "what was cached is stale"
+    assert printed(text, **show).split() == ["31", "31", "1", "1"]
+
+
+def test_the_digest_covers_every_file_with_compiled_functions(tmp_path: Path) -> None:
+    compiled.source_digest.cache_clear()
+    (tmp_path / "folder").mkdir()
+    for name in ("one.py", "folder/two.py"):
+        (tmp_path / name).write_text("from pulsetrain.numerics.compiled import compiled\n")
+    (tmp_path / "other.py").write_text("import math\n")
+
+    def digest() -> bytes:
+        compiled.source_digest.cache_clear()
+        return compiled.source_digest(tmp_path)
+
+    first = digest()
+    (tmp_path / "other.py").write_text("import numpy\n")
+    assert digest() == first
+    (tmp_path / "folder" / "two.py").write_text("from pulsetrain.numerics.compiled import inlined\n")
+    second = digest()
+    assert second != first
+    (tmp_path / "folder" / "two.py").rename(tmp_path / "folder" / "three.py")
+    assert digest() not in (first, second)
+    compiled.source_digest.cache_clear()
+
+
+def test_every_constant_of_compiled_code_stands_in_a_file_of_the_digest() -> None:
+    """Files with compiled functions import upper-case names only from files that the digest covers."""
+    sources = {path: path.read_text() for path in compiled.PACKAGE.rglob("*.py")}
+    covered = {path.stem for path, text in sources.items() if "pulsetrain.numerics.compiled import" in text} | {
+        "compiled"
+    }
+    allowed = {"PICOSIEMENS"}  # what Python writes into a block, not compiled code
+    assert {"record", "reads", "noise", "rounds"} <= covered
+    for path, text in sources.items():
+        if path.stem not in covered:
+            continue
+        for line in text.replace("(\n", "(").replace(",\n", ",").splitlines():
+            if line.startswith("from pulsetrain") and line.split()[1].rsplit(".", 1)[-1] not in covered:
+                names = {name.strip(" (),") for name in line.split(" import ")[1].split(",")}
+                assert not {name for name in names if name.isupper()} - allowed, f"{path.name}: {line}"
+
+
+@compiled.compiled(nogil=True)
+def _wait_for(flag: NDArray[np.int64], at: int, other: int, turns: int) -> int:
+    """Wait until somebody sets element ``at``, or give up: how many turns it took. That ``other`` changes, and might be
+    ``at``, has the element looked at in each turn."""
+    for turn in range(turns):
+        if flag[at]:
+            return turn
+        flag[other] = 0
+    return turns
+
+
+def test_without_the_lock_of_the_interpreter_other_threads_go_on() -> None:
+    flag, turns = np.zeros(2, np.int64), 2**31
+    _wait_for(flag, 0, 1, 1)
+    found: list[int] = []
+    waiting = threading.Thread(target=lambda: found.append(_wait_for(flag, 0, 1, turns)))
+    waiting.start()
+    flag[0] = 1
+    waiting.join()
+    assert found[0] < turns
+
+
+@compiled.compiled
+def _trailing_zeros(word: np.uint64) -> Any:
+    return compiled.trailing_zeros(word)
+
+
+def test_trailing_zeros() -> None:
+    for zeros in range(64):
+        assert int(_trailing_zeros(np.uint64((1 << zeros | 1 << 63) & 2**64 - 1))) == zeros
+    assert int(_trailing_zeros(np.uint64(0))) == 64

@@ -1,0 +1,325 @@
+from __future__ import annotations
+
+import json
+import multiprocessing
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pulsetrain.errors import PulsetrainError
+from pulsetrain.files.checkpoint import load_state, save_state
+from pulsetrain.training.results import RunResult
+from pulsetrain.training.rules import RULES
+from pulsetrain.training.store import CHECKPOINT, CURVES, RESULTS, Observer, resume_study, train_study
+from pulsetrain.training.study import Run, StudySettings
+from pulsetrain.training.workers import Job, side_by_side
+
+SETTINGS = StudySettings(rules=("all",), optimizers=("sgd",), epochs=3)
+
+# Trains a study (arguments: folder, settings as JSON) or resumes it, with a checkpoint after every epoch.
+PROGRAM = """
+import json, sys
+from pathlib import Path
+from pulsetrain.training.store import CHECKPOINT, resume_study, train_study
+from pulsetrain.training.study import StudySettings
+folder = Path(sys.argv[1])
+if (folder / CHECKPOINT).exists():
+    resume_study(folder, checkpoint_seconds=0.0)
+else:
+    train_study(StudySettings.from_dict(json.loads(sys.argv[2])), folder, checkpoint_seconds=0.0)
+"""
+
+
+def without_times(folder: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads((folder / RESULTS).read_text())
+    for row in (*document["runs"], *document["summary"]):
+        assert row.pop("seconds") > 0.0
+    return document
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of SETTINGS trained without interruption."""
+    folder = tmp_path_factory.mktemp("whole") / "study"
+    train_study(SETTINGS, folder)
+    return folder
+
+
+def test_a_finished_study_leaves_results_and_curves(whole: Path) -> None:
+    assert sorted(path.name for path in whole.iterdir()) == [CURVES, RESULTS]
+    assert [run["rule"] for run in without_times(whole)["runs"]] == list(RULES)
+
+
+def test_repeated_study_is_the_same(whole: Path, tmp_path: Path) -> None:
+    train_study(SETTINGS, tmp_path / "study")
+    assert without_times(tmp_path / "study") == without_times(whole)
+    assert (tmp_path / "study" / CURVES).read_bytes() == (whole / CURVES).read_bytes()
+
+
+def test_killed_at_random_moments_it_comes_to_the_same_result(whole: Path, tmp_path: Path) -> None:
+    folder, chance, kills = tmp_path / "study", random.Random(1), 0
+    command = [sys.executable, "-c", PROGRAM, str(folder), json.dumps(SETTINGS.to_dict())]
+    while True:
+        process = subprocess.Popen(command)
+        if kills < 3:
+            wait_for_checkpoints(folder, chance.randint(1, 3), process)
+            time.sleep(chance.uniform(0.0, 0.05))
+        else:
+            assert process.wait(timeout=300) == 0
+        if process.poll() is not None:
+            break
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=10)
+        kills += 1
+        load_state(folder / CHECKPOINT)  # complete, whenever the kill came
+        assert not (folder / RESULTS).exists()
+    assert kills == 3
+    assert without_times(folder) == without_times(whole)
+    assert sorted(path.name for path in folder.iterdir()) == [CURVES, RESULTS]
+
+
+def wait_for_checkpoints(folder: Path, count: int, process: subprocess.Popen[bytes]) -> None:
+    """Return when ``count`` checkpoints more have been written, or the process has ended."""
+
+    def written_at() -> int:
+        path = folder / CHECKPOINT
+        return path.stat().st_mtime_ns if path.exists() else 0
+
+    deadline, last = time.monotonic() + 300, written_at()
+    while count and process.poll() is None:
+        assert time.monotonic() < deadline, "no checkpoint within five minutes"
+        if (now := written_at()) != last:
+            last, count = now, count - 1
+        time.sleep(0.001)
+
+
+class StopAfter(Observer):
+    """Raises KeyboardInterrupt once ``epochs`` epochs are over, and notes what it is told."""
+
+    def __init__(self, epochs: int) -> None:
+        self.left = epochs
+        self.told: list[str] = []
+
+    def study_started(self, runs: int, epochs: int, finished_epochs: int) -> None:
+        self.told.append(f"{runs} runs of {epochs}, {finished_epochs} done")
+
+    def run_started(self, number: int, run: Run) -> None:
+        self.told.append(f"run {number} {run.rule}")
+
+    def epoch_finished(self, number: int, run: Run, epoch: int, accuracy: float) -> None:
+        assert 0.0 < accuracy < 1.0
+        self.told.append(f"run {number} {run.rule} epoch {epoch}")
+        self.left -= 1
+        if self.left == 0:
+            raise KeyboardInterrupt
+
+    def run_finished(self, number: int, result: RunResult) -> None:
+        self.told.append(f"run {number} {result.rule} done")
+
+
+@pytest.mark.parametrize("epochs", [1, 3, 5])
+def test_an_interruption_keeps_the_last_epoch(whole: Path, tmp_path: Path, epochs: int) -> None:
+    folder, observer = tmp_path / "study", StopAfter(0)
+    with pytest.raises(KeyboardInterrupt):
+        train_study(SETTINGS, folder, observer=StopAfter(epochs), checkpoint_seconds=1e9)
+    study = resume_study(folder, observer=observer)
+    assert observer.told[0] == f"4 runs of 3, {epochs} done"
+    assert sum(" epoch " in text for text in observer.told) == 12 - epochs
+    assert observer.told[-1] == "run 3 ideal done"
+    assert without_times(folder) == without_times(whole)
+    assert len(study.results) == 4
+
+
+def test_a_finished_study_is_only_read(whole: Path) -> None:
+    before = (whole / RESULTS).stat().st_mtime_ns
+    study = resume_study(whole, {"epochs": 3})
+    assert study.settings == SETTINGS
+    assert [result.rule for result in study.results] == list(RULES)
+    assert (whole / RESULTS).stat().st_mtime_ns == before
+
+
+def test_resuming_needs_the_same_settings(whole: Path, tmp_path: Path) -> None:
+    with pytest.raises(PulsetrainError, match="Epochs must be 3 as in the study to resume, not 4"):
+        resume_study(whole, {"epochs": 4})
+    with pytest.raises(KeyboardInterrupt):
+        train_study(SETTINGS, tmp_path / "study", observer=StopAfter(1))
+    with pytest.raises(PulsetrainError, match="Batch must be 32 as in the study to resume, not 16"):
+        resume_study(tmp_path / "study", {"batch": 16})
+
+
+def test_resuming_needs_a_study(tmp_path: Path) -> None:
+    with pytest.raises(PulsetrainError, match="Output folder must hold a study to resume, not "):
+        resume_study(tmp_path)
+
+
+def test_a_study_is_not_overwritten_by_accident(whole: Path, tmp_path: Path) -> None:
+    message = (
+        r"Output folder must be free of an earlier study \(--resume continues one, --overwrite replaces it\), not "
+    )
+    with pytest.raises(PulsetrainError, match=message):
+        train_study(SETTINGS, whole)
+    with pytest.raises(KeyboardInterrupt):
+        train_study(SETTINGS, tmp_path / "study", observer=StopAfter(1))
+    with pytest.raises(PulsetrainError, match=message):
+        train_study(SETTINGS, tmp_path / "study")
+
+
+def test_overwriting_replaces_the_study(tmp_path: Path) -> None:
+    folder, short = tmp_path / "study", StudySettings(epochs=1)
+    train_study(short, folder)
+    with pytest.raises(KeyboardInterrupt):
+        train_study(SETTINGS, folder, overwrite=True, observer=StopAfter(1))
+    assert [path.name for path in folder.iterdir()] == [CHECKPOINT]  # results of another study would mislead
+    study = train_study(short, folder, overwrite=True)
+    assert len(study.results) == 1
+    assert resume_study(folder).settings == short
+
+
+def test_a_failed_start_leaves_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    with pytest.raises(PulsetrainError, match="Batch must be an integer between 1 and 1347, not 1348"):
+        train_study(StudySettings(batch=1348), folder)
+    assert not folder.exists()
+
+
+def test_a_failed_start_keeps_the_earlier_study(whole: Path) -> None:
+    before = without_times(whole)
+    with pytest.raises(PulsetrainError, match="Batch must be an integer between 1 and 1347, not 5000"):
+        train_study(SETTINGS.replace(batch=5000), whole, overwrite=True)
+    assert without_times(whole) == before
+
+
+def test_a_failed_first_epoch_leaves_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    with pytest.raises(PulsetrainError, match=r"Learning rate must be low enough for finite steps \(epoch 1\)"):
+        train_study(StudySettings(learning_rate=1e308), folder)
+    assert not folder.exists()
+
+
+def test_a_failed_start_keeps_an_interrupted_study(tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    with pytest.raises(KeyboardInterrupt):
+        train_study(SETTINGS, folder, observer=StopAfter(1))
+    before = (folder / CHECKPOINT).read_bytes()
+    with pytest.raises(PulsetrainError, match="Batch must be an integer between 1 and 1347, not 5000"):
+        train_study(SETTINGS.replace(batch=5000), folder, overwrite=True)
+    assert (folder / CHECKPOINT).read_bytes() == before
+
+
+def test_side_by_side_is_the_same_study(whole: Path, tmp_path: Path) -> None:
+    observer = StopAfter(0)
+    train_study(SETTINGS, tmp_path / "study", observer=observer, processes=3)
+    assert without_times(tmp_path / "study") == without_times(whole)
+    assert (tmp_path / "study" / CURVES).read_bytes() == (whole / CURVES).read_bytes()
+    assert observer.told[0] == "4 runs of 3, 0 done"
+    for number, rule in enumerate(RULES):
+        mine = [text for text in observer.told if text.startswith(f"run {number} ")]
+        epochs = [f"run {number} {rule} epoch {epoch}" for epoch in (1, 2, 3)]
+        assert mine == [f"run {number} {rule}", *epochs, f"run {number} {rule} done"]
+
+
+def test_interrupted_side_by_side_it_goes_on_in_any_way(whole: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "study"
+    with pytest.raises(KeyboardInterrupt):
+        train_study(SETTINGS, folder, observer=StopAfter(4), checkpoint_seconds=1e9, processes=2)
+    saved = load_state(folder / CHECKPOINT)
+    assert sum(len(state["accuracy"]) for state in saved["current"].values()) + 3 * len(saved["finished"]) == 4
+    with pytest.raises(KeyboardInterrupt):
+        resume_study(folder, observer=StopAfter(3), processes=2)
+    resume_study(folder)
+    assert without_times(folder) == without_times(whole)
+
+
+def test_an_error_in_another_process_is_raised_here(tmp_path: Path) -> None:
+    with pytest.raises(PulsetrainError, match=r"^Learning rate must be low enough for finite steps \(epoch 1\), not "):
+        train_study(StudySettings(learning_rate=1e308, seeds=2), tmp_path / "study", processes=2)
+    assert not (tmp_path / "study").exists()
+    with pytest.raises(PulsetrainError, match="Processes must be an integer of at least 1, not 0"):
+        train_study(SETTINGS, tmp_path / "study", processes=0)
+    with pytest.raises(KeyboardInterrupt):
+        train_study(SETTINGS, tmp_path / "study", observer=StopAfter(1), processes=2)
+    saved = load_state(tmp_path / "study" / CHECKPOINT)
+    broken = {number: {"accuracy": [0.5], "biases": [1]} for number in saved["current"]}
+    save_state(tmp_path / "study" / CHECKPOINT, saved | {"current": broken})
+    with pytest.raises(
+        PulsetrainError, match=r"Checkpoint must be of a study of this version, not '.*checkpoint\.npz'"
+    ):
+        resume_study(tmp_path / "study", processes=2)
+
+
+def test_a_process_that_dies_is_told() -> None:
+    jobs = [Job(number, run) for number, run in enumerate(SETTINGS.runs())]
+    events = side_by_side(SETTINGS, jobs, 2)
+    assert next(events).result is None
+    for process in multiprocessing.active_children():
+        process.kill()
+    with pytest.raises(RuntimeError, match=r"A training process must end with a result, not with exit code -9"):
+        list(events)
+    assert multiprocessing.active_children() == []
+
+
+class SecondTraining(Observer):
+    """Tries to train in the same folder as soon as a training has begun there."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.refused: list[str] = []
+
+    def study_started(self, runs: int, epochs: int, finished_epochs: int) -> None:
+        assert (runs, epochs, finished_epochs) == (4, 3, 0)
+        for overwrite in (False, True):
+            with pytest.raises(PulsetrainError) as error:
+                train_study(SETTINGS, self.folder, overwrite=overwrite)
+            self.refused.append(str(error.value))
+
+    def run_finished(self, number: int, result: RunResult) -> None:
+        if (number, result.rule) == (0, "eapu"):
+            with pytest.raises(PulsetrainError) as error:
+                resume_study(self.folder)
+            self.refused.append(str(error.value))
+
+
+def test_a_second_training_in_the_folder_is_refused(whole: Path, tmp_path: Path) -> None:
+    observer = SecondTraining(tmp_path / "study")
+    train_study(SETTINGS, tmp_path / "study", observer=observer, checkpoint_seconds=0.0)
+    message = f"Output folder must be free of a running training, not {str(tmp_path / 'study')!r}"
+    assert observer.refused == [message] * 3
+    assert without_times(tmp_path / "study") == without_times(whole)
+    assert sorted(path.name for path in (tmp_path / "study").iterdir()) == [CURVES, RESULTS]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"settings": None},
+        {"settings": {"overrides": None}},
+        {"finished": {"0": {"rule": "eapu"}}},
+        {"finished": []},
+        {"current": {"first": {}}},
+        {"current": {"0": {}}},
+        {"current": {"0": {"accuracy": [0.5], "biases": [1]}}},
+    ],
+)
+def test_rejects_a_checkpoint_that_does_not_fit_together(tmp_path: Path, changes: dict[str, Any]) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        train_study(SETTINGS, tmp_path, observer=StopAfter(1))
+    save_state(tmp_path / CHECKPOINT, load_state(tmp_path / CHECKPOINT) | changes)
+    before = (tmp_path / CHECKPOINT).read_bytes()
+    with pytest.raises(
+        PulsetrainError, match=r"Checkpoint must be of a study of this version, not '.*checkpoint\.npz'"
+    ):
+        resume_study(tmp_path)
+    assert (tmp_path / CHECKPOINT).read_bytes() == before
+
+
+def test_rejects_a_path_that_cannot_be_one(tmp_path: Path) -> None:
+    folder = tmp_path / ("x" * 300)
+    with pytest.raises(PulsetrainError, match=r"Output folder must be writable, not '.*' \(File name too long\)"):
+        train_study(SETTINGS, folder)
+    with pytest.raises(PulsetrainError, match="Output folder must hold a study to resume, not "):
+        resume_study(folder)
