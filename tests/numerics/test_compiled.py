@@ -128,19 +128,20 @@ def test_the_digest_covers_every_file_with_compiled_functions(tmp_path: Path) ->
 
 def test_every_constant_of_compiled_code_stands_in_a_file_of_the_digest() -> None:
     """Files with compiled functions import upper-case names only from files that the digest covers."""
-    sources = {path: path.read_text() for path in compiled.PACKAGE.rglob("*.py")}
-    covered = {path.stem for path, text in sources.items() if "pulsetrain.numerics.compiled import" in text} | {
-        "compiled"
+    folder = compiled.PACKAGE.parent
+    sources = {
+        ".".join(path.relative_to(folder).with_suffix("").parts): path.read_text()
+        for path in compiled.PACKAGE.rglob("*.py")
     }
+    covered = {name for name, text in sources.items() if "pulsetrain.numerics.compiled import" in text}
+    covered.add("pulsetrain.numerics.compiled")
     allowed = {"PICOSIEMENS"}  # what Python writes into a block, not compiled code
-    assert {"record", "reads", "noise", "rounds"} <= covered
-    for path, text in sources.items():
-        if path.stem not in covered:
-            continue
-        for line in text.replace("(\n", "(").replace(",\n", ",").splitlines():
-            if line.startswith("from pulsetrain") and line.split()[1].rsplit(".", 1)[-1] not in covered:
+    assert {f"pulsetrain.{name}" for name in ("array.record", "array.reads", "numerics.noise")} <= covered
+    for module in covered:
+        for line in sources[module].replace("(\n", "(").replace(",\n", ",").splitlines():
+            if line.startswith("from pulsetrain") and line.split()[1] not in covered:
                 names = {name.strip(" (),") for name in line.split(" import ")[1].split(",")}
-                assert not {name for name in names if name.isupper()} - allowed, f"{path.name}: {line}"
+                assert not {name for name in names if name.isupper()} - allowed, f"{module}: {line}"
 
 
 @compiled.compiled(nogil=True)
