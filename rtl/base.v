@@ -1059,7 +1059,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire \deltas__valid$325 ;
   wire \deltas__valid$326 ;
   reg difference = 1'h0;
-  (* enum_base_type = "Status" *)
+  (* enum_base_type = "RequestStatus" *)
   (* enum_value_00 = "OK" *)
   (* enum_value_01 = "ABORTED" *)
   (* enum_value_10 = "FAULT" *)
@@ -1128,7 +1128,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire [3:0] \header__opcode$408 ;
   wire header__settled;
   wire \header__settled$409 ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -1140,7 +1140,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   (* enum_value_1000 = "LOCKED" *)
   (* enum_value_1001 = "CODE" *)
   wire [3:0] header__status;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -1857,7 +1857,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire updated;
   wire verdict__settled;
   wire \verdict__settled$416 ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -1869,7 +1869,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   (* enum_value_1000 = "LOCKED" *)
   (* enum_value_1001 = "CODE" *)
   wire [3:0] verdict__status;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -4386,7 +4386,7 @@ module \pulsetrain_core.command_decoder (commands__valid, clk, rst, clear, refus
   reg \$signal$12 ;
   wire \$signal$13 ;
   wire \$signal$2 ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -4443,7 +4443,7 @@ module \pulsetrain_core.command_decoder (commands__valid, clk, rst, clear, refus
   reg [3:0] header__opcode;
   output header__settled;
   reg header__settled;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -4536,7 +4536,7 @@ module \pulsetrain_core.command_decoder (commands__valid, clk, rst, clear, refus
   wire targets__valid;
   output verdict__settled;
   wire verdict__settled;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -5641,7 +5641,7 @@ module \pulsetrain_core.controller (arm, \pulse_limit$263 , abort, crossbar__rea
   wire deltas__ready;
   input deltas__valid;
   wire deltas__valid;
-  (* enum_base_type = "Status" *)
+  (* enum_base_type = "RequestStatus" *)
   (* enum_value_00 = "OK" *)
   (* enum_value_01 = "ABORTED" *)
   (* enum_value_10 = "FAULT" *)
@@ -22024,7 +22024,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   wire \$signal$67 ;
   wire [3:0] \$signal.opcode ;
   wire \$signal.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -22040,7 +22040,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_0 = 17'h00000;
   wire [3:0] \answer_0.opcode ;
   wire \answer_0.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -22056,7 +22056,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_1 = 17'h00000;
   wire [3:0] \answer_1.opcode ;
   wire \answer_1.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -22072,7 +22072,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_10 = 17'h00000;
   wire [3:0] \answer_10.opcode ;
   wire \answer_10.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -22088,7 +22088,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_11 = 17'h00000;
   wire [3:0] \answer_11.opcode ;
   wire \answer_11.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -22104,7 +22104,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_12 = 17'h00000;
   wire [3:0] \answer_12.opcode ;
   wire \answer_12.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -22120,7 +22120,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_13 = 17'h00000;
   wire [3:0] \answer_13.opcode ;
   wire \answer_13.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -22136,7 +22136,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_14 = 17'h00000;
   wire [3:0] \answer_14.opcode ;
   wire \answer_14.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -22152,7 +22152,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_15 = 17'h00000;
   wire [3:0] \answer_15.opcode ;
   wire \answer_15.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -22168,7 +22168,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_2 = 17'h00000;
   wire [3:0] \answer_2.opcode ;
   wire \answer_2.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -22184,7 +22184,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_3 = 17'h00000;
   wire [3:0] \answer_3.opcode ;
   wire \answer_3.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -22200,7 +22200,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_4 = 17'h00000;
   wire [3:0] \answer_4.opcode ;
   wire \answer_4.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -22216,7 +22216,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_5 = 17'h00000;
   wire [3:0] \answer_5.opcode ;
   wire \answer_5.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -22232,7 +22232,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_6 = 17'h00000;
   wire [3:0] \answer_6.opcode ;
   wire \answer_6.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -22248,7 +22248,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_7 = 17'h00000;
   wire [3:0] \answer_7.opcode ;
   wire \answer_7.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -22264,7 +22264,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_8 = 17'h00000;
   wire [3:0] \answer_8.opcode ;
   wire \answer_8.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -22280,7 +22280,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_9 = 17'h00000;
   wire [3:0] \answer_9.opcode ;
   wire \answer_9.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -22353,7 +22353,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   wire [3:0] header__opcode;
   input header__settled;
   wire header__settled;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -22437,7 +22437,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   wire updated;
   input verdict__settled;
   wire verdict__settled;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)

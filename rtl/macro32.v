@@ -1019,7 +1019,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire \deltas__valid$325 ;
   wire \deltas__valid$326 ;
   reg difference = 1'h0;
-  (* enum_base_type = "Status" *)
+  (* enum_base_type = "RequestStatus" *)
   (* enum_value_00 = "OK" *)
   (* enum_value_01 = "ABORTED" *)
   (* enum_value_10 = "FAULT" *)
@@ -1072,7 +1072,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire [3:0] \header__opcode$408 ;
   wire header__settled;
   wire \header__settled$409 ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -1084,7 +1084,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   (* enum_value_1000 = "LOCKED" *)
   (* enum_value_1001 = "CODE" *)
   wire [3:0] header__status;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -1721,7 +1721,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire updated;
   wire verdict__settled;
   wire \verdict__settled$416 ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -1733,7 +1733,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   (* enum_value_1000 = "LOCKED" *)
   (* enum_value_1001 = "CODE" *)
   wire [3:0] verdict__status;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -4090,7 +4090,7 @@ module \pulsetrain_core.command_decoder (commands__valid, clk, rst, clear, refus
   reg \$signal$12 ;
   wire \$signal$13 ;
   wire \$signal$2 ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -4139,7 +4139,7 @@ module \pulsetrain_core.command_decoder (commands__valid, clk, rst, clear, refus
   reg [3:0] header__opcode;
   output header__settled;
   reg header__settled;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -4224,7 +4224,7 @@ module \pulsetrain_core.command_decoder (commands__valid, clk, rst, clear, refus
   wire targets__valid;
   output verdict__settled;
   wire verdict__settled;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -5273,7 +5273,7 @@ module \pulsetrain_core.controller (arm, \pulse_limit$263 , abort, crossbar__rea
   wire deltas__ready;
   input deltas__valid;
   wire deltas__valid;
-  (* enum_base_type = "Status" *)
+  (* enum_base_type = "RequestStatus" *)
   (* enum_value_00 = "OK" *)
   (* enum_value_01 = "ABORTED" *)
   (* enum_value_10 = "FAULT" *)
@@ -20052,7 +20052,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   wire \$signal$67 ;
   wire [3:0] \$signal.opcode ;
   wire \$signal.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -20068,7 +20068,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_0 = 17'h00000;
   wire [3:0] \answer_0.opcode ;
   wire \answer_0.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -20084,7 +20084,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_1 = 17'h00000;
   wire [3:0] \answer_1.opcode ;
   wire \answer_1.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -20100,7 +20100,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_10 = 17'h00000;
   wire [3:0] \answer_10.opcode ;
   wire \answer_10.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -20116,7 +20116,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_11 = 17'h00000;
   wire [3:0] \answer_11.opcode ;
   wire \answer_11.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -20132,7 +20132,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_12 = 17'h00000;
   wire [3:0] \answer_12.opcode ;
   wire \answer_12.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -20148,7 +20148,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_13 = 17'h00000;
   wire [3:0] \answer_13.opcode ;
   wire \answer_13.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -20164,7 +20164,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_14 = 17'h00000;
   wire [3:0] \answer_14.opcode ;
   wire \answer_14.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -20180,7 +20180,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_15 = 17'h00000;
   wire [3:0] \answer_15.opcode ;
   wire \answer_15.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -20196,7 +20196,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_2 = 17'h00000;
   wire [3:0] \answer_2.opcode ;
   wire \answer_2.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -20212,7 +20212,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_3 = 17'h00000;
   wire [3:0] \answer_3.opcode ;
   wire \answer_3.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -20228,7 +20228,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_4 = 17'h00000;
   wire [3:0] \answer_4.opcode ;
   wire \answer_4.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -20244,7 +20244,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_5 = 17'h00000;
   wire [3:0] \answer_5.opcode ;
   wire \answer_5.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -20260,7 +20260,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_6 = 17'h00000;
   wire [3:0] \answer_6.opcode ;
   wire \answer_6.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -20276,7 +20276,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_7 = 17'h00000;
   wire [3:0] \answer_7.opcode ;
   wire \answer_7.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -20292,7 +20292,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_8 = 17'h00000;
   wire [3:0] \answer_8.opcode ;
   wire \answer_8.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -20308,7 +20308,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   reg [16:0] answer_9 = 17'h00000;
   wire [3:0] \answer_9.opcode ;
   wire \answer_9.settled ;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -20381,7 +20381,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   wire [3:0] header__opcode;
   input header__settled;
   wire header__settled;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)
@@ -20465,7 +20465,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   wire updated;
   input verdict__settled;
   wire verdict__settled;
-  (* enum_base_type = "Answer" *)
+  (* enum_base_type = "AnswerStatus" *)
   (* enum_value_0000 = "OK" *)
   (* enum_value_0001 = "ABORTED" *)
   (* enum_value_0010 = "FAULT" *)

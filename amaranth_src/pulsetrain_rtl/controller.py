@@ -12,7 +12,7 @@ from pulsetrain_rtl.interfaces import (
     Operation,
     Polarity,
     Ramp,
-    Status,
+    RequestStatus,
     check_config,
     controller_signature,
     group_count,
@@ -164,10 +164,10 @@ class Controller(wiring.Component):
 
         with m.If(self.released):
             m.d.sync += [in_flight.eq(0), self.done.valid.eq(self.busy)]
-            m.d.sync += self.done.status.eq(Mux(self.faulted, Status.FAULT, Status.ABORTED))
+            m.d.sync += self.done.status.eq(Mux(self.faulted, RequestStatus.FAULT, RequestStatus.ABORTED))
         with m.Else():
             m.d.sync += [in_flight.eq(in_flight + starts - finished), self.done.valid.eq(finished)]
-            m.d.sync += self.done.status.eq(Status.OK)
+            m.d.sync += self.done.status.eq(RequestStatus.OK)
 
         amounts = {
             **{name: getattr(scheduler.counted, name) for name in ("cells_set", "cells_reset", "saturated")},

@@ -2,13 +2,14 @@
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
+from pulsetrain.contract.enumerations import FORM_KEY
 
 from pulsetrain_rtl.commands.command_decoder import PRODUCTS, READS, USERS, CommandDecoder, is_one_of
 from pulsetrain_rtl.commands.responder import Responder
 from pulsetrain_rtl.commands.settings_check import settings_errors
 from pulsetrain_rtl.commands.vector_store import VectorStore
 from pulsetrain_rtl.controller import Controller
-from pulsetrain_rtl.interfaces import FORM_KEY, Opcode, PairPolicy, Status, check_config, core_signature
+from pulsetrain_rtl.interfaces import Opcode, PairPolicy, RequestStatus, check_config, core_signature
 from pulsetrain_rtl.pins.read_sequencer import ReadSequencer
 from pulsetrain_rtl.update.outer_product import OuterProduct
 
@@ -169,7 +170,7 @@ class Core(wiring.Component):
             decoder.deltas.ready.eq(may_pass & deltas.ready & ~product.busy),
             moves.eq(deltas.valid & deltas.ready),
             begins.eq(moves & (beat == 0)),
-            responder.updated.eq(controller.done.valid & (controller.done.status == Status.OK)),
+            responder.updated.eq(controller.done.valid & (controller.done.status == RequestStatus.OK)),
         ]
         with m.If(moves):
             m.d.sync += beat.eq(beat + 1)

@@ -7,110 +7,40 @@ signatures are functions of it. The first field of a layout holds the least sign
 from amaranth.hdl import signed, unsigned
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
+from pulsetrain.contract import enumerations, ports
 from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.enumerations import CODE_BITS
+from pulsetrain.contract.settings import (
+    ControllerSettings,
+    LineSettings,
+    RampSettings,
+    groups_of,
+    settings_of,
+)
 from pulsetrain.errors import PulsetrainError
 
-LINE_CLASSES = ("word", "bit", "source")
 DURATIONS = ("setup_cycles", "pulse_cycles", "hold_cycles", "recovery_cycles", "ready_limit", "conversion_limit")
-COUNTERS = ("cells_set", "cells_reset", "saturated", "slots", "cut", "requests", "reads", "conversions", "verified",
-            "unreached", "unverified")  # fmt: skip
-SETTINGS_ERRORS = 20
-CODE_BITS = 16
-"""Width of an element of ``targets``, ``cells`` and the data beats of answers."""
-FULL_SCALE_BITS = 16
-TRY_BITS = 8
-TAG_BITS = 8
-FORM_KEY = 0xF03A
-LEFT_ALONE = -(1 << CODE_BITS - 1)
-"""The target of a cell that is not to be touched."""
 
 
-class Polarity(enum.Enum, shape=unsigned(1)):
-    """Direction of a write pulse."""
-
-    SET = 0
-    RESET = 1
-
-
-class Operation(enum.Enum, shape=unsigned(3)):
-    """What the crossbar is asked to do."""
-
-    IDLE = 0
-    SET = 1
-    RESET = 2
-    FORM = 3
-    READ_FORWARD = 4
-    READ_BACKWARD = 5
+def _enumeration(kind, bits):
+    """The enumeration ``kind`` of the contract as one of Amaranth, ``bits`` wide."""
+    members = enum.EnumType.__prepare__(kind.__name__, (enum.Enum,), shape=unsigned(bits))
+    for item in kind:
+        members[item.name] = item.value
+    return enum.EnumType(kind.__name__, (enum.Enum,), members, shape=unsigned(bits))
 
 
-class Status(enum.Enum, shape=unsigned(2)):
-    """How the requests in flight ended."""
+Polarity = _enumeration(enumerations.Polarity, 1)
+Operation = _enumeration(enumerations.Operation, 3)
+RequestStatus = _enumeration(enumerations.RequestStatus, 2)
+Fault = _enumeration(enumerations.Fault, 2)
+Ramp = _enumeration(enumerations.Ramp, 2)
+PairPolicy = _enumeration(enumerations.PairPolicy, 2)
+ProgramMode = _enumeration(enumerations.ProgramMode, 2)
+Opcode = _enumeration(enumerations.Opcode, 4)
+AnswerStatus = _enumeration(enumerations.AnswerStatus, 4)
 
-    OK = 0
-    ABORTED = 1
-    FAULT = 2
-
-
-class Fault(enum.Enum, shape=unsigned(2)):
-    """Why the controller released the array by itself."""
-
-    NONE = 0
-    READY_TIMEOUT = 1
-    STROBE_LIMIT = 2
-    CONVERTER_TIMEOUT = 3
-
-
-class Ramp(enum.Enum, shape=unsigned(2)):
-    """What grows from round to round in programming and forming."""
-
-    NONE = 0
-    WIDTH = 1
-    LEVEL = 2
-
-
-class PairPolicy(enum.Enum, shape=unsigned(2)):
-    """Which devices of a pair take the pulses of a weight."""
-
-    SET_ONLY = 0
-    RESET_ONLY = 1
-    BOTH = 2
-
-
-class ProgramMode(enum.Enum, shape=unsigned(2)):
-    """What happens to the rows whose targets are sent."""
-
-    PROGRAM = 0
-    FORM = 1
-    REFRESH = 2
-
-
-class Opcode(enum.Enum, shape=unsigned(4)):
-    """Commands (specification, section 17)."""
-
-    LOAD = 1
-    READ_FORWARD = 2
-    READ_BACKWARD = 3
-    UPDATE = 4
-    UPDATE_OUTER = 5
-    UPDATE_DIFFERENCE = 6
-    PROGRAM = 7
-    FORM = 8
-    REFRESH = 9
-
-
-class Answer(enum.Enum, shape=unsigned(4)):
-    """The status of an answer (specification, section 17). The first three are those of ``Status``."""
-
-    OK = 0
-    ABORTED = 1
-    FAULT = 2
-    UNKNOWN = 3
-    LENGTH = 4
-    SETTINGS = 5
-    DISARMED = 6
-    UNSEEDED = 7
-    LOCKED = 8
-    CODE = 9
+_ENUMERATIONS = {kind.__name__: kind for kind in (Polarity, Operation, RequestStatus, Fault, Ramp, PairPolicy)}
 
 
 def check_config(config):
@@ -256,22 +186,46 @@ def line_beats(config):
     return max(config.row_beats, config.beats_per_row)
 
 
+def _width(width, config):
+    return width if isinstance(width, int) else width(config)
+
+
+def _port_shape(port, config):
+    """Shape of a port of the contract's table."""
+    if port.kind is not None:
+        return _ENUMERATIONS[port.kind.__name__]
+    width = _width(port.width, config)
+    return unsigned(width) if port.count is None else data.ArrayLayout(signed(width), port.count(config))
+
+
+def _port_members(table, config):
+    return {port.name: (In if port.is_input else Out)(_port_shape(port, config)) for port in table}
+
+
+def _signature_of(table, config):
+    """A signature of the contract's ports, in their order."""
+    return wiring.Signature(_port_members(table, config))
+
+
 def dac_signature(config):
     """A beat of DAC codes for the input registers of one side; everything is 0 unless ``valid`` is 1."""
-    return wiring.Signature(
-        {
-            "valid": Out(1),
-            "side": Out(1),
-            "index": Out(unsigned(max(1, bits_of(line_beats(config) - 1)))),
-            "codes": Out(data.ArrayLayout(signed(config.dac_bits), config.lanes)),
-        }
-    )
+    return _signature_of(ports.DAC, config)
+
+
+def _setting_shape(setting, config):
+    """Shape of a setting of the contract's table. States of unselected lines stay numbers: 3 is reserved."""
+    if setting.kind is not None and setting.kind.__name__ in _ENUMERATIONS:
+        return _ENUMERATIONS[setting.kind.__name__]
+    return unsigned(setting.width(config))
+
+
+def _settings_layout_of(kind, config):
+    return {setting.name: _setting_shape(setting, config) for setting in settings_of(kind).values() if setting.is_port}
 
 
 def lines_layout(config):
     """Amplitude codes of the selected lines and states of the unselected lines, per line class."""
-    codes = {f"{line}_code": unsigned(config.amplitude_bits) for line in LINE_CLASSES}
-    return data.StructLayout({**codes, **{f"{line}_unselected": unsigned(2) for line in LINE_CLASSES}})
+    return data.StructLayout(_settings_layout_of(LineSettings, config))
 
 
 def _members(layout, flow=Out):
@@ -290,29 +244,9 @@ def timing_signature(config):
 
 def settings_layout(config):
     """The settings of the specification, section 2."""
-    times = ("setup_cycles", "set_cycles", "reset_cycles", "hold_cycles", "recovery_cycles", "ready_limit",
-             "settle_cycles", "conversion_limit", "form_cycles")  # fmt: skip
-    code = unsigned(config.adc_bits)
-    ramp = data.StructLayout(dict.fromkeys(("start", "step", "stop"), unsigned(config.ramp_bits)))
-    return data.StructLayout(
-        {
-            "threshold_log2": threshold_shape(config),
-            "max_pulses": unsigned(config.pulse_count_bits),
-            "parallel_max": columns_count_shape(config),
-            **{name: unsigned(config.time_bits) for name in times},
-            **{f"{side}_full_scale": unsigned(FULL_SCALE_BITS) for side in ("forward", "backward", "verify")},
-            "verify": unsigned(1),
-            "verify_step": code,
-            "verify_tolerance": code,
-            "program_tolerance": code,
-            "try_limit": unsigned(TRY_BITS),
-            "pair_policy": PairPolicy,
-            "refresh_pulses": unsigned(TRY_BITS),
-            "ramp": Ramp,
-            **{f"{operation}_ramp": ramp for operation in ("set", "reset", "form")},
-            **{f"{operation}_lines": lines_layout(config) for operation in ("set", "reset", "form", "read")},
-        }
-    )
+    inner = {kind: data.StructLayout(_settings_layout_of(kind, config)) for kind in (LineSettings, RampSettings)}
+    groups = {name: inner[kind] for name, kind in groups_of(ControllerSettings).items()}
+    return data.StructLayout({**_settings_layout_of(ControllerSettings, config), **groups})
 
 
 def settings_signature(config):
@@ -326,36 +260,17 @@ def settings_signature(config):
 
 def crossbar_signature(config):
     """The pins of the array (specification, section 8). Every output is 0 unless ``select`` is 1."""
-    return wiring.Signature(
-        {
-            "operation": Out(Operation),
-            "select": Out(1),
-            "row": Out(config.row_bits),
-            "columns": Out(config.columns),
-            **_members(lines_layout(config)),
-            "strobe": Out(1),
-            "ready": In(1),
-            "whole": Out(1),
-            "full_scale": Out(FULL_SCALE_BITS),
-            "convert": Out(1),
-            "group": Out(group_shape(config)),
-            "converted": In(1),
-            "codes": In(data.ArrayLayout(signed(config.adc_bits), config.adc_count)),
-        }
-    )
+    return _signature_of(ports.CROSSBAR, config)
 
 
 def report_signature(config):
     """One pulse that was applied; the other members hold while ``valid`` is 1 and mean nothing otherwise."""
-    return wiring.Signature(
-        {"valid": Out(1), **_members(slot_layout(config)), "form": Out(1), "cycles": Out(config.time_bits),
-         "cut": Out(1)}
-    )  # fmt: skip
+    return _signature_of(ports.REPORT, config)
 
 
 def done_signature():
     """The end of a request, or of all requests in flight. ``status`` means nothing unless ``valid`` is 1."""
-    return wiring.Signature({"valid": Out(1), "status": Out(Status)})
+    return _signature_of(ports.DONE, None)
 
 
 def counted_signature(config):
@@ -365,8 +280,8 @@ def counted_signature(config):
 
 
 def counters_signature():
-    """What happened since reset, modulo 2^32."""
-    return wiring.Signature({name: Out(32) for name in COUNTERS})
+    """What happened since reset, modulo 2^``COUNTER_BITS``."""
+    return _signature_of(ports.COUNTER_PORTS, None)
 
 
 def stream_of(layout):
@@ -379,22 +294,10 @@ def _common_members(config):
     return {
         "seed": In(stream_of(64)),
         "settings": In(settings_signature(config)),
-        "arm": In(1),
-        "pulse_limit": In(config.time_bits),
-        "abort": In(1),
+        **_port_members(ports.CONTROLS, config),
         "crossbar": Out(crossbar_signature(config)),
         "report": Out(report_signature(config)),
-        "armed": Out(1),
-        "seeded": Out(1),
-        "seeding": Out(1),
-        "busy": Out(1),
-        "fault": Out(Fault),
-        "settings_error": Out(SETTINGS_ERRORS),
-        "seed_error": Out(1),
-        "random_seed": Out(64),
-        "random_steps": Out(64),
-        "state_index": In(16),
-        "state_word": Out(32),
+        **_port_members(ports.STATES, config),
         "counters": Out(counters_signature()),
     }
 
@@ -420,11 +323,15 @@ def controller_signature(config):
 
 def core_signature(config):
     """The ports of the core (specification, section 10), seen from the core."""
+    streams = {
+        name: (In if is_input else Out)(stream_of(packet_layout(_width(width, config))))
+        for name, (width, is_input, _) in ports.STREAMS.items()
+        if name != "seed"
+    }
     return wiring.Signature(
         {
-            "commands": In(stream_of(packet_layout(config.command_bits))),
-            "responses": Out(stream_of(packet_layout(config.response_bits))),
-            "form_key": In(16),
+            **streams,
+            **_port_members(ports.KEYS, config),
             "dac": Out(dac_signature(config)),
             **_common_members(config),
         }

@@ -20,7 +20,8 @@ import bench_model
 import bench_page
 import numpy as np
 from cocotb_tools.runner import get_runner
-from pulsetrain.contract.configuration import CONFIGS, ControllerConfig, ControllerSettings
+from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.errors import PulsetrainError, ToolError
 from pulsetrain.simulator.build import build_library, cache_folder, generated_verilog
 from pulsetrain.simulator.library import RtlController

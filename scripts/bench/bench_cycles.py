@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pulsetrain.contract.configuration import CONFIGS, ControllerConfig, ControllerSettings
+from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.simulator.commands import COLUMNS, ROWS, Opcode, Packets, load, plain, updates
 from pulsetrain.simulator.library import RtlController
 

@@ -17,7 +17,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 from pulsetrain.array.crossbar import CrossbarArray
-from pulsetrain.contract.configuration import CONFIGS, ControllerConfig, ControllerSettings
+from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller import GoldenController
 from pulsetrain.numerics.threads import set_threads, thread_count
 from pulsetrain.tiles import ModelTile

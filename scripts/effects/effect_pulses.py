@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from effect_panels import BLACK, BLUE, GREEN, GREY, MICRO, ORANGE, array, label, microsiemens, panels, program
 from pulsetrain.array.record import FORM
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device import Disturb, Endurance, ProgrammingError, Spread, StepCurve
 from pulsetrain.device.files import load_device
 

@@ -18,7 +18,9 @@ from typing import Any
 import in_situ_page
 import numpy as np
 from pulsetrain.array.crossbar import ArrayParameters
-from pulsetrain.contract.configuration import CONFIGS, ControllerSettings, Ramp, RampSettings
+from pulsetrain.contract.configuration import CONFIGS
+from pulsetrain.contract.enumerations import Ramp
+from pulsetrain.contract.settings import ControllerSettings, RampSettings
 from pulsetrain.tiles import Tile
 from pulsetrain.training.data import Dataset, load_digits
 from pulsetrain.training.run import TrainingRun

@@ -8,16 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pulsetrain.array.crossbar import ArrayParameters
-from pulsetrain.contract.configuration import (
-    CONFIGS,
-    ControllerConfig,
-    ControllerSettings,
-    LineSettings,
-    PairPolicy,
-    Ramp,
-    RampSettings,
-    Unselected,
-)
+from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
+from pulsetrain.contract.enumerations import PairPolicy, Ramp, Unselected
+from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
 from pulsetrain.simulator.run import Stalls
 from pulsetrain.tiles import verified
 

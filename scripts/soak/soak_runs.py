@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pulsetrain.contract.configuration import ControllerConfig, PairPolicy
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.enumerations import PairPolicy
 from pulsetrain.controller import GoldenController, Slots
 from pulsetrain.controller.sources import outer_deltas
 from pulsetrain.errors import MismatchError

@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import Any
 
 import cocotb
-from pulsetrain.contract.configuration import Ramp, RampSettings
+from pulsetrain.contract.enumerations import Ramp
+from pulsetrain.contract.settings import RampSettings
 
 from tb.blocks.expected_rows import programmed_row
 from tb.blocks.rows_testbench import MODES, RAMPS, Job, RowsTB

@@ -7,7 +7,7 @@ from typing import Any
 
 import cocotb
 import numpy as np
-from pulsetrain.contract.configuration import Polarity
+from pulsetrain.contract.enumerations import Polarity
 
 from tb.lib.common import STALL_PATTERNS, TB, Stalls, StreamMonitor, bench_test, check, elements, joined
 from tb.lib.expected import cover_rows, slots_of

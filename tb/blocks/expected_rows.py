@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings, PairPolicy, Ramp
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.enumerations import PairPolicy, Ramp
+from pulsetrain.contract.settings import ControllerSettings
 
 from tb.lib.coverage import coverage
 

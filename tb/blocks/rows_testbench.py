@@ -11,7 +11,8 @@ import cocotb
 import numpy as np
 from cocotb.triggers import ReadWrite
 from cocotb.utils import get_sim_time
-from pulsetrain.contract.configuration import ControllerSettings, PairPolicy, Ramp, RampSettings
+from pulsetrain.contract.enumerations import PairPolicy, Ramp
+from pulsetrain.contract.settings import ControllerSettings, RampSettings
 
 from tb.blocks.expected_rows import LEFT_ALONE, Outcome, Pulse, Read, Row, programmed_row, verified_row
 from tb.blocks.row_array import RowArray

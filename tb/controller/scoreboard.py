@@ -12,7 +12,9 @@ from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings, PairPolicy, Polarity
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.enumerations import PairPolicy, Polarity
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller import GoldenController
 from pulsetrain.controller.random_source import generator_layout
 

@@ -11,7 +11,8 @@ import numpy as np
 from cocotb.triggers import RisingEdge
 from cocotb_bus.monitors import BusMonitor
 from numpy.typing import NDArray
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.random_source import generator_layout
 
 from tb.controller.scoreboard import Scoreboard

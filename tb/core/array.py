@@ -11,7 +11,8 @@ from typing import Any
 
 import numpy as np
 from pulsetrain.array.crossbar import CrossbarArray
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.settings import ControllerSettings
 
 from tb.core.rules import signed
 from tb.lib.common import check, joined

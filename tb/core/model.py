@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 from pulsetrain.array.crossbar import CrossbarArray
 from pulsetrain.closed_loop.programming import ProgramMode, program_rows, update_verified
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller import GoldenController
 from pulsetrain.controller.slots import Slots
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from pulsetrain.contract.configuration import Polarity, Ramp
+from pulsetrain.contract.enumerations import Polarity, Ramp
 
 from tb.core.array import ArrayAtPins
 from tb.core.model import CoreModel

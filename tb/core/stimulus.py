@@ -7,15 +7,9 @@ from dataclasses import dataclass, field, fields
 from random import Random
 from typing import Any
 
-from pulsetrain.contract.configuration import (
-    ControllerConfig,
-    ControllerSettings,
-    LineSettings,
-    PairPolicy,
-    Ramp,
-    RampSettings,
-    Unselected,
-)
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.enumerations import PairPolicy, Ramp, Unselected
+from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
 
 from tb.lib.common import joined
 

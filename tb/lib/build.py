@@ -38,7 +38,7 @@ RUNTIME_FLAGS, MODEL_FLAGS = ["-CFLAGS", "-O1"], ["-CFLAGS", "-O0"]
 RUNTIME = ("verilated", "verilated_dpi", "verilated_vpi", "verilated_threads")
 SOURCES = (
     "amaranth_src/pulsetrain_rtl/**/*.py",
-    "model/pulsetrain/contract/configuration.py",
+    "model/pulsetrain/contract/*.py",
     "tb/lib/configs.py",
     "tb/lib/wrapper.py",
     "tb/mutants/controller.py",

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pulsetrain.contract.configuration import ControllerConfig, PairPolicy, Polarity, Ramp
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.enumerations import PairPolicy, Polarity, Ramp
 from pulsetrain.controller.slots import Slots, fired_cells, make_slots
 
 from tb.lib.coverage import coverage

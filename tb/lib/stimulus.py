@@ -7,15 +7,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pulsetrain.contract.configuration import (
-    ControllerConfig,
-    ControllerSettings,
-    LineSettings,
-    PairPolicy,
-    Ramp,
-    RampSettings,
-    Unselected,
-)
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.enumerations import PairPolicy, Ramp, Unselected
+from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
 
 
 def random_threshold(random: Random, config: ControllerConfig) -> int:

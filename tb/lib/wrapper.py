@@ -14,10 +14,10 @@ from amaranth.back import verilog
 from amaranth.hdl import Cat, ClockDomain, Elaboratable, Module, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import In
+from pulsetrain.contract.counters import COUNTERS
 from pulsetrain_rtl.commands.vector_store import VectorStore
 from pulsetrain_rtl.controller import Controller
 from pulsetrain_rtl.core import Core
-from pulsetrain_rtl.interfaces import COUNTERS
 from pulsetrain_rtl.pins.line_driver import LineDriver
 from pulsetrain_rtl.program.row_programmer import RowProgrammer
 from pulsetrain_rtl.update.decision import DecisionLanes

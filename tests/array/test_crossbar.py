@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
 from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray, CutPulse
-from pulsetrain.contract.configuration import Polarity
+from pulsetrain.contract.enumerations import Polarity
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.numerics.noise import normals
 

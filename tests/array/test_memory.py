@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device import Drift, Endurance, Flicker, ProgrammingError, Relaxation, Spread, Telegraph
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.files.checkpoint import load_state, save_state

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray, CutPulse
 from pulsetrain.array.open_loop import apply_range, write_range
 from pulsetrain.array.record import AT_CONDUCTANCE, AT_DUE, begun, reached
-from pulsetrain.contract.configuration import Polarity
+from pulsetrain.contract.enumerations import Polarity
 from pulsetrain.device import Drift, Spread
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.numerics.threads import set_threads

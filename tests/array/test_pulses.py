@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings, LineSettings
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.settings import ControllerSettings, LineSettings
 
 from tests.array.plain_array import CASES, FORM, RESET, SET, PlainArray, same
 

@@ -18,15 +18,9 @@ from pulsetrain.closed_loop.programming import (
     ramp_value,
     update_verified,
 )
-from pulsetrain.contract.configuration import (
-    CONFIGS,
-    ControllerConfig,
-    ControllerSettings,
-    LineSettings,
-    PairPolicy,
-    Ramp,
-    RampSettings,
-)
+from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
+from pulsetrain.contract.enumerations import PairPolicy, Ramp
+from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
 from pulsetrain.controller import GoldenController
 from pulsetrain.errors import PulsetrainError
 

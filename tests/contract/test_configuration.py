@@ -10,18 +10,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pulsetrain.contract.configuration import (
-    CONFIGS,
-    ControllerConfig,
-    ControllerSettings,
-    LineSettings,
-    PairPolicy,
-    Polarity,
-    Ramp,
-    RampSettings,
-    Unselected,
-    named_config,
-)
+from pulsetrain.contract.configuration import CONFIGS, ControllerConfig, named_config
+from pulsetrain.contract.enumerations import PairPolicy, Polarity, Ramp, Unselected
+from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
 from pulsetrain.errors import MismatchError, PulsetrainError, ToolError, check_choice, check_integer, check_real
 
 RANGES = {

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pulsetrain.contract.configuration import CONFIGS, ControllerSettings
+from pulsetrain.contract.configuration import CONFIGS
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller import GoldenController
 from pulsetrain.controller.decision import decide
 

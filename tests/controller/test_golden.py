@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pulsetrain.contract.configuration import CONFIGS, ControllerConfig, ControllerSettings
+from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller import GoldenController
 from pulsetrain.errors import PulsetrainError
 

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings, PairPolicy
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.enumerations import PairPolicy
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller import GoldenController
 from pulsetrain.controller.decision import decide
 from pulsetrain.controller.fired import FiredCells

@@ -12,7 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
 from pulsetrain.closed_loop.programming import LEFT_ALONE, ProgramMode, program_rows
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller import GoldenController, RandomSource
 from pulsetrain.controller.decision import decide
 from pulsetrain.controller.random_source import generator_layout, seed_rank, seeded_states

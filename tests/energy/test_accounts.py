@@ -6,7 +6,8 @@ from dataclasses import fields, replace
 from typing import Any
 
 import pytest
-from pulsetrain.contract.configuration import CONFIGS, ControllerSettings
+from pulsetrain.contract.configuration import CONFIGS
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.energy.accounts import (
     COSTS,
     Account,

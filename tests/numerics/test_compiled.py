@@ -28,7 +28,8 @@ import numpy as np
 from numba import carray, types
 from pulsetrain.numerics import noise
 from pulsetrain.numerics.compiled import c_function
-from pulsetrain.contract.configuration import CONFIGS, ControllerSettings
+from pulsetrain.contract.configuration import CONFIGS
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.golden import GoldenController
 controller = GoldenController(CONFIGS["tiny"], ControllerSettings(), 1)
 print(controller.update(np.full((8, 8), 2000, np.int16)).counts.tolist())

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 import pytest
 from pulsetrain.array.crossbar import ArrayParameters
-from pulsetrain.contract.configuration import CONFIGS, ControllerSettings
+from pulsetrain.contract.configuration import CONFIGS
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.errors import PulsetrainError, ToolError
 from pulsetrain.randomness import external, training
 from pulsetrain.randomness.sources import ControllerSource, Pcg64Source, WordSource

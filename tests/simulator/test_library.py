@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings, LineSettings, Ramp, RampSettings
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.enumerations import Ramp
+from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
 from pulsetrain.errors import PulsetrainError, ToolError
 from pulsetrain.simulator.build import build_library
 from pulsetrain.simulator.commands import COLUMNS, AnswerStatus, Opcode, Packets, load, plain, programming, updates

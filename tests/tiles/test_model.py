@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
-from pulsetrain.contract.configuration import CONFIGS, ControllerSettings, LineSettings, PairPolicy, Ramp
+from pulsetrain.contract.configuration import CONFIGS
+from pulsetrain.contract.enumerations import PairPolicy, Ramp
+from pulsetrain.contract.settings import ControllerSettings, LineSettings
 from pulsetrain.controller import GoldenController
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.numerics.noise import rounded_steps

@@ -13,13 +13,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pulsetrain.array.crossbar import ArrayParameters
-from pulsetrain.contract.configuration import (
-    CONFIGS,
-    ControllerConfig,
-    ControllerSettings,
-    LineSettings,
-    Unselected,
-)
+from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
+from pulsetrain.contract.enumerations import Unselected
+from pulsetrain.contract.settings import ControllerSettings, LineSettings
 from pulsetrain.controller import GoldenController, RandomSource, Slots
 from pulsetrain.errors import MismatchError, PulsetrainError
 from pulsetrain.simulator.build import build_library, generated_verilog

@@ -11,16 +11,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pulsetrain.array.crossbar import ArrayParameters
-from pulsetrain.contract.configuration import (
-    CONFIGS,
-    ControllerConfig,
-    ControllerSettings,
-    LineSettings,
-    PairPolicy,
-    Ramp,
-    RampSettings,
-    Unselected,
-)
+from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
+from pulsetrain.contract.enumerations import PairPolicy, Ramp, Unselected
+from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.simulator.build import build_library
 from pulsetrain.simulator.commands import (

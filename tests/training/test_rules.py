@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pulsetrain.array.crossbar import ArrayParameters
-from pulsetrain.contract.configuration import CONFIGS, ControllerSettings
+from pulsetrain.contract.configuration import CONFIGS
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.tiles import verified
 from pulsetrain.tiles.array_tile import TileCounters, UpdateReport

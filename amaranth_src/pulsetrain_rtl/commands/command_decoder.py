@@ -3,13 +3,11 @@
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from pulsetrain.contract.enumerations import CODE_BITS, LEFT_ALONE, TAG_BITS
 
 from pulsetrain_rtl.commands.vector_store import lines_present, load_layout
 from pulsetrain_rtl.interfaces import (
-    CODE_BITS,
-    LEFT_ALONE,
-    TAG_BITS,
-    Answer,
+    AnswerStatus,
     Opcode,
     ProgramMode,
     check_config,
@@ -48,7 +46,7 @@ def header_signature():
             "valid": Out(1),
             "opcode": Out(OPCODE_BITS),
             "tag": Out(TAG_BITS),
-            "status": Out(Answer),
+            "status": Out(AnswerStatus),
             "settled": Out(1),
         }
     )
@@ -56,7 +54,7 @@ def header_signature():
 
 def verdict_signature():
     """What came out about the newest command after its header; ``settled`` as in a header."""
-    return wiring.Signature({"valid": Out(1), "status": Out(Answer), "settled": Out(1)})
+    return wiring.Signature({"valid": Out(1), "status": Out(AnswerStatus), "settled": Out(1)})
 
 
 class CommandDecoder(wiring.Component):
@@ -109,15 +107,15 @@ class CommandDecoder(wiring.Component):
     def _answer_status(self, opcode):
         """The status that refuses a command, OK if none does."""
         refusals = self.refusals
-        status = Answer.OK.value
+        status = AnswerStatus.OK.value
         for applies, refusal in (  # the last one wins
             (refusals.illegal_settings | (refusals.illegal_refresh & (opcode == Opcode.REFRESH.value)), "SETTINGS"),
             (refusals.locked & (opcode == Opcode.FORM.value), "LOCKED"),
             (refusals.unseeded & is_one_of(opcode, UPDATES), "UNSEEDED"),
             (refusals.disarmed, "DISARMED"),
         ):
-            status = Mux(applies & (opcode != Opcode.LOAD.value), Answer[refusal].value, status)
-        return Mux(self._is_unknown(opcode), Answer.UNKNOWN.value, status)
+            status = Mux(applies & (opcode != Opcode.LOAD.value), AnswerStatus[refusal].value, status)
+        return Mux(self._is_unknown(opcode), AnswerStatus.UNKNOWN.value, status)
 
     def _uses_settings(self, opcode):
         """Whether a header must wait until the settings of the command before have been sampled."""
@@ -207,7 +205,7 @@ class CommandDecoder(wiring.Component):
         """Say what is taken; a header that waits is not looked at by anybody."""
         commands, header = self.commands, self.header
         payload = ~is_one_of(header.opcode, (*READS, *PRODUCTS))
-        refusal, wrong_length = Signal(Answer), Signal()
+        refusal, wrong_length = Signal(AnswerStatus), Signal()
         m.d.comb += [
             header.opcode.eq(commands.p.data[:OPCODE_BITS]),
             header.tag.eq(commands.p.data[TAG_PLACE:][:TAG_BITS]),
@@ -217,10 +215,10 @@ class CommandDecoder(wiring.Component):
             wrong_length.eq(payload == commands.p.last),
             header.status.eq(refusal),
         ]
-        with m.If((refusal == Answer.OK) & wrong_length):
-            m.d.comb += header.status.eq(Answer.LENGTH)
+        with m.If((refusal == AnswerStatus.OK) & wrong_length):
+            m.d.comb += header.status.eq(AnswerStatus.LENGTH)
         # With a payload that is missing altogether an update and a programming still run.
-        runs = (refusal == Answer.OK) & (~wrong_length | is_one_of(header.opcode, (Opcode.UPDATE, *PROGRAMS)))
+        runs = (refusal == AnswerStatus.OK) & (~wrong_length | is_one_of(header.opcode, (Opcode.UPDATE, *PROGRAMS)))
         m.d.comb += header.settled.eq(~runs)
 
     def _connect_payload(self, m, filling, opcode):
@@ -252,7 +250,7 @@ class CommandDecoder(wiring.Component):
             load.discard.eq((ends | last) & ~load.commit),
             verdict.valid.eq(moves & Mux(loads, ends | last, ends ^ last)),
             verdict.settled.eq(loads),
-            verdict.status.eq(Mux(ends ^ last, Answer.LENGTH, Mux(wrong, Answer.CODE, Answer.OK))),
+            verdict.status.eq(Mux(ends ^ last, AnswerStatus.LENGTH, Mux(wrong, AnswerStatus.CODE, AnswerStatus.OK))),
         ]
         m.d.comb += [load.codes[lane].eq(code) for lane, code in enumerate(codes)]
         with m.If(self.header.valid):

@@ -3,6 +3,7 @@
 from amaranth.hdl import Array, Cat, Module, Mux, ResetInserter, Signal, unsigned
 from amaranth.lib import data, fifo, wiring
 from amaranth.lib.wiring import In, Out
+from pulsetrain.contract.enumerations import TAG_BITS
 
 from pulsetrain_rtl.commands.command_decoder import (
     OPCODE_BITS,
@@ -14,8 +15,7 @@ from pulsetrain_rtl.commands.command_decoder import (
     verdict_signature,
 )
 from pulsetrain_rtl.interfaces import (
-    TAG_BITS,
-    Answer,
+    AnswerStatus,
     Opcode,
     check_config,
     codes_layout,
@@ -37,7 +37,7 @@ def answer_layout():
         {
             "opcode": unsigned(OPCODE_BITS),
             "tag": unsigned(TAG_BITS),
-            "status": Answer,
+            "status": AnswerStatus,
             "settled": unsigned(1),
         }
     )
@@ -102,7 +102,7 @@ class Responder(wiring.Component):
 
     def _released_status(self, faulted):
         """The status of what was released."""
-        return Mux(faulted, Answer.FAULT.value, Answer.ABORTED.value)
+        return Mux(faulted, AnswerStatus.FAULT.value, AnswerStatus.ABORTED.value)
 
     def _keeps_status(self, settled):
         """Whether a release leaves a command its status."""

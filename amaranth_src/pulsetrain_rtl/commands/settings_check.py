@@ -1,6 +1,7 @@
 """Which settings are illegal: the bits of ``settings_error`` (specification, section 2)."""
 
 from amaranth.hdl import Cat, Const, Value
+from pulsetrain.contract.settings import SETTINGS_ERRORS, ControllerSettings, settings_of
 
 from pulsetrain_rtl.interfaces import PairPolicy, Ramp
 
@@ -11,37 +12,27 @@ def settings_errors(config, settings, pulse_limit):
     """The bits of ``settings_error``, lowest first, as expressions.
 
     ``settings`` has the members of ``settings_layout``, sets of lines and ramps with members of their own;
-    ``pulse_limit`` is the armed one.
+    ``pulse_limit`` is the armed one. Which setting has which bit, and its range, is in the contract's table; rules
+    between settings are here.
     """
-
-    def zero(name):
-        return getattr(settings, name) == 0
-
-    def outside(name, most):
-        return zero(name) | (getattr(settings, name) > most)
-
+    between = {
+        "verify_tolerance": lambda: 2 * settings.verify_tolerance > settings.verify_step,
+        "ramp": lambda: _ramp_error(config, settings, pulse_limit),
+        "pair_policy": lambda: Value.cast(settings.pair_policy) > PairPolicy.BOTH.value if config.pair else Const(0),
+    }
+    table = settings_of(ControllerSettings)
     return [
-        outside("threshold_log2", config.random_bits),
-        zero("max_pulses"),
-        outside("parallel_max", config.columns),
-        zero("setup_cycles"),
-        outside("set_cycles", pulse_limit),
-        outside("reset_cycles", pulse_limit),
-        zero("hold_cycles"),
-        zero("recovery_cycles"),
-        zero("ready_limit"),
-        zero("settle_cycles"),
-        zero("conversion_limit"),
-        zero("forward_full_scale"),
-        zero("backward_full_scale"),
-        zero("verify_full_scale"),
-        zero("verify_step"),
-        2 * settings.verify_tolerance > settings.verify_step,
-        zero("try_limit"),
-        outside("form_cycles", pulse_limit),
-        _ramp_error(config, settings, pulse_limit),
-        Value.cast(settings.pair_policy) > PairPolicy.BOTH.value if config.pair else Const(0),
+        between[name]() if name in between else _outside(config, table[name], getattr(settings, name), pulse_limit)
+        for name in SETTINGS_ERRORS
     ]
+
+
+def _outside(config, setting, value, pulse_limit):
+    """Whether ``value`` is outside the range of ``setting``; an end that no value can pass is not looked at."""
+    below = value == 0 if setting.low == 1 else value < setting.low
+    if setting.armed:
+        return below | (value > pulse_limit)
+    return below if setting.high is None else below | (value > setting.high(config))
 
 
 def _ramp_error(config, settings, pulse_limit):

@@ -3,10 +3,10 @@
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from pulsetrain.contract.enumerations import FULL_SCALE_BITS
+from pulsetrain.contract.settings import LINE_CLASSES
 
 from pulsetrain_rtl.interfaces import (
-    FULL_SCALE_BITS,
-    LINE_CLASSES,
     Fault,
     Operation,
     Polarity,

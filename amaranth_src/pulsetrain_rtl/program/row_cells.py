@@ -4,8 +4,9 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+from pulsetrain.contract.enumerations import CODE_BITS, LEFT_ALONE, TRY_BITS
 
-from pulsetrain_rtl.interfaces import CODE_BITS, LEFT_ALONE, TRY_BITS, Polarity, bits_of, check_config, codes_layout
+from pulsetrain_rtl.interfaces import Polarity, bits_of, check_config, codes_layout
 from pulsetrain_rtl.update.bit_counting import count_ones, groups_any
 
 OUTCOMES = ("verified", "unreached", "unverified")

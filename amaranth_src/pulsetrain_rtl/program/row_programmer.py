@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from pulsetrain.contract.enumerations import TRY_BITS
 
 from pulsetrain_rtl.interfaces import (
-    TRY_BITS,
     Operation,
     Polarity,
     ProgramMode,

@@ -4,13 +4,7 @@ from amaranth.hdl import Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from pulsetrain_rtl.interfaces import (
-    Polarity,
-    check_config,
-    columns_count_shape,
-    scheduler_output_layout,
-    stream_of,
-)
+from pulsetrain_rtl.interfaces import Polarity, check_config, columns_count_shape, scheduler_output_layout, stream_of
 from pulsetrain_rtl.update.bit_counting import groups_any, lowest_one, prefix_counts
 from pulsetrain_rtl.update.row_collector import chunk_columns, row_layout, word_shape
 

@@ -19,7 +19,7 @@ from pulsetrain.array.open_loop import apply_cut, apply_range, apply_whole, misp
 from pulsetrain.array.port import Port
 from pulsetrain.array.reads import read
 from pulsetrain.array.record import WINDOW_HITS
-from pulsetrain.contract.configuration import Polarity
+from pulsetrain.contract.enumerations import Polarity
 from pulsetrain.controller.slots import fired_cells
 from pulsetrain.device.parameters import PICOSIEMENS, ArrayParameters, picosiemens
 from pulsetrain.errors import PulsetrainError, check_array, check_integer

@@ -49,7 +49,8 @@ from pulsetrain.array.record import (
 )
 from pulsetrain.array.state import EMPTY, NUMBERS, checked_state, kept_arrays
 from pulsetrain.array.time import CLOCK_LIMIT, advance, recompute_ages
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device.parameters import PICOSIEMENS, ArrayParameters, picosiemens
 from pulsetrain.errors import PulsetrainError, check_integer, check_real, check_type
 from pulsetrain.numerics.noise import normals, uniforms

@@ -28,7 +28,9 @@ from pulsetrain.closed_loop.rounds import (
     Rules,
     work_on_rows,
 )
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings, PairPolicy, Ramp, RampSettings
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.enumerations import PairPolicy, Ramp
+from pulsetrain.contract.settings import ControllerSettings, RampSettings
 from pulsetrain.controller.slots import Slots
 from pulsetrain.errors import PulsetrainError, check_array
 

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings, PairPolicy
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.enumerations import PairPolicy
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.fired import FiredCells
 from pulsetrain.controller.firing import decide_fired
 from pulsetrain.controller.pairs import fired_devices

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.contract.configuration import PairPolicy
+from pulsetrain.contract.enumerations import PairPolicy
 from pulsetrain.controller.fired import FiredCells
 
 

@@ -11,7 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.energy.costs import COSTS, Costs, Quantity, named_costs, product
 from pulsetrain.errors import PulsetrainError, check_integer, check_real, check_type
 from pulsetrain.tiles.reports import TileCounters

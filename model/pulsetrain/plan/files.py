@@ -17,13 +17,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pulsetrain.contract.configuration import (
-    ControllerConfig,
-    ControllerSettings,
-    LineSettings,
-    RampSettings,
-    named_config,
-)
+from pulsetrain.contract.configuration import ControllerConfig, named_config
+from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
 from pulsetrain.device.files import Device, device_text
 from pulsetrain.device.parameters import EFFECTS
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer

@@ -9,7 +9,8 @@ from enum import IntEnum
 from itertools import pairwise
 from typing import Any
 
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings, named_config
+from pulsetrain.contract.configuration import ControllerConfig, named_config
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device.files import Device
 from pulsetrain.device.parameters import EFFECTS
 from pulsetrain.energy.accounts import COSTS, Account, Costs, Energy, energy, named_costs

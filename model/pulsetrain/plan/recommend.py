@@ -8,7 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.energy.costs import Costs
 from pulsetrain.errors import PulsetrainError, check_real

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import stats
 from threadpoolctl import threadpool_limits
 
-from pulsetrain.contract.configuration import ControllerSettings
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.decision import decide
 from pulsetrain.controller.golden import Decisions
 from pulsetrain.controller.sources import outer_deltas

@@ -121,7 +121,7 @@ def generated_verilog(config: ControllerConfig, *, progress: Progress | None = N
     if spec is None or not spec.submodule_search_locations:
         raise ToolError("pulsetrain_rtl must be installed with pulsetrain, but is not")
     sources = sorted(Path(spec.submodule_search_locations[0]).rglob("*.py"))
-    sources.append(Path(pulsetrain.__file__).with_name("contract") / "configuration.py")
+    sources += sorted((Path(pulsetrain.__file__).parent / "contract").glob("*.py"))
     key = content_key(config.to_dict(), versions, *(path.read_bytes() for path in sources))
 
     def make(folder: Path) -> None:

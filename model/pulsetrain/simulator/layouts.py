@@ -8,7 +8,8 @@ from dataclasses import asdict
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.settings import ControllerSettings
 
 _LINES = ("word_code", "bit_code", "source_code", "word_unselected", "bit_unselected", "source_unselected")
 _SETTINGS = ("threshold_log2", "max_pulses", "parallel_max", "setup_cycles", "set_cycles", "reset_cycles",

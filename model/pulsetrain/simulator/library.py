@@ -17,7 +17,8 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.errors import PulsetrainError, ToolError, check_integer
 from pulsetrain.simulator.build import build_library
 from pulsetrain.simulator.commands import Packets, updates

@@ -20,7 +20,8 @@ from pulsetrain.closed_loop.programming import (
     checked_targets,
     program_rows,
 )
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.golden import checked_deltas
 from pulsetrain.controller.slots import Slots
 from pulsetrain.errors import PulsetrainError, check_array, check_integer, check_real, check_type

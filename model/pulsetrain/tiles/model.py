@@ -7,7 +7,8 @@ from numpy.typing import NDArray
 
 from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.closed_loop.programming import update_verified
-from pulsetrain.contract.configuration import CONFIGS, ControllerConfig, ControllerSettings
+from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.golden import GoldenController
 from pulsetrain.controller.sources import outer_deltas
 from pulsetrain.tiles.array_tile import DEFAULT_PARAMETERS, DEFAULT_SETTINGS, ArrayTile, Outcome, Rounds, Vectors

@@ -14,7 +14,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from pulsetrain.array.crossbar import ArrayParameters, CutPulse
 from pulsetrain.closed_loop.programming import Programmed, ProgramMode
-from pulsetrain.contract.configuration import CONFIGS, ControllerConfig, ControllerSettings, Polarity
+from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
+from pulsetrain.contract.enumerations import Polarity
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.fired import FiredCells
 from pulsetrain.controller.golden import checked_deltas
 from pulsetrain.controller.random_source import RandomSource

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pulsetrain.array.crossbar import ArrayParameters
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.slots import Slots
 from pulsetrain.tiles.reports import ProgramReport, TileCounters, UpdateReport
 

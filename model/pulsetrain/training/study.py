@@ -7,7 +7,8 @@ from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 from pulsetrain.array.crossbar import ArrayParameters
-from pulsetrain.contract.configuration import ControllerConfig, ControllerSettings, named_config
+from pulsetrain.contract.configuration import ControllerConfig, named_config
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device.checks import effect_from
 from pulsetrain.device.parameters import EFFECTS
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_real
