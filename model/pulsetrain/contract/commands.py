@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.contract.enumerations import Opcode
@@ -29,8 +30,8 @@ class BitField:
         """The largest value."""
         return (1 << self.width) - 1
 
-    def of(self, word: int) -> int:
-        """The value of these bits of ``word``."""
+    def of(self, word: Any) -> Any:
+        """The value of these bits of ``word``, an integer or an array of them."""
         return word >> self.low & self.mask
 
     def at(self, value: int) -> int:
