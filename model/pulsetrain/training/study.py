@@ -196,9 +196,10 @@ class StudySettings:
         if name == "data":
             if not isinstance(value, Mapping):
                 value = value.to_dict()
-            return [
-                (key if key == "held_out" else f"data_{key}", self.data.to_dict()[key], value[key]) for key in value
-            ]
+            mine = self.data.to_dict()
+            for key in value:
+                check_choice("Part of the data", key, mine)
+            return [(key if key == "held_out" else f"data_{key}", mine[key], value[key]) for key in value]
         if name == "network":
             return [(name, self.network, Network.of(value))]
         if name in ("rules", "optimizers"):
