@@ -17,9 +17,9 @@ import pytest
 from pulsetrain.cli import main
 from pulsetrain.errors import ToolError
 from pulsetrain.simulator.run import RtlError
-from pulsetrain.tiles.array_tile import Tile
 from pulsetrain.tiles.compare import ComparedTile
 from pulsetrain.tiles.model import ModelTile
+from pulsetrain.tiles.tile import Tile
 from pulsetrain.training.rules import RULES
 from pulsetrain.training.store import CHECKPOINT, CURVES, RESULTS
 from pulsetrain.training.study import StudySettings
