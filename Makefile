@@ -15,7 +15,7 @@ PROCESSES ?= 2
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sim test lint verilog bench soak waves randomness in-situ effects plan clean
+.PHONY: help setup sim test lint verilog bench soak waves randomness in-situ effects plan docs clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -71,6 +71,10 @@ effects: $(STAMP) ## Draw the figures of docs/devices anew: each effect of the a
 
 plan: $(STAMP) ## Accuracy over the threshold of three devices, with the planned one; rewrites docs/results/planning.md
 	@$(RUN) scripts/plan_curves.py --processes $(PROCESSES)
+
+docs: $(STAMP) ## Build the documents and the API reference as a site in build/docs/ (no network needed)
+	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
+	@echo "Documents: build/docs/index.html"
 
 clean: ## Remove what was built and measured here, and .venv
 	rm -rf build results $(VENV) .pytest_cache .mypy_cache .ruff_cache
