@@ -27,11 +27,14 @@ FULL_SCALE_BITS = 16
 TRY_BITS = 8
 """Width of a number of rounds (section 16)."""
 
-TAG_BITS = 8
-"""Width of the tag of a command (section 17)."""
-
 COUNTER_BITS = 32
 """Width of a counter (section 10)."""
+
+SEED_BITS = 64
+"""Width of a seed (section 4)."""
+
+STATE_WORD_BITS = 32
+"""Width of a word of the random state (section 4)."""
 
 FULL_SCALE_UNIT = 100_000
 """Picosiemens of one unit of a full scale: 0.1 µS (section 12)."""
@@ -145,6 +148,11 @@ class Which(IntEnum):
 
     A = 0
     B = 1
+
+
+def member_bits(kind: type[IntEnum]) -> int:
+    """The number of bits that hold every member: the width of the enumeration on wires and in words."""
+    return max(kind).bit_length()
 
 
 def listed(kind: type[IntEnum], *, nothing: str | None = None) -> str:

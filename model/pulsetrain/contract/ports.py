@@ -14,11 +14,14 @@ from pulsetrain.contract.enumerations import (
     COUNTER_BITS,
     FORM_KEY,
     FULL_SCALE_BITS,
+    SEED_BITS,
+    STATE_WORD_BITS,
     Fault,
     Operation,
     Polarity,
     RequestStatus,
     listed,
+    member_bits,
 )
 from pulsetrain.contract.expressions import (
     ADC_BITS,
@@ -72,7 +75,7 @@ def _line_ports() -> tuple[Port, ...]:
 
 
 CROSSBAR: tuple[Port, ...] = (
-    Port("operation", 3, listed(Operation), kind=Operation,
+    Port("operation", member_bits(Operation), listed(Operation), kind=Operation,
          summary="0 `IDLE`, 1 `SET`, 2 `RESET`, 3 `FORM`, 4 `READ_FORWARD` (rows driven, columns sampled), "
          "5 `READ_BACKWARD` (the reverse)"),
     Port("select", 1, "lines are selected: the other crossbar pins are valid",
@@ -114,7 +117,7 @@ DAC: tuple[Port, ...] = (
 REPORT: tuple[Port, ...] = (
     Port("valid", 1, "a pulse has ended; the other report pins are valid"),
     Port("row", ROW_BITS, "its word line"),
-    Port("polarity", 1, f"{listed(Polarity)}; 0 for FORM", kind=Polarity),
+    Port("polarity", member_bits(Polarity), f"{listed(Polarity)}; 0 for FORM", kind=Polarity),
     Port("columns", COLUMNS, "its columns"),
     Port("form", 1, "it was a FORM pulse"),
     Port("cycles", TIME_BITS, "cycles that the strobe was high"),
@@ -124,7 +127,7 @@ REPORT: tuple[Port, ...] = (
 
 DONE: tuple[Port, ...] = (
     Port("valid", 1, "a request has ended"),
-    Port("status", 2, listed(RequestStatus), kind=RequestStatus),
+    Port("status", member_bits(RequestStatus), listed(RequestStatus), kind=RequestStatus),
 )
 """The end of a request, or of all requests in flight, as the controller tells the core."""
 
@@ -139,7 +142,7 @@ STREAMS: dict[str, tuple[Expression | int, bool, dict[str, str]]] = {
         "valid": "a beat is offered",
         "ready": "the beat is accepted",
     }),
-    "seed": (64, True, {
+    "seed": (SEED_BITS, True, {
         "payload": "seed of the random source, not 0",
         "valid": "a seed is offered; it waits while busy is high",
         "ready": "the seed is accepted",
@@ -167,15 +170,16 @@ STATES: tuple[Port, ...] = (
     Port("seeded", 1, "a seed was loaded since reset", "§4"),
     Port("seeding", 1, "the random source is being filled", "§4"),
     Port("busy", 1, "a command has been taken and is not answered", "a command has been taken and is not answered"),
-    Port("fault", 2, f"{listed(Fault, nothing='none')}; held until disarmed", "§9, 0 none", kind=Fault),
+    Port("fault", member_bits(Fault), f"{listed(Fault, nothing='none')}; held until disarmed", "§9, 0 none",
+         kind=Fault),
     Port("settings_error", len(SETTINGS_ERRORS),
          "one bit per illegal setting; commands that use settings are refused while it is not 0", "§2"),
     Port("seed_error", 1, "a seed of 0 is offered and refused",
          "`seed__valid` with payload 0: refused, `seed__ready` stays low"),
-    Port("random_seed", 64, "the seed loaded last", "§4"),
+    Port("random_seed", SEED_BITS, "the seed loaded last", "§4"),
     Port("random_steps", 64, "beats of deltas accepted since", "§4"),
     Port("state_index", 16, "word of the random state to read", "§4", is_input=True),
-    Port("state_word", 32, "that word, one cycle later", "§4"),
+    Port("state_word", STATE_WORD_BITS, "that word, one cycle later", "§4"),
 )  # fmt: skip
 
 COUNTER_PORTS: tuple[Port, ...] = tuple(
