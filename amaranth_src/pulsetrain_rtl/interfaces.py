@@ -307,7 +307,7 @@ def stream_of(layout):
 def _common_members(config):
     """The ports that controller and core share."""
     return {
-        "seed": In(stream_of(_width(ports.STREAMS["seed"][0], config))),
+        "seed": In(stream_of(_width(ports.STREAMS["seed"].width, config))),
         "settings": In(settings_signature(config)),
         **_port_members(ports.CONTROLS, config),
         "crossbar": Out(crossbar_signature(config)),
@@ -345,9 +345,9 @@ def controller_signature(config):
 def core_signature(config):
     """The ports of the core (specification, section 10), seen from the core."""
     streams = {
-        name: (In if is_input else Out)(stream_of(packet_layout(_width(width, config))))
-        for name, (width, is_input, _) in ports.STREAMS.items()
-        if name != "seed"
+        name: (In if stream.is_input else Out)(stream_of(packet_layout(_width(stream.width, config))))
+        for name, stream in ports.STREAMS.items()
+        if stream.is_packet
     }
     return wiring.Signature(
         {

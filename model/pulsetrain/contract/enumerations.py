@@ -5,7 +5,9 @@ RTL (``pulsetrain_rtl.interfaces``), model, harness and documents read them from
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pulsetrain.errors import PulsetrainError
@@ -160,6 +162,11 @@ def listed(kind: type[IntEnum], *, nothing: str | None = None) -> str:
     return ", ".join(
         f"{item.value} {nothing if nothing is not None and not item.value else item.name}" for item in kind
     )
+
+
+def marked(kind: type[IntEnum], notes: Mapping[IntEnum, str] = MappingProxyType({})) -> str:
+    """The members as the specification writes them: "0 `SET`, 1 `RESET`". ``notes``: what follows a member."""
+    return ", ".join(f"{item.value} `{item.name}`{notes.get(item, '')}" for item in kind)
 
 
 def member(thing: str, value: Any, kind: type[Member]) -> Member:

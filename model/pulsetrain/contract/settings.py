@@ -21,6 +21,7 @@ from pulsetrain.contract.enumerations import (
     Ramp,
     Unselected,
     listed,
+    marked,
     member,
     member_bits,
 )
@@ -216,7 +217,7 @@ class ControllerSettings:
         PairPolicy.SET_ONLY,
         member_bits(PairPolicy),
         f"pair mode: {listed(PairPolicy)}",
-        rule="0 `SET_ONLY`, 1 `RESET_ONLY`, 2 `BOTH` (not looked at without `pair`)",
+        rule=f"{marked(PairPolicy)} (not looked at without `pair`)",
         error=19,
         kind=PairPolicy,
     )
@@ -227,7 +228,7 @@ class ControllerSettings:
         Ramp.NONE,
         member_bits(Ramp),
         f"of programming and forming: {listed(Ramp)}",
-        rule="0 `NONE`, 1 `WIDTH`, 2 `LEVEL`; its values legal (§16)",
+        rule=f"{marked(Ramp)}; its values legal (§16)",
         error=18,
         kind=Ramp,
     )
