@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import cocotb
-from pulsetrain.contract.enumerations import RequestStatus
+from pulsetrain.contract.enumerations import Fault, RequestStatus
 
 from tb.controller.testbench import Asked, ControllerTB
 from tb.lib.common import BENCH, StallPattern, bench_test, check
 from tb.lib.coverage import PHASES, READ_PHASES
-from tb.lib.slot_tracker import CONVERTER_TIMEOUT, READY_TIMEOUT
 
 ROUNDS = 1 if BENCH.config.cells > 50 else 2
 """Times per phase and way; all configurations together make many."""
@@ -91,7 +90,7 @@ async def array_that_is_never_ready_faults(dut: Any) -> None:
                 await tb.edge
             await tb.edge
         tb.stop_sending()
-        check(tb.get("fault") == READY_TIMEOUT, "the fault must be READY_TIMEOUT")
+        check(tb.get("fault") == Fault.READY_TIMEOUT, "the fault must be READY_TIMEOUT")
         await tb.cycles(tb.random.randint(1, 10))
         check(not tb.get("armed"), "a fault must disarm until arm was low")
         tb.withdraw()
@@ -124,7 +123,7 @@ async def converters_that_never_answer_fault(dut: Any) -> None:
                 await tb.cycles(3)
                 tb.set(abort=0)
             await tb.edge
-        check(tb.get("fault") == CONVERTER_TIMEOUT, "the fault must be CONVERTER_TIMEOUT")
+        check(tb.get("fault") == Fault.CONVERTER_TIMEOUT, "the fault must be CONVERTER_TIMEOUT")
         await tb.cycles(tb.random.randint(1, 10))
         check(not tb.get("armed"), "a fault must disarm until arm was low")
         tb.withdraw()

@@ -92,7 +92,8 @@ CROSSBAR: tuple[Port, ...] = (
     Port("ready", 1, "the array has settled on what is selected",
          "the array's DACs or shift registers have settled on what is selected", is_input=True),
     Port("whole", 1, "read: 1 all lines of the driven side carry their DAC codes, 0 the row alone is driven",
-         "read: 1, every line of the driven side carries its own DAC code; 0, the row `row` alone is driven, with c_max"),
+         "read: 1, every line of the driven side carries its own DAC code; 0, the row `row` alone is driven, "
+         "with c_max"),
     Port("full_scale", FULL_SCALE_BITS, "read: full scale of the converters",
          "read: full scale of the converters, in units that the peripheral defines"),
     Port("convert", 1, "the converters start on the lines of the group; one cycle",
