@@ -56,9 +56,9 @@ STATUS_WORD: Mapping[str, BitField] = MappingProxyType(
     {
         item.name: item
         for item in (
-            BitField("opcode", 0, HEADER["opcode"].width, "opcode"),
-            BitField("status", 4, member_bits(AnswerStatus), "status"),
-            BitField("tag", 8, HEADER["tag"].width, "tag"),
+            BitField("opcode", 0, HEADER["opcode"].width, "opcode of the command"),
+            BitField("status", 4, member_bits(AnswerStatus), "status of the answer"),
+            BitField("tag", 8, HEADER["tag"].width, "tag of the command"),
         )
     }
 )

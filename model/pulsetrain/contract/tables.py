@@ -231,7 +231,7 @@ def with_tables(text: str) -> str:
     done = _MARKED.sub(made, text)
     opened, closed = text.count("<!-- table: "), text.count("<!-- end -->")
     if not opened == closed == len(found):
-        raise PulsetrainError(f"Marks of tables must each have an end, not {opened} of them {closed} ends")
+        raise PulsetrainError(f"Marks of tables must each have an end, not {opened} marks with {closed} ends")
     for name in TABLES:
         if found.count(name) != 1:
             raise PulsetrainError(f"Table {name} must be marked once, not {found.count(name)} times")
