@@ -46,7 +46,13 @@ def fields_table(kind: type[Any]) -> str:
 
     if kind is configuration.ControllerConfig:
         rows = [
-            (item.name, item.default, f"{item.low} … {item.high}" + (f", {item.rule}" if item.rule else ""), "", item.about)
+            (
+                item.name,
+                item.default,
+                f"{item.low} … {item.high}" + (f", {item.rule}" if item.rule else ""),
+                "",
+                item.about,
+            )
             for item in configuration.PARAMETERS.values()
         ]
     elif kind in (settings.ControllerSettings, settings.LineSettings, settings.RampSettings):

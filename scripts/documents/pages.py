@@ -117,7 +117,9 @@ def first_sentence(item: PublicName) -> str:
     for node, after in zip(body, [*body[1:], None], strict=True):
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == item.name:
             text = ast.get_docstring(node) or ""
-        targets = node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        targets = (
+            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
+        )
         is_named = any(isinstance(target, ast.Name) and target.id == item.name for target in targets)
         if is_named and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
             text = str(after.value.value)
