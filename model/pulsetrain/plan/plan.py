@@ -7,11 +7,11 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
+from pulsetrain.contract.plain import settings_to_dict
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device.device import Device
 from pulsetrain.energy.accounts import COSTS, Account, Costs, Energy, energy, named_costs
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_type
-from pulsetrain.files.settings import settings_to_dict
 from pulsetrain.plan.pilot import TYPICAL, PerCell, TilePilot, predicted_written, simulated_training, tile_pilot
 from pulsetrain.plan.recommend import Recommendation, conversion_cycles, features, recommend
 from pulsetrain.plan.risk import Risk, risks, whole_risk
