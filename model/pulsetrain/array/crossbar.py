@@ -17,8 +17,8 @@ from pulsetrain.array.disturb import disturb_after
 from pulsetrain.array.memory import ArrayMemory
 from pulsetrain.array.open_loop import apply_cut, apply_range, apply_whole, misplaced, write_range
 from pulsetrain.array.reads import read
-from pulsetrain.array.record import WINDOW_HITS
 from pulsetrain.contract.enumerations import Polarity
+from pulsetrain.controller.codes import checked_codes
 from pulsetrain.controller.slots import fired_cells
 from pulsetrain.device.parameters import PICOSIEMENS, ArrayParameters, picosiemens
 from pulsetrain.errors import PulsetrainError, check_array, check_integer
@@ -179,7 +179,7 @@ class CrossbarArray(ArrayMemory):
             return int(hits[0])
 
         per_row = -(-cells.size // self.rows)
-        self.block[WINDOW_HITS] += sum(run_blocks(rows, self.rows, per_row, smallest=_SMALLEST))
+        self._head.window_hits += sum(run_blocks(rows, self.rows, per_row, smallest=_SMALLEST))
 
     def _apply_cut(
         self, cells: NDArray[np.int64], counts: NDArray[np.int16], partly: NDArray[np.int64], cut: CutPulse
@@ -193,7 +193,7 @@ class CrossbarArray(ArrayMemory):
         if per_pulse:
             indices[np.isin(partly, cells)] += np.abs(counts[last].astype(np.int64))
         shares = (1, 1, cut.cycles, cut.width)
-        self.block[WINDOW_HITS] += apply_cut(self.block, partly, indices, cut.polarity == Polarity.RESET, shares)
+        self._head.window_hits += apply_cut(self.block, partly, indices, cut.polarity == Polarity.RESET, shares)
 
     def _disturb(
         self,
@@ -208,7 +208,7 @@ class CrossbarArray(ArrayMemory):
         times[np.searchsorted(every, cells)] = counts
         if cut is not None and partly is not None:
             last[np.searchsorted(every, partly)] = -1 if cut.polarity == Polarity.RESET else 1
-        self.block[WINDOW_HITS] += disturb_after(self.block, every, times, last)
+        self._head.window_hits += disturb_after(self.block, every, times, last)
 
     def _checked(self, cut: CutPulse) -> NDArray[np.int64]:
         row = check_integer("Row of a cut pulse", cut.row, 0, self.rows - 1)
@@ -240,19 +240,3 @@ def checked_real_array(thing: str, values: ArrayLike, shape: tuple[int, int]) ->
         row, column = (int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise PulsetrainError(f"{thing} must be finite, not {array[row, column]} at row {row}, column {column}")
     return array
-
-
-def checked_codes(thing: str, codes: ArrayLike, lines: int, limit: int) -> NDArray[np.int32]:
-    """``codes`` as int32 (n, ``lines``), contiguous. Raises PulsetrainError unless they are integers within ±limit."""
-    array = check_array(thing, codes)
-    if array.dtype.kind not in "iu":
-        raise PulsetrainError(f"{thing} must be integers, not {array.dtype}")
-    if array.ndim != 2 or array.shape[1] != lines:
-        raise PulsetrainError(f"{thing} must have shape (n, {lines}) (vectors, driven lines), not {array.shape}")
-    if array.size and (int(array.max()) > limit or int(array.min()) < -limit):
-        vector, line = (int(i) for i in np.argwhere((array > limit) | (array < -limit))[0])
-        raise PulsetrainError(
-            f"{thing} must be between {-limit} and {limit}, not {int(array[vector, line])} "
-            f"in vector {vector}, line {line}"
-        )
-    return np.ascontiguousarray(array, np.int32)

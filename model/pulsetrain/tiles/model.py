@@ -10,8 +10,10 @@ from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.golden import GoldenController
 from pulsetrain.controller.sources import outer_deltas
+from pulsetrain.device.catalogue import DEFAULT_DEVICE
 from pulsetrain.device.device import Device
-from pulsetrain.tiles.array_tile import DEFAULT_DEVICE, DEFAULT_SETTINGS, ArrayTile, Rounds, TileDecision, Vectors
+from pulsetrain.tiles.array_tile import DEFAULT_SETTINGS, ArrayTile, Vectors
+from pulsetrain.tiles.reports import TileDecision
 
 
 class ModelTile(ArrayTile):
@@ -40,8 +42,7 @@ class ModelTile(ArrayTile):
         if not settings.verify:
             return TileDecision(decisions.devices, decisions.saturated, decisions.slot_count, decisions.slots)
         done = update_verified(self.array, decisions.weight_counts, self.config, settings)
-        rounds = Rounds(done.reads, done.conversions, done.verified, done.unreached, done.unverified)
-        return TileDecision(None, decisions.saturated, len(done.slots), lambda: done.slots, rounds=rounds)
+        return TileDecision(None, decisions.saturated, len(done.slots), lambda: done.slots, rounds=done.rounds)
 
     def _decide_vectors(self, vectors: Vectors, settings: ControllerSettings) -> TileDecision:
         first, *second = zip(*vectors, strict=True)
