@@ -75,7 +75,8 @@ def mine(**changes: Any) -> Dataset:
 def test_arrays_of_ones_own() -> None:
     data = mine()
     assert data.classes == 3
-    assert (data.train_images.dtype, data.train_labels.dtype) == (np.float64, np.int64)
+    assert data.train_images.dtype == np.float64
+    assert data.train_labels.dtype == np.int64
     assert (data.name, data.held_out, data.pixels) == ("mine", "test", 2)
     assert data == mine()
     assert hash(data) == hash(mine())
