@@ -11,9 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
-from pulsetrain.closed_loop.programming import LEFT_ALONE, ProgramMode, program_rows
+from pulsetrain.closed_loop.programming import program_rows
 from pulsetrain.contract.configuration import ControllerConfig
-from pulsetrain.contract.enumerations import AnswerStatus, Fault, RequestStatus, Unselected
+from pulsetrain.contract.enumerations import (
+    LEFT_ALONE,
+    AnswerStatus,
+    Fault,
+    ProgramMode,
+    RequestStatus,
+    Unselected,
+)
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.contract.tables import ENUMERATIONS
 from pulsetrain.controller import GoldenController, RandomSource
