@@ -11,8 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
-from pulsetrain.closed_loop.programming import LEFT_ALONE, ProgramMode, program_rows
+from pulsetrain.closed_loop.programming import program_rows
 from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.enumerations import LEFT_ALONE, ProgramMode
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller import GoldenController, RandomSource
 from pulsetrain.controller.decision import decide

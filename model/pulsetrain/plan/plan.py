@@ -239,17 +239,18 @@ def _account(
     for layer, (rows, columns) in enumerate(shapes):
         forward, backward = settings.epochs * (examples + held_out), settings.epochs * examples if layer else 0
         mine = cells * rows * columns / sum(inputs * outputs for inputs, outputs in shapes)
+        row_reads = round(mine * per_cell.row_reads)
+        conversions = forward * config.column_groups + backward * config.row_groups
         counters = TileCounters(
             updates=steps,
             decisions=steps * config.cells,
             pulses_set=round(mine * per_cell.pulses_set),
             pulses_reset=round(mine * per_cell.pulses_reset),
             slots=round(mine * per_cell.slots),
-            row_reads=round(mine * per_cell.row_reads),
+            row_reads=row_reads,
+            reads=forward + backward + row_reads,
+            conversions=conversions + round(mine * per_cell.row_conversions),
         )
-        counters.reads = forward + backward + counters.row_reads
-        counters.conversions = forward * config.column_groups + backward * config.row_groups
-        counters.conversions += round(mine * per_cell.row_conversions)
         one = Account.of(
             counters, config, filled,
             conductance=settings.array_parameters().g_reference if pilot is None else pilot.conductance[layer],

@@ -16,7 +16,8 @@ from pulsetrain.controller.golden import Decisions
 from pulsetrain.controller.sources import outer_deltas
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.randomness.sources import WordSource
-from pulsetrain.tiles.array_tile import ArrayTile, Outcome, Vectors
+from pulsetrain.tiles.array_tile import ArrayTile, Vectors
+from pulsetrain.tiles.reports import Outcome
 from pulsetrain.training.data import Dataset, load_digits
 from pulsetrain.training.results import RunResult
 from pulsetrain.training.run import TrainingRun

@@ -12,15 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pulsetrain.array.crossbar import PICOSIEMENS, ArrayParameters, CrossbarArray, checked_codes, checked_real_array
-from pulsetrain.closed_loop.programming import (
-    LEFT_ALONE,
-    Programmed,
-    ProgramMode,
-    check_programming,
-    checked_targets,
-    program_rows,
-)
+from pulsetrain.closed_loop.programming import Programmed, check_programming, checked_targets, program_rows
 from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.enumerations import LEFT_ALONE, ProgramMode
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.golden import checked_deltas
 from pulsetrain.controller.slots import Slots
@@ -30,7 +24,6 @@ from pulsetrain.tiles.converters import checked_vectors, dac_codes, outer_codes,
 from pulsetrain.tiles.reports import (
     Outcome,
     ProgramReport,
-    Rounds,
     TileCounters,
     UpdateReport,
     fired_numbers,
@@ -42,13 +35,9 @@ from pulsetrain.tiles.targets import (
     chosen_weights,
     default_threshold,
     target_codes,
-    verified,
     weight_of_code,
 )
 from pulsetrain.tiles.tile import Tile
-
-__all__ = ["DEFAULT_PARAMETERS", "DEFAULT_SETTINGS", "THRESHOLD_MIN", "ArrayTile", "Outcome", "ProgramReport", "Rounds",
-           "Tile", "TileCounters", "TileSeeds", "UpdateReport", "Vectors", "verified"]  # fmt: skip
 
 DEFAULT_SETTINGS = ControllerSettings()
 DEFAULT_PARAMETERS = ArrayParameters()
@@ -205,8 +194,8 @@ class ArrayTile(Tile):
         hits = self.array.write(checked * self.parameters.siemens_per_weight, noise)
         up, down = int(np.count_nonzero(checked > 0)), int(np.count_nonzero(checked < 0))
         self._last_slots = Slots.none(self.config)
-        report = UpdateReport(up, down, up, down, window_hits=hits)
-        self.counters.add(report, 0)
+        report = UpdateReport(cells_set=up, cells_reset=down, pulses_set=up, pulses_reset=down, window_hits=hits)
+        self.counters = self.counters.after(report, 0)
         return report
 
     def wait(self, seconds: float) -> None:
@@ -278,7 +267,7 @@ class ArrayTile(Tile):
         clipped = self.array.clipped
         self._last_codes, cycles = self._read(codes, backward)
         groups = self.config.row_groups if backward else self.config.column_groups
-        self.counters.add_reads(len(codes), len(codes) * groups, self.array.clipped - clipped, cycles)
+        self.counters = self.counters.after_reads(len(codes), len(codes) * groups, self.array.clipped - clipped, cycles)
         return self._last_codes
 
     def _update_vectors(self, rows: list[ArrayLike], columns: list[ArrayLike], rate: float) -> UpdateReport:
@@ -338,7 +327,6 @@ class ArrayTile(Tile):
         devices = outcome.devices
         if devices is None:
             numbers = pulse_numbers(outcome.slots(), self.config)
-            numbers = {name: number for name, number in numbers.items() if not name.endswith("form")}
         else:
             self.array.apply_fired(devices.cells, devices.counts)
             numbers = fired_numbers(devices)
@@ -354,7 +342,7 @@ class ArrayTile(Tile):
             codes_clipped=self.array.clipped - codes_clipped,
             **({} if rounds is None else vars(rounds)),
         )
-        self.counters.add(report, self.config.cells)
+        self.counters = self.counters.after(report, self.config.cells)
         return report
 
     def _programmed(self, targets: NDArray[np.int16], mode: ProgramMode) -> ProgramReport:
@@ -372,12 +360,8 @@ class ArrayTile(Tile):
             slots=len(done.slots),
             window_hits=self.array.window_hits - hits,
             cycles=cycles,
-            reads=done.reads,
-            conversions=done.conversions,
             codes_clipped=self.array.clipped - clipped,
-            verified=done.verified,
-            unreached=done.unreached,
-            unverified=done.unverified,
+            **vars(done.rounds),
         )
-        self.counters.add(report, 0)
+        self.counters = self.counters.after(report, 0)
         return report

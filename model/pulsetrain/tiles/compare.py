@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from pulsetrain.controller.slots import Slots
 from pulsetrain.errors import MismatchError, PulsetrainError, check_integer
-from pulsetrain.tiles.array_tile import ProgramReport, Tile, UpdateReport
+from pulsetrain.tiles.reports import COUNTED, ProgramReport, UpdateReport
+from pulsetrain.tiles.tile import Tile
 
 Result = TypeVar("Result")
 
@@ -159,7 +160,7 @@ class ComparedTile(Tile):
     def _compared_program(self, operation: Callable[[Tile], ProgramReport]) -> ProgramReport:
         first, second = self._both(operation)
         self._same_slots()
-        for item in fields(ProgramReport):
+        for item in sorted(fields(ProgramReport), key=lambda item: item.name in COUNTED):  # arrays first
             name, one, other = item.name.replace("_", " "), getattr(first, item.name), getattr(second, item.name)
             if not isinstance(one, np.ndarray):
                 if item.name != "cycles":

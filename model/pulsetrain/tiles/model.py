@@ -11,7 +11,8 @@ from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.golden import GoldenController
 from pulsetrain.controller.sources import outer_deltas
-from pulsetrain.tiles.array_tile import DEFAULT_PARAMETERS, DEFAULT_SETTINGS, ArrayTile, Outcome, Rounds, Vectors
+from pulsetrain.tiles.array_tile import DEFAULT_PARAMETERS, DEFAULT_SETTINGS, ArrayTile, Vectors
+from pulsetrain.tiles.reports import Outcome
 
 
 class ModelTile(ArrayTile):
@@ -40,8 +41,7 @@ class ModelTile(ArrayTile):
         if not settings.verify:
             return Outcome(decisions.devices, decisions.saturated, decisions.slot_count, decisions.slots)
         done = update_verified(self.array, decisions.weight_counts, self.config, settings)
-        rounds = Rounds(done.reads, done.conversions, done.verified, done.unreached, done.unverified)
-        return Outcome(None, decisions.saturated, len(done.slots), lambda: done.slots, rounds=rounds)
+        return Outcome(None, decisions.saturated, len(done.slots), lambda: done.slots, rounds=done.rounds)
 
     def _decide_vectors(self, vectors: Vectors, settings: ControllerSettings) -> Outcome:
         first, *second = zip(*vectors, strict=True)

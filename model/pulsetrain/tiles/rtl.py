@@ -13,10 +13,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pulsetrain.array.crossbar import ArrayParameters, CutPulse
-from pulsetrain.closed_loop.programming import Programmed, ProgramMode
+from pulsetrain.closed_loop.programming import Programmed, Rounds
 from pulsetrain.contract.commands import HEADER
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
-from pulsetrain.contract.enumerations import Opcode, Polarity, Side, Which
+from pulsetrain.contract.counters import ControllerCounters
+from pulsetrain.contract.enumerations import Opcode, Polarity, ProgramMode, Side, Which
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.fired import FiredCells
 from pulsetrain.controller.golden import checked_deltas
@@ -27,8 +28,8 @@ from pulsetrain.simulator.commands import Packets, load, plain, programming, upd
 from pulsetrain.simulator.library import RtlController
 from pulsetrain.simulator.run import RtlError, SimulatorRun, Stalls
 from pulsetrain.simulator.structures import RunEnd
-from pulsetrain.tiles.array_tile import DEFAULT_PARAMETERS, DEFAULT_SETTINGS, ArrayTile, Outcome, Rounds, Vectors
-from pulsetrain.tiles.reports import pulse_numbers
+from pulsetrain.tiles.array_tile import DEFAULT_PARAMETERS, DEFAULT_SETTINGS, ArrayTile, Vectors
+from pulsetrain.tiles.reports import Outcome, pulse_numbers
 
 FORM_KEY = 0xF03A
 READS_AT_ONCE = 1024
@@ -137,11 +138,7 @@ class RtlTile(ArrayTile):
             tries=(states & 255).astype(np.uint8),
             failed=(states & 256) != 0,
             left_alone=(states & 512) != 0,
-            reads=result.counters.reads,
-            conversions=result.counters.conversions,
-            verified=result.counters.verified,
-            unreached=result.counters.unreached,
-            unverified=result.counters.unverified,
+            rounds=_rounds(result.counters),
             pulses_set=numbers["pulses_set"],
             pulses_reset=numbers["pulses_reset"],
             pulses_form=numbers["pulses_form"],
@@ -194,14 +191,9 @@ class RtlTile(ArrayTile):
         if not settings.verify:
             devices = FiredCells.of(slots.counts(self.config))
             return Outcome(devices, result.counters.saturated, len(slots), lambda: slots, result.cycles)
-        rounds = Rounds(
-            result.counters.reads,
-            result.counters.conversions,
-            result.counters.verified,
-            result.counters.unreached,
-            result.counters.unverified,
+        return Outcome(
+            None, result.counters.saturated, len(slots), lambda: slots, result.cycles, rounds=_rounds(result.counters)
         )
-        return Outcome(None, result.counters.saturated, len(slots), lambda: slots, result.cycles, rounds=rounds)
 
     def _count(self, thing: str, found: int, wanted: int) -> None:
         """Raise RtlError if a counter of the RTL did not rise by what was seen at its pins."""
@@ -247,6 +239,11 @@ class RtlTile(ArrayTile):
             word = int(np.flatnonzero(found != wanted)[0])
             values = f"{int(wanted[word]):#010x}, not {int(found[word]):#010x}"
             raise RtlError(f"Word {word} of the RTL's random state after {steps} steps must be {values}")
+
+
+def _rounds(rose: ControllerCounters) -> Rounds:
+    """What the controller counted of rounds."""
+    return Rounds(rose.reads, rose.conversions, rose.verified, rose.unreached, rose.unverified)
 
 
 def reported_slots(pulses: NDArray[np.void]) -> Slots:

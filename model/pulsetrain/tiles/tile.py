@@ -14,10 +14,11 @@ from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.slots import Slots
+from pulsetrain.display import Displayed, counted
 from pulsetrain.tiles.reports import ProgramReport, TileCounters, UpdateReport
 
 
-class Tile(ABC):
+class Tile(Displayed, ABC):
     """A crossbar of ``rows`` × ``weight_columns`` weights that multiplies vectors by them, and whose updates are made
     of write pulses.
 
@@ -153,7 +154,16 @@ class Tile(ABC):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over a ``state`` of a tile made with the same arguments."""
 
-    def close(self) -> None:  # noqa: B027 - most tiles hold nothing
+    def _described(self) -> list[tuple[str, Any]]:
+        pairs = " pairs" if self.config.pair else ""
+        return [
+            ("weights", f"{self.rows} × {self.columns}{pairs}"),
+            ("threshold", f"{self.threshold_weight:g}"),
+            ("seed", self.seed),
+            *counted(("updates", "programs", "reads"), self.counters),
+        ]
+
+    def close(self) -> None:
         """Give back what the tile holds outside Python (a simulator, a serial line). Harmless when called twice."""
 
     def __enter__(self) -> Self:

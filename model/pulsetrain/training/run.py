@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsetrain.errors import MismatchError, PulsetrainError
-from pulsetrain.tiles.array_tile import Tile
+from pulsetrain.tiles.tile import Tile
 from pulsetrain.training.data import Dataset
 from pulsetrain.training.network import ExactProducts, Perceptron, Products
 from pulsetrain.training.optimizers import make_optimizer
