@@ -46,8 +46,9 @@ lint: $(STAMP) ## ruff, strict mypy and Verilator's -Wall on the committed Veril
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy
 	@$(RUN) -m pytest -q tests/rtl/test_verilog.py -k lint
 
-verilog: $(STAMP) ## Generate the Verilog and the pin table of every named configuration into rtl/
+verilog: $(STAMP) ## Generate rtl/ (Verilog and pin tables of all named configurations) and the tables of the specification
 	@$(RUN) -m pulsetrain_rtl.verilog --all rtl
+	@$(RUN) -m pulsetrain.contract.tables docs/specification.md
 
 bench: $(STAMP) ## Measure speed and cycle counts; keeps docs/results/bench.json and array-speed.json
 	@$(RUN) scripts/bench/bench.py

@@ -18,7 +18,6 @@ from pulsetrain.array.memory import ArrayMemory
 from pulsetrain.array.open_loop import apply_cut, apply_range, apply_whole, misplaced, write_range
 from pulsetrain.array.port import Port
 from pulsetrain.array.reads import read
-from pulsetrain.array.record import WINDOW_HITS
 from pulsetrain.contract.enumerations import Polarity
 from pulsetrain.controller.slots import fired_cells
 from pulsetrain.device.parameters import PICOSIEMENS, ArrayParameters, picosiemens
@@ -180,7 +179,7 @@ class CrossbarArray(ArrayMemory):
             return int(hits[0])
 
         per_row = -(-cells.size // self.rows)
-        self.block[WINDOW_HITS] += sum(run_blocks(rows, self.rows, per_row, smallest=_SMALLEST))
+        self._head.window_hits += sum(run_blocks(rows, self.rows, per_row, smallest=_SMALLEST))
 
     def _apply_cut(
         self, cells: NDArray[np.int64], counts: NDArray[np.int16], partly: NDArray[np.int64], cut: CutPulse
@@ -194,7 +193,7 @@ class CrossbarArray(ArrayMemory):
         if per_pulse:
             indices[np.isin(partly, cells)] += np.abs(counts[last].astype(np.int64))
         shares = (1, 1, cut.cycles, cut.width)
-        self.block[WINDOW_HITS] += apply_cut(self.block, partly, indices, cut.polarity == Polarity.RESET, shares)
+        self._head.window_hits += apply_cut(self.block, partly, indices, cut.polarity == Polarity.RESET, shares)
 
     def _disturb(
         self,
@@ -209,7 +208,7 @@ class CrossbarArray(ArrayMemory):
         times[np.searchsorted(every, cells)] = counts
         if cut is not None and partly is not None:
             last[np.searchsorted(every, partly)] = -1 if cut.polarity == Polarity.RESET else 1
-        self.block[WINDOW_HITS] += disturb_after(self.block, every, times, last)
+        self._head.window_hits += disturb_after(self.block, every, times, last)
 
     def _checked(self, cut: CutPulse) -> NDArray[np.int64]:
         row = check_integer("Row of a cut pulse", cut.row, 0, self.rows - 1)

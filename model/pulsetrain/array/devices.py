@@ -7,29 +7,16 @@ from numpy.typing import NDArray
 
 from pulsetrain.array.batch import Batch
 from pulsetrain.array.record import (
-    CLOSES_TO,
-    EFFECTS,
-    ENDURANCE,
-    ENDURANCE_EXPONENT,
-    ENDURANCE_SPREAD,
     ENDURES,
     G_TOP,
-    HIGH,
     INDEX_NOISE,
     INDEX_STEPS,
     INDEX_WEAR,
     INDEX_WINDOW,
-    LOW,
-    SEED,
     SPREAD,
-    SPREAD_BOTH,
-    SPREAD_HIGH,
-    SPREAD_LOW,
-    SPREAD_NOISE,
     SPREAD_NORMAL,
-    SPREAD_RESET,
-    SPREAD_SET,
     Block,
+    header,
     reals,
 )
 from pulsetrain.numerics.compiled import compiled, inlined
@@ -52,39 +39,41 @@ def _factors(is_normal: bool, sigma: float, z: NDArray[np.float64], scratch: NDA
 @compiled
 def draw_windows(block: Block, batch: Batch, n: int) -> None:
     """The windows of the first ``n`` devices of a batch and their endurance N, before wear."""
-    numbers, effects, seed, zero = reals(block), block[EFFECTS], np.uint64(block[SEED]), np.uint64(0)
+    head = header(block)
+    numbers, effects, seed, zero = reals(block), head.effects, head.seed, np.uint64(0)
     cell, index, low, high = batch.cell[:n], batch.noise_index[:n], batch.low[:n], batch.high[:n]
-    if effects & SPREAD and (numbers[SPREAD_LOW] > 0.0 or numbers[SPREAD_HIGH] > 0.0):
-        middle = (block[LOW] + block[HIGH]) // 2
+    if effects & SPREAD and (numbers.spread_low > 0.0 or numbers.spread_high > 0.0):
+        middle = (head.low + head.high) // 2
         index[:] = INDEX_WINDOW
         both_uniforms(seed, zero, cell, index, low, high)
         quantiles(low, batch.scratch)
         quantiles(high, batch.scratch)
         for i in range(n):
-            low[i] = min(max(np.rint(block[LOW] + numbers[SPREAD_LOW] * low[i]), 0.0), float(middle))
-            high[i] = min(max(np.rint(block[HIGH] + numbers[SPREAD_HIGH] * high[i]), float(middle + 1)), float(G_TOP))
+            low[i] = min(max(np.rint(head.low + numbers.spread_low * low[i]), 0.0), float(middle))
+            high[i] = min(max(np.rint(head.high + numbers.spread_high * high[i]), float(middle + 1)), float(G_TOP))
     else:
-        low[:], high[:] = block[LOW], block[HIGH]
+        low[:], high[:] = head.low, head.high
     if effects & ENDURES:
         endurance = batch.endurance[:n]
-        if numbers[ENDURANCE_SPREAD] > 0.0:
+        if numbers.endurance_spread > 0.0:
             index[:] = INDEX_WEAR
             first_uniforms(seed, zero, cell, index, endurance)
             quantiles(endurance, batch.scratch)
             for i in range(n):
-                endurance[i] = numbers[ENDURANCE_SPREAD] * endurance[i]
+                endurance[i] = numbers.endurance_spread * endurance[i]
             exponentials(endurance, batch.scratch)
             for i in range(n):
-                endurance[i] = numbers[ENDURANCE] * endurance[i]
+                endurance[i] = numbers.endurance * endurance[i]
         else:
-            endurance[:] = numbers[ENDURANCE]
+            endurance[:] = numbers.endurance
 
 
 @compiled
 def draw_devices(block: Block, batch: Batch, n: int) -> None:
     """All numbers of the first ``n`` devices of a batch: windows, and the factors on step and noise."""
+    head = header(block)
     draw_windows(block, batch, n)
-    numbers, effects, seed, zero = reals(block), block[EFFECTS], np.uint64(block[SEED]), np.uint64(0)
+    numbers, effects, seed, zero = reals(block), head.effects, head.seed, np.uint64(0)
     cell, index, factor, both, noise = (
         batch.cell[:n],
         batch.noise_index[:n],
@@ -96,7 +85,7 @@ def draw_devices(block: Block, batch: Batch, n: int) -> None:
     if effects & SPREAD == 0:
         return
     is_normal, scratch = (effects & SPREAD_NORMAL) != 0, batch.scratch
-    spread_set, spread_reset = numbers[SPREAD_SET], numbers[SPREAD_RESET]
+    spread_set, spread_reset = numbers.spread_set, numbers.spread_reset
     if spread_set > 0.0 or spread_reset > 0.0:
         index[:] = INDEX_STEPS
         both_uniforms(seed, zero, cell, index, factor, both)
@@ -114,10 +103,10 @@ def draw_devices(block: Block, batch: Batch, n: int) -> None:
                 sigma = spread_reset if batch.is_reset[i] else spread_set
                 factor[i] = factor[i] - (sigma * sigma) / 2.0
             exponentials(factor, scratch)
-    if numbers[SPREAD_NOISE] > 0.0 or numbers[SPREAD_BOTH] > 0.0:
+    if numbers.spread_noise > 0.0 or numbers.spread_both > 0.0:
         index[:] = INDEX_NOISE
         both_uniforms(seed, zero, cell, index, noise, both)
-        for values, sigma in ((noise, numbers[SPREAD_NOISE]), (both, numbers[SPREAD_BOTH])):
+        for values, sigma in ((noise, numbers.spread_noise), (both, numbers.spread_both)):
             if sigma > 0.0:
                 quantiles(values, scratch)
                 _factors(is_normal, sigma, values, scratch)
@@ -138,9 +127,10 @@ def closed_end(end: float, closes_to: float, exponent: int, write: int, enduranc
 @compiled
 def window_in(block: Block, batch: Batch, j: int, write: int) -> tuple[float, float]:
     """The window of device ``j`` of a batch, picosiemens, as far as its ``write``-th write leaves it open."""
+    head = header(block)
     low, high = batch.low[j], batch.high[j]
-    if block[EFFECTS] & ENDURES:
-        closes_to, exponent, endurance = reals(block)[CLOSES_TO], block[ENDURANCE_EXPONENT], batch.endurance[j]
+    if head.effects & ENDURES:
+        closes_to, exponent, endurance = reals(block).closes_to, head.endurance_exponent, batch.endurance[j]
         low = closed_end(low, closes_to, exponent, write, endurance)
         high = closed_end(high, closes_to, exponent, write, endurance)
     return low, high

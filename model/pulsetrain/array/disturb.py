@@ -12,26 +12,17 @@ from pulsetrain.array.batch import new_batch
 from pulsetrain.array.devices import draw_windows, window_in
 from pulsetrain.array.record import (
     APPARENT,
-    COLUMNS,
-    DISTURB_COLUMN,
-    DISTURB_ROW,
-    DISTURB_STEP,
-    EFFECTS,
     ENDURES,
     G_TOP,
-    HIGH,
     INDEX_COLUMN,
     INDEX_ROW,
-    LOW,
-    OPERATION,
-    ROWS,
-    SEED,
     SPREAD,
     TIMED,
     Block,
     bases,
     conductances,
     flags,
+    header,
     reals,
 )
 from pulsetrain.array.store import load
@@ -45,19 +36,20 @@ _DRAWS = 4095
 @compiled
 def _move(block: Block, cell: int, up: bool) -> int:
     """Move one device by a disturb, persistent and present conductance alike. Returns 1 if it was cut, else 0."""
+    head = header(block)
     if flags(block)[cell]:
         return 0
-    low, high = block[LOW], block[HIGH]
-    if block[EFFECTS] & (SPREAD | ENDURES):
+    low, high = head.low, head.high
+    if head.effects & (SPREAD | ENDURES):
         device = new_batch(1)
         device.cell[0] = cell
         load(block, device, 1)
         draw_windows(block, device, 1)
         bottom, top = window_in(block, device, 0, device.writes[0])
-        low, high = np.int64(bottom), np.int64(top)
-    kept = (block[EFFECTS] & (APPARENT | TIMED)) != 0
+        low, high = int(bottom), int(top)
+    kept = (head.effects & (APPARENT | TIMED)) != 0
     before = int(bases(block)[cell]) if kept else int(conductances(block)[cell])
-    step = int(reals(block)[DISTURB_STEP])
+    step = int(reals(block).disturb_step)
     wanted = before + step if up else before - step
     after = min(max(wanted, low), high)
     if kept:
@@ -70,15 +62,16 @@ def _move(block: Block, cell: int, up: bool) -> int:
 @compiled
 def _walk(block: Block, cell: int, k: int, up: bool, along_column: bool, scratch: NDArray[np.float64]) -> int:
     """Walk along a line of the pulsed device ``cell`` by gaps. Returns how many devices were cut to their window."""
-    numbers, columns = reals(block), block[COLUMNS]
+    head = header(block)
+    numbers, columns = reals(block), head.columns
     row, column = cell // columns, cell % columns
     if along_column:
-        q, own, others, index = numbers[DISTURB_COLUMN], row, block[ROWS] - 1, INDEX_COLUMN
+        q, own, others, index = numbers.disturb_column, row, head.rows - 1, INDEX_COLUMN
     else:
-        q, own, others, index = numbers[DISTURB_ROW], column, columns - 1, INDEX_ROW
+        q, own, others, index = numbers.disturb_row, column, columns - 1, INDEX_ROW
     if 1.0 - q == 1.0:
         return 0
-    seed, number = np.uint64(block[SEED]), np.uint64(block[OPERATION])
+    seed, number = head.seed, head.operation
     index += (k & 0xFFF) << 12
     none, position, cut = log_of(1.0 - q, scratch), -1, 0
     for n in range(_DRAWS):

@@ -8,7 +8,39 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array import record as at
+from pulsetrain.array.record import (
+    APPARENT,
+    AREAS,
+    COUNTS,
+    CURVE,
+    DISTURBS,
+    END,
+    ENDURES,
+    FAILS,
+    FLAGGED,
+    HARD,
+    PER_STEP,
+    RELATIVE,
+    SLOW,
+    SOFT,
+    SPREAD,
+    SPREAD_NORMAL,
+    STARTS,
+    TABLE,
+    TIMED,
+    WARM,
+    Block,
+    age_parts,
+    age_times,
+    bases,
+    conductances,
+    due_times,
+    header,
+    program_values,
+    reals,
+    relax_values,
+    step_values,
+)
 from pulsetrain.device.parameters import PICOSIEMENS, ArrayParameters, picosiemens
 from pulsetrain.device.retention import BOLTZMANN
 from pulsetrain.errors import PulsetrainError
@@ -30,7 +62,7 @@ class Ages:
     parts: NDArray[np.float64]
 
 
-def new_block(rows: int, columns: int, pair: int, parameters: ArrayParameters) -> at.Block:
+def new_block(rows: int, columns: int, pair: int, parameters: ArrayParameters) -> Block:
     """The block of an array without seeds and flags, all cells at G_ref. Areas of effects that are off are empty."""
     cells, lines = rows * columns, max(rows, columns)
     steps, program = steps_of(parameters), programming_of(parameters)
@@ -42,140 +74,135 @@ def new_block(rows: int, columns: int, pair: int, parameters: ArrayParameters) -
         from pulsetrain.array.wires.sums import scratch_size
 
         wires = scratch_size(rows, columns) + ((cells + 1) // 2 if slow else 0)  # and int32: G with its slow noise
-    sizes = {
-        at.AT_REALS: at.REALS,
-        at.AT_OFFSETS: rows + columns,  # z_l of each line: columns first, then rows
-        at.AT_SCRATCH: SCRATCH,
-        at.AT_NORMALS: lines,
-        at.AT_SUMS: lines,
-        at.AT_DRIVEN: (lines + 1) // 2,  # int32: the code of each driven device line
-        at.AT_STEPS: steps.size,
-        at.AT_PROGRAM: program.size,
-        at.AT_RELAX: relax.size,
-        at.AT_AGES: ages.nanoseconds.size,
-        at.AT_AGE_PARTS: ages.parts.size,  # knot (as a float), place before it, log of the age over the drift's start
-        at.AT_WIRES: wires,
-        at.AT_DUE: rows if timed else 0,  # nanoseconds at which a device of the row reaches its next age
-        at.AT_CONDUCTANCE: (cells + 1) // 2,  # int32
-        at.AT_FLAGS: (cells + 7) // 8,  # uint8
-        at.AT_PULSES: (cells + 1) // 2,  # uint32: pulses of each cell within the operation
-        at.AT_BASE: (cells + 1) // 2 if timed or parameters.apparent_noise > 0 else 0,  # int32: persistent conductance
-        at.AT_WRITES: (cells + 1) // 2 if counts else 0,  # uint32: writes of each cell so far
-        at.AT_BEGUN: cells if timed else 0,  # nanoseconds at which each cell was written
-        at.AT_AGE: (cells + 7) // 8 if timed else 0,  # uint8: ages that it has reached
-        at.AT_SLOW: (cells + 1) // 2 if slow else 0,  # int32: slow noise of each cell
+    elements = {
+        "converter_offsets": rows + columns,
+        "scratch_numbers": SCRATCH,
+        "line_normals": lines,
+        "line_sums": lines,
+        "driven_codes": lines,
+        "step_values": steps.size,
+        "program_values": program.size,
+        "relax_values": relax.size,
+        "age_times": ages.nanoseconds.size,
+        "age_parts": ages.parts.size,
+        "wire_scratch": wires,
+        "due_times": rows if timed else 0,
+        "conductances": cells,
+        "flags": cells,
+        "pulses": cells,
+        "bases": cells if timed or parameters.apparent_noise > 0 else 0,
+        "writes": cells if counts else 0,
+        "begun": cells if timed else 0,
+        "reached": cells if timed else 0,
+        "slow_noise": cells if slow else 0,
     }
-    block = np.zeros(at.HEADER + sum(sizes.values()), np.int64)
-    place = at.HEADER
-    for name, size in sizes.items():
-        block[name] = place
-        place += size
-    block[[at.WORDS, at.ROWS, at.COLUMNS, at.PAIR]] = place, rows, columns, pair
+    words = [-(-elements[name] * np.dtype(area.kind).itemsize // 8) for name, area in AREAS.items()]
+    starts = END + 1 + np.cumsum([0, *words])
+    block = np.zeros(starts[-1], np.int64)
+    block[STARTS : END + 1] = starts
+    head = header(block)
+    head.rows, head.columns, head.pair, head.age_count = rows, columns, pair, ages.nanoseconds.size
     fill_header(block, parameters)
-    areas = {at.AT_STEPS: steps, at.AT_PROGRAM: program, at.AT_RELAX: relax, at.AT_AGE_PARTS: ages.parts.reshape(-1)}
-    for start, values in areas.items():
-        block[block[start] : block[start] + values.size].view(np.float64)[:] = values
-    block[at.AGES] = ages.nanoseconds.size
-    block[block[at.AT_AGES] : block[at.AT_AGE_PARTS]] = ages.nanoseconds
-    at.conductances(block)[:] = block[at.REFERENCE]
-    if block[at.AT_BASE] < block[at.AT_WRITES]:
-        at.bases(block)[:] = block[at.REFERENCE]
+    step_values(block)[:], program_values(block)[:], relax_values(block)[:] = steps, program, relax
+    age_times(block)[:], age_parts(block)[:] = ages.nanoseconds, ages.parts.reshape(-1)
+    conductances(block)[:] = head.reference
+    bases(block)[:] = head.reference
     if timed:
-        block[block[at.AT_DUE] : block[at.AT_CONDUCTANCE]] = ages.nanoseconds[0]
+        due_times(block)[:] = ages.nanoseconds[0]
     return block
 
 
-def fill_header(block: at.Block, parameters: ArrayParameters) -> None:
+def fill_header(block: Block, parameters: ArrayParameters) -> None:
     """Write the numbers of ``parameters`` to a block whose areas are laid out."""
-    block[[at.LOW, at.HIGH]] = picosiemens(parameters.g_min), picosiemens(parameters.g_max)
-    block[[at.REFERENCE, at.FORMED]] = picosiemens(parameters.g_reference), picosiemens(parameters.g_formed)
-    block[at.KIND] = kind_of(parameters)
-    block[at.EFFECTS] = effects_of(parameters)
-    numbers = block[block[at.AT_REALS] : block[at.AT_OFFSETS]].view(np.float64)
-    numbers[at.STEP_SET], numbers[at.STEP_RESET] = picosiemens(parameters.step_set), picosiemens(parameters.step_reset)
-    numbers[at.WRITE_NOISE] = parameters.write_noise * PICOSIEMENS
-    numbers[at.READ_NOISE] = parameters.read_noise * PICOSIEMENS
-    numbers[at.ADC_OFFSET] = parameters.adc_offset * PICOSIEMENS
-    numbers[at.FORM_YIELD], numbers[at.NOISE_RELATIVE] = parameters.form_yield, parameters.write_noise_relative
-    numbers[at.FAIL_SET], numbers[at.FAIL_RESET] = parameters.fail_set, parameters.fail_reset
-    numbers[at.APPARENT_NOISE] = parameters.apparent_noise * PICOSIEMENS
-    numbers[at.WARMTH] = 1.0
+    head, numbers = header(block), reals(block)
+    head.low, head.high = picosiemens(parameters.g_min), picosiemens(parameters.g_max)
+    head.reference, head.formed = picosiemens(parameters.g_reference), picosiemens(parameters.g_formed)
+    head.kind = kind_of(parameters)
+    head.effects = effects_of(parameters)
+    numbers.step_set, numbers.step_reset = picosiemens(parameters.step_set), picosiemens(parameters.step_reset)
+    numbers.write_noise = parameters.write_noise * PICOSIEMENS
+    numbers.read_noise = parameters.read_noise * PICOSIEMENS
+    numbers.adc_offset = parameters.adc_offset * PICOSIEMENS
+    numbers.form_yield, numbers.noise_relative = parameters.form_yield, parameters.write_noise_relative
+    numbers.fail_set, numbers.fail_reset = parameters.fail_set, parameters.fail_reset
+    numbers.apparent_noise = parameters.apparent_noise * PICOSIEMENS
+    numbers.warmth = 1.0
     for item in (parameters.curve, parameters.table):
         if item is not None:
-            numbers[at.STEPS_LOW], numbers[at.STEPS_HIGH] = picosiemens(item.low), picosiemens(item.high)
+            numbers.steps_low, numbers.steps_high = picosiemens(item.low), picosiemens(item.high)
     if parameters.curve is not None:
-        block[at.KNOTS] = len(parameters.curve.set_mean)
+        head.knots = len(parameters.curve.set_mean)
     if parameters.table is not None:
         table = parameters.table
-        block[[at.KNOTS, at.SCORES]] = len(table.set_delta), len(table.set_delta[0])
-        numbers[at.STEPS_SCORE] = table.score_max
+        head.knots, head.scores = len(table.set_delta), len(table.set_delta[0])
+        numbers.steps_score = table.score_max
     if parameters.spread is not None:
         spread = parameters.spread
-        numbers[at.SPREAD_SET], numbers[at.SPREAD_RESET] = spread.step_set, spread.step_reset
-        numbers[at.SPREAD_BOTH], numbers[at.SPREAD_NOISE] = spread.step_both, spread.noise
-        numbers[at.SPREAD_LOW], numbers[at.SPREAD_HIGH] = spread.g_min * PICOSIEMENS, spread.g_max * PICOSIEMENS
+        numbers.spread_set, numbers.spread_reset = spread.step_set, spread.step_reset
+        numbers.spread_both, numbers.spread_noise = spread.step_both, spread.noise
+        numbers.spread_low, numbers.spread_high = spread.g_min * PICOSIEMENS, spread.g_max * PICOSIEMENS
     if parameters.programming is not None:
-        block[at.PROGRAM_KNOTS] = len(parameters.programming.sigma)
-        numbers[at.PROGRAM_LOW] = picosiemens(parameters.programming.low)
-        numbers[at.PROGRAM_HIGH] = picosiemens(parameters.programming.high)
+        head.program_knots = len(parameters.programming.sigma)
+        numbers.program_low = picosiemens(parameters.programming.low)
+        numbers.program_high = picosiemens(parameters.programming.high)
     if parameters.relaxation is not None:
         relaxation = parameters.relaxation
-        block[[at.RELAX_TIMES, at.RELAX_ROWS]] = len(relaxation.times), len(relaxation.delta[0])
-        block[at.RELAX_SCORES], numbers[at.RELAX_SCORE] = len(relaxation.delta[0][0]), relaxation.score_max
-        numbers[at.RELAX_LOW], numbers[at.RELAX_HIGH] = picosiemens(relaxation.low), picosiemens(relaxation.high)
+        head.relax_times, head.relax_rows = len(relaxation.times), len(relaxation.delta[0])
+        head.relax_scores, numbers.relax_score = len(relaxation.delta[0][0]), relaxation.score_max
+        numbers.relax_low, numbers.relax_high = picosiemens(relaxation.low), picosiemens(relaxation.high)
     if parameters.drift is not None:
-        numbers[at.DRIFT], numbers[at.DRIFT_SPREAD] = parameters.drift.exponent, parameters.drift.spread
+        numbers.drift, numbers.drift_spread = parameters.drift.exponent, parameters.drift.spread
     if parameters.temperature is not None:
-        numbers[at.WARMTH] = parameters.temperature.conductance_factor
+        numbers.warmth = parameters.temperature.conductance_factor
     if parameters.endurance is not None:
         endurance = parameters.endurance
-        block[at.ENDURANCE_EXPONENT], numbers[at.CLOSES_TO] = endurance.exponent, picosiemens(endurance.closes_to)
-        numbers[at.ENDURANCE], numbers[at.ENDURANCE_SPREAD] = endurance.pulses, endurance.spread
+        head.endurance_exponent, numbers.closes_to = endurance.exponent, picosiemens(endurance.closes_to)
+        numbers.endurance, numbers.endurance_spread = endurance.pulses, endurance.spread
     if parameters.disturb is not None:
         disturb = parameters.disturb
-        numbers[at.DISTURB_STEP] = picosiemens(disturb.step)
-        numbers[at.DISTURB_ROW], numbers[at.DISTURB_COLUMN] = disturb.row, disturb.column
+        numbers.disturb_step = picosiemens(disturb.step)
+        numbers.disturb_row, numbers.disturb_column = disturb.row, disturb.column
     if parameters.flicker is not None:
         flicker = parameters.flicker
-        block[[at.FLICKER, at.OCTAVES]] = flicker.reads, flicker.octaves
-        numbers[at.FLICKER_SIGMA], numbers[at.FLICKER_RELATIVE] = flicker.sigma * PICOSIEMENS, flicker.relative
+        head.flicker_reads, head.flicker_octaves = flicker.reads, flicker.octaves
+        numbers.flicker_sigma, numbers.flicker_relative = flicker.sigma * PICOSIEMENS, flicker.relative
     if parameters.telegraph is not None:
         telegraph = parameters.telegraph
-        block[at.TELEGRAPH] = telegraph.reads
-        numbers[at.TELEGRAPH_SHARE], numbers[at.TELEGRAPH_RELATIVE] = telegraph.share, telegraph.relative
-        numbers[at.TELEGRAPH_STEP] = telegraph.step * PICOSIEMENS
-        numbers[at.TELEGRAPH_OCCUPANCY] = telegraph.occupancy
+        head.telegraph_reads = telegraph.reads
+        numbers.telegraph_share, numbers.telegraph_relative = telegraph.share, telegraph.relative
+        numbers.telegraph_step = telegraph.step * PICOSIEMENS
+        numbers.telegraph_occupancy = telegraph.occupancy
     if parameters.wires is not None:
         wires = parameters.wires
-        block[at.PASSES], numbers[at.WIRE_ROW], numbers[at.WIRE_COLUMN] = wires.passes, wires.row, wires.column
+        head.wire_passes, numbers.wire_row, numbers.wire_column = wires.passes, wires.row, wires.column
 
 
 def kind_of(parameters: ArrayParameters) -> int:
     """How the step of a pulse depends on the conductance."""
     if parameters.table is not None:
-        return at.TABLE
+        return TABLE
     if parameters.curve is not None:
-        return at.CURVE
-    return at.SOFT if parameters.bounds == "soft" else at.HARD
+        return CURVE
+    return SOFT if parameters.bounds == "soft" else HARD
 
 
 def effects_of(parameters: ArrayParameters) -> int:
-    """The bits of EFFECTS."""
+    """The bits of ``effects``."""
     spread, temperature = parameters.spread, parameters.temperature
     on = {
-        at.SPREAD: spread is not None,
-        at.SPREAD_NORMAL: spread is not None and spread.law == "normal",
-        at.FAILS: parameters.fail_set > 0 or parameters.fail_reset > 0,
-        at.APPARENT: parameters.apparent_noise > 0,
-        at.COUNTS: parameters.counts_pulses,
-        at.TIMED: parameters.keeps_time,
-        at.ENDURES: parameters.endurance is not None,
-        at.DISTURBS: parameters.disturb is not None,
-        at.RELATIVE: parameters.write_noise_relative > 0,
-        at.WARM: temperature is not None and temperature.conductance_factor != 1,
-        at.SLOW: parameters.flicker is not None or parameters.telegraph is not None,
-        at.PER_STEP: parameters.noise_per == "step",
-        at.FLAGGED: parameters.stuck_share > 0 or parameters.fresh,
+        SPREAD: spread is not None,
+        SPREAD_NORMAL: spread is not None and spread.law == "normal",
+        FAILS: parameters.fail_set > 0 or parameters.fail_reset > 0,
+        APPARENT: parameters.apparent_noise > 0,
+        COUNTS: parameters.counts_pulses,
+        TIMED: parameters.keeps_time,
+        ENDURES: parameters.endurance is not None,
+        DISTURBS: parameters.disturb is not None,
+        RELATIVE: parameters.write_noise_relative > 0,
+        WARM: temperature is not None and temperature.conductance_factor != 1,
+        SLOW: parameters.flicker is not None or parameters.telegraph is not None,
+        PER_STEP: parameters.noise_per == "step",
+        FLAGGED: parameters.stuck_share > 0 or parameters.fresh,
     }
     return sum(bit for bit, is_on in on.items() if is_on)
 

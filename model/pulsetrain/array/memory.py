@@ -17,32 +17,18 @@ from pulsetrain.array.program import program
 from pulsetrain.array.pulses import pulse
 from pulsetrain.array.reads import convert
 from pulsetrain.array.record import (
-    ADC_COUNT,
-    ADC_MAX,
-    AT_OFFSETS,
-    AT_SCRATCH,
-    CLIPPED,
-    CYCLES,
-    DAC_MAX,
     FORM,
     FRESH,
-    LEVELS,
-    NOW,
-    OFFSET_READS,
-    OPERATION,
-    PROGRAMMINGS,
-    READ_SEED,
-    READS,
     RESET,
-    SEED,
     SET,
     STUCK,
     STUCK_PULSE,
-    WINDOW_HITS,
     bases,
     begun,
     conductances,
+    converter_offsets,
     flags,
+    header,
     pulses,
     slow_noise,
     writes,
@@ -80,7 +66,7 @@ class ArrayMemory:
         self._per_weight = parameters.siemens_per_weight * PICOSIEMENS
         self._operation_time = round(parameters.operation_time * NANOSECONDS)
         self.block = new_block(self.rows, self.columns, self.pair, parameters)
-        self._unsigned = self.block.view(np.uint64)
+        self._head = header(self.block)
         self._conductance = conductances(self.block)[: rows * columns].reshape(self._shape)
         self.conductance = self._conductance.view()
         self._flags = flags(self.block)[: rows * columns]
@@ -103,22 +89,22 @@ class ArrayMemory:
     @property
     def operation(self) -> int:
         """Number of the next operation, from 0, modulo 2^64."""
-        return int(self._unsigned[OPERATION])
+        return int(self._head.operation)
 
     @property
     def reads(self) -> int:
         """Number of the next read, from 0, modulo 2^64."""
-        return int(self._unsigned[READS])
+        return int(self._head.reads)
 
     @property
     def window_hits(self) -> int:
         """Pulses and writes that were cut to the window so far."""
-        return int(self.block[WINDOW_HITS])
+        return int(self._head.window_hits)
 
     @property
     def clipped(self) -> int:
         """Codes that were clipped so far."""
-        return int(self.block[CLIPPED])
+        return int(self._head.clipped)
 
     @property
     def stuck(self) -> NDArray[np.bool_]:
@@ -133,7 +119,7 @@ class ArrayMemory:
     @property
     def time(self) -> float:
         """The clock of the array: seconds since it was made, of operations (``operation_time``) and of waiting."""
-        return int(self.block[NOW]) / NANOSECONDS
+        return int(self._head.now) / NANOSECONDS
 
     @property
     def writes(self) -> NDArray[np.uint32]:
@@ -157,8 +143,8 @@ class ArrayMemory:
         Raises PulsetrainError, and changes nothing, if that is no such number or the clock would pass 2^62 ns.
         """
         nanoseconds = check_real("Time to wait", seconds, low=0, unit="s") * NANOSECONDS
-        if nanoseconds > CLOCK_LIMIT - int(self.block[NOW]):
-            left = (CLOCK_LIMIT - int(self.block[NOW])) / NANOSECONDS
+        if nanoseconds > CLOCK_LIMIT - int(self._head.now):
+            left = (CLOCK_LIMIT - int(self._head.now)) / NANOSECONDS
             raise PulsetrainError(f"Time to wait must be at most {left:g} s, what the clock has left, not {seconds:g}")
         advance(self.block, round(nanoseconds))
 
@@ -174,7 +160,8 @@ class ArrayMemory:
                 f"Configuration must be that of the array ({found}), not {shape[0]} rows, {shape[1]} columns, "
                 f"pair {shape[2]}"
             )
-        self.block[[DAC_MAX, ADC_MAX, ADC_COUNT]] = config.dac_max, config.adc_max, config.adc_count
+        head = self._head
+        head.dac_max, head.adc_max, head.adc_count = config.dac_max, config.adc_max, config.adc_count
 
     def begin_operation(self, config: ControllerConfig, settings: ControllerSettings) -> None:
         """Begin an operation in closed loops: pulses by ``pulse`` or the port from here to ``end_operation``.
@@ -185,7 +172,7 @@ class ArrayMemory:
         filled = settings.checked(config)
         self.use_converters(config)
         for operation, cycles, level in nominal_pulses(filled):
-            self.block[CYCLES + operation], self.block[LEVELS + operation] = cycles, level
+            self._head.cycles[operation], self._head.levels[operation] = cycles, level
         self._pulses[:] = 0
 
     def pulsed_cells(self) -> int:
@@ -211,7 +198,7 @@ class ArrayMemory:
         backward: bool = False,
     ) -> NDArray[np.int32]:
         """One conversion as the port's: the K codes of ``group``. Give ``row`` or the codes ``dac`` of a whole read."""
-        codes = np.empty(int(self.block[ADC_COUNT]), np.int32)
+        codes = np.empty(int(self._head.adc_count), np.int32)
         driven = np.zeros(max(self._shape), np.int32) if dac is None else np.ascontiguousarray(dac, np.int32)
         convert(self.block, backward, dac is not None, row or 0, full_scale, group, first, driven, codes)
         return codes
@@ -231,9 +218,9 @@ class ArrayMemory:
             "clipped": self.clipped,
             "seed": self.seed,
             "read_seed": self.read_seed,
-            "nanoseconds": int(self.block[NOW]),
-            "programmings": int(self.block[PROGRAMMINGS]),
-            "slow_reads": int(self._unsigned[OFFSET_READS]),
+            "nanoseconds": int(self._head.now),
+            "programmings": int(self._head.programmings),
+            "slow_reads": int(self._head.slow_reads),
         }
         arrays = {"conductance": self.conductance, "fresh": self.fresh, **self._kept}
         kept = kept_arrays(self.parameters)
@@ -249,12 +236,10 @@ class ArrayMemory:
         self._conductance[...] = arrays["conductance"]
         for name, area in self._kept.items():
             area[...] = arrays[name]
-        words = {
-            OPERATION: "operation", WINDOW_HITS: "window_hits", READS: "reads", CLIPPED: "clipped", NOW: "nanoseconds",
-            PROGRAMMINGS: "programmings", OFFSET_READS: "slow_reads",
-        }  # fmt: skip
-        for word, name in words.items():
-            self._unsigned[word] = numbers[name]
+        head = self._head
+        head.operation, head.reads = np.uint64(numbers["operation"]), np.uint64(numbers["reads"])
+        head.slow_reads, head.programmings = np.uint64(numbers["slow_reads"]), numbers["programmings"]
+        head.window_hits, head.clipped, head.now = numbers["window_hits"], numbers["clipped"], numbers["nanoseconds"]
         self.seed, self.read_seed = numbers["seed"], numbers["read_seed"]
         self._flags[:] = np.where(arrays["fresh"].reshape(-1), np.uint8(FRESH), np.uint8(0))
         self._seeded()
@@ -263,14 +248,14 @@ class ArrayMemory:
 
     def _seeded(self) -> None:
         """Take over the seeds: what is stuck and the converters' offsets follow from them."""
-        self._unsigned[SEED], self._unsigned[READ_SEED] = self.seed, self.read_seed
+        self._head.seed, self._head.read_seed = np.uint64(self.seed), np.uint64(self.read_seed)
         self._flags &= np.uint8(FRESH)
         if self.parameters.stuck_share > 0:
             cells = np.arange(self._flags.size)
             uniform = uniforms(self.seed, 0, cells, np.full(cells.size, STUCK_PULSE))
             self._flags[uniform < self.parameters.stuck_share] |= STUCK
         if self.parameters.adc_offset > 0:
-            offsets = self.block[self.block[AT_OFFSETS] : self.block[AT_SCRATCH]].view(np.float64)
+            offsets = converter_offsets(self.block)
             for first, lines, direction in ((0, self.weight_columns, 0), (self.columns, self.rows, 1)):
                 cells = np.arange(lines)
                 offsets[first : first + lines] = normals(self.read_seed, 0, cells, np.full(lines, direction + 2))
@@ -289,12 +274,12 @@ class ArrayMemory:
         else:
             outside = np.empty(self._shape, np.bool_)
             program(self.block, np.ascontiguousarray(targets, np.float64).reshape(-1), outside.reshape(-1))
-        self.block[PROGRAMMINGS] = (int(self.block[PROGRAMMINGS]) + 1) % 2**32
+        self._head.programmings = (int(self._head.programmings) + 1) % 2**32
         return outside
 
     def _advance(self) -> None:
         """End an operation."""
-        self._unsigned[OPERATION] = np.uint64((self.operation + 1) % 2**64)
+        self._head.operation = np.uint64((self.operation + 1) % 2**64)
         advance(self.block, self._operation_time)
 
 

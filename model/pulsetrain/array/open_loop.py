@@ -13,22 +13,14 @@ from pulsetrain.array.batch import new_batch
 from pulsetrain.array.devices import draw_devices
 from pulsetrain.array.record import (
     COUNTS,
-    EFFECTS,
     FLAGGED,
-    HIGH,
-    KIND,
-    LOW,
-    OPERATION,
     PER_STEP,
-    SEED,
     SOFT,
-    STEP_RESET,
-    STEP_SET,
     STUCK,
-    WRITE_NOISE,
     Block,
     conductances,
     flags,
+    header,
     reals,
     writes,
 )
@@ -87,11 +79,12 @@ def _apply_plain(
     block: Block, cells: NDArray[np.int64], counts: NDArray[np.int16], first: int, last: int, noisy: bool
 ) -> int:
     """Pulses of section 12. An entry of a batch is one pulse, or with one draw per step all pulses of a cell."""
+    head = header(block)
     conductance, flag, numbers = conductances(block), flags(block), reals(block)
-    seed, number, sigma = np.uint64(block[SEED]), np.uint64(block[OPERATION]), numbers[WRITE_NOISE]
-    low, high, is_soft = block[LOW], block[HIGH], block[KIND] == SOFT
-    step_set, step_reset = numbers[STEP_SET], numbers[STEP_RESET]
-    per_step, flagged = (block[EFFECTS] & PER_STEP) != 0, (block[EFFECTS] & FLAGGED) != 0
+    seed, number, sigma = head.seed, head.operation, numbers.write_noise
+    low, high, is_soft = np.int64(head.low), np.int64(head.high), head.kind == SOFT
+    step_set, step_reset = numbers.step_set, numbers.step_reset
+    per_step, flagged = (head.effects & PER_STEP) != 0, (head.effects & FLAGGED) != 0
     at, index, times = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64), np.empty(BLOCK, np.int64)
     start = np.empty(BLOCK, np.int64)  # fetched together, for memory to answer while the noise is drawn
     z, scratch = np.zeros(BLOCK), np.empty(3 * BLOCK)
@@ -137,7 +130,8 @@ def _apply_measured(
     block: Block, cells: NDArray[np.int64], counts: NDArray[np.int16], first: int, last: int, noisy: bool
 ) -> int:
     """Pulses of section 18. What a cell's last pulse that did not fail leaves is stored."""
-    effects, flag, counted = block[EFFECTS], flags(block), writes(block)
+    head = header(block)
+    effects, flag, counted = head.effects, flags(block), writes(block)
     per_step, batch, hits, i = (effects & PER_STEP) != 0, new_batch(BLOCK), 0, first
     times = np.empty(BLOCK, np.int64)
     devices, resets, slots, at, nth, index = (
@@ -189,9 +183,10 @@ def apply_cut(
 
     Returns how many were cut to the window.
     """
+    head = header(block)
     batch, n = new_batch(cells.size), 0
     for i in range(cells.size):
-        if block[EFFECTS] & COUNTS:
+        if head.effects & COUNTS:
             writes(block)[cells[i]] += np.uint32(1)
         if flags(block)[cells[i]] == 0:
             batch.cell[n], batch.is_reset[n], batch.at[n] = cells[i], is_reset, cells[i]
@@ -218,6 +213,7 @@ def write_range(
     hits_out: NDArray[np.int64],
 ) -> None:
     """Write ``changes`` (picosiemens, finite) to ``cells[first:last]``; fresh cells are formed."""
+    head = header(block)
     flag, counted, batch, i = flags(block), writes(block), new_batch(BLOCK), first
     wanted, devices, resets, at = np.empty(BLOCK), batch.cell, batch.is_reset, batch.at
     while i < last:
@@ -229,7 +225,7 @@ def write_range(
                 flag[cell] = np.uint8(0)
                 devices[n], at[n], resets[n], wanted[n] = cell, cell, change < 0.0, change
                 n += 1
-            elif block[EFFECTS] & COUNTS:
+            elif head.effects & COUNTS:
                 counted[cell] += np.uint32(1)
         load(block, batch, n)
         draw_devices(block, batch, n)
@@ -237,7 +233,7 @@ def write_range(
         if noisy:
             draw_pulses(block, batch, n)
         hits_out[0] += take_writes(block, batch, n, wanted, noisy)
-        if block[EFFECTS] & COUNTS:
+        if head.effects & COUNTS:
             for j in range(n):
                 counted[devices[j]] += np.uint32(1)
         store_all(block, batch, n)

@@ -5,7 +5,7 @@
     void convert(void *context, uint32_t backward, uint32_t whole, uint32_t row, uint32_t full_scale, uint32_t group,
                  uint32_t first, const int32_t *dac, int32_t *codes);
 
-They are ``array_pulse.pulse`` and ``array_reads.convert``, so whoever drives the pins has the results of the golden
+They are ``array.pulses.pulse`` and ``array.reads.convert``, so whoever drives the pins has the results of the golden
 model. ``columns`` has ⌈C/64⌉ words, ``dac`` a code for each line of the driven side (it may be NULL unless ``whole``),
 ``codes`` room for K. Arguments are not checked.
 """
@@ -21,7 +21,7 @@ from numba import carray, types
 
 from pulsetrain.array.pulses import pulse
 from pulsetrain.array.reads import convert
-from pulsetrain.array.record import ADC_COUNT, COLUMNS, HEADER, ROWS, WORDS, Block
+from pulsetrain.array.record import END, Block, header
 from pulsetrain.numerics.compiled import c_function, inlined
 
 
@@ -36,13 +36,13 @@ class Port:
 
 @inlined
 def _block_at(context: Any) -> Block:
-    block: Block = carray(context, carray(context, HEADER)[WORDS])
+    block: Block = carray(context, carray(context, END + 1)[END])
     return block
 
 
 def _pulse(context: Any, operation: int, row: int, cycles: int, level: int, columns: Any) -> None:
     block = _block_at(context)
-    words = carray(columns, (block[COLUMNS] + 63) // 64)
+    words = carray(columns, (header(block).columns + 63) // 64)
     pulse(block, numba.int64(operation), numba.int64(row), numba.int64(cycles), numba.int64(level), words)
 
 
@@ -58,8 +58,9 @@ def _convert(
     codes: Any,
 ) -> None:
     block = _block_at(context)
-    driven = carray(dac, block[COLUMNS] if backward != 0 else block[ROWS])
-    out = carray(codes, block[ADC_COUNT])
+    head = header(block)
+    driven = carray(dac, head.columns if backward != 0 else head.rows)
+    out = carray(codes, head.adc_count)
     convert(
         block, backward != 0, whole != 0, numba.int64(row), numba.int64(full_scale), numba.int64(group), first != 0,
         driven, out,

@@ -8,20 +8,14 @@ from numpy.typing import NDArray
 from pulsetrain.array.batch import new_batch
 from pulsetrain.array.devices import draw_windows, window_in
 from pulsetrain.array.record import (
-    AT_PROGRAM,
-    AT_RELAX,
     COUNTS,
-    EFFECTS,
     INDEX_PROGRAM,
-    PROGRAM_HIGH,
-    PROGRAM_KNOTS,
-    PROGRAM_LOW,
-    PROGRAMMINGS,
-    SEED,
     STUCK,
     Block,
     conductances,
     flags,
+    header,
+    program_values,
     reals,
     writes,
 )
@@ -40,17 +34,18 @@ def program(block: Block, targets: NDArray[np.float64], outside: NDArray[np.bool
     lies outside that window. All cells are formed then; each counts a write and begins a new age. Stuck cells are set,
     too, but show no apparent noise. The caller counts the programming.
     """
-    numbers, knots, batch = reals(block), block[PROGRAM_KNOTS], new_batch(BLOCK)
-    seed, number = np.uint64(block[SEED]), np.uint64(block[PROGRAMMINGS])
-    errors = block[block[AT_PROGRAM] : block[AT_RELAX]].view(np.float64)
+    head = header(block)
+    numbers, knots, batch = reals(block), head.program_knots, new_batch(BLOCK)
+    seed, number = head.seed, np.uint64(head.programmings)
+    errors = program_values(block)
     flag, counted, conductance = flags(block), writes(block), conductances(block)
-    low, high, z = numbers[PROGRAM_LOW], numbers[PROGRAM_HIGH], batch.z
+    low, high, z = numbers.program_low, numbers.program_high, batch.z
     for first in range(0, targets.size, BLOCK):
         n = min(BLOCK, targets.size - first)
         for j in range(n):
             batch.cell[j] = first + j
             flag[first + j] &= np.uint8(STUCK)
-            if block[EFFECTS] & COUNTS:
+            if head.effects & COUNTS:
                 counted[first + j] += np.uint32(1)
         load(block, batch, n)
         draw_windows(block, batch, n)

@@ -9,35 +9,20 @@ from pulsetrain.array.batch import Batch, new_batch
 from pulsetrain.array.devices import draw_devices, window_in
 from pulsetrain.array.disturb import disturb
 from pulsetrain.array.record import (
-    AT_NORMALS,
-    AT_SCRATCH,
-    COLUMNS,
     COUNTS,
-    CYCLES,
     DISTURBS,
-    EFFECTS,
     FORM,
-    FORM_YIELD,
-    FORMED,
     FRESH,
-    HIGH,
-    KIND,
-    LEVELS,
-    LOW,
-    OPERATION,
     RESET,
-    SEED,
     SOFT,
-    STEP_RESET,
-    STEP_SET,
     STUCK,
-    WINDOW_HITS,
-    WRITE_NOISE,
     Block,
     conductances,
     flags,
+    header,
     pulses,
     reals,
+    scratch_numbers,
     writes,
 )
 from pulsetrain.array.steps import Shares, draw_pulses, is_plain, plain_step, share, take_pulses
@@ -52,20 +37,21 @@ _FORMING = 2
 @compiled
 def _take(block: Block, operation: int, batch: Batch, n: int, shares: Shares) -> int:
     """One pulse at each of the first ``n`` devices of a batch. Returns how many were cut to the window."""
+    head = header(block)
     flag, index, numbers = flags(block), pulses(block), reals(block)
-    seed, number = np.uint64(block[SEED]), np.uint64(block[OPERATION])
+    seed, number = head.seed, head.operation
     left, taken, is_forming = 0, 0, False
     for j in range(n):
         cell = batch.cell[j]
         index[cell] += np.uint32(1)
         k = int(index[cell])
-        if block[EFFECTS] & COUNTS:
+        if head.effects & COUNTS:
             writes(block)[cell] += np.uint32(1)
         if flag[cell] & STUCK:
             continue
         batch.cell[left], batch.is_reset[left] = cell, operation == RESET
         if flag[cell] & FRESH:
-            if operation != FORM or uniform_of(seed, number, cell, k) >= numbers[FORM_YIELD]:
+            if operation != FORM or uniform_of(seed, number, cell, k) >= numbers.form_yield:
                 continue
             flag[cell] = np.uint8(0)
             batch.is_reset[left], is_forming = _FORMING, True
@@ -84,7 +70,7 @@ def _take(block: Block, operation: int, batch: Batch, n: int, shares: Shares) ->
             if batch.is_reset[j] == _FORMING:
                 cell = batch.cell[j]
                 z = second_normal_of(seed, number, cell, int(index[cell]), batch.scratch)
-                target = np.rint(block[FORMED] + (numbers[WRITE_NOISE] * batch.noise[j]) * z)
+                target = np.rint(head.formed + (numbers.write_noise * batch.noise[j]) * z)
                 low, high = window_in(block, batch, j, batch.writes[j])
                 inside = min(max(target, low), high)
                 hits += inside != target
@@ -96,12 +82,13 @@ def _take(block: Block, operation: int, batch: Batch, n: int, shares: Shares) ->
 @compiled
 def _pulse_plain(block: Block, operation: int, row: int, columns: NDArray[np.uint64], shares: Shares) -> int:
     """``pulse`` for the cells of section 12, without a batch: a pulse of a few of them costs no more than its noise."""
-    width, numbers, hits = block[COLUMNS], reals(block), 0
+    head = header(block)
+    width, numbers, hits = head.columns, reals(block), 0
     conductance, flag, index = conductances(block), flags(block), pulses(block)
-    scratch = block[block[AT_SCRATCH] : block[AT_NORMALS]].view(np.float64)
-    seed, number, sigma = np.uint64(block[SEED]), np.uint64(block[OPERATION]), numbers[WRITE_NOISE]
-    low, high, is_soft, is_reset = float(block[LOW]), float(block[HIGH]), block[KIND] == SOFT, operation == RESET
-    nominal = numbers[STEP_RESET] if is_reset else numbers[STEP_SET]
+    scratch = scratch_numbers(block)
+    seed, number, sigma = head.seed, head.operation, numbers.write_noise
+    low, high, is_soft, is_reset = float(head.low), float(head.high), head.kind == SOFT, operation == RESET
+    nominal = numbers.step_reset if is_reset else numbers.step_set
     for column in range(width):
         if (columns[column >> 6] >> np.uint64(column & 63)) & np.uint64(1) == np.uint64(0):
             continue
@@ -111,10 +98,10 @@ def _pulse_plain(block: Block, operation: int, row: int, columns: NDArray[np.uin
         if flag[cell] & STUCK:
             continue
         if flag[cell] & FRESH:
-            if operation != FORM or uniform_of(seed, number, cell, k) >= numbers[FORM_YIELD]:
+            if operation != FORM or uniform_of(seed, number, cell, k) >= numbers.form_yield:
                 continue
             flag[cell] = np.uint8(0)
-            target = np.rint(block[FORMED] + sigma * second_normal_of(seed, number, cell, k, scratch))
+            target = np.rint(head.formed + sigma * second_normal_of(seed, number, cell, k, scratch))
         else:
             g = np.int64(conductance[cell])
             step = plain_step(nominal, is_soft, is_reset, low, high, g)
@@ -136,14 +123,15 @@ def pulse(block: Block, operation: int, row: int, cycles: int, level: int, colum
     ``cycles``: how long the strobe was high; ``level``: the bit code of SET and FORM, the source code of RESET.
     Cells count their pulses within the operation, whatever becomes of them. Each pulse disturbs its lines at once.
     """
-    shares = (level, block[LEVELS + operation], cycles, block[CYCLES + operation])
+    head = header(block)
+    shares = (level, head.levels[operation], cycles, head.cycles[operation])
     if is_plain(block):
-        block[WINDOW_HITS] += _pulse_plain(block, operation, row, columns, shares)
+        head.window_hits += _pulse_plain(block, operation, row, columns, shares)
         return
-    width, taken = block[COLUMNS], np.int64(0)
+    width, taken = head.columns, np.int64(0)
     for column in range(width):
         taken += np.int64((columns[column >> 6] >> np.uint64(column & 63)) & np.uint64(1))
-    one_by_one = (block[EFFECTS] & DISTURBS) != 0
+    one_by_one = (head.effects & DISTURBS) != 0
     batch, hits, n = new_batch(1 if one_by_one else int(taken)), 0, 0
     for column in range(width):
         if (columns[column >> 6] >> np.uint64(column & 63)) & np.uint64(1) == np.uint64(0):
@@ -157,4 +145,4 @@ def pulse(block: Block, operation: int, row: int, cycles: int, level: int, colum
             n = 0
     if n > 0:
         hits += _take(block, operation, batch, n, shares)
-    block[WINDOW_HITS] += hits
+    head.window_hits += hits

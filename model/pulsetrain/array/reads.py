@@ -8,23 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsetrain.array.record import (
-    ADC_COUNT,
-    ADC_MAX,
-    ADC_OFFSET,
-    AT_NORMALS,
-    AT_OFFSETS,
-    AT_SCRATCH,
-    AT_SUMS,
-    CLIPPED,
-    COLUMNS,
-    DAC_MAX,
-    PAIR,
-    READ_NOISE,
-    READ_SEED,
-    READS,
-    ROWS,
     Block,
+    converter_offsets,
+    header,
+    line_normals,
+    line_sums,
     reals,
+    scratch_numbers,
 )
 from pulsetrain.array.slow_noise import begin_read
 from pulsetrain.array.sums import backward_sums, forward_sums, row_sums
@@ -39,7 +29,7 @@ FULL_SCALE_UNIT = 1e5
 def _sample(
     block: Block,
     backward: bool,
-    number: int,
+    number: np.uint64,
     first: int,
     length: float,
     converters: tuple[int, int, int],
@@ -49,27 +39,24 @@ def _sample(
 
     ``length``: √(Σ c²) of the codes driven; ``converters``: full scale, c_max, a_max.
     """
+    head, numbers, count = header(block), reals(block), out.size
     full_scale, dac_max, adc_max = converters
-    numbers, count = reals(block), out.size
-    z = block[block[AT_NORMALS] : block[AT_NORMALS] + count].view(np.float64)
-    offsets = block[block[AT_OFFSETS] : block[AT_SCRATCH]].view(np.float64)
-    offset_first = first + block[COLUMNS] if backward else first
-    sums_first = block[AT_SUMS]
-    noise = numbers[READ_NOISE] * length
-    noisy, shifted = numbers[READ_NOISE] > 0.0, numbers[ADC_OFFSET] > 0.0
+    z, sums, offsets = line_normals(block)[:count], line_sums(block), converter_offsets(block)
+    offset_first = first + head.columns if backward else first
+    noise = numbers.read_noise * length
+    noisy, shifted = numbers.read_noise > 0.0, numbers.adc_offset > 0.0
     if noisy:
-        scratch = block[block[AT_SCRATCH] : block[AT_NORMALS]].view(np.float64)
-        normals_of_lines(np.uint64(block[READ_SEED]), np.uint64(number), first, int(backward), z, scratch)
+        normals_of_lines(head.read_seed, number, first, int(backward), z, scratch_numbers(block))
     divisor = (full_scale * FULL_SCALE_UNIT) * dac_max
     for k in range(count):
-        value = float(block[sums_first + k])
+        value = float(sums[k])
         if noisy:
             value = value + noise * z[k]
         if shifted:
-            value = value + dac_max * (numbers[ADC_OFFSET] * offsets[offset_first + k])
+            value = value + dac_max * (numbers.adc_offset * offsets[offset_first + k])
         code = np.rint((value * adc_max) / divisor)
         if abs(code) > adc_max:
-            block[CLIPPED] += 1
+            head.clipped += 1
             code = math.copysign(adc_max, code)
         out[k] = int(code)
 
@@ -99,13 +86,14 @@ def convert(
     ``whole``: every line of the driven side carries its code of ``dac``; else ``row`` alone is driven, with c_max.
     ``first``: the first conversion of a read, which takes the next read number.
     """
-    rows, weights = block[ROWS], block[COLUMNS] // (1 + block[PAIR])
-    lines, count = rows if backward else weights, block[ADC_COUNT]
+    head = header(block)
+    rows, weights = head.rows, head.columns // (1 + head.pair)
+    lines, count = rows if backward else weights, head.adc_count
     begin = min(group * count, lines)
     end = min(begin + count, lines)
     if first:
         begin_read(block)
-    length = float(block[DAC_MAX])
+    length = float(head.dac_max)
     if not whole:
         row_sums(block, row, begin, end)
     elif backward:
@@ -114,8 +102,8 @@ def convert(
     else:
         length = _length(dac[:rows])
         forward_sums(block, dac, begin, end)
-    converters = (full_scale, block[DAC_MAX], block[ADC_MAX])
-    _sample(block, backward, block[READS] - 1, begin, length, converters, codes[: end - begin])
+    converters = (full_scale, head.dac_max, head.adc_max)
+    _sample(block, backward, head.reads - np.uint64(1), begin, length, converters, codes[: end - begin])
     codes[end - begin : count] = 0
 
 
@@ -124,6 +112,7 @@ def read(
     block: Block, backward: bool, vectors: NDArray[np.int32], converters: tuple[int, int, int], out: NDArray[np.int16]
 ) -> None:
     """Whole reads of all lines at once, one of each of the ``vectors`` (n, driven lines)."""
+    head = header(block)
     first, last = int(np.int64(0)), out.shape[1]  # a constant 0 would be compiled for itself
     for i in range(vectors.shape[0]):
         begin_read(block)
@@ -131,4 +120,4 @@ def read(
             backward_sums(block, vectors[i], first, last)
         else:
             forward_sums(block, vectors[i], first, last)
-        _sample(block, backward, block[READS] - 1, first, _length(vectors[i]), converters, out[i])
+        _sample(block, backward, head.reads - np.uint64(1), first, _length(vectors[i]), converters, out[i])

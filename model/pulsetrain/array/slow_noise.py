@@ -10,29 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsetrain.array.record import (
-    COLUMNS,
-    EFFECTS,
-    FLICKER,
-    FLICKER_RELATIVE,
-    FLICKER_SIGMA,
     G_TOP,
     INDEX_OCTAVE,
     INDEX_STATE,
     INDEX_TELEGRAPH,
-    OCTAVES,
-    OFFSET_READS,
-    READ_SEED,
-    READS,
-    ROWS,
-    SEED,
     SLOW,
-    TELEGRAPH,
-    TELEGRAPH_OCCUPANCY,
-    TELEGRAPH_RELATIVE,
-    TELEGRAPH_SHARE,
-    TELEGRAPH_STEP,
     Block,
     conductances,
+    header,
     reals,
     slow_noise,
 )
@@ -52,24 +37,26 @@ def as_read(g: np.int32, o: np.int32) -> np.int64:
 @compiled
 def begin_read(block: Block) -> None:
     """Take the next read number, and make the slow noise anew if that number asks for it."""
-    number = np.uint64(block[READS])
-    block[READS] += 1
-    if block[EFFECTS] & SLOW and is_due(block, number):
-        renew(block, number, 0, block[ROWS] * block[COLUMNS])
-        block[OFFSET_READS] = block[READS]
+    head = header(block)
+    number = head.reads
+    head.reads += np.uint64(1)
+    if head.effects & SLOW and is_due(block, number):
+        renew(block, number, 0, head.rows * head.columns)
+        head.slow_reads = head.reads
 
 
 @compiled
 def is_due(block: Block, number: np.uint64) -> bool:
     """Whether any octave or state of read ``number`` is another than that of the read that made the slow noise.
 
-    OFFSET_READS is that read's number + 1, and 0 if there was none. (Where number + 1 wraps to 0, the next read is
+    ``slow_reads`` is that read's number + 1, and 0 if there was none. (Where number + 1 wraps to 0, the next read is
     number 0, which is due in any case: 2^64 − 1 lies in no first period.)
     """
-    if block[OFFSET_READS] == 0:
+    head = header(block)
+    if head.slow_reads == np.uint64(0):
         return True
-    before = np.uint64(block[OFFSET_READS]) - np.uint64(1)
-    for held in (block[FLICKER], block[TELEGRAPH]):
+    before = head.slow_reads - np.uint64(1)
+    for held in (head.flicker_reads, head.telegraph_reads):
         if held > 0 and number // np.uint64(held) != before // np.uint64(held):
             return True
     return False
@@ -78,16 +65,17 @@ def is_due(block: Block, number: np.uint64) -> bool:
 @compiled
 def renew(block: Block, number: np.uint64, first: int, last: int) -> None:
     """The slow noise of cells ``first`` … ``last`` − 1 at read ``number``, with their conductances as they are."""
+    head = header(block)
     o, total = slow_noise(block), np.empty(_BLOCK)
     z, scratch = np.empty(_BLOCK), np.empty(4 * _BLOCK)
     for begin in range(first, last, _BLOCK):
         count = min(_BLOCK, last - begin)
         total[:] = 0.0
-        if block[FLICKER] > 0:
+        if head.flicker_reads > 0:
             _add_flicker(block, number, begin, total[:count], z[:count], scratch)
         for i in range(count):
             total[i] = np.rint(total[i])
-        if block[TELEGRAPH] > 0:
+        if head.telegraph_reads > 0:
             _add_telegraph(block, number, begin, total[:count], z[:count], scratch[:count])
         for i in range(count):  # more than any conductance makes no difference, and fits into the integer
             o[begin + i] = np.int32(min(max(total[i], -float(G_TOP)), float(G_TOP)))
@@ -103,11 +91,12 @@ def _add_flicker(
     scratch: NDArray[np.float64],
 ) -> None:
     """Add Σ (s + r·G)·z over the octaves, in that order, of the cells from ``first`` on."""
+    head = header(block)
     numbers, g = reals(block), conductances(block)
-    sigma, relative = numbers[FLICKER_SIGMA], numbers[FLICKER_RELATIVE]
-    part = number // np.uint64(block[FLICKER])
-    for k in range(block[OCTAVES]):
-        _uniforms_of_cells(np.uint64(block[READ_SEED]), part >> np.uint64(k), first, INDEX_OCTAVE + k, z)
+    sigma, relative = numbers.flicker_sigma, numbers.flicker_relative
+    part = number // np.uint64(head.flicker_reads)
+    for k in range(head.flicker_octaves):
+        _uniforms_of_cells(head.read_seed, part >> np.uint64(k), first, INDEX_OCTAVE + k, z)
         quantiles(z, scratch)
         for i in range(total.size):
             total[i] += (sigma + relative * float(g[first + i])) * z[i]
@@ -134,12 +123,13 @@ def _add_telegraph(
 
     ``chosen``, ``state``: as long as ``total``, overwritten.
     """
+    head = header(block)
     numbers, g = reals(block), conductances(block)
-    share, occupancy = numbers[TELEGRAPH_SHARE], numbers[TELEGRAPH_OCCUPANCY]
-    relative, step = numbers[TELEGRAPH_RELATIVE], numbers[TELEGRAPH_STEP]
-    part = number // np.uint64(block[TELEGRAPH])
-    _uniforms_of_cells(np.uint64(block[SEED]), np.uint64(0), first, INDEX_TELEGRAPH, chosen)
-    _uniforms_of_cells(np.uint64(block[READ_SEED]), part, first, INDEX_STATE, state)
+    share, occupancy = numbers.telegraph_share, numbers.telegraph_occupancy
+    relative, step = numbers.telegraph_relative, numbers.telegraph_step
+    part = number // np.uint64(head.telegraph_reads)
+    _uniforms_of_cells(head.seed, np.uint64(0), first, INDEX_TELEGRAPH, chosen)
+    _uniforms_of_cells(head.read_seed, part, first, INDEX_STATE, state)
     for i in range(total.size):
         drop = np.rint(relative * float(g[first + i]) + step)
         total[i] -= drop if chosen[i] < share and state[i] < occupancy else 0.0

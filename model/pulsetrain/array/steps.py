@@ -10,39 +10,21 @@ from numpy.typing import NDArray
 from pulsetrain.array.batch import Batch
 from pulsetrain.array.devices import closed_end, window_in
 from pulsetrain.array.record import (
-    AT_PROGRAM,
-    AT_STEPS,
-    CLOSES_TO,
     CURVE,
-    EFFECTS,
-    ENDURANCE_EXPONENT,
     ENDURES,
-    FAIL_RESET,
-    FAIL_SET,
     FAILS,
     FLAGGED,
-    HIGH,
-    KIND,
-    KNOTS,
-    LOW,
-    NOISE_RELATIVE,
-    OPERATION,
     PER_STEP,
     RELATIVE,
-    SCORES,
-    SEED,
     SLOW,
     SOFT,
-    STEP_RESET,
-    STEP_SET,
-    STEPS_HIGH,
-    STEPS_LOW,
-    STEPS_SCORE,
     TABLE,
     WARM,
-    WRITE_NOISE,
     Block,
+    Reals,
+    header,
     reals,
+    step_values,
 )
 from pulsetrain.array.tables import curve_at, table_at
 from pulsetrain.numerics.compiled import compiled, inlined
@@ -56,7 +38,8 @@ Shares = tuple[int, int, int, int]
 @inlined
 def is_plain(block: Block) -> bool:
     """Whether pulses do no more than section 12 says."""
-    return bool(block[EFFECTS] & ~(PER_STEP | WARM | SLOW | FLAGGED) == 0 and block[KIND] <= SOFT)
+    head = header(block)
+    return bool(head.effects & ~(PER_STEP | WARM | SLOW | FLAGGED) == 0 and head.kind <= SOFT)
 
 
 @inlined
@@ -80,36 +63,35 @@ def plain_step(step: float, is_soft: bool, is_reset: bool, low: float, high: flo
 @inlined
 def _stretched(block: Block, g: int, low: float, high: float) -> float:
     """Where ``g`` lies in the nominal window if the device's own is stretched to it; a closed one lies at its foot."""
+    head = header(block)
     if high <= low:
-        return float(block[LOW])
-    return float(block[LOW] + (g - low) * np.true_divide(float(block[HIGH] - block[LOW]), high - low))
+        return float(head.low)
+    return float(head.low + (g - low) * np.true_divide(float(head.high - head.low), high - low))
 
 
 @inlined
-def _table(
-    block: Block, numbers: NDArray[np.float64], steps: NDArray[np.float64], is_reset: bool, x: float, z: float
-) -> float:
+def _table(block: Block, numbers: Reals, steps: NDArray[np.float64], is_reset: bool, x: float, z: float) -> float:
     """T(x, z) of a polarity, with its sign. ``steps``: the table's area of the block."""
-    size = block[KNOTS] * block[SCORES]
+    head = header(block)
+    size = head.knots * head.scores
     values = steps[size:] if is_reset else steps[:size]
-    return table_at(values, block[SCORES], numbers[STEPS_LOW], numbers[STEPS_HIGH], numbers[STEPS_SCORE], x, z)
+    return table_at(values, head.scores, numbers.steps_low, numbers.steps_high, numbers.steps_score, x, z)
 
 
 @inlined
-def _curve(block: Block, numbers: NDArray[np.float64], steps: NDArray[np.float64], part: int, x: float) -> float:
+def _curve(block: Block, numbers: Reals, steps: NDArray[np.float64], part: int, x: float) -> float:
     """Part 0 … 3 of the curve at x: SET mean, RESET mean, SET σ, RESET σ."""
-    knots = block[KNOTS]
-    return curve_at(steps[part * knots : (part + 1) * knots], numbers[STEPS_LOW], numbers[STEPS_HIGH], x)
+    knots = header(block).knots
+    return curve_at(steps[part * knots : (part + 1) * knots], numbers.steps_low, numbers.steps_high, x)
 
 
 @inlined
-def _sigma(
-    block: Block, numbers: NDArray[np.float64], steps: NDArray[np.float64], is_reset: bool, x: float, step: float
-) -> float:
+def _sigma(block: Block, numbers: Reals, steps: NDArray[np.float64], is_reset: bool, x: float, step: float) -> float:
     """The standard deviation of a pulse whose mean is ``step``, before the device's factor; ``x``: place on a curve."""
-    sigma = _curve(block, numbers, steps, 3 if is_reset else 2, x) if block[KIND] == CURVE else numbers[WRITE_NOISE]
-    if block[EFFECTS] & RELATIVE:
-        relative = numbers[NOISE_RELATIVE] * step
+    head = header(block)
+    sigma = _curve(block, numbers, steps, 3 if is_reset else 2, x) if head.kind == CURVE else numbers.write_noise
+    if head.effects & RELATIVE:
+        relative = numbers.noise_relative * step
         sigma = math.sqrt(sigma * sigma + relative * relative)
     return float(sigma)
 
@@ -117,11 +99,12 @@ def _sigma(
 @compiled
 def draw_pulses(block: Block, batch: Batch, m: int) -> None:
     """z and, where pulses can fail, p' of the first ``m`` pulses of a batch; z = 0 where the index is 0."""
-    seed, number, numbers = np.uint64(block[SEED]), np.uint64(block[OPERATION]), reals(block)
+    head = header(block)
+    seed, number, numbers = head.seed, head.operation, reals(block)
     at, index, z = batch.at[:m], batch.noise_index[:m], batch.z[:m]
-    if block[EFFECTS] & FAILS:
+    if head.effects & FAILS:
         both_uniforms(seed, number, at, index, z, batch.p[:m])
-    elif block[KIND] >= CURVE or numbers[WRITE_NOISE] > 0.0 or block[EFFECTS] & RELATIVE:
+    elif head.kind >= CURVE or numbers.write_noise > 0.0 or head.effects & RELATIVE:
         first_uniforms(seed, number, at, index, z)
     else:
         z[:] = 0.0
@@ -134,17 +117,18 @@ def draw_pulses(block: Block, batch: Batch, m: int) -> None:
 @compiled
 def take_pulses(block: Block, batch: Batch, m: int, shares: Shares) -> int:
     """Have devices of a batch take its first ``m`` pulses in turn. Returns how many were cut to the window."""
-    numbers, kind, effects, hits = reals(block), block[KIND], block[EFFECTS], 0
-    steps = block[block[AT_STEPS] : block[AT_PROGRAM]].view(np.float64)
+    head = header(block)
+    numbers, kind, effects, hits = reals(block), head.kind, head.effects, 0
+    steps = step_values(block)
     slots, nths, zs, ps = batch.slot, batch.nth, batch.z, batch.p  # a field of a tuple costs more than an element
     resets, writes, gs, stored = batch.is_reset, batch.writes, batch.g, batch.stored
     lows, highs, factors, both, noise = batch.low, batch.high, batch.factor, batch.both, batch.noise
-    endurance, closes_to, exponent = batch.endurance, numbers[CLOSES_TO], block[ENDURANCE_EXPONENT]
+    endurance, closes_to, exponent = batch.endurance, numbers.closes_to, head.endurance_exponent
     is_soft, fails, endures = kind == SOFT, (effects & FAILS) != 0, (effects & ENDURES) != 0
     for i in range(m):
         j, z = slots[i], zs[i]
         is_reset, g, write = resets[j] != 0, gs[j], (writes[j] + nths[i]) & 0xFFFFFFFF
-        if fails and ps[i] < (numbers[FAIL_RESET] if is_reset else numbers[FAIL_SET]):
+        if fails and ps[i] < (numbers.fail_reset if is_reset else numbers.fail_set):
             continue
         low, high = lows[j], highs[j]
         if endures:
@@ -156,7 +140,7 @@ def take_pulses(block: Block, batch: Batch, m: int, shares: Shares) -> int:
         elif kind == CURVE:
             step = _curve(block, numbers, steps, 1 if is_reset else 0, x)
         else:
-            step = plain_step(numbers[STEP_RESET] if is_reset else numbers[STEP_SET], is_soft, is_reset, low, high, g)
+            step = plain_step(numbers.step_reset if is_reset else numbers.step_set, is_soft, is_reset, low, high, g)
         step = step * factors[j] * both[j]
         step = share(share(step, shares[0], shares[1]), shares[2], shares[3])
         if kind == TABLE:
@@ -175,8 +159,9 @@ def take_pulses(block: Block, batch: Batch, m: int, shares: Shares) -> int:
 @compiled
 def take_writes(block: Block, batch: Batch, n: int, changes: NDArray[np.float64], noisy: bool) -> int:
     """Add ``changes`` (picosiemens) to the first ``n`` devices of a batch, a write each, as ``take_pulses``."""
-    numbers, kind, hits = reals(block), block[KIND], 0
-    steps = block[block[AT_STEPS] : block[AT_PROGRAM]].view(np.float64)
+    head = header(block)
+    numbers, kind, hits = reals(block), head.kind, 0
+    steps = step_values(block)
     for j in range(n):
         change, g, z, is_reset = changes[j], batch.g[j], batch.z[j], batch.is_reset[j] != 0
         write = (batch.writes[j] + 1) & 0xFFFFFFFF

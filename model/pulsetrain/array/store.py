@@ -6,24 +6,18 @@ import numpy as np
 
 from pulsetrain.array.batch import Batch
 from pulsetrain.array.record import (
-    AGES,
     APPARENT,
-    APPARENT_NOISE,
-    AT_AGES,
-    AT_CONDUCTANCE,
-    AT_DUE,
-    COLUMNS,
     COUNTS,
-    EFFECTS,
     G_TOP,
     INDEX_APPARENT,
-    NOW,
-    SEED,
     TIMED,
     Block,
+    age_times,
     bases,
     begun,
     conductances,
+    due_times,
+    header,
     reached,
     reals,
     writes,
@@ -38,13 +32,14 @@ _NEVER = 2**63 - 1
 @compiled
 def load(block: Block, batch: Batch, n: int) -> None:
     """Fetch the first ``n`` devices of a batch: writes so far (0 if not counted), and what pulses act on."""
+    effects = header(block).effects
     cell, counted, acted_on = batch.cell, writes(block), conductances(block)
-    if block[EFFECTS] & APPARENT:
+    if effects & APPARENT:
         acted_on = bases(block)
     g, stored, before = batch.g, batch.stored, batch.writes
     for j in range(n):
         g[j], stored[j], before[j] = acted_on[cell[j]], -1, 0
-    if block[EFFECTS] & COUNTS:
+    if effects & COUNTS:
         for j in range(n):
             before[j] = counted[cell[j]]
 
@@ -55,7 +50,8 @@ def store_all(block: Block, batch: Batch, n: int) -> None:
 
     With apparent noise what is read is drawn anew, with time a new age begins.
     """
-    effects, cell, g, stored, conductance = block[EFFECTS], batch.cell, batch.g, batch.stored, conductances(block)
+    head = header(block)
+    effects, cell, g, stored, conductance = head.effects, batch.cell, batch.g, batch.stored, conductances(block)
     for j in range(n):
         if stored[j] >= 0:
             conductance[cell[j]] = g[j]
@@ -66,16 +62,16 @@ def store_all(block: Block, batch: Batch, n: int) -> None:
         if stored[j] >= 0:
             base[cell[j]] = g[j]
     if effects & APPARENT:
-        z, sigma = batch.z[:n], reals(block)[APPARENT_NOISE]
-        uniforms_of_writes(np.uint64(block[SEED]), stored, cell, INDEX_APPARENT, z)
+        z, sigma = batch.z[:n], reals(block).apparent_noise
+        uniforms_of_writes(head.seed, stored, cell, INDEX_APPARENT, z)
         quantiles(z, batch.scratch)
         for j in range(n):
             if stored[j] >= 0:
                 conductance[cell[j]] = np.int32(min(max(g[j] + np.rint(sigma * z[j]), 0.0), float(G_TOP)))
-    if effects & TIMED and block[AGES] > 0:
-        now, first_age, width = block[NOW], block[block[AT_AGES]], block[COLUMNS]
+    if effects & TIMED and head.age_count > 0:
+        now, first_age, width = head.now, age_times(block)[0], head.columns
         next_age = now + first_age if first_age < _NEVER - now else _NEVER
-        since, age, due = begun(block), reached(block), block[block[AT_DUE] : block[AT_CONDUCTANCE]]
+        since, age, due = begun(block), reached(block), due_times(block)
         for j in range(n):
             if stored[j] >= 0:
                 since[cell[j]] = now

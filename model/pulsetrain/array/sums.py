@@ -6,28 +6,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsetrain.array.record import (
-    AT_CONDUCTANCE,
-    AT_DRIVEN,
-    AT_DUE,
-    AT_NORMALS,
-    AT_SUMS,
-    AT_WIRES,
-    COLUMNS,
-    DAC_MAX,
-    EFFECTS,
-    PAIR,
-    PASSES,
-    REFERENCE,
-    ROWS,
     SLOW,
     WARM,
-    WARMTH,
-    WIRE_COLUMN,
-    WIRE_ROW,
     Block,
     conductances,
+    driven_codes,
+    header,
+    line_normals,
+    line_sums,
     reals,
     slow_noise,
+    wire_scratch,
 )
 from pulsetrain.array.slow_noise import as_read
 from pulsetrain.array.wires.sums import wired_row, wired_sums
@@ -65,10 +54,11 @@ def _noisy_dot(codes: NDArray[np.int32], row: NDArray[np.int32], o: NDArray[np.i
 @inlined
 def _matrix(block: Block, first: int, last: int) -> NDArray[np.int32]:
     """The conductances that the lines see, (rows, columns), valid in rows ``first`` … ``last`` − 1."""
-    rows, columns = block[ROWS], block[COLUMNS]
+    head = header(block)
+    rows, columns = head.rows, head.columns
     g = conductances(block)[: rows * columns]
-    if block[EFFECTS] & SLOW:
-        o, seen = slow_noise(block), block[block[AT_WIRES] : block[AT_DUE]].view(np.int32)[: rows * columns]
+    if head.effects & SLOW:
+        o, seen = slow_noise(block), wire_scratch(block).view(np.int32)[: rows * columns]
         for i in range(first * columns, last * columns):
             seen[i] = np.int32(as_read(g[i], o[i]))
         g = seen
@@ -76,9 +66,11 @@ def _matrix(block: Block, first: int, last: int) -> NDArray[np.int32]:
 
 
 @inlined
-def _wire_scratch(block: Block) -> NDArray[np.float64]:
-    noisy = (block[ROWS] * block[COLUMNS] + 1) // 2 if block[EFFECTS] & SLOW else 0
-    return block[block[AT_WIRES] + noisy : block[AT_DUE]].view(np.float64)
+def _free_scratch(block: Block) -> NDArray[np.float64]:
+    """Room to solve the network, behind the conductances that ``_matrix`` leaves there."""
+    head = header(block)
+    noisy = (head.rows * head.columns + 1) // 2 if head.effects & SLOW else 0
+    return wire_scratch(block)[noisy:]
 
 
 @compiled
@@ -87,12 +79,13 @@ def _wired(block: Block, codes: NDArray[np.int32], side: np.int64, first: int, s
 
     ``side``: which is driven, 0 the rows, 1 the columns (an integer: a constant bool would be compiled twice).
     """
-    numbers, rows, backward = reals(block), block[ROWS], side != 0
-    lines = rows if backward else block[COLUMNS]
-    out = block[block[AT_NORMALS] : block[AT_NORMALS] + lines].view(np.float64)  # free until the noise is drawn
+    head = header(block)
+    numbers, rows, backward = reals(block), head.rows, side != 0
+    lines = rows if backward else head.columns
+    out = line_normals(block)[:lines]  # free until the noise is drawn
     wired_sums(
-        _matrix(block, 0, rows), codes, backward, numbers[WIRE_ROW], numbers[WIRE_COLUMN], block[PASSES],
-        _wire_scratch(block), out,
+        _matrix(block, 0, rows), codes, backward, numbers.wire_row, numbers.wire_column, head.wire_passes,
+        _free_scratch(block), out,
     )  # fmt: skip
     for k in range(sums.size):
         sums[k] = np.int64(np.rint(out[first + k]))
@@ -101,20 +94,21 @@ def _wired(block: Block, codes: NDArray[np.int32], side: np.int64, first: int, s
 @inlined
 def _warm(block: Block, sums: NDArray[np.int64]) -> None:
     """Σ c·g at the array's temperature."""
-    if block[EFFECTS] & WARM:
-        factor = reals(block)[WARMTH]
+    if header(block).effects & WARM:
+        factor = reals(block).warmth
         for k in range(sums.size):
             sums[k] = np.int64(np.rint(float(sums[k]) * factor))
 
 
 @inlined
-def _weigh(block: Block, sums: NDArray[np.int64], weights: int, total: np.int64) -> None:
+def _weigh(block: Block, sums: NDArray[np.int64], weights: int, total: int | np.int64) -> None:
     """From device columns to ``weights`` weights, in place: less the reference for codes of the sum ``total``."""
-    if block[PAIR]:
+    head = header(block)
+    if head.pair:
         for k in range(weights):
             sums[k] = sums[2 * k] - sums[2 * k + 1]
     else:
-        reference = total * block[REFERENCE]
+        reference = total * head.reference
         for k in range(weights):
             sums[k] -= reference
 
@@ -123,15 +117,16 @@ def _weigh(block: Block, sums: NDArray[np.int64], weights: int, total: np.int64)
 def forward_sums(block: Block, codes: NDArray[np.int32], first: int, last: int) -> None:
     """S of weight columns ``first`` … ``last`` − 1, ``codes`` on the rows, to the block's sums. All integers, exact
     but for the resistance of the lines and the temperature."""
-    columns, devices, rows = block[COLUMNS], 1 + block[PAIR], block[ROWS]
+    head = header(block)
+    columns, devices, rows = head.columns, 1 + head.pair, head.rows
     begin, end = devices * first, devices * last
-    g, sums = conductances(block), block[block[AT_SUMS] : block[AT_SUMS] + end - begin]
+    g, sums = conductances(block), line_sums(block)[: end - begin]
     total = np.int64(0)
     sums[:] = 0
-    if block[PASSES] > 0:
+    if head.wire_passes > 0:
         total += codes[:rows].sum()
         _wired(block, codes[:rows], np.int64(0), begin, sums)
-    elif block[EFFECTS] & SLOW:
+    elif head.effects & SLOW:
         o = slow_noise(block)
         for i in range(rows):
             if codes[i] != 0:
@@ -150,20 +145,21 @@ def forward_sums(block: Block, codes: NDArray[np.int32], first: int, last: int) 
 @compiled
 def backward_sums(block: Block, codes: NDArray[np.int32], first: int, last: int) -> None:
     """S of rows ``first`` … ``last`` − 1, ``codes`` on the weight columns (in pairs the negative on G⁻), as above."""
-    columns, g = block[COLUMNS], conductances(block)
-    sums = block[block[AT_SUMS] : block[AT_SUMS] + last - first]
-    driven = block[block[AT_DRIVEN] : block[AT_CONDUCTANCE]].view(np.int32)[:columns]
+    head = header(block)
+    columns, g = head.columns, conductances(block)
+    sums = line_sums(block)[: last - first]
+    driven = driven_codes(block)[:columns]
     total = np.int64(0)
-    if block[PAIR]:
+    if head.pair:
         for m in range(columns // 2):
             driven[2 * m], driven[2 * m + 1] = codes[m], -codes[m]
     else:
         driven[:] = codes[:columns]
         for m in range(columns):
             total += codes[m]
-    if block[PASSES] > 0:
+    if head.wire_passes > 0:
         _wired(block, driven, np.int64(1), first, sums)
-    elif block[EFFECTS] & SLOW:
+    elif head.effects & SLOW:
         o = slow_noise(block)
         for k in range(last - first):
             at, to = (first + k) * columns, (first + k + 1) * columns
@@ -172,7 +168,7 @@ def backward_sums(block: Block, codes: NDArray[np.int32], first: int, last: int)
         for k in range(last - first):
             sums[k] = _dot(driven, g[(first + k) * columns : (first + k + 1) * columns])
     _warm(block, sums)
-    reference = total * block[REFERENCE]
+    reference = total * head.reference
     for k in range(last - first):
         sums[k] -= reference
 
@@ -180,31 +176,32 @@ def backward_sums(block: Block, codes: NDArray[np.int32], first: int, last: int)
 @compiled
 def row_sums(block: Block, row: int, first: int, last: int) -> None:
     """S of weight columns ``first`` … ``last`` − 1 with c_max on ``row`` alone, to the block's sums."""
-    columns, devices = block[COLUMNS], 1 + block[PAIR]
+    head = header(block)
+    columns, devices = head.columns, 1 + head.pair
     begin, end = devices * first, devices * last
     g, at = conductances(block), row * columns
-    sums = block[block[AT_SUMS] : block[AT_SUMS] + end - begin]
-    if block[PASSES] > 0:
+    sums = line_sums(block)[: end - begin]
+    if head.wire_passes > 0:
         _wired_row(block, row, begin, sums)
-    elif block[EFFECTS] & SLOW:
+    elif head.effects & SLOW:
         o = slow_noise(block)
         for k in range(sums.size):
-            sums[k] = block[DAC_MAX] * as_read(g[at + begin + k], o[at + begin + k])
+            sums[k] = head.dac_max * as_read(g[at + begin + k], o[at + begin + k])
     else:
         for k in range(sums.size):
-            sums[k] = block[DAC_MAX] * np.int64(g[at + begin + k])
+            sums[k] = head.dac_max * np.int64(g[at + begin + k])
     _warm(block, sums)
-    _weigh(block, sums, last - first, block[DAC_MAX])
+    _weigh(block, sums, last - first, head.dac_max)
 
 
 @compiled
 def _wired_row(block: Block, row: int, first: int, sums: NDArray[np.int64]) -> None:
     """c_max·g of device columns from ``first`` on, ``row`` alone conducting, as the lines let through, rounded."""
-    numbers = reals(block)
-    out = block[block[AT_NORMALS] : block[AT_NORMALS] + block[COLUMNS]].view(np.float64)
+    head, numbers = header(block), reals(block)
+    out = line_normals(block)[: head.columns]
     wired_row(
-        _matrix(block, row, row + 1), block[DAC_MAX], row, numbers[WIRE_ROW], numbers[WIRE_COLUMN],
-        _wire_scratch(block), out,
+        _matrix(block, row, row + 1), head.dac_max, row, numbers.wire_row, numbers.wire_column,
+        _free_scratch(block), out,
     )  # fmt: skip
     for k in range(sums.size):
         sums[k] = np.int64(np.rint(out[first + k]))

@@ -1,7 +1,7 @@
 """How conductances change by themselves as time passes: relaxation and drift. Specification, section 18.
 
 What a device is depends only on what was written, on its own numbers and on the last of the ages
-(``array_layout.Ages``) that it has reached, so how time is split into waits and operations cannot change a result. The
+(``array.layout.Ages``) that it has reached, so how time is split into waits and operations cannot change a result. The
 cost follows the devices that reach an age: rows without one are skipped, and of others only the clocks are looked at.
 """
 
@@ -13,40 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsetrain.array.record import (
-    AGES,
     APPARENT,
-    APPARENT_NOISE,
-    AT_AGE_PARTS,
-    AT_AGES,
-    AT_CONDUCTANCE,
-    AT_DUE,
-    AT_RELAX,
-    AT_WIRES,
-    COLUMNS,
-    DRIFT,
-    DRIFT_SPREAD,
-    EFFECTS,
     G_TOP,
     INDEX_APPARENT,
     INDEX_RELAX,
     INDEX_WEAR,
-    NOW,
-    RELAX_HIGH,
-    RELAX_LOW,
-    RELAX_ROWS,
-    RELAX_SCORE,
-    RELAX_SCORES,
-    RELAX_TIMES,
-    ROWS,
-    SEED,
     TIMED,
     Block,
+    age_parts,
+    age_times,
     bases,
     begun,
     conductances,
+    due_times,
     flags,
+    header,
     reached,
     reals,
+    relax_values,
     writes,
 )
 from pulsetrain.array.tables import between, table_at
@@ -68,9 +52,10 @@ def advance(block: Block, nanoseconds: int) -> None:
 
     Large arrays are looked through by several threads (``pulsetrain.numerics.threads``).
     """
-    block[NOW] = min(int(block[NOW]) + nanoseconds, CLOCK_LIMIT)
-    if nanoseconds and block[EFFECTS] & TIMED:
-        run_blocks(partial(update_rows, block), int(block[ROWS]), int(block[COLUMNS]))
+    head = header(block)
+    head.now = min(int(head.now) + nanoseconds, CLOCK_LIMIT)
+    if nanoseconds and head.effects & TIMED:
+        run_blocks(partial(update_rows, block), int(head.rows), int(head.columns))
 
 
 @compiled(nogil=True)
@@ -79,11 +64,12 @@ def update_rows(block: Block, first: int, last: int) -> int:
 
     Writes to cells of these rows only, so that blocks of rows may be brought up to date side by side.
     """
-    now, width, count, found = block[NOW], block[COLUMNS], block[AGES], 0
+    head = header(block)
+    now, width, count, found = head.now, head.columns, head.age_count, 0
     ages = np.empty(count + 1, np.int64)
-    ages[:count] = block[block[AT_AGES] : block[AT_AGES] + count]
+    ages[:count] = age_times(block)
     ages[count] = NEVER
-    due, began, seen = block[block[AT_DUE] : block[AT_CONDUCTANCE]], begun(block), reached(block)
+    due, began, seen = due_times(block), begun(block), reached(block)
     cells, work, waiting = np.empty(BLOCK + width, np.int64), np.empty((9, BLOCK)), 0
     for row in range(first, last):
         if due[row] <= now:
@@ -134,10 +120,11 @@ def recompute_ages(block: Block) -> None:
 
     The conductances stay as they are.
     """
-    now, width, count = block[NOW], block[COLUMNS], block[AGES]
-    ages = block[block[AT_AGES] : block[AT_AGES] + count]
-    due, began, seen = block[block[AT_DUE] : block[AT_CONDUCTANCE]], begun(block), reached(block)
-    for row in range(block[ROWS]):
+    head = header(block)
+    now, width, count = head.now, head.columns, head.age_count
+    ages = age_times(block)
+    due, began, seen = due_times(block), begun(block), reached(block)
+    for row in range(head.rows):
         due[row] = NEVER
         for cell in range(row * width, (row + 1) * width):
             elapsed, age = now - began[cell], 0
@@ -154,9 +141,10 @@ def _take_states(block: Block, due: NDArray[np.int64], work: NDArray[np.float64]
 
     ``work``: float64 (9, ``BLOCK``).
     """
-    numbers, count, effects = reals(block), block[AGES], block[EFFECTS]
-    parts = block[block[AT_AGE_PARTS] : block[AT_WIRES]].view(np.float64)
-    seen, flag, seed = reached(block), flags(block), np.uint64(block[SEED])
+    head = header(block)
+    numbers, count, effects = reals(block), head.age_count, head.effects
+    parts = age_parts(block)
+    seen, flag, seed = reached(block), flags(block), head.seed
     base, conductance, write = bases(block), conductances(block), writes(block)
     scratch, values, z = work.reshape(-1)[: 3 * BLOCK], work[3], work[4]
     picked = work[5].view(np.int64)
@@ -167,8 +155,8 @@ def _take_states(block: Block, due: NDArray[np.int64], work: NDArray[np.float64]
     cells = picked[:size]
     for i in range(size):
         values[i] = float(base[cells[i]])
-    if numbers[DRIFT] != 0.0 or numbers[DRIFT_SPREAD] > 0.0:
-        if numbers[DRIFT_SPREAD] > 0.0:
+    if numbers.drift != 0.0 or numbers.drift_spread > 0.0:
+        if numbers.drift_spread > 0.0:
             for i in range(size):
                 _, _, x2, x3 = block_of(seed, np.uint64(0), cells[i], INDEX_WEAR)
                 z[i] = uniform_from(x2, x3)
@@ -178,7 +166,7 @@ def _take_states(block: Block, due: NDArray[np.int64], work: NDArray[np.float64]
         for i in range(size):
             log_time = parts[2 * count + seen[cells[i]] - 1]
             if log_time != 0.0:
-                exponent = numbers[DRIFT] + numbers[DRIFT_SPREAD] * z[i]
+                exponent = numbers.drift + numbers.drift_spread * z[i]
                 values[i] = values[i] * exp_of(-exponent * log_time, scratch)
     if effects & APPARENT:
         for i in range(size):
@@ -186,8 +174,8 @@ def _take_states(block: Block, due: NDArray[np.int64], work: NDArray[np.float64]
         quantiles(z[:size], scratch)
         for i in range(size):
             if write[cells[i]] != 0:  # what was never written shows what it is
-                values[i] = values[i] + np.rint(numbers[APPARENT_NOISE] * z[i])
-    if block[RELAX_TIMES] > 0:
+                values[i] = values[i] + np.rint(numbers.apparent_noise * z[i])
+    if head.relax_times > 0:
         _add_relaxation(block, cells, values, work)
     for i in range(size):
         conductance[cells[i]] = int(min(max(np.rint(values[i]), 0.0), float(G_TOP)))
@@ -201,12 +189,12 @@ def _add_relaxation(
 
     Knot by knot: all devices that have reached the interval of knot k or a later one draw its score.
     """
-    numbers, count, times = reals(block), block[AGES], block[RELAX_TIMES]
-    rows, scores = block[RELAX_ROWS], block[RELAX_SCORES]
-    low, high, score_max = numbers[RELAX_LOW], numbers[RELAX_HIGH], numbers[RELAX_SCORE]
-    relax = block[block[AT_RELAX] : block[AT_AGES]].view(np.float64)
-    parts = block[block[AT_AGE_PARTS] : block[AT_WIRES]].view(np.float64)
-    seen, base, write, seed = reached(block), bases(block), writes(block), np.uint64(block[SEED])
+    head = header(block)
+    numbers, count, times = reals(block), head.age_count, head.relax_times
+    rows, scores = head.relax_rows, head.relax_scores
+    low, high, score_max = numbers.relax_low, numbers.relax_high, numbers.relax_score
+    relax, parts = relax_values(block), age_parts(block)
+    seen, base, write, seed = reached(block), bases(block), writes(block), head.seed
     scratch, z, score, change = work.reshape(-1)[: 3 * BLOCK], work[4], work[6], work[7]
     left, size = work[8].view(np.int64), 0  # places in ``cells`` of the devices that need this knot or a later one
     for i in range(cells.size):

@@ -10,17 +10,22 @@ too. numba alone would look at the file of the caller only.
 from __future__ import annotations
 
 import hashlib
+import operator
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, TypeVar, cast, overload
 
 import numba
+import numpy as np
 from numba.core import cgutils, sigutils
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.ccallback import CFunc
-from numba.extending import intrinsic
+from numba.extending import intrinsic, lower_builtin, type_callable
+from numba.np.numpy_support import from_dtype
+from numpy.typing import NDArray
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -60,6 +65,56 @@ def trailing_zeros(_: Any, word: Any) -> Any:
         return builder.cttz(arguments[0], cgutils.false_bit)
 
     return (numba.types.uint64(numba.types.uint64), generate) if word == numba.types.uint64 else None
+
+
+def record_at(kind: np.dtype[np.void], word: int) -> Callable[[NDArray[np.int64]], Any]:
+    """A function that gives the record of ``kind`` from element ``word`` of a contiguous int64 array on.
+
+    The fields of the record are its attributes, to be read and written, for Python and for compiled callers alike. In
+    these it costs no more than the elements themselves, and is valid while the array lives. ``kind``: aligned fields of
+    8 bytes, or arrays of such. A name that is no field is refused: in Python with AttributeError, in compiled callers
+    when they are compiled. Whether the array is long enough is not checked.
+    """
+    record, python = from_dtype(kind), _python_record(kind, word)
+
+    def found(words: NDArray[np.int64]) -> Any:
+        return python(words)
+
+    def typed(_: Any) -> Any:
+        return lambda words: record if words == numba.types.int64[::1] else None
+
+    def lowered(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        address = builder.gep(array.data, [context.get_constant(numba.types.intp, word)])
+        return builder.bitcast(address, context.get_value_type(record))
+
+    # Not ``numba.extending.overload``: what that pastes into its callers is wrong where records live long (0.68).
+    type_callable(found)(typed)
+    lower_builtin(found, numba.types.int64[::1])(lowered)
+    return found
+
+
+class _Record:
+    """What Python sees of a record: the words that it lies in. (NumPy's own look through all fields at each access.)"""
+
+    __slots__ = ("float64", "int64", "uint64")
+
+    def __init__(self, words: NDArray[np.int64]) -> None:
+        self.int64, self.uint64, self.float64 = words, words.view(np.uint64), words.view(np.float64)
+
+
+def _python_record(kind: np.dtype[np.void], word: int) -> type[_Record]:
+    """The ``_Record`` with the fields of ``kind`` from element ``word`` on."""
+
+    def attribute(field: np.dtype[Any], place: int) -> property:
+        values, at = attrgetter(field.base.name), word + place // 8
+        where = slice(at, at + field.shape[0]) if field.shape else at
+        return property(
+            lambda self: values(self)[where], lambda self, value: operator.setitem(values(self), where, value)
+        )
+
+    fields = (kind.fields or {}).items()
+    return type("Record", (_Record,), {"__slots__": (), **{name: attribute(*field[:2]) for name, field in fields}})
 
 
 def c_function(function: Callable[..., None], *arguments: Any) -> CFunc:
