@@ -13,11 +13,11 @@ from .contract.settings import ControllerSettings as ControllerSettings
 from .contract.settings import LineSettings as LineSettings
 from .contract.settings import RampSettings as RampSettings
 from .controller.slots import Slots as Slots
-from .device.files import Device as Device
-from .device.files import load_device as load_device
+from .device.catalogue import load_device as load_device
+from .device.catalogue import preset_names as preset_names
+from .device.device import Device as Device
 from .device.files import save_device as save_device
 from .device.parameters import ArrayParameters as ArrayParameters
-from .device.presets import preset_names as preset_names
 from .device.reading import Flicker as Flicker
 from .device.reading import Telegraph as Telegraph
 from .device.reading import Wires as Wires
@@ -60,9 +60,11 @@ from .tiles.targets import verified as verified
 from .tiles.tile import Tile as Tile
 from .training.data import Dataset as Dataset
 from .training.data import load_digits as load_digits
+from .training.network import Network as Network
 from .training.network import Perceptron as Perceptron
 from .training.optimizers import Adam as Adam
 from .training.optimizers import Sgd as Sgd
+from .training.results import TrainingResult as TrainingResult
 from .training.results import load_results as load_results
 from .training.rules import RULES as RULES
 from .training.store import Observer as Observer
@@ -70,5 +72,6 @@ from .training.store import Study as Study
 from .training.store import resume_study as resume_study
 from .training.store import train_study as train_study
 from .training.study import StudySettings as StudySettings
+from .training.train import train as train
 
 __version__: str

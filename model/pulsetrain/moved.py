@@ -43,6 +43,7 @@ MODULES = {
     "network": "training.network",
     "noise": "numerics.noise",
     "optimizers": "training.optimizers",
+    "plan.network": "training.network",
     "plots": "training.plots",
     "quantiles": "numerics.quantiles",
     "results": "training.results",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 from pulsetrain.array.crossbar import CrossbarArray
-from pulsetrain.closed_loop.programming import ProgramMode, program_rows, update_verified
+from pulsetrain.closed_loop.programming import program_rows, update_verified
 from pulsetrain.contract.commands import CELL_STATE, COMMANDS, STATUS_WORD
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.contract.counters import COUNTERS
@@ -24,6 +24,7 @@ from pulsetrain.contract.enumerations import (
     Operation,
     PairPolicy,
     Polarity,
+    ProgramMode,
     Side,
     Which,
 )

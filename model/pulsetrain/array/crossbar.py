@@ -16,7 +16,6 @@ from numpy.typing import ArrayLike, NDArray
 from pulsetrain.array.disturb import disturb_after
 from pulsetrain.array.memory import ArrayMemory
 from pulsetrain.array.open_loop import apply_cut, apply_range, apply_whole, misplaced, write_range
-from pulsetrain.array.port import Port
 from pulsetrain.array.reads import read
 from pulsetrain.contract.enumerations import Polarity
 from pulsetrain.controller.slots import fired_cells
@@ -24,7 +23,7 @@ from pulsetrain.device.parameters import PICOSIEMENS, ArrayParameters, picosieme
 from pulsetrain.errors import PulsetrainError, check_array, check_integer
 from pulsetrain.numerics.threads import run_blocks
 
-__all__ = ["PICOSIEMENS", "ArrayParameters", "CrossbarArray", "CutPulse", "Port", "checked_codes", "checked_real_array",
+__all__ = ["PICOSIEMENS", "ArrayParameters", "CrossbarArray", "CutPulse", "checked_codes", "checked_real_array",
            "picosiemens"]  # fmt: skip
 
 _SMALLEST = 4096

@@ -8,22 +8,12 @@ from dataclasses import asdict, dataclass, fields
 from types import MappingProxyType
 from typing import Any
 
-from pulsetrain.device import (
-    Disturb,
-    Drift,
-    Endurance,
-    Flicker,
-    ProgrammingError,
-    Relaxation,
-    Spread,
-    StepCurve,
-    StepTable,
-    Telegraph,
-    Temperature,
-    Wires,
-)
 from pulsetrain.device.checks import G_LIMIT, effect_from, plain
-from pulsetrain.device.steps import POLARITIES
+from pulsetrain.device.reading import Flicker, Telegraph, Wires
+from pulsetrain.device.retention import Drift, Relaxation, Temperature
+from pulsetrain.device.spread import ProgrammingError, Spread
+from pulsetrain.device.steps import POLARITIES, StepCurve, StepTable
+from pulsetrain.device.wear import Disturb, Endurance
 from pulsetrain.errors import PulsetrainError, check_choice, check_real
 
 PICOSIEMENS = 1e12

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from pulsetrain.device.files import Device
+from pulsetrain.device.device import Device
 from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_real
 from pulsetrain.fit import goodness

@@ -38,7 +38,7 @@ class ComparedTile(Tile):
         if first.config != second.config:
             raise PulsetrainError(f"Compared tiles must have one configuration, not {first.config} and {second.config}")
         self.first, self.second = first, second
-        self.config, self.settings, self.parameters = first.config, first.settings, first.parameters
+        self.config, self.settings, self.device = first.config, first.settings, first.device
         self.seed, self.threshold_weight, self.counters = first.seed, first.threshold_weight, first.counters
         self.decisions_compared = self.reads_compared = 0
         self._operations = 0

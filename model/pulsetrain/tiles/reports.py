@@ -136,8 +136,8 @@ class TileCounters(WriteCounts):
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a tile's controller made of an update.
+class TileDecision:
+    """What the controller of a tile decided on an update.
 
     ``devices``: the pulses that the array has still to take; None after a verified update, which has changed the array
     already and tells of its ``rounds``. ``slots`` gives the slots in order when it is called.

@@ -12,26 +12,26 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array.crossbar import ArrayParameters, CutPulse
+from pulsetrain.array.crossbar import CutPulse
 from pulsetrain.closed_loop.programming import Programmed, Rounds
 from pulsetrain.contract.commands import HEADER
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 from pulsetrain.contract.counters import ControllerCounters
-from pulsetrain.contract.enumerations import Opcode, Polarity, ProgramMode, Side, Which
+from pulsetrain.contract.enumerations import FORM_KEY, Opcode, Polarity, ProgramMode, Side, Which
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.fired import FiredCells
 from pulsetrain.controller.golden import checked_deltas
 from pulsetrain.controller.random_source import RandomSource
 from pulsetrain.controller.slots import Slots
+from pulsetrain.device.device import Device
 from pulsetrain.errors import check_integer, check_type
 from pulsetrain.simulator.commands import Packets, load, plain, programming, updates
 from pulsetrain.simulator.library import RtlController
 from pulsetrain.simulator.run import RtlError, SimulatorRun, Stalls
 from pulsetrain.simulator.structures import RunEnd
-from pulsetrain.tiles.array_tile import DEFAULT_PARAMETERS, DEFAULT_SETTINGS, ArrayTile, Vectors
-from pulsetrain.tiles.reports import Outcome, pulse_numbers
+from pulsetrain.tiles.array_tile import DEFAULT_DEVICE, DEFAULT_SETTINGS, ArrayTile, Vectors
+from pulsetrain.tiles.reports import TileDecision, pulse_numbers
 
-FORM_KEY = 0xF03A
 READS_AT_ONCE = 1024
 _FORM = 2  # as polarity of a slot
 _OPCODES = {ProgramMode.PROGRAM: Opcode.PROGRAM, ProgramMode.FORM: Opcode.FORM, ProgramMode.REFRESH: Opcode.REFRESH}
@@ -52,7 +52,7 @@ class RtlTile(ArrayTile):
         self,
         config: ControllerConfig = CONFIGS["base"],
         settings: ControllerSettings = DEFAULT_SETTINGS,
-        parameters: ArrayParameters = DEFAULT_PARAMETERS,
+        device: Device = DEFAULT_DEVICE,
         seed: int = 1,
         threshold_weight: float | None = None,
         *,
@@ -61,7 +61,7 @@ class RtlTile(ArrayTile):
         conversion_cycles: int = 1,
         stalls: Stalls | None = None,
     ) -> None:
-        super().__init__(config, settings, parameters, seed, threshold_weight)
+        super().__init__(config, settings, device, seed, threshold_weight)
         self.check_pins = check_type("Check of the pins", check_pins, bool)
         self.conversion_cycles = check_integer("Conversion cycles", conversion_cycles, 1, 2**31)
         self.stalls = None if stalls is None else check_type("Stalls", stalls, Stalls)
@@ -88,10 +88,10 @@ class RtlTile(ArrayTile):
             result.check()
         return result
 
-    def _decide(self, deltas: NDArray[np.signedinteger], settings: ControllerSettings) -> Outcome:
+    def _decide(self, deltas: NDArray[np.signedinteger], settings: ControllerSettings) -> TileDecision:
         return self._decided(updates(self.config, deltas[np.newaxis]), settings)
 
-    def _decide_vectors(self, vectors: Vectors, settings: ControllerSettings) -> Outcome:
+    def _decide_vectors(self, vectors: Vectors, settings: ControllerSettings) -> TileDecision:
         loads = [
             load(self.config, side, which, codes[np.newaxis])
             for side, both in zip((Side.ROWS, Side.COLUMNS), vectors, strict=True)
@@ -181,7 +181,7 @@ class RtlTile(ArrayTile):
             self.array.end_operation()
             self._last_slots = Slots.none(self.config)
 
-    def _decided(self, packets: Packets, settings: ControllerSettings) -> Outcome:
+    def _decided(self, packets: Packets, settings: ControllerSettings) -> TileDecision:
         result = self._updated(packets, settings)
         if result.status is not RunEnd.DONE and not settings.verify:
             self._apply(result)
@@ -190,10 +190,9 @@ class RtlTile(ArrayTile):
         slots = reported_slots(result.pulses)
         if not settings.verify:
             devices = FiredCells.of(slots.counts(self.config))
-            return Outcome(devices, result.counters.saturated, len(slots), lambda: slots, result.cycles)
-        return Outcome(
-            None, result.counters.saturated, len(slots), lambda: slots, result.cycles, rounds=_rounds(result.counters)
-        )
+            return TileDecision(devices, result.counters.saturated, len(slots), lambda: slots, result.cycles)
+        rose = result.counters
+        return TileDecision(None, rose.saturated, len(slots), lambda: slots, result.cycles, rounds=_rounds(rose))
 
     def _count(self, thing: str, found: int, wanted: int) -> None:
         """Raise RtlError if a counter of the RTL did not rise by what was seen at its pins."""

@@ -10,10 +10,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.slots import Slots
+from pulsetrain.device.device import Device
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.display import Displayed, counted
 from pulsetrain.tiles.reports import ProgramReport, TileCounters, UpdateReport
 
@@ -29,10 +30,15 @@ class Tile(Displayed, ABC):
 
     config: ControllerConfig
     settings: ControllerSettings
-    parameters: ArrayParameters
+    device: Device
     seed: int
     threshold_weight: float
     counters: TileCounters
+
+    @property
+    def parameters(self) -> ArrayParameters:
+        """What the array has to know of the device, SI units."""
+        return self.device.parameters
 
     @property
     def rows(self) -> int:

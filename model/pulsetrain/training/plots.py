@@ -10,7 +10,7 @@ import numpy as np
 
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.files.checkpoint import write_atomic
-from pulsetrain.training.results import RunResult
+from pulsetrain.training.results import TrainingResult
 
 # Colours that stay apart for colour-blind readers (Okabe and Ito 2008) and in grey.
 _COLOURS = {"ideal": "#000000", "eapu": "#0072B2", "eapu-verified": "#009E73", "every-step": "#D55E00"}
@@ -24,7 +24,7 @@ _DASHES = {"ideal": (0, (4, 2)), "eapu": "solid", "eapu-verified": "solid", "eve
 _TITLES = {"adam": "Adam", "sgd": "SGD"}
 
 
-def save_learning_curves(path: Path, results: Sequence[RunResult]) -> None:
+def save_learning_curves(path: Path, results: Sequence[TrainingResult]) -> None:
     """Draw held-out accuracy against epoch into the PNG file ``path``, atomically: a panel per optimizer.
 
     Per rule the mean over seeds as a line and the range from the lowest to the highest seed as a band. Raises
