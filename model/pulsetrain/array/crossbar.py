@@ -20,10 +20,10 @@ from pulsetrain.array.reads import read
 from pulsetrain.contract.enumerations import Polarity
 from pulsetrain.controller.slots import fired_cells
 from pulsetrain.device.parameters import PICOSIEMENS, ArrayParameters, picosiemens
-from pulsetrain.errors import PulsetrainError, check_array, check_integer
+from pulsetrain.errors import PulsetrainError, check_array, check_codes, check_integer
 from pulsetrain.numerics.threads import run_blocks
 
-__all__ = ["PICOSIEMENS", "ArrayParameters", "CrossbarArray", "CutPulse", "checked_codes", "checked_real_array",
+__all__ = ["PICOSIEMENS", "ArrayParameters", "CrossbarArray", "CutPulse", "checked_real_array",
            "picosiemens"]  # fmt: skip
 
 _SMALLEST = 4096
@@ -156,7 +156,7 @@ class CrossbarArray(ArrayMemory):
             check_integer("Largest ADC code", adc_max, 1, 2**15 - 1),
         )
         driven, sampled = self._weight_shape[::-1] if backward else self._weight_shape
-        checked = checked_codes("Codes", codes, driven, converters[1])
+        checked = check_codes("Codes", codes, driven, converters[1])
         out = np.empty((len(checked), sampled), np.int16)
         read(self.block, bool(backward), checked, converters, out)
         return out
@@ -239,19 +239,3 @@ def checked_real_array(thing: str, values: ArrayLike, shape: tuple[int, int]) ->
         row, column = (int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise PulsetrainError(f"{thing} must be finite, not {array[row, column]} at row {row}, column {column}")
     return array
-
-
-def checked_codes(thing: str, codes: ArrayLike, lines: int, limit: int) -> NDArray[np.int32]:
-    """``codes`` as int32 (n, ``lines``), contiguous. Raises PulsetrainError unless they are integers within ±limit."""
-    array = check_array(thing, codes)
-    if array.dtype.kind not in "iu":
-        raise PulsetrainError(f"{thing} must be integers, not {array.dtype}")
-    if array.ndim != 2 or array.shape[1] != lines:
-        raise PulsetrainError(f"{thing} must have shape (n, {lines}) (vectors, driven lines), not {array.shape}")
-    if array.size and (int(array.max()) > limit or int(array.min()) < -limit):
-        vector, line = (int(i) for i in np.argwhere((array > limit) | (array < -limit))[0])
-        raise PulsetrainError(
-            f"{thing} must be between {-limit} and {limit}, not {int(array[vector, line])} "
-            f"in vector {vector}, line {line}"
-        )
-    return np.ascontiguousarray(array, np.int32)
