@@ -4,7 +4,7 @@ from typing import Any
 
 from pulsetrain.moved import from_package
 
-_MOVED = ("ArrayParameters", "CrossbarArray", "CutPulse", "checked_real_array", "PICOSIEMENS")
+_MOVED = ("ArrayParameters", "CrossbarArray", "CutPulse", "checked_codes", "checked_real_array", "PICOSIEMENS")
 
 
 def __getattr__(name: str) -> Any:

@@ -18,12 +18,13 @@ from pulsetrain.array.memory import ArrayMemory
 from pulsetrain.array.open_loop import apply_cut, apply_range, apply_whole, misplaced, write_range
 from pulsetrain.array.reads import read
 from pulsetrain.contract.enumerations import Polarity
+from pulsetrain.controller.codes import checked_codes
 from pulsetrain.controller.slots import fired_cells
 from pulsetrain.device.parameters import PICOSIEMENS, ArrayParameters, picosiemens
-from pulsetrain.errors import PulsetrainError, check_array, check_codes, check_integer
+from pulsetrain.errors import PulsetrainError, check_array, check_integer
 from pulsetrain.numerics.threads import run_blocks
 
-__all__ = ["PICOSIEMENS", "ArrayParameters", "CrossbarArray", "CutPulse", "checked_real_array",
+__all__ = ["PICOSIEMENS", "ArrayParameters", "CrossbarArray", "CutPulse", "checked_codes", "checked_real_array",
            "picosiemens"]  # fmt: skip
 
 _SMALLEST = 4096
@@ -156,7 +157,7 @@ class CrossbarArray(ArrayMemory):
             check_integer("Largest ADC code", adc_max, 1, 2**15 - 1),
         )
         driven, sampled = self._weight_shape[::-1] if backward else self._weight_shape
-        checked = check_codes("Codes", codes, driven, converters[1])
+        checked = checked_codes("Codes", codes, driven, converters[1])
         out = np.empty((len(checked), sampled), np.int16)
         read(self.block, bool(backward), checked, converters, out)
         return out

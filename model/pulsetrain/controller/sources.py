@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pulsetrain.contract.configuration import ControllerConfig
-from pulsetrain.errors import PulsetrainError, check_codes
+from pulsetrain.controller.codes import checked_codes
+from pulsetrain.errors import PulsetrainError
 from pulsetrain.numerics.compiled import compiled
 from pulsetrain.numerics.threads import run_blocks
 
@@ -38,8 +39,8 @@ def outer_deltas(
 def _codes(
     config: ControllerConfig, which: str, rows: ArrayLike, columns: ArrayLike
 ) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
-    x = check_codes(f"Rows {which}", np.asarray(rows)[np.newaxis], config.rows, config.dac_max)
-    y = check_codes(f"Columns {which}", np.asarray(columns)[np.newaxis], config.weight_columns, config.dac_max)
+    x = checked_codes(f"Rows {which}", np.asarray(rows)[np.newaxis], config.rows, config.dac_max)
+    y = checked_codes(f"Columns {which}", np.asarray(columns)[np.newaxis], config.weight_columns, config.dac_max)
     return x[0], y[0]
 
 

@@ -16,10 +16,11 @@ from pulsetrain.closed_loop.programming import Programmed, check_programming, ch
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.contract.enumerations import LEFT_ALONE, ProgramMode
 from pulsetrain.contract.settings import ControllerSettings
+from pulsetrain.controller.codes import checked_codes
 from pulsetrain.controller.golden import checked_deltas
 from pulsetrain.controller.slots import Slots
 from pulsetrain.device.device import Device
-from pulsetrain.errors import PulsetrainError, check_array, check_codes, check_integer, check_real, check_type
+from pulsetrain.errors import PulsetrainError, check_array, check_integer, check_real, check_type
 from pulsetrain.numerics.noise import rounded_steps
 from pulsetrain.tiles.converters import checked_vectors, dac_codes, outer_codes, products
 from pulsetrain.tiles.reports import (
@@ -143,7 +144,7 @@ class ArrayTile(Tile):
 
     def read_codes(self, codes: ArrayLike, *, backward: bool = False) -> NDArray[np.int16]:
         array, stack = self._stacked("Codes", codes, backward)
-        found = self._counted_read(check_codes("Codes", stack, stack.shape[1], self.config.dac_max), backward)
+        found = self._counted_read(checked_codes("Codes", stack, stack.shape[1], self.config.dac_max), backward)
         return found.reshape(*array.shape[:-1], found.shape[1]).copy()
 
     def last_codes(self) -> NDArray[np.int16]:
@@ -289,7 +290,7 @@ class ArrayTile(Tile):
     def _update_codes(
         self, rows: list[ArrayLike], columns: list[ArrayLike], threshold_log2: int | None
     ) -> UpdateReport:
-        check = partial(check_codes, limit=self.config.dac_max)
+        check = partial(checked_codes, limit=self.config.dac_max)
         vectors = self._pairs("codes", rows, columns, check)
         log2 = self.settings.threshold_log2 if threshold_log2 is None else threshold_log2
         return self._run(vectors, 0, self._settings_at(log2))
