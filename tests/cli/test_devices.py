@@ -102,12 +102,11 @@ def test_training_with_a_device(run: Run, tmp_path: Path) -> None:
     options = ["--device", "cmo-hfox", "--write-noise", "0.25", "--operation-time", "0.5", "--output", "study"]
     code, out, err = run("train", "--epochs", "1", *options)
     assert code == 0, err
-    assert "\nDevice: cmo-hfox\n" in out
+    assert "\nDevice: cmo-hfox, changed\n" in out
     settings = json.loads((tmp_path / "study" / "results.json").read_text())["settings"]
-    assert settings["device"] == "cmo-hfox"
-    wanted = preset("cmo-hfox").parameters.replace(write_noise=0.25e-6, operation_time=0.5)
-    assert StudySettings.from_dict(settings).array_parameters() == wanted
-    assert ArrayParameters.from_dict(settings["array"]) == wanted
+    wanted = preset("cmo-hfox").changed(write_noise=0.25e-6, operation_time=0.5)
+    assert StudySettings.from_dict(settings).device == wanted
+    assert settings["device"] == wanted.to_dict()
 
     assert run("train", "--resume", *options)[0] == 0
     code, _, err = run("train", "--resume", "--device", "cmo-hfox", "--output", "study")

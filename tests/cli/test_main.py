@@ -15,11 +15,15 @@ from typing import Any
 import pulsetrain
 import pytest
 from pulsetrain.cli import main
+from pulsetrain.contract.configuration import CONFIGS
+from pulsetrain.contract.settings import ControllerSettings
+from pulsetrain.device.catalogue import DEFAULT_DEVICE
 from pulsetrain.errors import ToolError
 from pulsetrain.simulator.run import RtlError
 from pulsetrain.tiles.compare import ComparedTile
 from pulsetrain.tiles.model import ModelTile
 from pulsetrain.tiles.tile import Tile
+from pulsetrain.training.data import load_digits
 from pulsetrain.training.rules import RULES
 from pulsetrain.training.store import CHECKPOINT, CURVES, RESULTS
 from pulsetrain.training.study import StudySettings
@@ -128,18 +132,17 @@ def test_options_reach_the_study(run: Run, tmp_path: Path) -> None:
         batch=64,
         first_seed=9,
         seeds=2,
-        held_out="validation",
-        config="wide",
-        overrides={"lanes": 32},
-        settings={
-            "threshold_log2": 10, "max_pulses": 3, "parallel_max": 16, "setup_cycles": 2, "set_cycles": 3,
-            "reset_cycles": 4, "hold_cycles": 5, "recovery_cycles": 6, "settle_cycles": 7, "forward_full_scale": 3200,
-            "backward_full_scale": 1600, "verify_step": 4, "verify_tolerance": 2, "try_limit": 9,
-        },
-        array={
-            "step_set": 1.5e-6, "step_reset": 6e-6, "write_noise": 3e-6, "noise_per": "step", "read_noise": 0.25e-6,
-            "adc_offset": 0.5e-6, "bounds": "soft", "stuck_share": 0.01,
-        },
+        data=load_digits("validation"),
+        config=CONFIGS["wide"].replace(lanes=32),
+        settings=ControllerSettings(
+            threshold_log2=10, max_pulses=3, parallel_max=16, setup_cycles=2, set_cycles=3,
+            reset_cycles=4, hold_cycles=5, recovery_cycles=6, settle_cycles=7, forward_full_scale=3200,
+            backward_full_scale=1600, verify_step=4, verify_tolerance=2, try_limit=9,
+        ),
+        device=DEFAULT_DEVICE.changed(
+            step_set=1.5e-6, step_reset=6e-6, write_noise=3e-6, noise_per="step", read_noise=0.25e-6,
+            adc_offset=0.5e-6, bounds="soft", stuck_share=0.01,
+        ),
         threshold_weight=0.03,
         reads="exact",
     )  # fmt: skip
@@ -296,7 +299,8 @@ TRAIN_ERRORS = [
     ),
     (
         ["--override", "rows=63"],
-        "Configuration must be one of at least 64 rows and 64 columns to hold the network, not 'base' (63 × 64)",
+        "Network must be one whose layers fit a tile of 63×64 weights each (training knows no grids of tiles), not "
+        "64-64-10, which needs 4 tiles for 2 layers",
     ),
     (["--threshold-log2", "17"], "Threshold log2 must be an integer between 1 and 16, not 17"),
     (["--threshold-log2", "0"], "Threshold log2 must be an integer between 1 and 16, not 0"),
@@ -441,7 +445,7 @@ def test_help_lists_commands_and_defaults(run: Run) -> None:
     for text in (
         f"(default: {defaults.tile})", f"(default: {defaults.rules[0]})", f"(default: {defaults.optimizers[0]})",
         f"(default: adam {defaults.rate('adam'):g}, sgd {defaults.rate('sgd'):g})", f"(default: {defaults.momentum})",
-        f"(default: {defaults.epochs})", f"(default: {defaults.batch})", f"(default: {defaults.held_out})",
+        f"(default: {defaults.epochs})", f"(default: {defaults.batch})", f"(default: {defaults.data.held_out})",
         f"(default: {defaults.controller_settings().threshold_log2})", *RULES,
     ):  # fmt: skip
         assert text in train
