@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array.crossbar import checked_codes
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.errors import PulsetrainError
+from pulsetrain.numerics.arrays import checked_codes
 from pulsetrain.numerics.compiled import compiled
 from pulsetrain.numerics.threads import run_blocks
 

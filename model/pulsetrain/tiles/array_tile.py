@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array.crossbar import PICOSIEMENS, ArrayParameters, CrossbarArray, checked_codes, checked_real_array
+from pulsetrain.array.crossbar import PICOSIEMENS, ArrayParameters, CrossbarArray
 from pulsetrain.closed_loop.programming import (
     LEFT_ALONE,
     Programmed,
@@ -25,6 +25,7 @@ from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.golden import checked_deltas
 from pulsetrain.controller.slots import Slots
 from pulsetrain.errors import PulsetrainError, check_array, check_integer, check_real, check_type
+from pulsetrain.numerics.arrays import checked_codes, checked_real_array
 from pulsetrain.numerics.noise import rounded_steps
 from pulsetrain.tiles.converters import checked_vectors, dac_codes, outer_codes, products
 from pulsetrain.tiles.reports import (
