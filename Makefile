@@ -15,7 +15,7 @@ PROCESSES ?= 2
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sim test lint verilog bench soak waves randomness in-situ effects plan clean
+.PHONY: help setup sim test lint verilog bench soak waves randomness in-situ effects plan docs clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -46,8 +46,9 @@ lint: $(STAMP) ## ruff, strict mypy and Verilator's -Wall on the committed Veril
 	@$(RUN) -m ruff check . && $(RUN) -m ruff format --check . && $(RUN) -m mypy
 	@$(RUN) -m pytest -q tests/rtl/test_verilog.py -k lint
 
-verilog: $(STAMP) ## Generate the Verilog and the pin table of every named configuration into rtl/
+verilog: $(STAMP) ## Generate rtl/ (Verilog and pin tables of all named configurations) and the tables of the specification
 	@$(RUN) -m pulsetrain_rtl.verilog --all rtl
+	@$(RUN) -m pulsetrain.contract.tables docs/specification.md
 
 bench: $(STAMP) ## Measure speed and cycle counts; keeps docs/results/bench.json and array-speed.json
 	@$(RUN) scripts/bench/bench.py
@@ -71,6 +72,10 @@ effects: $(STAMP) ## Draw the figures of docs/devices anew: each effect of the a
 
 plan: $(STAMP) ## Accuracy over the threshold of three devices, with the planned one; rewrites docs/results/planning.md
 	@$(RUN) scripts/plan_curves.py --processes $(PROCESSES)
+
+docs: $(STAMP) ## Build the documents and the API reference as a site in build/docs/ (no network needed)
+	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict
+	@echo "Documents: build/docs/index.html"
 
 clean: ## Remove what was built and measured here, and .venv
 	rm -rf build results $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pulsetrain.device.presets import preset
+from pulsetrain.device.catalogue import preset
 from pulsetrain.files.checkpoint import write_atomic
 from pulsetrain.plan import Plan, Request, make_plan
 from pulsetrain.plan.recommend import features, full_scale_unit

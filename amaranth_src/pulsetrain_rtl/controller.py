@@ -5,6 +5,7 @@ Random source, decision lanes, scheduler, row programmer and line driver stand i
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import data, wiring
+from pulsetrain.contract.counters import COUNTERS
 
 from pulsetrain_rtl.commands.settings_check import settings_errors
 from pulsetrain_rtl.interfaces import (
@@ -178,9 +179,9 @@ class Controller(wiring.Component):
             "conversions": conversions,
             **{name: getattr(programmer.counted, name) for name in ("verified", "unreached", "unverified")},
         }
-        for name, amount in amounts.items():
+        for name in COUNTERS:
             counter = getattr(self.counters, name)
-            m.d.sync += counter.eq(counter + amount)
+            m.d.sync += counter.eq(counter + amounts[name])
         return m
 
     def _arm(self, m, driver, limit):

@@ -3,6 +3,7 @@
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from pulsetrain.contract.enumerations import FORM_KEY
+from pulsetrain.contract.ports import CONTROLS, STATES
 
 from pulsetrain_rtl.commands.command_decoder import PRODUCTS, READS, USERS, CommandDecoder, is_one_of
 from pulsetrain_rtl.commands.responder import Responder
@@ -13,8 +14,7 @@ from pulsetrain_rtl.interfaces import Opcode, PairPolicy, RequestStatus, check_c
 from pulsetrain_rtl.pins.read_sequencer import ReadSequencer
 from pulsetrain_rtl.update.outer_product import OuterProduct
 
-PASSED = ("arm", "pulse_limit", "abort", "armed", "seeded", "seeding", "fault", "seed_error", "random_seed",
-          "random_steps", "state_index", "state_word")  # fmt: skip
+PASSED = tuple(port.name for port in (*CONTROLS, *STATES) if port.name not in ("busy", "settings_error"))
 """Ports that lead straight to the controller."""
 
 

@@ -4,12 +4,12 @@ The contract is ``docs/specification.md``, sections 2, 8, 10 and 11. Widths depe
 signatures are functions of it. The first field of a layout holds the least significant bits.
 """
 
-from amaranth.hdl import signed, unsigned
+from amaranth.hdl import Cat, Const, signed, unsigned
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 from pulsetrain.contract import enumerations, ports
 from pulsetrain.contract.configuration import ControllerConfig
-from pulsetrain.contract.enumerations import CODE_BITS
+from pulsetrain.contract.enumerations import CODE_BITS, member_bits
 from pulsetrain.contract.settings import (
     ControllerSettings,
     LineSettings,
@@ -22,25 +22,40 @@ from pulsetrain.errors import PulsetrainError
 DURATIONS = ("setup_cycles", "pulse_cycles", "hold_cycles", "recovery_cycles", "ready_limit", "conversion_limit")
 
 
-def _enumeration(kind, bits):
-    """The enumeration ``kind`` of the contract as one of Amaranth, ``bits`` wide."""
+def _enumeration(kind):
+    """The enumeration ``kind`` of the contract as one of Amaranth."""
+    bits = member_bits(kind)
     members = enum.EnumType.__prepare__(kind.__name__, (enum.Enum,), shape=unsigned(bits))
     for item in kind:
         members[item.name] = item.value
     return enum.EnumType(kind.__name__, (enum.Enum,), members, shape=unsigned(bits))
 
 
-Polarity = _enumeration(enumerations.Polarity, 1)
-Operation = _enumeration(enumerations.Operation, 3)
-RequestStatus = _enumeration(enumerations.RequestStatus, 2)
-Fault = _enumeration(enumerations.Fault, 2)
-Ramp = _enumeration(enumerations.Ramp, 2)
-PairPolicy = _enumeration(enumerations.PairPolicy, 2)
-ProgramMode = _enumeration(enumerations.ProgramMode, 2)
-Opcode = _enumeration(enumerations.Opcode, 4)
-AnswerStatus = _enumeration(enumerations.AnswerStatus, 4)
+Polarity = _enumeration(enumerations.Polarity)
+Operation = _enumeration(enumerations.Operation)
+RequestStatus = _enumeration(enumerations.RequestStatus)
+Fault = _enumeration(enumerations.Fault)
+Ramp = _enumeration(enumerations.Ramp)
+PairPolicy = _enumeration(enumerations.PairPolicy)
+ProgramMode = _enumeration(enumerations.ProgramMode)
+Opcode = _enumeration(enumerations.Opcode)
+AnswerStatus = _enumeration(enumerations.AnswerStatus)
 
 _ENUMERATIONS = {kind.__name__: kind for kind in (Polarity, Operation, RequestStatus, Fault, Ramp, PairPolicy)}
+
+
+def bits_at(word, field):
+    """The bits of ``word`` at the place of ``field``, a BitField of the contract."""
+    return word[field.low : field.low + field.width]
+
+
+def word_of(table, values):
+    """A word of the bit fields of ``table``, the lowest first; ``values`` by name, 0 where there is no field."""
+    parts, end = [], 0
+    for field in sorted(table.values(), key=lambda field: field.low):
+        parts += [Const(0, field.low - end), values[field.name]] if field.low > end else [values[field.name]]
+        end = field.low + field.width
+    return Cat(parts)
 
 
 def check_config(config):
@@ -292,7 +307,7 @@ def stream_of(layout):
 def _common_members(config):
     """The ports that controller and core share."""
     return {
-        "seed": In(stream_of(64)),
+        "seed": In(stream_of(_width(ports.STREAMS["seed"].width, config))),
         "settings": In(settings_signature(config)),
         **_port_members(ports.CONTROLS, config),
         "crossbar": Out(crossbar_signature(config)),
@@ -300,6 +315,12 @@ def _common_members(config):
         **_port_members(ports.STATES, config),
         "counters": Out(counters_signature()),
     }
+
+
+def state_members(config, names):
+    """The ports ``names`` of the contract's ``STATES``, seen from the block that they come from."""
+    members = _port_members(ports.STATES, config)
+    return {name: members[name] for name in names}
 
 
 def controller_signature(config):
@@ -324,9 +345,9 @@ def controller_signature(config):
 def core_signature(config):
     """The ports of the core (specification, section 10), seen from the core."""
     streams = {
-        name: (In if is_input else Out)(stream_of(packet_layout(_width(width, config))))
-        for name, (width, is_input, _) in ports.STREAMS.items()
-        if name != "seed"
+        name: (In if stream.is_input else Out)(stream_of(packet_layout(_width(stream.width, config))))
+        for name, stream in ports.STREAMS.items()
+        if stream.is_packet
     }
     return wiring.Signature(
         {

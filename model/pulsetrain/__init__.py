@@ -1,11 +1,29 @@
-"""pulsetrain: networks trained by pulse trains. Golden model, tiles, training and command line.
+"""pulsetrain: networks trained by pulse trains. ``import pulsetrain as pt`` offers what a script needs, and no more.
 
-Start with ``pulsetrain.tiles`` (a crossbar to train on) and ``docs/guide``; the contract is ``docs/specification.md``.
+The public names are listed in ``__init__.pyi``; each is imported when it is first used, so that the import itself takes
+no time. Everything else is the inside of the house (``docs/architecture.md``) and may move without notice. The
+contract is ``docs/specification.md``.
 """
 
-from importlib.metadata import PackageNotFoundError, version
+import difflib as _difflib
+from importlib.metadata import PackageNotFoundError as _PackageNotFoundError
+from importlib.metadata import version as _version
+from typing import Any as _Any
+
+import lazy_loader as _lazy_loader
+
+from pulsetrain import moved as _moved
+
+_lazy, __dir__, __all__ = _lazy_loader.attach_stub(__name__, __file__)
+_moved.install()
 
 try:
-    __version__ = version("pulsetrain")
-except PackageNotFoundError:  # run from a source tree that was never installed
+    __version__ = _version("pulsetrain")
+except _PackageNotFoundError:  # run from a source tree that was never installed
     __version__ = "0.0.0"
+
+
+def __getattr__(name: str) -> _Any:
+    if name in __all__:
+        return _lazy(name)
+    raise AttributeError(_moved.unknown(name, __all__, _difflib.get_close_matches(name, __all__, 1)))

@@ -20,7 +20,7 @@ import numpy as np
 from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.array.wires.exact import solve
 from pulsetrain.contract.configuration import ControllerConfig
-from pulsetrain.device.files import load_device
+from pulsetrain.device.catalogue import load_device
 from pulsetrain.numerics.threads import set_threads
 from pulsetrain.tiles import ModelTile
 

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
+from pulsetrain.contract.enumerations import Opcode, Side, Which
 from pulsetrain.contract.settings import ControllerSettings
-from pulsetrain.simulator.commands import COLUMNS, ROWS, Opcode, Packets, load, plain, updates
+from pulsetrain.simulator.commands import Packets, load, plain, updates
 from pulsetrain.simulator.library import RtlController
 
 FIRING = (0.001, 0.01, 0.2)
@@ -41,8 +42,8 @@ def update_packets(config: ControllerConfig, source: str, share: float, seed: in
     reach = max(1, round(2 * np.sqrt(share * 4096) / (1.0 if source == "outer" else 1.2)))  # two products add up
     loads = [
         load(config, side, which, rng.integers(-reach, reach, (UPDATES, lines), np.int16, endpoint=True))
-        for which in range(1 if source == "outer" else 2)
-        for side, lines in ((ROWS, config.rows), (COLUMNS, config.columns))
+        for which in ((Which.A,) if source == "outer" else Which)
+        for side, lines in ((Side.ROWS, config.rows), (Side.COLUMNS, config.columns))
     ]
     return Packets.alternate([*loads, plain(SOURCES[source], UPDATES)])
 
@@ -63,7 +64,7 @@ def update_cycles() -> list[dict[str, Any]]:
                     rows.append({
                         "source": source,
                         "firing": share,
-                        "fired": (result.cells_set + result.cells_reset) / (UPDATES * config.cells),
+                        "fired": (result.counters.cells_set + result.counters.cells_reset) / (UPDATES * config.cells),
                         "slot_cycles": length,
                         "updates": UPDATES,
                         "sent": result.beats / UPDATES,
@@ -81,11 +82,14 @@ def read_cycles() -> list[dict[str, Any]]:
     rows = []
     with RtlController(config) as controller:
         controller.arm(100)
-        for backward, side, opcode in ((False, ROWS, Opcode.READ_FORWARD), (True, COLUMNS, Opcode.READ_BACKWARD)):
+        for backward, side, opcode in (
+            (False, Side.ROWS, Opcode.READ_FORWARD),
+            (True, Side.COLUMNS, Opcode.READ_BACKWARD),
+        ):
             lines = config.columns if backward else config.rows
             groups = config.row_groups if backward else config.column_groups
             codes = np.random.default_rng(3).integers(-127, 128, (READS, lines))
-            packets = Packets.alternate([load(config, side, 0, codes), plain(opcode, READS)])
+            packets = Packets.alternate([load(config, side, Which.A, codes), plain(opcode, READS)])
             for settle, conversion in READ_SHAPES:
                 result = controller.execute(packets, ControllerSettings(settle_cycles=settle),
                                             conversion_cycles=conversion).check()  # fmt: skip

@@ -10,7 +10,7 @@ from pulsetrain.array.record import FORM
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device import Disturb, Endurance, ProgrammingError, Spread, StepCurve
-from pulsetrain.device.files import load_device
+from pulsetrain.device.catalogue import load_device
 
 
 def window() -> Any:

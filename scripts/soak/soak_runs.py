@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from pulsetrain.contract.configuration import ControllerConfig
-from pulsetrain.contract.enumerations import PairPolicy
+from pulsetrain.contract.enumerations import AnswerStatus, Opcode, PairPolicy, Side, Which
 from pulsetrain.controller import GoldenController, Slots
 from pulsetrain.controller.sources import outer_deltas
 from pulsetrain.errors import MismatchError
-from pulsetrain.simulator.commands import COLUMNS, ROWS, AnswerStatus, Opcode, Packets, load, plain, updates
+from pulsetrain.simulator.commands import Packets, load, plain, updates
 from pulsetrain.simulator.library import RtlController
-from pulsetrain.simulator.run import RtlError, Status
+from pulsetrain.simulator.run import RtlError
+from pulsetrain.simulator.structures import RunEnd
 from pulsetrain.tiles import ModelTile
 from pulsetrain.tiles.compare import ComparedTile, described_slot, first_different_slot
 from pulsetrain.tiles.rtl import RtlTile, reported_slots
@@ -120,7 +121,7 @@ def _requests(
     parts, meant = [], []
     for request in range(batch.requests):
         vectors = random_vectors(batch, request, rng)
-        loads = [load(config, (ROWS, COLUMNS)[i % 2], i // 2, vector[np.newaxis]) for i, vector in enumerate(vectors)]
+        loads = [load(config, Side(i % 2), Which(i // 2), vector[np.newaxis]) for i, vector in enumerate(vectors)]
         opcode = Opcode.UPDATE_OUTER if len(vectors) == 2 else Opcode.UPDATE_DIFFERENCE
         packets = Packets.join([*loads, plain(opcode)])
         packets.rows["settings"] = request % len(batch.settings)
@@ -141,8 +142,8 @@ def _run_controllers(batch: Batch, library: Path) -> Done:
         state = controller.state(len(golden.source.state_words()))
     wanted, saturated = _decided(golden, batch, deltas)
     _check_slots(reported_slots(result.pulses), wanted)
-    if result.saturated != saturated % 2**32:
-        raise MismatchError(f"Saturated cells must be {saturated}, not {result.saturated}")
+    if result.counters.saturated != saturated % 2**32:
+        raise MismatchError(f"Saturated cells must be {saturated}, not {result.counters.saturated}")
     if not np.array_equal(state, golden.source.state_words()):
         raise MismatchError("The random state at the end must be the model's, not another")
     decisions = len(deltas) * config.cells
@@ -180,7 +181,7 @@ def _run_aborts(batch: Batch, library: Path) -> Done:
             golden.restore({"seed": batch.controller_seed, "steps": steps})
             if not np.array_equal(controller.state(len(golden.source.state_words())), golden.source.state_words()):
                 raise MismatchError(f"The random state after {steps} steps must be the model's, not another")
-            slots, cycles, aborts = slots + len(found), cycles + result.cycles, aborts + (result.status != Status.DONE)
+            slots, cycles, aborts = slots + len(found), cycles + result.cycles, aborts + (result.status != RunEnd.DONE)
     decisions = golden.source.steps * config.lanes
     return Done(batch.number, batch.configuration, decisions, slots, cycles, 0, aborts=aborts)
 

@@ -9,7 +9,7 @@ import cocotb
 import numpy as np
 from pulsetrain.controller.decision import decide
 
-from tb.lib.common import STALL_PATTERNS, TB, Stalls, StreamMonitor, bench_test, check, elements, joined
+from tb.lib.common import STALL_PATTERNS, TB, StallPattern, StreamMonitor, bench_test, check, elements, joined
 from tb.lib.coverage import coverage
 from tb.lib.stimulus import random_deltas, random_threshold
 
@@ -31,7 +31,7 @@ class DecisionTB(TB):
         await self.reset()
         self.accepted = StreamMonitor(self.dut, "decision__i", callback=self.expect)
         self.decided = StreamMonitor(self.dut, "decision__o", callback=self.compare)
-        self.background(self.take("o", Stalls(self.random, back_pressure)))
+        self.background(self.take("o", StallPattern(self.random, back_pressure)))
 
     def expect(self, beat: Any) -> None:
         """Scoreboard: what the model decides for a beat that was taken."""
@@ -115,7 +115,7 @@ async def decisions_match_the_model(dut: Any, idle: bool, back_pressure: bool) -
     """Random deltas, words and settings; without stalls also the latency and a beat per cycle."""
     tb = DecisionTB(dut, f"decisions/{idle}/{back_pressure}")
     await tb.start(back_pressure)
-    stalls = Stalls(tb.random, idle)
+    stalls = StallPattern(tb.random, idle)
     begin = tb.accepted.cycle
     for _ in range(BEATS):
         await tb.send("i", tb.random_beat(), idle=stalls.next())

@@ -9,10 +9,11 @@ from typing import Any
 import cocotb
 from cocotb.triggers import RisingEdge
 from cocotb_bus.monitors import BusMonitor
+from pulsetrain.contract.enumerations import FULL_SCALE_BITS, Operation
 
-from tb.lib.common import BUS, STALL_PATTERNS, TB, Packed, Stalls, StreamMonitor, bench_test, check
+from tb.lib.common import BUS, STALL_PATTERNS, TB, Packed, StallPattern, StreamMonitor, bench_test, check
 from tb.lib.coverage import coverage
-from tb.lib.slot_tracker import FORM, LINES, READ_BACKWARD, READ_FORWARD, Applied, SlotTracker
+from tb.lib.slot_tracker import LINES, READS, Applied, SlotTracker
 
 OPERATIONS = 80
 TIMES = ("setup_cycles", "pulse_cycles", "hold_cycles", "recovery_cycles", "ready_limit", "conversion_limit")
@@ -83,7 +84,7 @@ class DriverTB(TB):
         setup, pulse, hold, recovery, ready_limit, conversion_limit = (
             max(1, self.get(f"timing__{name}")) for name in TIMES
         )
-        reads = taken.operation >= READ_FORWARD
+        reads = taken.operation in READS
         applied = Applied(
             operation=taken.operation,
             row=taken.row,
@@ -137,19 +138,28 @@ class DriverTB(TB):
         return {
             **{f"timing__{name}": value for name, value in zip(TIMES, times, strict=True)},
             **{f"lines__{name}": self.random.getrandbits(self.width(f"lines__{name}")) for name in LINES},
-            "full_scale": self.random.getrandbits(16),
+            "full_scale": self.random.getrandbits(FULL_SCALE_BITS),
         }
 
     def random_operation(self) -> dict[str, int]:
         """The fields of a pulse, or of a read of some groups of the side that it samples."""
         config, random = self.config, self.random
-        operation = random.choice((1, 2, FORM, READ_FORWARD, READ_FORWARD, READ_BACKWARD))
+        operation = random.choice(
+            (
+                Operation.SET,
+                Operation.RESET,
+                Operation.FORM,
+                Operation.READ_FORWARD,
+                Operation.READ_FORWARD,
+                Operation.READ_BACKWARD,
+            )
+        )
         row = random.randrange(config.rows)
-        if operation <= FORM:
+        if operation not in READS:
             columns = random.getrandbits(config.columns) | 1 << random.randrange(config.columns)
             return {"operation": operation, "row": row, "columns": columns, "whole": 0, "groups": 0}
-        whole = int(operation == READ_BACKWARD or random.random() < 0.5)
-        count = config.column_groups if operation == READ_FORWARD else config.row_groups
+        whole = int(operation == Operation.READ_BACKWARD or random.random() < 0.5)
+        count = config.column_groups if operation == Operation.READ_FORWARD else config.row_groups
         groups = random.choice((1 << count, random.getrandbits(count) + 1)) - 1
         return {
             "operation": operation,
@@ -176,7 +186,7 @@ async def operations_keep_their_times(dut: Any, idle: bool, back_pressure: bool)
     """Random times: each pulse and read exactly as long as asked for, without a gap between those that wait."""
     tb = DriverTB(dut, f"times/{idle}/{back_pressure}")
     await tb.start(back_pressure)
-    stalls = Stalls(tb.random, idle, longest=20)
+    stalls = StallPattern(tb.random, idle, longest=20)
     for _ in range(OPERATIONS):
         await tb.operation(stalls.next(), faulty=False)
     await tb.until(lambda: tb.get("idle"), 1000, "the end of the last operation")

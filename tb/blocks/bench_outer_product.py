@@ -8,7 +8,7 @@ from typing import Any
 
 import cocotb
 
-from tb.lib.common import STALL_PATTERNS, TB, Stalls, StreamMonitor, bench_test, check, joined
+from tb.lib.common import STALL_PATTERNS, TB, StallPattern, StreamMonitor, bench_test, check, joined
 from tb.lib.coverage import coverage
 
 SCANS = 10
@@ -117,8 +117,8 @@ async def deltas_are_products_of_codes(dut: Any, idle: bool, back_pressure: bool
     """Starts back to back or with pauses; without stalls also the latency and a beat per cycle."""
     tb = ProductTB(dut, f"products/{idle}/{back_pressure}")
     await tb.start()
-    tb.background(tb.take("deltas", Stalls(tb.random, back_pressure)))
-    stalls = Stalls(tb.random, idle, longest=2 * tb.config.beats)
+    tb.background(tb.take("deltas", StallPattern(tb.random, back_pressure)))
+    stalls = StallPattern(tb.random, idle, longest=2 * tb.config.beats)
     begin = tb.input.cycle
     for _ in range(SCANS):
         await tb.ask(stalls.next())

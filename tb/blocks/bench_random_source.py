@@ -8,7 +8,7 @@ import cocotb
 from pulsetrain.controller import RandomSource
 from pulsetrain.controller.random_source import generator_layout
 
-from tb.lib.common import STALL_PATTERNS, TB, Stalls, StreamMonitor, bench_test, check, elements
+from tb.lib.common import STALL_PATTERNS, TB, StallPattern, StreamMonitor, bench_test, check, elements
 from tb.lib.coverage import coverage
 
 BEATS = 60
@@ -27,7 +27,7 @@ class SourceTB(TB):
         """Reset, then take words for ever."""
         await self.reset()
         self.watch()
-        self.background(self.take("words", Stalls(self.random, back_pressure)))
+        self.background(self.take("words", StallPattern(self.random, back_pressure)))
 
     def watch(self) -> None:
         """Connect the monitors. Seeding drops the word on offer."""

@@ -8,11 +8,11 @@ from __future__ import annotations
 from typing import Any
 
 import cocotb
-from pulsetrain.contract.enumerations import Ramp
+from pulsetrain.contract.enumerations import CODE_BITS, TRY_BITS, ProgramMode, Ramp
 from pulsetrain.contract.settings import RampSettings
 
 from tb.blocks.expected_rows import programmed_row
-from tb.blocks.rows_testbench import MODES, RAMPS, Job, RowsTB
+from tb.blocks.rows_testbench import RAMPS, ExpectedRow, RowsTB
 from tb.lib.common import STALL_PATTERNS, bench_test, check, joined
 from tb.lib.coverage import coverage
 
@@ -41,17 +41,19 @@ async def tries_and_ramps_reach_their_ends(dut: Any) -> None:
     top = 2**tb.config.time_bits - 1
     ramp = RampSettings(start=1, step=max(1, top // 40), stop=top)
     ramps = dict.fromkeys(RAMPS, ramp)
-    tb.new_settings(try_limit=255, parallel_max=tb.config.columns, ramp=Ramp.WIDTH, program_tolerance=0, **ramps)
+    tb.new_settings(
+        try_limit=(1 << TRY_BITS) - 1, parallel_max=tb.config.columns, ramp=Ramp.WIDTH, program_tolerance=0, **ramps
+    )
     tb.array.renew()
     tb.array.levels[0] = [tb.random.randint(-tb.top + 2, 0) for _ in range(tb.weights)]
     tb.array.stuck[0] = [True] * tb.weights
     config, targets = tb.config, [level + 2 for level in tb.array.levels[0]]
     for mode in ("PROGRAM", "PROGRAM" if config.pair else "FORM"):
-        tb.expect(Job(0, 0, mode, programmed_row(config, tb.settings, mode, targets)))
+        tb.expect(ExpectedRow(0, 0, mode, programmed_row(config, tb.settings, mode, targets)))
         for group in range(tb.groups):
             codes = targets[group * config.adc_count : (group + 1) * config.adc_count]
             codes += [0] * (config.adc_count - len(codes))
-            await tb.send("targets", {"codes": joined(codes, 16), "mode": MODES.index(mode)})
+            await tb.send("targets", {"codes": joined(codes, CODE_BITS), "mode": ProgramMode[mode]})
         await tb.finished(mode)
         await tb.clear(cocotb.start_soon(tb.cycles(1)))  # the next row is row 0 again
     check(tb.report.stalled == 0, "nothing may stall the reports")

@@ -9,7 +9,7 @@ import cocotb
 import numpy as np
 from pulsetrain.contract.enumerations import Polarity
 
-from tb.lib.common import STALL_PATTERNS, TB, Stalls, StreamMonitor, bench_test, check, elements, joined
+from tb.lib.common import STALL_PATTERNS, TB, StallPattern, StreamMonitor, bench_test, check, elements, joined
 from tb.lib.expected import cover_rows, slots_of
 
 REQUESTS = 12
@@ -77,7 +77,7 @@ class SchedulerTB(TB):
                     row[column] = random.randint(1, most) * (1 if random.random() < positive else -1)
         return counts
 
-    async def request(self, counts: np.ndarray, parallel_max: int, bank: int, stalls: Stalls, beats: int) -> None:
+    async def request(self, counts: np.ndarray, parallel_max: int, bank: int, stalls: StallPattern, beats: int) -> None:
         """Offer the first ``beats`` beats of a request. A cell that does not fire has any polarity."""
         config, random = self.config, self.random
         flat = counts.reshape(-1, config.lanes)
@@ -97,7 +97,7 @@ class SchedulerTB(TB):
         done = self.requests + 1
         self.set(o__ready=1)
         limit = self.random.randint(1, self.config.columns)
-        await self.request(self.random_counts(), limit, bank, Stalls(self.random, True), self.config.beats)
+        await self.request(self.random_counts(), limit, bank, StallPattern(self.random, True), self.config.beats)
         await self.until(lambda: self.requests == done, 20_000, "the end marker after a clear")
         self.set(o__ready=0)
 
@@ -108,8 +108,8 @@ async def slots_match_the_model(dut: Any, idle: bool, back_pressure: bool) -> No
     """Requests back to back; then an empty request, at a beat per cycle."""
     tb = SchedulerTB(dut, f"slots/{idle}/{back_pressure}")
     await tb.start()
-    tb.background(tb.take("o", Stalls(tb.random, back_pressure, longest=30)))
-    stalls = Stalls(tb.random, idle)
+    tb.background(tb.take("o", StallPattern(tb.random, back_pressure, longest=30)))
+    stalls = StallPattern(tb.random, idle)
     config = tb.config
     for request in range(REQUESTS):
         limit = tb.random.choice((1, config.columns, tb.random.randint(1, config.columns)))
@@ -136,7 +136,7 @@ async def clear_empties_the_block(dut: Any) -> None:
         beats = tb.random.randint(1, config.beats)
         # Without anybody taking slots only as much fits in as the queue holds.
         beats = min(beats, config.beats_per_row * config.queue_depth)
-        await tb.request(counts, config.columns, round_ % 2, Stalls(tb.random, False), beats)
+        await tb.request(counts, config.columns, round_ % 2, StallPattern(tb.random, False), beats)
         tb.set(o__ready=1)
         await tb.cycles(tb.random.randint(0, 5))
         tb.set(o__ready=0)

@@ -6,13 +6,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import cocotb
+from pulsetrain.contract.enumerations import Side, Which
 
 from tb.lib.common import STALL_PATTERNS, TB, bench_test, check, elements, joined
 from tb.lib.coverage import coverage
 
 CYCLES = 2500
-ROWS, COLUMNS = 0, 1
-VECTORS = ((ROWS, 0), (ROWS, 1), (COLUMNS, 0), (COLUMNS, 1))
+VECTORS = tuple((side, which) for side in Side for which in Which)
 
 
 @dataclass
@@ -104,8 +104,8 @@ class VectorTB(TB):
         """Compare the outputs of this cycle with the model. Returns whether a beat was taken."""
         config, stimulus = self.config, self.stimulus
         ports = {
-            **{(ROWS, which): ("scan__rows", which) for which in range(2)},
-            **{(COLUMNS, which): ("scan__columns", which) for which in range(2)},
+            **{(Side.ROWS, which): ("scan__rows", which) for which in Which},
+            **{(Side.COLUMNS, which): ("scan__columns", which) for which in Which},
         }
         for vector, wanted in self.scan.asked.items():
             port, which = ports[vector]

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from pulsetrain.contract.commands import CELL_STATE
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.contract.enumerations import PairPolicy, Ramp
 from pulsetrain.contract.settings import ControllerSettings
 
 from tb.lib.coverage import coverage
-
-LEFT_ALONE = -(1 << 15)
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Read:
 
 
 @dataclass
-class Outcome:
+class RowEnd:
     """How a row ended. ``codes`` and ``states`` are what a report says of its cells."""
 
     verified: int
@@ -45,7 +44,7 @@ class Outcome:
     states: list[int] = field(default_factory=list)
 
 
-Row = Generator[Pulse | Read, Mapping[int, int] | None, Outcome]
+Row = Generator[Pulse | Read, Mapping[int, int] | None, RowEnd]
 
 
 def mask(numbers: Iterable[int]) -> int:
@@ -137,7 +136,7 @@ def verified_row(config: ControllerConfig, settings: ControllerSettings, counts:
         else:
             coverage.hit("cells of a round", "blind only")
     cover_rounds(rounds, bool(left))
-    return Outcome(len(targets) - len(left), len(left), len(blind))
+    return RowEnd(len(targets) - len(left), len(left), len(blind))
 
 
 def programmed_row(
@@ -197,8 +196,9 @@ def programmed_row(
         left = [cell for cell in left if not met(cell)]
     cover_rounds(rounds, bool(left))
     failed = {*left, *(cell for cell in wanted if cell not in chosen)}
-    states = [tries[c] | (c in failed) << 8 | (c not in wanted) << 9 for c in range(weights)]
-    return Outcome(len(chosen) - len(left), len(left), 0, codes, states)
+    said = [{"tries": tries[c], "failed": c in failed, "left_alone": c not in wanted} for c in range(weights)]
+    states = [sum(bits.at(state[name]) for name, bits in CELL_STATE.items()) for state in said]
+    return RowEnd(len(chosen) - len(left), len(left), 0, codes, states)
 
 
 def cover_rounds(rounds: int, unreached: bool) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from operator import attrgetter
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,28 +12,20 @@ import cocotb
 import numpy as np
 from cocotb.triggers import ReadWrite
 from cocotb.utils import get_sim_time
-from pulsetrain.contract.enumerations import PairPolicy, Ramp
-from pulsetrain.contract.settings import ControllerSettings, RampSettings
+from pulsetrain.contract.enumerations import CODE_BITS, LEFT_ALONE, Operation, PairPolicy, Polarity, ProgramMode, Ramp
+from pulsetrain.contract.settings import ControllerSettings, RampSettings, groups_of
 
-from tb.blocks.expected_rows import LEFT_ALONE, Outcome, Pulse, Read, Row, programmed_row, verified_row
+from tb.blocks.expected_rows import Pulse, Read, Row, RowEnd, programmed_row, verified_row
 from tb.blocks.row_array import RowArray
-from tb.lib.common import CLOCK_NS, TB, Packed, Stalls, StreamMonitor, check, elements, joined
+from tb.lib.common import CLOCK_NS, PORTS, TB, Packed, StallPattern, StreamMonitor, check, elements, joined
 from tb.lib.coverage import coverage
 from tb.lib.expected import slots_of
 
-MODES = ("PROGRAM", "FORM", "REFRESH")
-OPERATIONS = {0: "IDLE", 1: "SET", 2: "RESET", 3: "FORM", 4: "READ_FORWARD"}
-SETTINGS = (
-    "verify_step",
-    "verify_tolerance",
-    "program_tolerance",
-    "try_limit",
-    "parallel_max",
-    "pair_policy",
-    "refresh_pulses",
-    "ramp",
+SETTINGS = tuple(
+    port.removeprefix("programmer__settings__") for port in PORTS["widths"] if port.startswith("programmer__settings__")
 )
-RAMPS = ("set_ramp", "reset_ramp", "form_ramp")
+"""The settings that the block has, as the wrapper names their ports: ``try_limit``, ``set_ramp__start``."""
+RAMPS = tuple(name for name, kind in groups_of(ControllerSettings).items() if kind is RampSettings)
 
 
 def now() -> int:
@@ -41,7 +34,7 @@ def now() -> int:
 
 
 @dataclass
-class Job:
+class ExpectedRow:
     """A row that is expected, or without one the end marker of a request."""
 
     row: int
@@ -64,7 +57,7 @@ class RowsTB(TB):
 
     def forget(self) -> None:
         """Nothing is expected any more."""
-        self.jobs: deque[Job] = deque()
+        self.jobs: deque[ExpectedRow] = deque()
         self.pending: Pulse | Read | None = None
         self.begun = False
         self.applying = ""
@@ -77,7 +70,7 @@ class RowsTB(TB):
         clear = {"may_drop": "programmer__clear"}
         self.output = StreamMonitor(self.dut, "programmer__o", **clear)
         self.report = StreamMonitor(self.dut, "programmer__cells", callback=self.compare_report, **clear)
-        self.idle, self.pressed = Stalls(self.random, idle), Stalls(self.random, back_pressure)
+        self.idle, self.pressed = StallPattern(self.random, idle), StallPattern(self.random, back_pressure)
         self.measured = not (idle or back_pressure)
         self.begin()
         cocotb.start_soon(self.watch())
@@ -88,7 +81,7 @@ class RowsTB(TB):
 
     # What is expected.
 
-    def expect(self, job: Job) -> None:
+    def expect(self, job: ExpectedRow) -> None:
         """Scoreboard: this row, or end marker, comes after all others."""
         coverage.hit("row of", job.work, job.steps is not None)
         self.jobs.append(job)
@@ -110,15 +103,15 @@ class RowsTB(TB):
                 self.jobs.popleft()
                 self.pending, resume = None, False
 
-    def finish(self, job: Job, outcome: Outcome) -> None:
+    def finish(self, job: ExpectedRow, end: RowEnd) -> None:
         """The row has nothing more to do but to be counted and reported."""
-        counted = (outcome.verified, outcome.unreached, outcome.unverified)
+        counted = (end.verified, end.unreached, end.unverified)
         if any(counted):
             self.counts.append(counted)
         if job.work != "VERIFY":
             for group in range(self.groups):
                 part = slice(group * self.config.adc_count, (group + 1) * self.config.adc_count)
-                self.reports += [outcome.codes[part], outcome.states[part]]
+                self.reports += [end.codes[part], end.states[part]]
 
     def compare(self, got: Any) -> Pulse | Read | None:
         """Scoreboard: an operation or an end marker was taken; the operation that it is."""
@@ -126,15 +119,15 @@ class RowsTB(TB):
         job = self.jobs[0]
         check(got.bank == job.bank, lambda: f"bank {got.bank} comes out for a request of bank {job.bank}")
         if job.steps is None:
-            wanted = {"operation": 0, "columns": 0, "groups": 0, "end": 1, "ramped": 0}
+            wanted = {"operation": Operation.IDLE, "columns": 0, "groups": 0, "end": 1, "ramped": 0}
             self.jobs.popleft()
             self.advance()
         else:
             operation = self.pending
             assert operation is not None
-            pulse = operation if isinstance(operation, Pulse) else Pulse("READ_FORWARD", 0)
+            pulse = operation if isinstance(operation, Pulse) else Pulse(Operation.READ_FORWARD.name, 0)
             wanted = {
-                "operation": next(code for code, name in OPERATIONS.items() if name == pulse.operation),
+                "operation": Operation[pulse.operation],
                 "row": job.row,
                 "columns": pulse.columns,
                 "groups": operation.groups if isinstance(operation, Read) else 0,
@@ -152,7 +145,8 @@ class RowsTB(TB):
         check(bool(self.reports), "a beat of a report comes out, but none is expected")
         wanted = self.reports.popleft()
         wanted += [0] * (self.config.adc_count - len(wanted))
-        got = [(value ^ 1 << 15) - (1 << 15) for value in elements(beat.payload, 16, self.config.adc_count)]
+        half = 1 << CODE_BITS - 1
+        got = [(value ^ half) - half for value in elements(beat.payload, CODE_BITS, self.config.adc_count)]
         check(got == wanted, lambda: f"a report says {got} instead of {wanted}")
 
     async def watch(self) -> None:
@@ -217,7 +211,7 @@ class RowsTB(TB):
                 self.begin_measure()
             self.applying = ""
 
-    async def pause(self, stalls: Stalls) -> None:
+    async def pause(self, stalls: StallPattern) -> None:
         """Wait as the pattern says."""
         if cycles := stalls.next():
             await self.cycles(cycles)
@@ -267,10 +261,8 @@ class RowsTB(TB):
             **ramps,
         ).replace(**changes)
         self.settings.checked(config)
-        self.set(**{f"settings__{name}": int(getattr(self.settings, name)) for name in SETTINGS})
-        for name in RAMPS:
-            values = getattr(self.settings, name)
-            self.set(**{f"settings__{name}__{item}": getattr(values, item) for item in ("start", "step", "stop")})
+        values = {name: attrgetter(name.replace("__", "."))(self.settings) for name in SETTINGS}
+        self.set(**{f"settings__{name}": int(value) for name, value in values.items()})
 
     async def request(self, bank: int, *, empty: bool = False) -> None:
         """The slots and the end marker of a verified update."""
@@ -286,31 +278,32 @@ class RowsTB(TB):
         for row, steps in enumerate(counts):
             if steps.any():
                 steps_of_row = verified_row(config, self.settings, [int(n) for n in steps])
-                self.expect(Job(row, bank, "VERIFY", steps_of_row))
-        self.expect(Job(0, bank, "VERIFY"))
+                self.expect(ExpectedRow(row, bank, "VERIFY", steps_of_row))
+        self.expect(ExpectedRow(0, bank, "VERIFY"))
         coverage.hit("row programmer", "request without a row", not counts.any())
         for row, polarity, columns in slots_of(spread, self.settings.parallel_max or config.columns):
             fields = {"row": row, "polarity": polarity, "columns": columns, "bank": bank, "end": 0}
             await self.send("slots", fields, idle=self.idle.next())
-        marker = {"row": random.randrange(config.rows), "polarity": 0, "columns": 0, "bank": bank, "end": 1}
+        marker = {"row": random.randrange(config.rows), "polarity": Polarity.SET, "columns": 0, "bank": bank, "end": 1}
         await self.send("slots", marker, idle=self.idle.next())
 
     async def program(self, mode: str, rows: int) -> None:
         """The targets of the first rows."""
         config, random, top = self.config, self.random, self.top
-        illegal = [top + 1, -top - 1, 32767] if top < 32767 else [top]
+        largest = (1 << CODE_BITS - 1) - 1
+        illegal = [top + 1, -top - 1, largest] if top < largest else [top]
         for row in range(rows):
             density, targets = random.choice((0.0, 0.2, 0.7, 1.0)), []
             for level in self.array.levels[row]:
                 near = max(-top, min(top, level + random.randint(-6, 6)))
                 target = random.choice((near, near, near, near, level, top, -top, random.choice(illegal)))
                 targets.append(target if random.random() < density else None)
-            self.expect(Job(row, 0, mode, programmed_row(config, self.settings, mode, targets)))
+            self.expect(ExpectedRow(row, 0, mode, programmed_row(config, self.settings, mode, targets)))
             for group in range(self.groups):
                 part = targets[group * config.adc_count : (group + 1) * config.adc_count]
                 codes = [LEFT_ALONE if target is None else target for target in part]
-                codes += [random.getrandbits(16) for _ in range(config.adc_count - len(codes))]
-                fields = {"codes": joined(codes, 16), "mode": MODES.index(mode)}
+                codes += [random.getrandbits(CODE_BITS) for _ in range(config.adc_count - len(codes))]
+                fields = {"codes": joined(codes, CODE_BITS), "mode": ProgramMode[mode]}
                 await self.send("targets", fields, idle=self.idle.next())
 
     async def job(self, work: str, rows: int | None = None) -> None:

@@ -7,11 +7,11 @@ from typing import Any
 
 import cocotb
 from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.enumerations import RequestStatus
+from pulsetrain.contract.settings import SETTINGS_ERRORS
 
-from tb.controller.scoreboard import OK
 from tb.controller.testbench import ControllerMonitor, ControllerTB, outcome
 from tb.lib.common import SEED, STALL_PATTERNS, bench_test, check
-from tb.lib.coverage import ERRORS
 
 REQUESTS = 8
 
@@ -25,7 +25,7 @@ async def requests_match_the_model(dut: Any, idle: bool, back_pressure: bool) ->
     tb.begin(*tb.mixed(REQUESTS), idle=idle)
     await tb.sender
     await tb.quiet()
-    tb.check_done([OK] * REQUESTS)
+    tb.check_done([RequestStatus.OK] * REQUESTS)
     await tb.seed(tb.random.getrandbits(64) | 1)
     tb.begin(tb.random_request(), idle=idle)
     await tb.sender
@@ -61,7 +61,7 @@ async def results_do_not_depend_on_stalls(dut: Any) -> None:
 def illegal_settings(config: ControllerConfig, pulse_limit: int) -> list[tuple[str, dict[str, int]]]:
     """Settings with their bit of ``settings_error`` and what to put on the pins. Some do not fit their pins."""
     found = [
-        *((name, {name: 0}) for name in ERRORS if name not in ("ramp", "pair_policy", "verify_tolerance")),
+        *((name, {name: 0}) for name in SETTINGS_ERRORS if name not in ("ramp", "pair_policy", "verify_tolerance")),
         ("threshold_log2", {"threshold_log2": config.random_bits + 1}),
         ("parallel_max", {"parallel_max": config.columns + 1}),
         ("set_cycles", {"set_cycles": pulse_limit + 1}),
@@ -101,14 +101,14 @@ async def illegal_settings_start_nothing(dut: Any) -> None:
                 await tb.edge
                 check(not tb.get("deltas__ready"), f"{values} must refuse a first beat")
             error = tb.get("settings_error")
-            check(error >> ERRORS.index(name) & 1 == 1, f"{values} must be reported")
+            check(error >> SETTINGS_ERRORS.index(name) & 1 == 1, f"{values} must be reported")
             tb.set(deltas__valid=0)
             await tb.edge
     await tb.check_quiet()
     tb.begin(tb.random_request())
     await tb.sender
     await tb.quiet()
-    tb.check_done([OK])
+    tb.check_done([RequestStatus.OK])
 
 
 @bench_test(cycles=80_000)
@@ -168,7 +168,7 @@ async def unseeded_takes_nothing(dut: Any) -> None:
     await tb.send("seed", {"": 77})
     await tb.sender
     await tb.quiet()
-    tb.check_done([OK])
+    tb.check_done([RequestStatus.OK])
 
 
 @bench_test(cycles=60_000)
@@ -185,4 +185,4 @@ async def long_pulses_keep_to_the_limit(dut: Any) -> None:
         tb.begin((deltas, settings.replace(set_cycles=limit, reset_cycles=limit)))
         await tb.sender
         await tb.quiet()
-    tb.check_done([OK] * 3)
+    tb.check_done([RequestStatus.OK] * 3)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import cocotb
+from pulsetrain.contract.enumerations import Fault, RequestStatus
 
-from tb.controller.scoreboard import ABORTED, FAULT, OK
-from tb.controller.testbench import ControllerTB, Job
-from tb.lib.common import BENCH, Stalls, bench_test, check
+from tb.controller.testbench import Asked, ControllerTB
+from tb.lib.common import BENCH, StallPattern, bench_test, check
 from tb.lib.coverage import PHASES, READ_PHASES
-from tb.lib.slot_tracker import CONVERTER_TIMEOUT, READY_TIMEOUT
 
 ROUNDS = 1 if BENCH.config.cells > 50 else 2
 """Times per phase and way; all configurations together make many."""
@@ -25,7 +24,7 @@ async def reach(tb: ControllerTB, phase: str) -> None:
         await tb.cycles(tb.random.randint(1, 5))
         return
     for _ in range(20):
-        requests: list[Job] = [tb.random_request() for _ in range(3)]
+        requests: list[Asked] = [tb.random_request() for _ in range(3)]
         if phase in READ_PHASES:
             requests = [tb.random_read() for _ in range(3)]
         times = {"setup_cycles": 3, "hold_cycles": 2, "recovery_cycles": 3, "settle_cycles": 3}
@@ -63,12 +62,17 @@ async def release_in_every_phase(dut: Any, how: str, phase: str) -> None:
         tb.begin(*tb.mixed(2), idle=tb.random.random() < 0.5)
         await tb.sender
         await tb.quiet()
-        check(tb.scoreboard.done[done:][-2:] == [OK, OK], "the requests after a release must end with OK")
+        check(
+            tb.scoreboard.done[done:][-2:] == [RequestStatus.OK, RequestStatus.OK],
+            "the requests after a release must end with OK",
+        )
     await tb.check_quiet(state=True)
     if phase in ("idle", *READ_PHASES):
-        check(ABORTED not in tb.scoreboard.done, "a release with no request in flight must not report done")
+        check(
+            RequestStatus.ABORTED not in tb.scoreboard.done, "a release with no request in flight must not report done"
+        )
     else:
-        check(ABORTED in tb.scoreboard.done, "a release with a request in flight must report done")
+        check(RequestStatus.ABORTED in tb.scoreboard.done, "a release with a request in flight must report done")
 
 
 @bench_test(cycles=80_000)
@@ -77,8 +81,8 @@ async def array_that_is_never_ready_faults(dut: Any) -> None:
     tb = ControllerTB(dut, "fault")
     await tb.start(back_pressure=True)
     for _ in range(2 * ROUNDS):
-        faults = tb.scoreboard.done.count(FAULT)
-        while tb.scoreboard.done.count(FAULT) == faults:
+        faults = tb.scoreboard.done.count(RequestStatus.FAULT)
+        while tb.scoreboard.done.count(RequestStatus.FAULT) == faults:
             deltas, settings = tb.random_request()
             tb.begin((deltas, settings.replace(ready_limit=tb.random.randint(1, 6))), tb.random_request())
             await tb.edge
@@ -86,7 +90,7 @@ async def array_that_is_never_ready_faults(dut: Any) -> None:
                 await tb.edge
             await tb.edge
         tb.stop_sending()
-        check(tb.get("fault") == READY_TIMEOUT, "the fault must be READY_TIMEOUT")
+        check(tb.get("fault") == Fault.READY_TIMEOUT, "the fault must be READY_TIMEOUT")
         await tb.cycles(tb.random.randint(1, 10))
         check(not tb.get("armed"), "a fault must disarm until arm was low")
         tb.withdraw()
@@ -119,7 +123,7 @@ async def converters_that_never_answer_fault(dut: Any) -> None:
                 await tb.cycles(3)
                 tb.set(abort=0)
             await tb.edge
-        check(tb.get("fault") == CONVERTER_TIMEOUT, "the fault must be CONVERTER_TIMEOUT")
+        check(tb.get("fault") == Fault.CONVERTER_TIMEOUT, "the fault must be CONVERTER_TIMEOUT")
         await tb.cycles(tb.random.randint(1, 10))
         check(not tb.get("armed"), "a fault must disarm until arm was low")
         tb.withdraw()
@@ -160,7 +164,7 @@ async def partial_requests_replay(dut: Any) -> None:
     await tb.start()
     for _ in range(4 * ROUNDS):
         deltas, settings = tb.random_request()
-        await tb.request(deltas, settings, Stalls(tb.random, True), tb.random.randint(1, tb.config.beats))
+        await tb.request(deltas, settings, StallPattern(tb.random, True), tb.random.randint(1, tb.config.beats))
         await tb.cycles(tb.random.randint(0, 12))
         tb.set(abort=1)
         await tb.edge

@@ -13,19 +13,17 @@ from typing import Any
 
 import numpy as np
 from pulsetrain.contract.configuration import ControllerConfig
-from pulsetrain.contract.enumerations import PairPolicy, Polarity
-from pulsetrain.contract.settings import ControllerSettings
+from pulsetrain.contract.counters import COUNTERS
+from pulsetrain.contract.enumerations import Operation, PairPolicy, Polarity, RequestStatus
+from pulsetrain.contract.settings import SETTINGS_ERRORS, ControllerSettings
 from pulsetrain.controller import GoldenController
 from pulsetrain.controller.random_source import generator_layout
 
 from tb.lib.common import Packed, check
-from tb.lib.coverage import ERRORS, coverage
-from tb.lib.expected import Place, cover_rows, devices, first_difference, settings_errors, slots_of
-from tb.lib.slot_tracker import LINES, READ_BACKWARD, READ_FORWARD, Applied, SlotTracker
+from tb.lib.coverage import coverage
+from tb.lib.expected import Place, cover_rows, devices, first_difference, settings_error, slots_of
+from tb.lib.slot_tracker import LINES, Applied, SlotTracker
 
-OK, ABORTED, FAULT = 0, 1, 2
-COUNTERS = ("cells_set", "cells_reset", "saturated", "slots", "cut", "requests", "reads", "conversions", "verified",
-            "unreached", "unverified")  # fmt: skip
 PATIENCE = 2000
 """With something to do, something must move within so many cycles; the testbenches' longest slot is far shorter."""
 SETTLED = 60
@@ -33,7 +31,7 @@ SETTLED = 60
 
 
 @dataclass
-class Request:
+class RequestInFlight:
     """A request from its first beat on."""
 
     settings: SimpleNamespace
@@ -66,7 +64,7 @@ class Scoreboard:
 
     def _restart(self) -> None:
         """The state after reset."""
-        self.in_flight: deque[Request] = deque()
+        self.in_flight: deque[RequestInFlight] = deque()
         self.counters = dict.fromkeys(COUNTERS, 0)
         self.reads: deque[Applied] = deque()
         self._after_read = False
@@ -172,7 +170,7 @@ class Scoreboard:
         full_scale = s.settings__backward_full_scale if backward else s.settings__forward_full_scale
         self.reads.append(
             Applied(
-                operation=READ_BACKWARD if backward else READ_FORWARD,
+                operation=Operation.READ_BACKWARD if backward else Operation.READ_FORWARD,
                 row=0,
                 columns=0,
                 lines=tuple(getattr(s, f"settings__read_lines__{name}") for name in LINES),
@@ -190,15 +188,18 @@ class Scoreboard:
 
     def _begin(self, pins: SimpleNamespace) -> Applied:
         """Something starts on the pins: whose it is, and what the model says about it."""
-        if pins.operation >= READ_FORWARD:
+        if pins.operation >= Operation.READ_FORWARD:
             check(bool(self.reads), lambda: f"a read starts, {pins}, that was not asked for")
             coverage.hit("read", "after an update", not self._after_read and bool(self.slots))
             self._after_read = True
             return self.reads.popleft()
         coverage.hit("read", "before an update", self._after_read)
         self._after_read = False
-        check(pins.operation in (1, 2), lambda: f"operation {pins.operation} starts without a command for it")
-        return self._begin_slot(pins.row, Polarity(pins.operation - 1), pins.columns)
+        check(
+            pins.operation in (Operation.SET, Operation.RESET),
+            lambda: f"operation {pins.operation} starts without a command for it",
+        )
+        return self._begin_slot(pins.row, Polarity[Operation(pins.operation).name], pins.columns)
 
     def _begin_slot(self, row: int, polarity: Polarity, columns: int) -> Applied:
         request = next((r for r in self.in_flight if r.expected is None or len(r.started) < len(r.expected)), None)
@@ -218,7 +219,7 @@ class Scoreboard:
         which = "set" if polarity is Polarity.SET else "reset"
         lines = tuple(getattr(s, f"settings__{which}_lines__{name}") for name in LINES)
         return Applied(
-            operation=polarity + 1,
+            operation=Operation[polarity.name],
             row=row,
             columns=columns,
             lines=lines,
@@ -237,7 +238,7 @@ class Scoreboard:
         if last is None or last.expected is not None:
             check(c.settings_error == 0, "a first beat is taken in spite of a settings error")
             check(len(self.in_flight) < 2, "a third request is taken while two are in flight")
-            last = Request(self._unpacked(c.settings), self.steps)
+            last = RequestInFlight(self._unpacked(c.settings), self.steps)
             self._cover_start(last)
             self.in_flight.append(last)
         mask, bits = (1 << self.config.delta_bits) - 1, self.config.delta_bits
@@ -247,7 +248,7 @@ class Scoreboard:
         if len(last.deltas) == self.config.beats:
             self._decide(last)
 
-    def _decide(self, request: Request) -> None:
+    def _decide(self, request: RequestInFlight) -> None:
         """Let the model decide the beats of a request (missing ones are zero), and compare what was pulsed already."""
         config, s = self.config, request.settings
         complete = len(request.deltas) == config.beats
@@ -290,7 +291,7 @@ class Scoreboard:
             cover_rows(counts, s.settings__parallel_max)
             coverage.hit("request", "without a slot", not expected)
 
-    def _cover_start(self, request: Request) -> None:
+    def _cover_start(self, request: RequestInFlight) -> None:
         t = request.settings.settings__threshold_log2
         coverage.hit("threshold_log2", "1" if t == 1 else "random_bits" if t == self.config.random_bits else "between")
         coverage.hit("request", "two in flight", bool(self.in_flight))
@@ -311,11 +312,11 @@ class Scoreboard:
         first = self.in_flight[0] if self.in_flight else None
         ready = first is not None and first.expected is not None and first.finished == len(first.expected)
         if c.done__valid:
-            check(c.done__status == OK, lambda: f"done with status {c.done__status} without a release")
+            check(c.done__status == RequestStatus.OK, lambda: f"done with status {c.done__status} without a release")
             check(ready, lambda: f"done, but {0 if first is None else len(first.started)} slots were applied")
             self.in_flight.popleft()
             self.counters["requests"] += 1
-            self.done.append(OK)
+            self.done.append(RequestStatus.OK)
         elif ready and first is not None and first.over == self.cycle - 1:
             settled = self.cycle - first.last_beat > SETTLED
             check(not settled, "done must come in the cycle after the last slot's recovery")
@@ -331,7 +332,7 @@ class Scoreboard:
             ends = first.over == self.cycle and first.expected is not None and first.finished == len(first.expected)
             coverage.hit("request", "released in its last cycle", ends)
             coverage.hit("request", "two dropped by a release", len(self.in_flight) == 2)
-            self._allowed_done = {FAULT} if fault else {ABORTED}
+            self._allowed_done = {RequestStatus.FAULT} if fault else {RequestStatus.ABORTED}
         for request in self.in_flight:
             if request.expected is None:
                 self._decide(request)
@@ -372,13 +373,13 @@ class Scoreboard:
             expected = self._known_error[2]
             check(c.settings_error == expected, lambda: f"settings_error is {c.settings_error:#b}, not {expected:#b}")
             return
-        wrong = settings_errors(self._unpacked(c.settings), self.config, self.limit)
-        expected = sum(bit << i for i, bit in enumerate(wrong))
+        pins = {name.removeprefix("settings__"): value for name, value in vars(self._unpacked(c.settings)).items()}
+        expected = settings_error(self.config, pins, self.limit)
         self._known_error = (c.settings, self.limit, expected)
         check(c.settings_error == expected, lambda: f"settings_error is {c.settings_error:#b}, not {expected:#b}")
         if expected and not self.in_flight and c.deltas__valid:
-            for name, bit in zip(ERRORS, wrong, strict=True):
-                coverage.hit("settings_error", name, bit)
+            for bit, name in enumerate(SETTINGS_ERRORS):
+                coverage.hit("settings_error", name, expected >> bit & 1)
 
     def check_quiet(self, counters: SimpleNamespace, state: Any) -> None:
         """With nothing in flight: counters, seed, step count and the whole random state."""

@@ -12,11 +12,12 @@ from cocotb.triggers import RisingEdge
 from cocotb_bus.monitors import BusMonitor
 from numpy.typing import NDArray
 from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.enumerations import Unselected
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.random_source import generator_layout
 
 from tb.controller.scoreboard import Scoreboard
-from tb.lib.common import BUS, PORTS, TB, Packed, Stalls, check, joined
+from tb.lib.common import BUS, PORTS, TB, Packed, StallPattern, check, joined
 from tb.lib.coverage import coverage
 from tb.lib.stimulus import random_deltas, random_settings
 
@@ -28,7 +29,7 @@ SETTINGS = tuple(port.removeprefix("top__settings__") for port in PORTS["widths"
 """The settings as the wrapper names their ports: ``set_cycles``, ``set_ramp__start``, ``set_lines__word_code``."""
 
 
-Job = tuple[NDArray[np.int64] | int, ControllerSettings]
+Asked = tuple[NDArray[np.int64] | int, ControllerSettings]
 """A request with its deltas, or a whole read with its direction (1 backward)."""
 
 
@@ -131,7 +132,7 @@ class ControllerTB(TB):
             for part in name.split("__"):
                 value = getattr(value, part)
             if name.endswith("_unselected") and not value and self.random.random() < 0.3:
-                value = 3  # reserved, behaves like GROUND
+                value = max(Unselected) + 1  # reserved, behaves like GROUND
             values[f"settings__{name}"] = int(value)
         self.set(**values)
 
@@ -140,7 +141,7 @@ class ControllerTB(TB):
         self.set(**{f"settings__{name}": self.random.getrandbits(self.width(f"settings__{name}")) for name in SETTINGS})
         self.set(pulse_limit=self.random.getrandbits(self.config.time_bits))
 
-    async def read(self, backward: int, settings: ControllerSettings, stalls: Stalls) -> None:
+    async def read(self, backward: int, settings: ControllerSettings, stalls: StallPattern) -> None:
         """Ask for a whole read and wait until it has begun. The settings change right afterwards."""
         if pause := stalls.next():
             await self.cycles(pause)
@@ -149,7 +150,7 @@ class ControllerTB(TB):
         self.scramble_settings()
 
     async def request(
-        self, deltas: NDArray[np.int64], settings: ControllerSettings, stalls: Stalls, beats: int | None = None
+        self, deltas: NDArray[np.int64], settings: ControllerSettings, stalls: StallPattern, beats: int | None = None
     ) -> None:
         """Send a request (or its first beats). The settings change right after the first beat is taken."""
         flat = deltas.reshape(-1, self.config.lanes)[:beats]
@@ -176,19 +177,19 @@ class ControllerTB(TB):
         limit = self.random.randint(MOST_LOW, self.config.cycles_max)
         return self.random.getrandbits(1), settings.replace(conversion_limit=limit)
 
-    def mixed(self, requests: int) -> list[Job]:
+    def mixed(self, requests: int) -> list[Asked]:
         """So many random requests with whole reads before, between and after them."""
-        jobs: list[Job] = []
+        jobs: list[Asked] = []
         for _ in range(requests):
             jobs += [self.random_read() for _ in range(self.random.choice((0, 0, 1, 2)))]
             jobs.append(self.random_request())
         return [*jobs, self.random_read()]
 
-    def begin(self, *jobs: Job, idle: bool = False) -> None:
+    def begin(self, *jobs: Asked, idle: bool = False) -> None:
         """Send requests and whole reads back to back beside the test."""
 
         async def sends() -> None:
-            stalls = Stalls(self.random, idle)
+            stalls = StallPattern(self.random, idle)
             for what, settings in jobs:
                 if isinstance(what, int):
                     await self.read(what, settings, stalls)

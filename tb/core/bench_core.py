@@ -6,20 +6,9 @@ from random import Random
 from typing import Any
 
 import cocotb
+from pulsetrain.contract.enumerations import AnswerStatus, Opcode
 
-from tb.core.rules import OK
-from tb.core.stimulus import (
-    FORM,
-    LOAD,
-    PROGRAM,
-    READ_BACKWARD,
-    READ_FORWARD,
-    REFRESH,
-    UPDATE,
-    UPDATE_DIFFERENCE,
-    UPDATE_OUTER,
-    Command,
-)
+from tb.core.stimulus import Command
 from tb.core.testbench import CoreTB
 from tb.lib.common import SEED, STALL_PATTERNS, bench_test, check
 
@@ -36,7 +25,7 @@ async def commands_match_the_model(dut: Any, idle: bool, back_pressure: bool) ->
         tb.begin([*tb.commands.loads(), *tb.commands.mixed(count)])
         await tb.finish()
         await tb.seed(tb.random.getrandbits(64) | 1)
-    check(set(tb.statuses()) == {OK}, "right commands must be answered with OK")
+    check(set(tb.statuses()) == {AnswerStatus.OK}, "right commands must be answered with OK")
     tb.covered(idle, back_pressure)
 
 
@@ -58,11 +47,13 @@ async def results_do_not_depend_on_stalls(dut: Any) -> None:
             tb.stop()
 
 
-@cocotb.parametrize(opcode=[PROGRAM, FORM, REFRESH, UPDATE, UPDATE_OUTER, UPDATE_DIFFERENCE])
+@cocotb.parametrize(
+    opcode=[Opcode.PROGRAM, Opcode.FORM, Opcode.REFRESH, Opcode.UPDATE, Opcode.UPDATE_OUTER, Opcode.UPDATE_DIFFERENCE]
+)
 @bench_test(cycles=60_000)
 async def rows_are_brought_to_their_targets(dut: Any, opcode: int) -> None:
     """Programming, forming (fresh cells), refreshing and verified updates, several with settings of their own."""
-    tb = CoreTB(dut, f"rounds/{opcode}", fresh=opcode == FORM)
+    tb = CoreTB(dut, f"rounds/{opcode}", fresh=opcode == Opcode.FORM)
     await tb.start(back_pressure=tb.random.random() < 0.5)
     if opcode not in tb.commands.kinds:
         return
@@ -70,12 +61,14 @@ async def rows_are_brought_to_their_targets(dut: Any, opcode: int) -> None:
         commands: list[Command] = tb.commands.loads()
         for _ in range(3):
             commands.append(tb.commands.make(opcode, verify=1))
-            if opcode == FORM:  # what is formed now can be programmed
-                commands.append(tb.commands.make(PROGRAM))
-            commands.append(tb.commands.make(tb.random.choice((READ_FORWARD, READ_BACKWARD, LOAD))))
+            if opcode == Opcode.FORM:  # what is formed now can be programmed
+                commands.append(tb.commands.make(Opcode.PROGRAM))
+            commands.append(
+                tb.commands.make(tb.random.choice((Opcode.READ_FORWARD, Opcode.READ_BACKWARD, Opcode.LOAD)))
+            )
         tb.begin(commands)
         await tb.finish()
-    check(set(tb.statuses()) == {OK}, "right commands must be answered with OK")
+    check(set(tb.statuses()) == {AnswerStatus.OK}, "right commands must be answered with OK")
 
 
 @bench_test(cycles=80_000)
@@ -85,7 +78,9 @@ async def vectors_have_two_places(dut: Any) -> None:
     await tb.start()
     commands: list[Command] = tb.commands.loads()
     for _ in range(20):
-        kind = tb.random.choice((UPDATE_OUTER, UPDATE_DIFFERENCE, READ_FORWARD, READ_BACKWARD))
+        kind = tb.random.choice(
+            (Opcode.UPDATE_OUTER, Opcode.UPDATE_DIFFERENCE, Opcode.READ_FORWARD, Opcode.READ_BACKWARD)
+        )
         commands.append(tb.commands.make(kind, verify=0, settle_cycles=min(12, tb.config.cycles_max)))
         side, which = tb.random.randint(0, 1), tb.random.randint(0, 1)
         commands += [tb.commands.load(side, which) for _ in range(tb.random.randint(1, 3))]
@@ -99,7 +94,7 @@ async def answers_that_are_not_taken_hold_up_reads(dut: Any) -> None:
     """With answers held no read begins that has no room; nothing is lost, all follows once they are taken."""
     tb = CoreTB(dut, "held")
     await tb.start()
-    for kinds in ((READ_FORWARD, READ_BACKWARD), (PROGRAM,), tb.commands.kinds):
+    for kinds in ((Opcode.READ_FORWARD, Opcode.READ_BACKWARD), (Opcode.PROGRAM,), tb.commands.kinds):
         tb.answers_held = True
         commands = [*tb.commands.loads(), *(tb.commands.make(tb.random.choice(kinds)) for _ in range(24))]
         tb.begin(commands)
@@ -114,4 +109,4 @@ async def answers_that_are_not_taken_hold_up_reads(dut: Any) -> None:
         check(len(tb.model.answers) == before, "an answer was taken while ready was low")
         tb.answers_held = False
         await tb.finish()
-    check(set(tb.statuses()) == {OK}, "right commands must be answered with OK")
+    check(set(tb.statuses()) == {AnswerStatus.OK}, "right commands must be answered with OK")

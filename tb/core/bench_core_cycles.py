@@ -5,12 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import cocotb
+from pulsetrain.contract.enumerations import Opcode, Side, Which
 
-from tb.core.stimulus import READ_BACKWARD, READ_FORWARD, UPDATE, UPDATE_DIFFERENCE, UPDATE_OUTER, Command
+from tb.core.stimulus import Command
 from tb.core.testbench import CoreTB
 from tb.lib.common import bench_test, check
 
-VECTORS = {UPDATE: (), UPDATE_OUTER: ((0, 0), (1, 0)), UPDATE_DIFFERENCE: ((0, 0), (1, 0), (0, 1), (1, 1))}
+VECTORS: dict[Opcode, tuple[tuple[Side, Which], ...]] = {
+    Opcode.UPDATE: (),
+    Opcode.UPDATE_OUTER: tuple((side, Which.A) for side in Side),
+    Opcode.UPDATE_DIFFERENCE: tuple((side, which) for which in Which for side in Side),
+}
 """Side and which of the vectors that an update uses."""
 ENOUGH_BEATS = 64
 """With so many beats, the vectors of an update can be loaded during the one before."""
@@ -21,8 +26,8 @@ async def reads_with_fresh_vectors_follow_closely(dut: Any) -> None:
     """LOAD and READ in turn, 40 cycles of settle and conversions or more: within 1.05 of their sum (section 14)."""
     tb = CoreTB(dut, "reads")
     await tb.start()
-    for opcode in (READ_FORWARD, READ_BACKWARD):
-        backward = opcode == READ_BACKWARD
+    for opcode in (Opcode.READ_FORWARD, Opcode.READ_BACKWARD):
+        backward = opcode == Opcode.READ_BACKWARD
         groups = tb.config.row_groups if backward else tb.config.column_groups
         settle = 40 - 2 * groups
         if not 1 <= settle <= tb.config.cycles_max:
@@ -41,7 +46,7 @@ async def reads_with_fresh_vectors_follow_closely(dut: Any) -> None:
         check(took <= 1.05 * bound, f"{pairs - 1} reads took {took} cycles, the bound is {bound}")
 
 
-@cocotb.parametrize(opcode=[UPDATE, UPDATE_OUTER, UPDATE_DIFFERENCE])
+@cocotb.parametrize(opcode=[Opcode.UPDATE, Opcode.UPDATE_OUTER, Opcode.UPDATE_DIFFERENCE])
 @bench_test(cycles=40_000)
 async def updates_follow_closely(dut: Any, opcode: int) -> None:
     """Updates with vectors (or deltas) that change every time: within 1.05 of their beats (sections 7 and 15)."""
@@ -58,7 +63,7 @@ async def updates_follow_closely(dut: Any, opcode: int) -> None:
             commands.append(tb.commands.load(side, which, codes))
         top = tb.config.random_bits
         command = tb.commands.make(opcode, verify=0, parallel_max=tb.config.columns, max_pulses=1, threshold_log2=top)
-        if opcode == UPDATE:
+        if opcode == Opcode.UPDATE:
             command.beats = [0] * tb.config.beats
         commands.append(command)
     tb.begin(commands)

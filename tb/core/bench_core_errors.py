@@ -5,34 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import cocotb
+from pulsetrain.contract.commands import COMMANDS, HEADER
+from pulsetrain.contract.enumerations import FORM_KEY, AnswerStatus, Fault, Opcode, PairPolicy, Ramp, Side
 
-from tb.core.pins import CONVERTER_TIMEOUT, READY_TIMEOUT
-from tb.core.rules import (
-    ABORTED,
-    CODE,
-    DISARMED,
-    FAULT,
-    LENGTH,
-    LOCKED,
-    OK,
-    SETTINGS,
-    UNKNOWN,
-    UNSEEDED,
-)
-from tb.core.stimulus import (
-    FORM,
-    LOAD,
-    NAMES,
-    PROGRAM,
-    PROGRAMS,
-    READ_BACKWARD,
-    READ_FORWARD,
-    REFRESH,
-    UPDATE,
-    UPDATES,
-    Command,
-    payload_beats,
-)
+from tb.core.stimulus import PROGRAMS, UPDATES, Command, payload_beats
 from tb.core.testbench import CoreTB
 from tb.lib.common import bench_test, check
 from tb.lib.coverage import coverage
@@ -62,11 +38,19 @@ async def unknown_commands_are_refused(dut: Any, idle: bool) -> None:
     """Opcodes that do not exist, or not in this configuration; their payload is dropped."""
     tb = CoreTB(dut, f"unknown/{idle}")
     await tb.start(idle=idle, back_pressure=idle)
-    missing = FORM if tb.config.pair else REFRESH
-    for opcode in (0, *range(10, 16), missing, missing):
+    missing = Opcode.FORM if tb.config.pair else Opcode.REFRESH
+    for opcode in (*(code for code in range(HEADER["opcode"].mask + 1) if code not in COMMANDS), missing, missing):
         bad = unknown(tb, opcode, tb.random.choice((0, 0, 1, tb.random.randint(2, 12))))
-        await answered(tb, [tb.commands.make(READ_FORWARD), bad, tb.commands.make(LOAD)], [OK, UNKNOWN, OK])
-    await answered(tb, [unknown(tb, missing, 3)] * 2 + [tb.commands.make(UPDATE)], [UNKNOWN, UNKNOWN, OK])
+        await answered(
+            tb,
+            [tb.commands.make(Opcode.READ_FORWARD), bad, tb.commands.make(Opcode.LOAD)],
+            [AnswerStatus.OK, AnswerStatus.UNKNOWN, AnswerStatus.OK],
+        )
+    await answered(
+        tb,
+        [unknown(tb, missing, 3)] * 2 + [tb.commands.make(Opcode.UPDATE)],
+        [AnswerStatus.UNKNOWN, AnswerStatus.UNKNOWN, AnswerStatus.OK],
+    )
 
 
 @cocotb.parametrize(idle=[False, True])
@@ -78,7 +62,7 @@ async def wrong_lengths_are_told(dut: Any, idle: bool) -> None:
     tb.begin(tb.commands.loads())
     await tb.finish()
     for opcode in tb.commands.kinds:
-        for _ in range(2 if opcode in (LOAD, UPDATE, *PROGRAMS) else 1):
+        for _ in range(2 if opcode in (Opcode.LOAD, Opcode.UPDATE, *PROGRAMS) else 1):
             command = tb.commands.make(opcode)
             right = payload_beats(tb.config, opcode, command.side)
             extra = [tb.random.getrandbits(tb.width("commands__payload__data")) for _ in range(tb.random.randint(1, 5))]
@@ -88,8 +72,10 @@ async def wrong_lengths_are_told(dut: Any, idle: bool) -> None:
             for beats in wrong:
                 bad = tb.commands.make(opcode)
                 bad.side, bad.which, bad.beats = command.side, command.which, beats
-                await answered(tb, [bad, tb.commands.make(READ_BACKWARD)], [LENGTH, OK])
-        await answered(tb, [tb.commands.make(UPDATE)], [OK])
+                await answered(
+                    tb, [bad, tb.commands.make(Opcode.READ_BACKWARD)], [AnswerStatus.LENGTH, AnswerStatus.OK]
+                )
+        await answered(tb, [tb.commands.make(Opcode.UPDATE)], [AnswerStatus.OK])
 
 
 @bench_test(cycles=40_000)
@@ -101,15 +87,19 @@ async def illegal_codes_are_told(dut: Any) -> None:
     await tb.finish()
     config, top = tb.config, tb.config.dac_max
     for value in (top + 1, -top - 1, -config.delta_max - 1, config.delta_max):
-        for side in (0, 1):
+        for side in Side:
             codes = tb.commands.codes(side)
             codes[tb.random.randrange(len(codes))] = value
-            read = tb.commands.make(READ_BACKWARD if side else READ_FORWARD)
+            read = tb.commands.make(Opcode.READ_BACKWARD if side else Opcode.READ_FORWARD)
             bad, long = tb.commands.load(side, 0, codes), tb.commands.load(side, 0, codes)
             long.beats = [*long.beats, 0]
             right = tb.commands.load(side, 0, [tb.random.choice((-top, top)) for _ in codes])
-            after = tb.commands.make(READ_BACKWARD if side else READ_FORWARD)
-            await answered(tb, [bad, read, long, right, after], [CODE, OK, LENGTH, OK, OK])
+            after = tb.commands.make(Opcode.READ_BACKWARD if side else Opcode.READ_FORWARD)
+            await answered(
+                tb,
+                [bad, read, long, right, after],
+                [AnswerStatus.CODE, AnswerStatus.OK, AnswerStatus.LENGTH, AnswerStatus.OK, AnswerStatus.OK],
+            )
 
 
 @bench_test(cycles=80_000)
@@ -118,20 +108,20 @@ async def refused_commands_do_nothing(dut: Any) -> None:
     tb = CoreTB(dut, "refused")
     await tb.start(seed=None)
     tb.random.random()
-    await refuse(tb, [code for code in tb.commands.kinds if code in UPDATES] * 2, None, OK)
-    locked = [tb.commands.make(FORM) for _ in range(0 if tb.config.pair else 6)]
+    await refuse(tb, [code for code in tb.commands.kinds if code in UPDATES] * 2, None, AnswerStatus.OK)
+    locked = [tb.commands.make(Opcode.FORM) for _ in range(0 if tb.config.pair else 6)]
     for command in locked:
-        command.form_key = tb.random.choice((0, 0xF03B, 0x0F3A, 0x703A, tb.random.getrandbits(15)))
+        command.form_key = tb.random.choice((0, FORM_KEY + 1, 0x0F3A, 0x703A, tb.random.getrandbits(15)))
         command.pins = {"max_pulses": 0} if tb.random.random() < 0.5 else {}
-    await answered(tb, locked, [LOCKED] * len(locked))
+    await answered(tb, locked, [AnswerStatus.LOCKED] * len(locked))
     tb.set(arm=0)
     await tb.cycles(3)
     for command in (tb.commands.make(code) for code in tb.commands.kinds * 2):
         command.pins = {"try_limit": 0} if tb.random.random() < 0.5 else {}
         command.form_key = tb.random.choice((0, command.form_key))
-        await answered(tb, [command], [OK if command.opcode == LOAD else DISARMED])
+        await answered(tb, [command], [AnswerStatus.OK if command.opcode == Opcode.LOAD else AnswerStatus.DISARMED])
     await tb.arm()
-    await answered(tb, [*tb.commands.loads(), tb.commands.make(UPDATE)], [OK] * 5)
+    await answered(tb, [*tb.commands.loads(), tb.commands.make(Opcode.UPDATE)], [AnswerStatus.OK] * 5)
 
 
 async def refuse(tb: CoreTB, kinds: list[int], pins: dict[str, int] | None, status: int) -> None:
@@ -139,7 +129,7 @@ async def refuse(tb: CoreTB, kinds: list[int], pins: dict[str, int] | None, stat
     commands = [tb.commands.make(code) for code in kinds]
     for command in commands:
         command.pins = pins or {}
-    await answered(tb, commands, [OK if code == LOAD else status for code in kinds])
+    await answered(tb, commands, [AnswerStatus.OK if code == Opcode.LOAD else status for code in kinds])
 
 
 @bench_test(cycles=40_000)
@@ -149,18 +139,20 @@ async def unseeded_updates_are_refused(dut: Any) -> None:
     await tb.start(seed=0)
     for _ in range(3):
         for kind in tb.commands.kinds:
-            await answered(tb, [tb.commands.make(kind)], [UNSEEDED if kind in UPDATES else OK])
-        pins = tb.commands.make(UPDATE)
+            await answered(
+                tb, [tb.commands.make(kind)], [AnswerStatus.UNSEEDED if kind in UPDATES else AnswerStatus.OK]
+            )
+        pins = tb.commands.make(Opcode.UPDATE)
         pins.pins = {"hold_cycles": 0}
-        await answered(tb, [pins], [UNSEEDED])
+        await answered(tb, [pins], [AnswerStatus.UNSEEDED])
     tb.set(seed__valid=1, seed__payload=5)
     await tb.until(lambda: tb.get("seeding"), 5, "seeding")
     tb.set(seed__valid=0)
-    tb.begin([tb.commands.make(UPDATE)])
+    tb.begin([tb.commands.make(Opcode.UPDATE)])
     await tb.finish()
-    check(tb.statuses()[-1] == UNSEEDED, "an update while seeding runs must be refused")
+    check(tb.statuses()[-1] == AnswerStatus.UNSEEDED, "an update while seeding runs must be refused")
     await tb.until(lambda: not tb.get("seeding"), 5000, "the end of seeding")
-    await answered(tb, [tb.commands.make(UPDATE)], [OK])
+    await answered(tb, [tb.commands.make(Opcode.UPDATE)], [AnswerStatus.OK])
 
 
 @bench_test(cycles=60_000)
@@ -174,7 +166,7 @@ async def seeds_wait_for_the_answers(dut: Any) -> None:
         tb.set(seed__valid=1, seed__payload=tb.random.getrandbits(64) | 1)
         await tb.until(lambda: tb.get("seeding"), 20_000, "the seed's transfer")
         tb.set(seed__valid=0)
-        check(tb.statuses()[-1] == OK, "the seed must come after the answer")
+        check(tb.statuses()[-1] == AnswerStatus.OK, "the seed must come after the answer")
         await tb.until(lambda: not tb.get("seeding"), 5000, "the end of seeding")
         await tb.finish()
 
@@ -192,24 +184,24 @@ async def illegal_settings_are_told(dut: Any) -> None:
         *({f"{name}_full_scale": 0} for name in ("forward", "backward", "verify")),
         *({name: limit + 1} for name in ("set_cycles", "reset_cycles", "form_cycles") if limit < config.cycles_max),
         {"verify_step": 3, "verify_tolerance": 2},
-        {"ramp": 3},
+        {"ramp": max(Ramp) + 1},
     ]
     for name in ("set", "reset", "form"):
-        cases.append({"ramp": 1, f"{name}_ramp__start": 0})
-        cases.append({"ramp": 1, f"{name}_ramp__start": 2, f"{name}_ramp__stop": 1})
-        cases.append({"ramp": 1, f"{name}_ramp__start": 1, f"{name}_ramp__stop": limit + 1})
-        cases.append({"ramp": 2, f"{name}_ramp__start": 2, f"{name}_ramp__stop": 1})
+        cases.append({"ramp": Ramp.WIDTH, f"{name}_ramp__start": 0})
+        cases.append({"ramp": Ramp.WIDTH, f"{name}_ramp__start": 2, f"{name}_ramp__stop": 1})
+        cases.append({"ramp": Ramp.WIDTH, f"{name}_ramp__start": 1, f"{name}_ramp__stop": limit + 1})
+        cases.append({"ramp": Ramp.LEVEL, f"{name}_ramp__start": 2, f"{name}_ramp__stop": 1})
         if config.ramp_bits > config.amplitude_bits:
-            cases.append({"ramp": 2, f"{name}_ramp__stop": 2**config.amplitude_bits})
+            cases.append({"ramp": Ramp.LEVEL, f"{name}_ramp__stop": 2**config.amplitude_bits})
     if config.pair:
-        cases += [{"pair_policy": 3}]
+        cases += [{"pair_policy": max(PairPolicy) + 1}]
     for pins in cases:
-        kinds = [code for code in tb.commands.kinds if code != LOAD]
-        await refuse(tb, [*tb.random.sample(kinds, 3), LOAD], pins, SETTINGS)
+        kinds = [code for code in tb.commands.kinds if code != Opcode.LOAD]
+        await refuse(tb, [*tb.random.sample(kinds, 3), Opcode.LOAD], pins, AnswerStatus.SETTINGS)
     if config.pair:
-        await refuse(tb, [REFRESH] * 3, {"pair_policy": 2}, SETTINGS)
+        await refuse(tb, [Opcode.REFRESH] * 3, {"pair_policy": PairPolicy.BOTH}, AnswerStatus.SETTINGS)
     for kind in tb.commands.kinds:
-        await refuse(tb, [kind], {"settle_cycles": 0}, SETTINGS)
+        await refuse(tb, [kind], {"settle_cycles": 0}, AnswerStatus.SETTINGS)
 
 
 async def released(tb: CoreTB, how: str) -> None:
@@ -225,12 +217,12 @@ async def released(tb: CoreTB, how: str) -> None:
         await tb.quiet()
     await tb.sender
     follow = [tb.commands.make(tb.random.choice(tb.commands.kinds)) for _ in range(2)]
-    tb.begin([*tb.commands.loads(), *follow, tb.commands.make(READ_FORWARD)])
+    tb.begin([*tb.commands.loads(), *follow, tb.commands.make(Opcode.READ_FORWARD)])
     await tb.finish()
-    check(tb.statuses()[-1] == OK, "what follows a release must be answered with OK")
+    check(tb.statuses()[-1] == AnswerStatus.OK, "what follows a release must be answered with OK")
 
 
-@cocotb.parametrize(how=["abort", "disarm"], opcode=list(NAMES))
+@cocotb.parametrize(how=["abort", "disarm"], opcode=list(Opcode))
 @bench_test(cycles=80_000)
 async def release_at_any_moment(dut: Any, how: str, opcode: int) -> None:
     """Every command that was taken is answered, pulses are accounted for, and what follows is the model's."""
@@ -248,7 +240,7 @@ async def release_at_any_moment(dut: Any, how: str, opcode: int) -> None:
         tb.begin([*commands, *others] if tb.random.random() < 0.7 else [others[0], *commands])
         started, answers = tb.pins.started, len(tb.model.answers)
         await tb.cycles(tb.random.randint(0, 12))
-        if turn % 3 and opcode != LOAD:  # aim at an operation, else at any cycle
+        if turn % 3 and opcode != Opcode.LOAD:  # aim at an operation, else at any cycle
             for _ in range(500):
                 await tb.edge
                 if tb.pins.started > started + turn // 2 or len(tb.model.answers) > answers:
@@ -256,7 +248,7 @@ async def release_at_any_moment(dut: Any, how: str, opcode: int) -> None:
         await tb.cycles(tb.random.choice((0, 0, 1, 2, tb.random.randint(0, 30))))
         tb.answers_held = False
         await released(tb, how)
-    check(ABORTED in tb.statuses() or opcode == LOAD, "a release must be told")
+    check(AnswerStatus.ABORTED in tb.statuses() or opcode == Opcode.LOAD, "a release must be told")
 
 
 @cocotb.parametrize(what=["converters", "ready"])
@@ -270,25 +262,25 @@ async def an_array_that_does_not_answer_faults(dut: Any, what: str) -> None:
     changes: dict[str, Any] = {"conversion_limit": 8, "ready_limit": 9}
     for _ in range(3):
         for opcode in tb.commands.kinds[1:]:
-            faults = tb.statuses().count(FAULT)
+            faults = tb.statuses().count(AnswerStatus.FAULT)
             for _ in range(6):
                 setattr(tb.array, "mute" if what == "converters" else "late", tb.random.random() < 0.8)
                 loads = tb.random.sample(tb.commands.loads(), 3)  # one may be on its way in the cycle of the fault
                 tb.begin([tb.commands.make(opcode, **changes, verify=1), *loads])
                 await tb.sender
                 await tb.until(lambda: not tb.model.unanswered, 20_000, "the answers")
-                if tb.statuses().count(FAULT) > faults:
+                if tb.statuses().count(AnswerStatus.FAULT) > faults:
                     break
             tb.array.mute = tb.array.late = False
-            if tb.statuses().count(FAULT) == faults:
+            if tb.statuses().count(AnswerStatus.FAULT) == faults:
                 continue
-            code = CONVERTER_TIMEOUT if what == "converters" else READY_TIMEOUT
+            code = Fault.CONVERTER_TIMEOUT if what == "converters" else Fault.READY_TIMEOUT
             check(tb.get("fault") == code and not tb.get("armed"), f"the fault must be {code} and disarm")
             await tb.cycles(tb.random.randint(1, 9))
-            await answered(tb, [tb.commands.make(READ_FORWARD)], [DISARMED])
+            await answered(tb, [tb.commands.make(Opcode.READ_FORWARD)], [AnswerStatus.DISARMED])
             await tb.arm()
             await tb.quiet()
-            await answered(tb, [*tb.commands.loads(), tb.commands.make(opcode, verify=0)], [OK] * 5)
+            await answered(tb, [*tb.commands.loads(), tb.commands.make(opcode, verify=0)], [AnswerStatus.OK] * 5)
 
 
 @bench_test(cycles=60_000)
@@ -310,6 +302,10 @@ async def reset_forgets_everything(dut: Any) -> None:
         tb.check_quiet()
         await tb.arm()
         await tb.seed(turn + 1)
-        reads = [tb.commands.make(code) for code in (READ_FORWARD, READ_BACKWARD)]  # of vectors that are 0
-        await answered(tb, [*reads, tb.commands.make(PROGRAM), *tb.commands.loads(), *reads], [OK] * 9)
+        reads = [
+            tb.commands.make(code) for code in (Opcode.READ_FORWARD, Opcode.READ_BACKWARD)
+        ]  # of vectors that are 0
+        await answered(
+            tb, [*reads, tb.commands.make(Opcode.PROGRAM), *tb.commands.loads(), *reads], [AnswerStatus.OK] * 9
+        )
     coverage.hit("core release", "reset", 8)

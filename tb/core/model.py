@@ -7,53 +7,32 @@ Commands are followed in the order in which they are taken. What one must come t
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
 from pulsetrain.array.crossbar import CrossbarArray
-from pulsetrain.closed_loop.programming import ProgramMode, program_rows, update_verified
+from pulsetrain.closed_loop.programming import program_rows, update_verified
+from pulsetrain.contract.commands import CELL_STATE, COMMANDS, STATUS_WORD
 from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.counters import COUNTERS
+from pulsetrain.contract.enumerations import (
+    CODE_BITS,
+    FORM_KEY,
+    LEFT_ALONE,
+    AnswerStatus,
+    Opcode,
+    PairPolicy,
+    ProgramMode,
+    Side,
+    Which,
+)
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller import GoldenController
 from pulsetrain.controller.slots import Slots
 
-from tb.core.rules import (
-    ABORTED,
-    BOTH_DEVICES,
-    CODE,
-    COUNTERS,
-    DISARMED,
-    FAULT,
-    LENGTH,
-    LOCKED,
-    OK,
-    PULSE_OPERATIONS,
-    READ_OPERATIONS,
-    SETTINGS,
-    STATUSES,
-    UNKNOWN,
-    UNSEEDED,
-    Taken,
-    lane_values,
-    signed,
-)
-from tb.core.stimulus import (
-    FORM,
-    FORM_KEY,
-    LEFT_ALONE,
-    LOAD,
-    NAMES,
-    PROGRAM,
-    PROGRAMS,
-    READ_BACKWARD,
-    READS,
-    REFRESH,
-    UPDATE,
-    UPDATE_DIFFERENCE,
-    UPDATES,
-    Command,
-    payload_beats,
-)
+from tb.core.rules import PULSE_OPERATIONS, READ_OPERATIONS, Taken, lane_values, signed
+from tb.core.stimulus import PROGRAMS, READS, UPDATES, Command, payload_beats
 from tb.lib.common import check, elements, joined
 from tb.lib.coverage import coverage
 
@@ -70,7 +49,9 @@ class CoreModel:
         """The state after reset; the array stays what it is."""
         config = self.config
         self.vectors: dict[tuple[int, int], list[int]] = {
-            (side, which): [0] * (config.weight_columns if side else config.rows) for side in (0, 1) for which in (0, 1)
+            (side, which): [0] * (config.weight_columns if side == Side.COLUMNS else config.rows)
+            for side in Side
+            for which in Which
         }
         self.seed = 0
         self.counters = dict.fromkeys(COUNTERS, 0)
@@ -89,32 +70,32 @@ class CoreModel:
         if status is not None:
             taken.status, taken.refused, taken.evaluated = status, True, True
         elif len(command.beats) != payload_beats(self.config, command.opcode, command.side):
-            taken.status = LENGTH
-        elif command.opcode == LOAD and any(abs(code) > self.config.dac_max for code in self._codes(command)):
-            taken.status = CODE
-        if status is None and command.opcode not in (LOAD, UPDATE, *PROGRAMS) and command.beats:
+            taken.status = AnswerStatus.LENGTH
+        elif command.opcode == Opcode.LOAD and any(abs(code) > self.config.dac_max for code in self._codes(command)):
+            taken.status = AnswerStatus.CODE
+        if status is None and command.opcode not in (Opcode.LOAD, Opcode.UPDATE, *PROGRAMS) and command.beats:
             taken.refused = taken.evaluated = True
         self.unanswered.append(taken)
         if taken.acts:
             self.acting.append(taken)
-        elif command.opcode == LOAD and not taken.refused:
+        elif command.opcode == Opcode.LOAD and not taken.refused:
             self.acting.append(taken)  # in order with what uses the vectors
         return taken
 
     def _refusal(self, command: Command, armed: bool, seeded: bool, error: int) -> int | None:
         config, opcode = self.config, command.opcode
-        if opcode not in NAMES or opcode == (FORM if config.pair else REFRESH):
-            return UNKNOWN
-        if opcode == LOAD:
+        if opcode not in COMMANDS or opcode == (Opcode.FORM if config.pair else Opcode.REFRESH):
+            return AnswerStatus.UNKNOWN
+        if opcode == Opcode.LOAD:
             return None
         if not armed:
-            return DISARMED
+            return AnswerStatus.DISARMED
         if opcode in UPDATES and not seeded:
-            return UNSEEDED
-        if opcode == FORM and command.form_key != FORM_KEY:
-            return LOCKED
-        if error or (opcode == REFRESH and command.shown["pair_policy"] == BOTH_DEVICES):
-            return SETTINGS
+            return AnswerStatus.UNSEEDED
+        if opcode == Opcode.FORM and command.form_key != FORM_KEY:
+            return AnswerStatus.LOCKED
+        if error or (opcode == Opcode.REFRESH and command.shown["pair_policy"] == PairPolicy.BOTH):
+            return AnswerStatus.SETTINGS
         return None
 
     def _codes(self, command: Command) -> list[int]:
@@ -135,11 +116,11 @@ class CoreModel:
     def _evaluate(self, taken: Taken) -> None:
         command, opcode = taken.command, taken.command.opcode
         taken.evaluated, taken.steps = True, self.golden.source.steps
-        if opcode == LOAD:
-            if taken.status == OK:
+        if opcode == Opcode.LOAD:
+            if taken.status == AnswerStatus.OK:
                 self.vectors[command.side, command.which] = self._codes(command)
         elif opcode in READS:
-            self._evaluate_read(taken, opcode == READ_BACKWARD)
+            self._evaluate_read(taken, opcode == Opcode.READ_BACKWARD)
         elif opcode in UPDATES:
             self._evaluate_update(taken)
         else:
@@ -164,17 +145,20 @@ class CoreModel:
 
     def _groups(self, values: Any) -> list[int]:
         """Data beats of K elements each."""
-        return [joined(values[i : i + self.config.adc_count], 16) for i in range(0, len(values), self.config.adc_count)]
+        return [
+            joined(values[i : i + self.config.adc_count], CODE_BITS)
+            for i in range(0, len(values), self.config.adc_count)
+        ]
 
     def _evaluate_update(self, taken: Taken) -> None:
         config, command = self.config, taken.command
         deltas = np.zeros(config.cells, np.int64)
-        if command.opcode == UPDATE:
+        if command.opcode == Opcode.UPDATE:
             flat = lane_values(command.beats[: config.beats], config)
             deltas[: len(flat)] = flat
         else:
             cells = np.outer(self.vector(0, 0), self.vector(1, 0))
-            if command.opcode == UPDATE_DIFFERENCE:
+            if command.opcode == Opcode.UPDATE_DIFFERENCE:
                 cells = cells - np.outer(self.vector(0, 1), self.vector(1, 1))
             deltas = cells.reshape(-1)
         self.golden.settings = command.settings
@@ -194,13 +178,12 @@ class CoreModel:
         needed = payload_beats(config, command.opcode, 0)
         targets = np.full((needed, config.adc_count), LEFT_ALONE, np.int64)
         for i, beat in enumerate(command.beats[:needed]):
-            targets[i] = [signed(x, 16) for x in elements(beat, 16, config.adc_count)]
+            targets[i] = [signed(x, CODE_BITS) for x in elements(beat, CODE_BITS, config.adc_count)]
         by_row = targets.reshape(config.rows, -1)[:, : config.weight_columns]
-        mode = ProgramMode(command.opcode - PROGRAM)
+        mode = ProgramMode[command.name]
         outcome = program_rows(self.array, by_row, config, command.settings, mode)
         self._closed(taken, outcome)
-        state = outcome.tries.astype(np.int64) | outcome.failed.astype(np.int64) << 8
-        state |= outcome.left_alone.astype(np.int64) << 9
+        state = sum(bits.at(getattr(outcome, name).astype(np.int64)) for name, bits in CELL_STATE.items())
         for row in range(config.rows):
             for codes, states in zip(self._groups(outcome.codes[row]), self._groups(state[row]), strict=True):
                 taken.data += [codes, states]
@@ -208,13 +191,13 @@ class CoreModel:
     def _closed(self, taken: Taken, outcome: Any) -> None:
         """Slots, reads and counts of an outcome of the golden rounds."""
         taken.pulses.extend(self._pulses(outcome.slots))
-        taken.reads, taken.conversions = outcome.reads, outcome.conversions
-        self._count(**{name: int(getattr(outcome, name)) for name in COUNTERS[6:]})
+        taken.reads, taken.conversions = outcome.rounds.reads, outcome.rounds.conversions
+        self._count(**asdict(outcome.rounds))
 
     def _pulses(self, slots: Slots) -> list[tuple[int, int, int]]:
         masks = [sum(int(word) << 64 * i for i, word in enumerate(words)) for words in slots.columns]
         places = zip(slots.polarity, slots.row, masks, strict=True)
-        return [(int(polarity) + 1, int(row), mask) for polarity, row, mask in places]
+        return [(PULSE_OPERATIONS[polarity], int(row), mask) for polarity, row, mask in places]
 
     def _count(self, **amounts: int) -> None:
         for name, amount in amounts.items():
@@ -238,7 +221,7 @@ class CoreModel:
         else:
             whole_read = owner.command.opcode in READS
             check(owner.reads > 0 and whole == whole_read, lambda: f"{place} (whole {whole}) must not be in {owner}")
-            backward = owner.command.opcode == READ_BACKWARD
+            backward = owner.command.opcode == Opcode.READ_BACKWARD
             check(operation == READ_OPERATIONS[backward], lambda: f"{place} in {owner}")
             check(row == 0 or not whole, lambda: f"row {row} in a read of the whole array")
             owner.reads -= 1
@@ -274,9 +257,10 @@ class CoreModel:
             taken.got.append(data)
             return
         self.unanswered.popleft()
-        opcode, status, tag = data & 15, data >> 4 & 15, data >> 8 & 255
+        opcode, status, tag = (STATUS_WORD[name].of(data) for name in ("opcode", "status", "tag"))
+        others = data & ~sum(bits.at(bits.mask) for bits in STATUS_WORD.values())
         check(
-            data >> 16 == 0 and (opcode, tag) == (taken.command.opcode & 15, taken.command.tag),
+            not others and (opcode, tag) == (taken.command.opcode, taken.command.tag),
             lambda: f"status word {data:#x} answers {taken}",
         )
         allowed = self._allowed(taken)
@@ -284,7 +268,7 @@ class CoreModel:
             status in allowed,
             lambda: f"{taken} is answered with {_name(status)}, must be {' or '.join(map(_name, sorted(allowed)))}",
         )
-        if status not in (ABORTED, FAULT):
+        if status not in (AnswerStatus.ABORTED, AnswerStatus.FAULT):
             check(
                 len(taken.got) == len(taken.data) or taken.refused or not taken.evaluated,
                 lambda: f"{len(taken.got)} data beats answer {taken}, the model has {len(taken.data)}",
@@ -302,11 +286,11 @@ class CoreModel:
         normal = {taken.status} | ({taken.either} if taken.either is not None else set())
         if not taken.released:
             return normal
-        if taken.refused and taken.status != LENGTH:
+        if taken.refused and taken.status != AnswerStatus.LENGTH:
             return normal
         if taken.undone:
             return {taken.released}
-        return normal if taken.command.opcode == LOAD else normal | {taken.released}
+        return normal if taken.command.opcode == Opcode.LOAD else normal | {taken.released}
 
     def release(self, kind: int, current: Taken | None) -> list[Taken]:
         """Everything that is taken and not answered is dropped; ``current`` is selected on the pins in this cycle.
@@ -329,11 +313,9 @@ def _hex(value: int | None) -> str:
 
 
 def _name(status: int) -> str:
-    return STATUSES[status] if status < len(STATUSES) else str(status)
+    return AnswerStatus(status).name if status in list(AnswerStatus) else str(status)
 
 
 def _cover_answer(taken: Taken, status: int) -> None:
-    name = NAMES.get(taken.command.opcode)
-    if name is None:
-        name = "unknown"
-    coverage.hit(f"core {name}", STATUSES[status])
+    name = taken.command.name if taken.command.opcode in COMMANDS else "unknown"
+    coverage.hit(f"core {name}", AnswerStatus(status).name)

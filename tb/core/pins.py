@@ -9,20 +9,25 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from pulsetrain.contract.enumerations import Polarity, Ramp
+from pulsetrain.contract.enumerations import FORM_KEY, Fault, Opcode, Operation, Polarity, Ramp
 
 from tb.core.array import ArrayAtPins
 from tb.core.model import CoreModel
 from tb.core.rules import PULSE_OPERATIONS, Taken
-from tb.core.stimulus import FORM, FORM_KEY, PROGRAM, PROGRAMS, READS, UPDATES
+from tb.core.stimulus import PROGRAMS, READS, UPDATES
 from tb.lib.common import PORTS, Packed, check
 from tb.lib.coverage import coverage
 from tb.lib.slot_tracker import LINES
 
-READY_TIMEOUT, STROBE_LIMIT, CONVERTER_TIMEOUT = 1, 2, 3
 SELECTED = ("setup", "pulse", "hold", "convert", "wait")
 _PINS = {"setup": (1, 0, 0), "pulse": (1, 1, 0), "hold": (1, 0, 0), "convert": (1, 0, 1), "wait": (1, 0, 0)}
-_SET_OF_LINES = {1: "set", 2: "reset", 3: "form", 4: "read", 5: "read"}
+_SET_OF_LINES = {
+    Operation.SET: "set",
+    Operation.RESET: "reset",
+    Operation.FORM: "form",
+    Operation.READ_FORWARD: "read",
+    Operation.READ_BACKWARD: "read",
+}
 
 
 class CorePins:
@@ -84,7 +89,7 @@ class CorePins:
     def _start(self, lines: int) -> None:
         pins = self._unpack(lines)
         self.operation, self.row, self.columns = pins.crossbar__operation, pins.crossbar__row, pins.crossbar__columns
-        check(1 <= self.operation <= 5, lambda: f"operation is {self.operation} with select")
+        check(self.operation in _SET_OF_LINES, lambda: f"operation is {self.operation} with select")
         check(self._low >= self._recovery, lambda: f"{self._low} cycles of recovery, {self._recovery} were asked for")
         owner = self.model.owner(self.operation, self.row, self.columns, pins.crossbar__whole)
         if owner is not self.owner:
@@ -92,12 +97,12 @@ class CorePins:
         self.owner, settings = owner, owner.command.settings
         self.started += 1
         self.trace.append((self.cycle, self.operation, self.row, self.columns))
-        form = owner.command.opcode == FORM and owner.command.form_key == FORM_KEY
-        check(self.operation != 3 or form, "FORM outside a FORM command")
+        form = owner.command.opcode == Opcode.FORM and owner.command.form_key == FORM_KEY
+        check(self.operation != Operation.FORM or form, "FORM outside a FORM command")
         reads = self.operation not in PULSE_OPERATIONS
-        expected = getattr(settings, f"{_SET_OF_LINES[self.operation]}_lines")
-        ramped = settings.ramp if owner.command.opcode in (PROGRAM, FORM) and not reads else Ramp.NONE
-        level = "source_code" if self.operation == 2 else "bit_code"
+        expected = getattr(settings, f"{_SET_OF_LINES[Operation(self.operation)]}_lines")
+        ramped = settings.ramp if owner.command.opcode in (Opcode.PROGRAM, Opcode.FORM) and not reads else Ramp.NONE
+        level = "source_code" if self.operation == Operation.RESET else "bit_code"
         self.level = getattr(pins, f"crossbar__{level}")
         for name in LINES:
             value, wanted = getattr(pins, f"crossbar__{name}"), int(getattr(expected, name))
@@ -107,17 +112,20 @@ class CorePins:
             )
         full_scale = 0
         if reads:
-            which = {4: "forward", 5: "backward"}[self.operation] if pins.crossbar__whole else "verify"
-            full_scale = getattr(settings, f"{which}_full_scale")
-            self.array.select(
-                whole=pins.crossbar__whole, backward=self.operation == 5, row=self.row, full_scale=full_scale
-            )
+            backward = self.operation == Operation.READ_BACKWARD
+            of_whole = settings.backward_full_scale if backward else settings.forward_full_scale
+            full_scale = of_whole if pins.crossbar__whole else settings.verify_full_scale
+            self.array.select(whole=pins.crossbar__whole, backward=backward, row=self.row, full_scale=full_scale)
             check(not self.columns, "columns must be 0 in a read")
             coverage.hit("core read", "whole" if pins.crossbar__whole else "row")
         check(pins.crossbar__full_scale == full_scale, lambda: f"full scale is {pins.crossbar__full_scale} in {owner}")
         check(reads or not pins.crossbar__whole, "whole outside a read")
-        widths = {1: settings.set_cycles, 2: settings.reset_cycles, 3: settings.form_cycles}
-        self._width = None if ramped is Ramp.WIDTH else widths.get(self.operation)
+        widths = {
+            Operation.SET: settings.set_cycles,
+            Operation.RESET: settings.reset_cycles,
+            Operation.FORM: settings.form_cycles,
+        }
+        self._width = None if ramped is Ramp.WIDTH else widths.get(Operation(self.operation))
         self._setup = settings.settle_cycles if reads else settings.setup_cycles
         self._ready_limit, self._conversion_limit = settings.ready_limit, settings.conversion_limit
         assert self._ready_limit is not None
@@ -168,8 +176,8 @@ class CorePins:
         cut = got.report__cut if self._width is None else int(cycles < self._width)
         wanted = SimpleNamespace(
             report__row=self.row,
-            report__polarity=int(Polarity.RESET if self.operation == 2 else Polarity.SET),
-            report__form=int(self.operation == 3),
+            report__polarity=int(Polarity.RESET if self.operation == Operation.RESET else Polarity.SET),
+            report__form=int(self.operation == Operation.FORM),
             report__columns=self.columns,
             report__cycles=cycles,
             report__cut=cut,
@@ -189,7 +197,7 @@ class CorePins:
                 if c.crossbar__ready:
                     self._next("pulse" if self.operation in PULSE_OPERATIONS else "convert")
                 elif count == self._setup + self._ready_limit:
-                    return READY_TIMEOUT
+                    return Fault.READY_TIMEOUT
         elif phase == "pulse":
             if count == self._width:
                 self._next("hold")
@@ -202,7 +210,7 @@ class CorePins:
             if c.crossbar__converted:
                 self._converted()
             elif count == self._conversion_limit:
-                return CONVERTER_TIMEOUT
+                return Fault.CONVERTER_TIMEOUT
         elif phase == "recovery" and count == self._recovery:
             self._next("idle")
         return 0

@@ -7,27 +7,26 @@ from dataclasses import dataclass, field, fields
 from random import Random
 from typing import Any
 
+from pulsetrain.contract.commands import COMMANDS, HEADER
 from pulsetrain.contract.configuration import ControllerConfig
-from pulsetrain.contract.enumerations import PairPolicy, Ramp, Unselected
+from pulsetrain.contract.enumerations import (
+    CODE_BITS,
+    FORM_KEY,
+    LEFT_ALONE,
+    Opcode,
+    PairPolicy,
+    Ramp,
+    Side,
+    Unselected,
+    Which,
+)
 from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
 
 from tb.lib.common import joined
 
-LOAD, READ_FORWARD, READ_BACKWARD, UPDATE, UPDATE_OUTER, UPDATE_DIFFERENCE, PROGRAM, FORM, REFRESH = range(1, 10)
-NAMES = {
-    LOAD: "LOAD",
-    READ_FORWARD: "READ_FORWARD",
-    READ_BACKWARD: "READ_BACKWARD",
-    UPDATE: "UPDATE",
-    UPDATE_OUTER: "UPDATE_OUTER",
-    UPDATE_DIFFERENCE: "UPDATE_DIFFERENCE",
-    PROGRAM: "PROGRAM",
-    FORM: "FORM",
-    REFRESH: "REFRESH",
-}
-READS, UPDATES, PROGRAMS = (READ_FORWARD, READ_BACKWARD), (UPDATE, UPDATE_OUTER, UPDATE_DIFFERENCE), (7, 8, 9)
-FORM_KEY = 0xF03A
-LEFT_ALONE = -32768
+READS = (Opcode.READ_FORWARD, Opcode.READ_BACKWARD)
+UPDATES = (Opcode.UPDATE, Opcode.UPDATE_OUTER, Opcode.UPDATE_DIFFERENCE)
+PROGRAMS = (Opcode.PROGRAM, Opcode.FORM, Opcode.REFRESH)
 
 
 @dataclass(eq=False)
@@ -49,12 +48,12 @@ class Command:
     @property
     def header(self) -> int:
         """The first beat."""
-        return self.opcode | self.tag << 8 | self.side << 16 | self.which << 17
+        return sum(bits.at(getattr(self, name)) for name, bits in HEADER.items())
 
     @property
     def name(self) -> str:
         """The command's name, or its number if there is none."""
-        return NAMES.get(self.opcode, f"opcode {self.opcode}")
+        return Opcode(self.opcode).name if self.opcode in COMMANDS else f"opcode {self.opcode}"
 
     @property
     def shown(self) -> dict[str, int]:
@@ -79,11 +78,7 @@ def settings_pins(settings: ControllerSettings) -> dict[str, int]:
 
 def payload_beats(config: ControllerConfig, opcode: int, side: int) -> int:
     """Payload beats of a command that is right."""
-    if opcode == LOAD:
-        return config.beats_per_row if side else config.row_beats
-    if opcode == UPDATE:
-        return config.beats
-    return config.rows * config.column_groups if opcode in PROGRAMS else 0
+    return COMMANDS[Opcode(opcode)].beats(config, columns=side == Side.COLUMNS)
 
 
 class Commands:
@@ -91,12 +86,12 @@ class Commands:
 
     def __init__(self, random: Random, config: ControllerConfig, pulse_limit: int) -> None:
         self.random, self.config, self.pulse_limit = random, config, pulse_limit
-        self._tag = random.randint(0, 255)
+        self._tag = random.randint(0, HEADER["tag"].mask)
 
     @property
-    def kinds(self) -> tuple[int, ...]:
+    def kinds(self) -> tuple[Opcode, ...]:
         """The opcodes that this configuration has."""
-        return tuple(code for code in NAMES if code != (FORM if self.config.pair else REFRESH))
+        return tuple(code for code in Opcode if code != (Opcode.FORM if self.config.pair else Opcode.REFRESH))
 
     def settings(self, **changes: Any) -> ControllerSettings:
         """Legal settings with short times. One step of the array is about one code of a verifying read."""
@@ -148,18 +143,18 @@ class Commands:
     def make(self, opcode: int, **changes: Any) -> Command:
         """A right command of a kind; ``changes`` go to its settings."""
         settings = self.settings(**changes)
-        if opcode in (UPDATE_OUTER, UPDATE_DIFFERENCE) and "threshold_log2" not in changes:
+        if opcode in (Opcode.UPDATE_OUTER, Opcode.UPDATE_DIFFERENCE) and "threshold_log2" not in changes:
             top = min(self.config.random_bits, (2 * self.config.dac_max**2).bit_length())
             settings = settings.replace(threshold_log2=self.random.randint(max(1, top - 2), top))
-        if opcode == REFRESH and settings.pair_policy is PairPolicy.BOTH:
+        if opcode == Opcode.REFRESH and settings.pair_policy is PairPolicy.BOTH:
             settings = settings.replace(pair_policy=self.random.choice((PairPolicy.SET_ONLY, PairPolicy.RESET_ONLY)))
-        self._tag = self._tag + 1 & 255
+        self._tag = self._tag + 1 & HEADER["tag"].mask
         command = Command(opcode, self._tag, settings)
-        command.form_key = FORM_KEY if opcode == FORM else self.random.choice((0, FORM_KEY))
-        if opcode == LOAD:
+        command.form_key = FORM_KEY if opcode == Opcode.FORM else self.random.choice((0, FORM_KEY))
+        if opcode == Opcode.LOAD:
             command.side, command.which = self.random.randint(0, 1), self.random.randint(0, 1)
             command.beats = self.code_beats(self.codes(command.side))
-        elif opcode == UPDATE:
+        elif opcode == Opcode.UPDATE:
             command.beats = self.delta_beats(self.deltas(settings.threshold_log2))
         elif opcode in PROGRAMS:
             command.beats = self.target_beats(self.targets())
@@ -167,18 +162,18 @@ class Commands:
 
     def load(self, side: int, which: int, codes: Sequence[int] | None = None) -> Command:
         """A LOAD of a certain vector."""
-        command = self.make(LOAD)
+        command = self.make(Opcode.LOAD)
         command.side, command.which = side, which
         command.beats = self.code_beats(self.codes(side) if codes is None else codes)
         return command
 
     def loads(self) -> list[Command]:
         """LOADs of all four vectors."""
-        return [self.load(side, which) for side in (0, 1) for which in (0, 1)]
+        return [self.load(side, which) for side in Side for which in Which]
 
     def mixed(self, count: int, **changes: Any) -> list[Command]:
         """Commands of all kinds in random order."""
-        kinds = self.random.choices(self.kinds, [3 if code == LOAD else 1 for code in self.kinds], k=count)
+        kinds = self.random.choices(self.kinds, [3 if code == Opcode.LOAD else 1 for code in self.kinds], k=count)
         return [self.make(code, **changes) for code in kinds]
 
     def codes(self, side: int) -> list[int]:
@@ -232,6 +227,6 @@ class Commands:
             of_row = targets[row * config.weight_columns : (row + 1) * config.weight_columns]
             for first in range(0, config.weight_columns, config.adc_count):
                 part = list(of_row[first : first + config.adc_count])
-                part += [self.random.getrandbits(16) for _ in range(config.adc_count - len(part))]
-                out.append(joined(part, 16))
+                part += [self.random.getrandbits(CODE_BITS) for _ in range(config.adc_count - len(part))]
+                out.append(joined(part, CODE_BITS))
         return out

@@ -10,16 +10,20 @@ from typing import Any
 import cocotb
 from cocotb.triggers import RisingEdge
 from pulsetrain.array.crossbar import CrossbarArray
+from pulsetrain.contract.commands import COMMANDS
+from pulsetrain.contract.counters import COUNTERS
+from pulsetrain.contract.enumerations import FORM_KEY, AnswerStatus, Opcode
 from pulsetrain.controller.random_source import generator_layout
 from pulsetrain.device.parameters import ArrayParameters
 
 from tb.core.array import ArrayAtPins
 from tb.core.model import CoreModel
 from tb.core.pins import CorePins
-from tb.core.rules import ABORTED, COUNTERS, DISARMED, FAULT, Taken, settings_error
-from tb.core.stimulus import LOAD, READS, UPDATES, Command, Commands
-from tb.lib.common import TB, Packed, Stalls, check, elements
-from tb.lib.coverage import COMMANDS, coverage
+from tb.core.rules import Taken
+from tb.core.stimulus import READS, UPDATES, Command, Commands
+from tb.lib.common import TB, Packed, StallPattern, check, elements
+from tb.lib.coverage import coverage
+from tb.lib.expected import settings_error
 
 SETTLED = 8
 """After so many quiet cycles counters must be right (section 10: 5)."""
@@ -89,9 +93,9 @@ class CoreTB(TB):
         await self.reset()
         self.array.quick = not back_pressure
         self.set(crossbar__ready=1)
-        self.stalls = Stalls(self.random, idle)
+        self.stalls = StallPattern(self.random, idle)
         self.background(self.monitor())
-        self.background(self.answers(Stalls(self.random, back_pressure)))
+        self.background(self.answers(StallPattern(self.random, back_pressure)))
         await self.arm()
         if seed != 0:
             await self.seed(self.random.getrandbits(64) | 1 if seed is None else seed)
@@ -122,7 +126,7 @@ class CoreTB(TB):
     def scramble(self) -> None:
         """Put anything on some pins of the settings."""
         names = [f"settings__{name}" for name in self.random.sample(list(self.shown), SCRAMBLED)]
-        self.set(**{name: self.random.getrandbits(self.width(name)) for name in names}, form_key=0xF03A)
+        self.set(**{name: self.random.getrandbits(self.width(name)) for name in names}, form_key=FORM_KEY)
 
     async def packet(self, command: Command) -> None:
         """Send one packet. Its settings are gone right after its header is taken."""
@@ -165,7 +169,7 @@ class CoreTB(TB):
         await self.cycles(SETTLED)
         self.check_quiet()
 
-    async def answers(self, stalls: Stalls) -> None:
+    async def answers(self, stalls: StallPattern) -> None:
         """Be ready for answers, with pauses, except while they are held."""
         ready, valid = self.pin("responses__ready"), self.pin("responses__valid")
         while True:
@@ -221,7 +225,7 @@ class CoreTB(TB):
         if self._due is not None and self.cycle >= self._due:
             self._take_over()
         if fault or (released and not self._released_before):
-            self._release(FAULT if fault else ABORTED)
+            self._release(AnswerStatus.FAULT if fault else AnswerStatus.ABORTED)
         self._released_before = released or bool(fault)
         if self._ended is not None:
             self._ended.complete = True
@@ -256,7 +260,7 @@ class CoreTB(TB):
                 command, self.cycle, armed=bool(self.armed), released=released, seeded=ready, error=error
             )
             if faulted and taken.acts:
-                taken.either = DISARMED
+                taken.either = AnswerStatus.DISARMED
         ends = index == len(command.beats)
         self.taking = None if ends else taken
         self._ended = taken if ends else None
@@ -265,7 +269,7 @@ class CoreTB(TB):
         dropped = self.model.release(kind, self.pins.selected)
         self._dropped += dropped
         for taken in dropped:
-            coverage.hit("core release in", taken.command.name, taken.command.name in COMMANDS)
+            coverage.hit("core release in", taken.command.name, taken.command.opcode in COMMANDS)
         if dropped:
             coverage.hit("core release", "nothing applied" if self.pins.now == "idle" else self.pins.now)
             self._exact = False
@@ -312,7 +316,7 @@ class CoreTB(TB):
 
     def _cover(self, c: SimpleNamespace) -> None:
         taking = self.taking
-        if taking is not None and taking.command.opcode == LOAD and c.commands__valid and c.commands__ready:
+        if taking is not None and taking.command.opcode == Opcode.LOAD and c.commands__valid and c.commands__ready:
             running = [taken.command.opcode for taken in self.model.unanswered if not taken.released]
             coverage.hit("core overlap", "LOAD while an update runs", any(code in UPDATES for code in running))
             coverage.hit("core overlap", "LOAD while a read runs", any(code in READS for code in running))
@@ -355,6 +359,6 @@ class CoreTB(TB):
         for task in self._tasks:
             task.cancel()
 
-    def statuses(self) -> list[int]:
+    def statuses(self) -> list[AnswerStatus]:
         """The statuses of all answers so far."""
-        return [status for _, status, _, _ in self.model.answers]
+        return [AnswerStatus(status) for _, status, _, _ in self.model.answers]

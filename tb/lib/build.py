@@ -57,7 +57,7 @@ class Built:
 
 
 @dataclass
-class Outcome:
+class SimulationResult:
     """What a simulator run came to."""
 
     passed: list[str] = field(default_factory=list)
@@ -182,7 +182,7 @@ def run(
     mutant: int = 0,
     stop_at_first: bool = False,
     waves: Path | None = None,
-) -> Outcome:
+) -> SimulationResult:
     """Run the testbenches of a build whose full name matches the regular expression ``tests`` (empty: all).
 
     ``label`` names the folder of the run, where its log lies. cocotb seeds its own generator from the seed as well.
@@ -227,14 +227,14 @@ def run(
     return outcome
 
 
-def run_once(bench: Bench, session: str, tests: str = "") -> Outcome:
+def run_once(bench: Bench, session: str, tests: str = "") -> SimulationResult:
     """As ``build`` and ``run``, but only once in a session of pytest, whichever of its processes asks first."""
     kept = FOLDER / "runs" / f"{bench.name}.json"
     with locked(f"{bench.name}-run"):
         if kept.is_file():
             known = json.loads(kept.read_text())
             if (known["session"], known["tests"]) == (session, tests):
-                return Outcome(known["passed"], known["failed"], known["seconds"], Path(known["log"]))
+                return SimulationResult(known["passed"], known["failed"], known["seconds"], Path(known["log"]))
         outcome = run(build(bench), tests=tests)
         kept.write_text(json.dumps({"session": session, "tests": tests, **vars(outcome), "log": str(outcome.log)}))
     return outcome
@@ -246,8 +246,8 @@ def coverage_of(bench: Bench) -> dict[str, dict[str, int]]:
     return table
 
 
-def _outcome(results: Path, ended: str, log: Path) -> Outcome:
-    outcome = Outcome(log=log)
+def _outcome(results: Path, ended: str, log: Path) -> SimulationResult:
+    outcome = SimulationResult(log=log)
     if results.is_file():
         for case in ElementTree.parse(results).iter("testcase"):
             name = f"{case.get('classname')}.{case.get('name')}"

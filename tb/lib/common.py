@@ -87,7 +87,7 @@ def joined(values: Any, width: int) -> int:
     return out
 
 
-class Stalls:
+class StallPattern:
     """How many cycles a driver waits before each transfer: none, or none, a few, or many in turn."""
 
     def __init__(self, random: Random, active: bool, longest: int = 9) -> None:
@@ -222,7 +222,7 @@ class TB:
             await self.edge
         self.set(**{f"{stream}__valid": 0})
 
-    async def take(self, stream: str, stalls: Stalls) -> None:
+    async def take(self, stream: str, stalls: StallPattern) -> None:
         """Be ready for a stream for ever, with pauses between transfers."""
         ready, valid = self.pin(f"{stream}__ready"), self.pin(f"{stream}__valid")
         while True:

@@ -11,45 +11,14 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from pulsetrain.contract.enumerations import Fault, Opcode, Operation, PairPolicy, ProgramMode
+from pulsetrain.contract.settings import SETTINGS_ERRORS
+
 PHASES = ("idle", "scanning", "setup", "pulse", "hold", "recovery")
 READ_PHASES = ("settle", "convert", "wait")
-ERRORS = (
-    "threshold_log2",
-    "max_pulses",
-    "parallel_max",
-    "setup_cycles",
-    "set_cycles",
-    "reset_cycles",
-    "hold_cycles",
-    "recovery_cycles",
-    "ready_limit",
-    "settle_cycles",
-    "conversion_limit",
-    "forward_full_scale",
-    "backward_full_scale",
-    "verify_full_scale",
-    "verify_step",
-    "verify_tolerance",
-    "try_limit",
-    "form_cycles",
-    "ramp",
-    "pair_policy",
-)
-"""In the order of the bits of ``settings_error``."""
 ANSWERS = ("OK", "ABORTED", "FAULT", "SETTINGS", "DISARMED")
-COMMANDS = (
-    "LOAD",
-    "READ_FORWARD",
-    "READ_BACKWARD",
-    "UPDATE",
-    "UPDATE_OUTER",
-    "UPDATE_DIFFERENCE",
-    "PROGRAM",
-    "FORM",
-    "REFRESH",
-)
 POINTS: dict[str, tuple[str, ...]] = {
-    "polarity of a slot": ("SET", "RESET", "FORM"),
+    "polarity of a slot": tuple(item.name for item in (Operation.SET, Operation.RESET, Operation.FORM)),
     "pulses of a cell": ("0", "1", "many", "saturated"),
     "row": ("empty", "full", "mixed", "SET and RESET"),
     "slots of a row": ("none", "one", "split by parallel_max", "not split, several cells", "repeated"),
@@ -70,8 +39,8 @@ POINTS: dict[str, tuple[str, ...]] = {
     "clear in": ("idle", "setup", "pulse", "hold", "recovery", *READ_PHASES),
     "reset in": ("scanning", "pulse", "wait"),
     "cut pulse": ("in its first cycle", "later", "released in its last cycle (not cut)"),
-    "settings_error": ERRORS,
-    "fault": ("READY_TIMEOUT", "STROBE_LIMIT", "CONVERTER_TIMEOUT"),
+    "settings_error": SETTINGS_ERRORS,
+    "fault": tuple(item.name for item in Fault if item is not Fault.NONE),
     "read": (
         "forward",
         "backward",
@@ -83,8 +52,8 @@ POINTS: dict[str, tuple[str, ...]] = {
     ),
     "groups of a read": ("one", "several", "partial last group"),
     "converters": ("at once", "late", "in the last cycle of the limit", "high when not looked at"),
-    "pair_policy": ("SET_ONLY", "RESET_ONLY", "BOTH"),
-    "row of": ("VERIFY", "PROGRAM", "FORM", "REFRESH"),
+    "pair_policy": tuple(item.name for item in PairPolicy),
+    "row of": ("VERIFY", *(item.name for item in ProgramMode)),
     "row programmer": ("row without a chosen cell", "request without a row", "report waits", "several groups"),
     "first read": ("met", "blind", "target in range", "target clipped"),
     "target": ("sent", "left alone", "beyond the converters"),
@@ -127,7 +96,7 @@ POINTS: dict[str, tuple[str, ...]] = {
     "core read": ("whole", "row"),
     "core overlap": ("LOAD while an update runs", "LOAD while a read runs", "DAC load in a read", "an answer waits"),
     "core release": ("setup", "pulse", "hold", "settle", "convert", "wait", "recovery", "nothing applied", "reset"),
-    "core release in": COMMANDS,
+    "core release in": tuple(item.name for item in Opcode),
 }
 FLOOR = 5
 """Each bin must be hit at least so often, all configurations together."""

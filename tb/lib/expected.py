@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from types import SimpleNamespace
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.contract.enumerations import PairPolicy, Polarity, Ramp
+from pulsetrain.contract.settings import SETTINGS_ERRORS, ControllerSettings, RampSettings, groups_of
 from pulsetrain.controller.slots import Slots, fired_cells, make_slots
 
 from tb.lib.coverage import coverage
@@ -62,39 +63,41 @@ def cover_rows(counts: NDArray[np.int16], parallel_max: int) -> None:
         coverage.hit("slots of a row", "repeated", bool((np.abs(row) > 1).any()))
 
 
-def settings_errors(s: SimpleNamespace, config: ControllerConfig, limit: int) -> list[bool]:
-    """The bits of ``settings_error`` for the settings on the pins and the armed limit, lowest first (section 2)."""
-    return [
-        not 1 <= s.settings__threshold_log2 <= config.random_bits,
-        s.settings__max_pulses == 0,
-        not 1 <= s.settings__parallel_max <= config.columns,
-        s.settings__setup_cycles == 0,
-        not 1 <= s.settings__set_cycles <= limit,
-        not 1 <= s.settings__reset_cycles <= limit,
-        s.settings__hold_cycles == 0,
-        s.settings__recovery_cycles == 0,
-        s.settings__ready_limit == 0,
-        s.settings__settle_cycles == 0,
-        s.settings__conversion_limit == 0,
-        s.settings__forward_full_scale == 0,
-        s.settings__backward_full_scale == 0,
-        s.settings__verify_full_scale == 0,
-        s.settings__verify_step == 0,
-        2 * s.settings__verify_tolerance > s.settings__verify_step,
-        s.settings__try_limit == 0,
-        not 1 <= s.settings__form_cycles <= limit,
-        _ramp_error(s, config, limit),
-        bool(config.pair) and s.settings__pair_policy > max(PairPolicy),
-    ]
+def settings_error(config: ControllerConfig, pins: Mapping[str, int], limit: int) -> int:
+    """``settings_error`` for what is on the pins of the settings and the armed limit (section 2)."""
+    wrong = {
+        "threshold_log2": not 1 <= pins["threshold_log2"] <= config.random_bits,
+        "max_pulses": pins["max_pulses"] == 0,
+        "parallel_max": not 1 <= pins["parallel_max"] <= config.columns,
+        "setup_cycles": pins["setup_cycles"] == 0,
+        "set_cycles": not 1 <= pins["set_cycles"] <= limit,
+        "reset_cycles": not 1 <= pins["reset_cycles"] <= limit,
+        "hold_cycles": pins["hold_cycles"] == 0,
+        "recovery_cycles": pins["recovery_cycles"] == 0,
+        "ready_limit": pins["ready_limit"] == 0,
+        "settle_cycles": pins["settle_cycles"] == 0,
+        "conversion_limit": pins["conversion_limit"] == 0,
+        "forward_full_scale": pins["forward_full_scale"] == 0,
+        "backward_full_scale": pins["backward_full_scale"] == 0,
+        "verify_full_scale": pins["verify_full_scale"] == 0,
+        "verify_step": pins["verify_step"] == 0,
+        "verify_tolerance": 2 * pins["verify_tolerance"] > pins["verify_step"],
+        "try_limit": pins["try_limit"] == 0,
+        "form_cycles": not 1 <= pins["form_cycles"] <= limit,
+        "ramp": _ramp_error(config, pins, limit),
+        "pair_policy": bool(config.pair) and pins["pair_policy"] > max(PairPolicy),
+    }
+    return sum(wrong[name] << bit for bit, name in enumerate(SETTINGS_ERRORS))
 
 
-def _ramp_error(s: SimpleNamespace, config: ControllerConfig, limit: int) -> bool:
+def _ramp_error(config: ControllerConfig, pins: Mapping[str, int], limit: int) -> bool:
     """Whether the kind of ramp, or one of its values under that kind, is illegal (section 16)."""
-    kind = s.settings__ramp
+    kind = pins["ramp"]
     low, high = (1, limit) if kind == Ramp.WIDTH else (0, (1 << config.amplitude_bits) - 1)
     ramps = [
-        (getattr(s, f"settings__{which}_ramp__start"), getattr(s, f"settings__{which}_ramp__stop"))
-        for which in ("set", "reset", "form")
+        (pins[f"{name}__start"], pins[f"{name}__stop"])
+        for name, group in groups_of(ControllerSettings).items()
+        if group is RampSettings
     ]
     legal = all(low <= start <= stop <= high for start, stop in ramps)
     return kind > max(Ramp) or (kind != Ramp.NONE and not legal)

@@ -10,18 +10,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+from pulsetrain.contract.enumerations import Fault, Operation, Unselected
+from pulsetrain.contract.settings import LineSettings, settings_of
+
 from tb.lib.common import BENCH, PORTS, Packed, check
 from tb.lib.coverage import coverage
 
-READY_TIMEOUT, STROBE_LIMIT, CONVERTER_TIMEOUT = 1, 2, 3
-FAULTS = {
-    READY_TIMEOUT: "READY_TIMEOUT",
-    STROBE_LIMIT: "STROBE_LIMIT",
-    CONVERTER_TIMEOUT: "CONVERTER_TIMEOUT",
-}
-SET, RESET, FORM, READ_FORWARD, READ_BACKWARD = range(1, 6)
-OPERATIONS = {SET: "SET", RESET: "RESET", FORM: "FORM", READ_FORWARD: "READ_FORWARD", READ_BACKWARD: "READ_BACKWARD"}
-LINES = ("word_code", "bit_code", "source_code", "word_unselected", "bit_unselected", "source_unselected")
+READS = (Operation.READ_FORWARD, Operation.READ_BACKWARD)
+LINES = tuple(settings_of(LineSettings))
 PINS = {"setup": (1, 0, 0), "pulse": (1, 1, 0), "hold": (1, 0, 0), "settle": (1, 0, 0), "convert": (1, 0, 1),
         "wait": (1, 0, 0)}  # fmt: skip
 """Phase -> select, strobe, convert; all 0 in any other. The setup of a read is called "settle" here."""
@@ -52,12 +48,13 @@ class Applied:
     @property
     def is_read(self) -> bool:
         """Whether it reads the array."""
-        return self.operation >= READ_FORWARD
+        return self.operation in READS
 
     def __str__(self) -> str:
+        name = Operation(self.operation).name
         if self.is_read:
-            return f"{OPERATIONS[self.operation]} of {'all' if self.whole else f'row {self.row}'}, groups {self.groups}"
-        return f"{OPERATIONS[self.operation]} of row {self.row}, columns {self.columns:#x}"
+            return f"{name} of {'all' if self.whole else f'row {self.row}'}, groups {self.groups}"
+        return f"{name} of row {self.row}, columns {self.columns:#x}"
 
 
 class SlotTracker:
@@ -124,7 +121,10 @@ class SlotTracker:
         seen = SimpleNamespace(
             **{name: getattr(pins, f"crossbar__{name}") for name in ("operation", "row", "columns", "whole")}
         )
-        check(seen.operation in OPERATIONS, lambda: f"operation is {seen.operation} with select")
+        check(
+            seen.operation != Operation.IDLE and seen.operation in list(Operation),
+            lambda: f"operation is {seen.operation} with select",
+        )
         self.applied = applied = self._begin(seen)
         check(
             self._low >= self._recovery,
@@ -135,8 +135,8 @@ class SlotTracker:
             **dict(zip(LINES, applied.lines, strict=True)),
         }
         for name, state in values.items():
-            if name.endswith("_unselected") and state == 3:
-                values[name] = 0
+            if name.endswith("_unselected") and state > max(Unselected):
+                values[name] = Unselected.GROUND
         self._expected_lines = sum(values[name.removeprefix("crossbar__")] << at for name, at, _ in self._fields)
         self.phase, self.count, self._waited_low = "settle" if applied.is_read else "setup", 0, False
         self._left = list(applied.groups)
@@ -144,7 +144,7 @@ class SlotTracker:
         if applied.is_read:
             cover_read(applied)
         else:
-            coverage.hit("polarity of a slot", OPERATIONS[applied.operation])
+            coverage.hit("polarity of a slot", Operation(applied.operation).name)
 
     def _difference(self, lines: int, select: int) -> str:
         got, wanted = self._lines(lines), self._lines(self._expected_lines if select else 0)
@@ -166,8 +166,8 @@ class SlotTracker:
         got = self._report(report)
         wanted = SimpleNamespace(
             report__row=self.applied.row,
-            report__polarity=int(self.applied.operation == RESET),
-            report__form=int(self.applied.operation == FORM),
+            report__polarity=int(self.applied.operation == Operation.RESET),
+            report__form=int(self.applied.operation == Operation.FORM),
             report__columns=self.applied.columns,
             report__cycles=cycles,
             report__cut=int(cycles < width),
@@ -207,7 +207,7 @@ class SlotTracker:
                 self._cover_ready(applied, count)
                 self._convert() if applied.is_read else self._next("pulse")
             elif count == applied.setup + applied.ready_limit:
-                fault = READY_TIMEOUT
+                fault = Fault.READY_TIMEOUT
         elif phase == "convert":
             self._next("wait")
         elif phase == "wait":
@@ -221,7 +221,7 @@ class SlotTracker:
                 if count == limit:
                     coverage.hit("pulse_limit", "equal to the width")
             elif released or count >= limit:
-                fault = 0 if count < limit else STROBE_LIMIT
+                fault = 0 if count < limit else Fault.STROBE_LIMIT
                 self._pending = (count, applied.pulse)
                 coverage.hit("cut pulse", "in its first cycle" if count == 1 else "later")
         elif phase == "hold":
@@ -233,13 +233,13 @@ class SlotTracker:
         if (released or fault) and self.phase != "idle":
             self._next("idle")
         if fault:
-            coverage.hit("fault", FAULTS[fault])
+            coverage.hit("fault", Fault(fault).name)
         return fault
 
     def _wait(self, c: SimpleNamespace, applied: Applied, count: int, released: bool) -> int:
         """A cycle in which ``converted`` is looked at."""
         if not c.crossbar__converted:
-            return CONVERTER_TIMEOUT if count == applied.conversion_limit else 0
+            return Fault.CONVERTER_TIMEOUT if count == applied.conversion_limit else 0
         coverage.hit("converters", "at once" if count == 1 else "late")
         coverage.hit("converters", "in the last cycle of the limit", count == applied.conversion_limit)
         coverage.hit("converters", "high when not looked at", self._early)
@@ -283,7 +283,7 @@ class SlotTracker:
 def cover_read(applied: Applied) -> None:
     """Count what a read exercises."""
     config = BENCH.config
-    forward = applied.operation == READ_FORWARD
+    forward = applied.operation == Operation.READ_FORWARD
     lines = config.weight_columns if forward else config.rows
     last = (lines - 1) // config.adc_count
     coverage.hit("read", "forward" if forward else "backward")

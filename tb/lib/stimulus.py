@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from pulsetrain.contract.configuration import ControllerConfig
-from pulsetrain.contract.enumerations import PairPolicy, Ramp, Unselected
+from pulsetrain.contract.enumerations import FULL_SCALE_BITS, TRY_BITS, PairPolicy, Ramp, Unselected
 from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
 
 
@@ -74,7 +74,7 @@ def random_settings(random: Random, config: ControllerConfig, pulse_limit: int) 
         return pulse_limit if pulse_limit <= 12 and random.random() < 0.3 else random.randint(1, width)
 
     def full_scale() -> int:
-        return random.choice((1, random.randint(1, 2**16 - 1), 2**16 - 1))
+        return random.choice((1, random.randint(1, 2**FULL_SCALE_BITS - 1), 2**FULL_SCALE_BITS - 1))
 
     step, ramp = random.randint(1, 2**config.adc_bits - 1), random.choice(list(Ramp))
     return ControllerSettings(
@@ -99,11 +99,11 @@ def random_settings(random: Random, config: ControllerConfig, pulse_limit: int) 
         verify_full_scale=full_scale(),
         verify_step=step,
         verify_tolerance=random.choice((0, step // 2)),
-        try_limit=random.randint(1, 255),
+        try_limit=random.randint(1, 2**TRY_BITS - 1),
         program_tolerance=random.randint(0, 2**config.adc_bits - 1),
         form_cycles=widths(),
         pair_policy=random.choice(list(PairPolicy)),
-        refresh_pulses=random.randint(0, 255),
+        refresh_pulses=random.randint(0, 2**TRY_BITS - 1),
         ramp=ramp,
         **{f"{which}_ramp": random_ramp(random, config, ramp, pulse_limit) for which in ("set", "reset", "form")},
     )

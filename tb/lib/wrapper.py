@@ -15,6 +15,8 @@ from amaranth.hdl import Cat, ClockDomain, Elaboratable, Module, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import In
 from pulsetrain.contract.counters import COUNTERS
+from pulsetrain.contract.ports import CROSSBAR, DAC, REPORT
+from pulsetrain.contract.settings import port_settings
 from pulsetrain_rtl.commands.vector_store import VectorStore
 from pulsetrain_rtl.controller import Controller
 from pulsetrain_rtl.core import Core
@@ -40,49 +42,13 @@ PARTS = {
 }
 TOPLEVEL = "testbench"
 
-_LINES = (
-    "operation",
-    "row",
-    "columns",
-    "word_code",
-    "bit_code",
-    "source_code",
-    "word_unselected",
-    "bit_unselected",
-    "source_unselected",
-    "whole",
-    "full_scale",
+_LINES = tuple(
+    port.name for port in CROSSBAR if not port.is_input and port.name not in ("select", "strobe", "convert", "group")
 )
-_LINE_SETTINGS = _LINES[3:9]
-_REPORT = ("row", "polarity", "form", "columns", "cycles", "cut")
+"""What holds during a whole operation, in the vector ``lines``; the others change within it."""
+_REPORT = tuple(port.name for port in REPORT if port.name != "valid")
 _SAMPLES = ("group", "codes", "last")
 _READING = ("crossbar__convert", "crossbar__group", "crossbar__converted", "samples__valid")
-_SETTINGS = (
-    "threshold_log2",
-    "max_pulses",
-    "parallel_max",
-    "setup_cycles",
-    "set_cycles",
-    "reset_cycles",
-    "hold_cycles",
-    "recovery_cycles",
-    "ready_limit",
-    "settle_cycles",
-    "conversion_limit",
-    "form_cycles",
-    "forward_full_scale",
-    "backward_full_scale",
-    "verify_full_scale",
-    "verify",
-    "verify_step",
-    "verify_tolerance",
-    "program_tolerance",
-    "try_limit",
-    "pair_policy",
-    "refresh_pulses",
-    "ramp",
-    *(f"{which}_ramp__{name}" for which in ("set", "reset", "form") for name in ("start", "step", "stop")),
-)
 
 PACKS = {
     "programmer": {
@@ -145,15 +111,7 @@ PACKS = {
         "lines": tuple(f"crossbar__{name}" for name in _LINES),
         "samples": tuple(f"samples__{name}" for name in _SAMPLES),
         "report": tuple(f"report__{name}" for name in _REPORT),
-        "settings": (
-            *(f"settings__{name}" for name in _SETTINGS),
-            "pulse_limit",
-            *(
-                f"settings__{which}_lines__{name}"
-                for which in ("set", "reset", "form", "read")
-                for name in _LINE_SETTINGS
-            ),
-        ),
+        "settings": (*(f"settings__{name}" for name in port_settings()), "pulse_limit"),
         "counters": (*(f"counters__{name}" for name in COUNTERS), "random_steps", "random_seed"),
     },
     "core": {
@@ -182,7 +140,7 @@ PACKS = {
         ),
         "lines": (*(f"crossbar__{name}" for name in _LINES), "crossbar__group"),
         "report": tuple(f"report__{name}" for name in _REPORT),
-        "dac": ("dac__valid", "dac__side", "dac__index", "dac__codes"),
+        "dac": tuple(f"dac__{port.name}" for port in DAC),
         "counters": tuple(f"counters__{name}" for name in COUNTERS),
     },
 }

@@ -9,7 +9,7 @@ from pulsetrain_rtl.commands.command_decoder import CommandDecoder
 from pulsetrain_rtl.commands.responder import Responder
 from pulsetrain_rtl.commands.vector_store import VectorStore
 from pulsetrain_rtl.core import Core
-from pulsetrain_rtl.interfaces import Answer, Opcode
+from pulsetrain_rtl.interfaces import AnswerStatus, Opcode
 from pulsetrain_rtl.pins.read_sequencer import ReadSequencer
 from pulsetrain_rtl.update.outer_product import OuterProduct
 
@@ -53,8 +53,8 @@ def core(on: Any) -> Any:
         def _answer_status(self, opcode):
             status, known = super()._answer_status(opcode), ~self._is_unknown(opcode) & (opcode != Opcode.LOAD.value)
             first = on("settings-before-disarmed") & known & self.refusals.illegal_settings
-            unlocked = on("form-without-key") & (status == Answer.LOCKED.value)
-            return Mux(first, Answer.SETTINGS.value, Mux(unlocked, Answer.OK.value, status))
+            unlocked = on("form-without-key") & (status == AnswerStatus.LOCKED.value)
+            return Mux(first, AnswerStatus.SETTINGS.value, Mux(unlocked, AnswerStatus.OK.value, status))
 
         def _uses_settings(self, opcode):
             return super()._uses_settings(opcode) & ~on("settings-overtaken")

@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from pulsetrain.cli import main
 from pulsetrain.device import Spread
-from pulsetrain.device.files import Device, load_device, save_device
+from pulsetrain.device.catalogue import load_device, preset, preset_names
+from pulsetrain.device.device import Device
+from pulsetrain.device.files import save_device
 from pulsetrain.device.parameters import ArrayParameters
-from pulsetrain.device.presets import preset, preset_names
 from pulsetrain.training.study import StudySettings
 
 Run = Callable[..., tuple[int, str, str]]

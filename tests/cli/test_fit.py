@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from pulsetrain.cli import main
-from pulsetrain.device.files import load_device
+from pulsetrain.device.catalogue import load_device
 
 from tests.fit.fit_data import device, write_pulses, write_relaxation, write_tables
 

@@ -17,9 +17,9 @@ import pytest
 from pulsetrain.cli import main
 from pulsetrain.errors import ToolError
 from pulsetrain.simulator.run import RtlError
-from pulsetrain.tiles.array_tile import Tile
 from pulsetrain.tiles.compare import ComparedTile
 from pulsetrain.tiles.model import ModelTile
+from pulsetrain.tiles.tile import Tile
 from pulsetrain.training.rules import RULES
 from pulsetrain.training.store import CHECKPOINT, CURVES, RESULTS
 from pulsetrain.training.study import StudySettings
@@ -83,7 +83,7 @@ def test_a_long_run_says_where_it_is(run: Run, monkeypatch: pytest.MonkeyPatch) 
 def test_a_terminal_shows_a_bar(tmp_path: Path) -> None:
     ours, theirs = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-m", "pulsetrain.cli", "train", "--epochs", "3", "--output", str(tmp_path / "study")],
+        [sys.executable, "-m", "pulsetrain", "train", "--epochs", "3", "--output", str(tmp_path / "study")],
         stderr=theirs,
         stdout=subprocess.DEVNULL,
         env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
@@ -203,7 +203,7 @@ def test_an_interrupted_training_resumes_to_the_same_result(
 ) -> None:
     folder = tmp_path / "study"
     process = subprocess.Popen(
-        [sys.executable, "-m", "pulsetrain.cli", *INTERRUPTED, str(folder)],
+        [sys.executable, "-m", "pulsetrain", *INTERRUPTED, str(folder)],
         stderr=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -471,7 +471,7 @@ def test_help_is_quick() -> None:
 
 def test_a_reader_that_leaves_is_no_traceback(tmp_path: Path) -> None:
     done = subprocess.run(
-        f"{sys.executable} -m pulsetrain.cli verilog --config tiny | head -1",
+        f"{sys.executable} -m pulsetrain verilog --config tiny | head -1",
         shell=True,
         capture_output=True,
         text=True,
@@ -490,7 +490,7 @@ COMMANDS = [["--version"], ["--help"], ["configs"], ["verilog", "--config", "tin
 def test_full_standard_output_is_one_line(arguments: list[str]) -> None:
     with Path("/dev/full").open("w") as full:
         done = subprocess.run(
-            [sys.executable, "-m", "pulsetrain.cli", *arguments], stdout=full, stderr=subprocess.PIPE, text=True
+            [sys.executable, "-m", "pulsetrain", *arguments], stdout=full, stderr=subprocess.PIPE, text=True
         )
     assert done.returncode == 2
     message = "Error: Standard output must be writable, not full or broken (No space left on device)\n"
@@ -499,7 +499,7 @@ def test_full_standard_output_is_one_line(arguments: list[str]) -> None:
 
 def test_closed_streams_and_poor_locales_are_no_traceback() -> None:
     ascii_only = os.environ | {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
-    command = f"{sys.executable} -m pulsetrain.cli configs"
+    command = f"{sys.executable} -m pulsetrain configs"
     for text in (command, f"{command} >&-", f"{command} 2>&-"):
         done = subprocess.run(text, shell=True, capture_output=True, env=ascii_only, check=True)
         assert done.stderr == b""

@@ -10,7 +10,8 @@ from pulsetrain.cli import main
 from pulsetrain.cli.plan import shown
 from pulsetrain.cli.train import _planned
 from pulsetrain.device import Endurance
-from pulsetrain.device.files import Device, save_device
+from pulsetrain.device.device import Device
+from pulsetrain.device.files import save_device
 from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.energy.accounts import Quantity
 from pulsetrain.plan import Request, load_plan, make_plan, save_plan

@@ -10,16 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
-from pulsetrain.closed_loop.programming import (
-    LEFT_ALONE,
-    Programmed,
-    ProgramMode,
-    program_rows,
-    ramp_value,
-    update_verified,
-)
+from pulsetrain.closed_loop.programming import Programmed, program_rows, ramp_value, update_verified
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
-from pulsetrain.contract.enumerations import PairPolicy, Ramp
+from pulsetrain.contract.enumerations import LEFT_ALONE, PairPolicy, ProgramMode, Ramp
 from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
 from pulsetrain.controller import GoldenController
 from pulsetrain.errors import PulsetrainError
@@ -204,13 +197,13 @@ def compare(
     assert found.failed.tolist() == [failed for _, _, failed in rows]
     assert np.array_equal(found.left_alone, wanted == (0 if mode == "UPDATE" else LEFT_ALONE))
     for name in ("reads", "conversions", "verified", "unreached", "unverified"):
-        assert getattr(found, name) == plain.numbers.get(name, 0), name
+        assert getattr(found.rounds, name) == plain.numbers.get(name, 0), name
     assert [found.pulses_set, found.pulses_reset, found.pulses_form] == plain.pulses
     assert found.cells_written == len({(row, column) for row, _, columns in plain.slots for column in columns})
     assert np.array_equal(one.conductance, two.conductance)
     assert one.state().keys() == two.state().keys()
     assert (one.reads, one.operation, one.clipped) == (two.reads, 1, two.clipped)
-    assert one.reads == found.reads
+    assert one.reads == found.rounds.reads
     return found, one
 
 
@@ -231,9 +224,9 @@ def test_verified_updates(config: ControllerConfig, policy: PairPolicy, changes:
         settings = SETTINGS.replace(pair_policy=policy, ramp=Ramp.WIDTH, **RAMPS, **changes)  # no ramp in updates
         found, _ = compare(config, settings, counts, "UPDATE", ArrayParameters(), seed)
         for name in seen:
-            seen[name] += getattr(found, name)
+            seen[name] += getattr(found.rounds, name)
         chosen = int(np.count_nonzero(counts))
-        assert found.verified + found.unreached + found.unverified == chosen
+        assert found.rounds.verified + found.rounds.unreached + found.rounds.unverified == chosen
     assert min(seen.values()) > 0, seen
 
 
@@ -253,7 +246,7 @@ def test_programming(config: ControllerConfig, policy: PairPolicy, ramp: Ramp, c
         found, _ = compare(config, settings, targets, "PROGRAM", parameters, seed)
         assert found.failed[2, 2:4].all()
         assert not found.failed[found.left_alone].any()
-        failures += found.unreached
+        failures += found.rounds.unreached
     assert failures > 0
 
 
@@ -285,7 +278,7 @@ def test_refreshing(policy: PairPolicy, refresh_pulses: int) -> None:
     chosen = int((targets != LEFT_ALONE).sum())
     against = found.pulses_reset if policy is PairPolicy.SET_ONLY else found.pulses_set
     assert against == 2 * chosen * refresh_pulses
-    assert found.verified + found.unreached == chosen
+    assert found.rounds.verified + found.rounds.unreached == chosen
     assert not found.failed[found.left_alone].any()
 
 
@@ -298,7 +291,7 @@ def test_refreshing_gives_the_window_back() -> None:
     before = made.weights()
     settings = ControllerSettings(refresh_pulses=60, try_limit=255)
     found = program_rows(made, np.zeros((8, 8), np.int64), config, settings, ProgramMode.REFRESH)
-    assert found.unreached == 0
+    assert found.rounds.unreached == 0
     assert np.abs(made.weights() - before).max() < 3 * 2e-6 / 80e-6
     assert made.conductance.mean() < 250e6
 
@@ -329,7 +322,13 @@ def test_an_update_of_nothing_is_an_operation() -> None:
     one, _ = arrays(SINGLE, ArrayParameters())
     before = one.conductance.copy()
     found = update_verified(one, np.zeros((4, 11), np.int16), SINGLE, SETTINGS)
-    assert (found.reads, len(found.slots), found.cells_written, one.operation, one.reads) == (0, 0, 0, 1, 0)
+    assert (found.rounds.reads, len(found.slots), found.cells_written, one.operation, one.reads) == (
+        0,
+        0,
+        0,
+        1,
+        0,
+    )
     assert found.left_alone.all()
     assert np.array_equal(one.conductance, before)
 
@@ -343,7 +342,7 @@ def test_decisions_go_into_verified_updates(pair: int) -> None:
         np.random.default_rng(1).integers(-300, 300, (4, config.weight_columns))
     )
     found, _ = compare(config, settings, decisions.weight_counts, "UPDATE", ArrayParameters())
-    assert found.verified > 0
+    assert found.rounds.verified > 0
 
 
 def test_many_slots_are_kept() -> None:

@@ -1,1 +1,1 @@
-"""Tests of contract."""
+"""The tables of the contract, and that a change of one reaches everything made of it."""

@@ -22,9 +22,10 @@ from pulsetrain.device import (
     Temperature,
     Wires,
 )
-from pulsetrain.device.files import Device, device_text, load_device, save_device
+from pulsetrain.device.catalogue import load_device, preset, preset_names
+from pulsetrain.device.device import Device
+from pulsetrain.device.files import device_text, save_device
 from pulsetrain.device.parameters import EFFECTS, ArrayParameters
-from pulsetrain.device.presets import preset, preset_names
 from pulsetrain.errors import PulsetrainError
 
 

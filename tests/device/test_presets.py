@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
 from pulsetrain.contract.configuration import CONFIGS
-from pulsetrain.device.presets import preset, preset_names
+from pulsetrain.device.catalogue import preset, preset_names
 from pulsetrain.device.steps import StepCurve, StepTable
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.tiles.model import ModelTile

@@ -1,1 +1,1 @@
-"""Tests of documents."""
+"""Documents: links, commands, the examples and tables of the specification and the guide."""

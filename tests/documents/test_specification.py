@@ -11,16 +11,26 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
-from pulsetrain.closed_loop.programming import LEFT_ALONE, ProgramMode, program_rows
+from pulsetrain.closed_loop.programming import program_rows
 from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.enumerations import (
+    LEFT_ALONE,
+    AnswerStatus,
+    Fault,
+    ProgramMode,
+    RequestStatus,
+    Unselected,
+)
 from pulsetrain.contract.settings import ControllerSettings
+from pulsetrain.contract.tables import ENUMERATIONS
 from pulsetrain.controller import GoldenController, RandomSource
 from pulsetrain.controller.decision import decide
 from pulsetrain.controller.random_source import generator_layout, seed_rank, seeded_states
 from pulsetrain.controller.slots import fired_cells, make_slots
 from pulsetrain.controller.sources import outer_deltas
 
-TEXT = (Path(__file__).parents[2] / "docs" / "specification.md").read_text(encoding="utf-8")
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "docs" / "specification.md").read_text(encoding="utf-8")
 EXAMPLES = re.findall(r"```python example\n(.*?)```", TEXT, re.DOTALL)
 
 LAYOUTS = [(1, 4), (1, 16), (1, 32), (2, 7), (3, 5), (4, 16), (5, 13), (8, 9), (16, 16), (24, 31), (64, 16), (64, 32),
@@ -39,6 +49,33 @@ def contract() -> dict[str, Any]:
 def test_examples_are_found_and_hold(contract: dict[str, Any]) -> None:
     assert len(EXAMPLES) >= 3
     assert {"generators", "seeded", "words", "decide", "slots", "outer_deltas", "program_row"} <= set(contract)
+
+
+def test_numbers_in_the_prose_are_those_of_the_contract() -> None:
+    """Names with their numbers outside the tables that are made: "`OK` (0)", "`GROUND` = 0", "1 `ABORTED`"."""
+    prose = re.sub(r"<!-- table: .*?<!-- end -->", "", TEXT, flags=re.DOTALL)
+    found = [(name, int(number)) for name, number in re.findall(r"`([A-Z_]+)`\s+(?:\(|= )(\d+)", prose)]
+    found += [(name, int(number)) for number, name in re.findall(r"(\d+) `([A-Z_]+)`", prose)]
+    known = {(item.name, item.value) for kind in ENUMERATIONS for item in kind}
+    told = {item.name for kind in (RequestStatus, Fault, Unselected) for item in kind} - {Fault.NONE.name}
+    assert told <= {name for name, _ in found}
+    assert [pair for pair in found if pair not in known] == []
+    assert f"{int(Unselected.INHIBIT) + 1} is reserved" in prose
+
+
+def test_every_status_of_an_answer_is_explained() -> None:
+    rows = re.search(r"\| status \| when \|\n\|---\|---\|\n((?:\|.*\n)+)", TEXT)
+    assert rows is not None
+    told = re.findall(r"(\d+) `([A-Z]+)`", "\n".join(line.split("|")[1] for line in rows[1].splitlines()))
+    assert [(int(number), name) for number, name in told] == [(item.value, item.name) for item in AnswerStatus]
+
+
+def test_files_of_blocks_exist() -> None:
+    blocks = re.findall(r"^\| `(\w+)` \(`([\w/]+\.py)`\)", TEXT, re.MULTILINE)
+    assert len(blocks) >= 13
+    for name, file in blocks:
+        path = ROOT / "amaranth_src" / "pulsetrain_rtl" / file
+        assert f"\nclass {name}(wiring.Component):" in path.read_text(encoding="utf-8"), f"{name} in {file}"
 
 
 def test_generators(contract: dict[str, Any]) -> None:

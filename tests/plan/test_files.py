@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import tomli_w
 from pulsetrain.contract.configuration import ControllerConfig
-from pulsetrain.device.files import Device
+from pulsetrain.device.device import Device
 from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.plan import Plan, Request, load_plan, make_plan, plan_text, save_plan

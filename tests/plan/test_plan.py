@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.device import Drift, Endurance, Relaxation
-from pulsetrain.device.files import Device
+from pulsetrain.device.catalogue import preset, preset_names
+from pulsetrain.device.device import Device
 from pulsetrain.device.parameters import ArrayParameters
-from pulsetrain.device.presets import preset, preset_names
 from pulsetrain.energy.accounts import named_costs
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.plan import Plan, Request, make_plan

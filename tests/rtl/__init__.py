@@ -1,1 +1,1 @@
-"""Tests of rtl."""
+"""Runs of the testbenches and mutants of ``tb``, and the generated Verilog."""

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.sim
 FILTER = os.environ.get("PULSETRAIN_TEST", "")
 
 
-def repeat_command(node: str, outcome: tb_build.Outcome) -> str:
+def repeat_command(node: str, outcome: tb_build.SimulationResult) -> str:
     """The command that repeats the first failure, seed and all."""
     first = next(iter(outcome.failed))
     chosen = shlex.quote(".*".join(first.split(".", 1)[-1].split("/")))
@@ -90,13 +90,13 @@ def test_a_run_without_tests_is_a_failure() -> None:
 
 def test_a_failure_names_command_and_seed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(tb_build.SEED_VARIABLE, "42")
-    outcome = tb_build.Outcome(
+    outcome = tb_build.SimulationResult(
         failed={"tb.blocks.bench_decision.decisions_match_the_model/idle=True/back_pressure=False": "x"}
     )
     command = repeat_command("tests/rtl/test_testbenches.py::test_testbenches[tiny]", outcome)
     assert command == (
         "PULSETRAIN_SEED=42 COCOTB_RANDOM_SEED=42 "
-        "PULSETRAIN_TEST='bench_decision.decisions_match_the_model.*idle=True.*back_pressure=False' "
+        "PULSETRAIN_TEST='blocks.bench_decision.decisions_match_the_model.*idle=True.*back_pressure=False' "
         ".venv/bin/python -m pytest 'tests/rtl/test_testbenches.py::test_testbenches[tiny]'"
     )
 

@@ -22,6 +22,7 @@ TARGETS = (
     "in-situ",
     "effects",
     "plan",
+    "docs",
     "clean",
 )
 

@@ -9,7 +9,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from pulsetrain.device.files import Device
+from pulsetrain.device.device import Device
 from pulsetrain.plan import Request, make_plan
 
 ROOT = Path(__file__).parents[2]

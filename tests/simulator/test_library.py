@@ -12,14 +12,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pulsetrain.contract.configuration import ControllerConfig
-from pulsetrain.contract.enumerations import Ramp
+from pulsetrain.contract.enumerations import AnswerStatus, Opcode, Ramp, Side, Which
 from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
 from pulsetrain.errors import PulsetrainError, ToolError
 from pulsetrain.simulator.build import build_library
-from pulsetrain.simulator.commands import COLUMNS, AnswerStatus, Opcode, Packets, load, plain, programming, updates
+from pulsetrain.simulator.commands import Packets, load, plain, programming, updates
 from pulsetrain.simulator.layouts import pulse_type
 from pulsetrain.simulator.library import RtlController
-from pulsetrain.simulator.run import RtlError, RunResult, Stalls, Status
+from pulsetrain.simulator.run import RtlError, SimulatorRun, Stalls
+from pulsetrain.simulator.structures import RunEnd
 
 CONFIG = ControllerConfig(rows=16, columns=4, lanes=4, adc_count=2)
 SETTINGS = ControllerSettings(
@@ -93,7 +94,7 @@ def changed(cycles: list[Cycle], index: int, **changes: int) -> list[Cycle]:
     return [cycle | changes if i == index else cycle for i, cycle in enumerate(cycles)]
 
 
-def played(puppet: RtlController, packets: Packets, *cycles: Cycle, **options: Any) -> RunResult:
+def played(puppet: RtlController, packets: Packets, *cycles: Cycle, **options: Any) -> SimulatorRun:
     """Run ``packets``, which stay at work while an update, as long as need be, plays ``cycles``; pins are checked."""
     packets.rows["header"] |= WAITS << 8
     arguments: dict[str, Any] = {"settings": SETTINGS, "check_pins": True} | options
@@ -177,27 +178,27 @@ def test_good_pins_pass(puppet: RtlController) -> None:
 @pytest.mark.parametrize("rule", sorted(UNSAFE))
 def test_pin_checker_finds(puppet: RtlController, rule: str) -> None:
     result = puppet.run(script(*UNSAFE[rule]), SETTINGS.replace(parallel_max=2), check_pins=True)
-    assert result.status is Status.UNSAFE
+    assert result.status is RunEnd.UNSAFE
     wanted = "changed without a release" if rule.startswith("no gap") else rule.strip()
     assert wanted in result.violation
     assert "(cycle " in result.violation
     with pytest.raises(RtlError, match=r"must end with DONE, not UNSAFE: .* after \d+ cycles and 0 commands"):
         result.check()
-    assert puppet.run(script(*GOOD), SETTINGS, check_pins=True).status is Status.DONE
+    assert puppet.run(script(*GOOD), SETTINGS, check_pins=True).status is RunEnd.DONE
 
 
 @pytest.mark.parametrize("rule", sorted(UNSAFE_READS))
 def test_pin_checker_finds_in_reads(puppet: RtlController, rule: str) -> None:
     result = played(puppet, plain(Opcode.READ_FORWARD, 2), *UNSAFE_READS[rule])
-    assert result.status is Status.UNSAFE
+    assert result.status is RunEnd.UNSAFE
     assert rule.strip() in result.violation
 
 
 def test_good_reads_pass(puppet: RtlController) -> None:
     both = Packets.join([plain(Opcode.READ_FORWARD), plain(Opcode.READ_BACKWARD)])
-    assert played(puppet, both, *read(0, 1), *read(*range(8), operation=5)).status is Status.DONE
+    assert played(puppet, both, *read(0, 1), *read(*range(8), operation=5)).status is RunEnd.DONE
     late = played(puppet, plain(Opcode.READ_FORWARD), *read(0, 1, waits=3), conversion_cycles=3)
-    assert late.status is Status.DONE
+    assert late.status is RunEnd.DONE
     assert (
         "before they had finished"
         in played(puppet, plain(Opcode.READ_FORWARD), *read(0, 1, waits=3), conversion_cycles=4).violation
@@ -212,9 +213,9 @@ def test_reads_of_a_row_belong_to_verified_updates_and_programming(puppet: RtlCo
     row = read(1, whole=0, row=9, full_scale=7)
     for opcode in (Opcode.PROGRAM, Opcode.FORM, Opcode.REFRESH):
         targets = programming(CONFIG, opcode, np.zeros((16, 4), np.int16))
-        assert played(puppet, targets, *row).status is Status.DONE
+        assert played(puppet, targets, *row).status is RunEnd.DONE
     verified = SETTINGS.replace(verify=1)
-    assert puppet.run(script(*row), verified, check_pins=True).status is Status.DONE
+    assert puppet.run(script(*row), verified, check_pins=True).status is RunEnd.DONE
     wrong = puppet.run(script(*read(1, whole=0, row=9, full_scale=5)), verified, check_pins=True)
     assert "the full scale is not" in wrong.violation
     backward = puppet.run(script(*read(1, operation=5, whole=0, full_scale=7)), verified, check_pins=True)
@@ -224,7 +225,7 @@ def test_reads_of_a_row_belong_to_verified_updates_and_programming(puppet: RtlCo
 def test_forming_has_its_own_lines_and_width(puppet: RtlController) -> None:
     form = programming(CONFIG, Opcode.FORM, np.zeros((16, 4), np.int16))
     settings = SETTINGS.replace(form_lines=LineSettings(9, 9, 0))
-    assert played(puppet, form, *slot(operation=3, pulse=4, code=9), settings=settings).status is Status.DONE
+    assert played(puppet, form, *slot(operation=3, pulse=4, code=9), settings=settings).status is RunEnd.DONE
     for cycles, rule in ((slot(operation=3, pulse=3, code=9), "shorter"), (slot(operation=3, pulse=4), "codes or"),
                          (slot(operation=3, pulse=5, code=9), "longer"), (slot(code=9), "codes or"),
                          (slot(operation=3, pulse=4, code=9, form=0), "not what was on the pins")):  # fmt: skip
@@ -240,7 +241,7 @@ def test_pulses_stay_on_the_ramp(puppet: RtlController) -> None:
         packets = programming(CONFIG, opcode, np.zeros((16, 4), np.int16))
         others = SETTINGS.replace(set_lines=LineSettings(99), reset_lines=LineSettings(99))
         result = played(puppet, packets, *cycles, settings=[settings, others])
-        assert result.status in (Status.DONE, Status.UNSAFE)
+        assert result.status in (RunEnd.DONE, RunEnd.UNSAFE)
         return result.violation
 
     for operation in (1, 2):
@@ -270,7 +271,7 @@ def test_pin_checker_finds_pulse_on_unready_array(puppet: RtlController) -> None
 def test_pin_checker_takes_each_requests_settings(puppet: RtlController) -> None:
     other = SETTINGS.replace(set_cycles=2, set_lines=LineSettings(7, 7))
     deltas = np.concatenate([script(*slot()), script(*slot(pulse=2, code=7))])
-    assert puppet.run(deltas, [SETTINGS, other], check_pins=True).status is Status.DONE
+    assert puppet.run(deltas, [SETTINGS, other], check_pins=True).status is RunEnd.DONE
     assert "not those of the operation" in puppet.run(deltas, [other, SETTINGS], check_pins=True).violation
     with pytest.raises(PulsetrainError, match="Settings must be one or one of each of 2 requests, not 3"):
         puppet.run(deltas, [SETTINGS] * 3)
@@ -322,9 +323,9 @@ def test_pulses_go_to_a_function(puppet: RtlController) -> None:
 
 def test_function_can_stop_the_run(puppet: RtlController) -> None:
     result = puppet.run(script(*GOOD), SETTINGS, on_pulse=lambda pulse: pulse["row"] == 5)
-    assert (result.status, result.commands_done) == (Status.STOPPED, 0)
+    assert (result.status, result.commands_done) == (RunEnd.STOPPED, 0)
     assert result.answers["status"].tolist() == [AnswerStatus.ABORTED]
-    assert puppet.run(None, SETTINGS).status is Status.DONE
+    assert puppet.run(None, SETTINGS).status is RunEnd.DONE
 
 
 def test_exception_of_the_function_is_raised(puppet: RtlController) -> None:
@@ -333,7 +334,7 @@ def test_exception_of_the_function_is_raised(puppet: RtlController) -> None:
 
     with pytest.raises(KeyError, match="from the peripheral"):
         puppet.run(script(*GOOD), SETTINGS, on_pulse=fail)
-    assert puppet.run(None, SETTINGS).status is Status.DONE
+    assert puppet.run(None, SETTINGS).status is RunEnd.DONE
 
 
 @dataclass
@@ -373,14 +374,14 @@ def test_an_array_takes_pulses_and_gives_codes(puppet: RtlController) -> None:
     first = changed(read(0, 1, recovery=0), 0, dac_valid=1, dac_index=3, dac_code=1)  # with select: for the next read
     first = changed(first, 1, dac_valid=1, dac_index=2, dac_code=2)
     result = played(puppet, plain(Opcode.READ_FORWARD), *loads, *first, array=port, check_pins=True)
-    assert result.status is Status.DONE
+    assert result.status is RunEnd.DONE
     driven = [0] * 16
     driven[9], driven[1] = -7, 9
     assert port.calls == [(77, "convert", 0, 1, 0, 5, group, int(group == 0), driven) for group in (0, 1)]
     port.calls.clear()
     forming = programming(CONFIG, Opcode.FORM, np.zeros((16, 4), np.int16))
     row = read(1, whole=0, row=9, full_scale=7)
-    assert played(puppet, forming, *row, *slot(operation=3, pulse=4), array=port).status is Status.DONE
+    assert played(puppet, forming, *row, *slot(operation=3, pulse=4), array=port).status is RunEnd.DONE
     driven[13], driven[9] = 1, 2
     assert port.calls == [(77, "convert", 0, 0, 9, 7, 1, 1, driven), (77, "pulse", 3, 5, 4, 0, 0b1010)]
     port.calls.clear()
@@ -401,16 +402,16 @@ def test_data_of_answers(puppet: RtlController) -> None:
 
 
 def test_answers_too_many_are_found(puppet: RtlController) -> None:
-    def run(tag: int) -> Status:
+    def run(tag: int) -> RunEnd:
         packets = plain(Opcode.READ_FORWARD)
         packets.rows["header"] |= tag << 8
         return puppet.execute(packets, SETTINGS).status
 
-    assert run(0x55) is Status.BAD_ANSWER  # a beat of data that no read has
-    assert run(1) is Status.DONE
-    assert run(0x57) is Status.DONE
-    assert run(1) is Status.BAD_ANSWER  # nobody had asked yet when the second answer came
-    assert run(1) is Status.DONE
+    assert run(0x55) is RunEnd.BAD_ANSWER  # a beat of data that no read has
+    assert run(1) is RunEnd.DONE
+    assert run(0x57) is RunEnd.DONE
+    assert run(1) is RunEnd.BAD_ANSWER  # nobody had asked yet when the second answer came
+    assert run(1) is RunEnd.DONE
 
 
 def test_answer_of_another_command_is_found(puppet: RtlController) -> None:
@@ -422,7 +423,7 @@ def test_answer_of_another_command_is_found(puppet: RtlController) -> None:
 
 def test_refusals_are_told(puppet: RtlController) -> None:
     result = puppet.execute(plain(Opcode.READ_FORWARD), SETTINGS, form_key=7)
-    assert (result.status, result.commands_done) == (Status.DONE, 0)
+    assert (result.status, result.commands_done) == (RunEnd.DONE, 0)
     with pytest.raises(RtlError, match=r"be answered with OK, but command 0 \(READ_FORWARD\) was with UNSEEDED$"):
         result.check()
     unknown = plain(Opcode.LOAD)
@@ -444,7 +445,7 @@ def test_packets_of_another_length(puppet: RtlController, beats: int) -> None:
 
 def test_abort(puppet: RtlController) -> None:
     result = puppet.run(None, SETTINGS, requests=3, abort_cycle=20)
-    assert (result.status, result.beats, result.commands_done) == (Status.ABORTED, 34, 1)
+    assert (result.status, result.beats, result.commands_done) == (RunEnd.ABORTED, 34, 1)
     assert result.answers["status"].tolist() == [AnswerStatus.OK, AnswerStatus.ABORTED]
     assert puppet.run(None, SETTINGS).beats == 17
 
@@ -452,21 +453,21 @@ def test_abort(puppet: RtlController) -> None:
 def test_abort_begins_no_command(puppet: RtlController) -> None:
     for cycle in range(40):
         result = puppet.execute(plain(Opcode.READ_FORWARD, 50), SETTINGS, abort_cycle=cycle)
-        assert result.status is Status.ABORTED
+        assert result.status is RunEnd.ABORTED
         assert result.beats == len(result.answers) <= cycle
         assert cycle > 20 or result.beats == cycle  # the puppet keeps no more commands than it answers
 
 
 def test_fault(puppet: RtlController) -> None:
     result = puppet.run(script(Cycle(fault=1)), SETTINGS, requests=1)
-    assert (result.status, result.fault, result.beats) == (Status.FAULTED, 2, 17)
+    assert (result.status, result.fault, result.beats) == (RunEnd.FAULTED, 2, 17)
     with pytest.raises(RtlError, match=r"not FAULTED, fault 2 after \d+ cycles and 0 commands"):
         result.check()
 
 
 def test_refused_settings(puppet: RtlController) -> None:
     result = puppet.run(None, [SETTINGS, SETTINGS.replace(threshold_log2=2)], requests=2)
-    assert (result.status, result.commands_done, result.settings_error) == (Status.DONE, 1, 0x10101)
+    assert (result.status, result.commands_done, result.settings_error) == (RunEnd.DONE, 1, 0x10101)
     with pytest.raises(RtlError, match=r"command 1 \(UPDATE\) was with SETTINGS, settings_error 0x10101"):
         result.check()
 
@@ -474,11 +475,11 @@ def test_refused_settings(puppet: RtlController) -> None:
 def test_runs_always_end(puppet: RtlController) -> None:
     settings = SETTINGS.replace(ready_limit=100, conversion_limit=10)
     stuck = puppet.run(None, settings.replace(max_pulses=2))
-    assert (stuck.status, stuck.beats) == (Status.STUCK, 0)
+    assert (stuck.status, stuck.beats) == (RunEnd.STUCK, 0)
     silent = script(*[Cycle()] * 15, Cycle(silent=1))
-    assert puppet.run(silent, settings).status is Status.STUCK
+    assert puppet.run(silent, settings).status is RunEnd.STUCK
     limited = puppet.run(None, SETTINGS, requests=1000, cycle_limit=500)
-    assert (limited.status, limited.cycles) == (Status.CYCLE_LIMIT, 500)
+    assert (limited.status, limited.cycles) == (RunEnd.CYCLE_LIMIT, 500)
     assert puppet.run(script(*GOOD), SETTINGS, check_pins=True).check().pulses["row"].tolist() == [5, 6]
 
 
@@ -511,10 +512,21 @@ def test_read_back(puppet: RtlController) -> None:
         puppet.replay(beats)
     back = puppet.readback()
     assert (back.random_seed, back.random_steps, back.armed, back.seeded, back.busy, back.fault) == (1, 84, 1, 1, 0, 0)
-    assert (back.cells_set, back.cells_reset, back.saturated, back.slots, back.cut, back.requests) == tuple(
-        range(11, 17)
+    assert (
+        back.counters.cells_set,
+        back.counters.cells_reset,
+        back.counters.saturated,
+        back.counters.slots,
+        back.counters.cut,
+        back.counters.requests,
+    ) == tuple(range(11, 17))
+    counts = (
+        back.counters.reads,
+        back.counters.conversions,
+        back.counters.verified,
+        back.counters.unreached,
+        back.counters.unverified,
     )
-    counts = (back.reads, back.conversions, back.verified, back.unreached, back.unverified)
     assert counts == tuple(range(17, 22))
     assert puppet.state(3).tolist() == [(i << 16 | 0x5AFE) ^ 84 for i in range(3)]
     assert puppet.run(script(*GOOD), SETTINGS).check().answers["beats"].tolist() == [0]
@@ -523,7 +535,7 @@ def test_read_back(puppet: RtlController) -> None:
 def test_payloads() -> None:
     """Codes and targets of every width lie where section 17 puts them."""
     vectors = np.array([[1, -2, 3, -4], [5, 6, 7, 8]])
-    loads = load(CONFIG, COLUMNS, 1, vectors)
+    loads = load(CONFIG, Side.COLUMNS, Which.B, vectors)
     assert loads.rows["header"].tolist() == [1 | 1 << 16 | 1 << 17] * 2
     assert (loads.rows["beats"].tolist(), loads.rows["count"].tolist()) == ([1, 1], [4, 4])
     assert loads.rows["per_beat"].tolist() == [4, 4]

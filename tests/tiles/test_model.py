@@ -16,7 +16,8 @@ from pulsetrain.controller import GoldenController
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.numerics.noise import rounded_steps
 from pulsetrain.tiles import ModelTile, verified
-from pulsetrain.tiles.array_tile import TileCounters, TileSeeds, UpdateReport
+from pulsetrain.tiles.array_tile import TileSeeds
+from pulsetrain.tiles.reports import TileCounters, UpdateReport
 
 TINY = CONFIGS["tiny"]
 

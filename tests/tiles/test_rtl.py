@@ -14,16 +14,14 @@ import pytest
 from numpy.typing import NDArray
 from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
-from pulsetrain.contract.enumerations import Unselected
+from pulsetrain.contract.enumerations import AnswerStatus, Unselected
 from pulsetrain.contract.settings import ControllerSettings, LineSettings
 from pulsetrain.controller import GoldenController, RandomSource, Slots
 from pulsetrain.errors import MismatchError, PulsetrainError
 from pulsetrain.simulator.build import build_library, generated_verilog
-from pulsetrain.simulator.commands import (
-    AnswerStatus,
-)
 from pulsetrain.simulator.library import RtlController
-from pulsetrain.simulator.run import RtlError, RunResult, Stalls, Status
+from pulsetrain.simulator.run import RtlError, SimulatorRun, Stalls
+from pulsetrain.simulator.structures import RunEnd
 from pulsetrain.tiles import ModelTile
 from pulsetrain.tiles.compare import ComparedTile
 from pulsetrain.tiles.rtl import RtlTile, reported_slots
@@ -86,9 +84,11 @@ def test_rtl_is_the_model(config: ControllerConfig, settings: ControllerSettings
         counters = both.counters
         back = rtl.controller.readback()
     assert both.decisions_compared == 200 * config.cells
-    assert (back.random_steps, back.requests, back.cut) == (200 * config.beats, 200, 0)
-    assert (back.saturated, back.slots) == (counters.saturated, counters.slots)
-    assert back.cells_set + back.cells_reset + config.cells == counters.cells_set + counters.cells_reset
+    assert (back.random_steps, back.counters.requests, back.counters.cut) == (200 * config.beats, 200, 0)
+    assert (back.counters.saturated, back.counters.slots) == (counters.saturated, counters.slots)
+    assert (
+        back.counters.cells_set + back.counters.cells_reset + config.cells == counters.cells_set + counters.cells_reset
+    )
     assert counters.saturated > 0
     assert report.cycles >= max(config.beats, report.slots * settings.checked(config).setup_cycles)
 
@@ -142,7 +142,7 @@ def test_requests_with_settings_of_their_own(config: ControllerConfig) -> None:
                 deltas, [s.replace(pulse_limit=5) for s in settings], stalls=stalls, check_pins=True
             )
             result.check()
-            assert result.saturated == saturated
+            assert result.counters.saturated == saturated
             found = reported_slots(result.pulses)
             for name in ("row", "polarity", "columns"):
                 all_wanted = np.concatenate([getattr(slots, name) for slots in wanted])
@@ -176,7 +176,7 @@ def test_pulses_reach_a_c_function(controller: RtlController) -> None:
     compiled = numba.cfunc(numba.int32(numba.types.voidptr, numba.types.voidptr))(count_five)
     seen = np.zeros(1, np.int64)
     result = controller.run(deltas, ControllerSettings(), on_pulse=compiled.address, context=seen.ctypes.data)
-    assert (result.status, seen[0], len(result.pulses)) == (Status.STOPPED, 5, 0)
+    assert (result.status, seen[0], len(result.pulses)) == (RunEnd.STOPPED, 5, 0)
 
 
 def test_runs_leave_nothing_behind(controller: RtlController) -> None:
@@ -184,9 +184,9 @@ def test_runs_leave_nothing_behind(controller: RtlController) -> None:
     deltas = np.full((2, 8, 8), 4096, np.int16)
     slots = len(controller.run(deltas, ControllerSettings()).check().pulses)
     assert slots == 16
-    assert controller.run(None, ControllerSettings(), requests=3).check().slots == 0
+    assert controller.run(None, ControllerSettings(), requests=3).check().counters.slots == 0
     limited = controller.run(deltas, ControllerSettings(), cycle_limit=11)
-    assert (limited.status, limited.commands_done) == (Status.CYCLE_LIMIT, 0)
+    assert (limited.status, limited.commands_done) == (RunEnd.CYCLE_LIMIT, 0)
     assert len(controller.run(deltas, ControllerSettings()).check().pulses) == slots
 
 
@@ -206,11 +206,11 @@ def test_ready_timeout_is_a_fault(controller: RtlController) -> None:
     settings = ControllerSettings(setup_cycles=2, ready_limit=7)
     deltas = np.full((8, 8), 4096, np.int16)
     result = controller.run(deltas, settings, stalls=Stalls(unready=1.0), check_pins=True)
-    assert (result.status, result.fault, len(result.pulses)) == (Status.FAULTED, 1, 0)
-    assert controller.run(deltas, settings).status is Status.FAULTED  # until it is disarmed
+    assert (result.status, result.fault, len(result.pulses)) == (RunEnd.FAULTED, 1, 0)
+    assert controller.run(deltas, settings).status is RunEnd.FAULTED  # until it is disarmed
     controller.disarm()
     controller.arm(9)
-    assert controller.run(deltas, settings, check_pins=True).status is Status.DONE
+    assert controller.run(deltas, settings, check_pins=True).status is RunEnd.DONE
 
 
 def test_abort_around_a_fault(controller: RtlController) -> None:
@@ -218,7 +218,7 @@ def test_abort_around_a_fault(controller: RtlController) -> None:
     settings = ControllerSettings(setup_cycles=2, ready_limit=3)
     deltas = np.full((2, 8, 8), 4096, np.int16)
 
-    def run(abort_cycle: int | None) -> RunResult:
+    def run(abort_cycle: int | None) -> SimulatorRun:
         controller.disarm()
         controller.arm(9)
         return controller.run(deltas, settings, abort_cycle=abort_cycle, stalls=Stalls(unready=1.0), check_pins=True)
@@ -226,12 +226,12 @@ def test_abort_around_a_fault(controller: RtlController) -> None:
     found = []
     for cycle in range(run(None).cycles):
         result = run(cycle)
-        assert (result.status, result.fault) in ((Status.FAULTED, 1), (Status.ABORTED, 0)), cycle
-        assert controller.readback().armed != (result.status is Status.FAULTED)
+        assert (result.status, result.fault) in ((RunEnd.FAULTED, 1), (RunEnd.ABORTED, 0)), cycle
+        assert controller.readback().armed != (result.status is RunEnd.FAULTED)
         found.append(result.status)
     assert found == sorted(found)
-    assert Status.ABORTED in found
-    assert Status.FAULTED in found
+    assert RunEnd.ABORTED in found
+    assert RunEnd.FAULTED in found
 
 
 def test_pulse_over_the_armed_limit_is_refused(controller: RtlController) -> None:
@@ -258,7 +258,7 @@ def test_every_abort_leaves_what_was_pulsed(odd: Path) -> None:
             result = tile.update_aborted(deltas, cycle)
             statuses.append(result.status)
             back = tile.controller.readback()
-            assert (back.armed, back.busy, back.cut) == (True, False, result.pulses["cut"].sum())
+            assert (back.armed, back.busy, back.counters.cut) == (True, False, result.pulses["cut"].sum())
             assert back.random_steps <= ODD.beats
             done = len(result.pulses)
             assert reported_slots(result.pulses).columns.tolist() == slots.columns[:done].tolist()
@@ -273,11 +273,11 @@ def test_every_abort_leaves_what_was_pulsed(odd: Path) -> None:
             np.testing.assert_array_equal(np.rint(1e12 * tile.conductances()), expected)
         assert seen == {(polarity, cycles + 1) for polarity in (0, 1) for cycles in range(widths[polarity])}
         assert len(tile.last_slots()) == 0
-        late = statuses.index(Status.DONE)  # the request is done, and its answer is on the way
-        assert set(statuses[:late]) == {Status.ABORTED}
-        assert set(statuses[late:]) == {Status.DONE}
+        late = statuses.index(RunEnd.DONE)  # the request is done, and its answer is on the way
+        assert set(statuses[:late]) == {RunEnd.ABORTED}
+        assert set(statuses[late:]) == {RunEnd.DONE}
         assert complete.cycles - late < 8
-        assert tile.update_aborted(deltas, 10**6).status is Status.DONE
+        assert tile.update_aborted(deltas, 10**6).status is RunEnd.DONE
 
 
 def test_abort_needs_a_cycle(odd: Path) -> None:
@@ -325,9 +325,11 @@ def test_fault_in_an_update_is_raised(odd: Path) -> None:
 def test_slot_counter_that_went_wrong_is_found(odd: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with RtlTile(ODD, library=odd) as tile:
         run = tile.controller.execute
-        monkeypatch.setattr(
-            tile.controller, "execute", lambda *args, **options: replace(run(*args, **options), slots=4)
-        )
+
+        def wrong(result: SimulatorRun) -> SimulatorRun:
+            return replace(result, counters=replace(result.counters, slots=4))
+
+        monkeypatch.setattr(tile.controller, "execute", lambda *args, **options: wrong(run(*args, **options)))
         with pytest.raises(RtlError, match="slot counter must rise by 3, not 4"):
             tile.update_deltas(np.full((3, 70), 4096))
 

@@ -12,23 +12,14 @@ import pytest
 from numpy.typing import NDArray
 from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
-from pulsetrain.contract.enumerations import PairPolicy, Ramp, Unselected
+from pulsetrain.contract.enumerations import AnswerStatus, Opcode, PairPolicy, Ramp, Side, Unselected, Which
 from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.simulator.build import build_library
-from pulsetrain.simulator.commands import (
-    COLUMNS,
-    ROWS,
-    AnswerStatus,
-    Opcode,
-    Packets,
-    load,
-    plain,
-    programming,
-    updates,
-)
+from pulsetrain.simulator.commands import Packets, load, plain, programming, updates
 from pulsetrain.simulator.library import RtlController
-from pulsetrain.simulator.run import RtlError, Stalls, Status
+from pulsetrain.simulator.run import RtlError, Stalls
+from pulsetrain.simulator.structures import RunEnd
 from pulsetrain.tiles import ModelTile, verified
 from pulsetrain.tiles.compare import ComparedTile
 from pulsetrain.tiles.rtl import FORM_KEY, RtlTile, reported_slots
@@ -224,7 +215,7 @@ def test_many_reads_are_made_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_reads_back_to_back_are_near_their_bound(controller: RtlController) -> None:
     """Specification, section 14: within 1.05 of settle and conversions from 40 cycles of them on."""
     codes = np.random.default_rng(1).integers(-127, 128, (100, 8))
-    reads = Packets.alternate([load(TINY, ROWS, 0, codes), plain(Opcode.READ_FORWARD, 100)])
+    reads = Packets.alternate([load(TINY, Side.ROWS, Which.A, codes), plain(Opcode.READ_FORWARD, 100)])
     settings = ControllerSettings(settle_cycles=30)
     result = controller.execute(reads, settings, conversion_cycles=10, check_pins=True).check()
     assert 1 <= result.cycles / (100 * (30 + 11)) <= 1.05
@@ -234,7 +225,7 @@ def test_converters_that_never_answer_are_a_fault(controller: RtlController) -> 
     settings = ControllerSettings(conversion_limit=20)
     packets = Packets.join([plain(Opcode.READ_FORWARD), updates(TINY, None, 2)])
     result = controller.execute(packets, settings, stalls=Stalls(late=1.0), check_pins=True)
-    assert (result.status, result.fault, result.reads) == (Status.FAULTED, 3, 0)
+    assert (result.status, result.fault, result.counters.reads) == (RunEnd.FAULTED, 3, 0)
     assert result.answers["status"][0] == AnswerStatus.FAULT
     with RtlTile(TINY, settings, stalls=Stalls(late=1.0)) as tile:
         with pytest.raises(RtlError, match="not FAULTED, fault 3 after"):
@@ -253,7 +244,7 @@ def test_abort_in_a_verified_update_is_accounted_for(odd: Path, abort_cycle: int
     settings = verified(SLOW, ODD, parameters, 0.1, 1).replace(set_cycles=4)
     with RtlTile(ODD, settings, parameters, seed=4, threshold_weight=0.1, library=odd, check_pins=True) as tile:
         result = tile.update_aborted(np.full((3, 70), 400), abort_cycle)
-        assert result.status is (Status.DONE if abort_cycle == 10**6 else Status.ABORTED)
+        assert result.status is (RunEnd.DONE if abort_cycle == 10**6 else RunEnd.ABORTED)
         expected = np.full((3, 70), 200_000_000)
         for i, pulse in enumerate(result.pulses):
             step = (
@@ -268,8 +259,11 @@ def test_abort_in_a_verified_update_is_accounted_for(odd: Path, abort_cycle: int
 
 def test_commands_that_are_refused(controller: RtlController) -> None:
     targets = np.zeros((8, 8), np.int16)
-    illegal = load(TINY, COLUMNS, 0, np.full((1, 8), 128))
-    short, endless = updates(TINY, np.full((1, 8, 8), 4096, np.int16)), load(TINY, ROWS, 0, np.zeros((1, 8), np.int16))
+    illegal = load(TINY, Side.COLUMNS, Which.A, np.full((1, 8), 128))
+    short, endless = (
+        updates(TINY, np.full((1, 8, 8), 4096, np.int16)),
+        load(TINY, Side.ROWS, Which.A, np.zeros((1, 8), np.int16)),
+    )
     short.rows["beats"], endless.rows["beats"] = 3, 40
     packets = Packets.join([
         programming(TINY, Opcode.FORM, targets), programming(TINY, Opcode.REFRESH, targets), illegal, short, endless,
@@ -278,7 +272,7 @@ def test_commands_that_are_refused(controller: RtlController) -> None:
     result = controller.execute(packets, ControllerSettings(), check_pins=True)
     wanted = [AnswerStatus.LOCKED, AnswerStatus.UNKNOWN, AnswerStatus.CODE, AnswerStatus.LENGTH, AnswerStatus.LENGTH,
               AnswerStatus.OK]  # fmt: skip
-    assert (result.status, result.answers["status"].tolist()) == (Status.DONE, wanted)
+    assert (result.status, result.answers["status"].tolist()) == (RunEnd.DONE, wanted)
     assert (len(result.pulses), result.answers["beats"].tolist()) == (2, [0, 0, 0, 0, 0, 1])
     key = controller.execute(programming(TINY, Opcode.FORM, targets), ControllerSettings(), form_key=FORM_KEY)
     assert key.check().data.shape == (2 * 8, 16)

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.training.plots import save_learning_curves
-from pulsetrain.training.results import RunResult
+from pulsetrain.training.results import TrainingResult
 
 from tests.training.test_results import RESULT
 
@@ -21,7 +21,7 @@ COLOURS = {
 }
 
 
-def runs(optimizer: str, rules: tuple[str, ...], epochs: int = 20) -> list[RunResult]:
+def runs(optimizer: str, rules: tuple[str, ...], epochs: int = 20) -> list[TrainingResult]:
     curve = tuple(1.0 - 0.5 / (1 + epoch) for epoch in range(epochs))
     return [
         replace(RESULT, optimizer=optimizer, rule=rule, seed=seed, accuracy=tuple(a - 0.01 * (seed + i) for a in curve))

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from pulsetrain.errors import PulsetrainError
-from pulsetrain.training.results import RunResult, load_results, save_results, summarise, versions
+from pulsetrain.training.results import TrainingResult, load_results, save_results, summarise, versions
 from pulsetrain.training.study import StudySettings
 
-RESULT = RunResult(
+RESULT = TrainingResult(
     optimizer="adam",
     rule="eapu",
     seed=1,

@@ -8,8 +8,8 @@ from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.tiles import verified
-from pulsetrain.tiles.array_tile import TileCounters, UpdateReport
 from pulsetrain.tiles.model import ModelTile
+from pulsetrain.tiles.reports import TileCounters, UpdateReport
 from pulsetrain.training.rules import RULES, named_rule
 
 CONFIG = CONFIGS["macro32"]

@@ -10,7 +10,7 @@ from pulsetrain.tiles.compare import ComparedTile
 from pulsetrain.tiles.model import ModelTile
 from pulsetrain.training.data import Dataset, load_digits
 from pulsetrain.training.optimizers import Adam
-from pulsetrain.training.results import RunResult
+from pulsetrain.training.results import TrainingResult
 from pulsetrain.training.run import TileProducts, TrainingRun, make_tile
 from pulsetrain.training.study import Run, StudySettings
 from threadpoolctl import threadpool_limits
@@ -33,14 +33,14 @@ def data() -> Dataset:
     return load_digits()
 
 
-def trained(data: Dataset, run: Run, epochs: int, settings: StudySettings | None = None) -> RunResult:
+def trained(data: Dataset, run: Run, epochs: int, settings: StudySettings | None = None) -> TrainingResult:
     with TrainingRun(settings or StudySettings(), run, data) as training:
         for _ in range(epochs):
             training.train_epoch()
         return training.result()
 
 
-def without_time(result: RunResult) -> dict[str, object]:
+def without_time(result: TrainingResult) -> dict[str, object]:
     return {name: value for name, value in result.to_dict().items() if name != "seconds"}
 
 

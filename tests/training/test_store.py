@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.files.checkpoint import load_state, save_state
-from pulsetrain.training.results import RunResult
+from pulsetrain.training.results import TrainingResult
 from pulsetrain.training.rules import RULES
 from pulsetrain.training.store import CHECKPOINT, CURVES, RESULTS, Observer, resume_study, train_study
 from pulsetrain.training.study import Run, StudySettings
@@ -118,7 +118,7 @@ class StopAfter(Observer):
         if self.left == 0:
             raise KeyboardInterrupt
 
-    def run_finished(self, number: int, result: RunResult) -> None:
+    def run_finished(self, number: int, result: TrainingResult) -> None:
         self.told.append(f"run {number} {result.rule} done")
 
 
@@ -277,7 +277,7 @@ class SecondTraining(Observer):
                 train_study(SETTINGS, self.folder, overwrite=overwrite)
             self.refused.append(str(error.value))
 
-    def run_finished(self, number: int, result: RunResult) -> None:
+    def run_finished(self, number: int, result: TrainingResult) -> None:
         if (number, result.rule) == (0, "eapu"):
             with pytest.raises(PulsetrainError) as error:
                 resume_study(self.folder)

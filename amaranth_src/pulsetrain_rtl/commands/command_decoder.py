@@ -3,13 +3,15 @@
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from pulsetrain.contract.enumerations import CODE_BITS, LEFT_ALONE, TAG_BITS
+from pulsetrain.contract.commands import COMMANDS, HEADER
+from pulsetrain.contract.enumerations import CODE_BITS, LEFT_ALONE
 
 from pulsetrain_rtl.commands.vector_store import lines_present, load_layout
 from pulsetrain_rtl.interfaces import (
     AnswerStatus,
     Opcode,
     ProgramMode,
+    bits_at,
     check_config,
     deltas_layout,
     packet_layout,
@@ -17,8 +19,6 @@ from pulsetrain_rtl.interfaces import (
     targets_layout,
 )
 
-TAG_PLACE, SIDE_PLACE, WHICH_PLACE = 8, 16, 17
-OPCODE_BITS = 4
 READS = (Opcode.READ_FORWARD, Opcode.READ_BACKWARD)
 PRODUCTS = (Opcode.UPDATE_OUTER, Opcode.UPDATE_DIFFERENCE)
 UPDATES = (Opcode.UPDATE, *PRODUCTS)
@@ -44,8 +44,8 @@ def header_signature():
     return wiring.Signature(
         {
             "valid": Out(1),
-            "opcode": Out(OPCODE_BITS),
-            "tag": Out(TAG_BITS),
+            "opcode": Out(HEADER["opcode"].width),
+            "tag": Out(HEADER["tag"].width),
             "status": Out(AnswerStatus),
             "settled": Out(1),
         }
@@ -136,7 +136,7 @@ class CommandDecoder(wiring.Component):
     def elaborate(self, _platform):
         m = Module()
         commands, header, last = self.commands, self.header, self.commands.p.last
-        opcode = Signal(OPCODE_BITS)
+        opcode = Signal(HEADER["opcode"].width)
         side, which, loads, updates, lengths = Signal(), Signal(), Signal(), Signal(), self._lengths()
         beat, length = Signal(range(max(lengths))), Signal(range(max(lengths) + 1))
         offered, accepted, moves, ends, taken = Signal(), Signal(), Signal(), Signal(), Signal()
@@ -161,7 +161,8 @@ class CommandDecoder(wiring.Component):
             with m.State("HEADER"):
                 self._take_header(m)
                 m.d.sync += [beat.eq(0), opcode.eq(header.opcode)]
-                m.d.sync += [side.eq(commands.p.data[SIDE_PLACE]), which.eq(commands.p.data[WHICH_PLACE])]
+                for name, part in (("side", side), ("which", which)):
+                    m.d.sync += part.eq(bits_at(commands.p.data, HEADER[name]))
                 with m.If(taken):
                     with m.If(header.settled | self.clear):
                         m.next = "DROP"
@@ -198,8 +199,9 @@ class CommandDecoder(wiring.Component):
 
     def _lengths(self):
         """Beats of the payloads: rows, columns, deltas, targets."""
-        config = self.config
-        return [config.row_beats, config.beats_per_row, config.beats, config.rows * config.column_groups]
+        load, update, program = (COMMANDS[member.value] for member in (Opcode.LOAD, Opcode.UPDATE, Opcode.PROGRAM))
+        sides = [load.beats(self.config, columns=columns) for columns in (False, True)]
+        return [*sides, update.beats(self.config), program.beats(self.config)]
 
     def _take_header(self, m):
         """Say what is taken; a header that waits is not looked at by anybody."""
@@ -207,8 +209,8 @@ class CommandDecoder(wiring.Component):
         payload = ~is_one_of(header.opcode, (*READS, *PRODUCTS))
         refusal, wrong_length = Signal(AnswerStatus), Signal()
         m.d.comb += [
-            header.opcode.eq(commands.p.data[:OPCODE_BITS]),
-            header.tag.eq(commands.p.data[TAG_PLACE:][:TAG_BITS]),
+            header.opcode.eq(bits_at(commands.p.data, HEADER["opcode"])),
+            header.tag.eq(bits_at(commands.p.data, HEADER["tag"])),
             commands.ready.eq(self.room & (self.settings_free | ~self._uses_settings(header.opcode))),
             header.valid.eq(commands.valid & commands.ready),
             refusal.eq(self._answer_status(header.opcode)),

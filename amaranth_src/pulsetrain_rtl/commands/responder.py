@@ -1,12 +1,11 @@
 """Responder: the answers of the commands, in order (specification, section 17)."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, ResetInserter, Signal, unsigned
+from amaranth.hdl import Array, Module, Mux, ResetInserter, Signal, unsigned
 from amaranth.lib import data, fifo, wiring
 from amaranth.lib.wiring import In, Out
-from pulsetrain.contract.enumerations import TAG_BITS
+from pulsetrain.contract.commands import COMMANDS, MOST_WAITING, STATUS_WORD
 
 from pulsetrain_rtl.commands.command_decoder import (
-    OPCODE_BITS,
     PROGRAMS,
     READS,
     UPDATES,
@@ -23,10 +22,9 @@ from pulsetrain_rtl.interfaces import (
     packet_layout,
     samples_signature,
     stream_of,
+    word_of,
 )
 
-ANSWERS = 16
-"""Commands that may wait for their answers."""
 SPARE_SAMPLES = 4
 """Samples kept besides those of a whole read, so that the next read need not wait until the last ones have gone."""
 
@@ -35,8 +33,8 @@ def answer_layout():
     """A command that was taken. ``settled``: nothing more will happen before its status is sent."""
     return data.StructLayout(
         {
-            "opcode": unsigned(OPCODE_BITS),
-            "tag": unsigned(TAG_BITS),
+            "opcode": unsigned(STATUS_WORD["opcode"].width),
+            "tag": unsigned(STATUS_WORD["tag"].width),
             "status": AnswerStatus,
             "settled": unsigned(1),
         }
@@ -124,7 +122,7 @@ class Responder(wiring.Component):
         m = Module()
         oldest, known, sent = Signal(answer_layout()), Signal(), Signal(range(self._most_beats() + 1))
         advances, answers = Signal(), Signal()
-        finished = Signal(range(ANSWERS + 1))
+        finished = Signal(range(MOST_WAITING + 1))
         self._keep_answers(m, oldest, known, answers)
         kept = self._keep_samples(m, advances & is_one_of(oldest.opcode, READS))
 
@@ -151,30 +149,33 @@ class Responder(wiring.Component):
             m.d.sync += response.p.data.eq(Mux(programs, self.cells.payload.as_value(), codes.as_value()))
         with m.Elif(answers):
             m.d.sync += [response.valid.eq(1), response.p.last.eq(1), sent.eq(0)]
-            m.d.sync += response.p.data.eq(Cat(oldest.opcode, oldest.status, oldest.tag))
+            m.d.sync += response.p.data.eq(word_of(STATUS_WORD, oldest))
         with m.If(self.clear):
             m.d.sync += finished.eq(0)
         return m
 
     def _most_beats(self):
-        return max(group_count(self.config), 2 * self.config.rows * self.config.column_groups)
+        return max(command.answer(self.config) for command in COMMANDS.values())
 
     def _beats(self, opcode):
         """Data beats of the answer of a command that runs."""
-        config = self.config
-        reads = Mux(opcode == Opcode.READ_BACKWARD.value, config.row_groups, config.column_groups)
-        programmed = Mux(is_one_of(opcode, PROGRAMS), 2 * config.rows * config.column_groups, 0)
+        forward, backward, program = (
+            COMMANDS[member.value].answer(self.config)
+            for member in (Opcode.READ_FORWARD, Opcode.READ_BACKWARD, Opcode.PROGRAM)
+        )
+        reads = Mux(opcode == Opcode.READ_BACKWARD.value, backward, forward)
+        programmed = Mux(is_one_of(opcode, PROGRAMS), program, 0)
         return Mux(is_one_of(opcode, READS), reads, programmed)
 
     def _keep_answers(self, m, oldest, known, answers):
         """A ring of commands in the order in which they were taken."""
-        ring = [Signal(answer_layout(), name=f"answer_{index}") for index in range(ANSWERS)]
-        write, read = Signal(range(ANSWERS)), Signal(range(ANSWERS))
-        newest, waiting = Signal(range(ANSWERS)), Signal(range(ANSWERS + 1))
+        ring = [Signal(answer_layout(), name=f"answer_{index}") for index in range(MOST_WAITING)]
+        write, read = Signal(range(MOST_WAITING)), Signal(range(MOST_WAITING))
+        newest, waiting = Signal(range(MOST_WAITING)), Signal(range(MOST_WAITING + 1))
         m.d.comb += [
             oldest.as_value().eq(Array(answer.as_value() for answer in ring)[read]),
             known.eq(waiting != 0),
-            self.room.eq(waiting != ANSWERS),
+            self.room.eq(waiting != MOST_WAITING),
             newest.eq(write - 1),
         ]
         m.d.sync += waiting.eq(waiting + self.header.valid - answers)

@@ -1,11 +1,11 @@
 """Which settings are illegal: the bits of ``settings_error`` (specification, section 2)."""
 
 from amaranth.hdl import Cat, Const, Value
-from pulsetrain.contract.settings import SETTINGS_ERRORS, ControllerSettings, settings_of
+from pulsetrain.contract.settings import SETTINGS_ERRORS, ControllerSettings, RampSettings, groups_of, settings_of
 
 from pulsetrain_rtl.interfaces import PairPolicy, Ramp
 
-RAMPS = ("set_ramp", "reset_ramp", "form_ramp")
+RAMPS = tuple(name for name, kind in groups_of(ControllerSettings).items() if kind is RampSettings)
 
 
 def settings_errors(config, settings, pulse_limit):

@@ -4,17 +4,17 @@ from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+from pulsetrain.contract.enumerations import Side, Which, member_bits
 
 from pulsetrain_rtl.interfaces import bits_of, check_config, line_beats, stream_of
 
-ROWS, COLUMNS = 0, 1
-VECTORS = ((ROWS, 0), (ROWS, 1), (COLUMNS, 0), (COLUMNS, 1))
-"""Side and which (0 A, 1 B) of the vectors, in the order of their places."""
+VECTORS = tuple((side, which) for side in Side for which in Which)
+"""Side and which of the vectors, in the order of their places."""
 
 
 def vector_beats(config, side):
     """Beats of a vector of that side."""
-    return config.row_beats if side == ROWS else config.beats_per_row
+    return config.row_beats if side == Side.ROWS else config.beats_per_row
 
 
 def beat_shape(config):
@@ -31,15 +31,15 @@ def lines_present(config, side, beat):
     """A bit per lane: whether that lane of the beat holds a line. Only the last beat of the rows may lack some."""
     missing = config.row_beats * config.lanes - config.rows
     every = (1 << config.lanes) - 1
-    return Mux((side == ROWS) & (beat == config.row_beats - 1), every >> missing, every)
+    return Mux((side == Side.ROWS) & (beat == config.row_beats - 1), every >> missing, every)
 
 
 def load_layout(config):
     """A beat of a LOAD. ``commit``: the last one, the vector is replaced; ``discard``: what was loaded is forgotten."""
     return data.StructLayout(
         {
-            "side": unsigned(1),
-            "which": unsigned(1),
+            "side": unsigned(member_bits(Side)),
+            "which": unsigned(member_bits(Which)),
             "codes": vector_codes_layout(config),
             "commit": unsigned(1),
             "discard": unsigned(1),
@@ -149,7 +149,7 @@ class VectorStore(wiring.Component):
 
         driven = []
         for index, (side, which) in enumerate(VECTORS):
-            name = f"{('rows', 'columns')[side]}_{'ab'[which]}"
+            name = f"{side.name}_{which.name}".lower()
             m.submodules[name] = codes = Memory(
                 shape=unsigned(config.lanes * config.dac_bits), depth=2 << word_bits, init=[]
             )
@@ -164,9 +164,13 @@ class VectorStore(wiring.Component):
             with m.If(taken & mine & self._vector_commits(load.p) & ~self.clear):
                 m.d.sync += [current.eq(~current), loaded.eq(1)]
 
-            scan_beat, scan_out = (scan.column_beat, scan.columns) if side else (scan.row_beat, scan.rows)
-            readers = [(scan.start, scan.active & (scan.difference | (which == 0)), scan_beat, scan.enable, "scan")]
-            if which == 0:
+            scan_beat, scan_out = (
+                (scan.column_beat, scan.columns) if side == Side.COLUMNS else (scan.row_beat, scan.rows)
+            )
+            readers = [
+                (scan.start, scan.active & (scan.difference | (which == Which.A)), scan_beat, scan.enable, "scan")
+            ]
+            if which == Which.A:
                 readers.append((drive.start, drive.active & (drive_side == side), drive.beat, 1, "drive"))
             reads = []
             for start, active, wanted, enable, reader in readers:
@@ -189,5 +193,5 @@ class VectorStore(wiring.Component):
                 else:
                     driven.append(out)
             m.d.comb += blocked[index].eq(Cat(reads).any())
-        m.d.comb += drive.codes.as_value().eq(Mux(drive_side == COLUMNS, driven[COLUMNS], driven[ROWS]))
+        m.d.comb += drive.codes.as_value().eq(Mux(drive_side == Side.COLUMNS, driven[Side.COLUMNS], driven[Side.ROWS]))
         return m

@@ -3,7 +3,7 @@
 from amaranth.hdl import Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
-from pulsetrain.contract.enumerations import FULL_SCALE_BITS
+from pulsetrain.contract.enumerations import FULL_SCALE_BITS, Unselected, member_bits
 from pulsetrain.contract.settings import LINE_CLASSES
 
 from pulsetrain_rtl.interfaces import (
@@ -22,7 +22,8 @@ from pulsetrain_rtl.interfaces import (
 )
 from pulsetrain_rtl.update.bit_counting import lowest_one
 
-UNSELECTED_STATES = 3
+RESERVED = (1 << member_bits(Unselected)) - 1
+"""The state of unselected lines that has no name."""
 
 
 def is_read(operation):
@@ -254,7 +255,7 @@ class LineDriver(wiring.Component):
                 code, unselected = f"{line}_code", f"{line}_unselected"
                 state = getattr(self.lines, unselected)
                 m.d.sync += getattr(crossbar, code).eq(getattr(self.lines, code))
-                m.d.sync += getattr(crossbar, unselected).eq(Mux(state == UNSELECTED_STATES, 0, state))
+                m.d.sync += getattr(crossbar, unselected).eq(Mux(state == RESERVED, Unselected.GROUND, state))
         with m.Elif(recovers | releases):
             m.d.sync += [crossbar.operation.eq(Operation.IDLE), crossbar.select.eq(0)]
             m.d.sync += [crossbar.row.eq(0), crossbar.columns.eq(0)]

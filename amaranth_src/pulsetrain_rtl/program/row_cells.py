@@ -4,14 +4,13 @@ from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, enum, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
+from pulsetrain.contract.commands import CELL_STATE
 from pulsetrain.contract.enumerations import CODE_BITS, LEFT_ALONE, TRY_BITS
 
-from pulsetrain_rtl.interfaces import Polarity, bits_of, check_config, codes_layout
+from pulsetrain_rtl.interfaces import Polarity, bits_of, check_config, codes_layout, word_of
 from pulsetrain_rtl.update.bit_counting import count_ones, groups_any
 
 OUTCOMES = ("verified", "unreached", "unverified")
-STATE_FAILED, STATE_ALONE = TRY_BITS, TRY_BITS + 1
-"""Bits of a state, above the tries."""
 
 
 class Action(enum.Enum, shape=unsigned(3)):
@@ -238,7 +237,9 @@ class RowCells(wiring.Component):
                 failed = ~old.alone & (is_left | ~is_chosen)
                 m.d.comb += [
                     codes[lane].eq(old.code),
-                    states[lane].eq(Cat(old.count, failed, old.alone, Const(0, CODE_BITS - TRY_BITS - 2))),
+                    states[lane].eq(
+                        word_of(CELL_STATE, {"tries": old.count, "failed": failed, "left_alone": old.alone})
+                    ),
                 ]
         with m.Switch(self.action):
             with m.Case(Action.TARGETS, Action.SLOT, Action.SAMPLE):

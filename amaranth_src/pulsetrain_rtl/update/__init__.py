@@ -1,1 +1,1 @@
-"""From deltas to slots: random words, decisions, and the pulse scheduler."""
+"""From deltas or vectors to slots: random words, decisions, pairs of devices, the pulse scheduler."""

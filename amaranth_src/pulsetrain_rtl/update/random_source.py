@@ -6,14 +6,15 @@ from functools import lru_cache
 from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
+from pulsetrain.contract.enumerations import SEED_BITS, STATE_WORD_BITS
 from pulsetrain.errors import PulsetrainError
 
-from pulsetrain_rtl.interfaces import check_config, stream_of, words_layout
+from pulsetrain_rtl.interfaces import check_config, state_members, stream_of, words_layout
 
-SEED_BITS = 64
 SEED_STEPS = 128
 LARGEST_USED = 1024
-WORD_BITS = 32
+STATES = ("seeded", "seeding", "random_seed", "random_steps", "state_index", "state_word")
+"""Ports of the core that come from here."""
 POLYNOMIALS = ((127, 11, 44, 54), (521, 28, 109, 123), (1279, 44, 154, 237))
 """Exponents (N, a, b, c) of x^N + x^c + x^b + x^a + 1, all primitive."""
 
@@ -35,7 +36,7 @@ class Generators:
     @property
     def state_words(self):
         """32-bit words that hold one generator's state."""
-        return -(-self.degree // WORD_BITS)
+        return -(-self.degree // STATE_WORD_BITS)
 
 
 @lru_cache
@@ -128,12 +129,7 @@ class RandomSource(wiring.Component):
             {
                 "seed": In(stream_of(SEED_BITS)),
                 "words": Out(stream_of(words_layout(config))),
-                "seeded": Out(1),
-                "seeding": Out(1),
-                "random_seed": Out(64),
-                "random_steps": Out(64),
-                "state_index": In(16),
-                "state_word": Out(WORD_BITS),
+                **state_members(config, STATES),
             }
         )
 
@@ -216,5 +212,7 @@ class RandomSource(wiring.Component):
             for index in range(shape.count * shape.state_words):
                 generator, word = divmod(index, shape.state_words)
                 with m.Case(index):
-                    m.d.sync += self.state_word.eq(states[generator][word * WORD_BITS : (word + 1) * WORD_BITS])
+                    m.d.sync += self.state_word.eq(
+                        states[generator][word * STATE_WORD_BITS : (word + 1) * STATE_WORD_BITS]
+                    )
         return m

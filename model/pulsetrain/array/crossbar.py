@@ -16,16 +16,16 @@ from numpy.typing import ArrayLike, NDArray
 from pulsetrain.array.disturb import disturb_after
 from pulsetrain.array.memory import ArrayMemory
 from pulsetrain.array.open_loop import apply_cut, apply_range, apply_whole, misplaced, write_range
-from pulsetrain.array.port import Port
 from pulsetrain.array.reads import read
 from pulsetrain.contract.enumerations import Polarity
+from pulsetrain.controller.codes import checked_codes
 from pulsetrain.controller.slots import fired_cells
 from pulsetrain.device.parameters import PICOSIEMENS, ArrayParameters, picosiemens
 from pulsetrain.errors import PulsetrainError, check_array, check_integer
-from pulsetrain.numerics.arrays import checked_codes, checked_real_array
 from pulsetrain.numerics.threads import run_blocks
 
-__all__ = ["PICOSIEMENS", "ArrayParameters", "CrossbarArray", "CutPulse", "Port", "picosiemens"]
+__all__ = ["PICOSIEMENS", "ArrayParameters", "CrossbarArray", "CutPulse", "checked_codes", "checked_real_array",
+           "picosiemens"]  # fmt: skip
 
 _SMALLEST = 4096
 """Cells that fire or are written below which a block of rows of its own costs more than it gains."""
@@ -224,3 +224,19 @@ def _check_magnitude(counts: NDArray[np.signedinteger]) -> None:
     worst = max(int(counts.max()), -int(counts.min())) if counts.size else 0
     if worst > 255:
         raise PulsetrainError(f"Pulse counts must have a magnitude of at most 255, not {worst}")
+
+
+def checked_real_array(thing: str, values: ArrayLike, shape: tuple[int, int]) -> NDArray[np.float64]:
+    """``values`` as float64 of ``shape``. Raises PulsetrainError for another shape, or what is not real and finite."""
+    array = check_array(thing, values)
+    if array.dtype.kind not in "iuf":
+        raise PulsetrainError(f"{thing} must be real numbers, not {array.dtype}")
+    if array.shape != shape:
+        raise PulsetrainError(f"{thing} must have shape {shape} (rows, columns), not {array.shape}")
+    with np.errstate(over="ignore", invalid="ignore"):
+        array = np.ascontiguousarray(array, np.float64)
+        suspect = not np.isfinite(array.sum())  # quicker than looking at each; a sum may overflow, too
+    if suspect and not np.isfinite(array).all():
+        row, column = (int(i) for i in np.argwhere(~np.isfinite(array))[0])
+        raise PulsetrainError(f"{thing} must be finite, not {array[row, column]} at row {row}, column {column}")
+    return array

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsetrain.array.layout import new_block
-from pulsetrain.array.port import Port, port_of
+from pulsetrain.array.port import ArrayPort, port_of
 from pulsetrain.array.program import program
 from pulsetrain.array.pulses import pulse
 from pulsetrain.array.reads import convert
@@ -133,7 +133,7 @@ class ArrayMemory:
         return found
 
     @property
-    def port(self) -> Port:
+    def port(self) -> ArrayPort:
         """The array as C functions (``pulsetrain.array.port``)."""
         return port_of(self.block)
 

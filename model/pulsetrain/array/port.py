@@ -26,7 +26,7 @@ from pulsetrain.numerics.compiled import c_function, inlined
 
 
 @dataclass(frozen=True)
-class Port:
+class ArrayPort:
     """Addresses of the array's block and of the two functions. The first is valid while the array lives."""
 
     context: int
@@ -77,7 +77,7 @@ def _functions() -> tuple[Any, Any]:
     )
 
 
-def port_of(block: Block) -> Port:
+def port_of(block: Block) -> ArrayPort:
     """The port of the array with that block. Compiles the functions at the first call of a process."""
     pulse_function, convert_function = _functions()
-    return Port(block.ctypes.data, pulse_function.address, convert_function.address)
+    return ArrayPort(block.ctypes.data, pulse_function.address, convert_function.address)

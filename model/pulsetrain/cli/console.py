@@ -16,7 +16,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-from pulsetrain.training.results import RunResult, Summary, summarise
+from pulsetrain.training.results import Summary, TrainingResult, summarise
 from pulsetrain.training.store import Observer
 from pulsetrain.training.study import Run, StudySettings
 
@@ -97,7 +97,7 @@ class ProgressReporter(Observer):
         if time.monotonic() - self._last_line > LINE_SECONDS:
             self._line(f"{label} after epoch {epoch} of {self._epochs}")
 
-    def run_finished(self, number: int, result: RunResult) -> None:
+    def run_finished(self, number: int, result: TrainingResult) -> None:
         run = Run(result.optimizer, result.rule, result.seed)
         self._line(f"{self._label(number, run)}: {100 * result.accuracy[-1]:.1f} % in {result.seconds:.1f} s")
 
@@ -110,9 +110,9 @@ class ProgressReporter(Observer):
             self._last_line = time.monotonic()
 
 
-def show_results(console: Console, settings: StudySettings, results: Sequence[RunResult]) -> None:
+def show_results(console: Console, settings: StudySettings, results: Sequence[TrainingResult]) -> None:
     """Print the final tables with what their words mean, and what a comparison of RTL and model has shown."""
-    part = "held-out quarter" if settings.held_out == "test" else "validation part"
+    part = "held-out quarter" if settings.data.held_out == "test" else "validation part"
     epochs, seeds = _number(settings.epochs, "epoch"), _number(settings.seeds, "seed")
     summaries = summarise(results)
     console.print(f"Digits, {part}, after {epochs}, {seeds}; seconds and counts are means per run.", soft_wrap=True)

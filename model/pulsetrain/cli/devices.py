@@ -10,7 +10,7 @@ import typer
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pulsetrain.device.files import Device
+    from pulsetrain.device.device import Device
     from pulsetrain.device.parameters import ArrayParameters
 
 
@@ -29,8 +29,8 @@ def devices(
     Example: pulsetrain devices reram-es --output mine.toml
     """
     from pulsetrain.cli import console
-    from pulsetrain.device.files import load_device, save_device
-    from pulsetrain.device.presets import preset, preset_names
+    from pulsetrain.device.catalogue import load_device, preset, preset_names
+    from pulsetrain.device.files import save_device
     from pulsetrain.errors import PulsetrainError
 
     if name is None:
@@ -108,7 +108,7 @@ def _effects(parameters: ArrayParameters) -> list[str]:
 
 def _show(console: Console, device: Device) -> None:
     from pulsetrain.cli.console import empty_table, show_table
-    from pulsetrain.device.presets import preset_names
+    from pulsetrain.device.catalogue import preset_names
 
     parameters = device.parameters
     about = f"{device.name}: {device.about}" if device.about else device.name

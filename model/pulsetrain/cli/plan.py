@@ -66,15 +66,18 @@ def plan(
     """
     from pulsetrain.cli import console
     from pulsetrain.cli.options import integer, overrides, real
-    from pulsetrain.device.files import load_device
+    from pulsetrain.contract.configuration import named_config
+    from pulsetrain.device.catalogue import load_device
     from pulsetrain.plan import Request, make_plan, save_plan
     from pulsetrain.plan.files import check_plan_folder
+    from pulsetrain.training.data import load_digits
+    from pulsetrain.training.network import Network
 
     request = Request(
         device=load_device(device),
-        network=network,
-        config=config,
-        overrides=overrides("--override", override or []),
+        network=Network.of(network),
+        data=load_digits(held_out),
+        config=named_config(config).replace(**overrides("--override", override or [])),
         optimizer=optimizer,
         epochs=integer("--epochs", epochs),
         batch=integer("--batch", batch),
@@ -83,7 +86,6 @@ def plan(
         learning_rate=None if learning_rate is None else real("--learning-rate", learning_rate),
         costs=costs,
         seed=integer("--seed", seed),
-        held_out=held_out,
         pilot=pilot,
         pilot_epochs=integer("--pilot-epochs", pilot_epochs),
     )
@@ -102,7 +104,7 @@ def show_plan(console: Console, plan: Plan) -> None:
     from pulsetrain.cli.console import show_table
 
     name = f"{plan.device.name}: {plan.device.about}" if plan.device.about else plan.device.name
-    console.print(f"{name}. Network {plan.network}.", soft_wrap=True, markup=False)
+    console.print(f"{name}. Network {plan.settings.network}.", soft_wrap=True, markup=False)
     for rows, headings in (
         (_chosen(plan), ("set", "value", "reason")),
         (_expected(plan), ("expect", "value", "range, remarks")),

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+
+if TYPE_CHECKING:
+    from pulsetrain.device.device import Device
+    from pulsetrain.training.study import StudySettings
 
 _CONTROLLER = "Controller"
 _READS = "Reads and verified writes"
@@ -213,9 +217,11 @@ def train(
     Example: pulsetrain train --tile rtl --rule all --seeds 5 --compare --output results/first
     """
     from pulsetrain.cli.options import integer, micro, overrides, real
+    from pulsetrain.contract.configuration import named_config
     from pulsetrain.errors import PulsetrainError
 
-    # Only what was given: a resumed study has its own settings, and what was given must not contradict them.
+    # Only what was given: a resumed study has its own settings, and what was given must not contradict them. A dict is
+    # of some fields of a device, a configuration, settings or data.
     given: dict[str, Any] = {"compare": True} if compare else {}
     plain: list[tuple[str, Any, Callable[[str, Any], Any]]] = [
         ("tile", tile, _same),
@@ -226,15 +232,18 @@ def train(
         ("epochs", epochs, integer),
         ("batch", batch, integer),
         ("seeds", seeds, integer),
-        ("held_out", held_out, _same),
         ("reads", reads, _same),
-        ("config", config, _same),
-        ("overrides", override, overrides),
     ]
     for name, value, parse in plain:
         if value not in (None, []):
-            option = {"overrides": "--override"}.get(name, "--" + name.replace("_", "-"))
-            given[name] = parse(option, value)
+            given[name] = parse("--" + name.replace("_", "-"), value)
+    if held_out is not None:
+        given["data"] = {"held_out": held_out}
+    changes = overrides("--override", override or [])
+    if config is not None:
+        given["config"] = named_config(config).replace(**changes)
+    elif changes:
+        given["config"] = changes
     if threshold is not None:
         given["threshold_weight"] = real("--threshold", threshold)
     if seed is not None:
@@ -270,8 +279,11 @@ def train(
         array["operation_time"] = real("--operation-time", operation_time)
     array |= {name: value for name, value in (("noise_per", noise_per), ("bounds", bounds)) if value is not None}
     if device is not None:
-        given["device"], array = _device(device, array)
-    given |= {name: value for name, value in (("settings", chosen), ("array", array)) if value}
+        given["device"] = _device(device, array)
+    elif array:
+        given["device"] = array
+    if chosen:
+        given["settings"] = chosen
     if plan is not None:
         given = _planned(plan, given, resume=resume)
     if resume and overwrite:
@@ -285,29 +297,30 @@ def _planned(path: Path, given: dict[str, Any], *, resume: bool) -> dict[str, An
 
     Raises PulsetrainError for other options: a plan is trained as it is.
     """
+    from dataclasses import fields
+
     from pulsetrain.errors import PulsetrainError
     from pulsetrain.plan.files import load_plan
 
     allowed = ("tile", "compare", "seeds")
     for name, value in given.items():
         if name not in allowed:
-            found = next(iter(value)) if name in ("settings", "array") else name
+            found = next(iter(value)) if isinstance(value, dict) else name
             rule = "only --tile, --compare, --seeds, --output, --resume, --overwrite and --processes"
             raise PulsetrainError(f"Options with --plan must be {rule}, not also {found.replace('_', ' ')}")
-    planned = load_plan(path).settings.to_dict()
+    settings = load_plan(path).settings
+    planned = {item.name: getattr(settings, item.name) for item in fields(settings)}
     if resume:  # what a plan leaves open is as in the study
         planned = {name: value for name, value in planned.items() if name not in allowed}
     return {**planned, **given}
 
 
-def _device(name: str, changes: dict[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Name and array parameters of the device ``name`` (a preset or a file), with ``changes`` to its parameters.
+def _device(name: str, changes: dict[str, Any]) -> Device:
+    """The device ``name`` (a preset or a file), with ``changes`` to its parameters.
 
-    Every parameter is there, also effects that are off (None): a study to resume must have all of them. Raises
-    PulsetrainError for changes that a device with a curve or table of steps would ignore.
+    Raises PulsetrainError for changes that a device with a curve or table of steps would ignore.
     """
-    from pulsetrain.device.files import load_device
-    from pulsetrain.device.parameters import EFFECTS
+    from pulsetrain.device.catalogue import load_device
     from pulsetrain.errors import PulsetrainError
 
     found = load_device(name)
@@ -318,7 +331,25 @@ def _device(name: str, changes: dict[str, Any]) -> tuple[str, dict[str, Any]]:
                 if field in changes:
                     rule = f"left out for a device whose steps are a {kind}"
                     raise PulsetrainError(f"Option --{option} must be {rule}, not given")
-    return found.name, {**dict.fromkeys(EFFECTS), **found.parameters.to_dict(), **changes}
+    return found.changed(**changes)
+
+
+def _settings(given: dict[str, Any]) -> StudySettings:
+    """What a new study is trained with: what was given, the defaults for the rest."""
+    from pulsetrain.contract.configuration import CONFIGS
+    from pulsetrain.contract.settings import ControllerSettings
+    from pulsetrain.device.catalogue import DEFAULT_DEVICE
+    from pulsetrain.training.data import load_digits
+    from pulsetrain.training.study import StudySettings
+
+    whole: dict[str, Callable[[dict[str, Any]], Any]] = {
+        "device": lambda some: DEFAULT_DEVICE.changed(**some),
+        "config": lambda some: CONFIGS["base"].replace(**some),
+        "settings": lambda some: ControllerSettings().replace(**some),
+        "data": lambda some: load_digits(**some),
+    }
+    made = {name: whole[name](value) if isinstance(value, dict) else value for name, value in given.items()}
+    return StudySettings(**made)
 
 
 def _train(given: dict[str, Any], folder: Path, resume: bool, overwrite: bool, processes: int) -> None:
@@ -326,9 +357,9 @@ def _train(given: dict[str, Any], folder: Path, resume: bool, overwrite: bool, p
     import sys
 
     from pulsetrain.cli.console import ProgressReporter, output, show_results
+    from pulsetrain.device.catalogue import DEFAULT_DEVICE
     from pulsetrain.simulator.run import RtlError
     from pulsetrain.training.store import CHECKPOINT, CURVES, RESULTS, resume_study, train_study
-    from pulsetrain.training.study import StudySettings
 
     try:
         with ProgressReporter() as reporter:
@@ -336,7 +367,7 @@ def _train(given: dict[str, Any], folder: Path, resume: bool, overwrite: bool, p
                 study = resume_study(folder, given, observer=reporter, processes=processes)
             else:
                 study = train_study(
-                    StudySettings.from_dict(given), folder, overwrite=overwrite, observer=reporter, processes=processes
+                    _settings(given), folder, overwrite=overwrite, observer=reporter, processes=processes
                 )
     except RtlError as error:
         print(f"Error: {error}", file=sys.stderr)
@@ -351,8 +382,8 @@ def _train(given: dict[str, Any], folder: Path, resume: bool, overwrite: bool, p
         raise
     console = output()
     console.print(f"Results: {folder / RESULTS}, learning curves: {folder / CURVES}", soft_wrap=True, markup=False)
-    if study.settings.device is not None:
-        console.print(f"Device: {study.settings.device}", soft_wrap=True, markup=False)
+    if study.settings.device != DEFAULT_DEVICE:
+        console.print(f"Device: {study.settings.device.name}", soft_wrap=True, markup=False)
     show_results(console, study.settings, study.results)
 
 

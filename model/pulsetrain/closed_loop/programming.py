@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import IntEnum
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -13,9 +12,7 @@ from pulsetrain.array.memory import nominal_pulses
 from pulsetrain.array.record import FORM, RESET, SET
 from pulsetrain.closed_loop.rounds import (
     FORMING,
-    LEFT_ALONE,
     PROGRAMMING,
-    REFRESHING,
     RUN_CONVERSIONS,
     RUN_NUMBERS,
     RUN_PULSES,
@@ -29,20 +26,21 @@ from pulsetrain.closed_loop.rounds import (
     work_on_rows,
 )
 from pulsetrain.contract.configuration import ControllerConfig
-from pulsetrain.contract.enumerations import PairPolicy, Ramp
+from pulsetrain.contract.enumerations import LEFT_ALONE, PairPolicy, ProgramMode, Ramp
 from pulsetrain.contract.settings import ControllerSettings, RampSettings
 from pulsetrain.controller.slots import Slots
 from pulsetrain.errors import PulsetrainError, check_array
 
-__all__ = ["LEFT_ALONE", "ProgramMode", "Programmed", "program_rows", "ramp_value", "update_verified"]
 
+@dataclass(frozen=True)
+class Rounds:
+    """What rounds of pulses and reads came to (§16): reads of rows, their conversions, and cells by how they ended."""
 
-class ProgramMode(IntEnum):
-    """What happens to the rows whose targets are sent: the commands PROGRAM, FORM and REFRESH."""
-
-    PROGRAM = PROGRAMMING
-    FORM = FORMING
-    REFRESH = REFRESHING
+    reads: int
+    conversions: int
+    verified: int
+    unreached: int
+    unverified: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +48,8 @@ class Programmed:
     """What a run over the rows did.
 
     ``codes`` int16 (rows, M): read last, 0 if never; ``tries`` uint8: pulses of rounds; ``failed`` and ``left_alone``
-    bool. ``slots`` in order (polarity 2 is FORM). ``reads`` of rows and their ``conversions``; ``verified``,
-    ``unreached`` and ``unverified`` cells; pulses that devices took, and ``cells_written``: devices with at least one.
+    bool. ``slots`` in order (polarity 2 is FORM). ``rounds``: what they came to. Pulses that devices took, and
+    ``cells_written``: devices with at least one.
     """
 
     slots: Slots
@@ -59,11 +57,7 @@ class Programmed:
     tries: NDArray[np.uint8]
     failed: NDArray[np.bool_]
     left_alone: NDArray[np.bool_]
-    reads: int
-    conversions: int
-    verified: int
-    unreached: int
-    unverified: int
+    rounds: Rounds
     pulses_set: int
     pulses_reset: int
     pulses_form: int
@@ -140,11 +134,13 @@ def _run(
         tries=tries,
         failed=failed,
         left_alone=left_alone,
-        reads=number[RUN_READS],
-        conversions=number[RUN_CONVERSIONS],
-        verified=number[RUN_VERIFIED],
-        unreached=number[RUN_UNREACHED],
-        unverified=number[RUN_UNVERIFIED],
+        rounds=Rounds(
+            reads=number[RUN_READS],
+            conversions=number[RUN_CONVERSIONS],
+            verified=number[RUN_VERIFIED],
+            unreached=number[RUN_UNREACHED],
+            unverified=number[RUN_UNVERIFIED],
+        ),
         pulses_set=number[RUN_PULSES + SET - 1],
         pulses_reset=number[RUN_PULSES + RESET - 1],
         pulses_form=number[RUN_PULSES + FORM - 1],

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any
 
 from pulsetrain.contract.configuration import ControllerConfig
-from pulsetrain.contract.enumerations import Opcode
+from pulsetrain.contract.enumerations import TRY_BITS, AnswerStatus, Opcode, Side, Which, member_bits
 from pulsetrain.contract.expressions import Expression
 
 _NOTHING = Expression("0", lambda _: 0)
@@ -29,8 +30,8 @@ class BitField:
         """The largest value."""
         return (1 << self.width) - 1
 
-    def of(self, word: int) -> int:
-        """The value of these bits of ``word``."""
+    def of(self, word: Any) -> Any:
+        """The value of these bits of ``word``, an integer or an array of them."""
         return word >> self.low & self.mask
 
     def at(self, value: int) -> int:
@@ -42,10 +43,10 @@ HEADER: Mapping[str, BitField] = MappingProxyType(
     {
         item.name: item
         for item in (
-            BitField("opcode", 0, 4, "opcode"),
+            BitField("opcode", 0, member_bits(Opcode), "opcode"),
             BitField("tag", 8, 8, "tag, returned with the answer"),
-            BitField("side", 16, 1, "LOAD: side (0 rows, 1 columns)"),
-            BitField("which", 17, 1, "LOAD: which (0 A, 1 B)"),
+            BitField("side", 16, member_bits(Side), "LOAD: side (0 rows, 1 columns)"),
+            BitField("which", 17, member_bits(Which), "LOAD: which (0 A, 1 B)"),
         )
     }
 )
@@ -55,13 +56,28 @@ STATUS_WORD: Mapping[str, BitField] = MappingProxyType(
     {
         item.name: item
         for item in (
-            BitField("opcode", 0, 4, "opcode"),
-            BitField("status", 4, 4, "status"),
-            BitField("tag", 8, 8, "tag"),
+            BitField("opcode", 0, HEADER["opcode"].width, "opcode of the command"),
+            BitField("status", 4, member_bits(AnswerStatus), "status of the answer"),
+            BitField("tag", 8, HEADER["tag"].width, "tag of the command"),
         )
     }
 )
 """Bits of the last beat of an answer; others are 0."""
+
+CELL_STATE: Mapping[str, BitField] = MappingProxyType(
+    {
+        item.name: item
+        for item in (
+            BitField("tries", 0, TRY_BITS, "rounds in which the cell was pulsed"),
+            BitField("failed", TRY_BITS, 1, "failed: unreached, or the target illegal"),
+            BitField("left_alone", TRY_BITS + 1, 1, "left alone"),
+        )
+    }
+)
+"""Bits of the state of a cell in the answer of a PROGRAM, FORM or REFRESH; others are 0 (section 16)."""
+
+MOST_WAITING = 16
+"""Commands that may wait for their answers (section 17)."""
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,9 @@ RTL (``pulsetrain_rtl.interfaces``), model, harness and documents read them from
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import IntEnum
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from pulsetrain.errors import PulsetrainError
@@ -27,11 +29,14 @@ FULL_SCALE_BITS = 16
 TRY_BITS = 8
 """Width of a number of rounds (section 16)."""
 
-TAG_BITS = 8
-"""Width of the tag of a command (section 17)."""
-
 COUNTER_BITS = 32
 """Width of a counter (section 10)."""
+
+SEED_BITS = 64
+"""Width of a seed (section 4)."""
+
+STATE_WORD_BITS = 32
+"""Width of a word of the random state (section 4)."""
 
 FULL_SCALE_UNIT = 100_000
 """Picosiemens of one unit of a full scale: 0.1 µS (section 12)."""
@@ -147,11 +152,21 @@ class Which(IntEnum):
     B = 1
 
 
+def member_bits(kind: type[IntEnum]) -> int:
+    """The number of bits that hold every member: the width of the enumeration on wires and in words."""
+    return max(kind).bit_length()
+
+
 def listed(kind: type[IntEnum], *, nothing: str | None = None) -> str:
     """The members as text: "0 SET, 1 RESET". ``nothing``: a name for 0 in place of its own."""
     return ", ".join(
         f"{item.value} {nothing if nothing is not None and not item.value else item.name}" for item in kind
     )
+
+
+def marked(kind: type[IntEnum], notes: Mapping[IntEnum, str] = MappingProxyType({})) -> str:
+    """The members as the specification writes them: "0 `SET`, 1 `RESET`". ``notes``: what follows a member."""
+    return ", ".join(f"{item.value} `{item.name}`{notes.get(item, '')}" for item in kind)
 
 
 def member(thing: str, value: Any, kind: type[Member]) -> Member:

@@ -6,19 +6,25 @@ Settings and counters have tables of their own (``settings``, ``counters``); ``p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
+from types import MappingProxyType
 
 from pulsetrain.contract.counters import COUNTERS
 from pulsetrain.contract.enumerations import (
     COUNTER_BITS,
     FORM_KEY,
     FULL_SCALE_BITS,
+    SEED_BITS,
+    STATE_WORD_BITS,
     Fault,
     Operation,
     Polarity,
     RequestStatus,
     listed,
+    marked,
+    member_bits,
 )
 from pulsetrain.contract.expressions import (
     ADC_BITS,
@@ -72,9 +78,9 @@ def _line_ports() -> tuple[Port, ...]:
 
 
 CROSSBAR: tuple[Port, ...] = (
-    Port("operation", 3, listed(Operation), kind=Operation,
-         summary="0 `IDLE`, 1 `SET`, 2 `RESET`, 3 `FORM`, 4 `READ_FORWARD` (rows driven, columns sampled), "
-         "5 `READ_BACKWARD` (the reverse)"),
+    Port("operation", member_bits(Operation), listed(Operation), kind=Operation,
+         summary=marked(Operation, {Operation.READ_FORWARD: " (rows driven, columns sampled)",
+                                    Operation.READ_BACKWARD: " (the reverse)"})),
     Port("select", 1, "lines are selected: the other crossbar pins are valid",
          "lines are selected: row, columns, codes and states are valid and must be driven"),
     Port("row", ROW_BITS, "the selected word line, 0 in a read of the whole array",
@@ -86,7 +92,8 @@ CROSSBAR: tuple[Port, ...] = (
     Port("ready", 1, "the array has settled on what is selected",
          "the array's DACs or shift registers have settled on what is selected", is_input=True),
     Port("whole", 1, "read: 1 all lines of the driven side carry their DAC codes, 0 the row alone is driven",
-         "read: 1, every line of the driven side carries its own DAC code; 0, row `row` alone is driven, with c_max"),
+         "read: 1, every line of the driven side carries its own DAC code; 0, the row `row` alone is driven, "
+         "with c_max"),
     Port("full_scale", FULL_SCALE_BITS, "read: full scale of the converters",
          "read: full scale of the converters, in units that the peripheral defines"),
     Port("convert", 1, "the converters start on the lines of the group; one cycle",
@@ -114,7 +121,7 @@ DAC: tuple[Port, ...] = (
 REPORT: tuple[Port, ...] = (
     Port("valid", 1, "a pulse has ended; the other report pins are valid"),
     Port("row", ROW_BITS, "its word line"),
-    Port("polarity", 1, f"{listed(Polarity)}; 0 for FORM", kind=Polarity),
+    Port("polarity", member_bits(Polarity), f"{listed(Polarity)}; 0 for FORM", kind=Polarity),
     Port("columns", COLUMNS, "its columns"),
     Port("form", 1, "it was a FORM pulse"),
     Port("cycles", TIME_BITS, "cycles that the strobe was high"),
@@ -124,28 +131,71 @@ REPORT: tuple[Port, ...] = (
 
 DONE: tuple[Port, ...] = (
     Port("valid", 1, "a request has ended"),
-    Port("status", 2, listed(RequestStatus), kind=RequestStatus),
+    Port("status", member_bits(RequestStatus), listed(RequestStatus), kind=RequestStatus),
 )
 """The end of a request, or of all requests in flight, as the controller tells the core."""
 
-STREAMS: dict[str, tuple[Expression | int, bool, dict[str, str]]] = {
-    "commands": (COMMAND_BITS, True, {
-        "payload": "a beat of a command packet; the highest bit is last",
-        "valid": "a beat is offered",
-        "ready": "the beat is accepted",
-    }),
-    "responses": (RESPONSE_BITS, False, {
-        "payload": "a beat of an answer; the highest bit is last",
-        "valid": "a beat is offered",
-        "ready": "the beat is accepted",
-    }),
-    "seed": (64, True, {
-        "payload": "seed of the random source, not 0",
-        "valid": "a seed is offered; it waits while busy is high",
-        "ready": "the seed is accepted",
-    }),
-}  # fmt: skip
-"""Streams of the core: width of the data, whether it takes them, and what their three ports mean."""
+
+@dataclass(frozen=True)
+class Stream:
+    """A stream of the core: ``width`` bits of data, with ``last`` above them if it carries packets (``is_packet``).
+
+    ``is_input``: seen from the core. ``meanings``: of its three ports, as the pin table says them. ``summary``: as the
+    specification's table does.
+    """
+
+    width: Expression | int
+    is_input: bool
+    is_packet: bool
+    meanings: Mapping[str, str]
+    summary: str
+
+    @property
+    def width_text(self) -> str:
+        """The width as the specification writes it."""
+        width = str(self.width) if isinstance(self.width, int) else self.width.text
+        return f"{width}, 1" if self.is_packet else width
+
+
+STREAMS: Mapping[str, Stream] = MappingProxyType(
+    {
+        "commands": Stream(
+            COMMAND_BITS,
+            is_input=True,
+            is_packet=True,
+            meanings={
+                "payload": "a beat of a command packet; the highest bit is last",
+                "valid": "a beat is offered",
+                "ready": "the beat is accepted",
+            },
+            summary="§17",
+        ),
+        "responses": Stream(
+            RESPONSE_BITS,
+            is_input=False,
+            is_packet=True,
+            meanings={
+                "payload": "a beat of an answer; the highest bit is last",
+                "valid": "a beat is offered",
+                "ready": "the beat is accepted",
+            },
+            summary="§17",
+        ),
+        "seed": Stream(
+            SEED_BITS,
+            is_input=True,
+            is_packet=False,
+            meanings={
+                "payload": "seed of the random source, not 0",
+                "valid": "a seed is offered; it waits while busy is high",
+                "ready": "the seed is accepted",
+            },
+            summary="accepted when nonzero, no command waits for its answer (`busy` low), not seeding, `abort` low; "
+            "armed or not. A header that is taken in that cycle comes after the seed",
+        ),
+    }
+)
+"""The streams of the core."""
 
 CLOCK: tuple[Port, ...] = (
     Port("clk", 1, "clock; everything changes with its rising edge", is_input=True),
@@ -167,15 +217,16 @@ STATES: tuple[Port, ...] = (
     Port("seeded", 1, "a seed was loaded since reset", "§4"),
     Port("seeding", 1, "the random source is being filled", "§4"),
     Port("busy", 1, "a command has been taken and is not answered", "a command has been taken and is not answered"),
-    Port("fault", 2, f"{listed(Fault, nothing='none')}; held until disarmed", "§9, 0 none", kind=Fault),
+    Port("fault", member_bits(Fault), f"{listed(Fault, nothing='none')}; held until disarmed", "§9, 0 none",
+         kind=Fault),
     Port("settings_error", len(SETTINGS_ERRORS),
          "one bit per illegal setting; commands that use settings are refused while it is not 0", "§2"),
     Port("seed_error", 1, "a seed of 0 is offered and refused",
          "`seed__valid` with payload 0: refused, `seed__ready` stays low"),
-    Port("random_seed", 64, "the seed loaded last", "§4"),
+    Port("random_seed", SEED_BITS, "the seed loaded last", "§4"),
     Port("random_steps", 64, "beats of deltas accepted since", "§4"),
     Port("state_index", 16, "word of the random state to read", "§4", is_input=True),
-    Port("state_word", 32, "that word, one cycle later", "§4"),
+    Port("state_word", STATE_WORD_BITS, "that word, one cycle later", "§4"),
 )  # fmt: skip
 
 COUNTER_PORTS: tuple[Port, ...] = tuple(
@@ -186,8 +237,8 @@ COUNTER_PORTS: tuple[Port, ...] = tuple(
 def port_meanings() -> dict[str, str]:
     """What every port of the core means, by its name in the Verilog."""
     found = {port.name: port.about for port in (*CLOCK, *KEYS, *CONTROLS, *STATES)}
-    for name, (_, _, meanings) in STREAMS.items():
-        found |= {f"{name}__{part}": about for part, about in meanings.items()}
+    for name, stream in STREAMS.items():
+        found |= {f"{name}__{part}": about for part, about in stream.meanings.items()}
     groups = {"crossbar": CROSSBAR, "dac": DAC, "report": REPORT, "counters": COUNTER_PORTS}
     for group, ports in groups.items():
         found |= {f"{group}__{port.name}": port.about for port in ports}

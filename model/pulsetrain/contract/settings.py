@@ -21,7 +21,9 @@ from pulsetrain.contract.enumerations import (
     Ramp,
     Unselected,
     listed,
+    marked,
     member,
+    member_bits,
 )
 from pulsetrain.contract.expressions import (
     ADC_BITS,
@@ -99,7 +101,7 @@ def _setting(
 
 def _state(lines: str) -> Any:
     about = f"other {lines} lines: {listed(Unselected)}"
-    return _setting(Unselected.GROUND, 2, about, rule="3 is reserved", kind=Unselected)
+    return _setting(Unselected.GROUND, member_bits(Unselected), about, rule="3 is reserved", kind=Unselected)
 
 
 def _duration(about: str, default: int | None = 1, *, error: int, **others: Any) -> Any:
@@ -213,9 +215,9 @@ class ControllerSettings:
     try_limit: int = _setting(64, TRY_BITS, "most rounds of pulses on a row", low=1, unit="rounds", error=16)
     pair_policy: PairPolicy = _setting(
         PairPolicy.SET_ONLY,
-        2,
+        member_bits(PairPolicy),
         f"pair mode: {listed(PairPolicy)}",
-        rule="0 `SET_ONLY`, 1 `RESET_ONLY`, 2 `BOTH` (not looked at without `pair`)",
+        rule=f"{marked(PairPolicy)} (not looked at without `pair`)",
         error=19,
         kind=PairPolicy,
     )
@@ -224,9 +226,9 @@ class ControllerSettings:
     )
     ramp: Ramp = _setting(
         Ramp.NONE,
-        2,
+        member_bits(Ramp),
         f"of programming and forming: {listed(Ramp)}",
-        rule="0 `NONE`, 1 `WIDTH`, 2 `LEVEL`; its values legal (§16)",
+        rule=f"{marked(Ramp)}; its values legal (§16)",
         error=18,
         kind=Ramp,
     )

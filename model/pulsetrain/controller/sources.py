@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.controller.codes import checked_codes
 from pulsetrain.errors import PulsetrainError
-from pulsetrain.numerics.arrays import checked_codes
 from pulsetrain.numerics.compiled import compiled
 from pulsetrain.numerics.threads import run_blocks
 

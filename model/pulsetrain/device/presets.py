@@ -6,46 +6,20 @@ says the same in words: the command ``pulsetrain devices`` shows it.
 
 from __future__ import annotations
 
-import textwrap
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import cache
 from pathlib import Path
-from types import MappingProxyType
 
-from pulsetrain.device import Flicker, ProgrammingError, Spread, StepTable
-from pulsetrain.device.files import Device
+from pulsetrain.device.device import Device
 from pulsetrain.device.parameters import ArrayParameters
-from pulsetrain.device.presets_aihwkit import (
-    CMO_SOURCE,
-    cmo_hfox,
-    cmo_relaxation,
-    idealised,
-    reram_array_hfo2,
-    reram_array_om,
-    reram_es,
-    reram_sb,
-    reram_wan_2022,
-)
-from pulsetrain.errors import check_choice
+from pulsetrain.device.presets_aihwkit import CMO_SOURCE, cmo_relaxation
+from pulsetrain.device.reading import Flicker
+from pulsetrain.device.spread import ProgrammingError, Spread
+from pulsetrain.device.steps import StepTable
 
 _TAOX_TABLE = Path(__file__).parent / "preset_data" / "taox.toml"
 
 SKY130_STUCK = 0.0059
 """Share of cells that a RESET of stepped voltages does not reach: 1 - 0.9941, 1T4R_9.csv of sky130_fd_pr_reram."""
-
-
-def preset_names() -> Sequence[str]:
-    """Names of all presets, in the order of the table that is shown."""
-    return tuple(_PRESETS)
-
-
-@cache
-def preset(name: str) -> Device:
-    """The preset ``name``. Raises PulsetrainError for another name."""
-    device = _PRESETS[check_choice("Preset", name, _PRESETS)]()
-    return replace(device, source=textwrap.fill(" ".join(device.source.split()), 100))
 
 
 def paper() -> Device:
@@ -158,20 +132,3 @@ def sky130() -> Device:
             fail_reset=0.0917,  # 1 - 0.9083
         ),
     )
-
-
-_PRESETS: Mapping[str, Callable[[], Device]] = MappingProxyType(
-    {
-        "paper": paper,
-        "taox-180nm": taox_180nm,
-        "hfo2-milo": hfo2_milo,
-        "reram-wan-2022": reram_wan_2022,
-        "cmo-hfox": cmo_hfox,
-        "reram-array-om": reram_array_om,
-        "reram-array-hfo2": reram_array_hfo2,
-        "sky130": sky130,
-        "reram-es": reram_es,
-        "reram-sb": reram_sb,
-        "idealised": idealised,
-    }
-)

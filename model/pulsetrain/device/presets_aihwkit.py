@@ -17,9 +17,12 @@ from __future__ import annotations
 
 import math
 
-from pulsetrain.device import Flicker, ProgrammingError, Relaxation, Spread, StepCurve
-from pulsetrain.device.files import Device
+from pulsetrain.device.device import Device
 from pulsetrain.device.parameters import ArrayParameters
+from pulsetrain.device.reading import Flicker
+from pulsetrain.device.retention import Relaxation
+from pulsetrain.device.spread import ProgrammingError, Spread
+from pulsetrain.device.steps import StepCurve
 
 UNIT = 100e-6
 """Siemens that one weight unit of aihwkit stands for: chosen, see above."""

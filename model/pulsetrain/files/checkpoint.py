@@ -15,7 +15,7 @@ import numpy as np
 
 from pulsetrain.errors import PulsetrainError
 
-FORMAT = 3
+FORMAT = 4
 """Version of the checkpoint format; a file of another version is refused."""
 
 _ARRAY = "__array__"
@@ -86,7 +86,8 @@ def load_state(path: Path) -> dict[str, Any]:
             document = json.loads(str(file["document"]))
             found = document["format"]
             if found != FORMAT:
-                raise PulsetrainError(f"Checkpoint must be of format {FORMAT}, not {found!r} ({str(path)!r})")
+                anew = "train anew with pulsetrain train --overwrite"
+                raise PulsetrainError(f"Checkpoint must be of format {FORMAT}, not {found!r} ({str(path)!r}); {anew}")
             state = _with_arrays(document["state"], file)
     except PulsetrainError:
         raise

@@ -40,7 +40,7 @@ def read_toml(path: Path, kind: str, make: Callable[[Mapping[str, Any]], Made]) 
         raise PulsetrainError(f"{where} must be TOML, not bytes that are no UTF-8 text") from error
     except PulsetrainError as error:
         text = str(error)
-        if text.startswith("Version must be at most"):
+        if text.startswith(("Version must be at most", "Version must be at least")):
             raise PulsetrainError(f"Version of {kind} file {str(path)!r}{text.removeprefix('Version')}") from error
         raise PulsetrainError(f"{where}: {error}") from error
     except (RecursionError, ValueError) as error:  # lists in lists without end, integers of thousands of digits

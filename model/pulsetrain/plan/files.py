@@ -1,8 +1,8 @@
 """Plan files: what to set, as TOML that driver and training load.
 
-``[training]`` is what ``pulsetrain train --plan`` trains with, ``[controller]`` the configuration and every register by
-its name (specification, sections 1 and 2), ``[tile]`` the scale of weights, ``[device]`` the device as in its own file.
-``[training]`` names fields of ``StudySettings``; the other tables follow from it and must agree.
+``[training]`` is what ``pulsetrain train --plan`` trains with, ``[data]`` names what is learnt (the file does not hold
+it), ``[controller]`` the configuration and every register by its name (specification, sections 1 and 2), ``[tile]`` the
+scale of weights, ``[device]`` the device as in its own file. Tables that follow from others must agree with them.
 """
 
 from __future__ import annotations
@@ -11,43 +11,45 @@ import math
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
-from enum import IntEnum
+from dataclasses import dataclass, fields
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pulsetrain.contract.configuration import ControllerConfig, named_config
-from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
-from pulsetrain.device.files import Device, device_text
-from pulsetrain.device.parameters import EFFECTS
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.plain import settings_from_dict, settings_to_dict
+from pulsetrain.contract.settings import ControllerSettings
+from pulsetrain.device.device import Device
+from pulsetrain.device.files import device_text
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer
 from pulsetrain.files.checkpoint import make_output_folder, write_atomic
 from pulsetrain.files.user_files import read_toml
+from pulsetrain.training.data import Dataset, data_again
+from pulsetrain.training.network import Network
+from pulsetrain.training.study import LEFT_TO_THE_RULE, StudySettings, without_verifying
 
 if TYPE_CHECKING:
     from pulsetrain.plan.plan import Plan
-    from pulsetrain.training.study import StudySettings
 
 FORMAT = "pulsetrain plan"
 """What a plan file says it is."""
-VERSION = 1
-"""Newest version of plan files; older ones are read, newer ones refused."""
+VERSION = 2
+"""Version of plan files; others are refused: a plan is soon made anew."""
 
 TOML, JSON = "plan.toml", "plan.json"
 """Names of the two files of a plan."""
 
-_KEYS = ("format", "version", "network", "training", "controller", "tile", "device", "expected", "reasons")
-_TRAINING = ("rule", "optimizer", "learning_rate", "momentum", "epochs", "batch", "seed", "held_out")
+_KEYS = ("format", "version", "network", "data", "training", "controller", "tile", "device", "expected", "reasons")
+_TRAINING = ("rule", "optimizer", "learning_rate", "momentum", "epochs", "batch", "seed")
 
 
 @dataclass(frozen=True)
 class PlanFile:
-    """What a plan file says: ``settings`` to train with, the ``registers`` of the controller, and the ``device``."""
+    """What a plan file says: ``settings`` to train with, and the ``registers`` of the controller while it does."""
 
     settings: StudySettings
     registers: ControllerSettings
-    device: Device
 
 
 def save_plan(folder: Path, plan: Plan, *, overwrite: bool = False) -> tuple[Path, Path]:
@@ -79,13 +81,10 @@ def plan_text(plan: Plan) -> str:
     """The contents of plan.toml; ``load_plan`` reads them back."""
     import tomli_w
 
-    from pulsetrain.plan.plan import plain_settings
-
     settings, run = plan.settings, plan.settings.runs()[0]
-    config = {"name": settings.config, **settings.controller_config().to_dict()}
     tile_settings = settings.tile_settings(run.rule)
-    parameters = settings.array_parameters()
-    head = {"format": FORMAT, "version": VERSION, "network": plan.network}
+    parameters = settings.device.parameters
+    head = {"format": FORMAT, "version": VERSION, "network": str(settings.network)}
     tables: dict[str, Any] = {
         "training": {
             "rule": run.rule,
@@ -95,14 +94,14 @@ def plan_text(plan: Plan) -> str:
             "epochs": settings.epochs,
             "batch": settings.batch,
             "seed": run.seed,
-            "held_out": settings.held_out,
         },
+        "data": settings.data.to_dict(),
         "tile": {
             "threshold_weight": settings.threshold_weight,
             "siemens_per_weight": parameters.siemens_per_weight,
             "g_reference": parameters.g_reference,
         },
-        "controller": {"config": config, "settings": plain_settings(tile_settings)},
+        "controller": {"config": settings.config.to_dict(), "settings": settings_to_dict(tile_settings)},
         "reasons": plan.reasons,
     }
     expected = {
@@ -121,22 +120,25 @@ def plan_text(plan: Plan) -> str:
     return f"{text}\n{device}\n" + tomli_w.dumps({"expected": expected})
 
 
-def load_plan(path: str | PathLike[str]) -> PlanFile:
-    """What the plan file at ``path`` says. Raises PulsetrainError if it is missing, is no plan file, is of a newer
-    version, has unknown or missing keys or values out of range, or if its tables do not agree."""
-    return read_toml(Path(path), "plan", _plan_of)
+def load_plan(path: str | PathLike[str], data: Dataset | None = None) -> PlanFile:
+    """What the plan file at ``path`` says. ``data``: those of the plan, needed unless they are the digits.
+
+    Raises PulsetrainError if it is missing, is no plan file or one of another version, has unknown or missing keys or
+    values out of range, if its tables do not agree, or if the data are others.
+    """
+    return read_toml(Path(path), "plan", partial(_plan_of, data=data))
 
 
-def _plan_of(values: Mapping[str, Any]) -> PlanFile:
-    from pulsetrain.plan.network import check_network, network_sizes
-    from pulsetrain.training.study import StudySettings
-
+def _plan_of(values: Mapping[str, Any], data: Dataset | None) -> PlanFile:
     if values.get("format") != FORMAT:
         found = repr(values["format"]) if "format" in values else "a file without it"
         raise PulsetrainError(f"Format must be {FORMAT!r}, not {found}")
     version = check_integer("Version", values.get("version"), 1)
     if version > VERSION:
         raise PulsetrainError(f"Version must be at most {VERSION}, not {version}")
+    if version < VERSION:
+        anew = "make the plan anew with pulsetrain plan"
+        raise PulsetrainError(f"Version must be at least {VERSION}, not {version}; {anew}")
     for key in values:
         check_choice("Key", key, _KEYS)
     training = _table(values, "training", _TRAINING)
@@ -147,12 +149,14 @@ def _plan_of(values: Mapping[str, Any]) -> PlanFile:
         device = Device.from_dict(_table(values, "device"))
     except PulsetrainError as error:
         raise PulsetrainError(f"Device of the plan: {error}") from error
-    numbers = _table(controller, "config", ("name", *(item.name for item in fields(ControllerConfig))))
-    name = numbers.pop("name")
-    config = ControllerConfig(**numbers)
-    registers = _registers(_table(controller, "settings")).checked(config)
-    base = named_config(name).to_dict()
+    config = ControllerConfig(**_table(controller, "config", [item.name for item in fields(ControllerConfig)]))
+    registers = settings_from_dict(_table(controller, "settings")).checked(config)
     settings = StudySettings(
+        device=device,
+        settings=without_verifying(registers),
+        network=Network.of(values.get("network", "")),
+        data=data_again(_table(values, "data"), data),
+        config=config,
         rules=(training["rule"],),
         optimizers=(training["optimizer"],),
         learning_rate=training["learning_rate"],
@@ -160,22 +164,15 @@ def _plan_of(values: Mapping[str, Any]) -> PlanFile:
         epochs=training["epochs"],
         batch=training["batch"],
         first_seed=training["seed"],
-        held_out=training["held_out"],
-        config=name,
-        overrides={key: value for key, value in config.to_dict().items() if value != base[key]},
-        settings=_of_training(registers, config),
-        array={**dict.fromkeys(EFFECTS), **device.parameters.to_dict()},
         threshold_weight=tile["threshold_weight"],
-        device=device.name,
     )
-    check_network(network_sizes(values.get("network", "")), config)
     for key in ("siemens_per_weight", "g_reference"):
         had = getattr(device.parameters, key)
         if tile[key] != had:
             thing = key.replace("_", " ").capitalize()
             raise PulsetrainError(f"{thing} of the tile must be that of the device, {had!r}, not {tile[key]!r}")
     _check_agreement(settings.tile_settings(settings.rules[0]), registers)
-    return PlanFile(settings, registers, device)
+    return PlanFile(settings, registers)
 
 
 def _table(values: Mapping[str, Any], name: str, keys: Sequence[str] | None = None) -> dict[str, Any]:
@@ -193,51 +190,13 @@ def _table(values: Mapping[str, Any], name: str, keys: Sequence[str] | None = No
     return dict(found)
 
 
-def _registers(values: Mapping[str, Any]) -> ControllerSettings:
-    """All settings of the controller from plain values."""
-    known = {item.name: getattr(ControllerSettings(), item.name) for item in fields(ControllerSettings)}
-    for name in values:
-        check_choice("Setting", name, known)
-    made: dict[str, Any] = {}
-    for name, default in known.items():
-        if name not in values:
-            raise PulsetrainError(f"Settings of the controller must be complete, not without {name}")
-        made[name] = _register(name, values[name], default)
-    return ControllerSettings(**made)
-
-
-def _register(name: str, value: Any, default: Any) -> Any:
-    thing = name.replace("_", " ")
-    if isinstance(default, IntEnum):
-        kind = type(default)
-        return kind[check_choice(thing.capitalize(), value, kind.__members__)]
-    if isinstance(default, LineSettings | RampSettings):
-        parts = {item.name: getattr(default, item.name) for item in fields(default)}
-        if not isinstance(value, Mapping) or set(value) != set(parts):
-            raise PulsetrainError(f"Setting {name} must be a table of {', '.join(parts)}, not {value!r}")
-        return replace(default, **{part: _register(f"{name}_{part}", value[part], parts[part]) for part in parts})
-    return check_integer(f"Setting {thing}", value, 0)
-
-
-def _of_training(registers: ControllerSettings, config: ControllerConfig) -> dict[str, int]:
-    """The settings that a study takes: numbers that differ from the defaults; those of verifying are the rule's."""
-    found: dict[str, int] = {}
-    defaults = ControllerSettings().checked(config)
-    for item in fields(ControllerSettings):
-        value, default = getattr(registers, item.name), getattr(defaults, item.name)
-        if item.name not in ("verify", "verify_full_scale") and isinstance(value, int) and value != default:
-            found[item.name] = int(value)
-    return found
-
-
 def _check_agreement(trained: ControllerSettings, registers: ControllerSettings) -> None:
-    """Raise PulsetrainError where the rule and the threshold ask for other registers. Lines and ramps are not the
-    training's: arrays have no volts."""
-    for item in fields(ControllerSettings):
-        wanted, had = getattr(trained, item.name), getattr(registers, item.name)
-        if isinstance(wanted, int) and wanted != had:
-            rule = f"{int(wanted)} as rule and threshold of the plan ask for"
-            raise PulsetrainError(f"Setting {item.name.replace('_', ' ')} must be {rule}, not {int(had)}")
+    """Raise PulsetrainError where the rule and the threshold ask for other registers of verifying."""
+    for name in LEFT_TO_THE_RULE:
+        wanted, had = getattr(trained, name), getattr(registers, name)
+        if wanted != had:
+            rule = f"{wanted} as rule and threshold of the plan ask for"
+            raise PulsetrainError(f"Setting {name.replace('_', ' ')} must be {rule}, not {had}")
 
 
 def _finite(values: Any) -> Any:

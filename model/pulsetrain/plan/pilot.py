@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 
 from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.tiles.array_tile import ArrayTile
-from pulsetrain.training.data import Dataset, load_digits
 from pulsetrain.training.network import ExactProducts, Perceptron, Products
 from pulsetrain.training.optimizers import make_optimizer
-from pulsetrain.training.run import TileProducts, TrainingRun
-from pulsetrain.training.study import LAYER_SIZES, Run, StudySettings
+from pulsetrain.training.run import TileProducts, TrainingRun, seeds_of
+from pulsetrain.training.study import Run, StudySettings
 
 Floats = NDArray[np.float64]
 
@@ -97,11 +96,11 @@ class _Recorded(TileProducts):
 class _Pilot(TrainingRun):
     """A training that also counts how its tiles are driven."""
 
-    def __init__(self, settings: StudySettings, run: Run, data: Dataset) -> None:
-        layers = len(LAYER_SIZES) - 1
+    def __init__(self, settings: StudySettings, run: Run) -> None:
+        layers = len(settings.network.shapes)
         self.squares = np.zeros(layers)
         self.read = np.zeros((layers, 2), np.int64)
-        super().__init__(settings, run, data)
+        super().__init__(settings, run)
 
     def recorded(self, layer: int, vectors: Floats, lines: int, *, backward: bool) -> None:
         largest = np.abs(vectors).max(axis=1, keepdims=True)
@@ -132,10 +131,10 @@ class _Pilot(TrainingRun):
 
 def tile_pilot(settings: StudySettings, run: Run, epochs: int) -> TilePilot:
     """Train ``epochs`` of ``run`` on ModelTiles, the same as the first epochs of the training itself."""
-    array = {**settings.array, "count_pulses": True}
-    counted = settings.replace(tile="model", compare=False, epochs=epochs, array=array)
+    counting = settings.device.changed(count_pulses=True)
+    counted = settings.replace(tile="model", compare=False, epochs=epochs, device=counting)
     written: list[float] = []
-    with closing(_Pilot(counted, run, load_digits(settings.held_out))) as training:
+    with closing(_Pilot(counted, run)) as training:
         before = training.writes()
         total = steps = 0
         for _ in range(epochs):
@@ -174,13 +173,12 @@ def simulated_training(
     it is. ``landing``: standard deviation (weight units) with which a written weight lands at its target, of verified
     writes; None: pulses in an open loop, with the device's steps and noise.
     """
-    data = load_digits(settings.held_out)
-    network = Perceptron(LAYER_SIZES)
+    data, network = settings.data, Perceptron(settings.network)
     # The same numbers as in training: the same initial weights and the same batches.
-    seeds = [int(seed) for seed in np.random.SeedSequence(run.seed).generate_state(4, np.uint64)]
+    seeds = seeds_of(run, len(network.shapes))
     noise = np.random.default_rng(seeds[2:])
     shuffler = np.random.default_rng(seeds[1])
-    device = _Device(settings.array_parameters(), pair=settings.controller_config().pair == 1)
+    device = _Device(settings.device.parameters, pair=settings.config.pair == 1)
     weights = [device.cut(matrix) for matrix in network.initial_weights(np.random.default_rng(seeds[0]))]
     seen = [
         matrix + device.apparent * noise.standard_normal(matrix.shape) * (threshold is not None) for matrix in weights

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields
-from enum import IntEnum
-from itertools import pairwise
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from pulsetrain.contract.configuration import ControllerConfig, named_config
+from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
+from pulsetrain.contract.plain import settings_to_dict
 from pulsetrain.contract.settings import ControllerSettings
-from pulsetrain.device.files import Device
-from pulsetrain.device.parameters import EFFECTS
+from pulsetrain.device.device import Device
+from pulsetrain.display import Displayed
 from pulsetrain.energy.accounts import COSTS, Account, Costs, Energy, energy, named_costs
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_type
-from pulsetrain.plan.network import check_network, network_sizes
 from pulsetrain.plan.pilot import TYPICAL, PerCell, TilePilot, predicted_written, simulated_training, tile_pilot
 from pulsetrain.plan.recommend import Recommendation, conversion_cycles, features, recommend
 from pulsetrain.plan.risk import Risk, risks, whole_risk
 from pulsetrain.tiles.reports import TileCounters
-from pulsetrain.training.data import load_digits
+from pulsetrain.training.data import Dataset, load_digits
+from pulsetrain.training.network import DEFAULT_NETWORK, Network
 from pulsetrain.training.optimizers import OPTIMIZERS
-from pulsetrain.training.study import LAYER_SIZES, Run, StudySettings
+from pulsetrain.training.study import Run, StudySettings, without_verifying
 
 PILOT_EPOCHS = 8
 """Epochs of the tile pilot unless there are fewer in all."""
@@ -30,15 +28,16 @@ PILOT_EPOCHS = 8
 
 @dataclass(frozen=True)
 class Request:
-    """What a plan is asked for; None: to be recommended. ``network``: sizes like "64-64-10"; ``costs``: a named set.
+    """What a plan is asked for; None: to be recommended. ``device``, ``network``, ``data`` and ``config`` as in
+    StudySettings; ``costs``: a named set.
 
     Raises PulsetrainError for values that are not known; ranges of the rest are checked by what they are for.
     """
 
     device: Device
-    network: str = "64-64-10"
-    config: str = "base"
-    overrides: Mapping[str, int] = field(default_factory=dict)
+    network: Network = DEFAULT_NETWORK
+    data: Dataset = field(default_factory=load_digits)
+    config: ControllerConfig = CONFIGS["base"]
     optimizer: str = "adam"
     epochs: int = 40
     batch: int = 32
@@ -47,23 +46,22 @@ class Request:
     learning_rate: float | None = None
     costs: str = "130nm"
     seed: int = 1
-    held_out: str = "test"
     pilot: bool = True
     pilot_epochs: int = PILOT_EPOCHS
 
     def __post_init__(self) -> None:
         check_type("Device", self.device, Device)
-        check_network(network_sizes(self.network), self.controller_config())
+        check_type("Data", self.data, Dataset)
+        check_type("Configuration", self.config, ControllerConfig)
+        object.__setattr__(self, "network", Network.of(self.network))
+        self.network.check_tiles(self.config)
+        self.network.check_ends(self.data.pixels, self.data.classes, self.data.name)
         check_choice("Optimizer", self.optimizer, OPTIMIZERS)
         check_choice("Costs", self.costs, COSTS)
         check_integer("Epochs", self.epochs, 1, 100_000)
         check_integer("Pilot epochs", self.pilot_epochs, 1, 100_000)
         if self.device.parameters.fresh:
             raise PulsetrainError("Device must be formed for a plan (fresh = false): training does not form, not fresh")
-
-    def controller_config(self) -> ControllerConfig:
-        """The configuration of each tile."""
-        return named_config(self.config).replace(**self.overrides)
 
     def device_costs(self) -> Costs:
         """The named costs, with what the device itself knows."""
@@ -90,8 +88,8 @@ class Lifetime:
         return mean, most
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(Displayed):
     """What to set (``settings``: what ``pulsetrain train`` trains with) and what to expect.
 
     ``written``: predicted mean share of cells that a step writes, 0 … 1. ``account``, ``energy``, ``lifetime``: of a
@@ -99,7 +97,6 @@ class Plan:
     numbers were come by.
     """
 
-    device: Device
     settings: StudySettings
     controller: ControllerSettings
     reasons: dict[str, str]
@@ -112,16 +109,32 @@ class Plan:
     risk: str
     accuracy: dict[str, float]
     notes: list[str]
-    network: str = "64-64-10"
+
+    @property
+    def device(self) -> Device:
+        """The device that is planned for."""
+        return self.settings.device
+
+    def _described(self) -> list[tuple[str, str]]:
+        settings, total = self.settings, self.energy.total
+        return [
+            ("device", repr(settings.device.name)),
+            ("network", str(settings.network)),
+            ("rule", settings.rules[0]),
+            ("threshold", f"{settings.threshold_weight:.4g}"),
+            ("rate", f"{settings.rate(settings.optimizers[0]):g}"),
+            ("written", f"{100 * self.written:.3g} % per step"),
+            *((f"accuracy {name}", f"{100 * value:.1f} %") for name, value in self.accuracy.items()),
+            ("energy", f"{total.value:.3g} {total.unit}"),
+            ("risk", self.risk),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """All of it in plain values, as plan.json has them."""
         trainings = self.lifetime.trainings
         return {
-            "network": self.network,
-            "device": self.device.to_dict(),
             "training": self.settings.to_dict(),
-            "controller": plain_settings(self.controller),
+            "controller": settings_to_dict(self.controller),
             "reasons": self.reasons,
             "written_share": self.written,
             "steps": self.steps,
@@ -140,7 +153,7 @@ def make_plan(request: Request) -> Plan:
 
     Raises PulsetrainError for what cannot be planned; messages name what must be changed.
     """
-    config, costs, parameters = request.controller_config(), request.device_costs(), request.device.parameters
+    config, costs, parameters = request.config, request.device_costs(), request.device.parameters
     chosen = recommend(
         parameters, config, costs,
         optimizer=request.optimizer, rule=request.rule, threshold=request.threshold,
@@ -172,7 +185,6 @@ def make_plan(request: Request) -> Plan:
     seconds = max(spent.time.value, steps * parameters.operation_time)
     found = risks(parameters, features(config, chosen.settings, parameters), chosen, seconds)
     return Plan(
-        device=request.device,
         settings=settings,
         controller=chosen.settings,
         reasons=chosen.reasons,
@@ -185,35 +197,24 @@ def make_plan(request: Request) -> Plan:
         risk=whole_risk(found, lost_points=lost),
         accuracy=accuracy,
         notes=notes,
-        network=request.network,
     )
 
 
 def _study(request: Request, chosen: Recommendation) -> StudySettings:
     """What ``pulsetrain train`` is given."""
-    array = {**dict.fromkeys(EFFECTS), **request.device.parameters.to_dict()}
-    defaults = ControllerSettings().checked(request.controller_config())
-    names = [item.name for item in fields(ControllerSettings) if item.name not in ("verify", "verify_full_scale")]
-    values = {name: getattr(chosen.settings, name) for name in names}
-    changed = {
-        name: int(value)
-        for name, value in values.items()
-        if isinstance(value, int) and value != getattr(defaults, name)
-    }
     return StudySettings(
+        device=request.device,
+        settings=without_verifying(chosen.settings),
+        network=request.network,
+        data=request.data,
+        config=request.config,
         rules=(chosen.rule,),
         optimizers=(request.optimizer,),
         learning_rate=chosen.learning_rate,
         epochs=request.epochs,
         batch=request.batch,
         first_seed=request.seed,
-        held_out=request.held_out,
-        config=request.config,
-        overrides=dict(request.overrides),
-        settings=changed,
-        array=array,
         threshold_weight=chosen.threshold_weight,
-        device=request.device.name,
     )
 
 
@@ -223,10 +224,9 @@ def _account(
 ) -> tuple[int, Account]:  # fmt: skip
     """Steps and events of the whole training. Reads follow from the network; what goes with written cells is taken in
     the ratios of the pilot, or of docs/results/in-situ.md without one."""
-    data = load_digits(settings.held_out)
-    examples, held_out = len(data.train_labels), len(data.held_out_labels)
+    examples, held_out = len(settings.data.train_labels), len(settings.data.held_out_labels)
     steps = settings.epochs * -(-examples // settings.batch)
-    shapes = list(pairwise(LAYER_SIZES))
+    shapes = settings.network.shapes
     cells = written * steps * sum(rows * columns for rows, columns in shapes)
     per_cell = pilot.per_cell if pilot is not None else TYPICAL[chosen.rule]
     if pilot is None:
@@ -239,20 +239,21 @@ def _account(
     for layer, (rows, columns) in enumerate(shapes):
         forward, backward = settings.epochs * (examples + held_out), settings.epochs * examples if layer else 0
         mine = cells * rows * columns / sum(inputs * outputs for inputs, outputs in shapes)
+        row_reads = round(mine * per_cell.row_reads)
+        conversions = forward * config.column_groups + backward * config.row_groups
         counters = TileCounters(
             updates=steps,
             decisions=steps * config.cells,
             pulses_set=round(mine * per_cell.pulses_set),
             pulses_reset=round(mine * per_cell.pulses_reset),
             slots=round(mine * per_cell.slots),
-            row_reads=round(mine * per_cell.row_reads),
+            row_reads=row_reads,
+            reads=forward + backward + row_reads,
+            conversions=conversions + round(mine * per_cell.row_conversions),
         )
-        counters.reads = forward + backward + counters.row_reads
-        counters.conversions = forward * config.column_groups + backward * config.row_groups
-        counters.conversions += round(mine * per_cell.row_conversions)
         one = Account.of(
             counters, config, filled,
-            conductance=settings.array_parameters().g_reference if pilot is None else pilot.conductance[layer],
+            conductance=settings.device.parameters.g_reference if pilot is None else pilot.conductance[layer],
             input_square=1.0 if pilot is None else pilot.input_square[layer],
             conversion_cycles=conversion_cycles(costs),
             backward=backward,
@@ -267,11 +268,11 @@ def _lifetime(
 ) -> Lifetime:
     """Pulses of the mean and of the most pulsed device. The distribution over devices is that of the pilot, stretched:
     a device that is pulsed often goes on so (an upper bound for the most pulsed one), or Poisson without a pilot."""
-    devices = 1 + request.controller_config().pair  # that share the pulses of a weight
+    devices = 1 + request.config.pair  # that share the pulses of a weight
     mean = written * steps * (per_cell.pulses_set + per_cell.pulses_reset) / devices
     endurance = request.device.parameters.endurance
     limit = None if endurance is None else endurance.pulses
-    cells = sum(rows * columns for rows, columns in pairwise(LAYER_SIZES))
+    cells = sum(rows * columns for rows, columns in request.network.shapes)
     if pilot is None:
         most = mean + math.sqrt(2 * mean * math.log(cells))
         notes.append("most pulsed device: as if all were written alike by chance")
@@ -280,15 +281,3 @@ def _lifetime(
         most = mean * float(pilot.writes.max()) / seen if seen > 0 else mean
         notes.append("most pulsed device: its share in the pilot, an upper bound if the pilot is short")
     return Lifetime(mean, most, limit)
-
-
-def plain_settings(settings: ControllerSettings) -> dict[str, Any]:
-    """Settings as JSON and TOML have them: registers by their names, states and choices by theirs."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            return {name: plain(item) for name, item in value.items()}
-        return value.name if isinstance(value, IntEnum) else value
-
-    found: dict[str, Any] = plain(asdict(settings))
-    return found

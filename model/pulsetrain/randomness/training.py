@@ -16,9 +16,9 @@ from pulsetrain.controller.golden import Decisions
 from pulsetrain.controller.sources import outer_deltas
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.randomness.sources import WordSource
-from pulsetrain.tiles.array_tile import ArrayTile, Outcome, Vectors
-from pulsetrain.training.data import Dataset, load_digits
-from pulsetrain.training.results import RunResult
+from pulsetrain.tiles.array_tile import ArrayTile, Vectors
+from pulsetrain.tiles.reports import TileDecision
+from pulsetrain.training.results import TrainingResult
 from pulsetrain.training.run import TrainingRun
 from pulsetrain.training.study import StudySettings
 
@@ -32,7 +32,7 @@ class SourceTile(ArrayTile):
     """
 
     def __init__(self, like: ArrayTile, make: MakeSource) -> None:
-        super().__init__(like.config, like.settings, like.parameters, like.seed, like.threshold_weight)
+        super().__init__(like.config, like.settings, like.device, like.seed, like.threshold_weight)
         self._make = make
         self._restore_controller(self.seeds.controller, 0)
         if self._source.random_bits != self.config.random_bits:
@@ -41,7 +41,7 @@ class SourceTile(ArrayTile):
             raise PulsetrainError(f"Lanes must divide {self.config.cells} cells, not {self._source.lanes}")
         self.set_weights(like.weights())
 
-    def _decide(self, deltas: NDArray[np.signedinteger], settings: ControllerSettings) -> Outcome:
+    def _decide(self, deltas: NDArray[np.signedinteger], settings: ControllerSettings) -> TileDecision:
         config = self.config
         words = self._source.words(config.cells // self._source.lanes).reshape(config.beats, config.lanes)
         self._steps += config.beats
@@ -55,9 +55,9 @@ class SourceTile(ArrayTile):
         )
         parallel_max = config.columns if settings.parallel_max is None else settings.parallel_max
         decisions = Decisions(counts, saturated, parallel_max)
-        return Outcome(decisions.devices, saturated, decisions.slot_count, decisions.slots)
+        return TileDecision(decisions.devices, saturated, decisions.slot_count, decisions.slots)
 
-    def _decide_vectors(self, vectors: Vectors, settings: ControllerSettings) -> Outcome:
+    def _decide_vectors(self, vectors: Vectors, settings: ControllerSettings) -> TileDecision:
         first, *second = zip(*vectors, strict=True)
         return self._decide(outer_deltas(self.config, *first, *(second[0] if second else ())), settings)
 
@@ -73,19 +73,18 @@ class SourceTile(ArrayTile):
 class SourceTrainingRun(TrainingRun):
     """A run of the study whose tiles draw from another source. Same initial weights, batches, rounding and array."""
 
-    def __init__(self, settings: StudySettings, seed: int, data: Dataset, make: MakeSource) -> None:
+    def __init__(self, settings: StudySettings, seed: int, make: MakeSource) -> None:
         run = next(run for run in settings.replace(first_seed=seed, seeds=1).runs() if run.rule == "eapu")
-        super().__init__(settings, run, data)
+        super().__init__(settings, run)
         self.tiles = [SourceTile(tile, make) for tile in self.tiles if isinstance(tile, ArrayTile)]
 
 
-def train(settings: StudySettings, seeds: Sequence[int], make: MakeSource) -> list[RunResult]:
+def train(settings: StudySettings, seeds: Sequence[int], make: MakeSource) -> list[TrainingResult]:
     """One finished EaPU run per seed, decisions drawn from ``make``. Raises PulsetrainError if training diverges."""
-    data = load_digits(settings.held_out)
     results = []
     with threadpool_limits(limits=1, user_api="blas"):
         for seed in seeds:
-            with SourceTrainingRun(settings, seed, data, make) as training:
+            with SourceTrainingRun(settings, seed, make) as training:
                 while training.epoch < settings.epochs:
                     training.train_epoch()
                 results.append(training.result())
@@ -114,7 +113,7 @@ class CurveComparison:
         return min(1.0, 3 * min(self.p_final, self.p_curve, self.p_written))
 
 
-def compare_curves(results: Sequence[RunResult], reference: Sequence[RunResult]) -> CurveComparison:
+def compare_curves(results: Sequence[TrainingResult], reference: Sequence[TrainingResult]) -> CurveComparison:
     """Compare two lists of runs with the same seeds. Raises PulsetrainError if the seeds differ."""
     seeds, expected = [run.seed for run in results], [run.seed for run in reference]
     if seeds != expected or len(seeds) < 3:

@@ -27,6 +27,7 @@ from typing import Any
 import pulsetrain
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.errors import PulsetrainError, ToolError
+from pulsetrain.simulator.header import header_text, ports_text
 from pulsetrain.simulator.verilator import Compiler, Verilator, find_compiler, find_verilator
 
 Progress = Callable[[str], None]
@@ -38,8 +39,8 @@ VERILATOR_FLAGS = ("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-ass
 COMPILER_FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-w")
 FAST, SLOW = "-O2", "-O0"  # what runs in every cycle, and what Verilator marks as running once
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
-_HARNESS = ("harness.cpp", "harness.h", "peripheral.h", "pin_checker.h", "ports.h")
-_SOURCES = (*_HARNESS, "../build.py")
+_HARNESS = ("harness.cpp", "describe.cpp")
+_SOURCES = (*_HARNESS, "harness.h", "peripheral.h", "pin_checker.h", "ports.h", "../build.py")
 _HERE = Path(__file__).resolve().parent / "harness"
 _SIZES = "sizes.json"
 
@@ -133,7 +134,7 @@ def generated_verilog(config: ControllerConfig, *, progress: Progress | None = N
 
 
 def build_library(config: ControllerConfig, *, verilog: Path | None = None, progress: Progress | None = None) -> Path:
-    """The shared library of the Verilated core for ``config``, with the harness of ``harness.h``.
+    """The shared library of the Verilated core for ``config``, with the harness of ``harness/``.
 
     ``verilog``: another core with the same ports, instead of the one generated for ``config``.
     ``progress`` is told what takes time; by default it is printed to standard error.
@@ -143,6 +144,7 @@ def build_library(config: ControllerConfig, *, verilog: Path | None = None, prog
     source = generated_verilog(config, progress=progress) if verilog is None else verilog
     key = content_key(config.to_dict(), source.read_bytes(), verilator.version, compiler.version, compiler.command,
                       VERILATOR_FLAGS, COMPILER_FLAGS, FAST, SLOW, sys.platform,
+                      header_text(config), ports_text(),
                       *((_HERE / name).read_bytes() for name in _SOURCES))  # fmt: skip
 
     def make(folder: Path) -> None:
@@ -150,7 +152,9 @@ def build_library(config: ControllerConfig, *, verilog: Path | None = None, prog
         inputs = folder / "registered.v"
         inputs.write_text(registered_inputs(importlib.import_module("pulsetrain_rtl.pin_table").pins(config)))
         _verilate(verilator, [inputs, source], folder)
-        _compile(config, verilator, compiler, folder)
+        (folder / "contract.h").write_text(header_text(config))
+        (folder / "contract_ports.h").write_text(ports_text())
+        _compile(verilator, compiler, folder)
         for path in folder.iterdir():
             if path.name != "library.so":
                 path.unlink()
@@ -158,19 +162,18 @@ def build_library(config: ControllerConfig, *, verilog: Path | None = None, prog
     return cached("library", key, make) / "library.so"
 
 
-def _compile(config: ControllerConfig, verilator: Verilator, compiler: Compiler, folder: Path) -> None:
+def _compile(verilator: Verilator, compiler: Compiler, folder: Path) -> None:
     """From the C++ in ``folder`` to its ``library.so``. Two translation units, not one for each of Verilator's files:
     the headers are read less often, and the compiler sees the model and its driver together."""
     generated = sorted(path.name for path in folder.glob("*.cpp"))
     slow = [name for name in generated if name.endswith("__Slow.cpp")]
     fast = [name for name in generated if name not in slow]
-    defines = [f"-D{name.upper()}={value}" for name, value in config.to_dict().items()]
-    start = [*compiler.command, *COMPILER_FLAGS, *defines, *_includes(verilator), f"-I{_HERE}", f"-I{folder}"]
+    start = [*compiler.command, *COMPILER_FLAGS, *_includes(verilator), f"-I{_HERE}", f"-I{folder}"]
     objects = []
     with ThreadPoolExecutor() as pool:
         runtime = pool.submit(_runtime, verilator, compiler)
         jobs = []
-        for part, names, level in (("fast", [*fast, _HARNESS[0]], FAST), ("slow", slow, SLOW)):
+        for part, names, level in (("fast", [*fast, *_HARNESS], FAST), ("slow", slow, SLOW)):
             source, output = folder / f"{part}.cc", folder / f"{part}.o"
             source.write_text("".join(f'#include "{name}"\n' for name in names))
             jobs.append(pool.submit(_run, [*start, level, "-c", str(source), "-o", str(output)], "compile the model"))

@@ -1,7 +1,7 @@
 """The Verilated core as a Python object: seed, arm, run many commands in one call, read back.
 
-Structures and functions are those of ``harness.h``. A run never hangs: it ends with a status. What happens in it
-never depends on the size of the pulse buffer (a full one is emptied and the run resumed).
+Functions are those of ``harness.h``, structures those of ``structures.py``. A run never hangs: it ends with a status.
+What happens in it never depends on the size of the pulse buffer (a full one is emptied and the run resumed).
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import ctypes
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -17,23 +16,16 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsetrain.contract.commands import HEADER
 from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.counters import COUNTERS, ControllerCounters
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.errors import PulsetrainError, ToolError, check_integer
 from pulsetrain.simulator.build import build_library
 from pulsetrain.simulator.commands import Packets, updates
-from pulsetrain.simulator.layouts import (
-    ANSWER,
-    COUNTERS,
-    FLAGS,
-    CReadback,
-    CRun,
-    address,
-    packed_settings,
-    pulse_type,
-    sizes,
-)
-from pulsetrain.simulator.run import Readback, RtlError, RunResult, Stalls, Status
+from pulsetrain.simulator.layouts import ANSWER, address, c_types, differences, packed_settings, pulse_type
+from pulsetrain.simulator.run import Readback, RtlError, SimulatorRun, Stalls
+from pulsetrain.simulator.structures import FLAGS, RunEnd
 
 _FOREVER = 2**62
 _SLACK_CYCLES = 4096
@@ -43,9 +35,9 @@ PulseFunction = Callable[[NDArray[np.void]], object]
 _PULSE_FUNCTION = ctypes.CFUNCTYPE(ctypes.c_int32, ctypes.c_void_p, ctypes.c_void_p)
 
 
-class Port(Protocol):
+class ArrayPins(Protocol):
     """An array at the crossbar pins: a context and the addresses of the functions ``pulse`` and ``convert`` of
-    ``harness.h``."""
+    a ``Peripheral``."""
 
     @property
     def context(self) -> int: ...
@@ -91,8 +83,8 @@ class RtlController:
     def seed(self, seed: int) -> None:
         """Load a seed of 1 … 2^64 − 1 and wait until the source is ready. Raises RtlError if it is refused."""
         check_integer("Seed", seed, 0, 2**64 - 1)
-        status = Status(self._library.pulsetrain_seed(self._open(), seed))
-        if status is not Status.DONE:
+        status = RunEnd(self._library.pulsetrain_seed(self._open(), seed))
+        if status is not RunEnd.DONE:
             raise RtlError(f"The RTL must take the seed, but it did not: {seed} ({status.name})")
 
     def arm(self, pulse_limit: int) -> None:
@@ -102,7 +94,7 @@ class RtlController:
         """
         check_integer("Pulse limit", pulse_limit, 0, self.config.cycles_max)
         self.disarm()  # an armed controller keeps the limit that it has
-        if self._library.pulsetrain_arm(self._open(), pulse_limit) != Status.DONE:
+        if self._library.pulsetrain_arm(self._open(), pulse_limit) != RunEnd.DONE:
             raise RtlError(f"The RTL must be armed with a pulse limit of {pulse_limit}, but it is not")
 
     def disarm(self) -> None:
@@ -112,15 +104,15 @@ class RtlController:
     def replay(self, beats: int) -> None:
         """Step the random source by beats of zero deltas, which never fire. About a microsecond a beat."""
         check_integer("Beats", beats, 0, 2**62)
-        if self._library.pulsetrain_replay(self._open(), beats) != Status.DONE:
+        if self._library.pulsetrain_replay(self._open(), beats) != RunEnd.DONE:
             raise RtlError(f"The RTL must accept {beats} beats of zeros, but it does not")
 
     def readback(self) -> Readback:
         """Seed, steps, counters and flags."""
-        out = CReadback()
+        out = c_types(self.config)["Readback"]()
         self._library.pulsetrain_readback(self._open(), ctypes.byref(out))
-        values = {item.name: getattr(out, item.name) for item in fields(Readback)}
-        return Readback(**{**values, **{name: bool(values[name]) for name in FLAGS}})
+        flags = {name: bool(getattr(out, name)) for name in FLAGS}
+        return Readback(out.random_seed, out.random_steps, _counters(out.counters), **flags, fault=out.fault)
 
     def state(self, words: int) -> NDArray[np.uint32]:
         """The first ``words`` state words of the random source, as ``state_index`` orders them (section 4)."""
@@ -135,7 +127,7 @@ class RtlController:
         *,
         requests: int = 1,
         **options: Any,
-    ) -> RunResult:
+    ) -> SimulatorRun:
         """Run dense updates back to back. ``options``: those of ``execute``.
 
         deltas: integers (rows, weight columns) or (requests, rows, weight columns) within ``delta_bits``; None: zeros,
@@ -158,7 +150,7 @@ class RtlController:
         packets: Packets,
         settings: ControllerSettings | Sequence[ControllerSettings],
         *,
-        array: Port | None = None,
+        array: ArrayPins | None = None,
         on_pulse: PulseFunction | int | None = None,
         context: int | None = None,
         conversion_cycles: int = 1,
@@ -167,7 +159,7 @@ class RtlController:
         abort_cycle: int | None = None,
         cycle_limit: int | None = None,
         check_pins: bool = False,
-    ) -> RunResult:
+    ) -> SimulatorRun:
         """Send commands one after the other and take their answers.
 
         settings: for all commands, or a sequence that their field ``settings`` counts from 0.
@@ -178,7 +170,7 @@ class RtlController:
             ``int(void*, const Pulse*)`` such as that of a numba cfunc; ``context`` is its first argument, an address.
         abort_cycle: raise ``abort`` in this cycle of the run; no command begins after it. cycle_limit: end the run
             after so many; None: after more than it can need. check_pins: hold the pins against the safety rules.
-        Returns a RunResult, whatever happened. Raises RtlError if the answers are not those of the commands.
+        Returns a SimulatorRun, whatever happened. Raises RtlError if the answers are not those of the commands.
         """
         each = [settings] if isinstance(settings, ControllerSettings) else list(settings)
         prepared = [_prepared(self.config, item) for item in each]
@@ -196,15 +188,15 @@ class RtlController:
         rows = np.ascontiguousarray(packets.rows)
         answers = np.zeros(len(rows), ANSWER)
         data = np.zeros((packets.data_beats(self.config), self.config.adc_count), np.int16)
-        run = CRun(
+        types = c_types(self.config)
+        run = types["Run"](
             commands=address(rows),
             command_count=len(rows),
             settings=ctypes.cast(ctypes.c_char_p(packed), ctypes.c_void_p).value,
             answers=address(answers),
             data=address(data),
             data_capacity=len(data),
-            context=context,
-            conversion_cycles=conversion_cycles,
+            peripheral=types["Peripheral"](context=context, conversion_cycles=conversion_cycles),
             abort_cycle=-1 if abort_cycle is None else abort_cycle,
             cycle_limit=min(needed, _FOREVER) if cycle_limit is None else cycle_limit,
             stuck_limit=longest + 2 * self.config.beats + 8 * self.config.rows * self.config.columns + _SLACK_CYCLES,
@@ -217,51 +209,52 @@ class RtlController:
             check_pins=check_pins,
         )
         if array is not None:
-            run.array, run.pulse, run.convert = array.context, array.pulse, array.convert
+            pins = run.peripheral
+            pins.array, pins.pulse, pins.convert = array.context, array.pulse, array.convert
         return self._finish(run, on_pulse, rows, answers, data)
 
     def _finish(
         self,
-        run: CRun,
+        run: Any,
         on_pulse: PulseFunction | int | None,
         rows: NDArray[np.void],
         answers: NDArray[np.void],
         data: NDArray[np.int16],
-    ) -> RunResult:
+    ) -> SimulatorRun:
         raised: list[BaseException] = []
         keep = None
         if callable(on_pulse):
             keep = _guarded(on_pulse, self._pulses.dtype, raised)
-            run.observer = ctypes.cast(keep, ctypes.c_void_p).value
+            run.peripheral.observer = ctypes.cast(keep, ctypes.c_void_p).value
         elif on_pulse is not None:
-            run.observer = on_pulse
+            run.peripheral.observer = on_pulse
         chunks = []
         step = self._library.pulsetrain_run
         while True:
             run.pulses, run.capacity = self._pulses.ctypes.data, len(self._pulses)
             step(self._open(), ctypes.byref(run))
             chunks.append(self._pulses[: run.pulse_count].copy())
-            if run.status != Status.BUFFER_FULL:
+            if run.status != RunEnd.BUFFER_FULL:
                 break
             self._pulses = np.zeros(2 * len(self._pulses), self._pulses.dtype)
             step = self._library.pulsetrain_resume
         if raised:
             raise raised[0]
-        status = Status(run.status)
-        text = self._library.pulsetrain_violation(self._open()).decode() if status is Status.UNSAFE else ""
+        status = RunEnd(run.status)
+        text = self._library.pulsetrain_violation(self._open()).decode() if status is RunEnd.UNSAFE else ""
         pulses = chunks[0] if len(chunks) == 1 else np.concatenate(chunks)
         answers = answers[: run.answer_count]
         self._check_answers(rows["header"][: len(answers)], answers)
-        counters = {name: getattr(run, name) for name in COUNTERS}
-        return RunResult(status, pulses, answers, data[: run.data_count], run.cycles, run.beats, run.fault,
-                         run.settings_error, **counters, violation=text)  # fmt: skip
+        return SimulatorRun(status, pulses, answers, data[: run.data_count], run.cycles, run.beats, run.fault,
+                            run.settings_error, _counters(run.counters), text)  # fmt: skip
 
     def _check_answers(self, headers: NDArray[np.uint32], answers: NDArray[np.void]) -> None:
         """Raise RtlError unless each answer has the opcode and the tag of its command."""
-        wrong = ((headers & 15) != answers["opcode"]) | ((headers >> 8 & 255) != answers["tag"])
+        opcodes, tags = HEADER["opcode"].of(headers), HEADER["tag"].of(headers)
+        wrong = (opcodes != answers["opcode"]) | (tags != answers["tag"])
         if wrong.any():
             first = int(np.flatnonzero(wrong)[0])
-            wanted = f"opcode {headers[first] & 15} and tag {headers[first] >> 8 & 255}"
+            wanted = f"opcode {opcodes[first]} and tag {tags[first]}"
             found = f"{answers['opcode'][first]} and {answers['tag'][first]}"
             raise RtlError(f"Answer {first} of the RTL must have {wanted}, not {found}")
 
@@ -297,6 +290,11 @@ class RtlController:
         return self._handle
 
 
+def _counters(found: Any) -> ControllerCounters:
+    """The counters of a structure of the harness."""
+    return ControllerCounters(**{name: getattr(found, name) for name in COUNTERS})
+
+
 class _Prepared(NamedTuple):
     """Settings as the harness reads them, the longest operation in cycles and the most operations of a command."""
 
@@ -316,7 +314,7 @@ def _prepared(config: ControllerConfig, settings: ControllerSettings) -> _Prepar
     longest = before + max(pulse + filled.hold_cycles, conversions) + filled.recovery_cycles
     rounds = filled.try_limit + filled.refresh_pulses + 2
     operations = config.rows * (2 * config.columns + 1) * max(rounds, filled.max_pulses or config.pulses_max)
-    return _Prepared(bytes(packed_settings(filled)), longest, operations)
+    return _Prepared(bytes(packed_settings(config, filled)), longest, operations)
 
 
 def _guarded(function: PulseFunction, kind: np.dtype[np.void], raised: list[BaseException]) -> Any:
@@ -335,7 +333,7 @@ def _guarded(function: PulseFunction, kind: np.dtype[np.void], raised: list[Base
 
 def _load(path: Path, config: ControllerConfig) -> ctypes.CDLL:
     """The library with its functions declared. Raises ToolError if it cannot be loaded (a damaged cache, one of another
-    system), RtlError if its structures are not those of layouts.py."""
+    system), RtlError if a name, place or size in it is not that of ``layouts.py``."""
     try:
         library = ctypes.CDLL(str(path))
     except OSError as error:
@@ -343,17 +341,21 @@ def _load(path: Path, config: ControllerConfig) -> ctypes.CDLL:
         raise ToolError(f"The RTL library {rule} ({error})") from None
     handle, pointer = ctypes.c_void_p, ctypes.c_void_p
     for name, result, arguments in (
-        ("sizes", None, [pointer]), ("open", handle, []), ("close", None, [handle]), ("reset", None, [handle]),
+        ("describe", ctypes.c_char_p, []), ("open", handle, []), ("close", None, [handle]), ("reset", None, [handle]),
         ("seed", ctypes.c_int32, [handle, ctypes.c_uint64]), ("arm", ctypes.c_int32, [handle, ctypes.c_uint32]),
         ("disarm", None, [handle]), ("replay", ctypes.c_int32, [handle, ctypes.c_uint64]),
         ("run", None, [handle, pointer]), ("resume", None, [handle, pointer]), ("readback", None, [handle, pointer]),
         ("state", None, [handle, pointer, ctypes.c_int32]), ("violation", ctypes.c_char_p, [handle]),
     ):  # fmt: skip
-        function = getattr(library, f"pulsetrain_{name}")
+        try:
+            function = getattr(library, f"pulsetrain_{name}")
+        except AttributeError:
+            rule = "must be one of this version of pulsetrain; delete its folder, and it is built again"
+            raise RtlError(f"The RTL library {path} {rule}. It has no pulsetrain_{name}") from None
         function.restype, function.argtypes = result, arguments
-    wanted = sizes(config)
-    found = (ctypes.c_int64 * len(wanted))()
-    library.pulsetrain_sizes(ctypes.byref(found))
-    if list(found) != wanted:
-        raise RtlError(f"The structures and configuration of {path} must be {wanted}, not {list(found)}")
+    wrong = differences(library.pulsetrain_describe().decode(), config)
+    if wrong:
+        rest = f"; {len(wrong) - 4} more differ" if len(wrong) > 4 else ""
+        raise RtlError(f"The RTL library {path} must be of these structures and configuration: "
+                       f"{'; '.join(wrong[:4])}{rest}")  # fmt: skip
     return library

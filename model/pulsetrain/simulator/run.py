@@ -8,28 +8,14 @@ from enum import IntEnum
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsetrain.contract.counters import ControllerCounters
+from pulsetrain.contract.enumerations import AnswerStatus, Opcode
 from pulsetrain.errors import check_integer, check_real
-from pulsetrain.simulator.commands import AnswerStatus, Opcode
+from pulsetrain.simulator.structures import RunEnd
 
 
 class RtlError(RuntimeError):
     """The RTL did something that the specification does not allow, latched a fault or refused a command."""
-
-
-class Status(IntEnum):
-    """How a run ended."""
-
-    DONE = 0
-    BUFFER_FULL = 1
-    ABORTED = 2
-    STOPPED = 3
-    FAULTED = 4
-    NOT_ARMED = 5
-    NOT_SEEDED = 6
-    CYCLE_LIMIT = 7
-    STUCK = 8
-    UNSAFE = 9
-    BAD_ANSWER = 10
 
 
 @dataclass(frozen=True)
@@ -56,17 +42,7 @@ class Readback:
 
     random_seed: int
     random_steps: int
-    cells_set: int
-    cells_reset: int
-    saturated: int
-    slots: int
-    cut: int
-    requests: int
-    reads: int
-    conversions: int
-    verified: int
-    unreached: int
-    unverified: int
+    counters: ControllerCounters
     armed: bool
     seeded: bool
     busy: bool
@@ -74,17 +50,17 @@ class Readback:
 
 
 @dataclass(frozen=True)
-class RunResult:
+class SimulatorRun:
     """How a run went.
 
     ``pulses``: a structured array, one finished pulse each in order of their end, with the fields ``cycle``, ``row``,
     ``polarity``, ``form``, ``level``, ``cycles``, ``cut`` and ``columns`` (uint64 words). Empty if a function took
     them. ``answers``: one of each command taken, in order, with ``opcode``, ``status``, ``tag``, ``beats`` of data
-    from ``first`` on, and ``cycle``. ``data``: int16 (beats, K), the data of all answers. ``cells_set`` to
-    ``unverified``: by how much the controller's own counters rose.
+    from ``first`` on, and ``cycle``. ``data``: int16 (beats, K), the data of all answers. ``counters``: by
+    how much the controller's own rose.
     """
 
-    status: Status
+    status: RunEnd
     pulses: NDArray[np.void]
     answers: NDArray[np.void]
     data: NDArray[np.int16]
@@ -92,17 +68,7 @@ class RunResult:
     beats: int
     fault: int
     settings_error: int
-    cells_set: int
-    cells_reset: int
-    saturated: int
-    slots: int
-    cut: int
-    requests: int
-    reads: int
-    conversions: int
-    verified: int
-    unreached: int
-    unverified: int
+    counters: ControllerCounters
     violation: str
 
     @property
@@ -115,10 +81,10 @@ class RunResult:
         first = int(self.answers["first"][answer])
         return self.data[first : first + int(self.answers["beats"][answer])]
 
-    def check(self) -> RunResult:
+    def check(self) -> SimulatorRun:
         """This result if every command was answered with OK. Raises RtlError saying how the run ended otherwise."""
-        if self.status is not Status.DONE:
-            details = {Status.FAULTED: f", fault {self.fault}", Status.UNSAFE: f": {self.violation}"}
+        if self.status is not RunEnd.DONE:
+            details = {RunEnd.FAULTED: f", fault {self.fault}", RunEnd.UNSAFE: f": {self.violation}"}
             text = f"{self.status.name}{details.get(self.status, '')} after {self.cycles} cycles"
             raise RtlError(f"A run of the RTL must end with DONE, not {text} and {self.commands_done} commands")
         refused = np.flatnonzero(self.answers["status"] != AnswerStatus.OK)

@@ -11,28 +11,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array.crossbar import PICOSIEMENS, ArrayParameters, CrossbarArray
-from pulsetrain.closed_loop.programming import (
-    LEFT_ALONE,
-    Programmed,
-    ProgramMode,
-    check_programming,
-    checked_targets,
-    program_rows,
-)
+from pulsetrain.array.crossbar import PICOSIEMENS, CrossbarArray, checked_real_array
+from pulsetrain.closed_loop.programming import Programmed, check_programming, checked_targets, program_rows
 from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.enumerations import LEFT_ALONE, ProgramMode
 from pulsetrain.contract.settings import ControllerSettings
+from pulsetrain.controller.codes import checked_codes
 from pulsetrain.controller.golden import checked_deltas
 from pulsetrain.controller.slots import Slots
+from pulsetrain.device.device import Device
 from pulsetrain.errors import PulsetrainError, check_array, check_integer, check_real, check_type
-from pulsetrain.numerics.arrays import checked_codes, checked_real_array
 from pulsetrain.numerics.noise import rounded_steps
 from pulsetrain.tiles.converters import checked_vectors, dac_codes, outer_codes, products
 from pulsetrain.tiles.reports import (
-    Outcome,
     ProgramReport,
-    Rounds,
     TileCounters,
+    TileDecision,
     UpdateReport,
     fired_numbers,
     pulse_numbers,
@@ -43,16 +37,11 @@ from pulsetrain.tiles.targets import (
     chosen_weights,
     default_threshold,
     target_codes,
-    verified,
     weight_of_code,
 )
 from pulsetrain.tiles.tile import Tile
 
-__all__ = ["DEFAULT_PARAMETERS", "DEFAULT_SETTINGS", "THRESHOLD_MIN", "ArrayTile", "Outcome", "ProgramReport", "Rounds",
-           "Tile", "TileCounters", "TileSeeds", "UpdateReport", "Vectors", "verified"]  # fmt: skip
-
 DEFAULT_SETTINGS = ControllerSettings()
-DEFAULT_PARAMETERS = ArrayParameters()
 
 Vectors = tuple[NDArray[np.int32], NDArray[np.int32]]
 """Codes of an update from vectors: rows (pairs, R) and columns (pairs, M); pair 0 is A, pair 1 of a difference B."""
@@ -79,7 +68,7 @@ class TileSeeds:
 class ArrayTile(Tile):
     """A tile on the golden array; a subclass brings the controller by ``_decide`` and its companions.
 
-    ``threshold_weight``: ΔW_th in weight units, by default what the array's mean steps are (0.025; section 13).
+    ``threshold_weight``: ΔW_th in weight units, by default the mean step of the ``device`` (0.025; section 13).
     With the setting ``verify``, ``verify_step`` codes must be that threshold (see ``verified``).
     """
 
@@ -87,13 +76,14 @@ class ArrayTile(Tile):
         self,
         config: ControllerConfig,
         settings: ControllerSettings,
-        parameters: ArrayParameters,
+        device: Device,
         seed: int,
         threshold_weight: float | None = None,
     ) -> None:
         self.config = check_type("Configuration", config, ControllerConfig)
         self.settings = check_type("Settings", settings, ControllerSettings).checked(config)
-        self.parameters = check_type("Array parameters", parameters, ArrayParameters)
+        self.device = check_type("Device", device, Device)
+        parameters = self.parameters
         self.seeds = TileSeeds.of(seed)
         self.seed = int(seed)
         if threshold_weight is None:
@@ -108,15 +98,15 @@ class ArrayTile(Tile):
         self._shape = (config.rows, config.weight_columns)
         self._scale = 2.0**self.settings.threshold_log2 / self.threshold_weight
         self._at_threshold = {self.settings.threshold_log2: self.settings}
-        self._last_slots: Slots | Outcome = Slots.none(config)
+        self._last_slots: Slots | TileDecision = Slots.none(config)
         self._last_codes = np.empty((0, config.weight_columns), np.int16)
 
     @abstractmethod
-    def _decide(self, deltas: NDArray[np.signedinteger], settings: ControllerSettings) -> Outcome:
+    def _decide(self, deltas: NDArray[np.signedinteger], settings: ControllerSettings) -> TileDecision:
         """Run one request: checked deltas, int16 for delta_bits up to 16, int32 above."""
 
     @abstractmethod
-    def _decide_vectors(self, vectors: Vectors, settings: ControllerSettings) -> Outcome:
+    def _decide_vectors(self, vectors: Vectors, settings: ControllerSettings) -> TileDecision:
         """Run one request whose deltas are outer products of checked codes."""
 
     @abstractmethod
@@ -206,15 +196,15 @@ class ArrayTile(Tile):
         hits = self.array.write(checked * self.parameters.siemens_per_weight, noise)
         up, down = int(np.count_nonzero(checked > 0)), int(np.count_nonzero(checked < 0))
         self._last_slots = Slots.none(self.config)
-        report = UpdateReport(up, down, up, down, window_hits=hits)
-        self.counters.add(report, 0)
+        report = UpdateReport(cells_set=up, cells_reset=down, pulses_set=up, pulses_reset=down, window_hits=hits)
+        self.counters = self.counters.after(report, 0)
         return report
 
     def wait(self, seconds: float) -> None:
         self.array.wait(seconds)
 
     def last_slots(self) -> Slots:
-        return self._last_slots.slots() if isinstance(self._last_slots, Outcome) else self._last_slots
+        return self._last_slots.slots() if isinstance(self._last_slots, TileDecision) else self._last_slots
 
     def state(self) -> dict[str, Any]:
         seed, steps = self._controller_state()
@@ -279,7 +269,7 @@ class ArrayTile(Tile):
         clipped = self.array.clipped
         self._last_codes, cycles = self._read(codes, backward)
         groups = self.config.row_groups if backward else self.config.column_groups
-        self.counters.add_reads(len(codes), len(codes) * groups, self.array.clipped - clipped, cycles)
+        self.counters = self.counters.after_reads(len(codes), len(codes) * groups, self.array.clipped - clipped, cycles)
         return self._last_codes
 
     def _update_vectors(self, rows: list[ArrayLike], columns: list[ArrayLike], rate: float) -> UpdateReport:
@@ -333,29 +323,28 @@ class ArrayTile(Tile):
     ) -> UpdateReport:
         hits, codes_clipped = self.array.window_hits, self.array.clipped
         if isinstance(source, tuple):
-            outcome = self._decide_vectors(source, settings)
+            decision = self._decide_vectors(source, settings)
         else:
-            outcome = self._decide(source, settings)
-        devices = outcome.devices
+            decision = self._decide(source, settings)
+        devices = decision.devices
         if devices is None:
-            numbers = pulse_numbers(outcome.slots(), self.config)
-            numbers = {name: number for name, number in numbers.items() if not name.endswith("form")}
+            numbers = pulse_numbers(decision.slots(), self.config)
         else:
             self.array.apply_fired(devices.cells, devices.counts)
             numbers = fired_numbers(devices)
-        self._last_slots = outcome
-        rounds = outcome.rounds
+        self._last_slots = decision
+        rounds = decision.rounds
         report = UpdateReport(
             **numbers,
-            saturated=outcome.saturated,
+            saturated=decision.saturated,
             clipped=clipped,
-            slots=outcome.slot_count,
+            slots=decision.slot_count,
             window_hits=self.array.window_hits - hits,
-            cycles=outcome.cycles,
+            cycles=decision.cycles,
             codes_clipped=self.array.clipped - codes_clipped,
             **({} if rounds is None else vars(rounds)),
         )
-        self.counters.add(report, self.config.cells)
+        self.counters = self.counters.after(report, self.config.cells)
         return report
 
     def _programmed(self, targets: NDArray[np.int16], mode: ProgramMode) -> ProgramReport:
@@ -373,12 +362,8 @@ class ArrayTile(Tile):
             slots=len(done.slots),
             window_hits=self.array.window_hits - hits,
             cycles=cycles,
-            reads=done.reads,
-            conversions=done.conversions,
             codes_clipped=self.array.clipped - clipped,
-            verified=done.verified,
-            unreached=done.unreached,
-            unverified=done.unverified,
+            **vars(done.rounds),
         )
-        self.counters.add(report, 0)
+        self.counters = self.counters.after(report, 0)
         return report

@@ -11,7 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from pulsetrain.controller.slots import Slots
 from pulsetrain.errors import MismatchError, PulsetrainError, check_integer
-from pulsetrain.tiles.array_tile import ProgramReport, Tile, UpdateReport
+from pulsetrain.tiles.reports import COUNTED, ProgramReport, UpdateReport
+from pulsetrain.tiles.tile import Tile
 
 Result = TypeVar("Result")
 
@@ -37,7 +38,7 @@ class ComparedTile(Tile):
         if first.config != second.config:
             raise PulsetrainError(f"Compared tiles must have one configuration, not {first.config} and {second.config}")
         self.first, self.second = first, second
-        self.config, self.settings, self.parameters = first.config, first.settings, first.parameters
+        self.config, self.settings, self.device = first.config, first.settings, first.device
         self.seed, self.threshold_weight, self.counters = first.seed, first.threshold_weight, first.counters
         self.decisions_compared = self.reads_compared = 0
         self._operations = 0
@@ -159,7 +160,7 @@ class ComparedTile(Tile):
     def _compared_program(self, operation: Callable[[Tile], ProgramReport]) -> ProgramReport:
         first, second = self._both(operation)
         self._same_slots()
-        for item in fields(ProgramReport):
+        for item in sorted(fields(ProgramReport), key=lambda item: item.name in COUNTED):  # arrays first
             name, one, other = item.name.replace("_", " "), getattr(first, item.name), getattr(second, item.name)
             if not isinstance(one, np.ndarray):
                 if item.name != "cycles":

@@ -5,13 +5,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.closed_loop.programming import update_verified
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.golden import GoldenController
 from pulsetrain.controller.sources import outer_deltas
-from pulsetrain.tiles.array_tile import DEFAULT_PARAMETERS, DEFAULT_SETTINGS, ArrayTile, Outcome, Rounds, Vectors
+from pulsetrain.device.catalogue import DEFAULT_DEVICE
+from pulsetrain.device.device import Device
+from pulsetrain.tiles.array_tile import DEFAULT_SETTINGS, ArrayTile, Vectors
+from pulsetrain.tiles.reports import TileDecision
 
 
 class ModelTile(ArrayTile):
@@ -25,25 +27,24 @@ class ModelTile(ArrayTile):
         self,
         config: ControllerConfig = CONFIGS["base"],
         settings: ControllerSettings = DEFAULT_SETTINGS,
-        parameters: ArrayParameters = DEFAULT_PARAMETERS,
+        device: Device = DEFAULT_DEVICE,
         seed: int = 1,
         threshold_weight: float | None = None,
     ) -> None:
-        super().__init__(config, settings, parameters, seed, threshold_weight)
+        super().__init__(config, settings, device, seed, threshold_weight)
         self.controller = GoldenController(config, self.settings, self.seeds.controller)
         self._in_force = self.settings
 
-    def _decide(self, deltas: NDArray[np.signedinteger], settings: ControllerSettings) -> Outcome:
+    def _decide(self, deltas: NDArray[np.signedinteger], settings: ControllerSettings) -> TileDecision:
         if settings is not self._in_force:
             self.controller.settings = self._in_force = settings
         decisions = self.controller.update(deltas)
         if not settings.verify:
-            return Outcome(decisions.devices, decisions.saturated, decisions.slot_count, decisions.slots)
+            return TileDecision(decisions.devices, decisions.saturated, decisions.slot_count, decisions.slots)
         done = update_verified(self.array, decisions.weight_counts, self.config, settings)
-        rounds = Rounds(done.reads, done.conversions, done.verified, done.unreached, done.unverified)
-        return Outcome(None, decisions.saturated, len(done.slots), lambda: done.slots, rounds=rounds)
+        return TileDecision(None, decisions.saturated, len(done.slots), lambda: done.slots, rounds=done.rounds)
 
-    def _decide_vectors(self, vectors: Vectors, settings: ControllerSettings) -> Outcome:
+    def _decide_vectors(self, vectors: Vectors, settings: ControllerSettings) -> TileDecision:
         first, *second = zip(*vectors, strict=True)
         return self._decide(outer_deltas(self.config, *first, *(second[0] if second else ())), settings)
 

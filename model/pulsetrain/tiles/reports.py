@@ -3,104 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsetrain.closed_loop.programming import Rounds
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.controller.fired import FiredCells
 from pulsetrain.controller.slots import Slots
+from pulsetrain.display import Displayed, counted
 from pulsetrain.numerics.compiled import compiled
 
 
-@dataclass(frozen=True)
-class UpdateReport:
-    """What one update did: cells and pulses per polarity, saturated decisions (§5), clipped deltas or entries (§13),
-    slots, pulses cut to the window, and clock cycles (0 where there is no clock).
+@dataclass(frozen=True, kw_only=True, repr=False)
+class WriteCounts(Displayed):
+    """What operations of a tile count, each name once.
 
-    Cells and pulses are those of devices; a cell that took pulses of both polarities counts by its first. Of a verified
-    update (§16) also the reads of rows, their conversions and clipped codes, and how the cells ended.
+    Cells and pulses are those of devices, per polarity; a cell that took pulses of both counts by its first.
+    ``saturated`` decisions (§5), ``clipped`` deltas or entries (§13), ``slots``, ``window_hits``: pulses cut to the
+    window, ``cycles``: of the clock (0 where there is none), ``reads`` with their ``conversions`` and
+    ``codes_clipped``, and cells by how their verified write or programming ended (§16): ``verified``, ``unreached``,
+    ``unverified``.
     """
 
-    cells_set: int = 0
-    cells_reset: int = 0
-    pulses_set: int = 0
-    pulses_reset: int = 0
-    saturated: int = 0
-    clipped: int = 0
-    slots: int = 0
-    window_hits: int = 0
-    cycles: int = 0
-    reads: int = 0
-    conversions: int = 0
-    codes_clipped: int = 0
-    verified: int = 0
-    unreached: int = 0
-    unverified: int = 0
-
-    @property
-    def cells_written(self) -> int:
-        """Cells that took at least one pulse or write."""
-        return self.cells_set + self.cells_reset
-
-
-@dataclass(frozen=True, eq=False)
-class ProgramReport:
-    """What programming, forming or refreshing did (§16).
-
-    For each weight, (rows, weight columns): ``codes`` int16 as read last (0 if never) and ``weights`` what they stand
-    for; ``tries`` uint8, the pulses of rounds; ``failed`` and ``left_alone`` bool. The numbers are as in UpdateReport.
-    """
-
-    codes: NDArray[np.int16]
-    weights: NDArray[np.float64]
-    tries: NDArray[np.uint8]
-    failed: NDArray[np.bool_]
-    left_alone: NDArray[np.bool_]
-    cells_set: int
-    cells_reset: int
-    cells_form: int
-    pulses_set: int
-    pulses_reset: int
-    pulses_form: int
-    slots: int
-    window_hits: int
-    cycles: int
-    reads: int
-    conversions: int
-    codes_clipped: int
-    verified: int
-    unreached: int
-    unverified: int
-
-    @property
-    def pulses(self) -> int:
-        """Pulses that devices took."""
-        return self.pulses_set + self.pulses_reset + self.pulses_form
-
-    @property
-    def cells_written(self) -> int:
-        """Devices that took at least one pulse."""
-        return self.cells_set + self.cells_reset + self.cells_form
-
-    @property
-    def reached(self) -> float:
-        """Share of the chosen weights that met their targets; 1 if none was chosen."""
-        chosen = ~self.left_alone
-        return float(np.mean(~self.failed[chosen])) if chosen.any() else 1.0
-
-
-@dataclass
-class TileCounters:
-    """Totals since the tile was made: updates (writes too), programmings, cells decided, and what reports count.
-
-    ``reads`` are those of the whole array and of rows, ``row_reads`` the latter alone.
-    """
-
-    updates: int = 0
-    programs: int = 0
-    decisions: int = 0
     cells_set: int = 0
     cells_reset: int = 0
     cells_form: int = 0
@@ -113,7 +39,6 @@ class TileCounters:
     window_hits: int = 0
     cycles: int = 0
     reads: int = 0
-    row_reads: int = 0
     conversions: int = 0
     codes_clipped: int = 0
     verified: int = 0
@@ -121,44 +46,98 @@ class TileCounters:
     unverified: int = 0
 
     @property
+    def cells_written(self) -> int:
+        """Devices that took at least one pulse or write."""
+        return self.cells_set + self.cells_reset + self.cells_form
+
+    @property
+    def pulses(self) -> int:
+        """Pulses that devices took."""
+        return self.pulses_set + self.pulses_reset + self.pulses_form
+
+    def _described(self) -> list[tuple[str, str]]:
+        return counted(COUNTED, self)
+
+
+COUNTED = tuple(item.name for item in fields(WriteCounts))
+"""Names of the counts, in order."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class UpdateReport(WriteCounts):
+    """What one update did. Reads and how cells ended are those of a verified update (§16)."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False, eq=False)
+class ProgramReport(WriteCounts):
+    """What programming, forming or refreshing did (§16).
+
+    For each weight, (rows, weight columns): ``codes`` int16 as read last (0 if never) and ``weights`` what they stand
+    for; ``tries`` uint8, the pulses of rounds; ``failed`` and ``left_alone`` bool.
+    """
+
+    codes: NDArray[np.int16]
+    weights: NDArray[np.float64]
+    tries: NDArray[np.uint8]
+    failed: NDArray[np.bool_]
+    left_alone: NDArray[np.bool_]
+
+    @property
+    def reached(self) -> float:
+        """Share of the chosen weights that met their targets; 1 if none was chosen."""
+        chosen = ~self.left_alone
+        return float(np.mean(~self.failed[chosen])) if chosen.any() else 1.0
+
+    def _described(self) -> list[tuple[str, str]]:
+        return [("reached", f"{100 * self.reached:.1f} %"), *super()._described()]
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class TileCounters(WriteCounts):
+    """Totals since the tile was made: updates (writes too), programmings, cells decided, and what reports count.
+
+    ``reads`` are those of the whole array and of rows, ``row_reads`` the latter alone.
+    """
+
+    updates: int = 0
+    programs: int = 0
+    decisions: int = 0
+    row_reads: int = 0
+
+    @property
     def vectors(self) -> int:
         """Vectors that were multiplied: reads of the whole array."""
         return self.reads - self.row_reads
 
-    def add(self, report: UpdateReport | ProgramReport, decisions: int) -> None:
-        """Count one more update, or programming, that took ``decisions`` decisions."""
-        if isinstance(report, UpdateReport):
-            self.updates += 1
-        else:
-            self.programs += 1
-        self.decisions += decisions
-        self.row_reads += report.reads
-        for item in fields(self):
-            if item.name not in ("updates", "programs", "decisions", "row_reads"):
-                setattr(self, item.name, getattr(self, item.name) + getattr(report, item.name, 0))
+    def after(self, report: WriteCounts, decisions: int) -> TileCounters:
+        """The totals with one more update, or programming, that took ``decisions`` decisions."""
+        programs = isinstance(report, ProgramReport)
+        totals = {name: getattr(self, name) + getattr(report, name) for name in COUNTED}
+        return TileCounters(
+            **totals,
+            updates=self.updates + (not programs),
+            programs=self.programs + programs,
+            decisions=self.decisions + decisions,
+            row_reads=self.row_reads + report.reads,
+        )
 
-    def add_reads(self, vectors: int, conversions: int, codes_clipped: int, cycles: int) -> None:
-        """Count reads of the whole array."""
-        self.reads += vectors
-        self.conversions += conversions
-        self.codes_clipped += codes_clipped
-        self.cycles += cycles
+    def after_reads(self, vectors: int, conversions: int, codes_clipped: int, cycles: int) -> TileCounters:
+        """The totals with reads of the whole array."""
+        return replace(
+            self,
+            reads=self.reads + vectors,
+            conversions=self.conversions + conversions,
+            codes_clipped=self.codes_clipped + codes_clipped,
+            cycles=self.cycles + cycles,
+        )
 
-
-@dataclass(frozen=True)
-class Rounds:
-    """What rounds of pulses and reads came to (§16)."""
-
-    reads: int
-    conversions: int
-    verified: int
-    unreached: int
-    unverified: int
+    def _described(self) -> list[tuple[str, str]]:
+        return [*counted(("updates", "programs", "decisions"), self), *super()._described()]
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a tile's controller made of an update.
+class TileDecision:
+    """What the controller of a tile decided on an update.
 
     ``devices``: the pulses that the array has still to take; None after a verified update, which has changed the array
     already and tells of its ``rounds``. ``slots`` gives the slots in order when it is called.

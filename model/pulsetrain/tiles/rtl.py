@@ -12,23 +12,27 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array.crossbar import ArrayParameters, CutPulse
-from pulsetrain.closed_loop.programming import Programmed, ProgramMode
+from pulsetrain.array.crossbar import CutPulse
+from pulsetrain.closed_loop.programming import Programmed, Rounds
+from pulsetrain.contract.commands import HEADER
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
-from pulsetrain.contract.enumerations import Polarity
+from pulsetrain.contract.counters import ControllerCounters
+from pulsetrain.contract.enumerations import FORM_KEY, Opcode, Polarity, ProgramMode, Side, Which
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.fired import FiredCells
 from pulsetrain.controller.golden import checked_deltas
 from pulsetrain.controller.random_source import RandomSource
 from pulsetrain.controller.slots import Slots
+from pulsetrain.device.catalogue import DEFAULT_DEVICE
+from pulsetrain.device.device import Device
 from pulsetrain.errors import check_integer, check_type
-from pulsetrain.simulator.commands import COLUMNS, ROWS, Opcode, Packets, load, plain, programming, updates
+from pulsetrain.simulator.commands import Packets, load, plain, programming, updates
 from pulsetrain.simulator.library import RtlController
-from pulsetrain.simulator.run import RtlError, RunResult, Stalls, Status
-from pulsetrain.tiles.array_tile import DEFAULT_PARAMETERS, DEFAULT_SETTINGS, ArrayTile, Outcome, Rounds, Vectors
-from pulsetrain.tiles.reports import pulse_numbers
+from pulsetrain.simulator.run import RtlError, SimulatorRun, Stalls
+from pulsetrain.simulator.structures import RunEnd
+from pulsetrain.tiles.array_tile import DEFAULT_SETTINGS, ArrayTile, Vectors
+from pulsetrain.tiles.reports import TileDecision, pulse_numbers
 
-FORM_KEY = 0xF03A
 READS_AT_ONCE = 1024
 _FORM = 2  # as polarity of a slot
 _OPCODES = {ProgramMode.PROGRAM: Opcode.PROGRAM, ProgramMode.FORM: Opcode.FORM, ProgramMode.REFRESH: Opcode.REFRESH}
@@ -49,7 +53,7 @@ class RtlTile(ArrayTile):
         self,
         config: ControllerConfig = CONFIGS["base"],
         settings: ControllerSettings = DEFAULT_SETTINGS,
-        parameters: ArrayParameters = DEFAULT_PARAMETERS,
+        device: Device = DEFAULT_DEVICE,
         seed: int = 1,
         threshold_weight: float | None = None,
         *,
@@ -58,7 +62,7 @@ class RtlTile(ArrayTile):
         conversion_cycles: int = 1,
         stalls: Stalls | None = None,
     ) -> None:
-        super().__init__(config, settings, parameters, seed, threshold_weight)
+        super().__init__(config, settings, device, seed, threshold_weight)
         self.check_pins = check_type("Check of the pins", check_pins, bool)
         self.conversion_cycles = check_integer("Conversion cycles", conversion_cycles, 1, 2**31)
         self.stalls = None if stalls is None else check_type("Stalls", stalls, Stalls)
@@ -69,7 +73,7 @@ class RtlTile(ArrayTile):
     def close(self) -> None:
         self.controller.close()
 
-    def update_aborted(self, deltas: ArrayLike, abort_cycle: int) -> RunResult:
+    def update_aborted(self, deltas: ArrayLike, abort_cycle: int) -> SimulatorRun:
         """Request a change in delta units and raise ``abort`` in clock cycle ``abort_cycle`` (from 0) of it.
 
         The pulses that were started change the array, the one that was cut by its share (specification, section 12).
@@ -81,18 +85,18 @@ class RtlTile(ArrayTile):
         result = self._updated(updates(self.config, checked[np.newaxis]), self.settings, abort_cycle)
         if not self.settings.verify:
             self._apply(result)
-        if result.status is not Status.ABORTED:
+        if result.status is not RunEnd.ABORTED:
             result.check()
         return result
 
-    def _decide(self, deltas: NDArray[np.signedinteger], settings: ControllerSettings) -> Outcome:
+    def _decide(self, deltas: NDArray[np.signedinteger], settings: ControllerSettings) -> TileDecision:
         return self._decided(updates(self.config, deltas[np.newaxis]), settings)
 
-    def _decide_vectors(self, vectors: Vectors, settings: ControllerSettings) -> Outcome:
+    def _decide_vectors(self, vectors: Vectors, settings: ControllerSettings) -> TileDecision:
         loads = [
             load(self.config, side, which, codes[np.newaxis])
-            for side, both in zip((ROWS, COLUMNS), vectors, strict=True)
-            for which, codes in enumerate(both)
+            for side, both in zip((Side.ROWS, Side.COLUMNS), vectors, strict=True)
+            for which, codes in zip(Which, both, strict=False)
         ]
         opcode = Opcode.UPDATE_OUTER if len(loads) == 2 else Opcode.UPDATE_DIFFERENCE
         return self._decided(Packets.join([*loads, plain(opcode)]), settings)
@@ -104,10 +108,10 @@ class RtlTile(ArrayTile):
         self.array.use_converters(config)
         for first in range(0, len(codes), READS_AT_ONCE):
             some = codes[first : first + READS_AT_ONCE]
-            loads = load(config, COLUMNS if backward else ROWS, 0, some)
+            loads = load(config, Side.COLUMNS if backward else Side.ROWS, Which.A, some)
             reads = plain(Opcode.READ_BACKWARD if backward else Opcode.READ_FORWARD, len(some))
             result = self._execute(Packets.alternate([loads, reads]), self.settings).check()
-            self._count("read", result.reads, len(some))
+            self._count("read", result.counters.reads, len(some))
             out[first : first + len(some)] = result.data.reshape(len(some), -1)[:, :lines]
             cycles += result.cycles
         return out, cycles
@@ -122,7 +126,7 @@ class RtlTile(ArrayTile):
         finally:
             self.array.end_operation()
         result.check()
-        self._count("slot", result.slots, len(result.pulses))
+        self._count("slot", result.counters.slots, len(result.pulses))
         beats = result.data.reshape(config.rows, config.column_groups, 2, config.adc_count).astype(np.int16)
         codes, states = (
             beats[:, :, kind].reshape(config.rows, -1)[:, : config.weight_columns].copy() for kind in (0, 1)
@@ -135,11 +139,7 @@ class RtlTile(ArrayTile):
             tries=(states & 255).astype(np.uint8),
             failed=(states & 256) != 0,
             left_alone=(states & 512) != 0,
-            reads=result.reads,
-            conversions=result.conversions,
-            verified=result.verified,
-            unreached=result.unreached,
-            unverified=result.unverified,
+            rounds=_rounds(result.counters),
             pulses_set=numbers["pulses_set"],
             pulses_reset=numbers["pulses_reset"],
             pulses_form=numbers["pulses_form"],
@@ -154,9 +154,11 @@ class RtlTile(ArrayTile):
         *,
         form_key: int = 0,
         abort_cycle: int | None = None,
-    ) -> RunResult:
+    ) -> SimulatorRun:
         """Send commands with the array at the pins; unless they are updates in an open loop, it is changed at once."""
-        open_loop = not settings.verify and int(packets.rows["header"][-1] & 15) in range(Opcode.UPDATE, Opcode.PROGRAM)
+        open_loop = not settings.verify and HEADER["opcode"].of(int(packets.rows["header"][-1])) in range(
+            Opcode.UPDATE, Opcode.PROGRAM
+        )
         return self.controller.execute(
             packets,
             settings,
@@ -168,7 +170,7 @@ class RtlTile(ArrayTile):
             check_pins=self.check_pins,
         )
 
-    def _updated(self, packets: Packets, settings: ControllerSettings, abort_cycle: int | None = None) -> RunResult:
+    def _updated(self, packets: Packets, settings: ControllerSettings, abort_cycle: int | None = None) -> SimulatorRun:
         """Run one update; a verified one is an operation of the array from its first pulse to its last."""
         if not settings.verify:
             return self._execute(packets, settings, abort_cycle=abort_cycle)
@@ -180,25 +182,25 @@ class RtlTile(ArrayTile):
             self.array.end_operation()
             self._last_slots = Slots.none(self.config)
 
-    def _decided(self, packets: Packets, settings: ControllerSettings) -> Outcome:
+    def _decided(self, packets: Packets, settings: ControllerSettings) -> TileDecision:
         result = self._updated(packets, settings)
-        if result.status is not Status.DONE and not settings.verify:
+        if result.status is not RunEnd.DONE and not settings.verify:
             self._apply(result)
         result.check()
-        self._count("slot", result.slots, len(result.pulses))
+        self._count("slot", result.counters.slots, len(result.pulses))
         slots = reported_slots(result.pulses)
         if not settings.verify:
             devices = FiredCells.of(slots.counts(self.config))
-            return Outcome(devices, result.saturated, len(slots), lambda: slots, result.cycles)
-        rounds = Rounds(result.reads, result.conversions, result.verified, result.unreached, result.unverified)
-        return Outcome(None, result.saturated, len(slots), lambda: slots, result.cycles, rounds=rounds)
+            return TileDecision(devices, result.counters.saturated, len(slots), lambda: slots, result.cycles)
+        rose = result.counters
+        return TileDecision(None, rose.saturated, len(slots), lambda: slots, result.cycles, rounds=_rounds(rose))
 
     def _count(self, thing: str, found: int, wanted: int) -> None:
         """Raise RtlError if a counter of the RTL did not rise by what was seen at its pins."""
         if found != wanted:
             raise RtlError(f"The RTL's {thing} counter must rise by {wanted}, not {found}")
 
-    def _apply(self, result: RunResult) -> None:
+    def _apply(self, result: SimulatorRun) -> None:
         """Change the array by the pulses of a run that ended early; only the last of them can be cut short."""
         cut = None
         whole = result.pulses
@@ -239,7 +241,12 @@ class RtlTile(ArrayTile):
             raise RtlError(f"Word {word} of the RTL's random state after {steps} steps must be {values}")
 
 
+def _rounds(rose: ControllerCounters) -> Rounds:
+    """What the controller counted of rounds."""
+    return Rounds(rose.reads, rose.conversions, rose.verified, rose.unreached, rose.unverified)
+
+
 def reported_slots(pulses: NDArray[np.void]) -> Slots:
-    """The slots of finished pulses in the order of their reports. ``pulses``: as in ``RunResult``."""
+    """The slots of finished pulses in the order of their reports. ``pulses``: as in ``SimulatorRun``."""
     polarity = np.where(pulses["form"] != 0, _FORM, pulses["polarity"]).astype(np.uint8)
     return Slots(pulses["row"].astype(np.int32), polarity, np.ascontiguousarray(pulses["columns"]))

@@ -6,14 +6,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array.crossbar import PICOSIEMENS, ArrayParameters, picosiemens
-from pulsetrain.array.reads import FULL_SCALE_UNIT
-from pulsetrain.closed_loop.programming import LEFT_ALONE
+from pulsetrain.array.crossbar import PICOSIEMENS, ArrayParameters, checked_real_array, picosiemens
 from pulsetrain.contract.configuration import ControllerConfig
-from pulsetrain.contract.enumerations import PairPolicy
+from pulsetrain.contract.enumerations import FULL_SCALE_UNIT, LEFT_ALONE, PairPolicy
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.errors import PulsetrainError, check_array, check_integer, check_real, check_type
-from pulsetrain.numerics.arrays import checked_real_array
 
 THRESHOLD_MIN = 1e-12
 """Smallest threshold in weight units: that of 1 pS steps at 1 S per weight, far from where floats overflow."""

@@ -10,14 +10,16 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.slots import Slots
+from pulsetrain.device.device import Device
+from pulsetrain.device.parameters import ArrayParameters
+from pulsetrain.display import Displayed, counted
 from pulsetrain.tiles.reports import ProgramReport, TileCounters, UpdateReport
 
 
-class Tile(ABC):
+class Tile(Displayed, ABC):
     """A crossbar of ``rows`` × ``weight_columns`` weights that multiplies vectors by them, and whose updates are made
     of write pulses.
 
@@ -28,10 +30,15 @@ class Tile(ABC):
 
     config: ControllerConfig
     settings: ControllerSettings
-    parameters: ArrayParameters
+    device: Device
     seed: int
     threshold_weight: float
     counters: TileCounters
+
+    @property
+    def parameters(self) -> ArrayParameters:
+        """What the array has to know of the device, SI units."""
+        return self.device.parameters
 
     @property
     def rows(self) -> int:
@@ -153,7 +160,17 @@ class Tile(ABC):
     def restore(self, state: Mapping[str, Any]) -> None:
         """Take over a ``state`` of a tile made with the same arguments."""
 
-    def close(self) -> None:  # noqa: B027 - most tiles hold nothing
+    def _described(self) -> list[tuple[str, Any]]:
+        pairs = " pairs" if self.config.pair else ""
+        return [
+            ("weights", f"{self.rows} × {self.columns}{pairs}"),
+            ("device", repr(self.device.name)),
+            ("threshold", f"{self.threshold_weight:g}"),
+            ("seed", self.seed),
+            *counted(("updates", "programs", "reads"), self.counters),
+        ]
+
+    def close(self) -> None:
         """Give back what the tile holds outside Python (a simulator, a serial line). Harmless when called twice."""
 
     def __enter__(self) -> Self:

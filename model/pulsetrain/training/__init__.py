@@ -1,1 +1,11 @@
 """Training on the host: data, network, optimizers, rules, runs and studies."""
+
+from typing import Any
+
+from pulsetrain.moved import from_package
+
+_MOVED = ("TrainingRun", "TileProducts", "make_tile")
+
+
+def __getattr__(name: str) -> Any:
+    return from_package("training", name, _MOVED)

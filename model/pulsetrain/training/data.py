@@ -1,23 +1,33 @@
-"""The data set that training uses by default: scikit-learn's handwritten digits, 1797 images of 8 × 8 pixels."""
+"""What is learnt: images and labels, by default scikit-learn's handwritten digits, 1797 images of 8 × 8 pixels."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.errors import check_choice
+from pulsetrain.errors import PulsetrainError, check_array, check_choice, check_integer
 
 HELD_OUT = ("test", "validation")
-"""What may be held out: the quarter reserved for tests, or a quarter of the rest for choosing settings."""
+"""What may be held out of the digits: the quarter for tests, or a quarter of the rest for choosing settings."""
+
+DIGITS = "digits"
+"""The name of the handwritten digits: the only data that a saved training finds again by itself."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Dataset:
-    """Images and labels in a training part and a held-out part.
+    """Images and labels in a training part and a held-out part; ``Dataset.of_arrays`` makes one of your own arrays.
 
-    Images are float64 (examples, pixels) in 0 … 1, labels int64 (examples,) in 0 … ``classes`` − 1.
+    Images are float64 (examples, pixels), labels int64 (examples,) in 0 … ``classes`` − 1; all are read-only. The
+    digits' pixels are in 0 … 1. ``name`` and ``held_out`` say in words what they are; ``digest`` is the SHA-256 of the
+    contents. Data are equal if name, held-out part and digest are. Raises PulsetrainError for arrays that do not fit
+    together, pixels that are not finite, and labels out of range.
     """
 
     train_images: NDArray[np.float64]
@@ -25,8 +35,110 @@ class Dataset:
     held_out_images: NDArray[np.float64]
     held_out_labels: NDArray[np.int64]
     classes: int
+    name: str
+    held_out: str
+    digest: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        for thing, text in (("Name of the data", self.name), ("Held-out part", self.held_out)):
+            if not isinstance(text, str) or not text.strip() or not text.isprintable():
+                raise PulsetrainError(f"{thing} must be text of one line, not {text!r}")
+        classes = check_integer("Classes", self.classes, 2, 10**6)
+        object.__setattr__(self, "classes", classes)
+        pixels = None
+        for part in ("train", "held_out"):
+            what = "Training" if part == "train" else "Held-out"
+            images = _images(f"{what} images", getattr(self, f"{part}_images"), pixels)
+            labels = _labels(f"{what} labels", getattr(self, f"{part}_labels"), len(images), classes)
+            pixels = images.shape[1]
+            object.__setattr__(self, f"{part}_images", images)
+            object.__setattr__(self, f"{part}_labels", labels)
+        digest = hashlib.sha256(str(classes).encode())
+        for values in (self.train_images, self.train_labels, self.held_out_images, self.held_out_labels):
+            digest.update(str(values.shape).encode())
+            digest.update(values.astype(values.dtype.newbyteorder("<"), copy=False).tobytes())
+        object.__setattr__(self, "digest", digest.hexdigest())
+
+    @classmethod
+    def of_arrays(
+        cls,
+        train_images: ArrayLike,
+        train_labels: ArrayLike,
+        held_out_images: ArrayLike,
+        held_out_labels: ArrayLike,
+        *,
+        name: str,
+        held_out: str = "test",
+        classes: int | None = None,
+    ) -> Dataset:
+        """Data of your own: images (examples, pixels), real and finite; labels (examples,), integers from 0.
+
+        ``name`` names them in results. ``classes``: how many there are, by default one more than the largest label.
+        The arrays are copied. Raises PulsetrainError as the class does.
+        """
+        labels = check_array("Training labels", train_labels), check_array("Held-out labels", held_out_labels)
+        if classes is None:
+            largest = [int(part.max()) for part in labels if part.size and np.issubdtype(part.dtype, np.integer)]
+            classes = max([1, *largest]) + 1
+        return cls(
+            train_images,  # type: ignore[arg-type]  # checked and made arrays by the class
+            labels[0],
+            held_out_images,  # type: ignore[arg-type]
+            labels[1],
+            classes=classes,
+            name=name,
+            held_out=held_out,
+        )
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of an image."""
+        return int(self.train_images.shape[1])
+
+    def to_dict(self) -> dict[str, str]:
+        """What a file says of the data, which it does not hold: name, held-out part, digest."""
+        return {"name": self.name, "held_out": self.held_out, "digest": self.digest}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Dataset) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash(self.digest)
 
 
+def _images(thing: str, values: ArrayLike, pixels: int | None) -> NDArray[np.float64]:
+    array = check_array(thing, values)
+    if array.ndim != 2 or 0 in array.shape:
+        raise PulsetrainError(f"{thing} must have shape (examples, pixels), not {array.shape}")
+    if pixels is not None and array.shape[1] != pixels:
+        raise PulsetrainError(f"{thing} must have {pixels} pixels as the training images, not {array.shape[1]}")
+    if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
+        raise PulsetrainError(f"{thing} must be real numbers, not {array.dtype}")
+    images = np.array(array, dtype=np.float64, order="C")
+    if not np.isfinite(images).all():
+        example, pixel = (int(i) for i in np.argwhere(~np.isfinite(images))[0])
+        where = f"(example {example}, pixel {pixel})"
+        raise PulsetrainError(f"{thing} must be finite, not {images[example, pixel]} {where}")
+    images.flags.writeable = False
+    return images
+
+
+def _labels(thing: str, values: ArrayLike, examples: int, classes: int) -> NDArray[np.int64]:
+    array = check_array(thing, values)
+    if array.shape != (examples,):
+        raise PulsetrainError(f"{thing} must have shape ({examples},), one for each image, not {array.shape}")
+    if not np.issubdtype(array.dtype, np.integer):
+        raise PulsetrainError(f"{thing} must be integers, not {array.dtype}")
+    wrong = (array < 0) | (array >= classes)
+    if wrong.any():
+        example = int(np.flatnonzero(wrong)[0])
+        raise PulsetrainError(f"{thing} must be 0 to {classes - 1}, not {array[example]} (example {example})")
+    labels = np.array(array, dtype=np.int64, order="C")
+    labels.flags.writeable = False
+    return labels
+
+
+@cache
 def load_digits(held_out: str = "test") -> Dataset:
     """Handwritten digits, pixels divided by 16, split with equal class shares and a fixed random state.
 
@@ -48,4 +160,22 @@ def load_digits(held_out: str = "test") -> Dataset:
         images, rest_images, labels, rest_labels = train_test_split(
             images, labels, test_size=0.25, random_state=0, stratify=labels
         )
-    return Dataset(images, labels, rest_images, rest_labels, classes=10)
+    return Dataset(images, labels, rest_images, rest_labels, classes=10, name=DIGITS, held_out=held_out)
+
+
+def data_again(saved: Mapping[str, Any], data: Dataset | None = None) -> Dataset:
+    """The data that a file tells of (as ``Dataset.to_dict``): ``data`` if they are given again, or the digits.
+
+    Raises PulsetrainError if they are others than those of the file, or are needed and not given.
+    """
+    if not isinstance(saved, Mapping) or set(saved) != {"name", "held_out", "digest"}:
+        raise PulsetrainError(f"Data of the file must be told by digest, held_out, name, not {saved!r:.200}")
+    wanted = f"{saved['name']!r} (held out: {saved['held_out']}, SHA-256 {str(saved['digest'])[:12]}…)"
+    if data is None:
+        if saved["name"] != DIGITS or saved["held_out"] not in HELD_OUT:
+            raise PulsetrainError(f"Data must be given again, {wanted}, not left out: the file does not hold them")
+        data = load_digits(str(saved["held_out"]))
+    if data.to_dict() != dict(saved):
+        found = f"{data.name!r} (held out: {data.held_out}, SHA-256 {data.digest[:12]}…)"
+        raise PulsetrainError(f"Data must be those of the file, {wanted}, not {found}")
+    return data

@@ -1,17 +1,78 @@
-"""A perceptron whose weight matrices live in tiles: this file holds its arithmetic and its biases, not its weights."""
+"""A perceptron whose weight matrices live in tiles: its sizes, its arithmetic and its biases, not its weights."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.errors import PulsetrainError, check_integer
 
 Floats = NDArray[np.float64]
+
+SIZE_MAX = 10**6
+"""Largest width of a layer."""
+
+
+@dataclass(frozen=True)
+class Network:
+    """What a perceptron is: the width of every layer, inputs first. Written "64-64-10" as text.
+
+    Raises PulsetrainError for fewer than two sizes or a size that is not 1 to 1,000,000.
+    """
+
+    sizes: tuple[int, ...]
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.sizes, list | tuple) or len(self.sizes) < 2:
+            raise PulsetrainError(f"Layer sizes must be two or more, not {self.sizes!r:.80}")
+        object.__setattr__(self, "sizes", tuple(check_integer("Layer size", size, 1, SIZE_MAX) for size in self.sizes))
+
+    @classmethod
+    def of(cls, network: Network | str | Sequence[int]) -> Network:
+        """The network itself, of a text like "64-64-10", or of sizes. Raises PulsetrainError for anything else."""
+        if isinstance(network, Network):
+            return network
+        if not isinstance(network, str):
+            return cls(network)  # type: ignore[arg-type]  # becomes a tuple
+        parts = network.split("-")
+        if len(parts) < 2 or not all(
+            part.isascii() and part.isdigit() and len(part) < 8 and 1 <= int(part) <= SIZE_MAX for part in parts
+        ):
+            raise PulsetrainError(f"Network must be sizes joined by -, like 64-64-10, not {network!r:.80}")
+        return cls(tuple(int(part) for part in parts))
+
+    def __str__(self) -> str:
+        return "-".join(map(str, self.sizes))
+
+    @property
+    def shapes(self) -> list[tuple[int, int]]:
+        """Shape (inputs, outputs) of each weight matrix."""
+        return list(pairwise(self.sizes))
+
+    def check_tiles(self, config: ControllerConfig) -> None:
+        """Raise PulsetrainError unless each layer fits a tile of ``config``."""
+        rows, columns = config.rows, config.weight_columns
+        tiles = sum(-(-inputs // rows) * -(-outputs // columns) for inputs, outputs in self.shapes)
+        if tiles > len(self.shapes):
+            rule = f"one whose layers fit a tile of {rows}×{columns} weights each (training knows no grids of tiles)"
+            needed = f"which needs {tiles} tiles for {len(self.shapes)} layers"
+            raise PulsetrainError(f"Network must be {rule}, not {self}, {needed}")
+
+    def check_ends(self, pixels: int, classes: int, data: str) -> None:
+        """Raise PulsetrainError unless there are ``pixels`` inputs and ``classes`` outputs, those of ``data``."""
+        if (self.sizes[0], self.sizes[-1]) != (pixels, classes):
+            rule = f"one of {pixels} inputs and {classes} outputs for the data {data!r}"
+            raise PulsetrainError(f"Network must be {rule}, not {self}")
+
+
+DEFAULT_NETWORK = Network((64, 64, 10))
+"""The network of trainings that are given none: it fits the digits, and a tile of 64 × 64 each layer."""
 
 
 class Products(Protocol):
@@ -49,22 +110,19 @@ class Gradients:
 class Perceptron:
     """Fully connected layers with ReLU between them and softmax cross-entropy at the end, in float64.
 
-    ``sizes`` names the width of every layer, inputs first: (64, 64, 10) has the weight shapes (64, 64) and (64, 10),
-    rows being inputs and columns outputs. The weights are passed in on every call, by their products, because they live
-    in a crossbar; ``biases`` start at zero and are digital and exact. Raises PulsetrainError for fewer than two sizes
-    or a size below 1.
+    The network (64, 64, 10) has the weight shapes (64, 64) and (64, 10), rows being inputs and columns outputs. The
+    weights are passed in on every call, by their products, because they live in a crossbar; ``biases`` start at zero
+    and are digital and exact. Raises PulsetrainError as ``Network.of``.
     """
 
-    def __init__(self, sizes: Sequence[int]) -> None:
-        if len(sizes) < 2:
-            raise PulsetrainError(f"Layer sizes must be two or more, not {list(sizes)!r}")
-        self.sizes = tuple(check_integer("Layer size", size, 1) for size in sizes)
-        self.biases: list[Floats] = [np.zeros(size) for size in self.sizes[1:]]
+    def __init__(self, network: Network | str | Sequence[int]) -> None:
+        self.network = Network.of(network)
+        self.biases: list[Floats] = [np.zeros(size) for size in self.network.sizes[1:]]
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
         """Shape (inputs, outputs) of each weight matrix."""
-        return list(zip(self.sizes[:-1], self.sizes[1:], strict=True))
+        return self.network.shapes
 
     def initial_weights(self, generator: np.random.Generator) -> list[Floats]:
         """Weights drawn uniformly from ±sqrt(6/(inputs + outputs)) (Glorot and Bengio, AISTATS 2010, eq. 16)."""

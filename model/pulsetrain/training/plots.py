@@ -10,7 +10,7 @@ import numpy as np
 
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.files.checkpoint import write_atomic
-from pulsetrain.training.results import RunResult
+from pulsetrain.training.results import TrainingResult
 
 # Colours that stay apart for colour-blind readers (Okabe and Ito 2008) and in grey.
 _COLOURS = {"ideal": "#000000", "eapu": "#0072B2", "eapu-verified": "#009E73", "every-step": "#D55E00"}
@@ -24,11 +24,16 @@ _DASHES = {"ideal": (0, (4, 2)), "eapu": "solid", "eapu-verified": "solid", "eve
 _TITLES = {"adam": "Adam", "sgd": "SGD"}
 
 
-def save_learning_curves(path: Path, results: Sequence[RunResult]) -> None:
-    """Draw held-out accuracy against epoch into the PNG file ``path``, atomically: a panel per optimizer.
+def save_learning_curves(path: Path, results: Sequence[TrainingResult]) -> None:
+    """Write ``learning_curves`` to the PNG file ``path``. Raises PulsetrainError if it cannot be written."""
+    write_atomic(path, learning_curves(results))
+
+
+def learning_curves(results: Sequence[TrainingResult]) -> bytes:
+    """Held-out accuracy against epoch as a PNG picture: a panel per optimizer.
 
     Per rule the mean over seeds as a line and the range from the lowest to the highest seed as a band. Raises
-    PulsetrainError if there is no result or the file cannot be written.
+    PulsetrainError if there is no result.
     """
     # Imported here: it takes most of a second, and a study needs it only at its end.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -70,7 +75,7 @@ def save_learning_curves(path: Path, results: Sequence[RunResult]) -> None:
     panels[0].set_ylabel("held-out accuracy in %")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
-    write_atomic(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _settled(accuracy: Sequence[float]) -> float:

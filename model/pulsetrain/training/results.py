@@ -10,16 +10,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pulsetrain.display import Displayed, counted
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.files.checkpoint import write_atomic
+from pulsetrain.tiles.reports import TileCounters
 from pulsetrain.training.study import StudySettings
 
-FORMAT = 2
+FORMAT = 3
 """Version of the results file."""
 
 
-@dataclass(frozen=True)
-class RunResult:
+@dataclass(frozen=True, repr=False)
+class TrainingResult(Displayed):
     """What one run yielded. Counts are totals over the run and both tiles.
 
     ``accuracy`` (0 … 1) and ``loss`` (nats) have a value per epoch. ``controller``: who decided ("RTL", "RTL = model"
@@ -75,15 +77,32 @@ class RunResult:
         """Reads of rows in verified writes per written cell; a read serves all chosen cells of its row."""
         return self.row_reads / max(1, self.cells_written)
 
+    def _described(self) -> list[tuple[str, str]]:
+        return [
+            ("optimizer", f"{self.optimizer} {self.learning_rate:g}"),
+            ("rule", self.rule),
+            ("seed", str(self.seed)),
+            ("controller", self.controller),
+            ("epochs", str(len(self.accuracy))),
+            ("accuracy", f"{100 * self.accuracy[-1]:.1f} %"),
+            ("written", f"{100 * self.written_share:.2f} % per step"),
+            *counted(("pulses", "reads", "cycles"), self),
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON has them."""
         return {**asdict(self), "accuracy": list(self.accuracy), "loss": list(self.loss)}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> RunResult:
+    def from_dict(cls, values: Mapping[str, Any]) -> TrainingResult:
         """The inverse of ``to_dict``."""
         known = {item.name: values[item.name] for item in fields(cls)}
         return cls(**{**known, "accuracy": tuple(values["accuracy"]), "loss": tuple(values["loss"])})
+
+
+_OF_TILES = {item.name for item in fields(TileCounters)}
+TILE_COUNTS = tuple(item.name for item in fields(TrainingResult) if item.name in _OF_TILES)
+"""Counts of a result that are those of its tiles under the same name."""
 
 
 @dataclass(frozen=True)
@@ -117,23 +136,21 @@ class Summary:
     seconds: float
 
 
-MEANS = (
-    "written_share", "pulses", "saturated", "window_hits", "slots", "cycles", "reads", "row_reads", "conversions",
-    "codes_clipped", "verified", "unreached", "unverified", "pulses_per_cell", "reads_per_cell", "seconds",
-)  # fmt: skip
+_NAMES = [item.name for item in fields(Summary)]
+MEANS = tuple(_NAMES[_NAMES.index("accuracy_max") + 1 :])
 """What a summary holds the mean of."""
 
 
-def summarise(results: Sequence[RunResult]) -> list[Summary]:
+def summarise(results: Sequence[TrainingResult]) -> list[Summary]:
     """One summary per optimizer and rule, in the order of first appearance."""
-    groups: dict[tuple[str, str], list[RunResult]] = {}
+    groups: dict[tuple[str, str], list[TrainingResult]] = {}
     for result in results:
         groups.setdefault((result.optimizer, result.rule), []).append(result)
     summaries = []
     for (optimizer, rule), runs in groups.items():
         final = [run.accuracy[-1] for run in runs]
 
-        def mean(name: str, runs: Sequence[RunResult] = runs) -> float:
+        def mean(name: str, runs: Sequence[TrainingResult] = runs) -> float:
             return float(sum(getattr(run, name) for run in runs) / len(runs))
 
         summaries.append(
@@ -164,7 +181,7 @@ def versions() -> dict[str, str]:
     return found
 
 
-def save_results(path: Path, settings: StudySettings, results: Sequence[RunResult]) -> None:
+def save_results(path: Path, settings: StudySettings, results: Sequence[TrainingResult]) -> None:
     """Write settings, versions, summary and all results to ``path`` as JSON, atomically."""
     document = {
         "format": FORMAT,
@@ -178,13 +195,23 @@ def save_results(path: Path, settings: StudySettings, results: Sequence[RunResul
     write_atomic(path, (json.dumps(document, indent=1) + "\n").encode())
 
 
-def load_results(path: Path) -> tuple[StudySettings, list[RunResult]]:
-    """Settings and results of a finished study. Raises PulsetrainError if the file is not one that was saved here."""
+def load_results(path: Path) -> tuple[dict[str, Any], list[TrainingResult]]:
+    """Settings (as ``StudySettings.to_dict`` has them) and results of a finished study.
+
+    ``StudySettings.from_dict`` makes settings of the first, with the data if they are your own. Raises PulsetrainError
+    if the file is not one that was saved here, or of another format.
+    """
     try:
         document = json.loads(path.read_text())
         if document["format"] != FORMAT:
-            raise PulsetrainError(f"Results must be of format {FORMAT}, not {document['format']!r} ({str(path)!r})")
-        return StudySettings.from_dict(document["settings"]), [RunResult.from_dict(run) for run in document["runs"]]
+            anew = "make them anew with pulsetrain train --overwrite"
+            raise PulsetrainError(
+                f"Results must be of format {FORMAT}, not {document['format']!r} ({str(path)!r}); {anew}"
+            )
+        settings = document["settings"]
+        if not isinstance(settings, dict):
+            raise TypeError(settings)
+        return settings, [TrainingResult.from_dict(run) for run in document["runs"]]
     except PulsetrainError:
         raise
     except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from pulsetrain.errors import check_choice
 
 if TYPE_CHECKING:
-    from pulsetrain.tiles.array_tile import Tile, UpdateReport
+    from pulsetrain.tiles.reports import UpdateReport
+    from pulsetrain.tiles.tile import Tile
 
 
 @dataclass(frozen=True)

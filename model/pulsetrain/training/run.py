@@ -12,19 +12,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsetrain.errors import MismatchError, PulsetrainError
-from pulsetrain.tiles.array_tile import Tile
-from pulsetrain.training.data import Dataset
+from pulsetrain.tiles.tile import Tile
 from pulsetrain.training.network import ExactProducts, Perceptron, Products
 from pulsetrain.training.optimizers import make_optimizer
-from pulsetrain.training.results import RunResult
+from pulsetrain.training.results import TILE_COUNTS, TrainingResult
 from pulsetrain.training.rules import named_rule
-from pulsetrain.training.study import LAYER_SIZES, Run, StudySettings
+from pulsetrain.training.study import Run, StudySettings
 
 
 def make_tile(settings: StudySettings, rule: str, seed: int) -> Tile:
     """The tile that a run of ``rule`` trains on. A rule that bypasses the controller has no decision to compare."""
-    config = settings.controller_config()
-    arguments = (config, settings.tile_settings(rule), settings.array_parameters(), seed, settings.threshold_weight)
+    arguments = (settings.config, settings.tile_settings(rule), settings.device, seed, settings.threshold_weight)
     from pulsetrain.tiles.model import ModelTile
 
     if settings.tile == "model":
@@ -38,26 +36,31 @@ def make_tile(settings: StudySettings, rule: str, seed: int) -> Tile:
     return ComparedTile(RtlTile(*arguments), ModelTile(*arguments))
 
 
+def seeds_of(run: Run, layers: int) -> list[int]:
+    """The numbers that all chance of a run follows from: initial weights, shuffling, and one for the tile of each of
+    its ``layers``, 64 bits each."""
+    return [int(seed) for seed in np.random.SeedSequence(run.seed).generate_state(2 + layers, np.uint64)]
+
+
 class TrainingRun:
     """One network in training: tiles, biases, optimizer and the generator that shuffles the examples.
 
-    Four numbers derived from the run's seed give initial weights, shuffling and one seed per tile, so runs of the same
-    seed start from the same weights and see the same batches under every rule and optimizer. Use as a context manager
-    or call ``close``.
+    Initial weights, shuffling and tiles have seeds of their own, derived from the run's (``seeds_of``), so runs of the
+    same seed start from the same weights and see the same batches under every rule and optimizer. Use as a context
+    manager or call ``close``.
     """
 
-    def __init__(self, settings: StudySettings, run: Run, data: Dataset) -> None:
+    def __init__(self, settings: StudySettings, run: Run) -> None:
         self.run = run
         self._settings = settings
-        self._data = data
+        self._data = settings.data
         self._rule = named_rule(run.rule)
-        config = settings.controller_config()
-        self._tile_shape = (config.rows, config.weight_columns)
+        self._tile_shape = (settings.config.rows, settings.config.weight_columns)
         self._converters = self._rule.uses_controller and settings.reads == "converters"
-        self._network = Perceptron(LAYER_SIZES)
-        seeds = [int(seed) for seed in np.random.SeedSequence(run.seed).generate_state(4, np.uint64)]
-        self._shuffler = np.random.default_rng(seeds[1])
+        self._network = Perceptron(settings.network)
         shapes = self._network.shapes
+        seeds = seeds_of(run, len(shapes))
+        self._shuffler = np.random.default_rng(seeds[1])
         self._optimizer = make_optimizer(
             run.optimizer,
             [*shapes, *((outputs,) for _, outputs in shapes)],
@@ -117,17 +120,17 @@ class TrainingRun:
         self._accuracy.append(self._network.accuracy(self._layers(), data.held_out_images, data.held_out_labels))
         self._seconds += time.perf_counter() - begun
 
-    def result(self) -> RunResult:
+    def result(self) -> TrainingResult:
         """What the run has yielded so far."""
         counters = [tile.counters for tile in self.tiles]
 
-        def total(*names: str) -> int:
-            return sum(int(getattr(counter, name)) for counter in counters for name in names)
+        def total(name: str) -> int:
+            return sum(int(getattr(counter, name)) for counter in counters)
 
         digest = hashlib.sha256()
         for tile in self.tiles:
             digest.update(np.ascontiguousarray(tile.conductances()).tobytes())
-        return RunResult(
+        return TrainingResult(
             optimizer=self.run.optimizer,
             rule=self.run.rule,
             seed=self.run.seed,
@@ -138,20 +141,9 @@ class TrainingRun:
             loss=tuple(self._loss),
             steps=self._steps,
             weight_cells=sum(inputs * outputs for inputs, outputs in self._network.shapes),
-            cells_written=total("cells_set", "cells_reset"),
-            pulses=total("pulses_set", "pulses_reset"),
-            saturated=total("saturated"),
-            clipped=total("clipped"),
-            window_hits=total("window_hits"),
-            slots=total("slots"),
-            cycles=total("cycles"),
-            reads=total("reads"),
-            row_reads=total("row_reads"),
-            conversions=total("conversions"),
-            codes_clipped=total("codes_clipped"),
-            verified=total("verified"),
-            unreached=total("unreached"),
-            unverified=total("unverified"),
+            cells_written=total("cells_written"),
+            pulses=total("pulses"),
+            **{name: total(name) for name in TILE_COUNTS},
             decisions_compared=sum(int(getattr(tile, "decisions_compared", 0)) for tile in self.tiles),
             reads_compared=sum(int(getattr(tile, "reads_compared", 0)) for tile in self.tiles),
             conductances=digest.hexdigest(),

@@ -1,4 +1,4 @@
-"""A study in a folder: all its runs, checkpoints on the way, and the files that remain at the end.
+"""A study, in a folder or in memory: all its runs, checkpoints on the way, and the files that remain at the end.
 
 While a study runs, its folder holds ``checkpoint.npz``; when it has finished, ``learning-curves.png`` and
 ``results.json``. A checkpoint holds the state after an epoch. An interruption that Python sees (Ctrl-C, SIGTERM) saves
@@ -18,11 +18,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
 
+from pulsetrain.display import Displayed, html_picture, html_table
 from pulsetrain.errors import PulsetrainError, check_integer
 from pulsetrain.files.checkpoint import load_state, make_output_folder, save_state
-from pulsetrain.training.data import load_digits
-from pulsetrain.training.plots import save_learning_curves
-from pulsetrain.training.results import RunResult, load_results, save_results
+from pulsetrain.training.data import Dataset
+from pulsetrain.training.plots import learning_curves, save_learning_curves
+from pulsetrain.training.results import TrainingResult, load_results, save_results, summarise
 from pulsetrain.training.study import Run, StudySettings
 from pulsetrain.training.workers import Job, StateError, in_turn, side_by_side
 
@@ -50,33 +51,65 @@ class Observer:
     def epoch_finished(self, number: int, run: Run, epoch: int, accuracy: float) -> None:
         """Run ``number`` has trained ``epoch`` epochs and reads ``accuracy`` (0 … 1) on the held-out part."""
 
-    def run_finished(self, number: int, result: RunResult) -> None:
+    def run_finished(self, number: int, result: TrainingResult) -> None:
         """Run ``number`` is complete."""
 
 
-@dataclass(frozen=True)
-class Study:
-    """A finished study: its settings and one result per run."""
+@dataclass(frozen=True, repr=False)
+class Study(Displayed):
+    """A finished study: its settings and one result per run. In a notebook: its table and learning curves."""
 
     settings: StudySettings
-    results: list[RunResult]
+    results: list[TrainingResult]
+
+    def _described(self) -> list[tuple[str, str]]:
+        reached = [
+            (line.rule if len(self.settings.optimizers) == 1 else f"{line.optimizer} {line.rule}",
+             f"{100 * line.accuracy_mean:.1f} %")
+            for line in summarise(self.results)
+        ]  # fmt: skip
+        what = f"{self.settings.network} on {self.settings.data.name}"
+        return [
+            ("network", what),
+            ("device", repr(self.settings.device.name)),
+            ("runs", str(len(self.results))),
+            *reached,
+        ]
+
+    def _repr_html_(self) -> str:
+        head = ("optimizer", "rule", "controller", "accuracy", "lowest to highest", "cells written per step")
+        rows = [
+            (
+                f"{line.optimizer} {line.learning_rate:g}",
+                line.rule,
+                line.controller,
+                f"{100 * line.accuracy_mean:.1f} %",
+                f"{100 * line.accuracy_min:.1f} to {100 * line.accuracy_max:.1f} %",
+                f"{100 * line.written_share:.2f} %",
+            )
+            for line in summarise(self.results)
+        ]
+        picture = html_picture(learning_curves(self.results), "held-out accuracy against epoch")
+        return html_table(rows, title=repr(self), head=head) + picture
 
 
 def train_study(
     settings: StudySettings,
-    folder: Path,
+    folder: Path | None,
     *,
     overwrite: bool = False,
     observer: Observer | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     processes: int = 1,
 ) -> Study:
-    """Make every run of ``settings`` and write the files of a finished study into ``folder``.
+    """Make every run of ``settings`` and write the files of a finished study into ``folder``; None: no files.
 
     ``checkpoint_seconds``: shortest time between two checkpoints; 0 writes one after every epoch. ``processes``: runs
     that are made side by side; results do not depend on it. Raises PulsetrainError if ``folder`` cannot be written,
     holds a study already (``overwrite`` replaces that one), or is being trained in by another process.
     """
+    if folder is None:
+        return _train(settings, None, {}, {}, observer or Observer(), checkpoint_seconds, processes)
     created = not _exists(folder)
     make_output_folder(folder)
     try:
@@ -95,27 +128,33 @@ def resume_study(
     folder: Path,
     wanted: Mapping[str, Any] | None = None,
     *,
+    data: Dataset | None = None,
     observer: Observer | None = None,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
     processes: int = 1,
 ) -> Study:
     """Continue the study in ``folder`` to its end; if it has finished, only read its results.
 
-    ``wanted`` (field of StudySettings → value) is compared with the settings that it was begun with. Raises
+    ``wanted`` (as for ``StudySettings.must_contain``) is compared with the settings that it was begun with. ``data``:
+    those of the study, needed unless they are the digits: its files tell which they were, but do not hold them. Raises
     PulsetrainError if they differ, if there is no study, or if another process is training it.
     """
     if _exists(folder / CHECKPOINT):  # it wins over results, which may be older (overwritten) or of this study
         with _alone_in(folder):
             with _reading(folder / CHECKPOINT):
                 saved = load_state(folder / CHECKPOINT)
-                settings = StudySettings.from_dict(saved["settings"])
-                finished = {int(number): RunResult.from_dict(result) for number, result in saved["finished"].items()}
+                settings = StudySettings.from_dict(saved["settings"], data)
+                finished = {
+                    int(number): TrainingResult.from_dict(result) for number, result in saved["finished"].items()
+                }
                 current = {int(number): state for number, state in saved["current"].items()}
             settings.must_contain(wanted or {})
             return _train(settings, folder, finished, current, observer or Observer(), checkpoint_seconds, processes)
     if not _exists(folder / RESULTS):
         raise PulsetrainError(f"Output folder must hold a study to resume, not {str(folder)!r}")
-    settings, results = load_results(folder / RESULTS)
+    values, results = load_results(folder / RESULTS)
+    with _reading(folder / RESULTS, "Results"):
+        settings = StudySettings.from_dict(values, data)
     settings.must_contain(wanted or {})
     return Study(settings, results)
 
@@ -146,18 +185,18 @@ def _alone_in(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _reading(checkpoint: Path) -> Iterator[None]:
-    """What does not fit together in a checkpoint, as one error that names the file."""
+def _reading(path: Path, thing: str = "Checkpoint") -> Iterator[None]:
+    """What does not fit together in a checkpoint or in results, as one error that names the file."""
     try:
         yield
     except PulsetrainError:
         raise
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
-        raise PulsetrainError(f"Checkpoint must be of a study of this version, not {str(checkpoint)!r}") from error
+        raise PulsetrainError(f"{thing} must be of a study of this version, not {str(path)!r}") from error
 
 
 @contextmanager
-def _told(checkpoint: Path) -> Iterator[None]:
+def _told(checkpoint: Path | None) -> Iterator[None]:
     """A state that a run cannot continue from, as an error that names the file."""
     try:
         yield
@@ -166,17 +205,22 @@ def _told(checkpoint: Path) -> Iterator[None]:
 
 
 class _Checkpoint:
-    """The checkpoint of a study, written at most every ``seconds``; the latest state waits in memory meanwhile."""
+    """The checkpoint of a study, written at most every ``seconds``; the latest state waits in memory meanwhile.
 
-    def __init__(self, path: Path, settings: StudySettings, seconds: float) -> None:
+    ``path`` None: nothing is kept.
+    """
+
+    def __init__(self, path: Path | None, settings: StudySettings, seconds: float) -> None:
         self._path = path
         self._settings = settings.to_dict()
         self._seconds = seconds
         self._written_at = time.monotonic()
         self._waiting: dict[str, Any] | None = None
 
-    def keep(self, finished: Mapping[int, RunResult], current: Mapping[int, Mapping[str, Any]]) -> None:
+    def keep(self, finished: Mapping[int, TrainingResult], current: Mapping[int, Mapping[str, Any]]) -> None:
         """A new complete state: the finished runs by number, and the states of those that have begun."""
+        if self._path is None:
+            return
         results = {str(number): result.to_dict() for number, result in finished.items()}
         states = {str(number): state for number, state in current.items()}
         self._waiting = {"settings": self._settings, "finished": results, "current": states}
@@ -185,16 +229,29 @@ class _Checkpoint:
 
     def write(self) -> None:
         """Write the latest state unless it is on disk."""
-        if self._waiting is not None:
+        if self._path is not None and self._waiting is not None:
             save_state(self._path, self._waiting)
             self._waiting = None
             self._written_at = time.monotonic()
 
+    def remove(self) -> None:
+        """Delete the file if it is there."""
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+
+def _epochs(state: Mapping[str, Any]) -> int:
+    """Epochs that a saved state has behind it."""
+    try:
+        return len(state["accuracy"])
+    except (LookupError, TypeError) as error:
+        raise StateError(f"{type(error).__name__}: {error}") from error
+
 
 def _train(
     settings: StudySettings,
-    folder: Path,
-    finished: dict[int, RunResult],
+    folder: Path | None,
+    finished: dict[int, TrainingResult],
     current: dict[int, Mapping[str, Any]],
     observer: Observer,
     checkpoint_seconds: float,
@@ -202,26 +259,26 @@ def _train(
 ) -> Study:
     """Make the runs that ``finished`` and the states ``current`` lack, then write the files of a finished study."""
     check_integer("Processes", processes, 1)
-    make_output_folder(folder)
-    checkpoint = _Checkpoint(folder / CHECKPOINT, settings, checkpoint_seconds)
+    if folder is not None:
+        make_output_folder(folder)
+    path = None if folder is None else folder / CHECKPOINT
+    checkpoint = _Checkpoint(path, settings, checkpoint_seconds)
     runs = settings.runs()
     worthless = False  # whether our checkpoint holds settings only
     try:
-        data = load_digits(settings.held_out)
-        check_integer("Batch", settings.batch, 1, len(data.train_labels))
         if settings.tile == "rtl":
             from pulsetrain.simulator.build import build_library
 
-            build_library(settings.controller_config(), progress=observer.building)
-        with _reading(folder / CHECKPOINT):
-            epochs_done = len(finished) * settings.epochs + sum(len(state["accuracy"]) for state in current.values())
+            build_library(settings.config, progress=observer.building)
+        with _told(path):
+            epochs_done = len(finished) * settings.epochs + sum(_epochs(state) for state in current.values())
         jobs = [Job(number, run, current.get(number)) for number, run in enumerate(runs) if number not in finished]
         new = not finished and not current
         alone = processes == 1 or len(jobs) == 1
-        events = in_turn(settings, data, jobs) if alone else side_by_side(settings, jobs, processes)
+        events = in_turn(settings, jobs) if alone else side_by_side(settings, jobs, processes)
         observer.study_started(len(runs), settings.epochs, epochs_done)
         # One BLAS thread: the matrices are small, and the sums do not depend on the number of cores.
-        with _told(folder / CHECKPOINT), threadpool_limits(limits=1, user_api="blas"), closing(events):
+        with _told(path), threadpool_limits(limits=1, user_api="blas"), closing(events):
             for event in events:
                 number, run = event.number, runs[event.number]
                 if event.result is not None:
@@ -239,16 +296,18 @@ def _train(
                         checkpoint.keep({}, {})
                         checkpoint.write()
                         new, worthless = False, True
-                        for name in (RESULTS, CURVES):  # of a study that this one overwrites
-                            (folder / name).unlink(missing_ok=True)
+                        if folder is not None:
+                            for name in (RESULTS, CURVES):  # of a study that this one overwrites
+                                (folder / name).unlink(missing_ok=True)
                     observer.run_started(number, run)
         results = [finished[number] for number in range(len(runs))]
-        save_learning_curves(folder / CURVES, results)
-        save_results(folder / RESULTS, settings, results)
-        (folder / CHECKPOINT).unlink(missing_ok=True)
+        if folder is not None:
+            save_learning_curves(folder / CURVES, results)
+            save_results(folder / RESULTS, settings, results)
+        checkpoint.remove()
     except BaseException as error:
         checkpoint.write()
         if worthless and isinstance(error, PulsetrainError):  # nothing to continue, and it would fail again
-            (folder / CHECKPOINT).unlink(missing_ok=True)
+            checkpoint.remove()
         raise
     return Study(settings, results)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from pulsetrain.array.crossbar import ArrayParameters
-from pulsetrain.contract.configuration import ControllerConfig, named_config
+from pulsetrain.contract.configuration import CONFIGS, ControllerConfig, title
+from pulsetrain.contract.plain import settings_from_dict, settings_to_dict
 from pulsetrain.contract.settings import ControllerSettings
-from pulsetrain.device.checks import effect_from
+from pulsetrain.device.catalogue import DEFAULT_DEVICE
+from pulsetrain.device.device import Device
 from pulsetrain.device.parameters import EFFECTS
-from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_real
+from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_real, check_type
+from pulsetrain.tiles.array_tile import DEFAULT_SETTINGS
 from pulsetrain.tiles.targets import THRESHOLD_MIN, verified
-from pulsetrain.training.data import HELD_OUT
+from pulsetrain.training.data import Dataset, data_again, load_digits
+from pulsetrain.training.network import DEFAULT_NETWORK, Network
 from pulsetrain.training.optimizers import LEARNING_RATES, MOMENTUM, OPTIMIZERS
 from pulsetrain.training.rules import RULES
 
@@ -23,8 +26,8 @@ TILES = ("model", "rtl")
 READS = ("converters", "exact")
 """How a study forms products: through the converters of the tile, or with the conductances as they are."""
 
-LAYER_SIZES = (64, 64, 10)
-"""Width of every layer of the network, inputs first."""
+LEFT_TO_THE_RULE = ("verify", "verify_full_scale")
+"""Settings of the controller that a verified rule chooses itself."""
 
 
 @dataclass(frozen=True)
@@ -38,19 +41,23 @@ class Run:
 
 @dataclass(frozen=True)
 class StudySettings:
-    """Everything that the results of a study depend on, in plain values that a JSON file can hold.
+    """Everything that the results of a study depend on.
 
-    One run is made per optimizer, rule and seed (``first_seed``, ``first_seed`` + 1, …). ``overrides`` changes fields
-    of the named configuration, ``settings`` those of ControllerSettings, ``array`` those of ArrayParameters (SI units;
-    effects as tables of plain values, None for one that is off). ``device`` is the name of the device that ``array``
-    comes from, if it has one. ``threshold_weight=None`` is the array's own step, ``learning_rate=None`` the default of
-    each optimizer. ``compare`` (with ``tile="rtl"``) runs a ModelTile in lockstep and fails at the first difference.
-    ``reads``: with "converters" rules that use the controller see the weights through DACs and ADCs only; rules that
-    bypass it, and all with "exact", form their products in float64. A verified rule sets ``verify`` and
-    ``verify_full_scale`` itself, so that ``verify_step`` codes are the threshold. Raises PulsetrainError if anything is
-    out of range.
+    A ``network`` (also given as text, "64-64-10", or as sizes) learns ``data`` on tiles of the configuration
+    ``config``, with the controller's ``settings`` and cells that are a ``device``. One run is made per optimizer, rule
+    and seed (``first_seed``, ``first_seed`` + 1, …). ``threshold_weight=None`` is the device's own step,
+    ``learning_rate=None`` the default of each optimizer. ``compare`` (with ``tile="rtl"``) runs a ModelTile in lockstep
+    and fails at the first difference. ``reads``: with "converters" rules that use the controller see the weights
+    through DACs and ADCs only; rules that bypass it, and all with "exact", form their products in float64. A verified
+    rule sets ``verify`` and ``verify_full_scale`` itself, so that ``verify_step`` codes are the threshold. Raises
+    PulsetrainError if anything is out of range or does not fit together.
     """
 
+    device: Device = DEFAULT_DEVICE
+    settings: ControllerSettings = DEFAULT_SETTINGS
+    network: Network = DEFAULT_NETWORK
+    data: Dataset = field(default_factory=load_digits)
+    config: ControllerConfig = CONFIGS["base"]
     tile: str = "model"
     compare: bool = False
     rules: tuple[str, ...] = ("eapu",)
@@ -61,16 +68,15 @@ class StudySettings:
     batch: int = 32
     first_seed: int = 1
     seeds: int = 1
-    held_out: str = "test"
-    config: str = "base"
-    overrides: Mapping[str, int] = field(default_factory=dict)
-    settings: Mapping[str, int] = field(default_factory=dict)
-    array: Mapping[str, Any] = field(default_factory=dict)
-    threshold_weight: float | None = None
     reads: str = "converters"
-    device: str | None = None
+    threshold_weight: float | None = None
 
     def __post_init__(self) -> None:
+        check_type("Device", self.device, Device)
+        check_type("Settings", self.settings, ControllerSettings)
+        check_type("Data", self.data, Dataset)
+        check_type("Configuration", self.config, ControllerConfig)
+        object.__setattr__(self, "network", Network.of(self.network))
         check_choice("Tile", self.tile, TILES)
         if self.compare and self.tile != "rtl":
             raise PulsetrainError(f"Tile must be 'rtl' when RTL and model are compared, not {self.tile!r}")
@@ -86,56 +92,32 @@ class StudySettings:
             raise PulsetrainError(f"Rule must be {names} for RTL and model to be compared, not {', '.join(self.rules)}")
         check_real("Momentum", self.momentum, low=0.0, high=0.999)
         check_integer("Epochs", self.epochs, 1, 100_000)
-        check_integer("Batch", self.batch, 1)
+        check_integer("Batch", self.batch, 1, len(self.data.train_labels))
         check_integer("First seed", self.first_seed, 0, 2**32 - 1)
         check_integer("Seeds", self.seeds, 1, 10_000)
-        check_choice("Held-out part", self.held_out, HELD_OUT)
         check_choice("Reads", self.reads, READS)
-        if self.device is not None and not (isinstance(self.device, str) and self.device):
-            raise PulsetrainError(f"Device must be a name or None, not {self.device!r}")
-        shown = {name: value for name, value in self.array.items() if value is not None or name not in EFFECTS}
-        object.__setattr__(self, "array", shown)
-        config = self.controller_config()
-        if config.rows < max(LAYER_SIZES[:-1]) or config.weight_columns < max(LAYER_SIZES[1:]):
-            columns = "columns of weights" if config.pair else "columns"
-            rule = f"one of at least {max(LAYER_SIZES[:-1])} rows and {max(LAYER_SIZES[1:])} {columns}"
-            size = f"{config.rows} × {config.weight_columns}"
-            raise PulsetrainError(f"Configuration must be {rule} to hold the network, not {self.config!r} ({size})")
-        for name in ("verify", "verify_full_scale"):
-            if name in self.settings:
-                rule = "left to the rule eapu-verified"
-                raise PulsetrainError(
-                    f"{name.replace('_', ' ').capitalize()} must be {rule}, not {self.settings[name]!r}"
-                )
+        self.network.check_tiles(self.config)
+        self.network.check_ends(self.data.pixels, self.data.classes, self.data.name)
+        for name in LEFT_TO_THE_RULE:
+            value = getattr(self.settings, name)
+            if value != getattr(DEFAULT_SETTINGS, name):
+                raise PulsetrainError(f"{title(name)} must be left to the rule eapu-verified, not {value!r}")
         self.controller_settings()
-        self.array_parameters()
         if self.threshold_weight is not None:
             check_real("Threshold", self.threshold_weight, low=THRESHOLD_MIN, unit="weight units")
         for rule in self.rules:
             self.tile_settings(rule)
 
-    def controller_config(self) -> ControllerConfig:
-        """The named configuration with ``overrides`` applied."""
-        return named_config(self.config).replace(**self.overrides)
-
     def controller_settings(self) -> ControllerSettings:
         """The controller's settings, checked for the configuration, every default filled in."""
-        return ControllerSettings().replace(**self.settings).checked(self.controller_config())
+        return self.settings.checked(self.config)
 
     def tile_settings(self, rule: str) -> ControllerSettings:
         """The controller's settings of a tile that is trained by ``rule``."""
         settings = self.controller_settings()
         if not RULES[rule].verified:
             return settings
-        config, parameters = self.controller_config(), self.array_parameters()
-        return verified(settings, config, parameters, self.threshold_weight, settings.verify_step)
-
-    def array_parameters(self) -> ArrayParameters:
-        """The array's parameters, SI units."""
-        names = [item.name for item in fields(ArrayParameters)]
-        for name in self.array:
-            check_choice("Array parameter", name, names)
-        return ArrayParameters(**self.array)
+        return verified(settings, self.config, self.device.parameters, self.threshold_weight, settings.verify_step)
 
     def rate(self, optimizer: str) -> float:
         """Learning rate that ``optimizer`` is given."""
@@ -147,41 +129,78 @@ class StudySettings:
         return [Run(optimizer, rule, seed) for optimizer in self.optimizers for rule in self.rules for seed in seeds]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON has them."""
-        return {**asdict(self), "rules": list(self.rules), "optimizers": list(self.optimizers)}
+        """Plain values, as JSON has them; of the data only name, held-out part and digest."""
+        plain = {item.name: getattr(self, item.name) for item in fields(self)}
+        return plain | {
+            "device": self.device.to_dict(),
+            "settings": settings_to_dict(self.settings),
+            "network": str(self.network),
+            "data": self.data.to_dict(),
+            "config": self.config.to_dict(),
+            "rules": list(self.rules),
+            "optimizers": list(self.optimizers),
+        }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> StudySettings:
-        """The inverse of ``to_dict``. Raises PulsetrainError for unknown names or illegal values."""
+    def from_dict(cls, values: Mapping[str, Any], data: Dataset | None = None) -> StudySettings:
+        """The inverse of ``to_dict``. ``data``: those of the study, needed unless they are the digits.
+
+        Raises PulsetrainError for names that are unknown or missing, illegal values, and other data.
+        """
         names = [item.name for item in fields(cls)]
         for name in values:
             check_choice("Study setting", name, names)
-        lists = {name: tuple(values[name]) for name in ("rules", "optimizers") if name in values}
-        return cls(**{**values, **lists})
+        for name in names:
+            if name not in values:
+                raise PulsetrainError(f"Study settings must be complete, not without {name}")
+        for name in ("device", "settings", "config"):
+            if not isinstance(values[name], Mapping):
+                raise PulsetrainError(f"Study setting {name} must be a table of values, not {values[name]!r:.80}")
+        config = values["config"]
+        for name in config:
+            check_choice("Configuration field", name, [item.name for item in fields(ControllerConfig)])
+        made = {
+            "device": Device.from_dict(values["device"]),
+            "settings": settings_from_dict(values["settings"]),
+            "network": Network.of(values["network"]),
+            "data": data_again(values["data"], data),
+            "config": ControllerConfig(**config),
+            "rules": tuple(values["rules"]),
+            "optimizers": tuple(values["optimizers"]),
+        }
+        return cls(**{**values, **made})
 
     def must_contain(self, wanted: Mapping[str, Any]) -> None:
-        """Raise PulsetrainError unless every value of ``wanted`` (field → value; dicts by their keys) is what this
-        study has: a study is resumed with the settings that it was begun with."""
+        """Raise PulsetrainError unless ``wanted`` is what this study has: it is resumed with its own settings.
+
+        ``wanted``: field → value. Of a device, settings, a configuration or data it may also be a mapping of some of
+        their fields (of a device: of its parameters) to values. Defaults count as what they stand for.
+        """
         for name, value in wanted.items():
+            check_choice("Study setting", name, [item.name for item in fields(self)])
             for label, had, asked in self._pairs(name, value):
                 if had != asked:
-                    thing = label.replace("_", " ").capitalize()
-                    raise PulsetrainError(
-                        f"{thing} must be {_shown(had)} as in the study to resume, not {_shown(asked)}"
-                    )
+                    rule = f"{_shown(had)} as in the study to resume"
+                    raise PulsetrainError(f"{title(label)} must be {rule}, not {_shown(asked)}")
 
     def _pairs(self, name: str, value: Any) -> list[tuple[str, Any, Any]]:
-        """(label, value in effect here, wanted value) of one field; defaults count as what they stand for."""
-        if name in ("overrides", "settings", "array"):
-            effect: Any = {
-                "overrides": self.controller_config,
-                "settings": self.controller_settings,
-                "array": self.array_parameters,
-            }[name]()
-            thing = {"overrides": "Configuration field", "settings": "Setting", "array": "Array parameter"}[name]
-            for key in value:
-                check_choice(thing, key, [item.name for item in fields(effect)])
-            return [(key, getattr(effect, key), _wanted(name, key, item)) for key, item in value.items()]
+        """(label, value in effect here, wanted value) of one field, or of the parts of one."""
+        if name == "device":
+            return self._device_pairs(value)
+        if name == "settings":
+            if not isinstance(value, Mapping):
+                value = value.checked(self.config)
+            return _parts("Setting", self.controller_settings(), value)
+        if name == "config":
+            return _parts("Configuration field", self.config, value)
+        if name == "data":
+            if not isinstance(value, Mapping):
+                value = value.to_dict()
+            return [
+                (key if key == "held_out" else f"data_{key}", self.data.to_dict()[key], value[key]) for key in value
+            ]
+        if name == "network":
+            return [(name, self.network, Network.of(value))]
         if name in ("rules", "optimizers"):
             known = tuple(RULES) if name == "rules" else OPTIMIZERS
             return [(name, getattr(self, name), _names(name[:-1].capitalize(), value, known))]
@@ -189,9 +208,21 @@ class StudySettings:
             return [(name, self.rate(self.optimizers[0]), value)]
         return [(name, getattr(self, name), value)]
 
+    def _device_pairs(self, value: Any) -> list[tuple[str, Any, Any]]:
+        """A whole device is the same by its name and parameters; what else is known of it does not train."""
+        if isinstance(value, Mapping):
+            return _parts("Array parameter", self.device.parameters, value)
+        same = _parts("Array parameter", self.device.parameters, value.parameters)
+        return [("device", self.device.name, value.name), *same]
+
     def replace(self, **changes: Any) -> StudySettings:
         """A copy with the named fields changed and everything checked again."""
         return replace(self, **changes)
+
+
+def without_verifying(settings: ControllerSettings) -> ControllerSettings:
+    """``settings`` as a training takes them: those of verifying are its rule's to choose."""
+    return settings.replace(**{name: getattr(DEFAULT_SETTINGS, name) for name in LEFT_TO_THE_RULE})
 
 
 def _names(thing: str, names: Any, known: tuple[str, ...]) -> tuple[str, ...]:
@@ -204,11 +235,14 @@ def _names(thing: str, names: Any, known: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in known if name in given or "all" in given)
 
 
-def _wanted(field_name: str, key: str, value: Any) -> Any:
-    """A value to compare with the one in effect: effects of the array are made of their plain values."""
-    if field_name == "array" and key in EFFECTS and value is not None:
-        return effect_from(EFFECTS[key], f"Effect {key}", value)
-    return value
+def _parts(thing: str, had: Any, wanted: Any) -> list[tuple[str, Any, Any]]:
+    """The fields of ``had`` beside those of ``wanted``: another of its kind, or a mapping of some fields to values."""
+    names = [item.name for item in fields(had)]
+    if not isinstance(wanted, Mapping):
+        wanted = {name: getattr(wanted, name) for name in names}
+    for name in wanted:
+        check_choice(thing, name, names)
+    return [(name, getattr(had, name), value) for name, value in wanted.items()]
 
 
 def _shown(value: Any) -> str:

@@ -19,8 +19,7 @@ from typing import Any, cast
 from threadpoolctl import threadpool_limits
 
 from pulsetrain.errors import PulsetrainError
-from pulsetrain.training.data import Dataset, load_digits
-from pulsetrain.training.results import RunResult
+from pulsetrain.training.results import TrainingResult
 from pulsetrain.training.run import TrainingRun
 from pulsetrain.training.study import Run, StudySettings
 
@@ -46,13 +45,13 @@ class Event:
     epoch: int = 0
     accuracy: float = 0.0
     state: dict[str, Any] | None = None
-    result: RunResult | None = None
+    result: TrainingResult | None = None
 
 
-def in_turn(settings: StudySettings, data: Dataset, jobs: Sequence[Job]) -> Generator[Event, None, None]:
+def in_turn(settings: StudySettings, jobs: Sequence[Job]) -> Generator[Event, None, None]:
     """The events of all jobs, made in this process one job after the other. BLAS threads are the caller's to limit."""
     for job in jobs:
-        with TrainingRun(settings, job.run, data) as training:
+        with TrainingRun(settings, job.run) as training:
             if job.state is not None:
                 _restore(training, job.state)
             yield Event(job.number)
@@ -120,9 +119,8 @@ def _work(settings: StudySettings, connection: Connection[Any, Any]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; it ends us
     with suppress(EOFError, BrokenPipeError, ConnectionResetError), threadpool_limits(limits=1, user_api="blas"):
         try:
-            data = load_digits(settings.held_out)
             while True:
-                for event in in_turn(settings, data, [connection.recv()]):
+                for event in in_turn(settings, [connection.recv()]):
                     connection.send(event)
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise

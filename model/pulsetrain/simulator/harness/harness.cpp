@@ -41,19 +41,19 @@ public:
         const bool taken = PORT(seed, ready);
         PORT(seed, valid) = 0;
         cycle();
-        if (!taken) return NOT_SEEDED;
+        if (!taken) return RunEnd::NOT_SEEDED;
         for (int64_t waited = 0; top->seeding || !top->seeded; ++waited) {
-            if (waited > 128 * LANES + 1024) return STUCK;
+            if (waited > 128 * LANES + 1024) return RunEnd::STUCK;
             cycle();
         }
-        return DONE;
+        return RunEnd::DONE;
     }
 
     int32_t arm(uint32_t limit) {
         top->arm = 1;
         top->pulse_limit = pulse_limit = limit;
         for (int i = 0; i < 2; ++i) cycle();
-        return top->armed ? DONE : NOT_ARMED;
+        return top->armed ? RunEnd::DONE : RunEnd::NOT_ARMED;
     }
 
     void disarm() {
@@ -63,11 +63,9 @@ public:
 
     // Whole updates of zeros, and a last one that is aborted when it has taken what is left.
     int32_t replay(uint64_t beats) {
-        static const Settings shortest = {1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1, 0, 0, 1, 0, 0, 0,
-                                          {1, 0, 1}, {1, 0, 1}, {1, 0, 1}, {}, {}, {}, {}};
         const uint64_t wanted = top->random_steps + beats;
         const int64_t whole = int64_t(ROWS) * (weight_columns / LANES);
-        put_settings(top, shortest);
+        put_settings(top, smallest_settings());
         memset(payload, 0, sizeof payload);
         uint64_t left = beats;
         bool answered = false;
@@ -75,20 +73,20 @@ public:
             const int64_t now = left < uint64_t(whole) ? int64_t(left) : whole;
             left -= uint64_t(now);
             for (int64_t sent = 0; sent <= now; ++sent) {
-                payload[0] = sent ? 0 : UPDATE;
+                payload[0] = sent ? 0 : uint32_t(Opcode::UPDATE);
                 put_last(sent == whole);
-                if (!send(answered)) return STUCK;
+                if (!send(answered)) return RunEnd::STUCK;
             }
             if (now < whole) break;
             for (int64_t waited = 0; !answered; ++waited) {
-                if (waited > whole + drain_cycles) return STUCK;
+                if (waited > whole + drain_cycles) return RunEnd::STUCK;
                 idle(answered);
             }
             answered = false;
         }
         payload[0] = 0;
         for (int64_t waited = 0; top->random_steps != wanted; ++waited) {
-            if (waited > drain_cycles) return STUCK;
+            if (waited > drain_cycles) return RunEnd::STUCK;
             idle(answered);
         }
         if (beats % uint64_t(whole)) {
@@ -96,13 +94,13 @@ public:
             idle(answered);
             top->ABORT = 0;
             put_last(true); // the rest of the packet is dropped up to its last beat
-            if (!send(answered)) return STUCK;
+            if (!send(answered)) return RunEnd::STUCK;
         }
         for (int64_t waited = 0; top->busy; ++waited) {
-            if (waited > drain_cycles) return STUCK;
+            if (waited > drain_cycles) return RunEnd::STUCK;
             idle(answered);
         }
-        return DONE;
+        return RunEnd::DONE;
     }
 
     void start(Run &run) {
@@ -113,7 +111,7 @@ public:
         stalls.seed(run.stall_seed);
         checker.restart(run, pulse_limit);
         top->form_key = run.form_key;
-        readback(before);
+        before = get_counters(top);
         if (run.command_count > 0) put_settings(top, settings_of(run, 0));
         go(run);
     }
@@ -121,34 +119,17 @@ public:
     void go(Run &run) {
         run.pulse_count = 0;
         run.status = run.check_pins ? loop<true>(run) : loop<false>(run);
-        if (run.status == BUFFER_FULL) return;
+        if (run.status == RunEnd::BUFFER_FULL) return;
         PORT(commands, valid) = 0;
         PORT(responses, ready) = 0; // an answer that nobody asked for is found by the next run
         PORT(crossbar, ready) = 1;
-        if (run.status >= CYCLE_LIMIT) drain(run); // or the next run would begin in the middle of this one
+        if (run.status >= RunEnd::CYCLE_LIMIT) drain(run); // or the next run would begin in the middle of this one
         for (int i = 0; i < settled_cycles; ++i) cycle();
         top->form_key = 0;
-        Readback now;
-        readback(now);
-        run.cells_set = now.cells_set - before.cells_set;
-        run.cells_reset = now.cells_reset - before.cells_reset;
-        run.saturated = now.saturated - before.saturated;
-        run.slots = now.slots - before.slots;
-        run.cut = now.cut - before.cut;
-        run.requests = now.requests - before.requests;
-        run.reads = now.reads - before.reads;
-        run.conversions = now.conversions - before.conversions;
-        run.verified = now.verified - before.verified;
-        run.unreached = now.unreached - before.unreached;
-        run.unverified = now.unverified - before.unverified;
+        run.counters = get_counters(top) - before;
     }
 
-    void readback(Readback &out) const {
-        out = {top->random_seed, top->random_steps, PORT(counters, cells_set), PORT(counters, cells_reset),
-               PORT(counters, saturated), PORT(counters, slots), PORT(counters, cut), PORT(counters, requests),
-               PORT(counters, reads), PORT(counters, conversions), PORT(counters, verified), PORT(counters, unreached),
-               PORT(counters, unverified), top->armed, top->seeded, top->busy, top->fault};
-    }
+    Readback readback() const { return get_readback(top); }
 
     void state(uint32_t *words, int32_t count) {
         for (int32_t i = 0; i < count; ++i) {
@@ -211,9 +192,9 @@ private:
     int32_t loop(Run &run) {
         const bool stalling = run.idle_share || run.unready_share || run.blocked_share || run.late_share;
         for (;;) {
-            if (run.pulse_count == run.capacity && !run.peripheral.observer) return BUFFER_FULL;
-            if (run.cycles >= run.cycle_limit) return CYCLE_LIMIT;
-            if (quiet >= run.stuck_limit) return STUCK;
+            if (run.pulse_count == run.capacity && !run.peripheral.observer) return RunEnd::BUFFER_FULL;
+            if (run.cycles >= run.cycle_limit) return RunEnd::CYCLE_LIMIT;
+            if (quiet >= run.stuck_limit) return RunEnd::STUCK;
 
             // Inputs of this cycle. A beat that was offered stays until it is taken, but for a header in an abort: no new
             // command begins after one, and a packet that is under way goes on to its end.
@@ -235,11 +216,11 @@ private:
             const bool reported = PORT(report, valid);
             if (reported) report(run);
             crossbar.see(top, run.peripheral);
-            if (CHECK && !watch(run, ready, reported)) return UNSAFE;
+            if (CHECK && !watch(run, ready, reported)) return RunEnd::UNSAFE;
             if (PORT(crossbar, convert)) quiet = 0;
             const int64_t taken_before = taken;
             if (offered && PORT(commands, ready)) advance(run);
-            if (listening && PORT(responses, valid) && !answer(run, taken_before)) return BAD_ANSWER;
+            if (listening && PORT(responses, valid) && !answer(run, taken_before)) return RunEnd::BAD_ANSWER;
             stopped &= !abort; // once is enough
             aborted = abort;
             if (top->fault) run.fault = top->fault, halted = true;
@@ -251,11 +232,11 @@ private:
     int32_t ending(const Run &run) const {
         bool faulted = false, dropped = taken < run.command_count;
         for (int64_t i = 0; i < answered; ++i) {
-            faulted |= run.answers[i].status == 2;
-            dropped |= run.answers[i].status == 1;
+            faulted |= run.answers[i].status == AnswerStatus::FAULT;
+            dropped |= run.answers[i].status == AnswerStatus::ABORTED;
         }
-        if (faulted || run.fault) return FAULTED;
-        return !dropped ? DONE : by_observer ? STOPPED : ABORTED;
+        if (faulted || run.fault) return RunEnd::FAULTED;
+        return !dropped ? RunEnd::DONE : by_observer ? RunEnd::STOPPED : RunEnd::ABORTED;
     }
 
     void put_last(bool last) {
@@ -309,7 +290,7 @@ private:
             return true;
         }
         const uint32_t word = words[0];
-        run.answers[answered] = {word & 15, word >> 4 & 15, word >> 8 & 255, uint32_t(run.data_count - data_beats),
+        run.answers[answered] = {StatusWord::opcode(word), StatusWord::status(word), StatusWord::tag(word), uint32_t(run.data_count - data_beats),
                                  data_beats, run.cycles};
         data_beats = run.data_count;
         run.answer_count = ++answered;
@@ -326,7 +307,7 @@ private:
         last = pulse;
         quiet = 0;
         if (run.peripheral.pulse)
-            run.peripheral.pulse(run.peripheral.array, pulse.form ? 3 : 1 + pulse.polarity, pulse.row, pulse.cycles,
+            run.peripheral.pulse(run.peripheral.array, pulse.form ? uint32_t(Operation::FORM) : Operation::SET + pulse.polarity, pulse.row, pulse.cycles,
                                  pulse.level, pulse.columns);
         if (!observed) ++run.pulse_count;
         else if (run.peripheral.observer(run.peripheral.context, &pulse)) stopped = by_observer = true;
@@ -342,8 +323,7 @@ private:
         pins.full_scale = PORT(crossbar, full_scale);
         pins.convert = PORT(crossbar, convert);
         pins.group = PORT(crossbar, group);
-        pins.lines = {PORT(crossbar, word_code), PORT(crossbar, bit_code), PORT(crossbar, source_code),
-                      PORT(crossbar, word_unselected), PORT(crossbar, bit_unselected), PORT(crossbar, source_unselected)};
+        pins.lines = get_lines(top);
         get_mask(pins.columns, PORT(crossbar, columns));
         int32_t codes[LANES];
         Crossbar::dac_codes(top, codes);
@@ -363,7 +343,7 @@ private:
     Crossbar crossbar;
     Stalls stalls;
     Pulse last = {};
-    Readback before = {};
+    Counters before = {};
     uint32_t pulse_limit = 0;
     uint32_t payload[command_words] = {};
     int64_t command = 0, beat = 0;              // what is sent next: 0 the header, then the payload
@@ -376,14 +356,6 @@ Harness &harness(void *controller) { return *static_cast<Harness *>(controller);
 
 } // namespace
 
-void pulsetrain_sizes(int64_t *sizes) {
-    const int64_t all[] = {sizeof(Settings), sizeof(Command), sizeof(Answer), sizeof(Pulse),
-                           sizeof(Run),      sizeof(Readback), mask_words,
-                           // The configuration, in the order of its fields: a library of another one decides otherwise.
-                           ROWS, COLUMNS, LANES, DELTA_BITS, RANDOM_BITS, PULSE_COUNT_BITS, TIME_BITS, AMPLITUDE_BITS,
-                           QUEUE_DEPTH, DAC_BITS, ADC_BITS, ADC_COUNT, PAIR};
-    memcpy(sizes, all, sizeof all);
-}
 void *pulsetrain_open() { return new Harness; }
 void pulsetrain_close(void *controller) { delete &harness(controller); }
 void pulsetrain_reset(void *controller) { harness(controller).reset(); }
@@ -393,6 +365,6 @@ void pulsetrain_disarm(void *controller) { harness(controller).disarm(); }
 int32_t pulsetrain_replay(void *controller, uint64_t beats) { return harness(controller).replay(beats); }
 void pulsetrain_run(void *controller, Run *run) { harness(controller).start(*run); }
 void pulsetrain_resume(void *controller, Run *run) { harness(controller).go(*run); }
-void pulsetrain_readback(void *controller, Readback *readback) { harness(controller).readback(*readback); }
+void pulsetrain_readback(void *controller, Readback *readback) { *readback = harness(controller).readback(); }
 void pulsetrain_state(void *controller, uint32_t *words, int32_t count) { harness(controller).state(words, count); }
 const char *pulsetrain_violation(void *controller) { return harness(controller).violation(); }

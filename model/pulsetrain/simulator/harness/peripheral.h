@@ -41,7 +41,7 @@ public:
 
     // The outputs of this cycle.
     void see(Vcontroller *top, const Peripheral &outside) {
-        const bool reads = PORT(crossbar, select) && PORT(crossbar, operation) >= 4;
+        const bool reads = PORT(crossbar, select) && PORT(crossbar, operation) >= Operation::READ_FORWARD;
         if (reads && !reads_) {
             memcpy(active_, loaded_, sizeof active_);
             first_ = 1;
@@ -51,7 +51,7 @@ public:
         if (PORT(crossbar, convert)) convert(top, outside);
         if (PORT(dac, valid)) load(top);
         if (PORT(crossbar, strobe))
-            level_ = PORT(crossbar, operation) == 2 ? PORT(crossbar, source_code) : PORT(crossbar, bit_code);
+            level_ = PORT(crossbar, operation) == Operation::RESET ? PORT(crossbar, source_code) : PORT(crossbar, bit_code);
     }
 
     // The level of the pulse that ended last.
@@ -74,7 +74,7 @@ private:
     }
 
     void convert(Vcontroller *top, const Peripheral &outside) {
-        const uint32_t backward = PORT(crossbar, operation) == 5;
+        const uint32_t backward = PORT(crossbar, operation) == Operation::READ_BACKWARD;
         int32_t codes[ADC_COUNT] = {};
         if (outside.convert)
             outside.convert(outside.array, backward, PORT(crossbar, whole), PORT(crossbar, row), PORT(crossbar, full_scale),

@@ -8,14 +8,12 @@
 
 #include "harness.h"
 
-enum Operation : uint32_t { IDLE, SET, RESET, FORM_PULSE, FORWARD, BACKWARD };
-
 struct Pins {
     uint32_t operation, select, strobe, row, whole, full_scale, convert, group;
-    Lines lines;
+    LineSettings lines;
     uint64_t columns[mask_words];
 
-    bool reads() const { return operation == FORWARD || operation == BACKWARD; }
+    bool reads() const { return operation == Operation::READ_FORWARD || operation == Operation::READ_BACKWARD; }
     bool same_lines(const Pins &other) const {
         return operation == other.operation && row == other.row && whole == other.whole && full_scale == other.full_scale &&
                !memcmp(&lines, &other.lines, sizeof lines) && !memcmp(columns, other.columns, sizeof columns);
@@ -79,42 +77,42 @@ public:
     }
 
 private:
-    static bool ramped(uint32_t opcode) { return opcode == PROGRAM || opcode == FORM; }
+    static bool ramped(uint32_t opcode) { return opcode == Opcode::PROGRAM || opcode == Opcode::FORM; }
 
     // Whether a command may apply what the pins show.
     static bool asks_for(const Command &command, const Settings &settings, const Pins &now) {
-        const uint32_t opcode = command.header & 15;
-        const bool update = opcode >= UPDATE && opcode <= UPDATE_DIFFERENCE;
-        const bool programming = opcode == PROGRAM || opcode == REFRESH;
+        const uint32_t opcode = Header::opcode(command.header);
+        const bool update = opcode >= Opcode::UPDATE && opcode <= Opcode::UPDATE_DIFFERENCE;
+        const bool programming = opcode == Opcode::PROGRAM || opcode == Opcode::REFRESH;
         switch (now.operation) {
-        case SET:
-        case RESET: return update || programming;
-        case FORM_PULSE: return opcode == FORM;
-        case FORWARD:
-            return now.whole ? opcode == READ_FORWARD : programming || opcode == FORM || (update && settings.verify);
-        case BACKWARD: return now.whole && opcode == READ_BACKWARD;
+        case Operation::SET:
+        case Operation::RESET: return update || programming;
+        case Operation::FORM: return opcode == Opcode::FORM;
+        case Operation::READ_FORWARD:
+            return now.whole ? opcode == Opcode::READ_FORWARD : programming || opcode == Opcode::FORM || (update && settings.verify);
+        case Operation::READ_BACKWARD: return now.whole && opcode == Opcode::READ_BACKWARD;
         }
         return false;
     }
 
-    static const Lines &lines_of(const Settings &s, uint32_t operation) {
-        return operation == SET ? s.set_lines : operation == RESET ? s.reset_lines
-               : operation == FORM_PULSE ? s.form_lines : s.read_lines;
+    static const LineSettings &lines_of(const Settings &s, uint32_t operation) {
+        return operation == Operation::SET ? s.set_lines : operation == Operation::RESET ? s.reset_lines
+               : operation == Operation::FORM ? s.form_lines : s.read_lines;
     }
-    static const Ramp &ramp_of(const Settings &s, uint32_t operation) {
-        return operation == SET ? s.set_ramp : operation == RESET ? s.reset_ramp : s.form_ramp;
+    static const RampSettings &ramp_of(const Settings &s, uint32_t operation) {
+        return operation == Operation::SET ? s.set_ramp : operation == Operation::RESET ? s.reset_ramp : s.form_ramp;
     }
-    static bool on_ramp(const Ramp &ramp, uint32_t value) {
+    static bool on_ramp(const RampSettings &ramp, uint32_t value) {
         return value == ramp.stop || (value >= ramp.start && value < ramp.stop &&
                                       (value == ramp.start || (ramp.step && (value - ramp.start) % ramp.step == 0)));
     }
 
     bool lines_match(const Command &command, const Settings &settings, const Pins &now) const {
-        Lines wanted = lines_of(settings, now.operation);
-        if (!now.reads() && settings.ramp == 2 && ramped(command.header & 15)) {
-            const uint32_t level = now.operation == RESET ? now.lines.source_code : now.lines.bit_code;
+        LineSettings wanted = lines_of(settings, now.operation);
+        if (!now.reads() && settings.ramp == Ramp::LEVEL && ramped(Header::opcode(command.header))) {
+            const uint32_t level = now.operation == Operation::RESET ? now.lines.source_code : now.lines.bit_code;
             if (!on_ramp(ramp_of(settings, now.operation), level)) return false;
-            (now.operation == RESET ? wanted.source_code : wanted.bit_code) = level;
+            (now.operation == Operation::RESET ? wanted.source_code : wanted.bit_code) = level;
         }
         return !memcmp(&now.lines, &wanted, sizeof wanted);
     }
@@ -129,7 +127,7 @@ private:
             if (!lines_match(commands_[i], settings, now)) continue;
             current_ = i;
             own_ = &settings;
-            opcode_ = commands_[i].header & 15;
+            opcode_ = Header::opcode(commands_[i].header);
             return nullptr;
         }
         return asked ? "codes or unselected states are not those of the operation"
@@ -143,7 +141,7 @@ private:
         if (now.row >= ROWS) return "the selected row does not exist";
         if (now.reads()) {
             const uint32_t wanted = !now.whole ? own_->verify_full_scale
-                                    : now.operation == FORWARD ? own_->forward_full_scale : own_->backward_full_scale;
+                                    : now.operation == Operation::READ_FORWARD ? own_->forward_full_scale : own_->backward_full_scale;
             if (now.full_scale != wanted) return "the full scale is not that of the read";
             if (now.column_count()) return "a read selects columns";
             if (now.whole && now.row) return "a read of the whole array selects a row";
@@ -171,7 +169,7 @@ private:
         if (!before_.select || released) return nullptr;
         if (!before_.reads()) return pulsed_ && hold_cycles_ == own_->hold_cycles ? nullptr : "hold had a wrong length";
         if (!converted_) return "a read ended before its conversions";
-        const int groups = before_.operation == FORWARD ? column_groups : row_groups;
+        const int groups = before_.operation == Operation::READ_FORWARD ? column_groups : row_groups;
         return before_.whole && last_group_ != groups - 1 ? "a read left groups out" : nullptr;
     }
 
@@ -181,7 +179,7 @@ private:
             if (waiting_) return "the converters were started before they had finished";
             if (last_group_ < 0 && setup_cycles_ < own_->settle_cycles) return "the read settled too short";
             if (last_group_ < 0 && !was_ready_) return "the converters were started although the array was not ready";
-            const int groups = now.operation == FORWARD ? column_groups : row_groups;
+            const int groups = now.operation == Operation::READ_FORWARD ? column_groups : row_groups;
             if (int(now.group) >= groups) return "the converters were switched to a group that does not exist";
             if (int(now.group) <= last_group_ || (now.whole && int(now.group) != last_group_ + 1))
                 return "the groups of a read are not in order";
@@ -199,14 +197,14 @@ private:
 
     // Whether a pulse of so many cycles is one that the command may apply.
     bool whole_width(uint32_t cycles) const {
-        if (own_->ramp == 1 && ramped(opcode_)) return on_ramp(ramp_of(*own_, before_.operation), cycles);
+        if (own_->ramp == Ramp::WIDTH && ramped(opcode_)) return on_ramp(ramp_of(*own_, before_.operation), cycles);
         return cycles == width();
     }
     // The width asked for, or with a ramp its largest.
     uint32_t width() const {
-        const uint32_t operation = before_.select ? before_.operation : uint32_t(SET);
-        if (own_->ramp == 1 && ramped(opcode_)) return ramp_of(*own_, operation).stop;
-        return operation == SET ? own_->set_cycles : operation == RESET ? own_->reset_cycles : own_->form_cycles;
+        const uint32_t operation = before_.select ? before_.operation : uint32_t(Operation::SET);
+        if (own_->ramp == Ramp::WIDTH && ramped(opcode_)) return ramp_of(*own_, operation).stop;
+        return operation == Operation::SET ? own_->set_cycles : operation == Operation::RESET ? own_->reset_cycles : own_->form_cycles;
     }
 
     const char *strobed(const Pins &now, const Moment &moment) {
@@ -230,10 +228,10 @@ private:
         const bool whole = whole_width(pulse_cycles_);
         if (!whole && !moment.released) return "a pulse was shorter than asked for";
         if (pulse.cycles != pulse_cycles_) return "a report has a wrong length";
-        const bool certain = !(own_->ramp == 1 && ramped(opcode_) && moment.released);
+        const bool certain = !(own_->ramp == Ramp::WIDTH && ramped(opcode_) && moment.released);
         if (certain ? pulse.cut == whole : !whole && !pulse.cut) return "a report is wrong about a cut";
-        if (pulse.row != before_.row || pulse.form != (before_.operation == FORM_PULSE) ||
-            pulse.polarity != (before_.operation == RESET) || memcmp(pulse.columns, before_.columns, sizeof pulse.columns))
+        if (pulse.row != before_.row || pulse.form != (before_.operation == Operation::FORM) ||
+            pulse.polarity != (before_.operation == Operation::RESET) || memcmp(pulse.columns, before_.columns, sizeof pulse.columns))
             return "a report is not what was on the pins";
         return nullptr;
     }

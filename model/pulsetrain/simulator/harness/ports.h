@@ -79,47 +79,4 @@ inline void pack_beat(uint32_t *words, const Command &command, int64_t beat) {
     }
 }
 
-#define PUT_LINES(set, from)                                   \
-    PORT3(settings, set, word_code) = from.word_code;          \
-    PORT3(settings, set, bit_code) = from.bit_code;            \
-    PORT3(settings, set, source_code) = from.source_code;      \
-    PORT3(settings, set, word_unselected) = from.word_unselected; \
-    PORT3(settings, set, bit_unselected) = from.bit_unselected; \
-    PORT3(settings, set, source_unselected) = from.source_unselected
-#define PUT_RAMP(ramp, from)                    \
-    PORT3(settings, ramp, start) = from.start;  \
-    PORT3(settings, ramp, step) = from.step;    \
-    PORT3(settings, ramp, stop) = from.stop
-
-inline void put_settings(Vcontroller *top, const Settings &s) {
-    PORT(settings, threshold_log2) = s.threshold_log2;
-    PORT(settings, max_pulses) = s.max_pulses;
-    PORT(settings, parallel_max) = s.parallel_max;
-    PORT(settings, setup_cycles) = s.setup_cycles;
-    PORT(settings, set_cycles) = s.set_cycles;
-    PORT(settings, reset_cycles) = s.reset_cycles;
-    PORT(settings, hold_cycles) = s.hold_cycles;
-    PORT(settings, recovery_cycles) = s.recovery_cycles;
-    PORT(settings, ready_limit) = s.ready_limit;
-    PORT(settings, settle_cycles) = s.settle_cycles;
-    PORT(settings, conversion_limit) = s.conversion_limit;
-    PORT(settings, form_cycles) = s.form_cycles;
-    PORT(settings, forward_full_scale) = s.forward_full_scale;
-    PORT(settings, backward_full_scale) = s.backward_full_scale;
-    PORT(settings, verify_full_scale) = s.verify_full_scale;
-    PORT(settings, verify) = s.verify;
-    PORT(settings, verify_step) = s.verify_step;
-    PORT(settings, verify_tolerance) = s.verify_tolerance;
-    PORT(settings, program_tolerance) = s.program_tolerance;
-    PORT(settings, try_limit) = s.try_limit;
-    PORT(settings, pair_policy) = s.pair_policy;
-    PORT(settings, refresh_pulses) = s.refresh_pulses;
-    PORT(settings, ramp) = s.ramp;
-    PUT_RAMP(set_ramp, s.set_ramp);
-    PUT_RAMP(reset_ramp, s.reset_ramp);
-    PUT_RAMP(form_ramp, s.form_ramp);
-    PUT_LINES(set_lines, s.set_lines);
-    PUT_LINES(reset_lines, s.reset_lines);
-    PUT_LINES(form_lines, s.form_lines);
-    PUT_LINES(read_lines, s.read_lines);
-}
+#include "contract_ports.h"
