@@ -79,8 +79,6 @@ def test_arrays_of_ones_own() -> None:
     assert data.train_labels.dtype == np.int64
     assert (data.name, data.held_out, data.pixels) == ("mine", "test", 2)
     assert repr(data).startswith("Dataset(name='mine', training=3 examples of 2 pixels, held out=1 (test), classes=3, ")
-        "Dataset(name='mine', training=3 examples of 2 pixels, held out=1 (test), classes=3, di"
-    )
     assert data == mine()
     assert hash(data) == hash(mine())
     for changes in ({"classes": 4}, {"held_out": "rest"}, {"name": "others"}, {"train_labels": [0, 1, 2]}):
