@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
-from pulsetrain.contract.enumerations import AnswerStatus, Opcode, PairPolicy, Ramp, Side, Unselected, Which
+from pulsetrain.contract.enumerations import FORM_KEY, AnswerStatus, Opcode, PairPolicy, Ramp, Side, Unselected, Which
 from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
 from pulsetrain.device.device import Device
 from pulsetrain.errors import PulsetrainError
@@ -23,7 +23,7 @@ from pulsetrain.simulator.run import RtlError, Stalls
 from pulsetrain.simulator.structures import RunEnd
 from pulsetrain.tiles import ModelTile, verified
 from pulsetrain.tiles.compare import ComparedTile
-from pulsetrain.tiles.rtl import FORM_KEY, RtlTile, reported_slots
+from pulsetrain.tiles.rtl import RtlTile, reported_slots
 
 from tests.tiles.devices import device
 
