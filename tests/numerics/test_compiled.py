@@ -105,6 +105,59 @@ def test_a_change_in_a_called_file_is_noticed(tmp_path: Path, change: str) -> No
     assert printed(text, **show).split() == ["31", "31", "1", "1"]
 
 
+PLACES = """
+import numpy as np
+from pulsetrain.numerics.compiled import area_at, compiled, record_at
+FIRST = np.dtype([("count", "i8"), ("seed", "u8"), ("each", "i8", (2,))], align=True)
+SECOND = np.dtype([("size", "f8")], align=True)
+first, second = record_at(FIRST, 1), record_at(SECOND, 5)
+bytes_, reals, none = area_at(np.uint8, 6), area_at(np.float64, 7), area_at(np.int32, 8)
+@compiled
+def act(words):
+    head, numbers = first(words), second(words)
+    head.count += head.each[1]
+    head.seed += np.uint64(1)
+    head.each[0] = bytes_(words)[9]
+    numbers.size = numbers.size * reals(words)[1]
+    bytes_(words)[8] += np.uint8(1)
+    return bytes_(words).size, reals(words).size, none(words).size
+def words():
+    made = np.zeros(16, np.int64)
+    made[6:10] = 10, 12, 15, 15
+    head = first(made)
+    head.count, head.seed, second(made).size, reals(made)[1] = -3, np.uint64(2**63), 1.5, 0.25
+    head.each[1], bytes_(made)[9] = 40, 200
+    return made
+"""
+USE = """
+from pulsetrain.places import act, bytes_, first, none, reals, second, words
+python, made = words(), words()
+print(act.py_func(python), act(made), (python == made).all(), sum(act.stats.cache_hits.values()))
+print(made.tolist(), bytes_(made).dtype, reals(made).dtype, none(made).dtype)
+print(first(made).count, first(made).seed, first(made).each, second(made).size)
+"""
+
+
+def test_records_and_areas_are_the_same_in_python_and_compiled_and_from_the_cache(tmp_path: Path) -> None:
+    """Two records and three areas in one array, of functions that come from the same lines of code."""
+    package = tmp_path / "pulsetrain"
+    (package / "numerics").mkdir(parents=True)
+    for folder in (package, package / "numerics"):
+        (folder / "__init__.py").touch()
+    shutil.copy(compiled.__file__, package / "numerics" / "compiled.py")
+    (package / "places.py").write_text(PLACES)
+    show = {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1", "NUMBA_CACHE_DIR": ""}
+    text = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{USE}"
+    half = int(np.float64(0.375).view(np.int64))
+    quarter = int(np.float64(0.25).view(np.int64))
+    words = [0, 37, -(2**63) + 1, 200, 40, half, 10, 12, 15, 15, 0, 200 * 256 + 1, 0, quarter, 0, 0]
+    for hits in (0, 1):
+        lines = printed(text, **show).splitlines()
+        assert lines[0] == f"(16, 3, 0) (16, 3, 0) True {hits}"
+        assert lines[1] == f"{words} uint8 float64 int32"
+        assert lines[2] == f"37 {2**63 + 1} [200  40] 0.375"
+
+
 def test_the_digest_covers_every_file_with_compiled_functions(tmp_path: Path) -> None:
     compiled.source_digest.cache_clear()
     (tmp_path / "folder").mkdir()
