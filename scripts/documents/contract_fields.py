@@ -44,25 +44,18 @@ def fields_table(kind: type[Any]) -> str:
     """The fields of a configuration or of settings as a table; "" for classes without one."""
     from pulsetrain.contract import configuration, settings
 
+    rows: list[tuple[object, ...]] = []
     if kind is configuration.ControllerConfig:
-        rows = [
-            (
-                item.name,
-                item.default,
-                f"{item.low} … {item.high}" + (f", {item.rule}" if item.rule else ""),
-                "",
-                item.about,
-            )
-            for item in configuration.PARAMETERS.values()
-        ]
+        for item in configuration.PARAMETERS.values():
+            legal = f"{item.low} … {item.high}" + (f", {item.rule}" if item.rule else "")
+            rows.append((item.name, item.default, legal, "", item.about))
     elif kind in (settings.ControllerSettings, settings.LineSettings, settings.RampSettings):
-        rows = [
-            (item.name, "the largest" if item.default is None else item.default, item.legal, item.unit, item.about)
-            for item in settings.settings_of(kind).values()
-        ]
+        for setting in settings.settings_of(kind).values():
+            default = "the largest" if setting.default is None else written(setting.default)
+            rows.append((setting.name, default, setting.legal, setting.unit, setting.about))
         for name, group in settings.groups_of(kind).items():
             rows.append((name, f"`{group.__name__}()`", "", "", settings.during(name)))
-    else:
+    if not rows:
         return ""
     lines = [f"| `{name}` | " + " | ".join(str(cell) or "–" for cell in cells) + " |" for name, *cells in rows]
     return "\n".join(["| field | default | legal | unit | meaning |", "|---|---|---|---|---|", *lines])

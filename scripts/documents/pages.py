@@ -80,9 +80,14 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
 
 def module_docstring(module: str) -> str:
     """The docstring of ``pulsetrain.<module>``, a folder or a file."""
+    return cleandoc(ast.get_docstring(parsed(module)) or "")
+
+
+def parsed(module: str) -> ast.Module:
+    """The source of ``pulsetrain.<module>``, a folder or a file."""
     path = PACKAGE.joinpath(*module.split("."))
     source = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
-    return cleandoc(ast.get_docstring(ast.parse(source.read_text(encoding="utf-8"))) or "")
+    return ast.parse(source.read_text(encoding="utf-8"))
 
 
 def room_title(room: str) -> str:
@@ -111,16 +116,13 @@ def names_list() -> str:
 
 def first_sentence(item: PublicName) -> str:
     """What the docstring of a public name begins with."""
-    source = (PACKAGE / Path(*item.module.split("."))).with_suffix(".py").read_text(encoding="utf-8")
-    body = ast.parse(source).body
+    body = parsed(item.module).body
     text = ""
     for node, after in zip(body, [*body[1:], None], strict=True):
         if isinstance(node, ast.ClassDef | ast.FunctionDef) and node.name == item.name:
             text = ast.get_docstring(node) or ""
-        targets = (
-            node.targets if isinstance(node, ast.Assign) else [node.target] if isinstance(node, ast.AnnAssign) else []
-        )
-        is_named = any(isinstance(target, ast.Name) and target.id == item.name for target in targets)
-        if is_named and isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant):
-            text = str(after.value.value)
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(after, ast.Expr):
+            target = node.targets[0] if isinstance(node, ast.Assign) else node.target
+            if ast.unparse(target) == item.name and isinstance(after.value, ast.Constant):
+                text = str(after.value.value)
     return re.split(r"(?<=[^.]\.)\s", " ".join(text.split()))[0]

@@ -7,6 +7,7 @@ Commands are followed in the order in which they are taken. What one must come t
 from __future__ import annotations
 
 from collections import deque
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -21,9 +22,7 @@ from pulsetrain.contract.enumerations import (
     LEFT_ALONE,
     AnswerStatus,
     Opcode,
-    Operation,
     PairPolicy,
-    Polarity,
     ProgramMode,
     Side,
     Which,
@@ -36,9 +35,6 @@ from tb.core.rules import PULSE_OPERATIONS, READ_OPERATIONS, Taken, lane_values,
 from tb.core.stimulus import PROGRAMS, READS, UPDATES, Command, payload_beats
 from tb.lib.common import check, elements, joined
 from tb.lib.coverage import coverage
-
-COUNTED_BY_ROUNDS = ("reads", "conversions", "verified", "unreached", "unverified")
-"""Counters of which the golden rounds of pulses and reads say how far they rise."""
 
 
 class CoreModel:
@@ -195,13 +191,13 @@ class CoreModel:
     def _closed(self, taken: Taken, outcome: Any) -> None:
         """Slots, reads and counts of an outcome of the golden rounds."""
         taken.pulses.extend(self._pulses(outcome.slots))
-        taken.reads, taken.conversions = outcome.reads, outcome.conversions
-        self._count(**{name: int(getattr(outcome, name)) for name in COUNTED_BY_ROUNDS})
+        taken.reads, taken.conversions = outcome.rounds.reads, outcome.rounds.conversions
+        self._count(**asdict(outcome.rounds))
 
     def _pulses(self, slots: Slots) -> list[tuple[int, int, int]]:
         masks = [sum(int(word) << 64 * i for i, word in enumerate(words)) for words in slots.columns]
         places = zip(slots.polarity, slots.row, masks, strict=True)
-        return [(Operation[Polarity(polarity).name], int(row), mask) for polarity, row, mask in places]
+        return [(PULSE_OPERATIONS[polarity], int(row), mask) for polarity, row, mask in places]
 
     def _count(self, **amounts: int) -> None:
         for name, amount in amounts.items():

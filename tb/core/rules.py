@@ -13,6 +13,7 @@ from tb.core.stimulus import Command
 from tb.lib.common import elements
 
 PULSE_OPERATIONS = (Operation.SET, Operation.RESET, Operation.FORM)
+"""In the order in which the golden model numbers what its slots do."""
 READ_OPERATIONS = {False: Operation.READ_FORWARD, True: Operation.READ_BACKWARD}
 
 

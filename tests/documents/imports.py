@@ -58,10 +58,10 @@ def imports_of(modules: dict[str, Path], importer: str) -> Iterator[Import]:
             if name in modules and name != importer:
                 yield Import(importer, name, types_only)
         if isinstance(node, ast.If) and ast.unparse(node.test).endswith("TYPE_CHECKING"):
-            for child in node.body:
-                yield from visit(child, True)
-            for child in node.orelse:
-                yield from visit(child, types_only)
+            for statement in node.body:
+                yield from visit(statement, True)
+            for statement in node.orelse:
+                yield from visit(statement, types_only)
             return
         for child in ast.iter_child_nodes(node):
             yield from visit(child, types_only)
@@ -76,8 +76,13 @@ def all_imports(packages: dict[str, Path] = PACKAGES) -> list[Import]:
 
 
 def room_of(module: str) -> str:
-    """The room of a module: a folder of the library, the package's own files, or another package."""
+    """The room of a module: a folder of the library, the package's own files, or another package.
+
+    ``python -m pulsetrain`` is the command line by another name.
+    """
     package, *inner = module.split(".")
+    if inner == ["__main__"]:
+        return "cli"
     if package != "pulsetrain" or not inner:
         return package
     return inner[0] if (PACKAGES["pulsetrain"] / inner[0]).is_dir() else package

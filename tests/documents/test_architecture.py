@@ -6,8 +6,6 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-import pytest
-
 from tests.documents.imports import PACKAGES, ROOT, Import, all_imports, circles, module_files, room_of
 
 PAGE = ROOT / "docs" / "architecture.md"
@@ -100,15 +98,6 @@ def test_every_room_has_a_paragraph() -> None:
             assert re.search(rf"^\*\*`{room}`\*\*", text, re.M), f"docs/architecture.md must say what {room} is for"
 
 
-@pytest.mark.parametrize("document", ["CONTRIBUTING.md", "docs/architecture.md", "docs/glossary.md"])
-def test_named_files_exist(document: str) -> None:
-    """What is in backticks and has a slash, or a known ending, is a file or folder of the repository."""
-    text = re.sub(r"^```.*?^```$", "", (ROOT / document).read_text(encoding="utf-8"), flags=re.M | re.S)
-    named = [name for name in re.findall(r"`([\w./-]+)`", text) if "/" in name or name.endswith((".py", ".md"))]
-    missing = [name for name in named if not name.startswith("build/") and not (ROOT / name).exists()]
-    assert missing == []
-
-
 def sources(folder: Path, files: dict[str, str]) -> list[Import]:
     for name, text in files.items():
         path = folder / name
@@ -124,7 +113,10 @@ def test_imports_are_found_wherever_they_stand(tmp_path: Path) -> None:
         "a/one.py": "import os\nimport house.b.two\n",
         "b/__init__.py": "",
         "b/two.py": "def f():\n    from ..a.one import x\n    from house import a\n",
-        "b/three.py": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from house.b import two\nelse:\n    from . import four\n",
+        "b/three.py": (
+            "from typing import TYPE_CHECKING\n"
+            "if TYPE_CHECKING:\n    from house.b import two\nelse:\n    from . import four\n"
+        ),
         "b/four.py": "try:\n    from house.b import three\nexcept ImportError:\n    pass\n",
     }
     found = sources(tmp_path, files)

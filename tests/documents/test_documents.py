@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-DOCUMENTS = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
+DOCUMENTS = sorted(
+    [ROOT / "README.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")]
+)
+
+BUILT = ("build", "results", ".venv")
+"""Folders that are not in the repository."""
 
 
 def anchors(text: str) -> set[str]:
@@ -36,3 +41,16 @@ def test_readme_targets_exist() -> None:
     for document in DOCUMENTS:
         for target in re.findall(r"(?:`|^)make ([a-z-]+)\b", document.read_text(encoding="utf-8"), re.M):
             assert target in targets, f"{document.name} names make {target}"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_named_files_exist(document: Path) -> None:
+    """A word in backticks that begins with a folder of the repository is a path of it."""
+    text = re.sub(r"^```.*?^```$", "", document.read_text(encoding="utf-8"), flags=re.M | re.S)
+    folders = "|".join(re.escape(path.name) for path in ROOT.iterdir() if path.is_dir() and path.name not in BUILT)
+    named = re.findall(rf"`((?:{folders})/[^`\s]*)`", text)
+    assert [name for name in named if not (ROOT / name).exists()] == []
+    if document.name in ("CONTRIBUTING.md", "architecture.md"):
+        assert len(named) >= 10
+        bare = re.findall(r"`([\w.-]+\.(?:py|md|cpp|h|json|v))`", text)
+        assert [name for name in bare if not (ROOT / name).exists()] == [], "files are named with their folders"

@@ -13,7 +13,14 @@ from hypothesis import strategies as st
 from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
 from pulsetrain.closed_loop.programming import program_rows
 from pulsetrain.contract.configuration import ControllerConfig
-from pulsetrain.contract.enumerations import LEFT_ALONE, AnswerStatus, Fault, ProgramMode, RequestStatus, Unselected
+from pulsetrain.contract.enumerations import (
+    LEFT_ALONE,
+    AnswerStatus,
+    Fault,
+    ProgramMode,
+    RequestStatus,
+    Unselected,
+)
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.contract.tables import ENUMERATIONS
 from pulsetrain.controller import GoldenController, RandomSource

@@ -96,7 +96,7 @@ def test_a_failure_names_command_and_seed(monkeypatch: pytest.MonkeyPatch) -> No
     command = repeat_command("tests/rtl/test_testbenches.py::test_testbenches[tiny]", outcome)
     assert command == (
         "PULSETRAIN_SEED=42 COCOTB_RANDOM_SEED=42 "
-        "PULSETRAIN_TEST='bench_decision.decisions_match_the_model.*idle=True.*back_pressure=False' "
+        "PULSETRAIN_TEST='blocks.bench_decision.decisions_match_the_model.*idle=True.*back_pressure=False' "
         ".venv/bin/python -m pytest 'tests/rtl/test_testbenches.py::test_testbenches[tiny]'"
     )
 

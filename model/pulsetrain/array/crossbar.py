@@ -18,6 +18,7 @@ from pulsetrain.array.memory import ArrayMemory
 from pulsetrain.array.open_loop import apply_cut, apply_range, apply_whole, misplaced, write_range
 from pulsetrain.array.reads import read
 from pulsetrain.contract.enumerations import Polarity
+from pulsetrain.controller.codes import checked_codes
 from pulsetrain.controller.slots import fired_cells
 from pulsetrain.device.parameters import PICOSIEMENS, ArrayParameters, picosiemens
 from pulsetrain.errors import PulsetrainError, check_array, check_integer
@@ -239,19 +240,3 @@ def checked_real_array(thing: str, values: ArrayLike, shape: tuple[int, int]) ->
         row, column = (int(i) for i in np.argwhere(~np.isfinite(array))[0])
         raise PulsetrainError(f"{thing} must be finite, not {array[row, column]} at row {row}, column {column}")
     return array
-
-
-def checked_codes(thing: str, codes: ArrayLike, lines: int, limit: int) -> NDArray[np.int32]:
-    """``codes`` as int32 (n, ``lines``), contiguous. Raises PulsetrainError unless they are integers within ±limit."""
-    array = check_array(thing, codes)
-    if array.dtype.kind not in "iu":
-        raise PulsetrainError(f"{thing} must be integers, not {array.dtype}")
-    if array.ndim != 2 or array.shape[1] != lines:
-        raise PulsetrainError(f"{thing} must have shape (n, {lines}) (vectors, driven lines), not {array.shape}")
-    if array.size and (int(array.max()) > limit or int(array.min()) < -limit):
-        vector, line = (int(i) for i in np.argwhere((array > limit) | (array < -limit))[0])
-        raise PulsetrainError(
-            f"{thing} must be between {-limit} and {limit}, not {int(array[vector, line])} "
-            f"in vector {vector}, line {line}"
-        )
-    return np.ascontiguousarray(array, np.int32)

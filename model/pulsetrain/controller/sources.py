@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array.crossbar import checked_codes
 from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.controller.codes import checked_codes
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.numerics.compiled import compiled
 from pulsetrain.numerics.threads import run_blocks

@@ -9,6 +9,7 @@ from typing import Any
 
 from pulsetrain.device.checks import plain
 from pulsetrain.device.parameters import ArrayParameters
+from pulsetrain.display import Displayed
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_type
 
 FORMAT = "pulsetrain device"
@@ -20,8 +21,8 @@ VERSION = 1
 _KEYS = ("format", "version", "name", "about", "source", "array", "fit", "costs")
 
 
-@dataclass(frozen=True)
-class Device:
+@dataclass(frozen=True, repr=False)
+class Device(Displayed):
     """One kind of device.
 
     ``name``: a word or some, one line. ``about``: what it is, one line. ``source``: where the numbers come from, any
@@ -52,6 +53,10 @@ class Device:
                 if not isinstance(values, Mapping):
                     raise PulsetrainError(f"Table {name} of a device must be a table of values, not {values!r}")
                 object.__setattr__(self, name, plain(_plain(f"Table {name} of a device", values)))
+
+    def _described(self) -> list[tuple[str, str]]:
+        about = [("about", repr(self.about))] if self.about else []
+        return [("name", repr(self.name)), *about, *self.parameters.described()]
 
     def changed(self, **parameters: Any) -> Device:
         """The device with the named ``parameters`` changed, and a name that says so ("paper, changed").

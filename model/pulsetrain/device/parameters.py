@@ -14,6 +14,7 @@ from pulsetrain.device.retention import Drift, Relaxation, Temperature
 from pulsetrain.device.spread import ProgrammingError, Spread
 from pulsetrain.device.steps import POLARITIES, StepCurve, StepTable
 from pulsetrain.device.wear import Disturb, Endurance
+from pulsetrain.display import Displayed
 from pulsetrain.errors import PulsetrainError, check_choice, check_real
 
 PICOSIEMENS = 1e12
@@ -73,8 +74,8 @@ LIMITS: Mapping[str, Limits] = MappingProxyType(
 """The parameters that are numbers, by the name of their field; checked in this order."""
 
 
-@dataclass(frozen=True)
-class ArrayParameters:
+@dataclass(frozen=True, repr=False)
+class ArrayParameters(Displayed):
     """Devices of a crossbar array, in siemens. The defaults are those of Liu et al. 2025: 80 µS per unit weight.
 
     ``g_min`` … ``g_max``: conductance window. ``g_reference``: conductance of weight 0. ``siemens_per_weight``:
@@ -189,6 +190,18 @@ class ArrayParameters:
                 half = (self.g_max - self.g_min) / 2
                 step *= max((self.g_max - at if polarity == "set" else at - self.g_min) / half, 0.0)
         return step, math.hypot(noise, self.write_noise_relative * step)
+
+    def described(self) -> list[tuple[str, str]]:
+        """Window, steps and noise in µS, and the names of the effects that are on."""
+        steps = next((name for name in ("table", "curve") if getattr(self, name) is not None), None)
+        if steps is None:
+            steps = f"{1e6 * self.step_set:g} and {1e6 * self.step_reset:g} µS ± {1e6 * self.write_noise:g}"
+        others = [name for name in EFFECTS if name not in ("table", "curve") and getattr(self, name) is not None]
+        window = f"{1e6 * self.g_min:g} to {1e6 * self.g_max:g} µS"
+        return [("window", window), ("steps", steps), ("effects", " ".join(others) or "none")]
+
+    def _described(self) -> list[tuple[str, str]]:
+        return self.described()
 
     def replace(self, **changes: Any) -> ArrayParameters:
         """A copy with the named fields changed and everything checked again."""

@@ -11,6 +11,7 @@ import numpy as np
 
 from pulsetrain.device.device import Device
 from pulsetrain.device.parameters import ArrayParameters
+from pulsetrain.display import Displayed
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_real
 from pulsetrain.fit import goodness
 from pulsetrain.fit.goodness import Curves, RelaxationCurves
@@ -40,8 +41,8 @@ class Inputs:
     series: RelaxationSeries | None
 
 
-@dataclass(frozen=True)
-class Fit:
+@dataclass(frozen=True, repr=False)
+class Fit(Displayed):
     """A fitted device and how near it comes: ``bins`` of steps, ``times`` of relaxation over all cells and by
     ``states``, ``curves`` to draw; ``notes`` and ``missing`` in words."""
 
@@ -55,6 +56,15 @@ class Fit:
     relaxation_curves: RelaxationCurves | None
     notes: tuple[str, ...]
     missing: tuple[str, ...]
+
+    def _described(self) -> list[tuple[str, str]]:
+        polarities = list(dict.fromkeys(item.polarity for item in self.bins))
+        return [
+            ("device", repr(self.device.name)),
+            *((f"{polarity} bins met", f"{100 * self.share_met(polarity):.0f} %") for polarity in polarities),
+            ("relaxation times", str(len(self.times))),
+            ("notes", str(len(self.notes))),
+        ]
 
     def share_met(self, polarity: str) -> float:
         """The share of bins of a polarity whose distance is within ``goodness.WANTED``."""

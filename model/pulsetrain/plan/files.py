@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.plain import settings_from_dict, settings_to_dict
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device.device import Device
 from pulsetrain.device.files import device_text
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer
 from pulsetrain.files.checkpoint import make_output_folder, write_atomic
-from pulsetrain.files.settings import settings_from_dict, settings_to_dict
 from pulsetrain.files.user_files import read_toml
 from pulsetrain.training.data import Dataset, data_again
 from pulsetrain.training.network import Network

@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
+from pulsetrain.contract.plain import settings_to_dict
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device.device import Device
+from pulsetrain.display import Displayed
 from pulsetrain.energy.accounts import COSTS, Account, Costs, Energy, energy, named_costs
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_type
-from pulsetrain.files.settings import settings_to_dict
 from pulsetrain.plan.pilot import TYPICAL, PerCell, TilePilot, predicted_written, simulated_training, tile_pilot
 from pulsetrain.plan.recommend import Recommendation, conversion_cycles, features, recommend
 from pulsetrain.plan.risk import Risk, risks, whole_risk
@@ -87,8 +88,8 @@ class Lifetime:
         return mean, most
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(Displayed):
     """What to set (``settings``: what ``pulsetrain train`` trains with) and what to expect.
 
     ``written``: predicted mean share of cells that a step writes, 0 … 1. ``account``, ``energy``, ``lifetime``: of a
@@ -113,6 +114,20 @@ class Plan:
     def device(self) -> Device:
         """The device that is planned for."""
         return self.settings.device
+
+    def _described(self) -> list[tuple[str, str]]:
+        settings, total = self.settings, self.energy.total
+        return [
+            ("device", repr(settings.device.name)),
+            ("network", str(settings.network)),
+            ("rule", settings.rules[0]),
+            ("threshold", f"{settings.threshold_weight:.4g}"),
+            ("rate", f"{settings.rate(settings.optimizers[0]):g}"),
+            ("written", f"{100 * self.written:.3g} % per step"),
+            *((f"accuracy {name}", f"{100 * value:.1f} %") for name, value in self.accuracy.items()),
+            ("energy", f"{total.value:.3g} {total.unit}"),
+            ("risk", self.risk),
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """All of it in plain values, as plan.json has them."""

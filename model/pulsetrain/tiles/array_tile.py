@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array.crossbar import PICOSIEMENS, CrossbarArray, checked_codes, checked_real_array
+from pulsetrain.array.crossbar import PICOSIEMENS, CrossbarArray, checked_real_array
 from pulsetrain.closed_loop.programming import Programmed, check_programming, checked_targets, program_rows
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.contract.enumerations import LEFT_ALONE, ProgramMode
 from pulsetrain.contract.settings import ControllerSettings
+from pulsetrain.controller.codes import checked_codes
 from pulsetrain.controller.golden import checked_deltas
 from pulsetrain.controller.slots import Slots
 from pulsetrain.device.device import Device

@@ -10,8 +10,9 @@ from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.golden import GoldenController
 from pulsetrain.controller.sources import outer_deltas
+from pulsetrain.device.catalogue import DEFAULT_DEVICE
 from pulsetrain.device.device import Device
-from pulsetrain.tiles.array_tile import DEFAULT_DEVICE, DEFAULT_SETTINGS, ArrayTile, Vectors
+from pulsetrain.tiles.array_tile import DEFAULT_SETTINGS, ArrayTile, Vectors
 from pulsetrain.tiles.reports import TileDecision
 
 

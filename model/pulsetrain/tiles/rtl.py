@@ -23,13 +23,14 @@ from pulsetrain.controller.fired import FiredCells
 from pulsetrain.controller.golden import checked_deltas
 from pulsetrain.controller.random_source import RandomSource
 from pulsetrain.controller.slots import Slots
+from pulsetrain.device.catalogue import DEFAULT_DEVICE
 from pulsetrain.device.device import Device
 from pulsetrain.errors import check_integer, check_type
 from pulsetrain.simulator.commands import Packets, load, plain, programming, updates
 from pulsetrain.simulator.library import RtlController
 from pulsetrain.simulator.run import RtlError, SimulatorRun, Stalls
 from pulsetrain.simulator.structures import RunEnd
-from pulsetrain.tiles.array_tile import DEFAULT_DEVICE, DEFAULT_SETTINGS, ArrayTile, Vectors
+from pulsetrain.tiles.array_tile import DEFAULT_SETTINGS, ArrayTile, Vectors
 from pulsetrain.tiles.reports import TileDecision, pulse_numbers
 
 READS_AT_ONCE = 1024

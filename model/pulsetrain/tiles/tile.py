@@ -164,6 +164,7 @@ class Tile(Displayed, ABC):
         pairs = " pairs" if self.config.pair else ""
         return [
             ("weights", f"{self.rows} × {self.columns}{pairs}"),
+            ("device", repr(self.device.name)),
             ("threshold", f"{self.threshold_weight:g}"),
             ("seed", self.seed),
             *counted(("updates", "programs", "reads"), self.counters),

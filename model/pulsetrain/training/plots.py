@@ -25,10 +25,15 @@ _TITLES = {"adam": "Adam", "sgd": "SGD"}
 
 
 def save_learning_curves(path: Path, results: Sequence[TrainingResult]) -> None:
-    """Draw held-out accuracy against epoch into the PNG file ``path``, atomically: a panel per optimizer.
+    """Write ``learning_curves`` to the PNG file ``path``. Raises PulsetrainError if it cannot be written."""
+    write_atomic(path, learning_curves(results))
+
+
+def learning_curves(results: Sequence[TrainingResult]) -> bytes:
+    """Held-out accuracy against epoch as a PNG picture: a panel per optimizer.
 
     Per rule the mean over seeds as a line and the range from the lowest to the highest seed as a band. Raises
-    PulsetrainError if there is no result or the file cannot be written.
+    PulsetrainError if there is no result.
     """
     # Imported here: it takes most of a second, and a study needs it only at its end.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -70,7 +75,7 @@ def save_learning_curves(path: Path, results: Sequence[TrainingResult]) -> None:
     panels[0].set_ylabel("held-out accuracy in %")
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
-    write_atomic(path, buffer.getvalue())
+    return buffer.getvalue()
 
 
 def _settled(accuracy: Sequence[float]) -> float:

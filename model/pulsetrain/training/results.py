@@ -10,16 +10,18 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from pulsetrain.display import Displayed, counted
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.files.checkpoint import write_atomic
+from pulsetrain.tiles.reports import TileCounters
 from pulsetrain.training.study import StudySettings
 
 FORMAT = 3
 """Version of the results file."""
 
 
-@dataclass(frozen=True)
-class TrainingResult:
+@dataclass(frozen=True, repr=False)
+class TrainingResult(Displayed):
     """What one run yielded. Counts are totals over the run and both tiles.
 
     ``accuracy`` (0 … 1) and ``loss`` (nats) have a value per epoch. ``controller``: who decided ("RTL", "RTL = model"
@@ -75,6 +77,18 @@ class TrainingResult:
         """Reads of rows in verified writes per written cell; a read serves all chosen cells of its row."""
         return self.row_reads / max(1, self.cells_written)
 
+    def _described(self) -> list[tuple[str, str]]:
+        return [
+            ("optimizer", f"{self.optimizer} {self.learning_rate:g}"),
+            ("rule", self.rule),
+            ("seed", str(self.seed)),
+            ("controller", self.controller),
+            ("epochs", str(len(self.accuracy))),
+            ("accuracy", f"{100 * self.accuracy[-1]:.1f} %"),
+            ("written", f"{100 * self.written_share:.2f} % per step"),
+            *counted(("pulses", "reads", "cycles"), self),
+        ]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON has them."""
         return {**asdict(self), "accuracy": list(self.accuracy), "loss": list(self.loss)}
@@ -84,6 +98,11 @@ class TrainingResult:
         """The inverse of ``to_dict``."""
         known = {item.name: values[item.name] for item in fields(cls)}
         return cls(**{**known, "accuracy": tuple(values["accuracy"]), "loss": tuple(values["loss"])})
+
+
+_OF_TILES = {item.name for item in fields(TileCounters)}
+TILE_COUNTS = tuple(item.name for item in fields(TrainingResult) if item.name in _OF_TILES)
+"""Counts of a result that are those of its tiles under the same name."""
 
 
 @dataclass(frozen=True)
@@ -117,10 +136,8 @@ class Summary:
     seconds: float
 
 
-MEANS = (
-    "written_share", "pulses", "saturated", "window_hits", "slots", "cycles", "reads", "row_reads", "conversions",
-    "codes_clipped", "verified", "unreached", "unverified", "pulses_per_cell", "reads_per_cell", "seconds",
-)  # fmt: skip
+_NAMES = [item.name for item in fields(Summary)]
+MEANS = tuple(_NAMES[_NAMES.index("accuracy_max") + 1 :])
 """What a summary holds the mean of."""
 
 

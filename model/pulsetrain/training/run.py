@@ -15,7 +15,7 @@ from pulsetrain.errors import MismatchError, PulsetrainError
 from pulsetrain.tiles.tile import Tile
 from pulsetrain.training.network import ExactProducts, Perceptron, Products
 from pulsetrain.training.optimizers import make_optimizer
-from pulsetrain.training.results import TrainingResult
+from pulsetrain.training.results import TILE_COUNTS, TrainingResult
 from pulsetrain.training.rules import named_rule
 from pulsetrain.training.study import Run, StudySettings
 
@@ -124,8 +124,8 @@ class TrainingRun:
         """What the run has yielded so far."""
         counters = [tile.counters for tile in self.tiles]
 
-        def total(*names: str) -> int:
-            return sum(int(getattr(counter, name)) for counter in counters for name in names)
+        def total(name: str) -> int:
+            return sum(int(getattr(counter, name)) for counter in counters)
 
         digest = hashlib.sha256()
         for tile in self.tiles:
@@ -141,20 +141,9 @@ class TrainingRun:
             loss=tuple(self._loss),
             steps=self._steps,
             weight_cells=sum(inputs * outputs for inputs, outputs in self._network.shapes),
-            cells_written=total("cells_set", "cells_reset"),
-            pulses=total("pulses_set", "pulses_reset"),
-            saturated=total("saturated"),
-            clipped=total("clipped"),
-            window_hits=total("window_hits"),
-            slots=total("slots"),
-            cycles=total("cycles"),
-            reads=total("reads"),
-            row_reads=total("row_reads"),
-            conversions=total("conversions"),
-            codes_clipped=total("codes_clipped"),
-            verified=total("verified"),
-            unreached=total("unreached"),
-            unverified=total("unverified"),
+            cells_written=total("cells_written"),
+            pulses=total("pulses"),
+            **{name: total(name) for name in TILE_COUNTS},
             decisions_compared=sum(int(getattr(tile, "decisions_compared", 0)) for tile in self.tiles),
             reads_compared=sum(int(getattr(tile, "reads_compared", 0)) for tile in self.tiles),
             conductances=digest.hexdigest(),

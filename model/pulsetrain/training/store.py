@@ -18,11 +18,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
 
+from pulsetrain.display import Displayed, html_picture, html_table
 from pulsetrain.errors import PulsetrainError, check_integer
 from pulsetrain.files.checkpoint import load_state, make_output_folder, save_state
 from pulsetrain.training.data import Dataset
-from pulsetrain.training.plots import save_learning_curves
-from pulsetrain.training.results import TrainingResult, load_results, save_results
+from pulsetrain.training.plots import learning_curves, save_learning_curves
+from pulsetrain.training.results import TrainingResult, load_results, save_results, summarise
 from pulsetrain.training.study import Run, StudySettings
 from pulsetrain.training.workers import Job, StateError, in_turn, side_by_side
 
@@ -54,12 +55,42 @@ class Observer:
         """Run ``number`` is complete."""
 
 
-@dataclass(frozen=True)
-class Study:
-    """A finished study: its settings and one result per run."""
+@dataclass(frozen=True, repr=False)
+class Study(Displayed):
+    """A finished study: its settings and one result per run. In a notebook: its table and learning curves."""
 
     settings: StudySettings
     results: list[TrainingResult]
+
+    def _described(self) -> list[tuple[str, str]]:
+        reached = [
+            (line.rule if len(self.settings.optimizers) == 1 else f"{line.optimizer} {line.rule}",
+             f"{100 * line.accuracy_mean:.1f} %")
+            for line in summarise(self.results)
+        ]  # fmt: skip
+        what = f"{self.settings.network} on {self.settings.data.name}"
+        return [
+            ("network", what),
+            ("device", repr(self.settings.device.name)),
+            ("runs", str(len(self.results))),
+            *reached,
+        ]
+
+    def _repr_html_(self) -> str:
+        head = ("optimizer", "rule", "controller", "accuracy", "lowest to highest", "cells written per step")
+        rows = [
+            (
+                f"{line.optimizer} {line.learning_rate:g}",
+                line.rule,
+                line.controller,
+                f"{100 * line.accuracy_mean:.1f} %",
+                f"{100 * line.accuracy_min:.1f} to {100 * line.accuracy_max:.1f} %",
+                f"{100 * line.written_share:.2f} %",
+            )
+            for line in summarise(self.results)
+        ]
+        picture = html_picture(learning_curves(self.results), "held-out accuracy against epoch")
+        return html_table(rows, title=repr(self), head=head) + picture
 
 
 def train_study(

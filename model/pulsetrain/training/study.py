@@ -8,12 +8,12 @@ from enum import IntEnum
 from typing import Any
 
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig, title
+from pulsetrain.contract.plain import settings_from_dict, settings_to_dict
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device.catalogue import DEFAULT_DEVICE
 from pulsetrain.device.device import Device
 from pulsetrain.device.parameters import EFFECTS
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_real, check_type
-from pulsetrain.files.settings import settings_from_dict, settings_to_dict
 from pulsetrain.tiles.array_tile import DEFAULT_SETTINGS
 from pulsetrain.tiles.targets import THRESHOLD_MIN, verified
 from pulsetrain.training.data import Dataset, data_again, load_digits
