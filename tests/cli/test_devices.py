@@ -2,11 +2,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pulsetrain.cli import main
 from pulsetrain.device import Spread
 from pulsetrain.device.catalogue import load_device, preset, preset_names
 from pulsetrain.device.device import Device
@@ -14,21 +12,7 @@ from pulsetrain.device.files import save_device
 from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.training.study import StudySettings
 
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Calls the command line in ``tmp_path``; gives exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stop:
-            main(arguments)
-        out, err = capsys.readouterr()
-        return int(stop.value.code or 0), out, err
-
-    return call
+from tests.cli.conftest import Run
 
 
 def test_the_list_has_a_row_for_each_preset(run: Run) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pulsetrain.cli.interruptions import nothing_left_behind
 from pulsetrain.cli.options import option, with_options
 from pulsetrain.cli.study_options import STUDY_OPTIONS, chosen, new_study, planned
 from pulsetrain.cli.values import integer
@@ -58,7 +59,7 @@ def train(
     given = chosen(typed, resume=resume) if plan is None else planned(plan, typed, resume=resume)
     if compare:
         given["compare"] = True
-    with _told(output), _observer(quiet) as observer:
+    with nothing_left_behind(output), _told(output), _observer(quiet) as observer:
         study = _study(given, output, resume=resume, overwrite=overwrite, observer=observer, processes=side_by_side)
     _show(study, output, quiet=quiet, as_json=as_json)
 
