@@ -18,10 +18,11 @@ from pulsetrain.array.record import (
 )
 from pulsetrain.array.slow_noise import begin_read
 from pulsetrain.array.sums import backward_sums, forward_sums, row_sums
+from pulsetrain.contract.enumerations import FULL_SCALE_UNIT
 from pulsetrain.numerics.compiled import compiled
 from pulsetrain.numerics.noise import normals_of_lines
 
-FULL_SCALE_UNIT = 1e5
+_UNIT = float(FULL_SCALE_UNIT)
 """One unit of full scale in picosiemens: 0.1 µS."""
 
 
@@ -47,7 +48,7 @@ def _sample(
     noisy, shifted = numbers.read_noise > 0.0, numbers.adc_offset > 0.0
     if noisy:
         normals_of_lines(head.read_seed, number, first, int(backward), z, scratch_numbers(block))
-    divisor = (full_scale * FULL_SCALE_UNIT) * dac_max
+    divisor = (full_scale * _UNIT) * dac_max
     for k in range(count):
         value = float(sums[k])
         if noisy:

@@ -13,10 +13,11 @@ from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin, ge
 import numpy as np
 from numpy.typing import NDArray
 
+from pulsetrain.contract.enumerations import Operation
 from pulsetrain.numerics.compiled import inlined, record_at
 
 # Numbers of operations at the crossbar pins (section 8).
-SET, RESET, FORM = 1, 2, 3
+SET, RESET, FORM = (int(operation) for operation in (Operation.SET, Operation.RESET, Operation.FORM))
 
 # Bits of ``effects``: what a compiled function has to look at.
 (SPREAD, FAILS, APPARENT, COUNTS, TIMED, ENDURES, DISTURBS, RELATIVE, WARM, SLOW, PER_STEP,

@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from pulsetrain.array.pulses import pulse
 from pulsetrain.array.reads import convert
 from pulsetrain.array.record import FORM, RESET, SET, Block
+from pulsetrain.contract.enumerations import LEFT_ALONE, PairPolicy, ProgramMode
 from pulsetrain.numerics.compiled import compiled, inlined
 
 # What the rows are worked on for. The first three are members of ``ProgramMode``.
-PROGRAMMING, FORMING, REFRESHING, UPDATING = range(4)
+PROGRAMMING, FORMING, REFRESHING = (int(mode) for mode in ProgramMode)
+UPDATING = REFRESHING + 1
 
-LEFT_ALONE = -(2**15)
-"""The target of a cell that is not to be touched."""
+_SET_ONLY, _RESET_ONLY = int(PairPolicy.SET_ONLY), int(PairPolicy.RESET_ONLY)
 
 # States of a cell of the row that is worked on. BLIND: it cannot be verified.
 _UNCHOSEN, _LEFT, _DONE, _BLIND = range(4)
@@ -70,9 +71,9 @@ def _take(rules: Rules, takes: NDArray[np.uint8], m: int, up: bool) -> None:
         takes[m] = SET if up else RESET
     else:
         raised, lowered = (2 * m, 2 * m + 1) if up else (2 * m + 1, 2 * m)
-        if rules.policy != 1:
+        if rules.policy != _RESET_ONLY:
             takes[raised] = SET
-        if rules.policy != 0:
+        if rules.policy != _SET_ONLY:
             takes[lowered] = RESET
 
 

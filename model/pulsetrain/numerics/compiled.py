@@ -32,6 +32,9 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 PACKAGE = Path(__file__).parents[1]
 """The folder whose sources belong together."""
 
+CONTRACT = "contract"
+"""The folder of the contract, whose numbers compiled functions read."""
+
 
 @overload
 def compiled(function: Function, *, nogil: bool = False) -> Function: ...
@@ -134,7 +137,7 @@ def source_digest(package: Path = PACKAGE) -> bytes:
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         text = path.read_bytes()
-        if b"pulsetrain.numerics.compiled import" in text or path == Path(__file__):
+        if b"pulsetrain.numerics.compiled import" in text or path == Path(__file__) or path.parent.name == CONTRACT:
             digest.update(f"{path.relative_to(package).as_posix()}\0{len(text)}\0".encode() + text)
     return digest.digest()
 

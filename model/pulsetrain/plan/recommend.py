@@ -9,14 +9,15 @@ from typing import Any
 import numpy as np
 
 from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.enumerations import FULL_SCALE_UNIT
 from pulsetrain.contract.settings import ControllerSettings
-from pulsetrain.device.parameters import ArrayParameters
+from pulsetrain.device.parameters import PICOSIEMENS, ArrayParameters
 from pulsetrain.energy.costs import Costs
 from pulsetrain.errors import PulsetrainError, check_real
 from pulsetrain.tiles.targets import default_threshold
 from pulsetrain.training.optimizers import LEARNING_RATES
 
-FULL_SCALE_UNIT = 1e-7
+_UNIT = FULL_SCALE_UNIT / PICOSIEMENS
 """Siemens of a unit of the full scales (specification, section 12)."""
 FORWARD_WEIGHTS = {"adam": 4.0, "sgd": 8.0}
 """Full scale of forward products in weight units, by optimizer. 4 is the best of docs/results/in-situ.md for few bits
@@ -155,7 +156,7 @@ def recommend(
 
 def full_scale_unit(config: ControllerConfig, parameters: ArrayParameters) -> float:
     """Weight units of a code of a verifying read at a full scale of 1."""
-    return FULL_SCALE_UNIT / (config.adc_max * parameters.siemens_per_weight)
+    return _UNIT / (config.adc_max * parameters.siemens_per_weight)
 
 
 def _rule(of: Features) -> tuple[str, str]:
@@ -188,7 +189,7 @@ def _verified(
         "the device's own mean step": of.step,
         f"what a read shows of a weight, ±{shown:.2g}": NOISE_OF_TARGET * shown,
         f"a code, for ±{reach:.2g} weight units within {config.adc_max} codes": reach / config.adc_max,
-        "the smallest code of the converters": FULL_SCALE_UNIT / config.adc_max / scale,
+        "the smallest code of the converters": _UNIT / config.adc_max / scale,
     }
     reason, wanted = max(lower.items(), key=lambda item: item[1])
     if threshold is not None:
@@ -234,7 +235,7 @@ def _product_scales(
     settings: ControllerSettings, parameters: ArrayParameters, optimizer: str, reasons: dict[str, str]
 ) -> ControllerSettings:
     outputs = FORWARD_WEIGHTS[optimizer]
-    units = [weights * parameters.siemens_per_weight / FULL_SCALE_UNIT for weights in (outputs, BACKWARD_WEIGHTS)]
+    units = [weights * parameters.siemens_per_weight / _UNIT for weights in (outputs, BACKWARD_WEIGHTS)]
     forward, backward = (min(max(round(value), 1), 2**16 - 1) for value in units)
     reasons["full scales"] = f"{outputs:g} weight units forward, {BACKWARD_WEIGHTS:g} backward, at full input"
     return replace(settings, forward_full_scale=forward, backward_full_scale=backward)

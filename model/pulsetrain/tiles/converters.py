@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array.reads import FULL_SCALE_UNIT
+from pulsetrain.contract.enumerations import FULL_SCALE_UNIT
 from pulsetrain.device.parameters import PICOSIEMENS
 from pulsetrain.errors import PulsetrainError, check_array, check_real
 from pulsetrain.numerics.noise import rounded_steps

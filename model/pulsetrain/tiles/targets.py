@@ -7,9 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pulsetrain.array.crossbar import PICOSIEMENS, ArrayParameters, checked_real_array, picosiemens
-from pulsetrain.array.reads import FULL_SCALE_UNIT
 from pulsetrain.contract.configuration import ControllerConfig
-from pulsetrain.contract.enumerations import LEFT_ALONE, PairPolicy
+from pulsetrain.contract.enumerations import FULL_SCALE_UNIT, LEFT_ALONE, PairPolicy
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.errors import PulsetrainError, check_array, check_integer, check_real, check_type
 
