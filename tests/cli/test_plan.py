@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from pulsetrain.cli import main
 from pulsetrain.cli.plan import shown
+from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.device import Endurance
 from pulsetrain.device.device import Device
 from pulsetrain.device.files import save_device
@@ -15,6 +16,7 @@ from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.energy.accounts import Quantity
 from pulsetrain.plan import load_plan
 from pulsetrain.training.results import load_results
+from pulsetrain.training.study import StudySettings
 
 
 def run(*arguments: str) -> int:
@@ -41,12 +43,26 @@ def test_plan_then_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     plan = folder / "plan.toml"
     assert run("train", "--plan", str(plan), "--output", str(tmp_path / "run")) == 0
     assert "Device: lab" in capsys.readouterr().out
-    settings, results = load_results(tmp_path / "run" / "results.json")
+    values, results = load_results(tmp_path / "run" / "results.json")
+    settings = StudySettings.from_dict(values)
     assert settings == load_plan(plan).settings
-    assert settings.overrides == {"adc_bits": 9}
+    assert settings.config == CONFIGS["base"].replace(adc_bits=9)
     assert (results[0].seed, results[0].steps) == (3, 86)
     predicted = json.loads((folder / "plan.json").read_text())["written_share"]
     assert predicted == pytest.approx(results[0].written_share, rel=0.2)
+
+
+def test_json_and_quiet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "plan"
+    options = ["--epochs", "1", "--no-pilot", "--output", str(folder)]
+    assert run("plan", "paper", *options, "--json") == 0
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    files = {"plan": str(folder / "plan.toml"), "numbers": str(folder / "plan.json")}
+    assert (document.pop("files"), captured.err) == (files, "")
+    assert document == json.loads((folder / "plan.json").read_text())
+    assert run("plan", "paper", *options, "--overwrite", "--quiet") == 0
+    assert capsys.readouterr() == (f"Plan: {files['plan']}, all numbers: {files['numbers']}\n", "")
 
 
 @pytest.mark.parametrize(

@@ -21,8 +21,18 @@ def test_output_that_is_no_terminal_has_no_control_characters(run: Run) -> None:
     assert re.findall(r" $", out + err, re.MULTILINE) == []
 
 
+def test_a_file_gets_no_control_characters_even_if_colours_are_asked_for(tmp_path: Path) -> None:
+    """FORCE_COLOR is for a terminal, and so is a bar that moves."""
+    done = subprocess.run(
+        [sys.executable, "-m", "pulsetrain", "train", "--epochs", "1", "--output", str(tmp_path / "study")],
+        capture_output=True, text=True, check=True, env={**os.environ, "FORCE_COLOR": "1", "TERM": "xterm"},
+    )  # fmt: skip
+    assert "\x1b" not in done.stdout + done.stderr
+    assert "1/1 adam eapu seed 1: " in done.stderr
+
+
 def test_a_long_run_says_where_it_is(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pulsetrain.cli.console.LINE_SECONDS", 0.0)
+    monkeypatch.setattr("pulsetrain.cli.progress.LINE_SECONDS", 0.0)
     _, _, err = run("train", "--epochs", "2", "--output", "study")
     assert re.search(r"^1/1 adam eapu seed 1: \d+\.\d % after epoch 1 of 2$", err, re.MULTILINE)
 

@@ -135,7 +135,8 @@ TRAIN_ERRORS = [
     (["--processes", "0"], "Option --processes must be an integer of at least 1, not 0"),
     (
         ["--rows", "63"],
-        "Configuration must be one of at least 64 rows and 64 columns to hold the network, not 63 × 64",
+        "Network must be one whose layers fit a tile of 63×64 weights each (training knows no grids of tiles), not "
+        "64-64-10, which needs 4 tiles for 2 layers",
     ),
     (["--threshold-log2", "17"], "Option --threshold-log2 must be an integer between 1 and 16, not 17"),
     (["--threshold-log2", "0"], "Option --threshold-log2 must be an integer between 1 and 16, not 0"),
