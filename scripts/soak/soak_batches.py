@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 from pulsetrain.contract.enumerations import PairPolicy, Ramp, Unselected
 from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
+from pulsetrain.device.device import Device
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.simulator.run import Stalls
 from pulsetrain.tiles import verified
 
@@ -37,7 +38,7 @@ class Batch:
     configuration: str
     kind: str
     settings: tuple[ControllerSettings, ...]
-    parameters: ArrayParameters
+    device: Device
     threshold_weight: float | None
     firing: float
     requests: int
@@ -75,7 +76,7 @@ class Batch:
             configuration=name,
             kind=kind,
             settings=settings,
-            parameters=parameters,
+            device=Device(f"random {number}", parameters=parameters),
             threshold_weight=threshold,
             firing=firing,
             requests=max(4, int(BATCH_CYCLES / cycles)),

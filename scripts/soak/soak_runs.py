@@ -55,7 +55,7 @@ def _run_tiles(batch: Batch, library: Path) -> Done:
     """Whole tiles, one operation at a time: rounding, array and noise as well."""
     config, settings = SOAKED[batch.configuration], batch.settings[0]
     rng = np.random.default_rng(batch.delta_seed)
-    arguments = (config, settings, batch.parameters, batch.delta_seed, batch.threshold_weight)
+    arguments = (config, settings, batch.device, batch.delta_seed, batch.threshold_weight)
     rtl = RtlTile(*arguments, library=library, check_pins=batch.check_pins, stalls=batch.stalls,
                   conversion_cycles=int(rng.integers(1, 5)))  # fmt: skip
     programmed = 0

@@ -25,6 +25,7 @@ from pulsetrain.device import (
     Wires,
 )
 from pulsetrain.errors import PulsetrainError
+from pulsetrain.numerics.noise import SCRATCH
 
 DELTA = (((-1e-6, 0.0, 2e-6),),)
 
@@ -94,11 +95,11 @@ def test_too_many_ages_are_refused() -> None:
 
 def test_without_effects_nothing_is_kept() -> None:
     block = new_block(8, 6, 0, ArrayParameters())
-    assert block[at.EFFECTS] == 0
-    areas = (at.AT_STEPS, at.AT_PROGRAM, at.AT_RELAX, at.AT_AGES, at.AT_AGE_PARTS, at.AT_WIRES, at.AT_DUE)
-    assert len({int(block[area]) for area in (*areas, at.AT_CONDUCTANCE)}) == 1
-    assert len({int(block[area]) for area in (at.AT_BASE, at.AT_WRITES, at.AT_BEGUN, at.AT_AGE, at.AT_SLOW)}) == 1
-    assert block[at.AT_SLOW] == block[at.WORDS] == block.size
+    assert at.header(block).effects == 0
+    kept = {"converter_offsets": 14, "scratch_numbers": SCRATCH, "line_normals": 8, "line_sums": 8, "driven_codes": 8}
+    kept |= dict.fromkeys(("conductances", "flags", "pulses"), 48)
+    assert {name: area.view(block).size for name, area in at.AREAS.items() if area.view(block).size} == kept
+    assert block[at.END] == block.size
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray, CutPulse
 from pulsetrain.array.open_loop import apply_range, write_range
-from pulsetrain.array.record import AT_CONDUCTANCE, AT_DUE, begun, reached
+from pulsetrain.array.record import begun, due_times, reached
 from pulsetrain.contract.enumerations import Polarity
 from pulsetrain.device import Drift, Spread
 from pulsetrain.errors import PulsetrainError
@@ -127,7 +127,7 @@ def test_a_new_age_begins_with_pulses_that_take() -> None:
     plain.operation = 5
     assert begun(made.block).tolist() == [0] * 35
     plainly(plain, counts, {})
-    before, due = reached(made.block)[:35].copy(), made.block[made.block[AT_DUE] : made.block[AT_CONDUCTANCE]]
+    before, due = reached(made.block)[:35].copy(), due_times(made.block)
     due[1] = 2**63 - 1
     due_before = due.copy()
     apply_range(made.block, np.flatnonzero(counts), counts.ravel()[counts.ravel() != 0], 0, 14, np.zeros(1, np.int64))

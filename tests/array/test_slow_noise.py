@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
-from pulsetrain.array.record import OFFSET_READS, READS, slow_noise
+from pulsetrain.array.record import header, slow_noise
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.device import Flicker, Telegraph
 from pulsetrain.numerics.noise import normals, uniforms
@@ -240,7 +240,7 @@ def test_without_slow_noise_nothing_is_kept() -> None:
     made = filled(9, 9, ArrayParameters())
     made.read(np.ones((40, 9), np.int32), full_scale=3000, dac_max=127, adc_max=127)
     assert slow_noise(made.block).size == 0
-    assert (made.block[OFFSET_READS], made.block[READS]) == (0, 40)
+    assert (int(header(made.block).slow_reads), made.reads) == (0, 40)
 
 
 @pytest.mark.parametrize("reads", [0, 4, 7])

@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pulsetrain.array import record as at
 from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
 from pulsetrain.array.layout import ages_of
+from pulsetrain.array.record import due_times, header, reached
 from pulsetrain.array.time import CLOCK_LIMIT, NEVER, advance, update_rows
 from pulsetrain.device import Drift, Relaxation, Temperature
 from pulsetrain.numerics.noise import philox
@@ -264,7 +264,7 @@ def test_how_time_is_split_does_not_matter() -> None:
     assert np.array_equal(whole.conductance, parts.conductance)
     assert np.array_equal(whole.conductance, slow.conductance)
     other = CrossbarArray(6, 70, par, 4)
-    other.block[at.NOW] = 210 * 10**9
+    header(other.block).now = 210 * 10**9
     assert [update_rows(other.block, *rows) for rows in ((4, 6), (0, 1), (1, 4), (0, 6))] == [140, 70, 210, 0]
     assert np.array_equal(whole.conductance, other.conductance)
 
@@ -279,7 +279,7 @@ def test_threads_do_not_matter() -> None:
             made.wait(30)
         finally:
             set_threads(None)
-        assert (at.reached(made.block) == made.block[at.AGES] - ages_left(made, 30)).all()
+        assert (reached(made.block) == header(made.block).age_count - ages_left(made, 30)).all()
         found.append(made.conductance)
     assert np.array_equal(found[0], found[1])
 
@@ -293,23 +293,23 @@ def test_only_devices_that_reach_an_age_are_looked_at() -> None:
     """Devices that have reached an age are counted exactly, and each row knows when the next one will."""
     made = CrossbarArray(40, 300, ArrayParameters(relaxation=RELAXATION), 6)
     rng, ages = np.random.default_rng(1), ages_of(made.parameters).nanoseconds
-    block = made.block
+    block, head = made.block, header(made.block)
     begun = np.zeros((40, 300), np.int64)
     for number in range(60):
         chosen = rng.random((40, 300)) < (0.5 if number == 5 else 0.01)
         made.write(np.where(chosen, 1e-6, 0), noise=False)
-        begun[chosen] = block[at.NOW]
-        before = (ages <= (block[at.NOW] - begun)[..., None]).sum(axis=2)
-        block[at.NOW] += int(rng.choice([10**7, 10**8, 3 * 10**9]))
-        after = (ages <= (block[at.NOW] - begun)[..., None]).sum(axis=2)
+        begun[chosen] = head.now
+        before = (ages <= (head.now - begun)[..., None]).sum(axis=2)
+        head.now += int(rng.choice([10**7, 10**8, 3 * 10**9]))
+        after = (ages <= (head.now - begun)[..., None]).sum(axis=2)
         assert update_rows(block, 0, 40) == np.count_nonzero(after != before)
-        assert np.array_equal(at.reached(block)[:12000], after.ravel())
+        assert np.array_equal(reached(block)[:12000], after.ravel())
         left = np.where(after < ages.size, begun + ages[np.minimum(after, ages.size - 1)], NEVER).min(axis=1)
-        due = block[block[at.AT_DUE] : block[at.AT_CONDUCTANCE]]
+        due = due_times(block)
         assert (due <= left).all()
-        assert (due > block[at.NOW]).all()
+        assert (due > head.now).all()
     made.wait(4000)
-    assert (block[block[at.AT_DUE] : block[at.AT_CONDUCTANCE]] == NEVER).all()
+    assert (due_times(block) == NEVER).all()
 
 
 def test_conductances_stay_physical() -> None:
@@ -352,12 +352,13 @@ def test_apparent_noise_has_the_stated_spread_and_is_drawn_with_each_write() -> 
 
 def test_the_clock_stops_at_its_limit() -> None:
     made = CrossbarArray(2, 2, ArrayParameters(relaxation=RELAXATION), 1)
-    made.block[at.NOW] = CLOCK_LIMIT - 5
+    head = header(made.block)
+    head.now = CLOCK_LIMIT - 5
     advance(made.block, 4)
-    assert made.block[at.NOW] == CLOCK_LIMIT - 1
+    assert head.now == CLOCK_LIMIT - 1
     advance(made.block, 2**64)
-    assert made.block[at.NOW] == CLOCK_LIMIT
+    assert head.now == CLOCK_LIMIT
     made.set_weights(np.zeros((2, 2)))
     advance(made.block, 1)
-    assert made.block[at.NOW] == CLOCK_LIMIT
+    assert head.now == CLOCK_LIMIT
     assert (made.conductance == 200_000_000).all()

@@ -47,7 +47,7 @@ def test_batches_follow_from_seed_and_number(soak: ModuleType, drawing: ModuleTy
     assert {batch.configuration for batch in batches} == set(soak.SHARES)
     assert {batch.kind for batch in batches} == {"controller", "vectors", "tile", "operations", "abort"}
     assert {batch.settings[0].verify for batch in batches} == {0, 1}
-    assert {batch.parameters.bounds for batch in batches if batch.kind == "operations"} == {"hard", "soft"}
+    assert {batch.device.parameters.bounds for batch in batches if batch.kind == "operations"} == {"hard", "soft"}
     assert {bool(batch.stalls.idle) for batch in batches} == {batch.check_pins for batch in batches} == {True, False}
     assert {len(batch.settings) for batch in batches} == {1, 4}
     assert sum(soak.SHARES.values()) == sum(drawing.KINDS.values()) == pytest.approx(1)

@@ -8,13 +8,13 @@ and the end of the last one, and the areas. The two classes and the list of area
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Annotated, Any, NamedTuple, TypeVar, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, NamedTuple, get_args, get_origin, get_type_hints
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pulsetrain.contract.enumerations import Operation
-from pulsetrain.numerics.compiled import inlined, record_at
+from pulsetrain.numerics.compiled import Element, area_at, record_at
 
 # Numbers of operations at the crossbar pins (section 8).
 SET, RESET, FORM = (int(operation) for operation in (Operation.SET, Operation.RESET, Operation.FORM))
@@ -178,16 +178,9 @@ class Area(NamedTuple):
 AREAS: dict[str, Area] = {}
 """All areas of a block by name, in their order in the block."""
 
-Element = TypeVar("Element", bound=np.generic)
-
 
 def _area(name: str, kind: type[Element], unit: str, about: str) -> Callable[[Block], NDArray[Element]]:
-    word = STARTS + len(AREAS)
-
-    @inlined
-    def view(block: Block) -> NDArray[Element]:
-        return block[block[word] : block[word + 1]].view(kind)
-
+    view = area_at(kind, STARTS + len(AREAS))
     AREAS[name] = Area(kind, unit, about, view)
     return view
 

@@ -23,11 +23,14 @@ import numpy as np
 from numba.core import cgutils, sigutils
 from numba.core.caching import CompileResultCacheImpl, FunctionCache
 from numba.core.ccallback import CFunc
+from numba.core.imputils import impl_ret_borrowed
 from numba.extending import intrinsic, lower_builtin, type_callable
+from numba.np.arrayobj import populate_array
 from numba.np.numpy_support import from_dtype
 from numpy.typing import NDArray
 
 Function = TypeVar("Function", bound=Callable[..., Any])
+Element = TypeVar("Element", bound=np.generic)
 
 PACKAGE = Path(__file__).parents[1]
 """The folder whose sources belong together."""
@@ -83,18 +86,51 @@ def record_at(kind: np.dtype[np.void], word: int) -> Callable[[NDArray[np.int64]
     def found(words: NDArray[np.int64]) -> Any:
         return python(words)
 
-    def typed(_: Any) -> Any:
-        return lambda words: record if words == numba.types.int64[::1] else None
+    def lowered(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        address = cgutils.gep(builder, array.data, word)
+        return builder.bitcast(address, context.get_value_type(record))
+
+    return _of_words(found, record, lowered)
+
+
+def area_at(kind: type[Element], word: int) -> Callable[[NDArray[np.int64]], NDArray[Element]]:
+    """A function that gives a part of a contiguous int64 array as an array of ``kind``, a view, also in compiled code.
+
+    Elements ``word`` and ``word`` + 1 hold where the part begins and where it ends. They are not checked.
+    """
+    result, size = numba.types.Array(from_dtype(np.dtype(kind)), 1, "C"), np.dtype(kind).itemsize
+
+    def found(words: NDArray[np.int64]) -> NDArray[Element]:
+        return words[words[word] : words[word + 1]].view(kind)
 
     def lowered(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
-        address = builder.gep(array.data, [context.get_constant(numba.types.intp, word)])
-        return builder.bitcast(address, context.get_value_type(record))
+        first, end = (builder.load(cgutils.gep(builder, array.data, word + k)) for k in range(2))
+        count = builder.mul(builder.sub(end, first), context.get_constant(numba.types.intp, 8 // size))
+        part, bytes_each = context.make_array(result)(context, builder), context.get_constant(numba.types.intp, size)
+        populate_array(
+            part,
+            data=builder.bitcast(builder.gep(array.data, [first]), part.data.type),
+            shape=[count],
+            strides=[bytes_each],
+            itemsize=bytes_each,
+            meminfo=array.meminfo,
+            parent=array.parent,
+        )
+        return impl_ret_borrowed(context, builder, result, part._getvalue())
 
-    # Not ``numba.extending.overload``: what that pastes into its callers is wrong where records live long (0.68).
-    type_callable(found)(typed)
-    lower_builtin(found, numba.types.int64[::1])(lowered)
-    return found
+    return _of_words(found, result, lowered)
+
+
+def _of_words(function: Function, result: Any, lowered: Callable[..., Any]) -> Function:
+    """``function`` of an int64 array, which compiled callers do as ``lowered`` says, with a result of that numba type.
+
+    No compiled function of its own comes into being: those of closures would all have one name in numba's cache.
+    """
+    type_callable(function)(lambda _: lambda words: result if words == numba.types.int64[::1] else None)
+    lower_builtin(function, numba.types.int64[::1])(lowered)
+    return function
 
 
 class _Record:

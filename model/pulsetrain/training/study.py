@@ -11,7 +11,7 @@ from pulsetrain.contract.configuration import CONFIGS, ControllerConfig, title
 from pulsetrain.contract.plain import settings_from_dict, settings_to_dict
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device.catalogue import DEFAULT_DEVICE
-from pulsetrain.device.device import Device
+from pulsetrain.device.device import CHANGED, Device
 from pulsetrain.device.parameters import EFFECTS
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_real, check_type
 from pulsetrain.tiles.array_tile import DEFAULT_SETTINGS
@@ -197,9 +197,10 @@ class StudySettings:
         if name == "data":
             if not isinstance(value, Mapping):
                 value = value.to_dict()
-            return [
-                (key if key == "held_out" else f"data_{key}", self.data.to_dict()[key], value[key]) for key in value
-            ]
+            mine = self.data.to_dict()
+            for key in value:
+                check_choice("Part of the data", key, mine)
+            return [(key if key == "held_out" else f"data_{key}", mine[key], value[key]) for key in value]
         if name == "network":
             return [(name, self.network, Network.of(value))]
         if name in ("rules", "optimizers"):
@@ -210,11 +211,12 @@ class StudySettings:
         return [(name, getattr(self, name), value)]
 
     def _device_pairs(self, value: Any) -> list[tuple[str, Any, Any]]:
-        """A whole device is the same by its name and parameters; what else is known of it does not train."""
+        """A whole device is the same by name and parameters; what else is known of it changes no training."""
         if isinstance(value, Mapping):
             return _parts("Array parameter", self.device.parameters, value)
         same = _parts("Array parameter", self.device.parameters, value.parameters)
-        return [("device", self.device.name, value.name), *same]
+        names = [device.name.removesuffix(CHANGED) for device in (self.device, value)]
+        return [("device", names[0], names[1]), *same]
 
     def replace(self, **changes: Any) -> StudySettings:
         """A copy with the named fields changed and everything checked again."""
