@@ -128,7 +128,9 @@ def test_make_output_folder(tmp_path: Path) -> None:
     make_output_folder(tmp_path / "a" / "b")
     assert list((tmp_path / "a" / "b").iterdir()) == []
     (tmp_path / "file").write_text("")
-    for path in (tmp_path / "file", tmp_path / "file" / "a", Path("/proc/a")):
+    with pytest.raises(PulsetrainError, match=r"Output folder must be a folder, not the file '.*/file'$"):
+        make_output_folder(tmp_path / "file")
+    for path in (tmp_path / "file" / "a", Path("/proc/a")):
         with pytest.raises(PulsetrainError, match="Output folder must be writable, not '"):
             make_output_folder(path)
 

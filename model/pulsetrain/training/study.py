@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from enum import IntEnum
 from typing import Any
 
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig, title
@@ -238,13 +239,21 @@ def _names(thing: str, names: Any, known: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _parts(thing: str, had: Any, wanted: Any) -> list[tuple[str, Any, Any]]:
-    """The fields of ``had`` beside those of ``wanted``: another of its kind, or a mapping of some fields to values."""
+    """The fields of ``had`` beside those of ``wanted``: another of its kind, or a mapping of some fields to values.
+
+    A field that is a set of lines or a ramp may be a mapping of some of its values.
+    """
     names = [item.name for item in fields(had)]
     if not isinstance(wanted, Mapping):
         wanted = {name: getattr(wanted, name) for name in names}
-    for name in wanted:
-        check_choice(thing, name, names)
-    return [(name, getattr(had, name), value) for name, value in wanted.items()]
+    pairs: list[tuple[str, Any, Any]] = []
+    for name, value in wanted.items():
+        mine = getattr(had, check_choice(thing, name, names))
+        if isinstance(value, Mapping) and is_dataclass(mine):
+            pairs += [(f"{name}_{inner}", old, new) for inner, old, new in _parts(f"{thing} {name}", mine, value)]
+        else:
+            pairs.append((name, mine, value))
+    return pairs
 
 
 def _shown(value: Any) -> str:
@@ -254,4 +263,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, tuple(EFFECTS.values())):
         text = repr(value)
         return text if len(text) <= 60 else f"{text[:60]}…"
+    if isinstance(value, IntEnum):
+        return value.name
     return ", ".join(value) if isinstance(value, tuple) else str(value)
