@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from pulsetrain.device.catalogue import preset
 from pulsetrain.files.checkpoint import write_atomic
-from pulsetrain.plan import Plan, Request, make_plan
+from pulsetrain.plan import Plan, PlanRequest, make_plan
 from pulsetrain.plan.recommend import features, full_scale_unit
 from pulsetrain.training.run import TrainingRun
 from pulsetrain.training.study import Run, StudySettings
@@ -39,7 +39,7 @@ Numbers = Mapping[str, Any]
 
 def plan_of(device: str, epochs: int) -> Plan:
     """The plan for a preset, with the command's own defaults but for the epochs."""
-    return make_plan(Request(preset(device), epochs=epochs))
+    return make_plan(PlanRequest(preset(device), epochs=epochs))
 
 
 def at_threshold(plan: Plan, threshold: float) -> StudySettings:

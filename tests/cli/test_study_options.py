@@ -13,7 +13,7 @@ from pulsetrain.contract.enumerations import PairPolicy, Ramp, Unselected
 from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
 from pulsetrain.device.catalogue import preset
 from pulsetrain.device.device import Device
-from pulsetrain.plan import Request, load_plan, make_plan, save_plan
+from pulsetrain.plan import PlanRequest, load_plan, make_plan, save_plan
 from pulsetrain.training.data import DIGITS, load_digits
 from pulsetrain.training.network import Network
 from pulsetrain.training.store import RESULTS
@@ -205,7 +205,7 @@ def test_a_resumed_study_may_be_told_a_part_of_its_settings(run: Run) -> None:
 
 @pytest.fixture(scope="module")
 def plan_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = make_plan(Request(Device("paper"), epochs=1, pilot=False))
+    made = make_plan(PlanRequest(Device("paper"), epochs=1, pilot=False))
     return save_plan(tmp_path_factory.mktemp("plan"), made)[0]
 
 

@@ -12,7 +12,7 @@ from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 from pulsetrain.device.device import Device
 from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
-from pulsetrain.plan import Plan, Request, load_plan, make_plan, plan_text, save_plan
+from pulsetrain.plan import Plan, PlanRequest, load_plan, make_plan, plan_text, save_plan
 from pulsetrain.training.data import Dataset, load_digits
 
 BASE = CONFIGS["base"]
@@ -22,7 +22,9 @@ BASE = CONFIGS["base"]
 def plan() -> Plan:
     """A plan without a pilot, of one epoch, on a device that needs verified writes."""
     steep = ArrayParameters(bounds="soft", step_set=8e-6, step_reset=80e-6, write_noise=4e-6)
-    return make_plan(Request(Device("steep", parameters=steep), epochs=1, pilot=False, config=BASE.replace(adc_bits=9)))
+    return make_plan(
+        PlanRequest(Device("steep", parameters=steep), epochs=1, pilot=False, config=BASE.replace(adc_bits=9))
+    )
 
 
 def test_a_plan_reads_back_as_it_was(plan: Plan, tmp_path: Path) -> None:
@@ -57,7 +59,7 @@ def test_a_plan_is_not_overwritten_by_accident(plan: Plan, tmp_path: Path) -> No
 
 def test_texts_of_a_device_may_look_like_tables(tmp_path: Path) -> None:
     device = Device("odd", source="first\n[array]\n[[x]]\nlast", parameters=ArrayParameters(), fit={"a": [1, 2]})
-    made = make_plan(Request(device, epochs=1, pilot=False))
+    made = make_plan(PlanRequest(device, epochs=1, pilot=False))
     (tmp_path / "plan.toml").write_text(plan_text(made))
     assert load_plan(tmp_path / "plan.toml").settings.device == device
 
@@ -130,7 +132,7 @@ def test_a_plan_of_ones_own_data(tmp_path: Path) -> None:
         digits.train_images[:100], digits.train_labels[:100], digits.held_out_images, digits.held_out_labels,
         name="mine",
     )  # fmt: skip
-    toml, _ = save_plan(tmp_path, make_plan(Request(Device("lab"), data=mine, epochs=1, pilot=False)))
+    toml, _ = save_plan(tmp_path, make_plan(PlanRequest(Device("lab"), data=mine, epochs=1, pilot=False)))
     assert load_plan(toml, mine).settings.data is mine
     with pytest.raises(PulsetrainError, match=r"Plan file '.*': Data must be given again, 'mine'"):
         load_plan(toml)

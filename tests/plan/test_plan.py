@@ -15,7 +15,7 @@ from pulsetrain.device.device import Device
 from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.energy.accounts import named_costs
 from pulsetrain.errors import PulsetrainError
-from pulsetrain.plan import Plan, Request, make_plan
+from pulsetrain.plan import Plan, PlanRequest, make_plan
 from pulsetrain.plan.recommend import features, recommend
 from pulsetrain.plan.risk import GRADES, Risk, risks, whole_risk
 from pulsetrain.tiles.targets import check_verify_step
@@ -34,7 +34,7 @@ MILD = ArrayParameters(bounds="soft", step_set=4e-6 / 3, step_reset=8e-6 / 3)
 def quick() -> Plan:
     """A plan of a few epochs on the paper's device with an endurance."""
     device = Device("lab", parameters=ArrayParameters(endurance=Endurance(1e6)))
-    return make_plan(Request(device, epochs=4, pilot_epochs=2))
+    return make_plan(PlanRequest(device, epochs=4, pilot_epochs=2))
 
 
 def test_other_networks_and_data_are_planned() -> None:
@@ -42,7 +42,7 @@ def test_other_networks_and_data_are_planned() -> None:
     images = np.random.default_rng(1).normal(size=(300, 3))
     labels = (images[:, 1] > 0).astype(np.int64)
     signs = Dataset.of_arrays(images[:200], labels[:200], images[200:], labels[200:], name="signs")
-    request = Request(Device("lab"), network="3-4-4-2", data=signs, config=CONFIGS["tiny"], epochs=2, batch=8)  # type: ignore[arg-type]
+    request = PlanRequest(Device("lab"), network="3-4-4-2", data=signs, config=CONFIGS["tiny"], epochs=2, batch=8)  # type: ignore[arg-type]
     plan = make_plan(request)
     assert plan.settings.network == Network((3, 4, 4, 2))
     assert plan.settings.data is signs
@@ -156,14 +156,14 @@ def test_what_is_given_is_kept() -> None:
 )
 def test_wrong_requests_are_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(PulsetrainError, match=message):
-        Request(**{"device": preset("paper"), **changes})
+        PlanRequest(**{"device": preset("paper"), **changes})
 
 
 def test_costs_of_the_device_count() -> None:
     device = Device("x", costs={"read_volts": 0.1})
-    assert Request(device).device_costs().read_volts.value == 0.1
+    assert PlanRequest(device).device_costs().read_volts.value == 0.1
     with pytest.raises(PulsetrainError, match="Costs of the device: key must be one of"):
-        Request(Device("x", costs={"volt": 0.1})).device_costs()
+        PlanRequest(Device("x", costs={"volt": 0.1})).device_costs()
 
 
 def test_a_plan_has_all_parts(quick: Plan) -> None:
@@ -194,7 +194,7 @@ def test_predicted_writes_are_what_training_counts(quick: Plan) -> None:
 
 def test_without_a_pilot_there_is_a_plan_all_the_same(quick: Plan) -> None:
     device = Device("lab", parameters=ArrayParameters())
-    plan = make_plan(Request(device, epochs=4, pilot=False))
+    plan = make_plan(PlanRequest(device, epochs=4, pilot=False))
     assert set(plan.accuracy) == {"simulated", "simulated ideal"}
     assert plan.written == pytest.approx(quick.written, rel=0.2)
     assert plan.lifetime.limit is None
@@ -251,7 +251,7 @@ def test_time_counts_beside_a_pilot() -> None:
 def test_time_of_operations_counts() -> None:
     """Ten seconds an operation make a training of hours, whatever the controller takes."""
     slow = ArrayParameters(operation_time=10.0, drift=Drift(0.05))
-    plan = make_plan(Request(Device("slow", parameters=slow), epochs=4, pilot=False))
+    plan = make_plan(PlanRequest(Device("slow", parameters=slow), epochs=4, pilot=False))
     part = next(risk for risk in plan.risks if risk.what == "relaxation and drift")
     assert part.grade == "high"
     assert "within a training of 1.7e+03 s" in part.value
@@ -259,7 +259,7 @@ def test_time_of_operations_counts() -> None:
 
 def test_devices_of_a_pair_share_its_pulses() -> None:
     single, pair = (
-        make_plan(Request(Device("lab"), epochs=2, pilot=False, config=config)).lifetime
+        make_plan(PlanRequest(Device("lab"), epochs=2, pilot=False, config=config)).lifetime
         for config in (BASE, BASE.replace(pair=1, columns=128))
     )
     assert pair.mean == pytest.approx(single.mean / 2, rel=0.3)

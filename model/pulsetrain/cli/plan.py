@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pulsetrain.energy.accounts import Quantity
-    from pulsetrain.plan import Plan, Request
+    from pulsetrain.plan import Plan, PlanRequest
 
 _EXPECT = "Expectations"
 
@@ -78,15 +78,15 @@ def plan(
     _print(made, toml, numbers, quiet=quiet, as_json=as_json)
 
 
-def _request(device: str, typed: Mapping[str, Any], pilot: bool) -> Request:
+def _request(device: str, typed: Mapping[str, Any], pilot: bool) -> PlanRequest:
     """What a plan is asked for. Raises PulsetrainError for values that are not legal."""
     from pulsetrain.device.catalogue import load_device
-    from pulsetrain.plan import Request
+    from pulsetrain.plan import PlanRequest
     from pulsetrain.training.data import load_digits
     from pulsetrain.training.network import DEFAULT_NETWORK, Network
 
     values = values_of(_TABLE, typed)
-    return Request(
+    return PlanRequest(
         device=load_device(device),
         network=Network.of(values.pop("network", DEFAULT_NETWORK)),
         data=load_digits(values.pop("held_out", "test")),
