@@ -33,7 +33,7 @@ def test_choices_go_by_name() -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"threshold": 1}, "Setting must be one of .*, not 'threshold'"),
+        ({"threshold": 1}, r"Setting must be one of .*, not 'threshold' \(did you mean 'threshold_log2'\?\)"),
         ({"ramp": "UP"}, "Ramp must be one of LEVEL, NONE, WIDTH, not 'UP'"),
         ({"ramp": 1}, "Ramp must be one of LEVEL, NONE, WIDTH, not 1"),
         ({"set_ramp": {"start": 1}}, "Setting set_ramp must be a table of start, step, stop, not {'start': 1}"),

@@ -30,4 +30,5 @@ def test_an_unknown_preset_is_told_with_the_list() -> None:
     with pytest.raises(PulsetrainError) as told:
         load_device("papper")
     assert str(told.value).startswith("Device must be one of paper, taox-180nm, ")
-    assert str(told.value).endswith(", or a file (with a slash in it or ending in .toml), not 'papper'")
+    end = ", or a file (with a slash in it or ending in .toml), not 'papper' (did you mean 'paper'?)"
+    assert str(told.value).endswith(end)

@@ -53,7 +53,7 @@ def test_a_plan_is_not_overwritten_by_accident(plan: Plan, tmp_path: Path) -> No
     save_plan(tmp_path, plan, overwrite=True)
     assert load_plan(tmp_path / "plan.toml").settings == plan.settings
     (tmp_path / "file").write_text("")
-    with pytest.raises(PulsetrainError, match="Output folder must be writable"):
+    with pytest.raises(PulsetrainError, match="Output folder must be a folder, not the file"):
         save_plan(tmp_path / "file", plan)
 
 
