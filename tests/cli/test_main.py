@@ -282,7 +282,7 @@ TRAIN_ERRORS = [
     (["--momentum", "x"], "Option --momentum must be a number, not 'x'"),
     (["--epochs", "0"], "Epochs must be an integer between 1 and 100000, not 0"),
     (["--epochs", "2.5"], "Option --epochs must be an integer, not '2.5'"),
-    (["--batch", "0"], "Batch must be an integer of at least 1, not 0"),
+    (["--batch", "0"], "Batch must be an integer between 1 and 1347, not 0"),
     (["--batch", "1348"], "Batch must be an integer between 1 and 1347, not 1348"),
     (["--seeds", "0"], "Seeds must be an integer between 1 and 10000, not 0"),
     (["--seed", "-1"], "First seed must be an integer between 0 and 4294967295, not -1"),
