@@ -102,9 +102,9 @@ def test_training_with_a_device(run: Run, tmp_path: Path) -> None:
 
     assert run("train", "--resume", *options)[0] == 0
     code, _, err = run("train", "--resume", "--device", "cmo-hfox", "--output", "study")
-    assert (code, err) == (2, "Error: Device must be cmo-hfox, changed as in the study to resume, not cmo-hfox\n")
+    assert (code, err) == (2, "Error: Write noise must be 2.5e-07 as in the study to resume, not 1.67e-07\n")
     code, _, err = run("train", "--resume", "--device", "paper", "--output", "study")
-    assert (code, err) == (2, "Error: Device must be cmo-hfox, changed as in the study to resume, not paper\n")
+    assert (code, err) == (2, "Error: Device must be cmo-hfox as in the study to resume, not paper\n")
 
 
 def test_a_study_resumes_with_the_device_it_had(run: Run, tmp_path: Path) -> None:
