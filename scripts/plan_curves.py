@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 from pulsetrain.device.catalogue import preset
 from pulsetrain.files.checkpoint import write_atomic
-from pulsetrain.plan import Plan, Request, make_plan
+from pulsetrain.plan import Plan, PlanRequest, make_plan
 from pulsetrain.plan.recommend import features, full_scale_unit
-from pulsetrain.training.data import load_digits
 from pulsetrain.training.run import TrainingRun
 from pulsetrain.training.study import Run, StudySettings
 from threadpoolctl import threadpool_limits
@@ -40,14 +39,14 @@ Numbers = Mapping[str, Any]
 
 def plan_of(device: str, epochs: int) -> Plan:
     """The plan for a preset, with the command's own defaults but for the epochs."""
-    return make_plan(Request(preset(device), epochs=epochs))
+    return make_plan(PlanRequest(preset(device), epochs=epochs))
 
 
 def at_threshold(plan: Plan, threshold: float) -> StudySettings:
     """The planned training with another ΔW_th, or the next one that a whole full scale of verifying reads gives."""
     settings = plan.settings
     if settings.rules == ("eapu-verified",):
-        unit = plan.controller.verify_step * full_scale_unit(settings.controller_config(), settings.array_parameters())
+        unit = plan.controller.verify_step * full_scale_unit(settings.config, settings.device.parameters)
         threshold = max(1, round(threshold / unit)) * unit
     return settings.replace(threshold_weight=threshold)
 
@@ -58,7 +57,7 @@ def train(job: tuple[StudySettings, int]) -> dict[str, Any]:
     run = Run(settings.optimizers[0], settings.rules[0], seed)
     with (
         threadpool_limits(limits=1, user_api="blas"),
-        TrainingRun(settings, run, load_digits(settings.held_out)) as training,
+        TrainingRun(settings, run) as training,
     ):
         while training.epoch < settings.epochs:
             training.train_epoch()
@@ -76,7 +75,7 @@ def measure(
         plans = dict(zip(devices, pool.map(plan_of, devices, [epochs] * len(devices)), strict=True))
         jobs, labels = [], []
         for name, plan in plans.items():
-            config, parameters = plan.settings.controller_config(), plan.settings.array_parameters()
+            config, parameters = plan.settings.config, plan.settings.device.parameters
             step = features(config, plan.controller, parameters).step
             planned = plan.settings.threshold_weight
             assert planned is not None

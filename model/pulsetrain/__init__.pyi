@@ -45,7 +45,7 @@ from .fit.output import save_fit as save_fit
 from .plan.files import load_plan as load_plan
 from .plan.files import save_plan as save_plan
 from .plan.plan import Plan as Plan
-from .plan.plan import Request as Request
+from .plan.plan import PlanRequest as PlanRequest
 from .plan.plan import make_plan as make_plan
 from .simulator.build import build_library as build_library
 from .simulator.run import RtlError as RtlError

@@ -6,6 +6,7 @@ with 2; everything else that escapes is a defect of pulsetrain.
 
 from __future__ import annotations
 
+import difflib
 import math
 from collections.abc import Iterable
 from numbers import Integral, Real
@@ -77,11 +78,30 @@ def check_real(
 
 
 def check_choice(thing: str, value: Any, choices: Iterable[str]) -> str:
-    """Return ``value`` if it is one of ``choices``. Raises PulsetrainError with the sorted list otherwise."""
+    """Return ``value`` if it is one of ``choices``.
+
+    Raises PulsetrainError otherwise, with the sorted list and the choice that is nearest to what was written.
+    """
     names = sorted(choices)
     if not isinstance(value, str) or value not in names:
-        raise PulsetrainError(f"{thing} must be one of {', '.join(names)}, not {value!r}")
+        raise PulsetrainError(f"{thing} must be one of {', '.join(names)}, not {value!r}{did_you_mean(value, names)}")
     return value
+
+
+def did_you_mean(value: Any, choices: Iterable[str]) -> str:
+    """The end of a message that names the one of ``choices`` that ``value`` is near to, or nothing.
+
+    Near as ``difflib`` has it, whether letters are large or small, and - or _.
+    """
+    if not isinstance(value, str):
+        return ""
+    plain = {_plain(name): name for name in choices}
+    near = difflib.get_close_matches(_plain(value), plain, 1)
+    return f" (did you mean {plain[near[0]]!r}?)" if near else ""
+
+
+def _plain(name: str) -> str:
+    return name.lower().replace("_", "-")
 
 
 def check_type(thing: str, value: Any, kind: type[Kind]) -> Kind:

@@ -17,10 +17,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.array.wires.exact import solve
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.device.catalogue import load_device
+from pulsetrain.device.device import Device
 from pulsetrain.numerics.threads import set_threads
 from pulsetrain.tiles import ModelTile
 
@@ -31,19 +31,19 @@ TARGETS = {"paper": 1e9, "taox-180nm": 0.3e9}
 SECONDS = 0.5
 
 
-def devices() -> Mapping[str, ArrayParameters]:
+def devices() -> Mapping[str, Device]:
     """The published device, and TaOx with everything that its preset has, 1 ms an operation."""
     return {
-        "paper": ArrayParameters(),
-        "taox-180nm": load_device("taox-180nm").parameters.replace(operation_time=1e-3),
+        "paper": load_device("paper"),
+        "taox-180nm": load_device("taox-180nm").changed(operation_time=1e-3),
     }
 
 
-def grid(size: int, parameters: ArrayParameters) -> list[ModelTile]:
+def grid(size: int, device: Device) -> list[ModelTile]:
     """Tiles that make up a layer of ``size`` × ``size`` cells."""
     lines = min(size, LARGEST)
     config = ControllerConfig(rows=lines, columns=lines, lanes=min(64, lines))
-    return [ModelTile(config, parameters=parameters, seed=seed) for seed in range(1, (size // lines) ** 2 + 1)]
+    return [ModelTile(config, device=device, seed=seed) for seed in range(1, (size // lines) ** 2 + 1)]
 
 
 def update_rate(tiles: list[ModelTile], share: float, *, warm: int, least: int = 5) -> dict[str, float]:

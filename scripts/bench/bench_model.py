@@ -20,9 +20,9 @@ from pulsetrain.array.crossbar import CrossbarArray
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller import GoldenController
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.numerics.threads import set_threads, thread_count
 from pulsetrain.tiles import ModelTile
-from pulsetrain.tiles.array_tile import DEFAULT_PARAMETERS
 
 RUNS, SECONDS_PER_RUN = 7, 0.15
 
@@ -98,7 +98,7 @@ def tile_rates(config: ControllerConfig = CONFIGS["wide"], share: float = 0.001)
 
 def array_rates(config: ControllerConfig = CONFIGS["wide"]) -> dict[str, float]:
     """``pulses_per_second`` that the golden array takes when every cell gets one, each with noise of its own."""
-    array = CrossbarArray(config.rows, config.columns, DEFAULT_PARAMETERS, 1)
+    array = CrossbarArray(config.rows, config.columns, ArrayParameters(), 1)
     counts = np.where(np.arange(config.cells).reshape(config.rows, config.columns) % 2, 1, -1).astype(np.int16)
     return {"pulses_per_second": config.cells / best_seconds(lambda: array.apply_pulses(counts), runs=3)}
 

@@ -9,25 +9,27 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 import in_situ_page
 import numpy as np
-from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.contract.enumerations import Ramp
 from pulsetrain.contract.settings import ControllerSettings, RampSettings
+from pulsetrain.device.catalogue import DEFAULT_DEVICE
+from pulsetrain.device.device import Device
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.tiles import Tile
-from pulsetrain.training.data import Dataset, load_digits
+from pulsetrain.training.data import load_digits
 from pulsetrain.training.run import TrainingRun
 from pulsetrain.training.study import Run, StudySettings
 from threadpoolctl import threadpool_limits
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "results"
+BASE = CONFIGS["base"]
 SEEDS = 5
 HARD_SEEDS = 20
 """On the hard device five seeds spread as far as the effect that is to be seen."""
@@ -36,24 +38,26 @@ RATES = {"published": (1e-3,), "mild": (1e-3,), "hard": (1e-3, 5e-4), "steep": (
 """Adam's published rate, and on the hard device half of it as well, after the fact: what verifying gains depends on the
 rate (``choices``). The same for every rule."""
 
-DEVICES: dict[str, dict[str, Any]] = {
-    "published": {"array": {}, "threshold_weight": 0.025},
-    "hard": {
-        # Mean step 0.1 weight units = 8 µS at mid-range, RESET ten times SET; cycle noise 0.05 = 4 µS a pulse.
-        "array": {"bounds": "soft", "step_set": 16e-6 / 11, "step_reset": 160e-6 / 11, "write_noise": 4e-6},
-        "threshold_weight": 0.1,
-    },
-    "steep": {
-        # The other reading of "mean step 0.1": the SET step alone has it, RESET ten times that.
-        "array": {"bounds": "soft", "step_set": 8e-6, "step_reset": 80e-6, "write_noise": 4e-6},
-        "threshold_weight": 0.1,
-    },
-    "mild": {
-        # Mean step 0.025 weight units = 2 µS at mid-range, RESET twice SET; the noise of a pulse is its mean step.
-        "array": {"bounds": "soft", "step_set": 4e-6 / 3, "step_reset": 8e-6 / 3, "write_noise": 2e-6},
-        "threshold_weight": 0.025,
-    },
+DEVICES = {
+    "published": Device("published"),
+    "hard": Device(
+        "hard",
+        about="mean step 0.1 weight units = 8 µS at mid-range, RESET ten times SET; cycle noise 0.05 = 4 µS a pulse",
+        parameters=ArrayParameters(bounds="soft", step_set=16e-6 / 11, step_reset=160e-6 / 11, write_noise=4e-6),
+    ),
+    "steep": Device(
+        "steep",
+        about='the other reading of "mean step 0.1": the SET step alone has it, RESET ten times that',
+        parameters=ArrayParameters(bounds="soft", step_set=8e-6, step_reset=80e-6, write_noise=4e-6),
+    ),
+    "mild": Device(
+        "mild",
+        about="mean step 0.025 weight units = 2 µS at mid-range, RESET twice SET; noise of a pulse: its mean step",
+        parameters=ArrayParameters(bounds="soft", step_set=4e-6 / 3, step_reset=8e-6 / 3, write_noise=2e-6),
+    ),
 }
+THRESHOLDS = {"published": 0.025, "hard": 0.1, "steep": 0.1, "mild": 0.025}
+"""ΔW_th in weight units."""
 VERIFY = {
     "published": {"verify_step": 1, "verify_tolerance": 0},
     "hard": {"verify_step": 2, "verify_tolerance": 1},
@@ -71,13 +75,12 @@ PROGRAM_CYCLES = 4
 """Pulses of programming, as a multiple of those of an update (one cycle, 2 µS): targets are up to 160 µS away."""
 
 
-def study(device: str, **changes: Any) -> StudySettings:
-    """The settings of a training on ``device``, with ``changes``; settings and array are merged."""
-    settings = {**VERIFY[device], **changes.pop("settings", {})}
-    return StudySettings(
-        **{"epochs": EPOCHS, "learning_rate": RATES[device][0], "rules": ("all",), **DEVICES[device], **changes},
-        settings=settings,
-    )
+def study(device: str, *, settings: Mapping[str, int] | None = None, **changes: Any) -> StudySettings:
+    """The settings of a training on ``device``, with ``changes``, and ``settings`` of its controller changed."""
+    usual = {"epochs": EPOCHS, "learning_rate": RATES[device][0], "rules": ("all",),
+             "threshold_weight": THRESHOLDS[device]}  # fmt: skip
+    controller = ControllerSettings().replace(**{**VERIFY[device], **(settings or {})})
+    return StudySettings(device=DEVICES[device], settings=controller, **{**usual, **changes})
 
 
 def verify_at(bits: int) -> dict[str, int]:
@@ -91,7 +94,7 @@ def train(job: tuple[StudySettings, Run]) -> dict[str, Any]:
     settings, run = job
     with (
         threadpool_limits(limits=1, user_api="blas"),
-        TrainingRun(settings, run, _digits(settings.held_out)) as training,
+        TrainingRun(settings, run) as training,
     ):
         while training.epoch < settings.epochs:
             training.train_epoch()
@@ -118,7 +121,9 @@ def measure_adc_bits(seeds: int, epochs: int, processes: int) -> list[dict[str, 
     """Open loop and verified with converters of 4 to 10 bits, and ideal training, on the published device."""
     jobs = []
     for bits in ADC_BITS:
-        settings = study("published", epochs=epochs, overrides={"adc_bits": bits}, settings=SCALES | verify_at(bits))
+        settings = study(
+            "published", epochs=epochs, config=BASE.replace(adc_bits=bits), settings=SCALES | verify_at(bits)
+        )
         jobs += [({"bits": bits}, settings, Run("adam", rule, seed))
                  for rule in ("eapu", "eapu-verified") for seed in range(1, seeds + 1)]  # fmt: skip
     ideal = study("published", epochs=epochs)
@@ -145,11 +150,11 @@ def measure_choices(seeds: int, epochs: int, processes: int) -> list[dict[str, A
     def add(label: dict[str, Any], rules: Sequence[str], settings: StudySettings) -> None:
         jobs.extend((label, settings, Run("adam", rule, seed)) for rule in rules for seed in range(1, seeds + 1))
 
-    common: dict[str, Any] = {"epochs": epochs, "held_out": "validation"}
+    common: dict[str, Any] = {"epochs": epochs, "data": load_digits("validation")}
     for forward, backward in ((1600, 800), (3200, 1600), (6400, 1600), (6400, 3200), (6400, 6400), (12800, 6400)):
         for bits in (5, 8):
             scales = {"forward_full_scale": forward, "backward_full_scale": backward}
-            settings = study("published", settings=scales, overrides={"adc_bits": bits}, **common)
+            settings = study("published", settings=scales, config=BASE.replace(adc_bits=bits), **common)
             label = {"choice": "full scale", "value": f"{forward} / {backward}", "device": f"{bits} bits"}
             add(label, ("eapu",), settings)
     for device in ("published", "hard"):
@@ -165,22 +170,22 @@ def measure_choices(seeds: int, epochs: int, processes: int) -> list[dict[str, A
 
 def measure_programming(kind: str) -> list[dict[str, Any]]:
     """A random target of ``base``, within ±2 weight units, programmed to one code; all cells well, or 1 % stuck."""
-    config = CONFIGS["base"]
+    config = BASE
     targets = np.random.default_rng(1).uniform(-2.0, 2.0, (config.rows, config.columns))
     rows = []
     for stuck in (0.0, 0.01):
-        parameters = ArrayParameters(write_noise=PROGRAM_NOISE, stuck_share=stuck)
+        device = DEFAULT_DEVICE.changed(write_noise=PROGRAM_NOISE, stuck_share=stuck)
         long = RampSettings(start=PROGRAM_CYCLES, step=0, stop=PROGRAM_CYCLES)
         settings = ControllerSettings(
             program_tolerance=1, try_limit=255, ramp=Ramp.WIDTH, set_ramp=long, reset_ramp=long, form_ramp=long
         )
-        with _tile(kind, settings, parameters) as tile:
+        with _tile(kind, settings, device) as tile:
             before = tile.conductances()
             report = tile.program(targets)
             moved = tile.conductances() != before
             error = np.abs(tile.weights() - targets)
         failed = np.asarray(report.failed)
-        code = settings.verify_full_scale * 0.1e-6 / config.adc_max / parameters.siemens_per_weight
+        code = settings.verify_full_scale * 0.1e-6 / config.adc_max / device.parameters.siemens_per_weight
         rows.append({
             "stuck_share": stuck, "cells": targets.size, "failed": int(failed.sum()),
             "never_moved": int((~moved).sum()), "failed_but_moved": int((failed & moved).sum()),
@@ -192,19 +197,14 @@ def measure_programming(kind: str) -> list[dict[str, Any]]:
     return rows
 
 
-def _tile(kind: str, settings: ControllerSettings, parameters: ArrayParameters) -> Tile:
+def _tile(kind: str, settings: ControllerSettings, device: Device) -> Tile:
     if kind == "model":
         from pulsetrain.tiles.model import ModelTile
 
-        return ModelTile(CONFIGS["base"], settings, parameters, seed=1)
+        return ModelTile(BASE, settings, device, seed=1)
     from pulsetrain.tiles.rtl import RtlTile
 
-    return RtlTile(CONFIGS["base"], settings, parameters, seed=1)
-
-
-@cache
-def _digits(held_out: str) -> Dataset:
-    return load_digits(held_out)
+    return RtlTile(BASE, settings, device, seed=1)
 
 
 PARTS = ("choices", "adc_bits", "devices", "programming")

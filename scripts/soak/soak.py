@@ -22,7 +22,7 @@ from pulsetrain.errors import PulsetrainError, check_choice, check_integer
 from pulsetrain.simulator.build import build_library
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-from soak_batches import SHARES, SOAKED, Batch
+from soak_batches import SHARES, SOAKED, SoakBatch
 from soak_runs import Done, run_batch
 
 COUNTED = ("decisions", "slots", "cycles", "saturated", "reads", "programmed", "verified", "aborts")
@@ -43,7 +43,7 @@ def soak(
         number = compared = 0
         while compared < decisions:
             while len(running) < 2 * processes:
-                batch = Batch.of(seed, number, only)
+                batch = SoakBatch.of(seed, number, only)
                 running.add(pool.submit(run_batch, batch, libraries[batch.configuration]))
                 number += 1
             finished, running = wait(running, return_when=FIRST_COMPLETED)
@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.configuration is not None:
             check_choice("Configuration", options.configuration, SOAKED)
         if options.batch is not None:
-            check_integer("Batch", options.batch, 0)
+            check_integer("SoakBatch", options.batch, 0)
             return _one_batch(options.seed, options.batch, options.configuration)
         try:
             options.output.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +99,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _one_batch(seed: int, number: int, only: str | None) -> int:
-    batch = Batch.of(seed, number, only)
+    batch = SoakBatch.of(seed, number, only)
     print(
         json.dumps(asdict(replace(batch, settings=())) | {"settings": [str(item) for item in batch.settings]}, indent=2)
     )

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 from pulsetrain.contract.enumerations import PairPolicy, Ramp, Unselected
 from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
+from pulsetrain.device.device import Device
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.simulator.run import Stalls
 from pulsetrain.tiles import verified
 
@@ -30,14 +31,14 @@ PULSE_LIMIT = 3
 
 
 @dataclass(frozen=True)
-class Batch:
+class SoakBatch:
     """What one batch does, all of it from the seed and the batch number."""
 
     number: int
     configuration: str
     kind: str
     settings: tuple[ControllerSettings, ...]
-    parameters: ArrayParameters
+    device: Device
     threshold_weight: float | None
     firing: float
     requests: int
@@ -47,8 +48,8 @@ class Batch:
     delta_seed: int
 
     @staticmethod
-    def of(seed: int, number: int, only: str | None = None) -> Batch:
-        """Batch ``number`` of a soak with that seed; ``only`` fixes its configuration."""
+    def of(seed: int, number: int, only: str | None = None) -> SoakBatch:
+        """SoakBatch ``number`` of a soak with that seed; ``only`` fixes its configuration."""
         rng = np.random.default_rng([seed, number])
         drawn = str(rng.choice(list(SHARES), p=list(SHARES.values())))
         name = only or drawn
@@ -70,12 +71,12 @@ class Batch:
                 threshold, codes = 0.05, int(rng.integers(1, 4))
                 settings = (verified(settings[0], config, parameters, threshold, codes),)
                 settings = (settings[0].replace(verify_tolerance=int(rng.integers(codes // 2 + 1))),)
-        return Batch(
+        return SoakBatch(
             number=number,
             configuration=name,
             kind=kind,
             settings=settings,
-            parameters=parameters,
+            device=Device(f"random {number}", parameters=parameters),
             threshold_weight=threshold,
             firing=firing,
             requests=max(4, int(BATCH_CYCLES / cycles)),
@@ -145,7 +146,7 @@ def random_parameters(rng: np.random.Generator) -> ArrayParameters:
     )
 
 
-def random_deltas(batch: Batch, request: int, rng: np.random.Generator) -> NDArray[np.signedinteger]:
+def random_deltas(batch: SoakBatch, request: int, rng: np.random.Generator) -> NDArray[np.signedinteger]:
     """Deltas that fire about ``batch.firing`` of the cells at the request's threshold, a few of them at the ends."""
     config = SOAKED[batch.configuration]
     settings = batch.settings[request % len(batch.settings)]
@@ -164,7 +165,7 @@ def random_deltas(batch: Batch, request: int, rng: np.random.Generator) -> NDArr
     return deltas
 
 
-def random_vectors(batch: Batch, request: int, rng: np.random.Generator) -> list[NDArray[np.int16]]:
+def random_vectors(batch: SoakBatch, request: int, rng: np.random.Generator) -> list[NDArray[np.int16]]:
     """Rows and columns A, and for every other request B, whose products fire about ``batch.firing`` of the cells."""
     config = SOAKED[batch.configuration]
     log2 = batch.settings[request % len(batch.settings)].threshold_log2

@@ -19,7 +19,7 @@ from pulsetrain.simulator.structures import RunEnd
 from pulsetrain.tiles import ModelTile
 from pulsetrain.tiles.compare import ComparedTile, described_slot, first_different_slot
 from pulsetrain.tiles.rtl import RtlTile, reported_slots
-from soak_batches import OPERATIONS, SOAKED, TILE_UPDATES, Batch, random_deltas, random_vectors
+from soak_batches import OPERATIONS, SOAKED, TILE_UPDATES, SoakBatch, random_deltas, random_vectors
 
 ABORTED_RUNS, REQUESTS_OF_A_RUN = 40, 4
 
@@ -41,7 +41,7 @@ class Done:
     aborts: int = 0
 
 
-def run_batch(batch: Batch, library: Path) -> Done:
+def run_batch(batch: SoakBatch, library: Path) -> Done:
     """Run a batch; a difference, or an RTL that breaks a rule, is told in the result."""
     try:
         if batch.kind in ("tile", "operations"):
@@ -51,11 +51,11 @@ def run_batch(batch: Batch, library: Path) -> Done:
         return Done(batch.number, batch.configuration, 0, 0, 0, 0, str(error))
 
 
-def _run_tiles(batch: Batch, library: Path) -> Done:
+def _run_tiles(batch: SoakBatch, library: Path) -> Done:
     """Whole tiles, one operation at a time: rounding, array and noise as well."""
     config, settings = SOAKED[batch.configuration], batch.settings[0]
     rng = np.random.default_rng(batch.delta_seed)
-    arguments = (config, settings, batch.parameters, batch.delta_seed, batch.threshold_weight)
+    arguments = (config, settings, batch.device, batch.delta_seed, batch.threshold_weight)
     rtl = RtlTile(*arguments, library=library, check_pins=batch.check_pins, stalls=batch.stalls,
                   conversion_cycles=int(rng.integers(1, 5)))  # fmt: skip
     programmed = 0
@@ -110,7 +110,7 @@ def _chosen(left_alone: NDArray[np.bool_]) -> int:
 
 
 def _requests(
-    batch: Batch, config: ControllerConfig, rng: np.random.Generator
+    batch: SoakBatch, config: ControllerConfig, rng: np.random.Generator
 ) -> tuple[Packets, list[NDArray[np.signedinteger]]]:
     """Packets of a batch's requests and the deltas that they mean."""
     if batch.kind != "vectors":
@@ -130,7 +130,7 @@ def _requests(
     return Packets.join(parts), meant
 
 
-def _run_controllers(batch: Batch, library: Path) -> Done:
+def _run_controllers(batch: SoakBatch, library: Path) -> Done:
     """Requests back to back through the bare controllers."""
     config = SOAKED[batch.configuration]
     packets, deltas = _requests(batch, config, np.random.default_rng(batch.delta_seed))
@@ -150,7 +150,7 @@ def _run_controllers(batch: Batch, library: Path) -> Done:
     return Done(batch.number, batch.configuration, decisions, len(result.pulses), result.cycles, saturated)
 
 
-def _run_aborts(batch: Batch, library: Path) -> Done:
+def _run_aborts(batch: SoakBatch, library: Path) -> Done:
     """Runs of a few requests, each aborted somewhere: what was pulsed is what a run to the end begins with."""
     config = SOAKED[batch.configuration]
     rng = np.random.default_rng(batch.delta_seed)
@@ -187,7 +187,7 @@ def _run_aborts(batch: Batch, library: Path) -> Done:
 
 
 def _decided(
-    golden: GoldenController, batch: Batch, deltas: list[NDArray[np.signedinteger]], only: int | None = None
+    golden: GoldenController, batch: SoakBatch, deltas: list[NDArray[np.signedinteger]], only: int | None = None
 ) -> tuple[Slots, int]:
     """The golden controller's slots for these requests, or ``only`` one of them, and its saturated cells."""
     slots, saturated = [], 0

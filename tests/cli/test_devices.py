@@ -2,11 +2,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pulsetrain.cli import main
 from pulsetrain.device import Spread
 from pulsetrain.device.catalogue import load_device, preset, preset_names
 from pulsetrain.device.device import Device
@@ -14,21 +12,7 @@ from pulsetrain.device.files import save_device
 from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.training.study import StudySettings
 
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Calls the command line in ``tmp_path``; gives exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stop:
-            main(arguments)
-        out, err = capsys.readouterr()
-        return int(stop.value.code or 0), out, err
-
-    return call
+from tests.cli.conftest import Run
 
 
 def test_the_list_has_a_row_for_each_preset(run: Run) -> None:
@@ -70,6 +54,15 @@ def test_a_device_as_a_file_to_begin_with(run: Run, tmp_path: Path) -> None:
     assert out.startswith("paper: simulation of Liu et al. 2025")
 
 
+def test_devices_as_json(run: Run, tmp_path: Path) -> None:
+    code, out, err = run("devices", "--json")
+    assert (code, err) == (0, "")
+    assert [Device.from_dict(item) for item in json.loads(out)["devices"]] == [preset(name) for name in preset_names()]
+    code, out, err = run("devices", "cmo-hfox", "--output", "mine.toml", "--json")
+    assert (code, err) == (0, "")
+    assert Device.from_dict(json.loads(out)) == load_device(tmp_path / "mine.toml") == preset("cmo-hfox")
+
+
 def test_a_file_with_more_in_it(run: Run, tmp_path: Path) -> None:
     save_device(tmp_path / "x.toml", Device("own", parameters=ArrayParameters(), fit={"a": 1}, costs={}))
     _, out, _ = run("devices", "x.toml")
@@ -102,12 +95,10 @@ def test_training_with_a_device(run: Run, tmp_path: Path) -> None:
     options = ["--device", "cmo-hfox", "--write-noise", "0.25", "--operation-time", "0.5", "--output", "study"]
     code, out, err = run("train", "--epochs", "1", *options)
     assert code == 0, err
-    assert "\nDevice: cmo-hfox\n" in out
+    assert "\nDevice: cmo-hfox, changed\n" in out
     settings = json.loads((tmp_path / "study" / "results.json").read_text())["settings"]
-    assert settings["device"] == "cmo-hfox"
-    wanted = preset("cmo-hfox").parameters.replace(write_noise=0.25e-6, operation_time=0.5)
-    assert StudySettings.from_dict(settings).array_parameters() == wanted
-    assert ArrayParameters.from_dict(settings["array"]) == wanted
+    wanted = preset("cmo-hfox").changed(write_noise=0.25e-6, operation_time=0.5)
+    assert StudySettings.from_dict(settings).device == Device.from_dict(settings["device"]) == wanted
 
     assert run("train", "--resume", *options)[0] == 0
     code, _, err = run("train", "--resume", "--device", "cmo-hfox", "--output", "study")
@@ -150,8 +141,8 @@ def test_a_study_resumes_with_the_device_it_had(run: Run, tmp_path: Path) -> Non
             ["--device", "taox-180nm", "--bounds", "soft"],
             "Option --bounds must be left out for a device whose steps are a table, not given",
         ),
-        (["--operation-time", "long"], "Option --operation-time must be a number, not 'long'"),
-        (["--operation-time", "-1"], "Time of an operation must be a finite number at least 0 s"),
+        (["--operation-time", "long"], "Option --operation-time must be a number between 0 and 1e+06 s, not 'long'"),
+        (["--operation-time", "-1"], "Option --operation-time must be a number between 0 and 1e+06 s, not -1\n"),
     ],
 )
 def test_train_rejects(run: Run, tmp_path: Path, arguments: list[str], message: str) -> None:

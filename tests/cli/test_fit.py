@@ -77,6 +77,19 @@ def test_a_fit_is_not_replaced_by_chance(run: Run, tmp_path: Path) -> None:
     assert names(tmp_path / "fit") == ["device.toml", "fit.json", "relaxation.png"]
 
 
+def test_json_and_quiet(run: Run, tmp_path: Path) -> None:
+    first, second = write_tables(tmp_path)
+    code, out, err = run(first.name, second.name, "--output", "fit", "--json")
+    assert (code, err) == (0, "")
+    document = json.loads(out)
+    files = ["fit/device.toml", "fit/fit.json", "fit/steps.png"]
+    assert sorted(document.pop("files")) == files
+    assert document == json.loads((tmp_path / "fit" / "fit.json").read_text())
+    code, out, err = run(first.name, second.name, "--output", "fit", "--overwrite", "--quiet", "--name", "mine")
+    assert (code, err) == (0, "")
+    assert out == "mine: fit/device.toml, fit/fit.json, fit/steps.png\n"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -90,6 +103,7 @@ def test_a_fit_is_not_replaced_by_chance(run: Run, tmp_path: Path) -> None:
         (("pulses.csv", "--kind", "tables"), "Option --kind must be one of pulses, relaxation, step-table"),
         (("pulses.csv", "--weight-range", "0"), "Option --weight-range must be a finite number at least 0.001"),
         (("pulses.csv", "--seed", "-1"), "Option --seed must be an integer between 0 and 4294967296, not -1"),
+        (("pulses.csv", "-o", "more.csv"), "Output folder must be a folder, not the file 'more.csv'"),
         (("bad.csv",), "G_after in row 4 of 'bad.csv' must be a number of siemens"),
     ],
 )  # fmt: skip
@@ -102,8 +116,8 @@ def test_mistakes_are_one_line_and_leave_nothing(
     lines = text.splitlines()
     lines[3] = lines[3].rsplit(",", 1)[0] + ",nan"
     (tmp_path / "bad.csv").write_text("\n".join(lines))
-    code, out, err = run(*arguments, "-o", "fit")
+    code, out, err = run("-o", "fit", *arguments)
     assert (code, out) == (2, "")
     assert err.startswith(f"Error: {message}")
     assert err.count("\n") == 1
-    assert not (tmp_path / "fit").exists() or names(tmp_path / "fit") == []
+    assert not (tmp_path / "fit").exists()

@@ -8,14 +8,15 @@ from pathlib import Path
 import pytest
 from pulsetrain.cli import main
 from pulsetrain.cli.plan import shown
-from pulsetrain.cli.train import _planned
+from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.device import Endurance
 from pulsetrain.device.device import Device
 from pulsetrain.device.files import save_device
 from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.energy.accounts import Quantity
-from pulsetrain.plan import Request, load_plan, make_plan, save_plan
+from pulsetrain.plan import load_plan
 from pulsetrain.training.results import load_results
+from pulsetrain.training.study import StudySettings
 
 
 def run(*arguments: str) -> int:
@@ -29,18 +30,7 @@ def test_plan_then_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     device = Device("lab", about="of the lab", parameters=ArrayParameters(endurance=Endurance(1e6)))
     save_device(tmp_path / "lab.toml", device)
     folder = tmp_path / "plan"
-    options = [
-        "--epochs",
-        "2",
-        "--pilot-epochs",
-        "1",
-        "--seed",
-        "3",
-        "--override",
-        "adc_bits=9",
-        "--output",
-        str(folder),
-    ]
+    options = ["--epochs", "2", "--pilot-epochs", "1", "--seed", "3", "--adc-bits", "9", "--output", str(folder)]
     assert run("plan", str(tmp_path / "lab.toml"), *options) == 0
     text = capsys.readouterr().out
     parts = ["lab: of the lab", "ΔW_th", "0.025 weight units", "cells written per step", "accuracy, pilot", "µJ"]
@@ -53,35 +43,26 @@ def test_plan_then_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     plan = folder / "plan.toml"
     assert run("train", "--plan", str(plan), "--output", str(tmp_path / "run")) == 0
     assert "Device: lab" in capsys.readouterr().out
-    settings, results = load_results(tmp_path / "run" / "results.json")
+    values, results = load_results(tmp_path / "run" / "results.json")
+    settings = StudySettings.from_dict(values)
     assert settings == load_plan(plan).settings
-    assert settings.overrides == {"adc_bits": 9}
+    assert settings.config == CONFIGS["base"].replace(adc_bits=9)
     assert (results[0].seed, results[0].steps) == (3, 86)
     predicted = json.loads((folder / "plan.json").read_text())["written_share"]
     assert predicted == pytest.approx(results[0].written_share, rel=0.2)
 
 
-@pytest.fixture(scope="module")
-def plan_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    made = make_plan(Request(Device("paper"), epochs=1, pilot=False))
-    return save_plan(tmp_path_factory.mktemp("plan"), made)[0]
-
-
-def test_a_plan_is_trained_as_it_is(plan_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    only = (
-        "Options with --plan must be only --tile, --compare, --seeds, --output, --resume, --overwrite and --processes"
-    )
-    for option, value, name in (
-        ("--device", "paper", "array"), ("--epochs", "3", "epochs"), ("--rule", "ideal", "rules"),
-        ("--set-cycles", "3", "set cycles"), ("--threshold", "0.1", "threshold weight"), ("--seed", "2", "first seed"),
-    ):  # fmt: skip
-        assert run("train", "--plan", str(plan_file), option, value, "--output", str(tmp_path / "run")) == 2
-        error = capsys.readouterr().err
-        assert only in error
-        assert name == "array" or f"not also {name}" in error
-    assert not (tmp_path / "run").exists()
-    assert run("train", "--plan", str(tmp_path / "no.toml")) == 2
-    assert "Plan file must exist, not" in capsys.readouterr().err
+def test_json_and_quiet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = tmp_path / "plan"
+    options = ["--epochs", "1", "--no-pilot", "--output", str(folder)]
+    assert run("plan", "paper", *options, "--json") == 0
+    captured = capsys.readouterr()
+    document = json.loads(captured.out)
+    files = {"plan": str(folder / "plan.toml"), "numbers": str(folder / "plan.json")}
+    assert (document.pop("files"), captured.err) == (files, "")
+    assert document == json.loads((folder / "plan.json").read_text())
+    assert run("plan", "paper", *options, "--overwrite", "--quiet") == 0
+    assert capsys.readouterr() == (f"Plan: {files['plan']}, all numbers: {files['numbers']}\n", "")
 
 
 @pytest.mark.parametrize(
@@ -94,7 +75,7 @@ def test_a_plan_is_trained_as_it_is(plan_file: Path, tmp_path: Path, capsys: pyt
         (["paper", "--threshold", "x"], "Option --threshold must be a number, not 'x'"),
         (["paper", "--epochs", "x"], "Option --epochs must be an integer, not 'x'"),
         (["paper", "--costs", "3nm"], "Costs must be one of 130nm, 180nm, 40nm, not '3nm'"),
-        (["paper", "--override", "rows"], "--override"),
+        (["paper", "--rows", "x"], "Option --rows must be an integer between 1 and 1024, not 'x'"),
     ],
 )
 def test_mistakes_are_told(
@@ -110,11 +91,3 @@ def test_mistakes_are_told(
 def test_quantities_are_shown_with_prefixes() -> None:
     texts = [shown(Quantity(value, "J", value, value)) for value in (12.0, 4.87e-3, 2e-6, 3.1e-9, 5e-12, 2e-14, 0.0)]
     assert texts == ["12 J", "4.87 mJ", "2 µJ", "3.1 nJ", "5 pJ", "2e-14 J", "0 J"]
-
-
-def test_resuming_leaves_tile_and_seeds_to_the_study(plan_file: Path) -> None:
-    """A plan that was begun with --tile rtl --seeds 2 is resumed without saying so again."""
-    again = _planned(plan_file, {}, resume=True)
-    assert not {"tile", "compare", "seeds"} & set(again)
-    assert again["learning_rate"] == load_plan(plan_file).settings.learning_rate
-    assert _planned(plan_file, {"seeds": 2}, resume=False)["seeds"] == 2

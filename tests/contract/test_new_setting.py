@@ -26,6 +26,7 @@ from pathlib import Path
 
 from amaranth.sim import Simulator
 from pulsetrain import errors
+from pulsetrain.cli import main as command
 from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.contract.tables import main
@@ -66,6 +67,9 @@ try:
 except errors.PulsetrainError as error:
     refused = str(error)
 
+with contextlib.redirect_stdout(io.StringIO()) as shown, contextlib.suppress(SystemExit):
+    command(["train", "--help"])
+
 before = specification.read_text(encoding="utf-8")
 status = main([str(specification)])
 after = specification.read_text(encoding="utf-8")
@@ -83,6 +87,7 @@ json.dump(
         "packed": getattr(packed_settings(config, settings.replace(**{name: 7})), name),
         "default": getattr(settings, name),
         "refused": refused,
+        "help": " ".join(shown.getvalue().replace("│", " ").split()),
         "status": status,
         "rows": [line for line in after.splitlines() if line not in before.splitlines()],
     },
@@ -156,6 +161,10 @@ def test_both_sides_of_the_harness_have_it(found: dict[str, Any]) -> None:
 def test_settings_have_and_check_it(found: dict[str, Any]) -> None:
     assert found["default"] == 1
     assert found["refused"] == "Spare cycles must be an integer between 1 and 65535, not 0"
+
+
+def test_the_command_line_has_it(found: dict[str, Any]) -> None:
+    assert "--spare-cycles N Cycles that nothing uses (default: 1)." in found["help"]
 
 
 def test_the_specification_has_it(found: dict[str, Any]) -> None:

@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import math
 import tomllib
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -106,21 +104,6 @@ def test_what_a_file_leaves_out_is_as_by_default(tmp_path: Path) -> None:
     assert load_device(path) == Device("least")
 
 
-def test_a_bare_name_is_a_preset_even_beside_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    save_device(Path("paper"), Device("other"))
-    assert load_device("paper").name == "paper"
-    assert load_device("./paper").name == "other"
-    assert load_device(Path("paper")).name == "other"
-
-
-def test_an_unknown_preset_is_told_with_the_list() -> None:
-    with pytest.raises(PulsetrainError) as told:
-        load_device("papper")
-    assert str(told.value).startswith("Device must be one of paper, taox-180nm, ")
-    assert str(told.value).endswith(", or a file (with a slash in it or ending in .toml), not 'papper'")
-
-
 def test_missing_files_and_folders(tmp_path: Path) -> None:
     with pytest.raises(PulsetrainError, match=r"^Device file must exist, not '.*none\.toml'$"):
         load_device(tmp_path / "none.toml")
@@ -199,24 +182,6 @@ def test_rejects_bytes_that_are_no_text(tmp_path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(PulsetrainError, match=r"must be TOML, not bytes that are no UTF-8 text$"):
         load_device(path)
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: Device("x", parameters={}), "Array parameters must be of type ArrayParameters, not {}"),  # type: ignore[arg-type]
-        (lambda: Device("x", fit={1: 2}), "Table fit of a device must have texts as keys, not 1"),  # type: ignore[dict-item]
-        (
-            lambda: Device("x", costs={"a": None}),
-            "Table costs of a device, a, must be text, a number, a list or a table, ",
-        ),
-        (lambda: Device("x", fit={"a": math.inf}), "Table fit of a device, a, must be a finite number, not inf"),
-    ],
-)
-def test_rejects_devices(make: Callable[[], Device], message: str) -> None:
-    with pytest.raises(PulsetrainError) as told:
-        make()
-    assert str(told.value).startswith(message)
 
 
 def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path: Path) -> None:

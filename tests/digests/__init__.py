@@ -1,1 +1,1 @@
-"""Digests recorded before the house was put in order: trainings and tiles give the same numbers, bit for bit."""
+"""Digests recorded before the house was put in order: tiles and trainings give the same numbers, bit for bit."""

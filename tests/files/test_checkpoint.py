@@ -11,7 +11,14 @@ from typing import Any
 import numpy as np
 import pytest
 from pulsetrain.errors import PulsetrainError
-from pulsetrain.files.checkpoint import check_output_file, load_state, make_output_folder, save_state, write_atomic
+from pulsetrain.files.checkpoint import (
+    FORMAT,
+    check_output_file,
+    load_state,
+    make_output_folder,
+    save_state,
+    write_atomic,
+)
 
 
 def test_state_comes_back_as_it_was(tmp_path: Path) -> None:
@@ -65,7 +72,7 @@ def test_rejects_a_missing_checkpoint(tmp_path: Path) -> None:
 def test_rejects_another_format(tmp_path: Path) -> None:
     path = tmp_path / "state.npz"
     np.savez(path, document=np.array(json.dumps({"format": 99, "state": {}})))
-    with pytest.raises(PulsetrainError, match="Checkpoint must be of format 3, not 99"):
+    with pytest.raises(PulsetrainError, match=f"Checkpoint must be of format {FORMAT}, not 99 "):
         load_state(path)
 
 
@@ -128,7 +135,9 @@ def test_make_output_folder(tmp_path: Path) -> None:
     make_output_folder(tmp_path / "a" / "b")
     assert list((tmp_path / "a" / "b").iterdir()) == []
     (tmp_path / "file").write_text("")
-    for path in (tmp_path / "file", tmp_path / "file" / "a", Path("/proc/a")):
+    with pytest.raises(PulsetrainError, match=r"Output folder must be a folder, not the file '.*/file'$"):
+        make_output_folder(tmp_path / "file")
+    for path in (tmp_path / "file" / "a", Path("/proc/a")):
         with pytest.raises(PulsetrainError, match="Output folder must be writable, not '"):
             make_output_folder(path)
 
@@ -153,7 +162,7 @@ def test_rejects_bytes_damaged_anywhere(tmp_path: Path) -> None:
     assert refused > 1000
 
 
-@pytest.mark.parametrize("document", ['{"format": 3, "state": []}', "[" * 100_000])
+@pytest.mark.parametrize("document", [json.dumps({"format": FORMAT, "state": []}), "[" * 100_000])
 def test_rejects_another_document(tmp_path: Path, document: str) -> None:
     np.savez(tmp_path / "state.npz", document=np.array(document))
     with pytest.raises(PulsetrainError, match="Checkpoint must be a file that pulsetrain wrote, not "):

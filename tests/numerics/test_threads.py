@@ -8,9 +8,12 @@ import threading
 import time
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
+from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.numerics.threads import VARIABLE, run_blocks, set_threads, thread_count
+from pulsetrain.tiles.model import ModelTile
 
 
 @pytest.fixture(autouse=True)
@@ -108,7 +111,6 @@ def test_rejects_the_environment_variable(monkeypatch: pytest.MonkeyPatch, text:
     monkeypatch.setenv(VARIABLE, text)
     with pytest.raises(PulsetrainError, match=f"PULSETRAIN_THREADS must be an integer of at least 1, not '{text}'"):
         ends(2)
-    assert ends(1) == [(0, 1)]
 
 
 @pytest.mark.parametrize("number", [0, -3, 1.5, True])
@@ -131,3 +133,17 @@ def test_a_forked_process_makes_threads_of_its_own() -> None:
     assert queue.get(timeout=30) == [(0, 1), (1, 2), (2, 3)]
     child.join()
     assert child.exitcode == 0
+
+
+def test_a_wrong_number_shows_however_small_the_work_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(VARIABLE, "abc")
+    for rows in (0, 1, 2):
+        with pytest.raises(PulsetrainError, match=f"{VARIABLE} must be an integer of at least 1, not 'abc'"):
+            run_blocks(lambda first, last: last - first, rows)
+
+
+def test_a_wrong_number_shows_with_the_first_tile(monkeypatch: pytest.MonkeyPatch) -> None:
+    tile = ModelTile(CONFIGS["tiny"])
+    monkeypatch.setenv(VARIABLE, "abc")
+    with pytest.raises(PulsetrainError, match=f"{VARIABLE} must be an integer of at least 1, not 'abc'"):
+        tile.update(np.full((8, 8), 0.1))

@@ -8,34 +8,40 @@ from pathlib import Path
 
 import pytest
 import tomli_w
-from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 from pulsetrain.device.device import Device
 from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
-from pulsetrain.plan import Plan, Request, load_plan, make_plan, plan_text, save_plan
+from pulsetrain.plan import Plan, PlanRequest, load_plan, make_plan, plan_text, save_plan
+from pulsetrain.training.data import Dataset, load_digits
+
+BASE = CONFIGS["base"]
 
 
 @pytest.fixture(scope="module")
 def plan() -> Plan:
     """A plan without a pilot, of one epoch, on a device that needs verified writes."""
     steep = ArrayParameters(bounds="soft", step_set=8e-6, step_reset=80e-6, write_noise=4e-6)
-    return make_plan(Request(Device("steep", parameters=steep), epochs=1, pilot=False, overrides={"adc_bits": 9}))
+    return make_plan(
+        PlanRequest(Device("steep", parameters=steep), epochs=1, pilot=False, config=BASE.replace(adc_bits=9))
+    )
 
 
 def test_a_plan_reads_back_as_it_was(plan: Plan, tmp_path: Path) -> None:
     toml, stored = save_plan(tmp_path / "plan", plan)
     found = load_plan(toml)
     assert found.settings == plan.settings
-    assert found.device == plan.device
+    assert found.settings.device == plan.device
     assert found.registers == plan.settings.tile_settings("eapu-verified")
     assert found.registers.verify == 1
-    assert found.settings.overrides == {"adc_bits": 9}
+    assert found.settings.config == BASE.replace(adc_bits=9)
     numbers = json.loads(stored.read_text())
     assert numbers["format"] == "pulsetrain plan"
     assert numbers["energy"]["total"]["unit"] == "J"
     assert {path.name for path in (tmp_path / "plan").iterdir()} == {"plan.toml", "plan.json"}
     values = tomllib.loads(toml.read_text())
-    assert ControllerConfig(**{k: v for k, v in values["controller"]["config"].items() if k != "name"}).adc_bits == 9
+    assert ControllerConfig(**values["controller"]["config"]).adc_bits == 9
+    assert values["data"] == load_digits().to_dict()
 
 
 def test_a_plan_is_not_overwritten_by_accident(plan: Plan, tmp_path: Path) -> None:
@@ -53,19 +59,24 @@ def test_a_plan_is_not_overwritten_by_accident(plan: Plan, tmp_path: Path) -> No
 
 def test_texts_of_a_device_may_look_like_tables(tmp_path: Path) -> None:
     device = Device("odd", source="first\n[array]\n[[x]]\nlast", parameters=ArrayParameters(), fit={"a": [1, 2]})
-    made = make_plan(Request(device, epochs=1, pilot=False))
+    made = make_plan(PlanRequest(device, epochs=1, pilot=False))
     (tmp_path / "plan.toml").write_text(plan_text(made))
-    assert load_plan(tmp_path / "plan.toml").device == device
+    assert load_plan(tmp_path / "plan.toml").settings.device == device
 
 
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        (("version",), 2, "Version of plan file '.*' must be at most 1, not 2"),
+        (("version",), 3, "Version of plan file '.*' must be at most 2, not 3"),
+        (("version",), 1, "^Version of plan file '.*' must be at least 2, not 1; make the plan anew with pul"),
         (("version",), "1", "Plan file '.*': Version must be an integer of at least 1, not '1'"),
         (("format",), "pulsetrain device", "Format must be 'pulsetrain plan', not 'pulsetrain device'"),
         (("colour",), 1, "Key must be one of .*, training, version, not 'colour'"),
-        (("network",), "64-10", "Network must be 64-64-10, the one that training trains so far, not 64-10"),
+        (("network",), "32-10", "Network must be one of 64 inputs and 10 outputs for the data 'digits', not 32-10"),
+        (("network",), 3, "Layer sizes must be two or more, not 3"),
+        (("data",), None, "Key data must be a table of values, not left out"),
+        (("data", "name"), "mine", r"Data must be given again, 'mine' \(.*\), not left out"),
+        (("data", "digest"), "0", r"Data must be those of the file, 'digits' \(.*\), not 'digits'"),
         (("training",), 3, "Key training must be a table of values, not 3"),
         (("training", "speed"), 3, "Key of training must be one of .*, not 'speed'"),
         (("training", "rule"), None, "Table training must be complete, not without rule"),
@@ -80,7 +91,7 @@ def test_texts_of_a_device_may_look_like_tables(tmp_path: Path) -> None:
         (("controller", "settings", "set_lines"), {}, "Setting set_lines must be a table of word_code, bit_code"),
         (("controller", "settings", "set_lines", "word_code"), 999, "SET word code must be an integer between 0 and"),
         (("controller", "settings", "set_cycles"), "5", "Setting set cycles must be an integer of at least 0, not '5'"),
-        (("controller", "config", "name"), "huge", "Configuration must be one of .*, not 'huge'"),
+        (("controller", "config", "name"), "huge", "Key of config must be one of .*, not 'name'"),
         (("controller", "config", "rows"), 0, "Rows must be an integer between 1 and 1024, not 0"),
         (("device", "version"), 9, "Device of the plan: Version must be at most 1, not 9"),
         (("device", "array", "g_max"), -1.0, "Largest conductance must be .*, not -1.0"),
@@ -111,7 +122,20 @@ def test_lines_and_ramps_are_the_drivers(plan: Plan, tmp_path: Path) -> None:
     path.write_text(tomli_w.dumps(values))
     found = load_plan(path)
     assert found.registers.set_lines.word_code == 77
-    assert found.settings == plan.settings
+    assert found.settings.settings.set_lines.word_code == 77
+    assert found.settings.replace(settings=plan.settings.settings) == plan.settings
+
+
+def test_a_plan_of_ones_own_data(tmp_path: Path) -> None:
+    digits = load_digits()
+    mine = Dataset.of_arrays(
+        digits.train_images[:100], digits.train_labels[:100], digits.held_out_images, digits.held_out_labels,
+        name="mine",
+    )  # fmt: skip
+    toml, _ = save_plan(tmp_path, make_plan(PlanRequest(Device("lab"), data=mine, epochs=1, pilot=False)))
+    assert load_plan(toml, mine).settings.data is mine
+    with pytest.raises(PulsetrainError, match=r"Plan file '.*': Data must be given again, 'mine'"):
+        load_plan(toml)
 
 
 @pytest.mark.parametrize(

@@ -15,12 +15,12 @@ from pulsetrain.device.device import Device
 from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.energy.accounts import named_costs
 from pulsetrain.errors import PulsetrainError
-from pulsetrain.plan import Plan, Request, make_plan
-from pulsetrain.plan.network import check_network, network_sizes
+from pulsetrain.plan import Plan, PlanRequest, make_plan
 from pulsetrain.plan.recommend import features, recommend
 from pulsetrain.plan.risk import GRADES, Risk, risks, whole_risk
 from pulsetrain.tiles.targets import check_verify_step
-from pulsetrain.training.data import load_digits
+from pulsetrain.training.data import Dataset
+from pulsetrain.training.network import Network
 from pulsetrain.training.run import TrainingRun
 from pulsetrain.training.study import Run
 
@@ -34,21 +34,24 @@ MILD = ArrayParameters(bounds="soft", step_set=4e-6 / 3, step_reset=8e-6 / 3)
 def quick() -> Plan:
     """A plan of a few epochs on the paper's device with an endurance."""
     device = Device("lab", parameters=ArrayParameters(endurance=Endurance(1e6)))
-    return make_plan(Request(device, epochs=4, pilot_epochs=2))
+    return make_plan(PlanRequest(device, epochs=4, pilot_epochs=2))
 
 
-def test_networks() -> None:
-    assert network_sizes("64-64-10") == (64, 64, 10)
-    check_network((64, 64, 10), BASE)
-    for text in ("64", "64-", "a-b", "64-0-10", "64--10", "-64-10", "６４-10", ""):
-        with pytest.raises(PulsetrainError, match="Network must be sizes joined by -, like 64-64-10, not"):
-            network_sizes(text)
-    with pytest.raises(PulsetrainError, match="not 784-256-10, which needs 56 tiles for 2 layers"):
-        check_network((784, 256, 10), BASE)
-    with pytest.raises(
-        PulsetrainError, match="Network must be 64-64-10, the one that training trains so far, not 64-32"
-    ):
-        check_network((64, 32, 10), BASE)
+def test_other_networks_and_data_are_planned() -> None:
+    """Reads follow from the network, and the pilot trains it."""
+    images = np.random.default_rng(1).normal(size=(300, 3))
+    labels = (images[:, 1] > 0).astype(np.int64)
+    signs = Dataset.of_arrays(images[:200], labels[:200], images[200:], labels[200:], name="signs")
+    request = PlanRequest(Device("lab"), network="3-4-4-2", data=signs, config=CONFIGS["tiny"], epochs=2, batch=8)  # type: ignore[arg-type]
+    plan = make_plan(request)
+    assert plan.settings.network == Network((3, 4, 4, 2))
+    assert plan.settings.data is signs
+    assert plan.steps == 2 * 25
+    assert plan.account.reads == 2 * (300 * 3 + 200 * 2)  # forward on three tiles, backward on all but the first
+    with TrainingRun(plan.settings, Run("adam", "eapu", 1)) as training:
+        while training.epoch < 2:
+            training.train_epoch()
+        assert plan.written == pytest.approx(training.result().written_share)  # the pilot is the whole training
 
 
 def test_open_loop_takes_the_devices_own_step() -> None:
@@ -140,8 +143,12 @@ def test_what_is_given_is_kept() -> None:
         ({"costs": "7nm"}, "Costs must be one of 130nm, 180nm, 40nm, not '7nm'"),
         ({"epochs": 0}, "Epochs must be an integer between 1 and 100000, not 0"),
         ({"pilot_epochs": 0}, "Pilot epochs must be an integer between 1 and 100000, not 0"),
+        ({"network": "64"}, "Network must be sizes joined by -, like 64-64-10, not '64'"),
+        ({"network": "32-10"}, "Network must be one of 64 inputs and 10 outputs for the data 'digits', not 32-10"),
+        ({"config": "base"}, "Configuration must be of type ControllerConfig, not 'base'"),
+        ({"data": "digits"}, "Data must be of type Dataset, not 'digits'"),
         (
-            {"config": "tiny"},
+            {"config": CONFIGS["tiny"]},
             "Network must be one whose layers fit a tile of 8×8 weights each .*, which needs 80 tiles",
         ),
         ({"device": Device("x", parameters=ArrayParameters(fresh=True))}, "Device must be formed for a plan"),
@@ -149,14 +156,14 @@ def test_what_is_given_is_kept() -> None:
 )
 def test_wrong_requests_are_named(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(PulsetrainError, match=message):
-        Request(**{"device": preset("paper"), **changes})
+        PlanRequest(**{"device": preset("paper"), **changes})
 
 
 def test_costs_of_the_device_count() -> None:
     device = Device("x", costs={"read_volts": 0.1})
-    assert Request(device).device_costs().read_volts.value == 0.1
+    assert PlanRequest(device).device_costs().read_volts.value == 0.1
     with pytest.raises(PulsetrainError, match="Costs of the device: key must be one of"):
-        Request(Device("x", costs={"volt": 0.1})).device_costs()
+        PlanRequest(Device("x", costs={"volt": 0.1})).device_costs()
 
 
 def test_a_plan_has_all_parts(quick: Plan) -> None:
@@ -178,7 +185,7 @@ def test_a_plan_has_all_parts(quick: Plan) -> None:
 def test_predicted_writes_are_what_training_counts(quick: Plan) -> None:
     """The pilot is the first two of four epochs, so half of the prediction is simulated."""
     settings = quick.settings
-    with TrainingRun(settings, Run("adam", "eapu", 1), load_digits()) as training:
+    with TrainingRun(settings, Run("adam", "eapu", 1)) as training:
         while training.epoch < settings.epochs:
             training.train_epoch()
         counted = training.result().written_share
@@ -187,7 +194,7 @@ def test_predicted_writes_are_what_training_counts(quick: Plan) -> None:
 
 def test_without_a_pilot_there_is_a_plan_all_the_same(quick: Plan) -> None:
     device = Device("lab", parameters=ArrayParameters())
-    plan = make_plan(Request(device, epochs=4, pilot=False))
+    plan = make_plan(PlanRequest(device, epochs=4, pilot=False))
     assert set(plan.accuracy) == {"simulated", "simulated ideal"}
     assert plan.written == pytest.approx(quick.written, rel=0.2)
     assert plan.lifetime.limit is None
@@ -244,7 +251,7 @@ def test_time_counts_beside_a_pilot() -> None:
 def test_time_of_operations_counts() -> None:
     """Ten seconds an operation make a training of hours, whatever the controller takes."""
     slow = ArrayParameters(operation_time=10.0, drift=Drift(0.05))
-    plan = make_plan(Request(Device("slow", parameters=slow), epochs=4, pilot=False))
+    plan = make_plan(PlanRequest(Device("slow", parameters=slow), epochs=4, pilot=False))
     part = next(risk for risk in plan.risks if risk.what == "relaxation and drift")
     assert part.grade == "high"
     assert "within a training of 1.7e+03 s" in part.value
@@ -252,12 +259,7 @@ def test_time_of_operations_counts() -> None:
 
 def test_devices_of_a_pair_share_its_pulses() -> None:
     single, pair = (
-        make_plan(Request(Device("lab"), epochs=2, pilot=False, config="base", overrides=overrides)).lifetime
-        for overrides in ({}, {"pair": 1, "columns": 128})
+        make_plan(PlanRequest(Device("lab"), epochs=2, pilot=False, config=config)).lifetime
+        for config in (BASE, BASE.replace(pair=1, columns=128))
     )
     assert pair.mean == pytest.approx(single.mean / 2, rel=0.3)
-
-
-def test_endless_networks_are_a_mistake() -> None:
-    with pytest.raises(PulsetrainError, match="Network must be sizes joined by -"):
-        network_sizes("9" * 5000 + "-10")

@@ -14,18 +14,16 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.contract.configuration import CONFIGS
-from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.errors import PulsetrainError, ToolError
 from pulsetrain.randomness import external, training
 from pulsetrain.randomness.sources import ControllerSource, Pcg64Source, WordSource
 from pulsetrain.tiles.model import ModelTile
-from pulsetrain.training.data import load_digits
 from pulsetrain.training.run import TrainingRun
 from pulsetrain.training.study import Run, StudySettings
 
 ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "scripts" / "randomness" / "randomness.py"
 SETTINGS = StudySettings(epochs=2)
 
 
@@ -38,7 +36,7 @@ def _pcg64(seed: int) -> WordSource:
 
 
 def test_training_with_the_controllers_source_is_training_with_the_model_tile() -> None:
-    with TrainingRun(SETTINGS, Run("adam", "eapu", 3), load_digits(SETTINGS.held_out)) as reference:
+    with TrainingRun(SETTINGS, Run("adam", "eapu", 3)) as reference:
         while reference.epoch < SETTINGS.epochs:
             reference.train_epoch()
         expected = reference.result()
@@ -64,7 +62,7 @@ def test_curve_comparison_tells_a_source_that_fires_too_often() -> None:
 
 
 def test_source_tile_goes_on_from_its_state() -> None:
-    like = ModelTile(CONFIGS["tiny"], ControllerSettings(), ArrayParameters(), 5)
+    like = ModelTile(CONFIGS["tiny"], seed=5)
     step = np.linspace(-0.02, 0.02, 64).reshape(8, 8)
     with training.SourceTile(like, lambda seed: Pcg64Source(4, 16, seed)) as first:
         first.update(step)
@@ -81,7 +79,7 @@ def test_source_tile_goes_on_from_its_state() -> None:
     [(4, 8, "Random bits must be 16, not 8"), (5, 16, "Lanes must divide 64 cells, not 5")],
 )
 def test_source_that_does_not_fit_the_tile(lanes: int, random_bits: int, message: str) -> None:
-    like = ModelTile(CONFIGS["tiny"], ControllerSettings(), ArrayParameters(), 5)
+    like = ModelTile(CONFIGS["tiny"], seed=5)
     with pytest.raises(PulsetrainError, match=message):
         training.SourceTile(like, lambda seed: Pcg64Source(lanes, random_bits, seed))
 
@@ -137,7 +135,7 @@ def test_page_is_what_its_numbers_say(tmp_path: Path) -> None:
     """Tables and verdict of the committed page come from the committed numbers."""
     for name in ("randomness.md", "randomness.json"):
         shutil.copy(ROOT / "docs" / "results" / name, tmp_path)
-    command = [sys.executable, str(ROOT / "scripts" / "randomness.py"), "--page-only", "--output", str(tmp_path)]
+    command = [sys.executable, str(SCRIPT), "--page-only", "--output", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("As it must be: ")
@@ -149,7 +147,7 @@ def test_one_source_is_measured_again_and_the_others_are_kept(tmp_path: Path) ->
     for name in ("randomness.md", "randomness.json"):
         shutil.copy(ROOT / "docs" / "results" / name, tmp_path)
     before = json.loads((tmp_path / "randomness.json").read_text())
-    command = [sys.executable, str(ROOT / "scripts" / "randomness.py"), "--quick", "--output", str(tmp_path)]
+    command = [sys.executable, str(SCRIPT), "--quick", "--output", str(tmp_path)]
     command += ["--only", "ties", "--source", "ours, 8 lanes"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stderr == ""
@@ -163,7 +161,7 @@ def test_one_source_is_measured_again_and_the_others_are_kept(tmp_path: Path) ->
 
 
 def test_page_without_numbers(tmp_path: Path) -> None:
-    command = [sys.executable, str(ROOT / "scripts" / "randomness.py"), "--page-only", "--output", str(tmp_path)]
+    command = [sys.executable, str(SCRIPT), "--page-only", "--output", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "JSON must be measured before --page-only, not missing" in done.stderr

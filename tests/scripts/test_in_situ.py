@@ -61,30 +61,30 @@ def numbers() -> dict[str, list[dict[str, Any]]]:
 
 
 def test_the_hard_device_is_what_it_is_called(script: ModuleType) -> None:
-    array = script.DEVICES["hard"]["array"]
-    assert array["step_reset"] == pytest.approx(10 * array["step_set"])
-    assert (array["step_set"] + array["step_reset"]) / 2 / 80e-6 == pytest.approx(0.1)
-    steep = script.DEVICES["steep"]["array"]
-    assert steep["step_reset"] == pytest.approx(10 * steep["step_set"])
-    assert steep["step_set"] / 80e-6 == pytest.approx(0.1)
-    mild = script.DEVICES["mild"]["array"]
-    assert mild["step_reset"] == pytest.approx(2 * mild["step_set"])
-    assert (mild["step_set"] + mild["step_reset"]) / 2 / 80e-6 == pytest.approx(0.025)
+    hard = script.DEVICES["hard"].parameters
+    assert hard.step_reset == pytest.approx(10 * hard.step_set)
+    assert (hard.step_set + hard.step_reset) / 2 / 80e-6 == pytest.approx(0.1)
+    steep = script.DEVICES["steep"].parameters
+    assert steep.step_reset == pytest.approx(10 * steep.step_set)
+    assert steep.step_set / 80e-6 == pytest.approx(0.1)
+    mild = script.DEVICES["mild"].parameters
+    assert mild.step_reset == pytest.approx(2 * mild.step_set)
+    assert (mild.step_set + mild.step_reset) / 2 / 80e-6 == pytest.approx(0.025)
 
 
 def test_settings_are_chosen_without_the_test_part(script: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Any] = []
     monkeypatch.setattr(script, "trained", lambda jobs, _: seen.extend(jobs))
     script.measure_choices(2, 40, 1)
-    assert {settings.held_out for _, settings, _ in seen} == {"validation"}
+    assert {settings.data.held_out for _, settings, _ in seen} == {"validation"}
     assert len({(str(label), run) for label, _, run in seen}) == len(seen)
     seen.clear()
     script.measure_adc_bits(2, 40, 1)
     script.measure_devices(2, 40, 1)
-    assert {settings.held_out for _, settings, _ in seen} == {"test"}
+    assert {settings.data.held_out for _, settings, _ in seen} == {"test"}
     rules: dict[tuple[str, float], set[str]] = {}
     for label, settings, run in seen:  # every rule of a device has the same rates
-        rules.setdefault((str(settings.array), settings.rate("adam")), set()).add(run.rule)
+        rules.setdefault((settings.device.name, settings.rate("adam")), set()).add(run.rule)
         assert label.get("rate", 1e-3) == settings.rate("adam")
     assert list(map(len, rules.values())) == [3] * 5
     assert {label["bits"] for label, _, _ in seen if "bits" in label} == {0, 4, 5, 6, 7, 8, 9, 10}

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from pulsetrain.device.device import Device
-from pulsetrain.plan import Request, make_plan
+from pulsetrain.plan import PlanRequest, make_plan
 
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "docs" / "results"
@@ -71,7 +71,7 @@ def test_the_page_says_what_was_measured(script: ModuleType, tmp_path: Path) -> 
 
 
 def test_a_training_differs_in_its_threshold_alone(script: ModuleType) -> None:
-    plan = make_plan(Request(Device("paper"), epochs=1, pilot=False, rule="eapu-verified"))
+    plan = make_plan(PlanRequest(Device("paper"), epochs=1, pilot=False, rule="eapu-verified"))
     planned = plan.settings.threshold_weight
     assert planned is not None
     twice = script.at_threshold(plan, 2 * planned)

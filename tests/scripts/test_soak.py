@@ -37,17 +37,17 @@ def soak() -> ModuleType:
 @pytest.fixture(scope="module")
 def drawing(soak: ModuleType) -> ModuleType:
     """The script that draws what the batches do."""
-    return sys.modules[soak.Batch.__module__]
+    return sys.modules[soak.SoakBatch.__module__]
 
 
 def test_batches_follow_from_seed_and_number(soak: ModuleType, drawing: ModuleType) -> None:
-    batches = [soak.Batch.of(1, number) for number in range(200)]
-    assert batches == [soak.Batch.of(1, number) for number in range(200)]
-    assert batches[:5] != [soak.Batch.of(2, number) for number in range(5)]
+    batches = [soak.SoakBatch.of(1, number) for number in range(200)]
+    assert batches == [soak.SoakBatch.of(1, number) for number in range(200)]
+    assert batches[:5] != [soak.SoakBatch.of(2, number) for number in range(5)]
     assert {batch.configuration for batch in batches} == set(soak.SHARES)
     assert {batch.kind for batch in batches} == {"controller", "vectors", "tile", "operations", "abort"}
     assert {batch.settings[0].verify for batch in batches} == {0, 1}
-    assert {batch.parameters.bounds for batch in batches if batch.kind == "operations"} == {"hard", "soft"}
+    assert {batch.device.parameters.bounds for batch in batches if batch.kind == "operations"} == {"hard", "soft"}
     assert {bool(batch.stalls.idle) for batch in batches} == {batch.check_pins for batch in batches} == {True, False}
     assert {len(batch.settings) for batch in batches} == {1, 4}
     assert sum(soak.SHARES.values()) == sum(drawing.KINDS.values()) == pytest.approx(1)
@@ -58,7 +58,7 @@ def test_batches_follow_from_seed_and_number(soak: ModuleType, drawing: ModuleTy
 
 def test_deltas_fire_at_the_rate_asked_for(soak: ModuleType, drawing: ModuleType) -> None:
     config = soak.SOAKED["wide"]
-    found = next(batch for batch in (soak.Batch.of(3, n, "wide") for n in range(100)) if len(batch.settings) == 1)
+    found = next(batch for batch in (soak.SoakBatch.of(3, n, "wide") for n in range(100)) if len(batch.settings) == 1)
     deltas = drawing.random_deltas(found, 0, np.random.default_rng(1))
     assert (deltas.shape, deltas.dtype) == ((256, 256), np.dtype(np.int16))
     share = np.abs(np.clip(deltas.astype(int), -4096, 4096)).mean() / 4096
@@ -76,7 +76,7 @@ def test_batch_passes_and_changed_rtl_is_named(
     soak: ModuleType, drawing: ModuleType, tmp_path: Path, kind: str
 ) -> None:
     config = soak.SOAKED["tiny"]
-    batches = (soak.Batch.of(5, number, "tiny") for number in range(1000))
+    batches = (soak.SoakBatch.of(5, number, "tiny") for number in range(1000))
     batch = next(b for b in batches if b.kind == kind and b.firing >= 0.01 and len(b.settings) == 1)
     done = soak.run_batch(batch, build_library(config))
     assert (done.difference, done.configuration) == ("", "tiny")
@@ -128,7 +128,7 @@ def test_short_soak(tmp_path: Path) -> None:
         (["--seed=-1"], "Seed must be an integer of at least 0, not -1"),
         (["--processes=0"], "Processes must be an integer between 1 and 256, not 0"),
         (["--configuration=huge"], "Configuration must be one of base, macro32, odd, pair, tiny, wide, not 'huge'"),
-        (["--batch=-1"], "Batch must be an integer of at least 0, not -1"),
+        (["--batch=-1"], "SoakBatch must be an integer of at least 0, not -1"),
     ],
 )
 def test_rejects_arguments(

@@ -16,6 +16,8 @@ from pulsetrain.errors import MismatchError, PulsetrainError
 from pulsetrain.tiles import ModelTile, verified
 from pulsetrain.tiles.compare import ComparedTile
 
+from tests.tiles.devices import device
+
 CONFIG = CONFIGS["tiny"]
 
 
@@ -50,11 +52,11 @@ DIFFERENT: dict[str, tuple[dict[str, Any], str]] = {
         r"slot 1 must be .* not row 1 SET columns 2 3 7 \(",
     ),
     "noise": (
-        {"parameters": ArrayParameters(write_noise=1e-6)},
+        {"device": device(write_noise=1e-6)},
         r"conductance of row \d, column \d must be .* pS \(first",
     ),
     "reset step": (
-        {"parameters": ArrayParameters(step_reset=3e-6), "threshold_weight": 0.025},
+        {"device": device(step_reset=3e-6), "threshold_weight": 0.025},
         r"conductance of row \d, column \d must",
     ),
 }
@@ -246,7 +248,7 @@ def test_verified_updates_are_compared() -> None:
 
 
 def test_cut_weights_are_compared() -> None:
-    both = ComparedTile(tile(), tile(parameters=ArrayParameters(g_max=300e-6)))
+    both = ComparedTile(tile(), tile(device=device(g_max=300e-6)))
     with pytest.raises(MismatchError, match=r"Operation 0: cells cut to the window must .* not 0 .* and 64 \("):
         both.set_weights(np.full((8, 8), 2.0))
 
@@ -285,7 +287,7 @@ def test_restored_difference_is_found() -> None:
 
 
 def test_a_refused_state_changes_neither_tile() -> None:
-    arguments = (CONFIGS["tiny"], ControllerSettings(), ArrayParameters(), 3)
+    arguments = (CONFIGS["tiny"], ControllerSettings(), device(), 3)
     with ComparedTile(ModelTile(*arguments), ModelTile(*arguments)) as both:
         both.update(np.full((8, 8), 0.02))
         early = both.state()

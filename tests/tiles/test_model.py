@@ -19,6 +19,8 @@ from pulsetrain.tiles import ModelTile, verified
 from pulsetrain.tiles.array_tile import TileSeeds
 from pulsetrain.tiles.reports import TileCounters, UpdateReport
 
+from tests.tiles.devices import device
+
 TINY = CONFIGS["tiny"]
 
 
@@ -71,8 +73,8 @@ def test_seeds_of_a_tile() -> None:
 @pytest.mark.parametrize("fraction", [0.003, 0.4, 1.0, 2.6])
 def test_mean_change_is_the_step(fraction: float) -> None:
     """Mean weight change over 200 updates of 64 × 64 cells: the step, within 4 standard errors, without write noise."""
-    quiet = ArrayParameters(write_noise=0, g_max=2e-3)
-    made = ModelTile(parameters=quiet, seed=8)
+    quiet = device(write_noise=0, g_max=2e-3)
+    made = ModelTile(device=quiet, seed=8)
     step = fraction * made.threshold_weight
     for _ in range(200):
         made.update(np.full((64, 64), step))
@@ -83,7 +85,7 @@ def test_mean_change_is_the_step(fraction: float) -> None:
 
 
 def test_deltas_in_units_of_the_threshold() -> None:
-    made = tile(parameters=ArrayParameters(write_noise=0), settings=ControllerSettings(threshold_log2=6))
+    made = tile(device=device(write_noise=0), settings=ControllerSettings(threshold_log2=6))
     deltas = np.zeros((8, 8), np.int16)
     deltas[1, 1], deltas[2, 2] = 64, -128
     report = made.update_deltas(deltas)
@@ -95,7 +97,7 @@ def test_deltas_in_units_of_the_threshold() -> None:
 
 
 def test_threshold_may_be_chosen() -> None:
-    made = tile(threshold_weight=0.05, parameters=ArrayParameters(write_noise=0))
+    made = tile(threshold_weight=0.05, device=device(write_noise=0))
     report = made.update(np.full((8, 8), 0.05))
     assert report.pulses_set == 64
     for value in (0, -1, 1e-310, float("inf"), 10**400):
@@ -269,7 +271,7 @@ def test_rejects_settings() -> None:
         ({"config": "base"}, "Configuration must be of type ControllerConfig, not 'base'"),
         ({"settings": None}, "Settings must be of type ControllerSettings, not None"),
         ({"settings": ControllerSettings().replace(set_lines=3)}, "SET lines must be of type LineSettings, not 3"),
-        ({"parameters": {}}, "Array parameters must be of type ArrayParameters, not {}"),
+        ({"device": ArrayParameters()}, "Device must be of type Device, not ArrayParameters"),
     ],
 )
 def test_rejects_arguments_of_another_type(arguments: dict[str, Any], message: str) -> None:
@@ -289,12 +291,12 @@ def test_context_manager() -> None:
     made.close()
 
 
-QUIET = ArrayParameters(write_noise=0, read_noise=0)
+QUIET = device(write_noise=0, read_noise=0)
 
 
 def test_products_are_those_of_the_weights() -> None:
     """Without noise: within half a code of the converters and what rounding the vector leaves."""
-    made = tile(parameters=QUIET)
+    made = tile(device=QUIET)
     weights = some_steps(1, 0.5)
     made.set_weights(weights)
     x = some_steps(2, 1.0)
@@ -326,7 +328,7 @@ def test_products_of_a_batch_are_those_of_its_vectors() -> None:
 
 
 def test_read_codes() -> None:
-    made = tile(parameters=QUIET, settings=ControllerSettings(forward_full_scale=100, backward_full_scale=127))
+    made = tile(device=QUIET, settings=ControllerSettings(forward_full_scale=100, backward_full_scale=127))
     weights = np.zeros((8, 8))
     weights[1, 2], weights[3, 4] = 0.125, -2.0  # 10 µS and −160 µS
     made.set_weights(weights)
@@ -367,7 +369,7 @@ def test_rejects_vectors(values: NDArray[Any], message: str) -> None:
 @pytest.mark.parametrize("rate", [0.06, -0.004, 1e-4])
 def test_mean_change_of_outer_products(rate: float) -> None:
     """Over 400 updates: rate · x ⊗ y, within 6 times what decisions and the rounding of codes scatter, and a pulse."""
-    made = tile(parameters=QUIET.replace(g_max=2e-3, g_reference=1e-3))
+    made = tile(device=QUIET.changed(g_max=2e-3, g_reference=1e-3))
     x, y = np.linspace(-0.2, 0.9, 8), np.linspace(0.5, -0.1, 8)
     for _ in range(400):
         assert made.update_outer(x, y, rate=rate).saturated == 0
@@ -380,19 +382,19 @@ def test_mean_change_of_outer_products(rate: float) -> None:
 
 
 def test_difference_is_of_two_products() -> None:
-    made = tile(parameters=QUIET, settings=ControllerSettings(threshold_log2=6))
+    made = tile(device=QUIET, settings=ControllerSettings(threshold_log2=6))
     x, y, u, v = (np.arange(8) - k for k in range(4))
     report = made.update_difference_codes(8 * x, 8 * y, 8 * u, 8 * v)  # multiples of the threshold: no chance in it
     counts = np.outer(x, y) - np.outer(u, v)
     assert np.allclose(made.weights(), np.clip(0.025 * np.clip(counts, -15, 15), -2.5, 2.5), atol=1e-12)
     assert (report.saturated, report.pulses_set) == ((np.abs(counts) > 15).sum(), counts[counts > 0].clip(max=15).sum())
-    again = tile(parameters=QUIET, settings=ControllerSettings(threshold_log2=6))
+    again = tile(device=QUIET, settings=ControllerSettings(threshold_log2=6))
     again.update_outer_codes(8 * x, 8 * y, threshold_log2=7)
     assert np.allclose(again.weights(), 0.025 * np.clip(np.outer(x, y) / 2, -15, 15), atol=0.0125)
-    same = tile(parameters=QUIET, settings=ControllerSettings(threshold_log2=6))
+    same = tile(device=QUIET, settings=ControllerSettings(threshold_log2=6))
     same.update_deltas(64 * counts)
     assert np.array_equal(same.weights(), made.weights())
-    means = tile(parameters=QUIET)
+    means = tile(device=QUIET)
     for _ in range(200):
         means.update_difference(x / 8, y / 8, u / 8, v / 8, rate=0.01)
     assert np.corrcoef(means.weights().reshape(-1), counts.reshape(-1))[0, 1] > 0.9
@@ -431,9 +433,9 @@ def test_rejects_outer_products() -> None:
 
 def test_verified_updates_move_by_the_threshold() -> None:
     """On a device whose RESET is three times its SET, too; the report adds up."""
-    skewed = ArrayParameters(write_noise=0.2e-6, read_noise=0, step_set=0.5e-6, step_reset=1.5e-6)
-    settings = verified(ControllerSettings(threshold_log2=6), TINY, skewed, 0.025).replace(try_limit=255)
-    made = tile(parameters=skewed, settings=settings, threshold_weight=0.025)
+    skewed = device(write_noise=0.2e-6, read_noise=0, step_set=0.5e-6, step_reset=1.5e-6)
+    settings = verified(ControllerSettings(threshold_log2=6), TINY, skewed.parameters, 0.025).replace(try_limit=255)
+    made = tile(device=skewed, settings=settings, threshold_weight=0.025)
     deltas = np.zeros((8, 8), np.int16)
     deltas[1, 1], deltas[2, 2], deltas[2, 5] = 64, -128, 64
     report = made.update_deltas(deltas)
@@ -473,7 +475,7 @@ def test_default_threshold_of_pairs(policy: PairPolicy, threshold: float) -> Non
     made = tile(
         config=TINY.replace(pair=1),
         settings=ControllerSettings(threshold_log2=6, pair_policy=policy),
-        parameters=QUIET.replace(step_reset=4e-6),
+        device=QUIET.changed(step_reset=4e-6),
     )
     assert made.threshold_weight == pytest.approx(threshold)
     assert (made.columns, made.conductances().shape) == (4, (8, 8))
@@ -482,9 +484,7 @@ def test_default_threshold_of_pairs(policy: PairPolicy, threshold: float) -> Non
 
 
 def test_programming_reaches_targets() -> None:
-    made = tile(
-        settings=ControllerSettings(program_tolerance=1, try_limit=255), parameters=ArrayParameters(read_noise=0)
-    )
+    made = tile(settings=ControllerSettings(program_tolerance=1, try_limit=255), device=device(read_noise=0))
     targets = np.linspace(-1.5, 1.5, 64).reshape(8, 8)
     chosen = np.ones((8, 8), np.bool_)
     chosen[3, :5] = False
@@ -516,8 +516,8 @@ def test_what_is_not_reached_is_told() -> None:
 
 
 def test_forming() -> None:
-    fresh = ArrayParameters(fresh=True, read_noise=0, write_noise=0.2e-6)
-    made = tile(parameters=fresh, settings=ControllerSettings(verify_full_scale=25400))
+    fresh = device(fresh=True, read_noise=0, write_noise=0.2e-6)
+    made = tile(device=fresh, settings=ControllerSettings(verify_full_scale=25400))
     assert made.update(np.full((8, 8), 0.1)).pulses_set > 64
     assert (made.weights() < -2.49).all()
     report = made.form(np.full((8, 8), -1.7))
@@ -530,7 +530,7 @@ def test_forming() -> None:
 
 def test_refreshing() -> None:
     settings = ControllerSettings(refresh_pulses=5, threshold_log2=6, try_limit=255)
-    made = tile(config=TINY.replace(pair=1), settings=settings, parameters=ArrayParameters(read_noise=0))
+    made = tile(config=TINY.replace(pair=1), settings=settings, device=device(read_noise=0))
     for _ in range(40):
         made.update(np.full((8, 4), 0.025))
         made.update(np.full((8, 4), -0.025))

@@ -13,6 +13,8 @@ from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.tiles import ModelTile, verified
 
+from tests.tiles.devices import device
+
 TINY = CONFIGS["tiny"]
 WIDE = ControllerSettings(verify_full_scale=40000)
 
@@ -28,7 +30,7 @@ WIDE = ControllerSettings(verify_full_scale=40000)
 )
 @pytest.mark.parametrize("pair", [0, 1])
 def test_weights_at_the_ends_of_the_window_are_targets(array: dict[str, Any], pair: int) -> None:
-    tile = ModelTile(TINY.replace(pair=pair), WIDE, ArrayParameters(**array))
+    tile = ModelTile(TINY.replace(pair=pair), WIDE, device(**array))
     for end in (-9.0, 9.0):
         tile.set_weights(np.full((8, tile.columns), end))
         tile.program(tile.weights())

@@ -12,7 +12,6 @@ import numba
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 from pulsetrain.contract.enumerations import AnswerStatus, Unselected
 from pulsetrain.contract.settings import ControllerSettings, LineSettings
@@ -25,6 +24,8 @@ from pulsetrain.simulator.structures import RunEnd
 from pulsetrain.tiles import ModelTile
 from pulsetrain.tiles.compare import ComparedTile
 from pulsetrain.tiles.rtl import RtlTile, reported_slots
+
+from tests.tiles.devices import device
 
 pytestmark = pytest.mark.sim
 
@@ -72,9 +73,9 @@ def random_deltas(config: ControllerConfig, requests: int, seed: int, scale: flo
 @pytest.mark.parametrize("config", [TINY, ODD], ids=["tiny", "odd"])
 def test_rtl_is_the_model(config: ControllerConfig, settings: ControllerSettings) -> None:
     settings = settings.replace(threshold_log2=9)
-    parameters = ArrayParameters(noise_per="step")
-    rtl = RtlTile(config, settings, parameters, seed=5, check_pins=True)
-    with ComparedTile(rtl, ModelTile(config, settings, parameters, seed=5)) as both:
+    noisy = device(noise_per="step")
+    rtl = RtlTile(config, settings, noisy, seed=5, check_pins=True)
+    with ComparedTile(rtl, ModelTile(config, settings, noisy, seed=5)) as both:
         both.set_weights(np.linspace(-2, 2, config.cells).reshape(config.rows, config.columns))
         for deltas in random_deltas(config, 100, seed=1, scale=400):
             both.update_deltas(deltas)
@@ -241,12 +242,11 @@ def test_pulse_over_the_armed_limit_is_refused(controller: RtlController) -> Non
 
 def test_every_abort_leaves_what_was_pulsed(odd: Path) -> None:
     """Abort in each cycle of a request: the array shows the whole run's finished slots, and the cut one's share."""
-    parameters = ArrayParameters(write_noise=0.0)
     widths = (4, 5)  # SET, RESET
     settings = SLOW.replace(set_cycles=widths[0], reset_cycles=widths[1])
     deltas = random_deltas(ODD, 2, seed=9, scale=200)[1]
     deltas[:, 5:60] = 0
-    with RtlTile(ODD, settings, parameters, seed=4, library=odd) as tile:
+    with RtlTile(ODD, settings, device(write_noise=0.0), seed=4, library=odd) as tile:
         complete = tile.update_deltas(deltas)
         slots = tile.last_slots()
         seen, statuses = set(), []

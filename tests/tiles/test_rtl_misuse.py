@@ -95,8 +95,7 @@ def test_restore_clears_a_fault() -> None:
 
 @pytest.mark.parametrize("call", ["program", "form", "update", "update_aborted"])
 def test_a_closed_tile_refuses_and_stays_as_it_is(call: str) -> None:
-    parameters = ArrayParameters()
-    tile = RtlTile(TINY, verified(ControllerSettings(), TINY, parameters), parameters)
+    tile = RtlTile(TINY, verified(ControllerSettings(), TINY, ArrayParameters()))
     tile.close()
     before = tile.array.state()
     arguments = (DELTAS, 3) if call == "update_aborted" else (np.zeros((8, 8)),)

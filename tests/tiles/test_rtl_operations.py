@@ -12,8 +12,9 @@ import pytest
 from numpy.typing import NDArray
 from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
-from pulsetrain.contract.enumerations import AnswerStatus, Opcode, PairPolicy, Ramp, Side, Unselected, Which
+from pulsetrain.contract.enumerations import FORM_KEY, AnswerStatus, Opcode, PairPolicy, Ramp, Side, Unselected, Which
 from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
+from pulsetrain.device.device import Device
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.simulator.build import build_library
 from pulsetrain.simulator.commands import Packets, load, plain, programming, updates
@@ -22,7 +23,9 @@ from pulsetrain.simulator.run import RtlError, Stalls
 from pulsetrain.simulator.structures import RunEnd
 from pulsetrain.tiles import ModelTile, verified
 from pulsetrain.tiles.compare import ComparedTile
-from pulsetrain.tiles.rtl import FORM_KEY, RtlTile, reported_slots
+from pulsetrain.tiles.rtl import RtlTile, reported_slots
+
+from tests.tiles.devices import device
 
 pytestmark = pytest.mark.sim
 
@@ -164,11 +167,12 @@ def test_every_operation_is_the_models(config: ControllerConfig) -> None:
         if seed % 2:
             steps = int(rng.integers(1, 3))
             settings = verified(settings, config, parameters, 0.1, steps).replace(verify_tolerance=steps // 2)
+        some = Device("random", parameters=parameters)
         rtl = RtlTile(
-            config, settings, parameters, seed, 0.1 if seed % 2 else None, library=library, check_pins=True,
+            config, settings, some, seed, 0.1 if seed % 2 else None, library=library, check_pins=True,
             conversion_cycles=int(rng.integers(1, 6)), stalls=Stalls(seed, 0.3, 0.3, 0.3, 0.3) if seed % 3 else None,
         )  # fmt: skip
-        with ComparedTile(rtl, ModelTile(config, settings, parameters, seed, rtl.threshold_weight)) as both:
+        with ComparedTile(rtl, ModelTile(config, settings, some, seed, rtl.threshold_weight)) as both:
             if seed % 4 < 2:
                 both.set_weights(rng.normal(0, 0.7, (config.rows, config.weight_columns)))
             random_operations(both, rng, 25)
@@ -240,9 +244,9 @@ def test_converters_that_never_answer_are_a_fault(controller: RtlController) -> 
 @pytest.mark.parametrize("abort_cycle", [30, 60, 90, 120, 200, 10**6])
 def test_abort_in_a_verified_update_is_accounted_for(odd: Path, abort_cycle: int) -> None:
     """The array, which follows the pins, has changed by the pulses that were reported, a cut one by its share."""
-    parameters = ArrayParameters(write_noise=0.0, read_noise=0.0)
-    settings = verified(SLOW, ODD, parameters, 0.1, 1).replace(set_cycles=4)
-    with RtlTile(ODD, settings, parameters, seed=4, threshold_weight=0.1, library=odd, check_pins=True) as tile:
+    quiet = device(write_noise=0.0, read_noise=0.0)
+    settings = verified(SLOW, ODD, quiet.parameters, 0.1, 1).replace(set_cycles=4)
+    with RtlTile(ODD, settings, quiet, seed=4, threshold_weight=0.1, library=odd, check_pins=True) as tile:
         result = tile.update_aborted(np.full((3, 70), 400), abort_cycle)
         assert result.status is (RunEnd.DONE if abort_cycle == 10**6 else RunEnd.ABORTED)
         expected = np.full((3, 70), 200_000_000)

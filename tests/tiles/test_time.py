@@ -10,6 +10,7 @@ import pytest
 from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.device import Drift
+from pulsetrain.device.device import Device
 from pulsetrain.errors import MismatchError, PulsetrainError
 from pulsetrain.files.checkpoint import load_state, save_state
 from pulsetrain.tiles.compare import ComparedTile
@@ -20,7 +21,7 @@ DRIFTS = ArrayParameters(drift=Drift(0.05, 0.01), apparent_noise=0.5e-6, operati
 
 
 def tile(parameters: ArrayParameters = DRIFTS) -> ModelTile:
-    return ModelTile(CONFIG, parameters=parameters, seed=3)
+    return ModelTile(CONFIG, device=Device("test", parameters=parameters), seed=3)
 
 
 def use(made: Any) -> None:

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import pickle
+from typing import Any
+
 import numpy as np
 import pytest
 from pulsetrain.errors import PulsetrainError
-from pulsetrain.training.data import load_digits
+from pulsetrain.training.data import Dataset, data_again, load_digits
 
 
 def test_test_part_is_a_quarter() -> None:
@@ -46,3 +49,90 @@ def test_validation_part_never_holds_a_test_image() -> None:
 def test_rejects_other_parts() -> None:
     with pytest.raises(PulsetrainError, match="Held-out part must be one of test, validation, not 'train'"):
         load_digits("train")
+
+
+def test_digits_are_known_by_name_and_digest() -> None:
+    data = load_digits("validation")
+    assert (data.name, data.held_out, data.pixels) == ("digits", "validation", 64)
+    assert load_digits().digest == "72c4d4c1de6597f40f633100a415696ff8d3a1deb3647d195c371a9d73a06159"
+    assert load_digits() != data
+    assert data_again(data.to_dict()) == data
+    with pytest.raises(ValueError, match="read-only"):
+        data.train_images[0, 0] = 1.0
+
+
+def mine(**changes: Any) -> Dataset:
+    arrays: dict[str, Any] = {
+        "train_images": [[0, 1.5], [2, 3], [4, 5]],
+        "train_labels": [0, 2, 1],
+        "held_out_images": np.ones((1, 2), np.float32),
+        "held_out_labels": np.array([2], np.uint8),
+        "name": "mine",
+    }
+    return Dataset.of_arrays(**{**arrays, **changes})
+
+
+def test_arrays_of_ones_own() -> None:
+    data = mine()
+    assert data.classes == 3
+    assert data.train_images.dtype == np.float64
+    assert data.train_labels.dtype == np.int64
+    assert (data.name, data.held_out, data.pixels) == ("mine", "test", 2)
+    assert repr(data).startswith("Dataset(name='mine', training=3 examples of 2 pixels, held out=1 (test), classes=3, ")
+    assert data == mine()
+    assert hash(data) == hash(mine())
+    for changes in ({"classes": 4}, {"held_out": "rest"}, {"name": "others"}, {"train_labels": [0, 1, 2]}):
+        assert data != mine(**changes)
+    assert data != "mine"
+    images = np.zeros((3, 2))
+    copied = mine(train_images=images)
+    images[0, 0] = 1.0
+    assert copied.train_images[0, 0] == 0.0
+    assert pickle.loads(pickle.dumps(data)) == data
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"train_images": [1.0, 2.0]}, r"Training images must have shape \(examples, pixels\), not \(2,\)"),
+        ({"train_images": np.zeros((0, 2))}, r"Training images must have shape \(examples, pixels\), not \(0, 2\)"),
+        ({"train_images": [[1.0], [2.0, 3.0]]}, "Training images must be an array with rows of one length, not list"),
+        ({"train_images": np.zeros((3, 2), complex)}, "Training images must be real numbers, not complex128"),
+        (
+            {"train_images": [[0.0, 1.0], [np.nan, 2.0], [3.0, 4.0]]},
+            r"Training images must be finite, not nan \(example 1, pixel 0\)",
+        ),
+        ({"held_out_images": [[1.0]]}, "Held-out images must have 2 pixels as the training images, not 1"),
+        ({"held_out_images": [[np.inf, 0.0]]}, r"Held-out images must be finite, not inf \(example 0, pixel 0\)"),
+        ({"train_labels": [0, 1]}, r"Training labels must have shape \(3,\), one for each image, not \(2,\)"),
+        ({"train_labels": [0.0, 1.0, 2.0]}, "Training labels must be integers, not float64"),
+        ({"train_labels": [0, -1, 1]}, r"Training labels must be 0 to 2, not -1 \(example 1\)"),
+        ({"classes": 2}, r"Training labels must be 0 to 1, not 2 \(example 1\)"),
+        ({"held_out_labels": [9], "classes": 5}, r"Held-out labels must be 0 to 4, not 9 \(example 0\)"),
+        ({"classes": 1}, "Classes must be an integer between 2 and 1000000, not 1"),
+        ({"name": ""}, "Name of the data must be text of one line, not ''"),
+        ({"name": "a\nb"}, r"Name of the data must be text of one line, not 'a\\nb'"),
+        ({"held_out": None}, "Held-out part must be text of one line, not None"),
+    ],
+)
+def test_rejects_other_arrays(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(PulsetrainError, match=f"^{message}$"):
+        mine(**changes)
+
+
+def test_data_of_a_file_are_given_again_or_found() -> None:
+    own = mine()
+    assert data_again(own.to_dict(), own) is own
+    with pytest.raises(
+        PulsetrainError, match=r"^Data must be given again, 'mine' \(held out: test, SHA-256 \w{12}…\), "
+    ):
+        data_again(own.to_dict())
+    with pytest.raises(
+        PulsetrainError, match=r"^Data must be those of the file, 'mine' \(.*\), not 'mine' \(held out: t"
+    ):
+        data_again(own.to_dict(), mine(train_labels=[0, 1, 2]))
+    with pytest.raises(PulsetrainError, match=r"^Data must be those of the file, 'digits' \(.*\), not 'digits' \("):
+        data_again({**load_digits().to_dict(), "digest": "0" * 64})
+    for saved in (None, {"name": "digits"}):
+        with pytest.raises(PulsetrainError, match=r"^Data of the file must be told by digest, held_out, name, not "):
+            data_again(saved)  # type: ignore[arg-type]

@@ -5,8 +5,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.errors import PulsetrainError
-from pulsetrain.training.network import ExactProducts, Perceptron
+from pulsetrain.training.network import ExactProducts, Network, Perceptron
 
 
 def layers(weights: list[NDArray[np.float64]]) -> list[ExactProducts]:
@@ -104,11 +105,50 @@ def test_gradients_come_from_the_products_alone() -> None:
 
 @pytest.mark.parametrize("sizes", [(), (64,)])
 def test_rejects_too_few_layers(sizes: tuple[int, ...]) -> None:
-    with pytest.raises(PulsetrainError, match=r"Layer sizes must be two or more, not \["):
+    with pytest.raises(PulsetrainError, match=r"Layer sizes must be two or more, not \("):
         Perceptron(sizes)
 
 
 @pytest.mark.parametrize("size", [0, -1, 2.5, True])
 def test_rejects_layer_size(size: Any) -> None:
-    with pytest.raises(PulsetrainError, match=f"Layer size must be an integer of at least 1, not {size}"):
+    with pytest.raises(PulsetrainError, match=f"Layer size must be an integer between 1 and 1000000, not {size}"):
         Perceptron((4, size))
+
+
+def test_a_network_is_its_sizes() -> None:
+    network = Network((64, 64, 10))
+    assert Network.of("64-64-10") == Network.of([64, 64, 10]) == Network.of(network) == network
+    assert str(network) == "64-64-10"
+    assert network.shapes == [(64, 64), (64, 10)]
+    assert Perceptron("64-64-10").network == network
+
+
+@pytest.mark.parametrize("text", ["64", "64-", "a-b", "64-0-10", "64--10", "-64-10", "６４-10", "", "9" * 5000 + "-10"])
+def test_rejects_other_texts(text: str) -> None:
+    with pytest.raises(PulsetrainError, match="Network must be sizes joined by -, like 64-64-10, not"):
+        Network.of(text)
+
+
+@pytest.mark.parametrize("sizes", [None, 64, (64,), ()])
+def test_rejects_what_has_no_layers(sizes: Any) -> None:
+    with pytest.raises(PulsetrainError, match="Layer sizes must be two or more, not "):
+        Network.of(sizes)
+
+
+def test_rejects_layers_beyond_a_tile() -> None:
+    base = CONFIGS["base"]
+    Network.of("64-64-10").check_tiles(base)
+    rule = r"Network must be one whose layers fit a tile of 64×64 weights each \(training knows no grids of tiles\), "
+    with pytest.raises(PulsetrainError, match=rule + "not 784-256-10, which needs 56 tiles for 2 layers"):
+        Network.of("784-256-10").check_tiles(base)
+    with pytest.raises(PulsetrainError, match=r"tile of 64×16 weights each .* needs 5 tiles for 2 layers"):
+        Network.of("64-64-10").check_tiles(base.replace(pair=1, columns=32))
+
+
+def test_rejects_other_ends() -> None:
+    Network.of("64-5-10").check_ends(64, 10, "digits")
+    for text in ("63-10", "64-11"):
+        with pytest.raises(
+            PulsetrainError, match=f"Network must be one of 64 inputs and 10 outputs for the data 'digits', not {text}"
+        ):
+            Network.of(text).check_ends(64, 10, "digits")

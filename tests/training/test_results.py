@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.training.results import TrainingResult, load_results, save_results, summarise, versions
 from pulsetrain.training.study import StudySettings
@@ -64,9 +65,10 @@ def test_summary_is_over_the_seeds_of_a_rule() -> None:
 
 
 def test_results_come_back_from_the_file(tmp_path: Path) -> None:
-    settings = StudySettings(epochs=2, overrides={"lanes": 8})
+    settings = StudySettings(epochs=2, config=CONFIGS["base"].replace(lanes=8))
     save_results(tmp_path / "results.json", settings, [RESULT])
-    assert load_results(tmp_path / "results.json") == (settings, [RESULT])
+    values, results = load_results(tmp_path / "results.json")
+    assert (StudySettings.from_dict(values), results) == (settings, [RESULT])
     document = json.loads((tmp_path / "results.json").read_text())
     assert document["settings"]["epochs"] == 2
     assert document["versions"] == versions()
@@ -81,9 +83,9 @@ def test_results_come_back_from_the_file(tmp_path: Path) -> None:
         "",
         "[]",
         "{}",
-        '{"format": 2}',
-        '{"format": 2, "settings": {}, "runs": [{}]}',
-        '{"format": 2, "settings": 1, "runs": []}',
+        '{"format": 3}',
+        '{"format": 3, "settings": {}, "runs": [{}]}',
+        '{"format": 3, "settings": 1, "runs": []}',
         "[" * 100_000,
     ],
 )
@@ -94,6 +96,11 @@ def test_rejects_other_files(tmp_path: Path, text: str) -> None:
 
 
 def test_rejects_another_format(tmp_path: Path) -> None:
-    (tmp_path / "results.json").write_text('{"format": 7}')
-    with pytest.raises(PulsetrainError, match="Results must be of format 2, not 7"):
-        load_results(tmp_path / "results.json")
+    for version in (2, 7):
+        (tmp_path / "results.json").write_text(f'{{"format": {version}}}')
+        with pytest.raises(
+            PulsetrainError,
+            match=rf"^Results must be of format 3, not {version} \('.*results\.json'\); "
+            "make them anew with pulsetrain train --overwrite$",
+        ):
+            load_results(tmp_path / "results.json")

@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.contract.settings import ControllerSettings
+from pulsetrain.device.device import Device
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.tiles import verified
 from pulsetrain.tiles.model import ModelTile
@@ -13,6 +14,7 @@ from pulsetrain.tiles.reports import TileCounters, UpdateReport
 from pulsetrain.training.rules import RULES, named_rule
 
 CONFIG = CONFIGS["macro32"]
+QUIET = ArrayParameters(read_noise=0.0)
 SHAPE = (CONFIG.rows, CONFIG.columns)
 
 
@@ -72,9 +74,9 @@ def test_only_eapu_uses_the_controller() -> None:
 
 def test_verified_writes_land_within_half_a_code() -> None:
     """The same decisions as open loop, but a cell moves by its threshold up to what a code resolves, not by ± noise."""
-    settings = verified(ControllerSettings(), CONFIG, ArrayParameters(read_noise=0.0), 0.025)
+    settings = verified(ControllerSettings(), CONFIG, QUIET, 0.025)
     step = np.full(SHAPE, 0.0025)
-    with ModelTile(CONFIG, settings, ArrayParameters(read_noise=0.0), seed=3) as tile:
+    with ModelTile(CONFIG, settings, Device("test", parameters=QUIET), seed=3) as tile:
         report = named_rule("eapu-verified").apply(tile, step)
         change = tile.weights()
     _, open_loop, _ = changed("eapu", step)

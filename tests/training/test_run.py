@@ -5,18 +5,23 @@ import hashlib
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from pulsetrain.contract.configuration import CONFIGS
+from pulsetrain.contract.settings import ControllerSettings
+from pulsetrain.device.catalogue import DEFAULT_DEVICE
 from pulsetrain.errors import MismatchError, PulsetrainError
 from pulsetrain.tiles.compare import ComparedTile
 from pulsetrain.tiles.model import ModelTile
 from pulsetrain.training.data import Dataset, load_digits
+from pulsetrain.training.network import Network
 from pulsetrain.training.optimizers import Adam
 from pulsetrain.training.results import TrainingResult
-from pulsetrain.training.run import TileProducts, TrainingRun, make_tile
+from pulsetrain.training.run import TileProducts, TrainingRun, make_tile, seeds_of
 from pulsetrain.training.study import Run, StudySettings
 from threadpoolctl import threadpool_limits
 
 RULES = ("eapu", "every-step", "ideal")
 EXACT = StudySettings(reads="exact")
+BASE, QUIET = CONFIGS["base"], DEFAULT_DEVICE.changed(read_noise=0.0)
 PRODUCTS = 3 * 1347 + 2 * 450
 """Products of an epoch: two forward and one backward an example, two forward an image held out."""
 
@@ -28,13 +33,8 @@ RECORDED = (
 )
 
 
-@pytest.fixture(scope="module")
-def data() -> Dataset:
-    return load_digits()
-
-
-def trained(data: Dataset, run: Run, epochs: int, settings: StudySettings | None = None) -> TrainingResult:
-    with TrainingRun(settings or StudySettings(), run, data) as training:
+def trained(run: Run, epochs: int, settings: StudySettings | None = None) -> TrainingResult:
+    with TrainingRun(settings or StudySettings(), run) as training:
         for _ in range(epochs):
             training.train_epoch()
         return training.result()
@@ -44,16 +44,16 @@ def without_time(result: TrainingResult) -> dict[str, object]:
     return {name: value for name, value in result.to_dict().items() if name != "seconds"}
 
 
-def test_rules_rank_as_published(data: Dataset) -> None:
-    eapu, every, ideal = (trained(data, Run("adam", rule, 1), 8) for rule in RULES)
+def test_rules_rank_as_published() -> None:
+    eapu, every, ideal = (trained(Run("adam", rule, 1), 8) for rule in RULES)
     assert ideal.accuracy[-1] > 0.90
     assert eapu.accuracy[-1] > ideal.accuracy[-1] - 0.03
     assert every.accuracy[-1] < ideal.accuracy[-1] - 0.10
     assert eapu.loss[-1] < eapu.loss[0] / 2
 
 
-def test_result_counts_over_cells_that_hold_a_weight(data: Dataset) -> None:
-    eapu, every, _ = (trained(data, Run("adam", rule, 1), 1) for rule in RULES)
+def test_result_counts_over_cells_that_hold_a_weight() -> None:
+    eapu, every, _ = (trained(Run("adam", rule, 1), 1) for rule in RULES)
     assert eapu.weight_cells == 64 * 64 + 64 * 10
     assert eapu.steps == 43  # 1347 examples in batches of 32
     assert 0.001 < eapu.written_share < 0.05
@@ -65,20 +65,20 @@ def test_result_counts_over_cells_that_hold_a_weight(data: Dataset) -> None:
     assert eapu.cycles == eapu.decisions_compared == 0
 
 
-def test_exact_reads_give_the_numbers_of_before_there_were_converters(data: Dataset) -> None:
+def test_exact_reads_give_the_numbers_of_before_there_were_converters() -> None:
     """Conductances after three epochs, recorded when training had no other reads. The bits of a product of float64
     matrices depend on the machine's BLAS, so they are compared where the products are those of that machine."""
-    probe = data.train_images[:32] @ np.linspace(-1.0, 1.0, 64 * 64).reshape(64, 64)
+    probe = load_digits().train_images[:32] @ np.linspace(-1.0, 1.0, 64 * 64).reshape(64, 64)
     if hashlib.sha256(probe.tobytes()).hexdigest() != BLAS:
         pytest.skip("float64 products have other bits here than where the numbers were recorded")
     with threadpool_limits(limits=1, user_api="blas"):
         for optimizer, rule, digest in RECORDED:
-            assert trained(data, Run(optimizer, rule, 1), 3, EXACT).conductances == digest
+            assert trained(Run(optimizer, rule, 1), 3, EXACT).conductances == digest
 
 
-def test_exact_reads_are_products_with_the_conductances(data: Dataset) -> None:
+def test_exact_reads_are_products_with_the_conductances() -> None:
     """The whole of a run written out: weights from conductances, gradients, Adam, updates."""
-    result = trained(data, Run("adam", "eapu", 3), 1, EXACT)
+    data, result = load_digits(), trained(Run("adam", "eapu", 3), 1, EXACT)
     seeds = [int(seed) for seed in np.random.SeedSequence(3).generate_state(4, np.uint64)]
     shapes, tiles = [(64, 64), (64, 10)], [ModelTile(seed=seed) for seed in seeds[2:]]
     generator = np.random.default_rng(seeds[0])
@@ -115,45 +115,45 @@ def test_exact_reads_are_products_with_the_conductances(data: Dataset) -> None:
     assert result.reads == result.conversions == 0
 
 
-def test_products_go_through_the_converters(data: Dataset) -> None:
-    result = trained(data, Run("adam", "eapu", 1), 1)
+def test_products_go_through_the_converters() -> None:
+    result = trained(Run("adam", "eapu", 1), 1)
     assert result.reads == PRODUCTS
     assert result.conversions == 4 * PRODUCTS  # 64 lines, 16 converters
     assert result.row_reads == result.verified == result.unreached == result.unverified == 0
-    assert trained(data, Run("adam", "eapu", 1), 1, EXACT).conductances != result.conductances
+    assert trained(Run("adam", "eapu", 1), 1, EXACT).conductances != result.conductances
 
 
 @pytest.mark.parametrize("rule", ["every-step", "ideal"])
-def test_rules_that_bypass_the_controller_read_exactly(data: Dataset, rule: str) -> None:
-    result = trained(data, Run("adam", rule, 1), 1)
+def test_rules_that_bypass_the_controller_read_exactly(rule: str) -> None:
+    result = trained(Run("adam", rule, 1), 1)
     assert result.reads == 0
-    assert without_time(result) == without_time(trained(data, Run("adam", rule, 1), 1, EXACT))
+    assert without_time(result) == without_time(trained(Run("adam", rule, 1), 1, EXACT))
 
 
-def test_fine_converters_without_noise_learn_what_exact_reads_learn(data: Dataset) -> None:
-    fine = StudySettings(overrides={"adc_bits": 16, "dac_bits": 12, "delta_bits": 24}, array={"read_noise": 0.0})
-    exact, converted = (trained(data, Run("adam", "eapu", 1), 4, settings) for settings in (EXACT, fine))
+def test_fine_converters_without_noise_learn_what_exact_reads_learn() -> None:
+    fine = StudySettings(config=BASE.replace(adc_bits=16, dac_bits=12, delta_bits=24), device=QUIET)
+    exact, converted = (trained(Run("adam", "eapu", 1), 4, settings) for settings in (EXACT, fine))
     assert np.abs(np.subtract(exact.accuracy, converted.accuracy)).max() < 0.03
     assert np.abs(np.subtract(exact.loss, converted.loss)).max() < 0.05
 
 
-def test_verified_writes_are_counted_apart_from_products(data: Dataset) -> None:
-    result = trained(data, Run("adam", "eapu-verified", 1), 1)
+def test_verified_writes_are_counted_apart_from_products() -> None:
+    result = trained(Run("adam", "eapu-verified", 1), 1)
     assert result.verified + result.unreached + result.unverified == result.cells_written > 0
     assert result.reads == PRODUCTS + result.row_reads
     assert result.pulses_per_cell > 1.5
     assert 1.0 < result.reads_per_cell < 20.0
 
 
-def test_codes_beyond_the_full_scale_are_counted(data: Dataset) -> None:
-    narrow = StudySettings(settings={"forward_full_scale": 100, "backward_full_scale": 100})
-    assert trained(data, Run("adam", "eapu", 1), 1).codes_clipped == 0
-    assert trained(data, Run("adam", "eapu", 1), 1, narrow).codes_clipped > 10_000
+def test_codes_beyond_the_full_scale_are_counted() -> None:
+    narrow = StudySettings(settings=ControllerSettings(forward_full_scale=100, backward_full_scale=100))
+    assert trained(Run("adam", "eapu", 1), 1).codes_clipped == 0
+    assert trained(Run("adam", "eapu", 1), 1, narrow).codes_clipped > 10_000
 
 
-def test_lines_without_a_weight_are_driven_with_zero_and_cut_off(data: Dataset) -> None:
-    settings = StudySettings(overrides={"rows": 80, "columns": 96}, array={"read_noise": 0.0})
-    with TrainingRun(settings, Run("adam", "eapu", 1), data) as training:
+def test_lines_without_a_weight_are_driven_with_zero_and_cut_off() -> None:
+    settings = StudySettings(config=BASE.replace(rows=80, columns=96), device=QUIET)
+    with TrainingRun(settings, Run("adam", "eapu", 1)) as training:
         layer = TileProducts(training, 1, (64, 10))
         weights = training.tiles[1].weights()[:64, :10]
         inputs = np.random.default_rng(1).uniform(size=(5, 64))
@@ -164,36 +164,69 @@ def test_lines_without_a_weight_are_driven_with_zero_and_cut_off(data: Dataset) 
     assert np.abs(backward - errors @ weights.T).max() < 0.1 * np.abs(errors).max()
 
 
-def test_unused_cells_are_never_touched(data: Dataset) -> None:
-    with TrainingRun(StudySettings(), Run("sgd", "every-step", 1), data) as training:
+def test_unused_cells_are_never_touched() -> None:
+    with TrainingRun(StudySettings(), Run("sgd", "every-step", 1)) as training:
         training.train_epoch()
         conductances = training.tiles[1].conductances()
     assert np.array_equal(conductances[:, 10:], np.full((64, 54), 200e-6))
     assert (conductances[:, :10] != 200e-6).all()
 
 
-def test_runs_of_a_seed_start_alike_under_every_rule_and_optimizer(data: Dataset) -> None:
+def test_runs_of_a_seed_start_alike_under_every_rule_and_optimizer() -> None:
     starts = []
     for run in (Run("adam", "eapu", 5), Run("sgd", "ideal", 5), Run("adam", "eapu", 6)):
-        with TrainingRun(StudySettings(), run, data) as training:
+        with TrainingRun(StudySettings(), run) as training:
             starts.append(np.concatenate([tile.conductances().ravel() for tile in training.tiles]))
     assert np.array_equal(starts[0], starts[1])
     assert not np.array_equal(starts[0], starts[2])
 
 
-def test_tiles_have_seeds_of_their_own(data: Dataset) -> None:
-    with TrainingRun(StudySettings(), Run("adam", "eapu", 5), data) as training:
+def test_tiles_have_seeds_of_their_own() -> None:
+    with TrainingRun(StudySettings(), Run("adam", "eapu", 5)) as training:
         assert len({tile.seed for tile in training.tiles}) == 2
 
 
+def test_each_layer_has_a_seed_of_its_own() -> None:
+    """Four numbers for 64-64-10, in the order in which they have always been: weights, batches, tiles."""
+    state = [int(word) for word in np.random.SeedSequence(3).generate_state(4, np.uint64)]
+    assert seeds_of(Run("adam", "eapu", 3), 2) == state
+    assert len(set(seeds_of(Run("adam", "eapu", 3), 5))) == 7
+    settings = StudySettings(network=Network.of("64-32-16-10"))
+    with TrainingRun(settings, Run("adam", "eapu", 5)) as training:
+        assert [tile.seed for tile in training.tiles] == seeds_of(training.run, 3)[2:]
+
+
+def test_other_networks_learn() -> None:
+    deep = StudySettings(network=Network.of((64, 40, 20, 10)), rules=("ideal",))
+    result = trained(Run("adam", "ideal", 1), 8, deep)
+    assert result.weight_cells == 64 * 40 + 40 * 20 + 20 * 10
+    assert result.accuracy[-1] > 0.85
+    shallow = StudySettings(network=Network.of("64-10"))
+    assert trained(Run("adam", "eapu", 1), 10, shallow).accuracy[-1] > 0.8
+
+
+def test_data_of_ones_own_are_learnt() -> None:
+    """Two classes that the sign of one pixel tells apart, written as a plain tile of 3 × 2 weights."""
+    generator = np.random.default_rng(1)
+    images = generator.normal(size=(300, 3))
+    labels = (images[:, 1] > 0).astype(np.int64)
+    mine = Dataset.of_arrays(images[:200], labels[:200], images[200:], labels[200:], name="signs")
+    config = BASE.replace(rows=4, columns=4, lanes=4)
+    settings = StudySettings(network=Network.of("3-2"), data=mine, config=config, learning_rate=0.01, batch=8)
+    result = trained(Run("adam", "eapu", 1), 20, settings)
+    assert result.weight_cells == 6
+    assert result.steps == 20 * 25
+    assert result.accuracy[-1] > 0.9
+
+
 @pytest.mark.parametrize("run", [Run("adam", "eapu", 2), Run("adam", "eapu-verified", 2), Run("sgd", "every-step", 2)])
-def test_restored_run_goes_on_bit_for_bit(data: Dataset, run: Run) -> None:
-    whole = trained(data, run, 3)
-    with TrainingRun(StudySettings(), run, data) as first:
+def test_restored_run_goes_on_bit_for_bit(run: Run) -> None:
+    whole = trained(run, 3)
+    with TrainingRun(StudySettings(), run) as first:
         first.train_epoch()
         state = first.state()
         first.train_epoch()  # the state taken must not move on
-    with TrainingRun(StudySettings(), run, data) as second:
+    with TrainingRun(StudySettings(), run) as second:
         second.restore(state)
         assert second.epoch == 1
         second.train_epoch()
@@ -201,71 +234,76 @@ def test_restored_run_goes_on_bit_for_bit(data: Dataset, run: Run) -> None:
         assert without_time(second.result()) == without_time(whole)
 
 
-def test_another_seed_is_another_result(data: Dataset) -> None:
-    first, second = (trained(data, Run("adam", "eapu", seed), 1) for seed in (1, 2))
+def test_another_seed_is_another_result() -> None:
+    first, second = (trained(Run("adam", "eapu", seed), 1) for seed in (1, 2))
     assert first.conductances != second.conductances
 
 
-def test_settings_reach_the_tile(data: Dataset) -> None:
-    settings = StudySettings(overrides={"rows": 80, "columns": 96}, settings={"max_pulses": 1}, threshold_weight=0.05)
+def test_settings_reach_the_tile() -> None:
+    device = DEFAULT_DEVICE.changed(g_max=380e-6)
+    settings = StudySettings(
+        config=BASE.replace(rows=80, columns=96), settings=ControllerSettings(max_pulses=1), device=device,
+        threshold_weight=0.05,
+    )  # fmt: skip
     with make_tile(settings, "eapu", 3) as tile:
         assert isinstance(tile, ModelTile)
         assert (tile.rows, tile.columns) == (80, 96)
         assert tile.settings.max_pulses == 1
+        assert tile.device is device
         assert tile.threshold_weight == 0.05
-    assert trained(data, Run("adam", "eapu", 1), 1, settings).accuracy[0] > 0.3
+    assert trained(Run("adam", "eapu", 1), 1, settings).accuracy[0] > 0.3
 
 
-def test_too_high_a_learning_rate_is_named(data: Dataset) -> None:
+def test_too_high_a_learning_rate_is_named() -> None:
     settings = StudySettings(optimizers=("sgd",), learning_rate=1e308)
     with (
-        TrainingRun(settings, Run("sgd", "ideal", 1), data) as training,
+        TrainingRun(settings, Run("sgd", "ideal", 1)) as training,
         pytest.raises(PulsetrainError, match=r"Learning rate must be low enough .*\(epoch 1\), not 1e\+308"),
     ):
         training.train_epoch()
 
 
-def test_a_difference_is_told_with_its_place(data: Dataset, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_difference_is_told_with_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
     def different(_settings: StudySettings, _rule: str, seed: int) -> ComparedTile:
         return ComparedTile(ModelTile(seed=seed), ModelTile(seed=seed + 1))
 
     monkeypatch.setattr("pulsetrain.training.run.make_tile", different)
     with (
-        TrainingRun(StudySettings(), Run("adam", "eapu", 4), data) as training,
+        TrainingRun(StudySettings(), Run("adam", "eapu", 4)) as training,
         pytest.raises(MismatchError, match=r"^adam eapu seed 4, epoch 1, layer [12]: "),
     ):
         training.train_epoch()
 
 
-def test_rtl_and_model_agree_through_training(data: Dataset) -> None:
+def test_rtl_and_model_agree_through_training() -> None:
     settings = StudySettings(tile="rtl", compare=True)
-    compared = trained(data, Run("adam", "eapu", 1), 2, settings)
-    model = trained(data, Run("adam", "eapu", 1), 2)
+    compared = trained(Run("adam", "eapu", 1), 2, settings)
+    model = trained(Run("adam", "eapu", 1), 2)
     assert compared.decisions_compared == 2 * 43 * 2 * 4096
     assert compared.reads_compared == compared.reads == 2 * PRODUCTS
     assert compared.controller == "RTL = model"
     assert compared.conductances == model.conductances
     assert compared.cycles > 2 * 43 * 2 * 256
-    assert trained(data, Run("adam", "ideal", 1), 1, settings).decisions_compared == 0
+    assert trained(Run("adam", "ideal", 1), 1, settings).decisions_compared == 0
 
 
-def test_rtl_and_model_agree_through_verified_training(data: Dataset) -> None:
+def test_rtl_and_model_agree_through_verified_training() -> None:
     settings = StudySettings(tile="rtl", compare=True)
-    compared = trained(data, Run("adam", "eapu-verified", 1), 1, settings)
-    model = trained(data, Run("adam", "eapu-verified", 1), 1)
+    compared = trained(Run("adam", "eapu-verified", 1), 1, settings)
+    model = trained(Run("adam", "eapu-verified", 1), 1)
     assert compared.reads_compared == compared.reads == model.reads > PRODUCTS
     assert (compared.conductances, compared.accuracy) == (model.conductances, model.accuracy)
     assert (compared.verified, compared.unreached) == (model.verified, model.unreached)
 
 
 @pytest.mark.parametrize("rule", ["eapu", "eapu-verified"])
-def test_restored_rtl_goes_on_bit_for_bit(data: Dataset, rule: str) -> None:
+def test_restored_rtl_goes_on_bit_for_bit(rule: str) -> None:
     settings, run = StudySettings(tile="rtl"), Run("adam", rule, 2)
-    whole = trained(data, run, 2, settings)
-    with TrainingRun(settings, run, data) as first:
+    whole = trained(run, 2, settings)
+    with TrainingRun(settings, run) as first:
         first.train_epoch()
         state = first.state()
-    with TrainingRun(settings, run, data) as second:
+    with TrainingRun(settings, run) as second:
         second.restore(state)
         second.train_epoch()
         assert without_time(second.result()) == without_time(whole)

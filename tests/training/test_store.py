@@ -10,9 +10,11 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.files.checkpoint import load_state, save_state
+from pulsetrain.training.data import Dataset, load_digits
 from pulsetrain.training.results import TrainingResult
 from pulsetrain.training.rules import RULES
 from pulsetrain.training.store import CHECKPOINT, CURVES, RESULTS, Observer, resume_study, train_study
@@ -182,15 +184,15 @@ def test_overwriting_replaces_the_study(tmp_path: Path) -> None:
 
 def test_a_failed_start_leaves_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "study"
-    with pytest.raises(PulsetrainError, match="Batch must be an integer between 1 and 1347, not 1348"):
-        train_study(StudySettings(batch=1348), folder)
+    with pytest.raises(PulsetrainError, match="Processes must be an integer of at least 1, not 0"):
+        train_study(StudySettings(), folder, processes=0)
     assert not folder.exists()
 
 
 def test_a_failed_start_keeps_the_earlier_study(whole: Path) -> None:
     before = without_times(whole)
-    with pytest.raises(PulsetrainError, match="Batch must be an integer between 1 and 1347, not 5000"):
-        train_study(SETTINGS.replace(batch=5000), whole, overwrite=True)
+    with pytest.raises(PulsetrainError, match="Processes must be an integer of at least 1, not 0"):
+        train_study(SETTINGS.replace(epochs=1), whole, overwrite=True, processes=0)
     assert without_times(whole) == before
 
 
@@ -206,8 +208,8 @@ def test_a_failed_start_keeps_an_interrupted_study(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         train_study(SETTINGS, folder, observer=StopAfter(1))
     before = (folder / CHECKPOINT).read_bytes()
-    with pytest.raises(PulsetrainError, match="Batch must be an integer between 1 and 1347, not 5000"):
-        train_study(SETTINGS.replace(batch=5000), folder, overwrite=True)
+    with pytest.raises(PulsetrainError, match="Processes must be an integer of at least 1, not 0"):
+        train_study(SETTINGS.replace(epochs=1), folder, overwrite=True, processes=0)
     assert (folder / CHECKPOINT).read_bytes() == before
 
 
@@ -297,7 +299,7 @@ def test_a_second_training_in_the_folder_is_refused(whole: Path, tmp_path: Path)
     "changes",
     [
         {"settings": None},
-        {"settings": {"overrides": None}},
+        {"settings": {**SETTINGS.to_dict(), "rules": None}},
         {"finished": {"0": {"rule": "eapu"}}},
         {"finished": []},
         {"current": {"first": {}}},
@@ -323,3 +325,54 @@ def test_rejects_a_path_that_cannot_be_one(tmp_path: Path) -> None:
         train_study(SETTINGS, folder)
     with pytest.raises(PulsetrainError, match="Output folder must hold a study to resume, not "):
         resume_study(folder)
+
+
+def test_in_memory_it_is_the_same_study(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    study = train_study(SETTINGS, None)
+    saved = [{**run, "seconds": 0.0} for run in json.loads((whole / RESULTS).read_text())["runs"]]
+    assert [{**result.to_dict(), "seconds": 0.0} for result in study.results] == saved
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(KeyboardInterrupt):
+        train_study(SETTINGS, None, observer=StopAfter(1), checkpoint_seconds=0.0)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_own_data_are_given_again_to_resume(tmp_path: Path) -> None:
+    digits = load_digits()
+    part = slice(0, 200)
+    mine = Dataset.of_arrays(
+        digits.train_images[part], digits.train_labels[part], digits.held_out_images, digits.held_out_labels,
+        name="some digits",
+    )  # fmt: skip
+    settings, folder = SETTINGS.replace(data=mine, rules=("ideal",)), tmp_path / "study"
+    with pytest.raises(KeyboardInterrupt):
+        train_study(settings, folder, observer=StopAfter(1))
+    with pytest.raises(PulsetrainError, match=r"^Data must be given again, 'some digits' \(.*\), not left out"):
+        resume_study(folder)
+    with pytest.raises(PulsetrainError, match=r"^Data must be those of the file, 'some digits' \(.*\), not 'digits'"):
+        resume_study(folder, data=digits)
+    study = resume_study(folder, data=mine)
+    assert study.settings == settings
+    assert without_times(folder)["settings"]["data"] == mine.to_dict()
+    with pytest.raises(PulsetrainError, match=r"^Data must be given again, 'some digits'"):
+        resume_study(folder)
+    assert resume_study(folder, data=mine).results == study.results
+
+
+def test_rejects_a_checkpoint_of_before(tmp_path: Path) -> None:
+    document = np.array(json.dumps({"format": 3, "state": {}}))
+    np.savez(tmp_path / CHECKPOINT, document=document)
+    with pytest.raises(
+        PulsetrainError,
+        match=r"^Checkpoint must be of format 4, not 3 \('.*checkpoint\.npz'\); train anew with pulsetrain train --ove",
+    ):
+        resume_study(tmp_path)
+
+
+def test_results_that_do_not_fit_together(whole: Path, tmp_path: Path) -> None:
+    document = json.loads((whole / RESULTS).read_text())
+    document["settings"]["rules"] = None
+    (tmp_path / RESULTS).write_text(json.dumps(document))
+    with pytest.raises(PulsetrainError, match=r"^Results must be of a study of this version, not '.*results\.json'"):
+        resume_study(tmp_path)

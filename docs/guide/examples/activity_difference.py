@@ -11,19 +11,17 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-from pulsetrain.tiles import ModelTile, Tile
-from pulsetrain.training.data import load_digits
+import pulsetrain as pt
 
 EPOCHS, RATE, HIDDEN, CLASSES, ROUNDS = 4, 0.1, 64, 10, 4
 
 
-def make_tile(kind: str, seed: int) -> Tile:
+def make_tile(kind: str, seed: int) -> pt.Tile:
     """A 64 × 64 tile of the configuration "base"."""
     if kind == "model":
-        return ModelTile(seed=seed)
-    from pulsetrain.tiles.rtl import RtlTile
+        return pt.ModelTile(seed=seed)
 
-    return RtlTile(seed=seed)
+    return pt.RtlTile(seed=seed)
 
 
 def activity(drive: np.ndarray) -> np.ndarray:
@@ -33,7 +31,7 @@ def activity(drive: np.ndarray) -> np.ndarray:
 
 def main(kind: str) -> float:
     """Train and return the accuracy on the held-out quarter, 0 … 1."""
-    data, generator = load_digits(), np.random.default_rng(1)
+    data, generator = pt.load_digits(), np.random.default_rng(1)
     with make_tile(kind, 1) as first, make_tile(kind, 2) as second:
         first.set_weights(generator.uniform(-0.2, 0.2, (64, 64)))
         second.set_weights(np.pad(generator.uniform(-0.3, 0.3, (HIDDEN, CLASSES)), ((0, 0), (0, 64 - CLASSES))))

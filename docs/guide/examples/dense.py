@@ -9,30 +9,27 @@ from __future__ import annotations
 import argparse
 
 import numpy as np
-from pulsetrain.tiles import ModelTile, Tile
-from pulsetrain.training.data import load_digits
-from pulsetrain.training.optimizers import Adam
+import pulsetrain as pt
 
 EPOCHS, BATCH, RATE, HIDDEN, CLASSES = 6, 32, 0.003, 64, 10
 
 
-def make_tile(kind: str, seed: int) -> Tile:
+def make_tile(kind: str, seed: int) -> pt.Tile:
     """A 64 × 64 tile of the configuration "base"."""
     if kind == "model":
-        return ModelTile(seed=seed)
-    from pulsetrain.tiles.rtl import RtlTile
+        return pt.ModelTile(seed=seed)
 
-    return RtlTile(seed=seed)
+    return pt.RtlTile(seed=seed)
 
 
 def main(kind: str) -> float:
     """Train and return the accuracy on the held-out quarter, 0 … 1."""
-    data, generator = load_digits(), np.random.default_rng(1)
+    data, generator = pt.load_digits(), np.random.default_rng(1)
     with make_tile(kind, 1) as first, make_tile(kind, 2) as second:
         first.set_weights(generator.uniform(-0.2, 0.2, (64, 64)))
         second.set_weights(np.pad(generator.uniform(-0.3, 0.3, (HIDDEN, CLASSES)), ((0, 0), (0, 64 - CLASSES))))
         bias = [np.zeros(HIDDEN), np.zeros(CLASSES)]  # digital and exact
-        adam = Adam([(64, 64), (64, 64), (HIDDEN,), (CLASSES,)], RATE)
+        adam = pt.Adam([(64, 64), (64, 64), (HIDDEN,), (CLASSES,)], RATE)
 
         def forward(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             hidden = np.maximum(first.vmm(images) + bias[0], 0.0)

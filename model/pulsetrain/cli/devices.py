@@ -5,7 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from pulsetrain.cli.device_options import preset_names
+from pulsetrain.cli.options import argument, option
+from pulsetrain.errors import PulsetrainError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -16,38 +18,49 @@ if TYPE_CHECKING:
 
 def devices(
     name: Annotated[
-        str | None, typer.Argument(metavar="NAME|FILE", help="Show this one: a preset, or a device file.")
+        str | None, argument(metavar="NAME|FILE", help="Show this one: a preset, or a device file.", names=preset_names)
     ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="FILE", help="Write it as a device file (TOML) to begin with."),
+        option("--output", "-o", metavar="FILE", help="Write it as a device file (TOML) to begin with."),
     ] = None,
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace the file if it is there.")] = False,
+    overwrite: Annotated[bool, option("--overwrite", help="Replace the file if it is there.")] = False,
+    as_json: Annotated[bool, option("--json", help="Print them as JSON, and nothing else.")] = False,
 ) -> None:
     """List the named devices, or show one: where its numbers come from and what it does.
 
     Example: pulsetrain devices reram-es --output mine.toml
     """
     from pulsetrain.cli import console
-    from pulsetrain.device.catalogue import load_device, preset, preset_names
+    from pulsetrain.device.catalogue import load_device, preset
     from pulsetrain.device.files import save_device
-    from pulsetrain.errors import PulsetrainError
 
     if name is None:
         if output is not None:
             raise PulsetrainError("Name of a device must be given with --output, not left out")
-        _list(console.output(), [preset(each) for each in preset_names()])
+        found = [preset(each) for each in preset_names()]
+        if as_json:
+            console.show_json({"devices": [device.to_dict() for device in found]})
+        else:
+            _list(console.output(), found)
         return
     device = load_device(name)
-    if output is None:
+    if output is not None:
+        _check_new(output, overwrite)
+        save_device(output, device)
+    if as_json:
+        console.show_json(device.to_dict())
+    elif output is None:
         _show(console.output(), device)
-        return
-    if output.exists() and not overwrite and not (output.is_dir() or output.is_char_device() or output.is_fifo()):
+    elif not (output.is_char_device() or output.is_fifo()):
+        console.show_line(console.output(), f"{device.name}: {output}")
+
+
+def _check_new(file: Path, overwrite: bool) -> None:
+    """Raise PulsetrainError for a file that is there and not to be replaced."""
+    if file.exists() and not overwrite and not (file.is_dir() or file.is_char_device() or file.is_fifo()):
         rule = "one that is not there yet (--overwrite replaces it)"
-        raise PulsetrainError(f"Output file must be {rule}, not {str(output)!r}")
-    save_device(output, device)
-    if not (output.is_char_device() or output.is_fifo()):
-        console.output().print(f"{device.name}: {output}", soft_wrap=True, markup=False)
+        raise PulsetrainError(f"Output file must be {rule}, not {str(file)!r}")
 
 
 def _list(console: Console, found: list[Device]) -> None:
@@ -108,7 +121,6 @@ def _effects(parameters: ArrayParameters) -> list[str]:
 
 def _show(console: Console, device: Device) -> None:
     from pulsetrain.cli.console import empty_table, show_table
-    from pulsetrain.device.catalogue import preset_names
 
     parameters = device.parameters
     about = f"{device.name}: {device.about}" if device.about else device.name

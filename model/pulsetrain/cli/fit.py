@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from pulsetrain.cli.interruptions import nothing_left_behind
+from pulsetrain.cli.options import Option, argument, option, values_of, with_options
+from pulsetrain.cli.values import choice, integer, number
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -13,58 +17,71 @@ if TYPE_CHECKING:
 
     from pulsetrain.fit.device import Fit
 
+_FORMS = ("auto", "curve", "table")
+_KINDS = ("pulses", "relaxation", "step-table")
 
+_TABLE = (
+    Option("--name", "Name of the device (default: of the first file).", metavar="NAME"),
+    Option("--form", "Steps as a table, a curve, or auto: what the data are enough for (default: auto).",
+           choice(_FORMS), metavar="FORM", names=_FORMS),
+    Option("--kind", "pulses, step-table or relaxation, where the files do not show it.", choice(_KINDS),
+           metavar="KIND", names=_KINDS),
+    Option("--weight-range", "Weights ±W fill the usable conductances (default: 2.5).", number(), metavar="W"),
+    Option("--seed", "Of simulation and confidence intervals (default: 1).", integer(), metavar="S"),
+)  # fmt: skip
+
+
+@with_options(_TABLE)
 def fit(
-    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="Measured data, one or more.")] = None,
+    typed: Mapping[str, Any],
+    files: Annotated[list[Path] | None, argument(metavar="FILE...", help="Measured data, one or more.")] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of device file, numbers and plots.")
+        Path, option("--output", "-o", metavar="DIR", help="Folder of device file, numbers and plots.")
     ] = Path("results/fit"),
-    name: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Name of the device (default: of the first file).")
-    ] = None,
-    form: Annotated[
-        str, typer.Option(metavar="FORM", help="Steps as a table, a curve, or auto: what the data are enough for.")
-    ] = "auto",
-    kind: Annotated[
-        str | None,
-        typer.Option(metavar="KIND", help="pulses, step-table or relaxation, where the files do not show it."),
-    ] = None,
     set_file: Annotated[
-        Path | None, typer.Option("--set", metavar="FILE", help="Table of SET steps, whatever its name.")
+        Path | None, option("--set", metavar="FILE", help="Table of SET steps, whatever its name.")
     ] = None,
     reset_file: Annotated[
-        Path | None, typer.Option("--reset", metavar="FILE", help="Table of RESET steps, whatever its name.")
+        Path | None, option("--reset", metavar="FILE", help="Table of RESET steps, whatever its name.")
     ] = None,
-    weight_range: Annotated[
-        str | None,
-        typer.Option(metavar="W", help="Weights ±W fill the usable conductances (default: 2.5)."),
-    ] = None,
-    seed: Annotated[str, typer.Option(metavar="S", help="Of simulation and confidence intervals.")] = "1",
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a fit that DIR holds.")] = False,
+    overwrite: Annotated[bool, option("--overwrite", help="Replace a fit that DIR holds.")] = False,
+    quiet: Annotated[bool, option("--quiet", "-q", help="No progress, no tables: only where the files are.")] = False,
+    as_json: Annotated[bool, option("--json", help="Print fit.json, and nothing else.")] = False,
 ) -> None:
     """Fit a device to measurements: pulses, ΔG tables (SET and RESET), relaxation series, or several of them together.
 
     Pulses are CSV, TSV or Parquet with the columns cell, time, polarity, width, level, g_before, g_after (seconds,
     siemens). Example: pulsetrain fit pulses.csv relaxation.tsv --output results/mine
     """
-    from pulsetrain.cli.console import output as console_of_output
     from pulsetrain.cli.console import working
-    from pulsetrain.cli.options import integer, real
-    from pulsetrain.errors import check_choice
-    from pulsetrain.fit.device import FORMS, WEIGHT_RANGE, fit_device, read_inputs
+    from pulsetrain.fit.device import fit_device, read_inputs
     from pulsetrain.fit.output import check_folder, save_fit
+    from pulsetrain.numerics.threads import thread_count
 
-    check_choice("Option --form", form, FORMS)
-    number = integer("--seed", seed)
-    weights = WEIGHT_RANGE if weight_range is None else real("--weight-range", weight_range)
-    inputs = read_inputs(files or [], kind=kind, set_file=set_file, reset_file=reset_file)
-    check_folder(output, overwrite)
-    with working("fitting, and simulating the device back"):
-        found = fit_device(inputs, name=name, form=form, weight_range=weights, seed=number)
-        paths = save_fit(output, found)
-    console = console_of_output()
-    console.print(f"{found.device.name}: {', '.join(map(str, paths))}", soft_wrap=True, markup=False)
-    _show(console, found)
+    thread_count()  # PULSETRAIN_THREADS must be legal
+    values = values_of(_TABLE, typed)
+    inputs = read_inputs(files or [], kind=values.pop("kind", None), set_file=set_file, reset_file=reset_file)
+    with nothing_left_behind(output):
+        check_folder(output, overwrite)
+        with working("fitting, and simulating the device back", quiet=quiet):
+            found = fit_device(inputs, **values)
+            paths = save_fit(output, found)
+    _print(found, output, paths, quiet=quiet, as_json=as_json)
+
+
+def _print(found: Fit, folder: Path, paths: list[Path], *, quiet: bool, as_json: bool) -> None:
+    """Print what was found: the contents of fit.json, or where the files are and their numbers in tables."""
+    from pulsetrain.cli.console import output, show_json, show_line
+    from pulsetrain.fit.output import NUMBERS
+
+    if as_json:
+        numbers = json.loads((folder / NUMBERS).read_text(encoding="utf-8"))
+        show_json({"files": [str(path) for path in paths], **numbers})
+        return
+    console = output()
+    show_line(console, f"{found.device.name}: {', '.join(map(str, paths))}")
+    if not quiet:
+        _show(console, found)
 
 
 def _show(console: Console, found: Fit) -> None:

@@ -2,101 +2,113 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from pulsetrain.cli.controller_options import configuration_options, whole_configuration
+from pulsetrain.cli.device_options import preset_names
+from pulsetrain.cli.interruptions import nothing_left_behind
+from pulsetrain.cli.options import Option, argument, option, values_of, with_options
+from pulsetrain.cli.values import integer, number
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from pulsetrain.energy.accounts import Quantity
-    from pulsetrain.plan import Plan
+    from pulsetrain.plan import Plan, PlanRequest
 
 _EXPECT = "Expectations"
 
+_TABLE = (
+    Option("--network", "Layers, inputs first, joined by - (default: 64-64-10).", metavar="SIZES"),
+    Option("--rule", "eapu or eapu-verified (default: by the device).", metavar="RULE",
+           names=("eapu", "eapu-verified")),
+    Option("--threshold", "Threshold in weight units, at least the step (default: recommended).", number(),
+           metavar="WEIGHT"),
+    Option("--optimizer", "adam or sgd (default: adam).", metavar="NAME", names=("adam", "sgd")),
+    Option("--learning-rate", "Learning rate (default: recommended).", number(), metavar="RATE"),
+    Option("--epochs", "Passes over the data (default: 40).", integer()),
+    Option("--batch", "Examples per step (default: 32).", integer()),
+    Option("--seed", "Seed of the training and its pilots (default: 1).", integer(), metavar="S"),
+    Option("--held-out", "test or validation, as in train (default: test).", metavar="PART",
+           names=("test", "validation")),
+    Option("--costs", "Costs of events: 180nm, 130nm, 40nm; [costs] of the device overrides (default: 130nm).",
+           metavar="NAME", names=("180nm", "130nm", "40nm"), panel=_EXPECT),
+    Option("--pilot-epochs", "Epochs of the pilot (default: 8).", integer(), panel=_EXPECT),
+)  # fmt: skip
 
+
+@with_options(_TABLE, configuration_options())
 def plan(
+    typed: Mapping[str, Any],
     device: Annotated[
-        str, typer.Argument(metavar="NAME|FILE", help="A preset that pulsetrain devices lists, or a device file.")
-    ],
-    network: Annotated[str, typer.Option(metavar="SIZES", help="Layers, inputs first, joined by -.")] = "64-64-10",
-    config: Annotated[str, typer.Option(metavar="NAME", help="Configuration of each tile.")] = "base",
-    override: Annotated[
-        list[str] | None, typer.Option(metavar="FIELD=VALUE", help="Change a field of it; repeatable.")
-    ] = None,
-    rule: Annotated[
-        str | None, typer.Option(metavar="RULE", help="eapu or eapu-verified (default: by the device).")
-    ] = None,
-    threshold: Annotated[
-        str | None,
-        typer.Option(metavar="WEIGHT", help="Threshold in weight units, at least the step (default: recommended)."),
-    ] = None,
-    optimizer: Annotated[str, typer.Option(metavar="NAME", help="adam or sgd.")] = "adam",
-    learning_rate: Annotated[
-        str | None, typer.Option(metavar="RATE", help="Learning rate (default: recommended).")
-    ] = None,
-    epochs: Annotated[str, typer.Option(metavar="N", help="Passes over the data.")] = "40",
-    batch: Annotated[str, typer.Option(metavar="N", help="Examples per step.")] = "32",
-    seed: Annotated[str, typer.Option(metavar="S", help="Seed of the training and its pilots.")] = "1",
-    held_out: Annotated[str, typer.Option(metavar="PART", help="test or validation, as in train.")] = "test",
-    costs: Annotated[
         str,
-        typer.Option(
-            metavar="NAME",
-            help="Costs of events: 180nm, 130nm, 40nm; [costs] of the device overrides.",
-            rich_help_panel=_EXPECT,
+        argument(
+            metavar="NAME|FILE", help="A preset that pulsetrain devices lists, or a device file.", names=preset_names
         ),
-    ] = "130nm",
+    ],
     pilot: Annotated[
-        bool,
-        typer.Option(
-            "--pilot/--no-pilot", help="Train a few epochs on tiles beside simulations.", rich_help_panel=_EXPECT
-        ),
+        bool, option("--pilot/--no-pilot", help="Train a few epochs on tiles beside simulations.", panel=_EXPECT)
     ] = True,
-    pilot_epochs: Annotated[str, typer.Option(metavar="N", help="Epochs of it.", rich_help_panel=_EXPECT)] = "8",
-    output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Folder of plan.toml, plan.json.")
-    ] = Path("results/plan"),
-    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace a plan that DIR holds.")] = False,
+    output: Annotated[Path, option("--output", "-o", metavar="DIR", help="Folder of plan.toml, plan.json.")] = Path(
+        "results/plan"
+    ),
+    overwrite: Annotated[bool, option("--overwrite", help="Replace a plan that DIR holds.")] = False,
+    quiet: Annotated[bool, option("--quiet", "-q", help="No progress, no tables: only where the files are.")] = False,
+    as_json: Annotated[bool, option("--json", help="Print plan.json, and nothing else.")] = False,
 ) -> None:
     """Plan a training on a device: threshold, learning rate, controller settings; writes, accuracy, energy, lifetime.
 
     Example: pulsetrain plan taox-180nm --output results/plan; then: pulsetrain train --plan results/plan/plan.toml
     """
-    from pulsetrain.cli import console
-    from pulsetrain.cli.options import integer, overrides, real
-    from pulsetrain.contract.configuration import named_config
-    from pulsetrain.device.catalogue import load_device
-    from pulsetrain.plan import Request, make_plan, save_plan
+    from pulsetrain.cli.console import working
+    from pulsetrain.numerics.threads import thread_count
+    from pulsetrain.plan import make_plan, save_plan
     from pulsetrain.plan.files import check_plan_folder
-    from pulsetrain.training.data import load_digits
-    from pulsetrain.training.network import Network
 
-    request = Request(
+    thread_count()  # PULSETRAIN_THREADS must be legal
+    request = _request(device, typed, pilot)
+    with nothing_left_behind(output):
+        check_plan_folder(output, overwrite=overwrite)
+        with working("simulating", quiet=quiet):
+            made = make_plan(request)
+        toml, numbers = save_plan(output, made, overwrite=overwrite)
+    _print(made, toml, numbers, quiet=quiet, as_json=as_json)
+
+
+def _request(device: str, typed: Mapping[str, Any], pilot: bool) -> PlanRequest:
+    """What a plan is asked for. Raises PulsetrainError for values that are not legal."""
+    from pulsetrain.device.catalogue import load_device
+    from pulsetrain.plan import PlanRequest
+    from pulsetrain.training.data import load_digits
+    from pulsetrain.training.network import DEFAULT_NETWORK, Network
+
+    values = values_of(_TABLE, typed)
+    return PlanRequest(
         device=load_device(device),
-        network=Network.of(network),
-        data=load_digits(held_out),
-        config=named_config(config).replace(**overrides("--override", override or [])),
-        optimizer=optimizer,
-        epochs=integer("--epochs", epochs),
-        batch=integer("--batch", batch),
-        rule=rule,
-        threshold=None if threshold is None else real("--threshold", threshold),
-        learning_rate=None if learning_rate is None else real("--learning-rate", learning_rate),
-        costs=costs,
-        seed=integer("--seed", seed),
+        network=Network.of(values.pop("network", DEFAULT_NETWORK)),
+        data=load_digits(values.pop("held_out", "test")),
+        config=whole_configuration(typed),
         pilot=pilot,
-        pilot_epochs=integer("--pilot-epochs", pilot_epochs),
+        **values,
     )
-    check_plan_folder(output, overwrite=overwrite)
-    with console.working("simulating"):
-        made = make_plan(request)
-    toml, json = save_plan(output, made, overwrite=overwrite)
-    out = console.output()
-    out.print(f"Plan: {toml}, all numbers: {json}", soft_wrap=True, markup=False)
-    show_plan(out, made)
-    out.print(f"Train with it: pulsetrain train --plan {toml}", soft_wrap=True, markup=False)
+
+
+def _print(made: Plan, toml: Path, numbers: Path, *, quiet: bool, as_json: bool) -> None:
+    """Print a plan: the contents of plan.json, or where it is and what it says."""
+    from pulsetrain.cli.console import output, show_json, show_line
+
+    if as_json:
+        files = {"plan": str(toml), "numbers": str(numbers)}
+        show_json({"files": files, **json.loads(numbers.read_text(encoding="utf-8"))})
+        return
+    console = output()
+    show_line(console, f"Plan: {toml}, all numbers: {numbers}")
+    if not quiet:
+        show_plan(console, made)
+        show_line(console, f"Train with it: pulsetrain train --plan {toml}")
 
 
 def show_plan(console: Console, plan: Plan) -> None:

@@ -2,41 +2,36 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from collections.abc import Mapping
+from typing import Annotated, Any
 
-import typer
+from pulsetrain.cli.controller_options import configuration_options, whole_configuration
+from pulsetrain.cli.options import option, with_options
 
 
+@with_options(configuration_options())
 def verilog(
-    config: Annotated[
-        str,
-        typer.Option("--config", "-c", metavar="NAME", help="Named configuration; 'pulsetrain configs' lists them."),
-    ] = "base",
+    typed: Mapping[str, Any],
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="FILE", help="Verilog file to write, - for standard output.")
+        str, option("--output", "-o", metavar="FILE", help="Verilog file to write, - for standard output.")
     ] = "-",
     pins: Annotated[
-        str | None, typer.Option("--pins", metavar="FILE", help="Also write the pin table to this file, as JSON.")
+        str | None, option("--pins", metavar="FILE", help="Also write the pin table to this file, as JSON.")
     ] = None,
-    override: Annotated[
-        list[str] | None,
-        typer.Option("--override", metavar="FIELD=VALUE", help="Change a field of the configuration; repeatable."),
-    ] = None,
+    quiet: Annotated[bool, option("--quiet", "-q", help="No progress.")] = False,
 ) -> None:
     """Generate the Verilog of the core; the module is named pulsetrain_core.
 
-    Example: pulsetrain verilog --config wide --override lanes=128 -o core.v --pins core.json
+    Example: pulsetrain verilog --config wide --lanes 128 -o core.v --pins core.json
     """
     import sys
     from pathlib import Path
 
     from pulsetrain.cli.console import working
-    from pulsetrain.cli.options import overrides
-    from pulsetrain.contract.configuration import named_config
     from pulsetrain.errors import PulsetrainError, ToolError
     from pulsetrain.files.checkpoint import check_output_file, write_atomic
 
-    hardware = named_config(config).replace(**overrides("--override", override or []))
+    hardware = whole_configuration(typed)
     files = [name for name in (output, pins) if name not in (None, "-")]
     if len({Path(str(name)).resolve() for name in files}) < len(files) or output == pins:
         raise PulsetrainError(f"Pin table must be written to a file of its own, not {pins!r} as well")
@@ -48,7 +43,7 @@ def verilog(
         rule = "installed to generate Verilog (pip install 'pulsetrain[rtl]')"
         raise ToolError(f"Amaranth must be {rule}, not missing ({error})") from error
 
-    with working("generating Verilog"):
+    with working("generating Verilog", quiet=quiet):
         text = generator.generate(hardware)
         table = None if pins is None else generator.generate_pins(hardware)
     for name, content in ((output, text), (pins, table)):

@@ -10,7 +10,7 @@ from enum import IntEnum
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from pulsetrain.errors import PulsetrainError
+from pulsetrain.errors import PulsetrainError, did_you_mean
 
 Member = TypeVar("Member", bound=IntEnum)
 
@@ -174,5 +174,6 @@ def member(thing: str, value: Any, kind: type[Member]) -> Member:
     try:
         return kind[value] if isinstance(value, str) else kind(value)
     except (KeyError, ValueError, TypeError):
-        names = ", ".join(item.name for item in kind)
-        raise PulsetrainError(f"{thing} must be one of {names}, not {value!r}") from None
+        names = [item.name for item in kind]
+        near = did_you_mean(value, names)
+        raise PulsetrainError(f"{thing} must be one of {', '.join(names)}, not {value!r}{near}") from None

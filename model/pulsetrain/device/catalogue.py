@@ -22,7 +22,7 @@ from pulsetrain.device.presets_aihwkit import (
     reram_sb,
     reram_wan_2022,
 )
-from pulsetrain.errors import PulsetrainError, check_choice
+from pulsetrain.errors import PulsetrainError, check_choice, did_you_mean
 
 _PRESETS: Mapping[str, Callable[[], Device]] = MappingProxyType(
     {
@@ -66,6 +66,6 @@ def load_device(name_or_path: str | PathLike[str]) -> Device:
     if isinstance(name_or_path, str) and "/" not in text and not text.endswith(".toml"):
         if text not in preset_names():
             rule = f"one of {', '.join(preset_names())}, or a file (with a slash in it or ending in .toml)"
-            raise PulsetrainError(f"Device must be {rule}, not {text!r}")
+            raise PulsetrainError(f"Device must be {rule}, not {text!r}{did_you_mean(text, preset_names())}")
         return preset(text)
     return read_device(Path(text))

@@ -18,6 +18,9 @@ FORMAT = "pulsetrain device"
 VERSION = 1
 """Newest version of device files; older ones are read, newer ones refused."""
 
+CHANGED = ", changed"
+"""What the name of a device ends in if some of its parameters are no longer those of that name."""
+
 _KEYS = ("format", "version", "name", "about", "source", "array", "fit", "costs")
 
 
@@ -66,7 +69,7 @@ class Device(Displayed):
         changed = self.parameters.replace(**parameters)
         if changed == self.parameters:
             return self
-        name = self.name if self.name.endswith(", changed") else f"{self.name}, changed"
+        name = self.name.removesuffix(CHANGED) + CHANGED
         return replace(self, name=name, parameters=changed)
 
     def to_dict(self) -> dict[str, Any]:

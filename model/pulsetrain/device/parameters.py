@@ -39,6 +39,41 @@ EFFECTS: Mapping[str, type[Any]] = MappingProxyType(
 """Effects with parameters of their own, by the name of their field; None: off."""
 
 
+@dataclass(frozen=True)
+class Limits:
+    """A number among the parameters: ``low`` … ``high`` in ``unit`` (SI), and what messages call it."""
+
+    thing: str
+    low: float
+    high: float
+    unit: str = ""
+
+
+LIMITS: Mapping[str, Limits] = MappingProxyType(
+    {
+        "g_min": Limits("Smallest conductance", 0, G_LIMIT, "S"),
+        "g_max": Limits("Largest conductance", 0, G_LIMIT, "S"),
+        "g_reference": Limits("Reference conductance", 0, G_LIMIT, "S"),
+        "siemens_per_weight": Limits("Conductance per weight", 1 / PICOSIEMENS, 1, "S"),
+        "step_set": Limits("SET step", 1 / PICOSIEMENS, G_LIMIT, "S"),
+        "step_reset": Limits("RESET step", 1 / PICOSIEMENS, G_LIMIT, "S"),
+        "write_noise": Limits("Write noise", 0, G_LIMIT / 100, "S"),
+        "read_noise": Limits("Read noise", 0, G_LIMIT / 100, "S"),
+        "adc_offset": Limits("ADC offset", 0, G_LIMIT / 100, "S"),
+        "stuck_share": Limits("Stuck share", 0, 1),
+        "g_fresh": Limits("Fresh conductance", 0, G_LIMIT, "S"),
+        "g_formed": Limits("Formed conductance", 0, G_LIMIT, "S"),
+        "form_yield": Limits("Form yield", 0, 1),
+        "write_noise_relative": Limits("Relative write noise", 0, 100),
+        "fail_set": Limits("Share of failed SET pulses", 0, 1),
+        "fail_reset": Limits("Share of failed RESET pulses", 0, 1),
+        "apparent_noise": Limits("Apparent noise", 0, G_LIMIT / 10, "S"),
+        "operation_time": Limits("Time of an operation", 0, 1e6, "s"),
+    }
+)
+"""The parameters that are numbers, by the name of their field; checked in this order."""
+
+
 @dataclass(frozen=True, repr=False)
 class ArrayParameters(Displayed):
     """Devices of a crossbar array, in siemens. The defaults are those of Liu et al. 2025: 80 µS per unit weight.
@@ -90,29 +125,11 @@ class ArrayParameters(Displayed):
     disturb: Disturb | None = None
 
     def __post_init__(self) -> None:
-        grid = 1 / PICOSIEMENS
-        values: dict[str, Any] = {
-            "g_min": check_real("Smallest conductance", self.g_min, low=0, high=G_LIMIT, unit="S"),
-            "g_max": check_real("Largest conductance", self.g_max, low=0, high=G_LIMIT, unit="S"),
-            "g_reference": check_real("Reference conductance", self.g_reference, low=0, high=G_LIMIT, unit="S"),
-            "siemens_per_weight": check_real(
-                "Conductance per weight", self.siemens_per_weight, low=grid, high=1, unit="S"
-            ),
-            "step_set": check_real("SET step", self.step_set, low=grid, high=G_LIMIT, unit="S"),
-            "step_reset": check_real("RESET step", self.step_reset, low=grid, high=G_LIMIT, unit="S"),
-            "write_noise": check_real("Write noise", self.write_noise, low=0, high=G_LIMIT / 100, unit="S"),
-            "read_noise": check_real("Read noise", self.read_noise, low=0, high=G_LIMIT / 100, unit="S"),
-            "adc_offset": check_real("ADC offset", self.adc_offset, low=0, high=G_LIMIT / 100, unit="S"),
-            "stuck_share": check_real("Stuck share", self.stuck_share, low=0, high=1),
-            "g_fresh": check_real("Fresh conductance", self.g_fresh, low=0, high=G_LIMIT, unit="S"),
-            "g_formed": check_real("Formed conductance", self.g_formed, low=0, high=G_LIMIT, unit="S"),
-            "form_yield": check_real("Form yield", self.form_yield, low=0, high=1),
-            "write_noise_relative": check_real("Relative write noise", self.write_noise_relative, low=0, high=100),
-            "fail_set": check_real("Share of failed SET pulses", self.fail_set, low=0, high=1),
-            "fail_reset": check_real("Share of failed RESET pulses", self.fail_reset, low=0, high=1),
-            "apparent_noise": check_real("Apparent noise", self.apparent_noise, low=0, high=G_LIMIT / 10, unit="S"),
-            "operation_time": check_real("Time of an operation", self.operation_time, low=0, high=1e6, unit="s"),
-        }
+        values: dict[str, Any] = {}
+        for name, limits in LIMITS.items():
+            values[name] = check_real(
+                limits.thing, getattr(self, name), low=limits.low, high=limits.high, unit=limits.unit
+            )
         for name, kind in EFFECTS.items():
             if getattr(self, name) is not None:
                 values[name] = effect_from(kind, f"Effect {name}", getattr(self, name))

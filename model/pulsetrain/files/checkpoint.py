@@ -60,6 +60,8 @@ def check_output_file(path: Path) -> None:
 def make_output_folder(path: Path) -> None:
     """Create the folder ``path`` if need be. Raises PulsetrainError unless files can be written in it."""
     try:
+        if path.exists() and not path.is_dir():
+            raise PulsetrainError(f"Output folder must be a folder, not the file {str(path)!r}")
         path.mkdir(parents=True, exist_ok=True)
         _beside(path / "probe").touch()
         _beside(path / "probe").unlink(missing_ok=True)

@@ -36,14 +36,22 @@ def set_threads(number: int | None) -> None:
 
 def thread_count() -> int:
     """The number of threads in use. Raises PulsetrainError if the environment variable is not an integer from 1."""
+    wanted = _wanted()
+    if wanted is not None:
+        return wanted
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _wanted() -> int | None:
+    """The number that was asked for, None if none was. Raises PulsetrainError as ``thread_count``."""
     if _chosen is not None:
         return _chosen
     text = os.environ.get(VARIABLE, "").strip()
-    if text:
-        if not (text.isascii() and text.isdigit() and int(text)):
-            raise PulsetrainError(f"{VARIABLE} must be an integer of at least 1, not {text!r}")
-        return int(text)
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if not text:
+        return None
+    if not (text.isascii() and text.isdigit() and int(text)):
+        raise PulsetrainError(f"{VARIABLE} must be an integer of at least 1, not {text!r}")
+    return int(text)
 
 
 def run_blocks(
@@ -54,8 +62,10 @@ def run_blocks(
     The caller works, too. No block has fewer than about ``smallest`` cells, so small work stays in the caller's thread,
     as one block; no rows make one empty block. How many blocks there are depends on the number of threads, so results
     must be such that joined in order they do not. ``function`` may call ``run_blocks`` itself. If it raises, the other
-    blocks are ended or never begun, and the first error is raised.
+    blocks are ended or never begun, and the first error is raised. Raises PulsetrainError as ``thread_count``, however
+    small the work is.
     """
+    _wanted()  # a mistake shows with the first tile, not with the first large one
     blocks = min(rows, rows * cells_per_row // smallest)
     threads = thread_count() if blocks > 1 else 1
     blocks = min(blocks, threads)

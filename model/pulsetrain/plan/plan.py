@@ -27,7 +27,7 @@ PILOT_EPOCHS = 8
 
 
 @dataclass(frozen=True)
-class Request:
+class PlanRequest:
     """What a plan is asked for; None: to be recommended. ``device``, ``network``, ``data`` and ``config`` as in
     StudySettings; ``costs``: a named set.
 
@@ -148,7 +148,7 @@ class Plan(Displayed):
         }
 
 
-def make_plan(request: Request) -> Plan:
+def make_plan(request: PlanRequest) -> Plan:
     """The plan for ``request``. Takes seconds with pilots (two simulations and a few epochs on tiles).
 
     Raises PulsetrainError for what cannot be planned; messages name what must be changed.
@@ -200,7 +200,7 @@ def make_plan(request: Request) -> Plan:
     )
 
 
-def _study(request: Request, chosen: Recommendation) -> StudySettings:
+def _study(request: PlanRequest, chosen: Recommendation) -> StudySettings:
     """What ``pulsetrain train`` is given."""
     return StudySettings(
         device=request.device,
@@ -264,7 +264,7 @@ def _account(
 
 
 def _lifetime(
-    request: Request, pilot: TilePilot | None, written: float, steps: int, per_cell: PerCell, notes: list[str]
+    request: PlanRequest, pilot: TilePilot | None, written: float, steps: int, per_cell: PerCell, notes: list[str]
 ) -> Lifetime:
     """Pulses of the mean and of the most pulsed device. The distribution over devices is that of the pilot, stretched:
     a device that is pulsed often goes on so (an upper bound for the most pulsed one), or Poisson without a pilot."""

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from pulsetrain.display import Displayed
 from pulsetrain.errors import PulsetrainError, check_array, check_choice, check_integer
 
 HELD_OUT = ("test", "validation")
@@ -20,8 +21,8 @@ DIGITS = "digits"
 """The name of the handwritten digits: the only data that a saved training finds again by itself."""
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset(Displayed):
     """Images and labels in a training part and a held-out part; ``Dataset.of_arrays`` makes one of your own arrays.
 
     Images are float64 (examples, pixels), labels int64 (examples,) in 0 … ``classes`` − 1; all are read-only. The
@@ -94,6 +95,15 @@ class Dataset:
     def pixels(self) -> int:
         """Pixels of an image."""
         return int(self.train_images.shape[1])
+
+    def _described(self) -> list[tuple[str, str]]:
+        return [
+            ("name", repr(self.name)),
+            ("training", f"{len(self.train_labels)} examples of {self.pixels} pixels"),
+            ("held out", f"{len(self.held_out_labels)} ({self.held_out})"),
+            ("classes", str(self.classes)),
+            ("digest", f"{self.digest[:12]}…"),
+        ]
 
     def to_dict(self) -> dict[str, str]:
         """What a file says of the data, which it does not hold: name, held-out part, digest."""

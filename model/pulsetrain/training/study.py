@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
+from enum import IntEnum
 from typing import Any
 
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig, title
 from pulsetrain.contract.plain import settings_from_dict, settings_to_dict
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device.catalogue import DEFAULT_DEVICE
-from pulsetrain.device.device import Device
+from pulsetrain.device.device import CHANGED, Device
 from pulsetrain.device.parameters import EFFECTS
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_real, check_type
 from pulsetrain.tiles.array_tile import DEFAULT_SETTINGS
@@ -196,9 +197,10 @@ class StudySettings:
         if name == "data":
             if not isinstance(value, Mapping):
                 value = value.to_dict()
-            return [
-                (key if key == "held_out" else f"data_{key}", self.data.to_dict()[key], value[key]) for key in value
-            ]
+            mine = self.data.to_dict()
+            for key in value:
+                check_choice("Part of the data", key, mine)
+            return [(key if key == "held_out" else f"data_{key}", mine[key], value[key]) for key in value]
         if name == "network":
             return [(name, self.network, Network.of(value))]
         if name in ("rules", "optimizers"):
@@ -209,11 +211,12 @@ class StudySettings:
         return [(name, getattr(self, name), value)]
 
     def _device_pairs(self, value: Any) -> list[tuple[str, Any, Any]]:
-        """A whole device is the same by its name and parameters; what else is known of it does not train."""
+        """A whole device is the same by name and parameters; what else is known of it changes no training."""
         if isinstance(value, Mapping):
             return _parts("Array parameter", self.device.parameters, value)
         same = _parts("Array parameter", self.device.parameters, value.parameters)
-        return [("device", self.device.name, value.name), *same]
+        names = [device.name.removesuffix(CHANGED) for device in (self.device, value)]
+        return [("device", names[0], names[1]), *same]
 
     def replace(self, **changes: Any) -> StudySettings:
         """A copy with the named fields changed and everything checked again."""
@@ -236,13 +239,21 @@ def _names(thing: str, names: Any, known: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _parts(thing: str, had: Any, wanted: Any) -> list[tuple[str, Any, Any]]:
-    """The fields of ``had`` beside those of ``wanted``: another of its kind, or a mapping of some fields to values."""
+    """The fields of ``had`` beside those of ``wanted``: another of its kind, or a mapping of some fields to values.
+
+    A field that is a set of lines or a ramp may be a mapping of some of its values.
+    """
     names = [item.name for item in fields(had)]
     if not isinstance(wanted, Mapping):
         wanted = {name: getattr(wanted, name) for name in names}
-    for name in wanted:
-        check_choice(thing, name, names)
-    return [(name, getattr(had, name), value) for name, value in wanted.items()]
+    pairs: list[tuple[str, Any, Any]] = []
+    for name, value in wanted.items():
+        mine = getattr(had, check_choice(thing, name, names))
+        if isinstance(value, Mapping) and is_dataclass(mine):
+            pairs += [(f"{name}_{inner}", old, new) for inner, old, new in _parts(f"{thing} {name}", mine, value)]
+        else:
+            pairs.append((name, mine, value))
+    return pairs
 
 
 def _shown(value: Any) -> str:
@@ -252,4 +263,6 @@ def _shown(value: Any) -> str:
     if isinstance(value, tuple(EFFECTS.values())):
         text = repr(value)
         return text if len(text) <= 60 else f"{text[:60]}…"
+    if isinstance(value, IntEnum):
+        return value.name
     return ", ".join(value) if isinstance(value, tuple) else str(value)
