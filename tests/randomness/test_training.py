@@ -23,6 +23,7 @@ from pulsetrain.training.run import TrainingRun
 from pulsetrain.training.study import Run, StudySettings
 
 ROOT = Path(__file__).resolve().parents[2]
+SCRIPT = ROOT / "scripts" / "randomness" / "randomness.py"
 SETTINGS = StudySettings(epochs=2)
 
 
@@ -134,7 +135,7 @@ def test_page_is_what_its_numbers_say(tmp_path: Path) -> None:
     """Tables and verdict of the committed page come from the committed numbers."""
     for name in ("randomness.md", "randomness.json"):
         shutil.copy(ROOT / "docs" / "results" / name, tmp_path)
-    command = [sys.executable, str(ROOT / "scripts" / "randomness.py"), "--page-only", "--output", str(tmp_path)]
+    command = [sys.executable, str(SCRIPT), "--page-only", "--output", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.startswith("As it must be: ")
@@ -146,7 +147,7 @@ def test_one_source_is_measured_again_and_the_others_are_kept(tmp_path: Path) ->
     for name in ("randomness.md", "randomness.json"):
         shutil.copy(ROOT / "docs" / "results" / name, tmp_path)
     before = json.loads((tmp_path / "randomness.json").read_text())
-    command = [sys.executable, str(ROOT / "scripts" / "randomness.py"), "--quick", "--output", str(tmp_path)]
+    command = [sys.executable, str(SCRIPT), "--quick", "--output", str(tmp_path)]
     command += ["--only", "ties", "--source", "ours, 8 lanes"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.stderr == ""
@@ -160,7 +161,7 @@ def test_one_source_is_measured_again_and_the_others_are_kept(tmp_path: Path) ->
 
 
 def test_page_without_numbers(tmp_path: Path) -> None:
-    command = [sys.executable, str(ROOT / "scripts" / "randomness.py"), "--page-only", "--output", str(tmp_path)]
+    command = [sys.executable, str(SCRIPT), "--page-only", "--output", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "JSON must be measured before --page-only, not missing" in done.stderr

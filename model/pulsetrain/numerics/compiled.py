@@ -10,11 +10,10 @@ too. numba alone would look at the file of the caller only.
 from __future__ import annotations
 
 import hashlib
-import operator
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
-from operator import attrgetter
+from operator import setitem
 from pathlib import Path
 from typing import Any, TypeVar, cast, overload
 
@@ -136,20 +135,23 @@ def _of_words(function: Function, result: Any, lowered: Callable[..., Any]) -> F
 class _Record:
     """What Python sees of a record: the words that it lies in. (NumPy's own look through all fields at each access.)"""
 
-    __slots__ = ("float64", "int64", "uint64")
+    __slots__ = ("words",)
 
     def __init__(self, words: NDArray[np.int64]) -> None:
-        self.int64, self.uint64, self.float64 = words, words.view(np.uint64), words.view(np.float64)
+        self.words = words
 
 
 def _python_record(kind: np.dtype[np.void], word: int) -> type[_Record]:
     """The ``_Record`` with the fields of ``kind`` from element ``word`` on."""
 
     def attribute(field: np.dtype[Any], place: int) -> property:
-        values, at = attrgetter(field.base.name), word + place // 8
-        where = slice(at, at + field.shape[0]) if field.shape else at
+        first, type_ = word + place // 8, field.base
+        at = slice(first, first + field.shape[0]) if field.shape else first
+        if type_ == np.int64:  # most fields, and those that each operation of a small array looks at
+            return property(lambda record: record.words[at], lambda record, value: setitem(record.words, at, value))
         return property(
-            lambda self: values(self)[where], lambda self, value: operator.setitem(values(self), where, value)
+            lambda record: record.words.view(type_)[at],
+            lambda record, value: setitem(record.words.view(type_), at, value),
         )
 
     fields = (kind.fields or {}).items()
