@@ -1,7 +1,7 @@
 """The C of the contract, written anew for each build of the harness: structures, enumerations, and the ports by name.
 
 Two files: ``contract.h`` needs nothing, ``contract_ports.h`` the macros of ``ports.h``. ``describe.cpp`` tells what was
-made of them, name by name; ``layouts.check_description`` holds it against the types on this side.
+made of them, name by name; ``layouts.differences`` holds it against the types on this side.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The types of this side of the harness: ctypes for what is made one at a time, NumPy types for what is made in lists.
 
-All are made of the table in ``structures.py``. ``check_description`` compares every name, place and size with what the
+All are made of the table in ``structures.py``. ``differences`` compares every name, place and size with what the
 compiler of the other side made of it.
 """
 
