@@ -91,7 +91,7 @@ def side_by_side(settings: StudySettings, jobs: Sequence[Job], processes: int) -
             for connection in cast("list[Connection[Any, Any]]", wait(list(workers))):
                 try:
                     event = connection.recv()
-                except (EOFError, ConnectionResetError):  # reset: it died before it had read its job
+                except (EOFError, OSError):  # it died before it had read its job, or in the middle of a message
                     workers[connection].join()
                     code = workers[connection].exitcode
                     raise RuntimeError(
