@@ -14,7 +14,7 @@ class Batch(NamedTuple):
     """Room for devices (a slot each) and for pulses at them, in order.
 
     Of a device: index of its cell, whether it takes a RESET, writes so far, the conductance acted on, the count of the
-    write to be stored (−1: none), then its numbers (``array_devices``). Of a pulse: slot of its device, cell, index of
+    write to be stored (−1: none), then its numbers (``array.devices``). Of a pulse: slot of its device, cell, index of
     its noise, how many writes of this operation there are with it, z and p'. ``scratch`` is 3 times as long.
     """
 

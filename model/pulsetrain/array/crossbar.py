@@ -170,7 +170,7 @@ class CrossbarArray(ArrayMemory):
         return np.stack([half, -half], axis=2).reshape(self._shape)
 
     def _in_ranges(self, function: Callable[..., None], cells: NDArray[np.int64], what: Any, *more: Any) -> None:
-        """Call ``function`` (``array_open_loop``) for all ``cells``, in blocks of rows, and count what was cut."""
+        """Call ``function`` (``array.open_loop``) for all ``cells``, in blocks of rows, and count what was cut."""
 
         def rows(first: int, last: int) -> int:
             begin, end = np.searchsorted(cells, (first * self.columns, last * self.columns))

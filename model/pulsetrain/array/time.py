@@ -52,9 +52,11 @@ def advance(block: Block, nanoseconds: int) -> None:
 
     Large arrays are looked through by several threads (``pulsetrain.numerics.threads``).
     """
+    if nanoseconds == 0:
+        return
     head = header(block)
     head.now = min(int(head.now) + nanoseconds, CLOCK_LIMIT)
-    if nanoseconds and head.effects & TIMED:
+    if head.effects & TIMED:
         run_blocks(partial(update_rows, block), int(head.rows), int(head.columns))
 
 
