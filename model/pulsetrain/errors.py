@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import difflib
 import math
+import os
 from collections.abc import Iterable
 from numbers import Integral, Real
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -107,8 +109,21 @@ def _plain(name: str) -> str:
 def check_type(thing: str, value: Any, kind: type[Kind]) -> Kind:
     """Return ``value`` if it is a ``kind``. Raises PulsetrainError otherwise."""
     if not isinstance(value, kind):
-        raise PulsetrainError(f"{thing} must be of type {kind.__name__}, not {value!r}")
+        raise PulsetrainError(f"{thing} must be of type {kind.__name__}, not {_short(value)}")
     return value
+
+
+def check_path(thing: str, value: Any) -> Path:
+    """``value``, text or a path, as a Path. Raises PulsetrainError for anything else."""
+    if not isinstance(value, (str, os.PathLike)):
+        raise PulsetrainError(f"{thing} must be a path, not {_short(value)}")
+    return Path(value)
+
+
+def _short(value: Any) -> str:
+    """``value`` as a message shows it: one line that is not too long."""
+    text = " ".join(repr(value).split())
+    return text if len(text) <= 200 else f"{text[:200]}…"
 
 
 def check_array(thing: str, values: ArrayLike) -> NDArray[Any]:

@@ -131,6 +131,9 @@ class LineSettings:
     bit_unselected: Unselected = _state("bit")
     source_unselected: Unselected = _state("source")
 
+    def __post_init__(self) -> None:
+        _take_names(self)
+
     def check(self, name: str, config: ControllerConfig) -> None:
         """Raise PulsetrainError if a code does not fit ``config.amplitude_bits`` or a state is unknown."""
         for setting in settings_of(LineSettings).values():
@@ -160,6 +163,14 @@ class RampSettings:
         low, high = (1, pulse_limit) if ramp is Ramp.WIDTH else (0, 2**config.amplitude_bits - 1)
         check_integer(f"{name} ramp start", self.start, low, high)
         check_integer(f"{name} ramp stop", self.stop, self.start, high)
+
+
+def _take_names(settings: Any) -> None:
+    """Put the member in place of its name ("FLOAT") where a setting is a choice; what is no name is told by checks."""
+    for item in fields(settings):
+        kind, value = item.metadata.get("setting", {}).get("kind"), getattr(settings, item.name)
+        if kind is not None and isinstance(value, str) and value in kind.__members__:
+            object.__setattr__(settings, item.name, kind[value])
 
 
 def _lines(during: str) -> Any:
@@ -242,6 +253,9 @@ class ControllerSettings:
     pulse_limit: int | None = _setting(
         None, TIME_BITS, "most cycles of strobe, sampled when armed", low=1, unit="cycles", is_port=False
     )
+
+    def __post_init__(self) -> None:
+        _take_names(self)
 
     def checked(self, config: ControllerConfig) -> ControllerSettings:
         """These settings for ``config``, every ``None`` filled in. Raises PulsetrainError for an illegal value."""

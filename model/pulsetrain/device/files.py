@@ -20,10 +20,12 @@ A file looks like this; what ``[array]`` leaves out is as by default (pulsetrain
 
 from __future__ import annotations
 
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from pulsetrain.device.device import Device
+from pulsetrain.errors import check_path, check_type
 from pulsetrain.files.user_files import read_toml
 
 _LINE = 110  # characters: a list beyond it is broken into lines
@@ -34,11 +36,12 @@ def read_device(path: Path) -> Device:
     return read_toml(path, "device", Device.from_dict)
 
 
-def save_device(path: Path, device: Device) -> None:
+def save_device(path: str | PathLike[str], device: Device) -> None:
     """Write ``device`` to the file ``path``, atomically. Raises PulsetrainError if it cannot be written."""
     from pulsetrain.files.checkpoint import write_atomic
 
-    write_atomic(path, device_text(device).encode())
+    check_type("Device", device, Device)
+    write_atomic(check_path("Device file", path), device_text(device).encode())
 
 
 def device_text(device: Device) -> str:

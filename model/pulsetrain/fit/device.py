@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
+from os import PathLike
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from pulsetrain.device.device import Device
 from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.display import Displayed
-from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_real
+from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_path, check_real, check_type
 from pulsetrain.fit import goodness
 from pulsetrain.fit.goodness import Curves, RelaxationCurves
 from pulsetrain.fit.inputs import InputFile, kind_of, read_file
@@ -84,14 +84,21 @@ class Fit(Displayed):
 
 
 def read_inputs(
-    paths: Sequence[Path], *, kind: str | None = None, set_file: Path | None = None, reset_file: Path | None = None
+    paths: Sequence[str | PathLike[str]],
+    *,
+    kind: str | None = None,
+    set_file: str | PathLike[str] | None = None,
+    reset_file: str | PathLike[str] | None = None,
 ) -> Inputs:
     """Read and check all files. Raises PulsetrainError for the first that is wrong, or files that do not go together.
 
     ``kind``: of all files that are no tables of ``set_file`` and ``reset_file``; None: told by each file.
     """
-    named = [path for path in (set_file, reset_file) if path is not None]
-    every = list(dict.fromkeys([*paths, *named]))
+    if isinstance(paths, (str, PathLike)):
+        raise PulsetrainError(f"Input files must be a list of paths, not the one path {str(paths)!r}")
+    of_set, of_reset = (None if path is None else check_path("Input file", path) for path in (set_file, reset_file))
+    named = [path for path in (of_set, of_reset) if path is not None]
+    every = list(dict.fromkeys([*(check_path("Input file", path) for path in paths), *named]))
     if not every:
         raise PulsetrainError("Input files must be one or more, not none")
     files = tuple((file, "step-table" if file.path in named else kind_of(file, kind)) for file in map(read_file, every))
@@ -106,7 +113,7 @@ def read_inputs(
     series = read_relaxation(of["relaxation"][0]) if of["relaxation"] else None
     tables = None
     if of["step-table"]:
-        tables = pair_tables([read_step_table(file) for file in of["step-table"]], set_file, reset_file)
+        tables = pair_tables([read_step_table(file) for file in of["step-table"]], of_set, of_reset)
     return Inputs(files, pulses, tables, series)
 
 
@@ -118,8 +125,9 @@ def fit_device(
     ``form``: one of ``FORMS``. ``weight_range``: weights ± that fill the usable conductances. ``seed``: of the
     simulation and of the draws for confidence intervals. Raises PulsetrainError if there are too few measurements.
     """
+    check_type("Inputs of a fit", inputs, Inputs)
     check_choice("Option --form", form, FORMS)
-    check_integer("Option --seed", seed, 0, 2**32)
+    check_integer("Option --seed", seed, 0, 2**32 - 1)
     check_real("Option --weight-range", weight_range, low=1e-3, high=1e3)
     parts: list[Part] = []
     if inputs.tables is not None:

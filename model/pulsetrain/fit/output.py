@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+from os import PathLike
 from pathlib import Path
 
 from pulsetrain.device.files import device_text
-from pulsetrain.errors import PulsetrainError
+from pulsetrain.errors import PulsetrainError, check_path
 from pulsetrain.files.checkpoint import make_output_folder, write_atomic
 from pulsetrain.fit.device import Fit
 from pulsetrain.fit.plots import draw
@@ -26,8 +27,9 @@ def check_folder(folder: Path, overwrite: bool) -> None:
     make_output_folder(folder)
 
 
-def save_fit(folder: Path, fit: Fit) -> list[Path]:
+def save_fit(folder: str | PathLike[str], fit: Fit) -> list[Path]:
     """Write the files of ``fit``, each atomically and the device last; plots of an earlier fit go. Returns them."""
+    folder = check_path("Output folder", folder)
     contents = draw(fit)
     contents[NUMBERS] = (json.dumps({"format": FORMAT, **fit.to_dict()}, indent=1, allow_nan=False) + "\n").encode()
     contents[DEVICE] = device_text(fit.device).encode()

@@ -22,7 +22,7 @@ from pulsetrain.contract.plain import settings_from_dict, settings_to_dict
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device.device import Device
 from pulsetrain.device.files import device_text
-from pulsetrain.errors import PulsetrainError, check_choice, check_integer
+from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_path
 from pulsetrain.files.checkpoint import make_output_folder, write_atomic
 from pulsetrain.files.user_files import read_toml
 from pulsetrain.training.data import Dataset, data_again
@@ -52,7 +52,7 @@ class PlanFile:
     registers: ControllerSettings
 
 
-def save_plan(folder: Path, plan: Plan, *, overwrite: bool = False) -> tuple[Path, Path]:
+def save_plan(folder: str | PathLike[str], plan: Plan, *, overwrite: bool = False) -> tuple[Path, Path]:
     """Write plan.toml and plan.json into ``folder``, each atomically; returns their paths.
 
     Raises PulsetrainError if one is there already and not to be overwritten, or cannot be written.
@@ -66,9 +66,10 @@ def save_plan(folder: Path, plan: Plan, *, overwrite: bool = False) -> tuple[Pat
     return paths
 
 
-def check_plan_folder(folder: Path, *, overwrite: bool) -> tuple[Path, Path]:
+def check_plan_folder(folder: str | PathLike[str], *, overwrite: bool) -> tuple[Path, Path]:
     """Make ``folder`` if need be; the paths of its two files. Raises PulsetrainError as ``save_plan``: found out before
     long work, not after it."""
+    folder = check_path("Output folder", folder)
     paths = folder / TOML, folder / JSON
     if not overwrite and any(path.exists() for path in paths):
         rule = "one without a plan (--overwrite replaces it)"

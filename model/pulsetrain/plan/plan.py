@@ -153,6 +153,7 @@ def make_plan(request: PlanRequest) -> Plan:
 
     Raises PulsetrainError for what cannot be planned; messages name what must be changed.
     """
+    check_type("Request of a plan", request, PlanRequest)
     config, costs, parameters = request.config, request.device_costs(), request.device.parameters
     chosen = recommend(
         parameters, config, costs,

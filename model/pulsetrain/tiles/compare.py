@@ -37,6 +37,8 @@ class ComparedTile(Tile):
                 raise PulsetrainError(f"{thing} must be of type Tile, not {tile!r}")
         if first.config != second.config:
             raise PulsetrainError(f"Compared tiles must have one configuration, not {first.config} and {second.config}")
+        if first is second:
+            raise PulsetrainError("Compared tiles must be two, not one tile twice")
         self.first, self.second = first, second
         self.config, self.settings, self.device = first.config, first.settings, first.device
         self.seed, self.threshold_weight, self.counters = first.seed, first.threshold_weight, first.counters

@@ -12,6 +12,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ from filelock import FileLock, Timeout
 from threadpoolctl import threadpool_limits
 
 from pulsetrain.display import Displayed, html_picture, html_table
-from pulsetrain.errors import PulsetrainError, check_integer
+from pulsetrain.errors import PulsetrainError, check_integer, check_path
 from pulsetrain.files.checkpoint import load_state, make_output_folder, save_state
 from pulsetrain.training.data import Dataset
 from pulsetrain.training.plots import learning_curves, save_learning_curves
@@ -95,7 +96,7 @@ class Study(Displayed):
 
 def train_study(
     settings: StudySettings,
-    folder: Path | None,
+    folder: str | PathLike[str] | None,
     *,
     overwrite: bool = False,
     observer: Observer | None = None,
@@ -110,6 +111,7 @@ def train_study(
     """
     if folder is None:
         return _train(settings, None, {}, {}, observer or Observer(), checkpoint_seconds, processes)
+    folder = check_path("Output folder", folder)
     created = not _exists(folder)
     make_output_folder(folder)
     try:
@@ -125,7 +127,7 @@ def train_study(
 
 
 def resume_study(
-    folder: Path,
+    folder: str | PathLike[str],
     wanted: Mapping[str, Any] | None = None,
     *,
     data: Dataset | None = None,
@@ -139,6 +141,7 @@ def resume_study(
     those of the study, needed unless they are the digits: its files tell which they were, but do not hold them. Raises
     PulsetrainError if they differ, if there is no study, or if another process is training it.
     """
+    folder = check_path("Output folder", folder)
     if _exists(folder / CHECKPOINT):  # it wins over results, which may be older (overwritten) or of this study
         with _alone_in(folder):
             with _reading(folder / CHECKPOINT):

@@ -230,6 +230,8 @@ def without_verifying(settings: ControllerSettings) -> ControllerSettings:
 
 def _names(thing: str, names: Any, known: tuple[str, ...]) -> tuple[str, ...]:
     """``names`` checked and in the order of ``known``, each once; "all" stands for all of them."""
+    if isinstance(names, str):
+        raise PulsetrainError(f"{thing}s must be a list of names, not the text {names!r}")
     given = list(names)
     if not given:
         raise PulsetrainError(f"{thing} must be one of {', '.join(sorted(known))}, not missing")

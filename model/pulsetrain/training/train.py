@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
+from os import PathLike
 from typing import TypedDict, Unpack
 
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
@@ -41,7 +41,7 @@ def train(
     network: Network | str | Sequence[int] = DEFAULT_NETWORK,
     data: Dataset | None = None,
     config: ControllerConfig = CONFIGS["base"],
-    folder: Path | None = None,
+    folder: str | PathLike[str] | None = None,
     overwrite: bool = False,
     observer: Observer | None = None,
     processes: int = 1,
