@@ -102,7 +102,7 @@ def test_json_and_quiet(run: Run, tmp_path: Path) -> None:
         (("pulses.csv", "--seed", "x"), "Option --seed must be an integer, not 'x'"),
         (("pulses.csv", "--kind", "tables"), "Option --kind must be one of pulses, relaxation, step-table"),
         (("pulses.csv", "--weight-range", "0"), "Option --weight-range must be a finite number at least 0.001"),
-        (("pulses.csv", "--seed", "-1"), "Option --seed must be an integer between 0 and 4294967296, not -1"),
+        (("pulses.csv", "--seed", "-1"), "Option --seed must be an integer between 0 and 4294967295, not -1"),
         (("pulses.csv", "-o", "more.csv"), "Output folder must be a folder, not the file 'more.csv'"),
         (("bad.csv",), "G_after in row 4 of 'bad.csv' must be a number of siemens"),
     ],
