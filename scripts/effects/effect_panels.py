@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
+from pulsetrain.array.crossbar import CrossbarArray
+from pulsetrain.device.parameters import ArrayParameters
 
 BLUE, GREEN, ORANGE, BLACK, GREY = "#0072B2", "#009E73", "#D55E00", "#000000", "#999999"
 MICRO = 1e6

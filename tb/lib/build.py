@@ -28,7 +28,6 @@ from tb.lib.configs import Bench
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "tb"
 SEED_VARIABLE = "PULSETRAIN_SEED"
-FILTER_VARIABLE = "PULSETRAIN_TEST"
 PORTS = Path(__file__).with_name("ports.vlt")
 FLAGS = ["-Wno-fatal", "-Wno-lint", "-Wno-style", "--output-split", "0", "--no-public-flat-rw"]
 """cocotb's runner makes every signal public; ``PORTS`` names those that are."""

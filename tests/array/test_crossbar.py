@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import ArrayLike, NDArray
-from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray, CutPulse
+from pulsetrain.array.crossbar import CrossbarArray, CutPulse
 from pulsetrain.contract.enumerations import Polarity
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.numerics.noise import normals
 

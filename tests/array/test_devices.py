@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray, CutPulse
+from pulsetrain.array.crossbar import CrossbarArray, CutPulse
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.contract.enumerations import Polarity
 from pulsetrain.contract.settings import ControllerSettings, LineSettings
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.numerics.noise import philox, uniforms
 from pulsetrain.numerics.quantiles import normal_quantile

@@ -6,9 +6,10 @@ import math
 
 import numpy as np
 import pytest
-from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
+from pulsetrain.array.crossbar import CrossbarArray
 from pulsetrain.array.record import bases, writes
 from pulsetrain.device import Disturb, Drift
+from pulsetrain.device.parameters import ArrayParameters
 
 SIZE = (96, 160)
 

@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pytest
 from pulsetrain.array import record as at
-from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.array.layout import ages_of, effects_of, new_block, programming_of, relaxation_of, steps_of
 from pulsetrain.device import (
     Disturb,
@@ -24,6 +23,7 @@ from pulsetrain.device import (
     Temperature,
     Wires,
 )
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.numerics.noise import SCRATCH
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
+from pulsetrain.array.crossbar import CrossbarArray
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device import Drift, Endurance, Flicker, ProgrammingError, Relaxation, Spread, Telegraph
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.files.checkpoint import load_state, save_state
 

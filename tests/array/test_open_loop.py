@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray, CutPulse
+from pulsetrain.array.crossbar import CrossbarArray, CutPulse
 from pulsetrain.array.open_loop import apply_range, write_range
 from pulsetrain.array.record import begun, due_times, reached
 from pulsetrain.contract.enumerations import Polarity
 from pulsetrain.device import Drift, Spread
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.numerics.threads import set_threads
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
+from pulsetrain.array.crossbar import CrossbarArray
 from pulsetrain.device import Drift, Endurance, ProgrammingError, Spread
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.numerics.noise import normals
 from scipy.stats import kstest
 

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
+from pulsetrain.array.crossbar import CrossbarArray
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.contract.settings import ControllerSettings, LineSettings
+from pulsetrain.device.parameters import ArrayParameters
 
 from tests.array.plain_array import CASES, FORM, RESET, SET, PlainArray, same
 

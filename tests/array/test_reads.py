@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
+from pulsetrain.array.crossbar import CrossbarArray
 from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.numerics.noise import normals
 from scipy.stats import kstest

@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 from numba.core.errors import NumbaError
 from pulsetrain.array import record as at
-from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.array.layout import new_block
 from pulsetrain.device import Drift, Flicker, ProgrammingError, Relaxation, StepCurve, Wires
+from pulsetrain.device.parameters import ArrayParameters
 
 FOLDER = Path(at.__file__).parent
 TABLES: dict[str, tuple[type, Callable[[at.Block], Any]]] = {

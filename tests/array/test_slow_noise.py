@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
+from pulsetrain.array.crossbar import CrossbarArray
 from pulsetrain.array.record import header, slow_noise
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.device import Flicker, Telegraph
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.numerics.noise import normals, uniforms
 from scipy.stats import kstest
 

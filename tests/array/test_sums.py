@@ -7,11 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
+from pulsetrain.array.crossbar import CrossbarArray
 from pulsetrain.array.record import slow_noise
 from pulsetrain.array.wires.sums import scratch_size, wired_row, wired_sums
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.device import Flicker, Temperature, Wires
+from pulsetrain.device.parameters import ArrayParameters
 
 ROWS, COLUMNS = 7, 10
 SCALES: dict[str, Any] = {"full_scale": 20_000, "dac_max": 127, "adc_max": 32767}

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
+from pulsetrain.array.crossbar import CrossbarArray
 from pulsetrain.array.layout import ages_of
 from pulsetrain.array.record import due_times, header, reached
 from pulsetrain.array.time import CLOCK_LIMIT, NEVER, advance, update_rows
 from pulsetrain.device import Drift, Relaxation, Temperature
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.numerics.noise import philox
 from pulsetrain.numerics.quantiles import exponential, normal_quantile
 from pulsetrain.numerics.threads import set_threads

@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
+from pulsetrain.array.crossbar import CrossbarArray
 from pulsetrain.closed_loop.programming import Programmed, program_rows, ramp_value, update_verified
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 from pulsetrain.contract.enumerations import LEFT_ALONE, PairPolicy, ProgramMode, Ramp
 from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
 from pulsetrain.controller import GoldenController
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
 
 SET, RESET, FORM = 1, 2, 3

@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
+from pulsetrain.array.crossbar import CrossbarArray
 from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.device.catalogue import preset, preset_names
 from pulsetrain.device.device import Device
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.device.steps import StepCurve, StepTable
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.tiles.model import ModelTile

@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 import pytest
-from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.device import Drift, Relaxation, Temperature
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
 
 ROW = [-1e-6, 0.0, 1e-6]

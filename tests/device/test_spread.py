@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.device import ProgrammingError, Relaxation, Spread, StepCurve
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
 
 

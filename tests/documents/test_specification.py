@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
+from pulsetrain.array.crossbar import CrossbarArray
 from pulsetrain.closed_loop.programming import program_rows
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.contract.enumerations import (
@@ -28,6 +28,7 @@ from pulsetrain.controller.decision import decide
 from pulsetrain.controller.random_source import generator_layout, seed_rank, seeded_states
 from pulsetrain.controller.slots import fired_cells, make_slots
 from pulsetrain.controller.sources import outer_deltas
+from pulsetrain.device.parameters import ArrayParameters
 
 ROOT = Path(__file__).parents[2]
 TEXT = (ROOT / "docs" / "specification.md").read_text(encoding="utf-8")

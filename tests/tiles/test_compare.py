@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 from pulsetrain.contract.settings import ControllerSettings
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import MismatchError, PulsetrainError
 from pulsetrain.tiles import ModelTile, verified
 from pulsetrain.tiles.compare import ComparedTile

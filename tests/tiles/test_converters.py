@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
+from pulsetrain.array.crossbar import CrossbarArray
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.controller.sources import outer_deltas
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.numerics.noise import philox
 from pulsetrain.tiles.converters import OuterCodes, checked_vectors, dac_codes, outer_codes, products

@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pulsetrain.array.crossbar import ArrayParameters, CrossbarArray
+from pulsetrain.array.crossbar import CrossbarArray
 from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.contract.enumerations import PairPolicy, Ramp
 from pulsetrain.contract.settings import ControllerSettings, LineSettings
 from pulsetrain.controller import GoldenController
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.numerics.noise import rounded_steps
 from pulsetrain.tiles import ModelTile, verified

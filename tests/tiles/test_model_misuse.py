@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.closed_loop import programming
 from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.contract.settings import ControllerSettings
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.tiles import ModelTile, verified
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.contract.settings import ControllerSettings
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.simulator.library import RtlController
 from pulsetrain.simulator.run import RtlError, Stalls

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 from pulsetrain.contract.enumerations import FORM_KEY, AnswerStatus, Opcode, PairPolicy, Ramp, Side, Unselected, Which
 from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
 from pulsetrain.device.device import Device
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.simulator.build import build_library
 from pulsetrain.simulator.commands import Packets, load, plain, programming, updates

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from pulsetrain.array.crossbar import ArrayParameters
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.device import Drift
 from pulsetrain.device.device import Device
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import MismatchError, PulsetrainError
 from pulsetrain.files.checkpoint import load_state, save_state
 from pulsetrain.tiles.compare import ComparedTile

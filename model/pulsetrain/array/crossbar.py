@@ -20,12 +20,9 @@ from pulsetrain.array.reads import read
 from pulsetrain.contract.enumerations import Polarity
 from pulsetrain.controller.codes import checked_codes
 from pulsetrain.controller.slots import fired_cells
-from pulsetrain.device.parameters import PICOSIEMENS, ArrayParameters, picosiemens
+from pulsetrain.device.parameters import PICOSIEMENS
 from pulsetrain.errors import PulsetrainError, check_array, check_integer
 from pulsetrain.numerics.threads import run_blocks
-
-__all__ = ["PICOSIEMENS", "ArrayParameters", "CrossbarArray", "CutPulse", "checked_codes", "checked_real_array",
-           "picosiemens"]  # fmt: skip
 
 _SMALLEST = 4096
 """Cells that fire or are written below which a block of rows of its own costs more than it gains."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.array.crossbar import PICOSIEMENS, CrossbarArray
-from pulsetrain.device.parameters import ArrayParameters
+from pulsetrain.array.crossbar import CrossbarArray
+from pulsetrain.device.parameters import PICOSIEMENS, ArrayParameters
 
 Floats = NDArray[np.float64]
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array.crossbar import PICOSIEMENS, CrossbarArray, checked_real_array
+from pulsetrain.array.crossbar import CrossbarArray, checked_real_array
 from pulsetrain.closed_loop.programming import Programmed, check_programming, checked_targets, program_rows
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.contract.enumerations import LEFT_ALONE, ProgramMode
@@ -20,6 +20,7 @@ from pulsetrain.controller.codes import checked_codes
 from pulsetrain.controller.golden import checked_deltas
 from pulsetrain.controller.slots import Slots
 from pulsetrain.device.device import Device
+from pulsetrain.device.parameters import PICOSIEMENS
 from pulsetrain.errors import PulsetrainError, check_array, check_integer, check_real, check_type
 from pulsetrain.numerics.noise import rounded_steps
 from pulsetrain.tiles.converters import checked_vectors, dac_codes, outer_codes, products

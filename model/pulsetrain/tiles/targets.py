@@ -6,10 +6,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from pulsetrain.array.crossbar import PICOSIEMENS, ArrayParameters, checked_real_array, picosiemens
+from pulsetrain.array.crossbar import checked_real_array
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.contract.enumerations import FULL_SCALE_UNIT, LEFT_ALONE, PairPolicy
 from pulsetrain.contract.settings import ControllerSettings
+from pulsetrain.device.parameters import PICOSIEMENS, ArrayParameters, picosiemens
 from pulsetrain.errors import PulsetrainError, check_array, check_integer, check_real, check_type
 
 THRESHOLD_MIN = 1e-12
