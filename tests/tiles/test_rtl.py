@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,38 +25,11 @@ from pulsetrain.tiles.compare import ComparedTile
 from pulsetrain.tiles.rtl import RtlTile, reported_slots
 
 from tests.tiles.devices import device
+from tests.tiles.rtl_cases import ODD, SLOW
 
 pytestmark = pytest.mark.sim
 
 TINY = CONFIGS["tiny"]
-ODD = ControllerConfig(rows=3, columns=70, lanes=7, delta_bits=19, random_bits=13, pulse_count_bits=3, time_bits=8,
-                       amplitude_bits=5, queue_depth=2, dac_bits=5, adc_bits=6, adc_count=16)  # fmt: skip
-SLOW = ControllerSettings(
-    threshold_log2=9,
-    max_pulses=4,
-    parallel_max=3,
-    setup_cycles=3,
-    set_cycles=2,
-    reset_cycles=5,
-    hold_cycles=2,
-    recovery_cycles=4,
-    pulse_limit=5,
-    set_lines=LineSettings(1, 2, 3, Unselected.FLOAT, Unselected.INHIBIT, Unselected.GROUND),
-    reset_lines=LineSettings(31, 30, 29, Unselected.INHIBIT, Unselected.GROUND, Unselected.FLOAT),
-)
-
-
-@pytest.fixture(scope="module")
-def odd() -> Path:
-    return build_library(ODD)
-
-
-@pytest.fixture
-def controller() -> Iterator[RtlController]:
-    with RtlController(TINY) as controller:
-        controller.seed(99)
-        controller.arm(100)
-        yield controller
 
 
 def random_deltas(config: ControllerConfig, requests: int, seed: int, scale: float) -> NDArray[np.int32]:
