@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pulsetrain.array.crossbar import CutPulse
 from pulsetrain.closed_loop.programming import Programmed, Rounds
-from pulsetrain.contract.commands import HEADER
+from pulsetrain.contract.commands import CELL_STATE, HEADER
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 from pulsetrain.contract.counters import ControllerCounters
 from pulsetrain.contract.enumerations import FORM_KEY, Opcode, Polarity, ProgramMode, Side, Which
@@ -136,9 +136,9 @@ class RtlTile(ArrayTile):
         programmed = Programmed(
             slots=slots,
             codes=codes,
-            tries=(states & 255).astype(np.uint8),
-            failed=(states & 256) != 0,
-            left_alone=(states & 512) != 0,
+            tries=CELL_STATE["tries"].of(states).astype(np.uint8),
+            failed=CELL_STATE["failed"].of(states) != 0,
+            left_alone=CELL_STATE["left_alone"].of(states) != 0,
             rounds=_rounds(result.counters),
             pulses_set=numbers["pulses_set"],
             pulses_reset=numbers["pulses_reset"],
