@@ -6,8 +6,6 @@ contract is ``docs/specification.md``.
 """
 
 import difflib as _difflib
-from importlib.metadata import PackageNotFoundError as _PackageNotFoundError
-from importlib.metadata import version as _version
 from typing import Any as _Any
 
 import lazy_loader as _lazy_loader
@@ -17,13 +15,20 @@ from pulsetrain import moved as _moved
 _lazy, __dir__, __all__ = _lazy_loader.attach_stub(__name__, __file__)
 _moved.install()
 
-try:
-    __version__ = _version("pulsetrain")
-except _PackageNotFoundError:  # run from a source tree that was never installed
-    __version__ = "0.0.0"
+
+def _installed_version() -> str:
+    """The version of the installation; 0.0.0 for a source tree that was never installed."""
+    from importlib.metadata import PackageNotFoundError, version  # here: it takes longer than all the rest
+
+    try:
+        return version("pulsetrain")
+    except PackageNotFoundError:
+        return "0.0.0"
 
 
 def __getattr__(name: str) -> _Any:
+    if name == "__version__":
+        return _installed_version()
     if name in __all__:
         return _lazy(name)
     raise AttributeError(_moved.unknown(name, __all__, _difflib.get_close_matches(name, __all__, 1)))

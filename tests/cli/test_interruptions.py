@@ -70,3 +70,55 @@ def test_a_fit_or_plan_that_fails_leaves_nothing(run: Run, tmp_path: Path, monke
     code, _, err = run("plan", "paper", "--threshold", "0.001", "--output", "deep/plan")
     assert (code, err.startswith("Error: Threshold must be at least the device's own step")) == (2, True)
     assert list(tmp_path.iterdir()) == []
+
+
+IN_A_CALLBACK = """
+import os, signal, time
+from pulsetrain.cli.interruptions import ended_by_signals
+callback = "import os, signal\\nos.kill(os.getpid(), signal.SIGINT)\\nprint('called back', flush=True)"
+with ended_by_signals():
+    exec(compile(callback, "site-packages/llvmlite/binding/executionengine.py", "exec"))
+    time.sleep(30)
+print("never")
+"""
+
+
+def test_a_signal_is_not_lost_while_the_compiler_calls_back() -> None:
+    """What a handler raises there is swallowed by C code: it is raised a moment later."""
+    done = subprocess.run(
+        [sys.executable, "-c", IN_A_CALLBACK], capture_output=True, text=True, check=False, timeout=20
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (130, "called back\n", "Interrupted; nothing was kept.\n")
+
+
+WHILE_IMPORTING = """
+import builtins, os, signal
+from pulsetrain.cli import main
+imported = builtins.__import__
+def stopped(name, *rest):
+    if name == "typer":
+        os.kill(os.getpid(), signal.SIGTERM)
+    return imported(name, *rest)
+builtins.__import__ = stopped
+main(["configs"])
+"""
+
+
+def test_a_signal_while_the_command_is_imported_leaves_no_traceback() -> None:
+    done = subprocess.run([sys.executable, "-c", WHILE_IMPORTING], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (143, "", "Interrupted; nothing was kept.\n")
+
+
+IGNORED = """
+import os, signal
+from pulsetrain.cli.interruptions import ended_by_signals
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+with ended_by_signals():
+    os.kill(os.getpid(), signal.SIGINT)
+print("went on")
+"""
+
+
+def test_a_signal_that_is_ignored_stays_ignored() -> None:
+    done = subprocess.run([sys.executable, "-c", IGNORED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "went on\n", "")

@@ -5,6 +5,15 @@ traceback and with nothing half-written. A difference between RTL and model exit
 the signal's number. Modules that take long to import are imported where they are used, so that ``--help`` is quick.
 """
 
-from pulsetrain.cli.application import main
+from collections.abc import Sequence
+from typing import NoReturn
 
-__all__ = ["main"]
+from pulsetrain.cli.interruptions import ended_by_signals
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run the command line with ``arguments`` (None: those of the process) and exit with its code."""
+    with ended_by_signals():  # before everything else is imported: Ctrl-C may come in the first moment
+        from pulsetrain.cli.application import run
+
+        run(arguments)

@@ -1,4 +1,4 @@
-"""The commands in one application, and ``main``, which turns errors and interruptions into lines and exit codes."""
+"""The commands in one application, and ``run``, which turns errors into lines and exit codes."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ import io
 import os
 import signal
 import sys
-import threading
 from collections.abc import Sequence
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -20,7 +18,7 @@ import pulsetrain
 from pulsetrain.cli.configs import configs
 from pulsetrain.cli.devices import devices
 from pulsetrain.cli.fit import fit
-from pulsetrain.cli.interruptions import NOTHING_KEPT, Interrupted
+from pulsetrain.cli.interruptions import Interrupted
 from pulsetrain.cli.mistakes import UsageError, message
 from pulsetrain.cli.plan import plan
 from pulsetrain.cli.train import train
@@ -75,16 +73,13 @@ for command in (train, verilog, configs, devices, plan, fit):
     app.command(command.__name__)(command)
 
 
-def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run the command line with ``arguments`` (None: those of the process) and exit with its code."""
+def run(arguments: Sequence[str] | None) -> NoReturn:
+    """Run the command line with ``arguments`` (None: those of the process) and exit with its code.
 
-    def terminate(_number: int, _frame: FrameType | None) -> NoReturn:
-        raise Interrupted(signal.SIGTERM)
-
+    Interruptions go on to ``pulsetrain.cli.main``.
+    """
     _prepare_streams()
     words = sys.argv[1:] if arguments is None else list(arguments)
-    main_thread = threading.current_thread() is threading.main_thread()  # elsewhere signals cannot be handled
-    before = signal.signal(signal.SIGTERM, terminate) if main_thread else None
     try:
         code = app(args=words or ["--help"], prog_name=NAME, standalone_mode=False)
         sys.stdout.flush()
@@ -95,10 +90,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
         _fail(str(error), 2)
     except UsageError as error:
         _fail(message(error), 2)
-    except Interrupted as stop:
-        for note in getattr(stop, "__notes__", [NOTHING_KEPT]):
-            _say(note)
-        sys.exit(128 + stop.signal_number)
     except BrokenPipeError:
         # The reader of standard output has left (| head). Python must not complain about it a second time at exit.
         _discard_output()
@@ -108,9 +99,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
             raise
         _discard_output()
         _fail(f"Standard output must be writable, not full or broken ({error.strerror})", 2)
-    finally:
-        if main_thread:
-            signal.signal(signal.SIGTERM, before)
 
 
 def _fail(text: str, code: int) -> NoReturn:
