@@ -6,6 +6,7 @@ import importlib
 import inspect
 import subprocess
 import sys
+from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -83,6 +84,12 @@ def test_the_package_has_types() -> None:
     folder = Path(str(pt.__file__)).parent
     assert (folder / "py.typed").is_file()
     assert (folder / "__init__.pyi").is_file()
+
+
+def test_type_checkers_find_the_package() -> None:
+    """They look along the path and run no import hooks, as some editable installations have them."""
+    assert PathFinder.find_spec("pulsetrain") is not None
+    assert PathFinder.find_spec("pulsetrain_rtl") is not None
 
 
 def test_an_unknown_module_is_python_s_own_error() -> None:
