@@ -71,3 +71,18 @@ def test_a_device_and_what_is_changed_of_it() -> None:
     message = "Option --bounds must be left out for a device whose steps are a curve, not given"
     with pytest.raises(PulsetrainError, match=message):
         whole_device({"device": "reram-es", "bounds": "soft"})
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ({"smallest_conductance": "500"},
+         "Option --largest-conductance must be above the smallest conductance of 500 µS, not 400"),
+        ({"reference_conductance": "500"},
+         "Option --reference-conductance must be within the window of 0 to 400 µS, not 500"),
+    ],
+)  # fmt: skip
+def test_conductances_that_do_not_fit_together_are_told_in_microsiemens(typed: dict[str, str], said: str) -> None:
+    with pytest.raises(PulsetrainError) as caught:
+        whole_device(typed)
+    assert str(caught.value) == said

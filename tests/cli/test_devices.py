@@ -102,7 +102,7 @@ def test_training_with_a_device(run: Run, tmp_path: Path) -> None:
 
     assert run("train", "--resume", *options)[0] == 0
     code, _, err = run("train", "--resume", "--device", "cmo-hfox", "--output", "study")
-    assert (code, err) == (2, "Error: Write noise must be 2.5e-07 as in the study to resume, not 1.67e-07\n")
+    assert (code, err) == (2, "Error: Write noise must be 0.25 µS as in the study to resume, not 0.167 µS\n")
     code, _, err = run("train", "--resume", "--device", "paper", "--output", "study")
     assert (code, err) == (2, "Error: Device must be cmo-hfox as in the study to resume, not paper\n")
 

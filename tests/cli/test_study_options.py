@@ -198,7 +198,7 @@ def test_a_resumed_study_may_be_told_a_part_of_its_settings(run: Run) -> None:
         (("--rows", "65"), "Rows must be 64 as in the study to resume, not 65"),
         (("--network", "64-10"), "Network must be 64-64-10 as in the study to resume, not 64-10"),
         (("--held-out", "validation"), "Held out must be test as in the study to resume, not validation"),
-        (("--read-noise", "1"), "Read noise must be 5e-07 as in the study to resume, not 1e-06"),
+        (("--read-noise", "1"), "Read noise must be 0.5 µS as in the study to resume, not 1 µS"),
     ):  # fmt: skip
         assert run(*resume, *options) == (2, "", f"Error: {message}\n")
 

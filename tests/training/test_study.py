@@ -183,11 +183,11 @@ def test_defaults_count_as_what_they_stand_for(wanted: dict[str, Any]) -> None:
         ({"settings": ControllerSettings(set_cycles=2)}, "SET cycles must be 1 as in the study to resume, not 2"),
         ({"config": {"lanes": 8}}, "Lanes must be 16 as in the study to resume, not 8"),
         ({"config": BASE.replace(lanes=8)}, "Lanes must be 16 as in the study to resume, not 8"),
-        ({"device": {"write_noise": 1e-6}}, "Write noise must be 2e-06 as in the study to resume, not 1e-06"),
+        ({"device": {"write_noise": 1e-6}}, "Write noise must be 2 µS as in the study to resume, not 1 µS"),
         ({"device": Device("mine")}, "Device must be paper as in the study to resume, not mine"),
         (
             {"device": Device("paper", parameters=DEFAULT_DEVICE.changed(g_max=3e-4).parameters)},
-            "G max must be 0.0004 as in the study to resume, not 0.0003",
+            "G max must be 400 µS as in the study to resume, not 300 µS",
         ),
         ({"network": "64-10"}, "Network must be 64-64-10 as in the study to resume, not 64-10"),
         ({"data": {"held_out": "validation"}}, "Held out must be test as in the study to resume, not validation"),

@@ -109,7 +109,20 @@ def whole_device(typed: Mapping[str, Any]) -> Device:
                 if _option(row).name in typed and row.fields[0] in _STEPS:
                     rule = f"left out for a device whose steps are a {kind}"
                     raise PulsetrainError(f"Option {row.flag} must be {rule}, not given")
+    _check_window(device, changes)
     return device.changed(**changes)
+
+
+def _check_window(device: Device, changes: Mapping[str, Any]) -> None:
+    """Raise PulsetrainError, in microsiemens as they were typed, for conductances that do not fit together."""
+    of = {field: changes.get(field, getattr(device.parameters, field)) for field in ("g_min", "g_max", "g_reference")}
+    low, high, reference = (f"{1e6 * value:g}" for value in of.values())
+    flags = {row.fields[0]: row.flag for row in _TABLE}
+    if of["g_min"] >= of["g_max"]:
+        raise PulsetrainError(f"Option {flags['g_max']} must be above the smallest conductance of {low} µS, not {high}")
+    if not of["g_min"] <= of["g_reference"] <= of["g_max"]:
+        window = f"within the window of {low} to {high} µS"
+        raise PulsetrainError(f"Option {flags['g_reference']} must be {window}, not {reference}")
 
 
 def _parameters() -> list[Option]:

@@ -12,7 +12,7 @@ from pulsetrain.contract.plain import settings_from_dict, settings_to_dict
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device.catalogue import DEFAULT_DEVICE
 from pulsetrain.device.device import CHANGED, Device
-from pulsetrain.device.parameters import EFFECTS
+from pulsetrain.device.parameters import EFFECTS, LIMITS
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_real, check_type
 from pulsetrain.tiles.array_tile import DEFAULT_SETTINGS
 from pulsetrain.tiles.targets import THRESHOLD_MIN, verified
@@ -181,8 +181,9 @@ class StudySettings:
             check_choice("Study setting", name, [item.name for item in fields(self)])
             for label, had, asked in self._pairs(name, value):
                 if had != asked:
-                    rule = f"{_shown(had)} as in the study to resume"
-                    raise PulsetrainError(f"{title(label)} must be {rule}, not {_shown(asked)}")
+                    unit = LIMITS[label].unit if name == "device" and label in LIMITS else ""
+                    rule = f"{_shown(had, unit)} as in the study to resume"
+                    raise PulsetrainError(f"{title(label)} must be {rule}, not {_shown(asked, unit)}")
 
     def _pairs(self, name: str, value: Any) -> list[tuple[str, Any, Any]]:
         """(label, value in effect here, wanted value) of one field, or of the parts of one."""
@@ -258,10 +259,15 @@ def _parts(thing: str, had: Any, wanted: Any) -> list[tuple[str, Any, Any]]:
     return pairs
 
 
-def _shown(value: Any) -> str:
-    """A value as an option would be given, lists joined; an effect of a device by its first numbers."""
+def _shown(value: Any, unit: str = "") -> str:
+    """A value as an option would be given, lists joined; an effect of a device by its first numbers.
+
+    ``unit``: of a number; siemens are shown as microsiemens.
+    """
     if value is None:
         return "the default"
+    if unit:
+        return f"{1e6 * value:g} µS" if unit == "S" else f"{value:g} {unit}"
     if isinstance(value, tuple(EFFECTS.values())):
         text = repr(value)
         return text if len(text) <= 60 else f"{text[:60]}…"
