@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -375,4 +376,24 @@ def test_results_that_do_not_fit_together(whole: Path, tmp_path: Path) -> None:
     document["settings"]["rules"] = None
     (tmp_path / RESULTS).write_text(json.dumps(document))
     with pytest.raises(PulsetrainError, match=r"^Results must be of a study of this version, not '.*results\.json'"):
+        resume_study(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda runs: runs[0].update(accuracy="x"),
+        lambda runs: runs[0].update(accuracy=[]),
+        lambda runs: runs[0].update(pulses="many"),
+        lambda runs: runs[0].pop("loss"),
+        lambda runs: runs[0].update(seed=77),
+        lambda runs: runs.clear(),
+    ],
+)
+def test_results_that_somebody_has_changed(whole: Path, tmp_path: Path, damage: Callable[[Any], object]) -> None:
+    """Numbers of another kind, or runs that are not those of the settings."""
+    document = json.loads((whole / RESULTS).read_text())
+    damage(document["runs"])
+    (tmp_path / RESULTS).write_text(json.dumps(document))
+    with pytest.raises(PulsetrainError, match=r"^Results must be .*results\.json'$"):
         resume_study(tmp_path)

@@ -95,9 +95,19 @@ class TrainingResult(Displayed):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainingResult:
-        """The inverse of ``to_dict``."""
+        """The inverse of ``to_dict``. Raises TypeError for a value of another kind, KeyError without one."""
         known = {item.name: values[item.name] for item in fields(cls)}
+        for item in fields(cls):
+            if not _is_of(str(item.type), known[item.name]):
+                raise TypeError(item.name)
         return cls(**{**known, "accuracy": tuple(values["accuracy"]), "loss": tuple(values["loss"])})
+
+
+def _is_of(kind: str, value: Any) -> bool:
+    """Whether ``value``, as JSON has it, is of the ``kind`` that a field of a result is annotated with."""
+    if kind.startswith("tuple"):
+        return isinstance(value, list) and bool(value) and all(isinstance(item, float) for item in value)
+    return isinstance(value, {"int": int, "float": (int, float), "str": str}[kind])  # type: ignore[arg-type]
 
 
 _OF_TILES = {item.name for item in fields(TileCounters)}

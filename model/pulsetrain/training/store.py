@@ -158,6 +158,8 @@ def resume_study(
     values, results = load_results(folder / RESULTS)
     with _reading(folder / RESULTS, "Results"):
         settings = StudySettings.from_dict(values, data)
+        if [Run(result.optimizer, result.rule, result.seed) for result in results] != settings.runs():
+            raise ValueError("runs")
     settings.must_contain(wanted or {})
     return Study(settings, results)
 
