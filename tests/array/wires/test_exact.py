@@ -1,9 +1,6 @@
-"""Conjugate gradients against the nodal solution, their error bound, zero resistance, time, and bits."""
+"""Conjugate gradients against the nodal solution, their error bound, zero resistance, and bits."""
 
 from __future__ import annotations
-
-import math
-import time
 
 import numpy as np
 import pytest
@@ -47,17 +44,6 @@ def test_without_resistance_it_is_the_product(backward: bool) -> None:
 def test_nothing_driven_or_no_conductance_gives_no_current() -> None:
     assert np.array_equal(solve(np.full((3, 2), 1e-4), np.zeros(3), 1.0, 1.0), np.zeros(2))
     assert np.array_equal(solve(np.zeros((3, 2)), np.ones(3), 1.0, 1.0), np.zeros(2))
-
-
-@pytest.mark.parametrize(("resistance", "siemens"), [(1.0, 1e-4), (5.0, 4e-4), (20.0, 4e-4)])
-def test_64_by_64_takes_less_than_5_milliseconds(resistance: float, siemens: float) -> None:
-    g, v = np.full((64, 64), siemens), np.random.default_rng(4).uniform(-0.2, 0.2, 64)
-    best = math.inf
-    for _ in range(20):
-        begin = time.perf_counter()
-        solve(g, v, resistance, resistance)
-        best = min(best, time.perf_counter() - begin)
-    assert best < 5e-3
 
 
 BITS = [
