@@ -86,14 +86,20 @@ print(caller(10), through_c(10), sum(caller.stats.cache_hits.values()), into.cac
 """
 
 
+def small_package(folder: Path) -> Path:
+    """A package in ``folder`` that has nothing but what compiles."""
+    package = folder / "pulsetrain"
+    (package / "numerics").mkdir(parents=True)
+    for each in (package, package / "numerics"):
+        (each / "__init__.py").touch()
+    shutil.copy(compiled.__file__, package / "numerics" / "compiled.py")
+    return package
+
+
 @pytest.mark.parametrize("change", ["FACTOR = 3", "FACTOR = 2 \nFACTOR = 3"])
 def test_a_change_in_a_called_file_is_noticed(tmp_path: Path, change: str) -> None:
     """A package of two files: the caller's file never changes, its cached code does when the called one is edited."""
-    package = tmp_path / "pulsetrain"
-    (package / "numerics").mkdir(parents=True)
-    for folder in (package, package / "numerics"):
-        (folder / "__init__.py").touch()
-    shutil.copy(compiled.__file__, package / "numerics" / "compiled.py")
+    package = small_package(tmp_path)
     (package / "called.py").write_text(CALLED)
     (package / "caller.py").write_text(CALLER)
     show = {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1", "NUMBA_CACHE_DIR": ""}
@@ -140,11 +146,7 @@ print(first(made).count, first(made).seed, first(made).each, second(made).size)
 
 def test_records_and_areas_are_the_same_in_python_and_compiled_and_from_the_cache(tmp_path: Path) -> None:
     """Two records and three areas in one array, of functions that come from the same lines of code."""
-    package = tmp_path / "pulsetrain"
-    (package / "numerics").mkdir(parents=True)
-    for folder in (package, package / "numerics"):
-        (folder / "__init__.py").touch()
-    shutil.copy(compiled.__file__, package / "numerics" / "compiled.py")
+    package = small_package(tmp_path)
     (package / "places.py").write_text(PLACES)
     show = {"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1", "NUMBA_CACHE_DIR": ""}
     text = f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n{USE}"

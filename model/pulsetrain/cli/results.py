@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.console import Console
 from rich.table import Table
@@ -10,6 +10,8 @@ from rich.table import Table
 from pulsetrain.cli.console import counted, empty_table, show_table
 from pulsetrain.training.results import Summary, TrainingResult, summarise
 from pulsetrain.training.study import StudySettings
+
+_Cell = Callable[[Summary], str]
 
 
 def show_results(console: Console, settings: StudySettings, results: Sequence[TrainingResult]) -> None:
@@ -47,71 +49,64 @@ def _remarks(settings: StudySettings, results: Sequence[TrainingResult]) -> list
     return found
 
 
-def _accuracies(summaries: Sequence[Summary]) -> Table:
+def _table(summaries: Sequence[Summary], words: Mapping[str, _Cell], numbers: Mapping[str, _Cell]) -> Table:
+    """A line a summary: optimizer, rule, and a column for each of ``words`` and ``numbers``."""
     table = empty_table()
-    for name in ("optimizer", "rule", "controller"):
+    left: dict[str, _Cell] = {
+        "optimizer": lambda line: f"{line.optimizer} {line.learning_rate:g}",
+        "rule": lambda line: line.rule,
+        **words,
+    }
+    for name in left:
         table.add_column(name)
-    for name in ("accuracy\nmean (min–max)", "cells written\nper step", "seconds"):
+    for name in numbers:
         table.add_column(name, justify="right")
     for line in summaries:
-        table.add_row(
-            f"{line.optimizer} {line.learning_rate:g}",
-            line.rule,
-            line.controller,
-            f"{100 * line.accuracy_mean:.1f} % ({100 * line.accuracy_min:.1f}–{100 * line.accuracy_max:.1f})",
-            f"{100 * line.written_share:.2f} %",
-            f"{line.seconds:.1f}",
-        )
+        table.add_row(*(cell(line) for cell in [*left.values(), *numbers.values()]))
     return table
+
+
+def _count(field: str) -> _Cell:
+    return lambda line: f"{getattr(line, field):,.0f}"
+
+
+def _decided(field: str) -> _Cell:
+    """A count that only rules have that ask the controller."""
+    return lambda line: "–" if line.controller == "bypassed" else _count(field)(line)
+
+
+def _accuracies(summaries: Sequence[Summary]) -> Table:
+    numbers: dict[str, _Cell] = {
+        "accuracy\nmean (min–max)": lambda line: (
+            f"{100 * line.accuracy_mean:.1f} % ({100 * line.accuracy_min:.1f}–{100 * line.accuracy_max:.1f})"
+        ),
+        "cells written\nper step": lambda line: f"{100 * line.written_share:.2f} %",
+        "seconds": lambda line: f"{line.seconds:.1f}",
+    }
+    return _table(summaries, {"controller": lambda line: line.controller}, numbers)
 
 
 def _counts(summaries: Sequence[Summary]) -> Table:
-    table = empty_table()
-    for name in ("optimizer", "rule"):
-        table.add_column(name)
-    for name in ("pulses", "saturated", "window hits", "slots", "cycles"):
-        table.add_column(name, justify="right")
-    for line in summaries:
-        decided = line.controller != "bypassed"
-        table.add_row(
-            f"{line.optimizer} {line.learning_rate:g}",
-            line.rule,
-            f"{line.pulses:,.0f}",
-            f"{line.saturated:,.0f}" if decided else "–",
-            f"{line.window_hits:,.0f}",
-            f"{line.slots:,.0f}" if decided else "–",
-            f"{line.cycles:,.0f}" if line.cycles else "–",  # the model has no clock
-        )
-    return table
+    numbers: dict[str, _Cell] = {
+        "pulses": _count("pulses"),
+        "saturated": _decided("saturated"),
+        "window hits": _count("window_hits"),
+        "slots": _decided("slots"),
+        "cycles": lambda line: f"{line.cycles:,.0f}" if line.cycles else "–",  # the model has no clock
+    }
+    return _table(summaries, {}, numbers)
 
 
 def _reads(summaries: Sequence[Summary]) -> Table:
-    table = empty_table()
-    for name in ("optimizer", "rule"):
-        table.add_column(name)
-    for name in ("reads", "of rows", "conversions", "codes clipped"):
-        table.add_column(name, justify="right")
-    for line in summaries:
-        if line.controller != "bypassed":
-            counts = (line.reads, line.row_reads, line.conversions, line.codes_clipped)
-            numbers = [f"{count:,.0f}" for count in counts]
-            table.add_row(f"{line.optimizer} {line.learning_rate:g}", line.rule, *numbers)
-    return table
+    fields = {"reads": "reads", "of rows": "row_reads", "conversions": "conversions", "codes clipped": "codes_clipped"}
+    numbers = {name: _count(field) for name, field in fields.items()}
+    return _table([line for line in summaries if line.controller != "bypassed"], {}, numbers)
 
 
 def _verified(summaries: Sequence[Summary]) -> Table:
-    table = empty_table()
-    for name in ("optimizer", "rule"):
-        table.add_column(name)
-    for name in ("verified", "unreached", "unverified", "pulses per\nwritten cell", "row reads per\nwritten cell"):
-        table.add_column(name, justify="right")
-    for line in summaries:
-        if line.row_reads:
-            table.add_row(
-                f"{line.optimizer} {line.learning_rate:g}",
-                line.rule,
-                *(f"{count:,.0f}" for count in (line.verified, line.unreached, line.unverified)),
-                f"{line.pulses_per_cell:.2f}",
-                f"{line.reads_per_cell:.2f}",
-            )
-    return table
+    numbers: dict[str, _Cell] = {
+        **{name: _count(name) for name in ("verified", "unreached", "unverified")},
+        "pulses per\nwritten cell": lambda line: f"{line.pulses_per_cell:.2f}",
+        "row reads per\nwritten cell": lambda line: f"{line.reads_per_cell:.2f}",
+    }
+    return _table([line for line in summaries if line.row_reads], {}, numbers)

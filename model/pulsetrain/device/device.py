@@ -10,7 +10,8 @@ from typing import Any
 from pulsetrain.device.checks import plain
 from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.display import Displayed
-from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_type
+from pulsetrain.errors import PulsetrainError, check_choice, check_type
+from pulsetrain.files.user_files import checked_version
 
 FORMAT = "pulsetrain device"
 """What a device file says it is."""
@@ -83,12 +84,7 @@ class Device(Displayed):
     def from_dict(cls, values: Mapping[str, Any]) -> Device:
         """The inverse of ``to_dict``. Raises PulsetrainError for another format or version, unknown keys, and values
         out of range."""
-        if values.get("format") != FORMAT:
-            found = repr(values["format"]) if "format" in values else "a file without it"
-            raise PulsetrainError(f"Format must be {FORMAT!r}, not {found}")
-        version = check_integer("Version", values.get("version"), 1)
-        if version > VERSION:
-            raise PulsetrainError(f"Version must be at most {VERSION}, not {version}")
+        checked_version(values, FORMAT, VERSION)
         for key in values:
             check_choice("Key", key, _KEYS)
         if "name" not in values:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pulsetrain.errors import PulsetrainError
+from pulsetrain.errors import PulsetrainError, check_integer
 
 Made = TypeVar("Made")
 
@@ -45,3 +45,14 @@ def read_toml(path: Path, kind: str, make: Callable[[Mapping[str, Any]], Made]) 
         raise PulsetrainError(f"{where}: {error}") from error
     except (RecursionError, ValueError) as error:  # lists in lists without end, integers of thousands of digits
         raise PulsetrainError(f"{where} must be TOML of a {kind}, not anything else ({error})") from error
+
+
+def checked_version(values: Mapping[str, Any], kind: str, newest: int) -> int:
+    """The ``version`` of a file whose ``format`` must be ``kind``, 1 … ``newest``. Raises PulsetrainError otherwise."""
+    if values.get("format") != kind:
+        found = repr(values["format"]) if "format" in values else "a file without it"
+        raise PulsetrainError(f"Format must be {kind!r}, not {found}")
+    version = check_integer("Version", values.get("version"), 1)
+    if version > newest:
+        raise PulsetrainError(f"Version must be at most {newest}, not {version}")
+    return version

@@ -22,9 +22,9 @@ from pulsetrain.contract.plain import settings_from_dict, settings_to_dict
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device.device import Device
 from pulsetrain.device.files import device_text
-from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_path
+from pulsetrain.errors import PulsetrainError, check_choice, check_path
 from pulsetrain.files.checkpoint import make_output_folder, write_atomic
-from pulsetrain.files.user_files import read_toml
+from pulsetrain.files.user_files import checked_version, read_toml
 from pulsetrain.training.data import Dataset, data_again
 from pulsetrain.training.network import Network
 from pulsetrain.training.study import LEFT_TO_THE_RULE, StudySettings, without_verifying
@@ -131,12 +131,7 @@ def load_plan(path: str | PathLike[str], data: Dataset | None = None) -> PlanFil
 
 
 def _plan_of(values: Mapping[str, Any], data: Dataset | None) -> PlanFile:
-    if values.get("format") != FORMAT:
-        found = repr(values["format"]) if "format" in values else "a file without it"
-        raise PulsetrainError(f"Format must be {FORMAT!r}, not {found}")
-    version = check_integer("Version", values.get("version"), 1)
-    if version > VERSION:
-        raise PulsetrainError(f"Version must be at most {VERSION}, not {version}")
+    version = checked_version(values, FORMAT, VERSION)
     if version < VERSION:
         anew = "make the plan anew with pulsetrain plan"
         raise PulsetrainError(f"Version must be at least {VERSION}, not {version}; {anew}")
