@@ -24,7 +24,7 @@ def test_every_public_name_is_there_and_documented(name: str) -> None:
     value: Any = getattr(pt, name)
     if name in CONSTANTS:
         return
-    assert inspect.isclass(value) or callable(value)
+    assert callable(value)
     assert inspect.getdoc(value), name
     if inspect.isclass(value):
         for part, member in inspect.getmembers(value):
@@ -44,7 +44,7 @@ def test_importing_the_package_imports_nothing_heavy() -> None:
 
 def test_names_are_listed_for_completion() -> None:
     assert {"ModelTile", "train_study", "PulsetrainError"} <= set(NAMES)
-    assert sorted(set(NAMES)) == NAMES
+    assert len(set(NAMES)) == len(NAMES)
 
 
 @pytest.mark.parametrize(
@@ -68,13 +68,11 @@ def test_a_module_that_has_moved_says_where_it_is(old: str) -> None:
     assert inspect.ismodule(importlib.import_module(f"pulsetrain.{first}"))
 
 
-@pytest.mark.parametrize(
-    ("package", "name"), [("array", "CrossbarArray"), ("energy", "named_costs"), ("training", "TrainingRun")]
-)
+@pytest.mark.parametrize(("package", "name"), [(old, name) for old, names in moved.PACKAGES.items() for name in names])
 def test_a_folder_that_was_a_module_says_where_its_names_are(package: str, name: str) -> None:
-    with pytest.raises(
-        ImportError, match=rf"^pulsetrain\.{package}\.{name} is now pulsetrain\.{moved.PACKAGES[package]}"
-    ):
+    place = f"pulsetrain.{moved.PACKAGES[package][name]}"
+    assert name in vars(importlib.import_module(place))
+    with pytest.raises(ImportError, match=rf"^pulsetrain\.{package}\.{name} is now {place}\.{name}; scripts take"):
         exec(f"from pulsetrain.{package} import {name}")
     with pytest.raises(ImportError, match="cannot import name 'nothing'"):
         exec(f"from pulsetrain.{package} import nothing")

@@ -21,8 +21,6 @@ from pulsetrain_rtl.core import Core
 from pulsetrain_rtl.interfaces import check_config
 from pulsetrain_rtl.pin_table import pins
 
-__all__ = ["generate", "generate_component", "generate_pins", "pins", "write_all"]
-
 TOP = "pulsetrain_core"
 
 

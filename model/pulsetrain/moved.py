@@ -65,8 +65,32 @@ MODULES = {
 }
 """Modules of version 0.1.0 as it was before the folders, and where their contents are now."""
 
-PACKAGES = {"array": "array.crossbar", "energy": "energy.accounts", "training": "training.run"}
-"""Modules that became folders of the same name, and where their contents are now."""
+PACKAGES = {
+    "array": {
+        "ArrayParameters": "device.parameters",
+        "CrossbarArray": "array.crossbar",
+        "CutPulse": "array.crossbar",
+        "PICOSIEMENS": "device.parameters",
+        "checked_codes": "controller.codes",
+        "checked_real_array": "array.crossbar",
+    },
+    "energy": {
+        "Account": "energy.accounts",
+        "COSTS": "energy.costs",
+        "Costs": "energy.costs",
+        "Energy": "energy.accounts",
+        "controller_cycles": "energy.accounts",
+        "energy": "energy.accounts",
+        "named_costs": "energy.costs",
+        "pulse_energy": "energy.accounts",
+    },
+    "training": {
+        "TileProducts": "training.run",
+        "TrainingRun": "training.run",
+        "make_tile": "training.run",
+    },
+}
+"""Modules that became folders of the same name, and where each of their names is now."""
 
 
 def _advice(old: str, new: str) -> str:
@@ -92,14 +116,14 @@ def install() -> None:
         sys.meta_path.append(_Finder())
 
 
-def from_package(package: str, name: str, moved: Iterable[str]) -> Any:
+def from_package(package: str, name: str) -> Any:
     """What the ``__getattr__`` of a folder that was a module does: tell where ``name`` is now.
 
-    Raises ImportError for one of the ``moved`` names (an AttributeError would lose its text in ``from … import``), and
+    Raises ImportError for a name that has moved (an AttributeError would lose its text in ``from … import``), and
     AttributeError otherwise.
     """
-    if name in moved:
-        raise ImportError(_advice(f"{package}.{name}", f"{PACKAGES[package]}.{name}"))
+    if name in PACKAGES[package]:
+        raise ImportError(_advice(f"{package}.{name}", f"{PACKAGES[package][name]}.{name}"))
     raise AttributeError(f"module 'pulsetrain.{package}' has no attribute {name!r}")
 
 

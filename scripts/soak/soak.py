@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
         if options.configuration is not None:
             check_choice("Configuration", options.configuration, SOAKED)
         if options.batch is not None:
-            check_integer("SoakBatch", options.batch, 0)
+            check_integer("Batch", options.batch, 0)
             return _one_batch(options.seed, options.batch, options.configuration)
         try:
             options.output.parent.mkdir(parents=True, exist_ok=True)

@@ -49,7 +49,7 @@ class SoakBatch:
 
     @staticmethod
     def of(seed: int, number: int, only: str | None = None) -> SoakBatch:
-        """SoakBatch ``number`` of a soak with that seed; ``only`` fixes its configuration."""
+        """Batch ``number`` of a soak with that seed; ``only`` fixes its configuration."""
         rng = np.random.default_rng([seed, number])
         drawn = str(rng.choice(list(SHARES), p=list(SHARES.values())))
         name = only or drawn

@@ -1,7 +1,8 @@
-"""The command line, called in a folder of the test's own."""
+"""The command line, called in a folder of the test's own; what tests of it share."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,12 @@ import pytest
 from pulsetrain.cli import main
 
 Run = Callable[..., tuple[int, str, str]]
+GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "command-line.md"
+
+
+def without_frames(text: str) -> str:
+    """Help as one line, without the frames of its panels."""
+    return " ".join(re.sub(r"[│\s]+", " ", text).split())
 
 
 @pytest.fixture

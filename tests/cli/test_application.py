@@ -13,7 +13,7 @@ import pytest
 from pulsetrain.training.rules import RULES
 from pulsetrain.training.study import StudySettings
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import GUIDE, Run, without_frames
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_alone_it_shows_its_help(run: Run) -> None:
 
 def test_help_shows_square_brackets(run: Run) -> None:
     """They are markup to rich."""
-    assert "[costs] of the device overrides" in " ".join(re.sub(r"[│\s]+", " ", run("plan", "--help")[1]).split())
+    assert "[costs] of the device overrides" in without_frames(run("plan", "--help")[1])
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_unknown_command(run: Run) -> None:
 def test_help_lists_commands_and_defaults(run: Run) -> None:
     out = run("--help")[1]
     assert all(f" {name} " in out for name in ("train", "fit", "plan", "devices", "verilog", "configs", "--version"))
-    train = " ".join(re.sub(r"[│\s]+", " ", run("train", "--help")[1]).split())
+    train = without_frames(run("train", "--help")[1])
     defaults = StudySettings()
     for text in (
         f"(default: {defaults.tile})", f"(default: {defaults.rules[0]})", f"(default: {defaults.optimizers[0]})",
@@ -103,9 +103,6 @@ def test_help_lists_commands_and_defaults(run: Run) -> None:
         f"(default: {defaults.data.name})", f"(default: {defaults.device.name})", *RULES,
     ):  # fmt: skip
         assert text in train
-
-
-GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "command-line.md"
 
 
 def test_guide_names_only_options_that_exist(run: Run) -> None:

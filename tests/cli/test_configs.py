@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
-from tests.cli.conftest import Run
+from tests.cli.conftest import GUIDE, Run
 
 
 def test_configs(run: Run) -> None:
@@ -15,9 +14,6 @@ def test_configs(run: Run) -> None:
     assert rows["field"] == ["tiny", "macro32", "base", "wide"]
     assert rows["columns"] == ["8", "32", "64", "256"]
     assert rows["lanes"] == ["4", "8", "16", "64"]
-
-
-GUIDE = Path(__file__).parents[2] / "docs" / "guide" / "command-line.md"
 
 
 def test_guide_shows_the_configurations_as_they_are(run: Run) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from enum import IntEnum
@@ -33,6 +32,8 @@ from pulsetrain.contract.settings import (
 )
 from pulsetrain.errors import PulsetrainError
 from typer.testing import CliRunner
+
+from tests.cli.conftest import without_frames
 
 TINY = CONFIGS["tiny"]
 
@@ -140,7 +141,7 @@ def test_a_setting_that_is_added_to_the_table_is_an_option(monkeypatch: pytest.M
     words = ["--cooling-cycles", "9", "--set-lines", "shield-code=5"]
     assert CliRunner().invoke(app, words).exit_code == 0
     assert seen == {"cooling_cycles": 9, "set_lines": {"shield_code": 5}}
-    text = " ".join(re.sub(r"[│\s]+", " ", CliRunner().invoke(app, ["--help"]).output).split())
+    text = without_frames(CliRunner().invoke(app, ["--help"]).output)
     assert "--cooling-cycles N Cycles of rest (default: 7)." in text
     failed = CliRunner().invoke(app, ["--cooling-cycles", "32"])
     assert str(failed.exception) == "Option --cooling-cycles must be an integer between 1 and 31 cycles, not 32"

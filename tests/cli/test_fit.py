@@ -1,30 +1,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from pulsetrain.cli import main
 from pulsetrain.device.catalogue import load_device
 
+from tests.cli.conftest import Run
 from tests.fit.fit_data import device, write_pulses, write_relaxation, write_tables
-
-Run = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """Calls the command line in ``tmp_path``; gives exit code, standard output and standard error."""
-    monkeypatch.chdir(tmp_path)
-
-    def call(*arguments: str) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stop:
-            main(["fit", *arguments])
-        out, err = capsys.readouterr()
-        return int(stop.value.code or 0), out, err
-
-    return call
 
 
 def names(folder: Path) -> list[str]:
@@ -34,7 +17,7 @@ def names(folder: Path) -> list[str]:
 def test_tables_and_relaxation_become_one_device(run: Run, tmp_path: Path) -> None:
     first, second = write_tables(tmp_path)
     write_relaxation(tmp_path / "relax.tsv", 1000)
-    code, out, err = run(first.name, second.name, "relax.tsv", "--output", "fit", "--name", "mine")
+    code, out, err = run("fit", first.name, second.name, "relax.tsv", "--output", "fit", "--name", "mine")
     assert (code, err) == (0, "")
     assert names(tmp_path / "fit") == ["device.toml", "fit.json", "relaxation.png", "steps.png"]
     found = load_device(tmp_path / "fit" / "device.toml")
@@ -57,7 +40,7 @@ def test_tables_and_relaxation_become_one_device(run: Run, tmp_path: Path) -> No
 
 def test_pulses_show_intervals(run: Run, tmp_path: Path) -> None:
     write_pulses(tmp_path / "pulses.csv", device(fail_set=0.1), 6, 120)
-    code, out, _ = run("pulses.csv", "-o", "fit", "--form", "curve", "--seed", "3")
+    code, out, _ = run("fit", "pulses.csv", "-o", "fit", "--form", "curve", "--seed", "3")
     assert code == 0
     assert "failed SET pulses" in out
     assert " … " in out
@@ -66,26 +49,26 @@ def test_pulses_show_intervals(run: Run, tmp_path: Path) -> None:
 
 def test_a_fit_is_not_replaced_by_chance(run: Run, tmp_path: Path) -> None:
     first, second = write_tables(tmp_path)
-    assert run("--set", first.name, "--reset", second.name, "-o", "fit")[0] == 0
+    assert run("fit", "--set", first.name, "--reset", second.name, "-o", "fit")[0] == 0
     before = (tmp_path / "fit" / "device.toml").read_bytes()
-    code, _, err = run(first.name, second.name, "-o", "fit", "--weight-range", "1")
+    code, _, err = run("fit", first.name, second.name, "-o", "fit", "--weight-range", "1")
     assert code == 2
     assert err == "Error: Output folder must be one without a device.toml (--overwrite replaces it), not 'fit'\n"
     assert (tmp_path / "fit" / "device.toml").read_bytes() == before
     write_relaxation(tmp_path / "relax.tsv", 300)
-    assert run("relax.tsv", "-o", "fit", "--overwrite")[0] == 0
+    assert run("fit", "relax.tsv", "-o", "fit", "--overwrite")[0] == 0
     assert names(tmp_path / "fit") == ["device.toml", "fit.json", "relaxation.png"]
 
 
 def test_json_and_quiet(run: Run, tmp_path: Path) -> None:
     first, second = write_tables(tmp_path)
-    code, out, err = run(first.name, second.name, "--output", "fit", "--json")
+    code, out, err = run("fit", first.name, second.name, "--output", "fit", "--json")
     assert (code, err) == (0, "")
     document = json.loads(out)
     files = ["fit/device.toml", "fit/fit.json", "fit/steps.png"]
     assert sorted(document.pop("files")) == files
     assert document == json.loads((tmp_path / "fit" / "fit.json").read_text())
-    code, out, err = run(first.name, second.name, "--output", "fit", "--overwrite", "--quiet", "--name", "mine")
+    code, out, err = run("fit", first.name, second.name, "--output", "fit", "--overwrite", "--quiet", "--name", "mine")
     assert (code, err) == (0, "")
     assert out == "mine: fit/device.toml, fit/fit.json, fit/steps.png\n"
 
@@ -116,7 +99,7 @@ def test_mistakes_are_one_line_and_leave_nothing(
     lines = text.splitlines()
     lines[3] = lines[3].rsplit(",", 1)[0] + ",nan"
     (tmp_path / "bad.csv").write_text("\n".join(lines))
-    code, out, err = run("-o", "fit", *arguments)
+    code, out, err = run("fit", "-o", "fit", *arguments)
     assert (code, out) == (2, "")
     assert err.startswith(f"Error: {message}")
     assert err.count("\n") == 1

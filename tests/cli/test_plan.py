@@ -6,43 +6,39 @@ import json
 from pathlib import Path
 
 import pytest
-from pulsetrain.cli import main
 from pulsetrain.cli.plan import shown
 from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.device import Endurance
 from pulsetrain.device.device import Device
 from pulsetrain.device.files import save_device
 from pulsetrain.device.parameters import ArrayParameters
-from pulsetrain.energy.accounts import Quantity
+from pulsetrain.energy.costs import Quantity
 from pulsetrain.plan import load_plan
 from pulsetrain.training.results import load_results
 from pulsetrain.training.study import StudySettings
 
-
-def run(*arguments: str) -> int:
-    with pytest.raises(SystemExit) as stop:
-        main(list(arguments))
-    assert isinstance(stop.value.code, int)
-    return stop.value.code
+from tests.cli.conftest import Run
 
 
-def test_plan_then_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_plan_then_train(run: Run, tmp_path: Path) -> None:
     device = Device("lab", about="of the lab", parameters=ArrayParameters(endurance=Endurance(1e6)))
     save_device(tmp_path / "lab.toml", device)
     folder = tmp_path / "plan"
     options = ["--epochs", "2", "--pilot-epochs", "1", "--seed", "3", "--adc-bits", "9", "--output", str(folder)]
-    assert run("plan", str(tmp_path / "lab.toml"), *options) == 0
-    text = capsys.readouterr().out
+    code, text, _ = run("plan", "lab.toml", *options)
+    assert code == 0
     parts = ["lab: of the lab", "ΔW_th", "0.025 weight units", "cells written per step", "accuracy, pilot", "µJ"]
     parts += ["trainings until worn out", "half the window after 1e+06 pulses", "noise of a pulse", "train --plan"]
     for part in parts:
         assert part in text
-    assert run("plan", str(tmp_path / "lab.toml"), *options) == 2
-    assert "Output folder must be one without a plan" in capsys.readouterr().err
+    code, _, err = run("plan", "lab.toml", *options)
+    assert code == 2
+    assert "Output folder must be one without a plan" in err
 
     plan = folder / "plan.toml"
-    assert run("train", "--plan", str(plan), "--output", str(tmp_path / "run")) == 0
-    assert "Device: lab" in capsys.readouterr().out
+    code, text, _ = run("train", "--plan", str(plan), "--output", "run")
+    assert code == 0
+    assert "Device: lab" in text
     values, results = load_results(tmp_path / "run" / "results.json")
     settings = StudySettings.from_dict(values)
     assert settings == load_plan(plan).settings
@@ -52,17 +48,16 @@ def test_plan_then_train(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert predicted == pytest.approx(results[0].written_share, rel=0.2)
 
 
-def test_json_and_quiet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_and_quiet(run: Run, tmp_path: Path) -> None:
     folder = tmp_path / "plan"
     options = ["--epochs", "1", "--no-pilot", "--output", str(folder)]
-    assert run("plan", "paper", *options, "--json") == 0
-    captured = capsys.readouterr()
-    document = json.loads(captured.out)
+    code, out, err = run("plan", "paper", *options, "--json")
+    document = json.loads(out)
     files = {"plan": str(folder / "plan.toml"), "numbers": str(folder / "plan.json")}
-    assert (document.pop("files"), captured.err) == (files, "")
+    assert (code, document.pop("files"), err) == (0, files, "")
     assert document == json.loads((folder / "plan.json").read_text())
-    assert run("plan", "paper", *options, "--overwrite", "--quiet") == 0
-    assert capsys.readouterr() == (f"Plan: {files['plan']}, all numbers: {files['numbers']}\n", "")
+    told = f"Plan: {files['plan']}, all numbers: {files['numbers']}\n"
+    assert run("plan", "paper", *options, "--overwrite", "--quiet") == (0, told, "")
 
 
 @pytest.mark.parametrize(
@@ -78,13 +73,11 @@ def test_json_and_quiet(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
         (["paper", "--rows", "x"], "Option --rows must be an integer between 1 and 1024, not 'x'"),
     ],
 )
-def test_mistakes_are_told(
-    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    assert run("plan", *arguments, "--output", str(tmp_path / "out")) == 2
-    captured = capsys.readouterr()
-    assert message in captured.err
-    assert captured.err.startswith("Error: ")
+def test_mistakes_are_told(arguments: list[str], message: str, run: Run, tmp_path: Path) -> None:
+    code, _, err = run("plan", *arguments, "--output", "out")
+    assert code == 2
+    assert message in err
+    assert err.startswith("Error: ")
     assert not (tmp_path / "out" / "plan.toml").exists()
 
 

@@ -98,7 +98,6 @@ def test_every_name_has_a_meaning() -> None:
 def test_names_are_there_once() -> None:
     for members in GROUPS.values():
         assert len({port.name for port in members}) == len(members)
-    assert list(port_settings()) == list(dict.fromkeys(port_settings()))
     assert list(COUNTERS) == [item.name for item in fields(ControllerCounters)]
     assert [port.name for port in ports.COUNTER_PORTS] == list(COUNTERS)
     assert list(PARAMETERS) == list(ControllerConfig().to_dict())

@@ -21,7 +21,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
-from pulsetrain.contract.enumerations import PairPolicy
+from pulsetrain.contract.enumerations import LEFT_ALONE, PairPolicy
 from pulsetrain.controller import GoldenController, RandomSource, Slots
 from pulsetrain.tiles.reports import ProgramReport, UpdateReport
 from pulsetrain.tiles.tile import Tile
@@ -31,7 +31,6 @@ from tests.digests.digests import difference, digest, load, record
 
 FILE = "tiles.json"
 RTL = Path(__file__).parents[2] / "rtl"
-LEFT_ALONE = -32768
 NAMES = re.compile(rb"^ *\(\* enum_base_type = .*\n", re.M)
 
 

@@ -35,7 +35,7 @@ def test_links_lead_somewhere(document: Path) -> None:
             assert anchor in anchors(page.read_text(encoding="utf-8")), f"{document.name}: no heading for {target}"
 
 
-def test_readme_targets_exist() -> None:
+def test_named_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
     targets = set(re.findall(r"^([a-z-]+):", makefile, re.M))
     for document in DOCUMENTS:

@@ -8,17 +8,8 @@ from typing import Any
 import pytest
 from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.contract.settings import ControllerSettings
-from pulsetrain.energy.accounts import (
-    COSTS,
-    Account,
-    Costs,
-    Quantity,
-    controller_cycles,
-    energy,
-    named_costs,
-    pulse_energy,
-)
-from pulsetrain.energy.costs import COST_UNITS, product
+from pulsetrain.energy.accounts import Account, controller_cycles, energy, pulse_energy
+from pulsetrain.energy.costs import COST_UNITS, COSTS, Costs, Quantity, named_costs, product
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.tiles.reports import TileCounters
 

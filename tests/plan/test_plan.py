@@ -13,7 +13,7 @@ from pulsetrain.device import Drift, Endurance, Relaxation
 from pulsetrain.device.catalogue import preset, preset_names
 from pulsetrain.device.device import Device
 from pulsetrain.device.parameters import ArrayParameters
-from pulsetrain.energy.accounts import named_costs
+from pulsetrain.energy.costs import named_costs
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.plan import Plan, PlanRequest, make_plan
 from pulsetrain.plan.recommend import features, recommend

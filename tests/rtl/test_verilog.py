@@ -15,7 +15,7 @@ from amaranth.hdl import Signal
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 from pulsetrain.errors import PulsetrainError, ToolError
 from pulsetrain.simulator.verilator import find_verilator
-from pulsetrain_rtl import verilog
+from pulsetrain_rtl import pin_table, verilog
 from pulsetrain_rtl.commands.command_decoder import CommandDecoder
 from pulsetrain_rtl.commands.responder import Responder
 from pulsetrain_rtl.commands.vector_store import VectorStore
@@ -115,7 +115,7 @@ def test_generation_refuses_bad_arguments() -> None:
     with pytest.raises(PulsetrainError, match="Configuration must be a ControllerConfig, not 4"):
         verilog.generate(4)
     with pytest.raises(PulsetrainError, match="Configuration must be a ControllerConfig, not None"):
-        verilog.pins(None)
+        pin_table.pins(None)
     with pytest.raises(PulsetrainError, match="Module name must be a Verilog identifier, not '3x'"):
         verilog.generate(CONFIGS["tiny"], "3x")
     with pytest.raises(PulsetrainError, match=r"Component must be a wiring.Component, not 7"):

@@ -128,7 +128,7 @@ def test_short_soak(tmp_path: Path) -> None:
         (["--seed=-1"], "Seed must be an integer of at least 0, not -1"),
         (["--processes=0"], "Processes must be an integer between 1 and 256, not 0"),
         (["--configuration=huge"], "Configuration must be one of base, macro32, odd, pair, tiny, wide, not 'huge'"),
-        (["--batch=-1"], "SoakBatch must be an integer of at least 0, not -1"),
+        (["--batch=-1"], "Batch must be an integer of at least 0, not -1"),
     ],
 )
 def test_rejects_arguments(

@@ -22,8 +22,7 @@ from pulsetrain.simulator import build as rtl_build
 from pulsetrain.simulator.build import build_library, cache_folder, cached, content_key, generated_verilog
 from pulsetrain.simulator.verilator import find_compiler, find_verilator
 
-CONFIG = ControllerConfig(rows=16, columns=4, lanes=4, adc_count=2)
-PUPPET = Path(__file__).with_name("puppet.v")
+from tests.simulator.puppet import CONFIG, PUPPET
 
 
 @pytest.fixture

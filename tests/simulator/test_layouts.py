@@ -23,9 +23,9 @@ from pulsetrain.simulator.run import RtlError
 from pulsetrain.simulator.structures import Member, Structure, structures
 from pulsetrain.simulator.verilator import find_compiler
 
-CONFIG = ControllerConfig(rows=16, columns=4, lanes=4, adc_count=2)
+from tests.simulator.puppet import CONFIG, PUPPET
+
 HARNESS = Path(build.__file__).with_name("harness")
-PUPPET = Path(__file__).with_name("puppet.v")
 
 
 def told(header: str, folder: Path) -> str:

@@ -4,8 +4,6 @@ from typing import Any
 
 from pulsetrain.moved import from_package
 
-_MOVED = ("ArrayParameters", "CrossbarArray", "CutPulse", "checked_codes", "checked_real_array", "PICOSIEMENS")
-
 
 def __getattr__(name: str) -> Any:
-    return from_package("array", name, _MOVED)
+    return from_package("array", name)

@@ -16,7 +16,7 @@ from pulsetrain.cli.values import integer, number
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from pulsetrain.energy.accounts import Quantity
+    from pulsetrain.energy.costs import Quantity
     from pulsetrain.plan import Plan, PlanRequest
 
 _EXPECT = "Expectations"

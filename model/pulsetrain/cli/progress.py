@@ -55,9 +55,7 @@ class ProgressReporter(Observer):
         self._runs, self._epochs = runs, epochs
         self._bar.update(self._task, total=runs * epochs, completed=finished_epochs)
         resumed = f", {counted(finished_epochs, 'epoch')} already done" if finished_epochs else ""
-        self._line(
-            f"{runs} {'run' if runs == 1 else 'runs'} of {epochs} {'epoch' if epochs == 1 else 'epochs'}{resumed}"
-        )
+        self._line(f"{counted(runs, 'run')} of {counted(epochs, 'epoch')}{resumed}")
 
     def run_started(self, number: int, run: Run) -> None:
         self._bar.update(self._task, description=f"{self._label(number, run)}")

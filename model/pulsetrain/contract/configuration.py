@@ -61,7 +61,7 @@ class ControllerConfig:
     dac_bits: int = _parameter(8, 2, 12, "width of one signed input code, sign included", rule="at most `delta_bits`/2")
     adc_bits: int = _parameter(8, 3, 16, "width of one signed output code, sign included")
     adc_count: int = _parameter(16, 1, 1024, "converters, shared among the lines that are sampled", symbol="K")
-    pair: int = _parameter(0, 0, 1, "1: two devices a weight, side by side", rule="with 1, C is even")
+    pair: int = _parameter(0, 0, 1, "1: two devices a weight, side by side", rule="if 1, C is even")
 
     def __post_init__(self) -> None:
         for item in fields(self):

@@ -124,7 +124,7 @@ class Opcode(IntEnum):
 
 
 class AnswerStatus(IntEnum):
-    """What an answer says (section 17). The first three are those of ``RequestStatus``."""
+    """What an answer says (section 17). The first three say how requests ended, by the same numbers."""
 
     OK = 0
     ABORTED = 1

@@ -13,12 +13,9 @@ from typing import Any
 
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.contract.settings import ControllerSettings
-from pulsetrain.energy.costs import COSTS, Costs, Quantity, named_costs, product
+from pulsetrain.energy.costs import Costs, Quantity, product
 from pulsetrain.errors import PulsetrainError, check_integer, check_real, check_type
 from pulsetrain.tiles.reports import TileCounters
-
-__all__ = ["COSTS", "Account", "Costs", "Energy", "Quantity", "controller_cycles", "energy", "named_costs",
-           "pulse_energy"]  # fmt: skip
 
 UPDATE_LATENCY, BETWEEN_READS = 12, 40
 """Cycles of an update beyond its beats or slots, measured on the RTL: alone, and with reads before and after it."""

@@ -11,7 +11,8 @@ from pulsetrain.contract.plain import settings_to_dict
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device.device import Device
 from pulsetrain.display import Displayed
-from pulsetrain.energy.accounts import COSTS, Account, Costs, Energy, energy, named_costs
+from pulsetrain.energy.accounts import Account, Energy, energy
+from pulsetrain.energy.costs import COSTS, Costs, named_costs
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_type
 from pulsetrain.plan.pilot import TYPICAL, PerCell, TilePilot, predicted_written, simulated_training, tile_pilot
 from pulsetrain.plan.recommend import Recommendation, conversion_cycles, features, recommend

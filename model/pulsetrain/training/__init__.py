@@ -4,8 +4,6 @@ from typing import Any
 
 from pulsetrain.moved import from_package
 
-_MOVED = ("TrainingRun", "TileProducts", "make_tile")
-
 
 def __getattr__(name: str) -> Any:
-    return from_package("training", name, _MOVED)
+    return from_package("training", name)
