@@ -46,7 +46,7 @@ def at_threshold(plan: Plan, threshold: float) -> StudySettings:
     """The planned training with another ΔW_th, or the next one that a whole full scale of verifying reads gives."""
     settings = plan.settings
     if settings.rules == ("eapu-verified",):
-        unit = plan.controller.verify_step * full_scale_unit(settings.config, settings.device.parameters)
+        unit = plan.registers.verify_step * full_scale_unit(settings.config, settings.device.parameters)
         threshold = max(1, round(threshold / unit)) * unit
     return settings.replace(threshold_weight=threshold)
 
@@ -76,7 +76,7 @@ def measure(
         jobs, labels = [], []
         for name, plan in plans.items():
             config, parameters = plan.settings.config, plan.settings.device.parameters
-            step = features(config, plan.controller, parameters).step
+            step = features(config, plan.registers, parameters).step
             planned = plan.settings.threshold_weight
             assert planned is not None
             numbers["devices"][name] = {

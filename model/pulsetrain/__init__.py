@@ -5,7 +5,6 @@ no time. Everything else is the inside of the house (``docs/architecture.md``) a
 contract is ``docs/specification.md``.
 """
 
-import difflib as _difflib
 from typing import Any as _Any
 
 import lazy_loader as _lazy_loader
@@ -31,4 +30,4 @@ def __getattr__(name: str) -> _Any:
         return _installed_version()
     if name in __all__:
         return _lazy(name)
-    raise AttributeError(_moved.unknown(name, __all__, _difflib.get_close_matches(name, __all__, 1)))
+    raise AttributeError(_moved.unknown(name, __all__))

@@ -6,9 +6,11 @@ A script should take what it needs from ``import pulsetrain as pt``; what is not
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from types import ModuleType
 from typing import Any
+
+from pulsetrain.errors import did_you_mean
 
 MODULES = {
     "array_batch": "array.batch",
@@ -127,9 +129,8 @@ def from_package(package: str, name: str) -> Any:
     raise AttributeError(f"module 'pulsetrain.{package}' has no attribute {name!r}")
 
 
-def unknown(name: str, names: Iterable[str], near: Sequence[str]) -> str:
+def unknown(name: str, names: Sequence[str]) -> str:
     """What to say of ``name``, which is not public."""
     if name in MODULES:
         return _advice(name, MODULES[name])
-    where = f" (did you mean {near[0]!r}?)" if near else ""
-    return f"pulsetrain has no public name {name!r}{where}; it has {', '.join(sorted(names))}"
+    return f"pulsetrain has no public name {name!r}{did_you_mean(name, names)}; it has {', '.join(sorted(names))}"

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import pytest
-from pulsetrain.cli.controller_options import CHOSEN_BY_THE_RULE
 from pulsetrain.cli.study_options import DATA, STUDY_OPTIONS, planned
 from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.contract.enumerations import PairPolicy, Ramp, Unselected
@@ -17,7 +16,7 @@ from pulsetrain.plan import PlanRequest, load_plan, make_plan, save_plan
 from pulsetrain.training.data import DIGITS, load_digits
 from pulsetrain.training.network import Network
 from pulsetrain.training.store import RESULTS
-from pulsetrain.training.study import LEFT_TO_THE_RULE, StudySettings
+from pulsetrain.training.study import StudySettings
 
 from tests.cli.conftest import Run
 
@@ -169,9 +168,8 @@ def test_train_rejects(run: Run, tmp_path: Path, arguments: list[str], message: 
 
 
 def test_names_that_are_written_twice_agree() -> None:
-    """The help may not import what takes long, so a few names of the training are repeated in the tables of options."""
+    """The help may not import what takes long, so a name of the training is repeated in the tables of options."""
     assert DATA == (DIGITS,)
-    assert CHOSEN_BY_THE_RULE == LEFT_TO_THE_RULE
     flags = [option.flag for option in STUDY_OPTIONS]
     assert len(set(flags)) == len(flags)
 

@@ -32,3 +32,8 @@ def test_an_unknown_preset_is_told_with_the_list() -> None:
     assert str(told.value).startswith("Device must be one of paper, taox-180nm, ")
     end = ", or a file (with a slash in it or ending in .toml), not 'papper' (did you mean 'paper'?)"
     assert str(told.value).endswith(end)
+
+
+def test_a_device_is_a_name_or_a_path() -> None:
+    with pytest.raises(PulsetrainError, match="Device file must be a path, not 5"):
+        load_device(5)  # type: ignore[arg-type]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import tomli_w
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
+from pulsetrain.contract.plain import settings_to_dict
 from pulsetrain.device.device import Device
 from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
@@ -37,6 +38,7 @@ def test_a_plan_reads_back_as_it_was(plan: Plan, tmp_path: Path) -> None:
     assert found.settings.config == BASE.replace(adc_bits=9)
     numbers = json.loads(stored.read_text())
     assert numbers["format"] == "pulsetrain plan"
+    assert numbers["controller"] == settings_to_dict(found.registers)
     assert numbers["energy"]["total"]["unit"] == "J"
     assert {path.name for path in (tmp_path / "plan").iterdir()} == {"plan.toml", "plan.json"}
     values = tomllib.loads(toml.read_text())
@@ -165,3 +167,8 @@ def test_a_plan_that_was_cut_off_is_refused(plan: Plan, tmp_path: Path) -> None:
         path.write_text(text[:end])
         with pytest.raises(PulsetrainError, match="Plan file"):
             load_plan(path)
+
+
+def test_a_plan_is_at_a_path() -> None:
+    with pytest.raises(PulsetrainError, match="Plan file must be a path, not 5"):
+        load_plan(5)  # type: ignore[arg-type]

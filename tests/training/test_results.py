@@ -67,7 +67,7 @@ def test_summary_is_over_the_seeds_of_a_rule() -> None:
 def test_results_come_back_from_the_file(tmp_path: Path) -> None:
     settings = StudySettings(epochs=2, config=CONFIGS["base"].replace(lanes=8))
     save_results(tmp_path / "results.json", settings, [RESULT])
-    values, results = load_results(tmp_path / "results.json")
+    values, results = load_results(str(tmp_path / "results.json"))
     assert (StudySettings.from_dict(values), results) == (settings, [RESULT])
     document = json.loads((tmp_path / "results.json").read_text())
     assert document["settings"]["epochs"] == 2
@@ -104,3 +104,8 @@ def test_rejects_another_format(tmp_path: Path) -> None:
             "make them anew with pulsetrain train --overwrite$",
         ):
             load_results(tmp_path / "results.json")
+
+
+def test_results_are_at_a_path() -> None:
+    with pytest.raises(PulsetrainError, match="Results file must be a path, not 5"):
+        load_results(5)  # type: ignore[arg-type]

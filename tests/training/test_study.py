@@ -102,6 +102,10 @@ def test_a_dict_must_be_complete() -> None:
     del whole["reads"]
     with pytest.raises(PulsetrainError, match="Study settings must be complete, not without reads"):
         StudySettings.from_dict(whole)
+    whole = StudySettings().to_dict()
+    del whole["config"]["rows"]
+    with pytest.raises(PulsetrainError, match="Configuration must be complete, not without rows"):
+        StudySettings.from_dict(whole)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +168,7 @@ def test_rejects(values: dict[str, Any], message: str) -> None:
         {"epochs": 40, "rules": ["eapu"], "learning_rate": 1e-3, "settings": {"threshold_log2": 12}},
         {"config": {"lanes": 16}, "device": {"write_noise": 2e-6}, "data": {"held_out": "test"}},
         {"config": BASE, "device": Device("paper"), "settings": ControllerSettings(), "network": "64-64-10"},
-        {"data": load_digits()},
+        {"data": load_digits(), "learning_rate": None},
     ],
 )
 def test_defaults_count_as_what_they_stand_for(wanted: dict[str, Any]) -> None:
@@ -212,6 +216,10 @@ def test_a_study_is_resumed_with_its_own_settings(wanted: dict[str, Any], messag
         ({"config": {"lane": 1}}, "Configuration field must be one of "),
         ({"device": {"noise": 1.0}}, "Array parameter must be one of "),
         ({"data": {"size": 1}}, "Part of the data must be one of "),
+        ({"device": "paper"}, "Device must be of type Device, not 'paper'"),
+        ({"settings": None}, "Settings must be of type ControllerSettings, not None"),
+        ({"config": "base"}, "Config must be of type ControllerConfig, not 'base'"),
+        ({"data": "digits"}, "Data must be of type Dataset, not 'digits'"),
     ],
 )
 def test_what_a_study_does_not_have_is_named(wanted: dict[str, Any], message: str) -> None:

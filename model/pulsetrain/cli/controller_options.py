@@ -14,7 +14,7 @@ from typing import Any
 from pulsetrain.cli.options import Option, values_of
 from pulsetrain.cli.values import Parser, assignments, integer, member
 from pulsetrain.contract.configuration import CONFIGS, PARAMETERS, ControllerConfig, named_config
-from pulsetrain.contract.settings import ControllerSettings, Setting, during, groups_of, settings_of
+from pulsetrain.contract.settings import LEFT_TO_THE_RULE, ControllerSettings, Setting, during, groups_of, settings_of
 
 CONFIGURATION = "Controller: configuration"
 PULSES = "Controller: pulses"
@@ -28,9 +28,6 @@ _PANELS = {
     LINES: ("ramp",),
 }
 """The groups of settings by the first word of their names; all others belong to pulses."""
-
-CHOSEN_BY_THE_RULE = ("verify", "verify_full_scale")
-"""Settings that a training leaves to its rule: options only say so."""
 
 
 def configuration_options() -> list[Option]:
@@ -101,7 +98,7 @@ def _setting_option(setting: Setting, config: ControllerConfig | None) -> Option
     word = setting.name.split("_")[0]
     panel = next((name for name, words in _PANELS.items() if word in words), PULSES)
     unit = f", {setting.unit}" if setting.unit and setting.unit not in setting.about else ""
-    rule = "; the rule eapu-verified chooses it" if setting.name in CHOSEN_BY_THE_RULE else ""
+    rule = "; the rule eapu-verified chooses it" if setting.name in LEFT_TO_THE_RULE else ""
     return Option(
         "--" + setting.name.replace("_", "-"),
         f"{_sentence(setting.about)}{unit}{rule} (default: {_default(setting)}).",

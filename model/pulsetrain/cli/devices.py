@@ -64,7 +64,7 @@ def _check_new(file: Path, overwrite: bool) -> None:
 
 
 def _list(console: Console, found: list[Device]) -> None:
-    from pulsetrain.cli.console import empty_table, show_table
+    from pulsetrain.cli.console import empty_table, show_line, show_table
 
     table = empty_table()
     table.add_column("device")
@@ -84,7 +84,7 @@ def _list(console: Console, found: list[Device]) -> None:
     text = (
         "step: mean of a pulse at weight 0; sigma: its spread from pulse to pulse. One device: pulsetrain devices NAME."
     )
-    console.print(text, soft_wrap=True, markup=False)
+    show_line(console, text)
 
 
 def _numbers(parameters: ArrayParameters) -> list[str]:
@@ -120,7 +120,7 @@ def _effects(parameters: ArrayParameters) -> list[str]:
 
 
 def _show(console: Console, device: Device) -> None:
-    from pulsetrain.cli.console import empty_table, show_table
+    from pulsetrain.cli.console import empty_table, show_line, show_table
 
     parameters = device.parameters
     about = f"{device.name}: {device.about}" if device.about else device.name
@@ -140,9 +140,9 @@ def _show(console: Console, device: Device) -> None:
     show_table(console, table)
     for name in ("fit", "costs"):
         if getattr(device, name) is not None:
-            console.print(f"The file has a table [{name}], too.", soft_wrap=True, markup=False)
+            show_line(console, f"The file has a table [{name}], too.")
     if device.name in preset_names():
-        console.print(f"As a file: pulsetrain devices {device.name} --output FILE", soft_wrap=True, markup=False)
+        show_line(console, f"As a file: pulsetrain devices {device.name} --output FILE")
 
 
 def _short(value: object) -> str:

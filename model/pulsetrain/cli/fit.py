@@ -65,7 +65,7 @@ def fit(
         check_folder(output, overwrite)
         with working("fitting, and simulating the device back", quiet=quiet):
             found = fit_device(inputs, **values)
-            paths = save_fit(output, found)
+            paths = save_fit(output, found, overwrite=overwrite)
     _print(found, output, paths, quiet=quiet, as_json=as_json)
 
 
@@ -85,10 +85,10 @@ def _print(found: Fit, folder: Path, paths: list[Path], *, quiet: bool, as_json:
 
 
 def _show(console: Console, found: Fit) -> None:
-    from pulsetrain.cli.console import show_table
+    from pulsetrain.cli.console import show_line, show_table
 
     for line in found.notes:
-        console.print(f"- {line}", soft_wrap=True, markup=False)
+        show_line(console, f"- {line}")
     if found.findings:
         show_table(console, _findings(found))
     if found.bins:
@@ -97,7 +97,7 @@ def _show(console: Console, found: Fit) -> None:
         show_table(console, _relaxation(found))
     console.print("Not fitted, for want of data:", soft_wrap=True)
     for line in found.missing:
-        console.print(f"- {line}", soft_wrap=True, markup=False)
+        show_line(console, f"- {line}")
 
 
 def _findings(found: Fit) -> Table:

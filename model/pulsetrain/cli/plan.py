@@ -113,10 +113,10 @@ def _print(made: Plan, toml: Path, numbers: Path, *, quiet: bool, as_json: bool)
 
 def show_plan(console: Console, plan: Plan) -> None:
     """Print a plan: what to set and why, what to expect, and the risks."""
-    from pulsetrain.cli.console import show_table
+    from pulsetrain.cli.console import show_line, show_table
 
     name = f"{plan.device.name}: {plan.device.about}" if plan.device.about else plan.device.name
-    console.print(f"{name}. Network {plan.settings.network}.", soft_wrap=True, markup=False)
+    show_line(console, f"{name}. Network {plan.settings.network}.")
     for rows, headings in (
         (_chosen(plan), ("set", "value", "reason")),
         (_expected(plan), ("expect", "value", "range, remarks")),
@@ -127,7 +127,7 @@ def show_plan(console: Console, plan: Plan) -> None:
             table.add_row(*row)
         show_table(console, table)
     for note in plan.notes:
-        console.print(f"– {note}", soft_wrap=True, markup=False)
+        show_line(console, f"– {note}")
 
 
 def _table(headings: tuple[str, ...]) -> Any:
@@ -140,7 +140,7 @@ def _table(headings: tuple[str, ...]) -> Any:
 
 
 def _chosen(plan: Plan) -> list[tuple[str, str, str]]:
-    settings, registers, reasons = plan.settings, plan.controller, plan.reasons
+    settings, registers, reasons = plan.settings, plan.registers, plan.reasons
     scales = f"{registers.forward_full_scale}, {registers.backward_full_scale}"
     rows = [
         ("rule", settings.rules[0], reasons["rule"]),

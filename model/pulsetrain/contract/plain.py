@@ -29,7 +29,7 @@ def settings_to_dict(settings: ControllerSettings) -> dict[str, Any]:
 def settings_from_dict(values: Mapping[str, Any]) -> ControllerSettings:
     """The inverse of ``settings_to_dict``. Raises PulsetrainError for names that are unknown or missing, and for values
     of another type; ranges depend on the configuration and are left to ``ControllerSettings.checked``."""
-    known = {item.name: getattr(ControllerSettings(), item.name) for item in fields(ControllerSettings)}
+    known = {item.name: item.default for item in fields(ControllerSettings)}
     for name in values:
         check_choice("Setting", name, known)
     made: dict[str, Any] = {}

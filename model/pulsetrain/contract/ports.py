@@ -110,7 +110,7 @@ CROSSBAR: tuple[Port, ...] = (
 
 DAC: tuple[Port, ...] = (
     Port("valid", 1, "a beat of DAC codes is loaded", "one beat of DAC codes is loaded"),
-    Port("side", 1, "0 rows, 1 columns", "0 rows, 1 columns"),
+    Port("side", 1, "0 rows, 1 columns"),
     Port("index", LINE_BEAT_BITS, "lines index * lanes and up of that side", "lines index·lanes … of that side"),
     Port("codes", DAC_BITS, "a code per line, two's complement, the first line in the lowest bits",
          "line index·lanes + l in bits [l·`dac_bits`, …), two's complement; lanes beyond the last line carry 0",
@@ -216,7 +216,7 @@ STATES: tuple[Port, ...] = (
     Port("armed", 1, "commands are accepted and pulses applied", "§9"),
     Port("seeded", 1, "a seed was loaded since reset", "§4"),
     Port("seeding", 1, "the random source is being filled", "§4"),
-    Port("busy", 1, "a command has been taken and is not answered", "a command has been taken and is not answered"),
+    Port("busy", 1, "a command has been taken and is not answered"),
     Port("fault", member_bits(Fault), f"{listed(Fault, nothing='none')}; held until disarmed", "§9, 0 none",
          kind=Fault),
     Port("settings_error", len(SETTINGS_ERRORS),

@@ -39,6 +39,9 @@ from pulsetrain.contract.expressions import (
 )
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_type
 
+LEFT_TO_THE_RULE = ("verify", "verify_full_scale")
+"""Settings that a training leaves to its rule: a verified one chooses them itself."""
+
 
 @dataclass(frozen=True)
 class Setting:

@@ -22,7 +22,7 @@ from pulsetrain.device.presets_aihwkit import (
     reram_sb,
     reram_wan_2022,
 )
-from pulsetrain.errors import PulsetrainError, check_choice, did_you_mean
+from pulsetrain.errors import PulsetrainError, check_choice, check_path, did_you_mean
 
 _PRESETS: Mapping[str, Callable[[], Device]] = MappingProxyType(
     {
@@ -62,7 +62,8 @@ def load_device(name_or_path: str | PathLike[str]) -> Device:
 
     Raises PulsetrainError if there is neither, or for a file that is not a device file of this version.
     """
-    text = fspath(name_or_path)
+    check_path("Device file", name_or_path)
+    text = fspath(name_or_path)  # as typed: ./paper is a file
     if isinstance(name_or_path, str) and "/" not in text and not text.endswith(".toml"):
         if text not in preset_names():
             rule = f"one of {', '.join(preset_names())}, or a file (with a slash in it or ending in .toml)"

@@ -27,9 +27,13 @@ def check_folder(folder: Path, overwrite: bool) -> None:
     make_output_folder(folder)
 
 
-def save_fit(folder: str | PathLike[str], fit: Fit) -> list[Path]:
-    """Write the files of ``fit``, each atomically and the device last; plots of an earlier fit go. Returns them."""
+def save_fit(folder: str | PathLike[str], fit: Fit, *, overwrite: bool = False) -> list[Path]:
+    """Write the files of ``fit``, each atomically and the device last; plots of an earlier fit go. Returns them.
+
+    Raises PulsetrainError if ``folder`` holds a fit already, unless ``overwrite``, or cannot be written.
+    """
     folder = check_path("Output folder", folder)
+    check_folder(folder, overwrite)
     contents = draw(fit)
     contents[NUMBERS] = (json.dumps({"format": FORMAT, **fit.to_dict()}, indent=1, allow_nan=False) + "\n").encode()
     contents[DEVICE] = device_text(fit.device).encode()

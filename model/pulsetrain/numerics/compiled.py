@@ -3,8 +3,8 @@
 No fused multiply-add, no reassociation and no parallel loops, so a compiled function has the same result, bit for bit,
 on every machine. Several threads may each run one where it is compiled for that (``numerics.threads``). A compiled
 function may call compiled functions of other files: what is cached is stale as soon as any
-file of the package changes that imports this one. So what it reads besides (constants above all) stands in such a file,
-too. numba alone would look at the file of the caller only.
+file of the package changes that imports this one, or one of the contract. So what it reads besides (constants above
+all) stands in such a file, too. numba alone would look at the file of the caller only.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def c_function(function: Callable[..., None], *arguments: Any) -> CFunc:
 
 @cache
 def source_digest(package: Path = PACKAGE) -> bytes:
-    """SHA-256 of the names and contents of all files of ``package`` that import this one, as they were first seen."""
+    """SHA-256 of names and contents, as first seen: files of ``package`` that import this one, and of its contract."""
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         text = path.read_bytes()

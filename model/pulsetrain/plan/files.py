@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.contract.plain import settings_from_dict, settings_to_dict
-from pulsetrain.contract.settings import ControllerSettings
+from pulsetrain.contract.settings import LEFT_TO_THE_RULE, ControllerSettings
 from pulsetrain.device.device import Device
 from pulsetrain.device.files import device_text
 from pulsetrain.errors import PulsetrainError, check_choice, check_path
@@ -27,7 +27,7 @@ from pulsetrain.files.checkpoint import make_output_folder, write_atomic
 from pulsetrain.files.user_files import checked_version, read_toml
 from pulsetrain.training.data import Dataset, data_again
 from pulsetrain.training.network import Network
-from pulsetrain.training.study import LEFT_TO_THE_RULE, StudySettings, without_verifying
+from pulsetrain.training.study import StudySettings, without_verifying
 
 if TYPE_CHECKING:
     from pulsetrain.plan.plan import Plan
@@ -83,7 +83,6 @@ def plan_text(plan: Plan) -> str:
     import tomli_w
 
     settings, run = plan.settings, plan.settings.runs()[0]
-    tile_settings = settings.tile_settings(run.rule)
     parameters = settings.device.parameters
     head = {"format": FORMAT, "version": VERSION, "network": str(settings.network)}
     tables: dict[str, Any] = {
@@ -102,7 +101,7 @@ def plan_text(plan: Plan) -> str:
             "siemens_per_weight": parameters.siemens_per_weight,
             "g_reference": parameters.g_reference,
         },
-        "controller": {"config": settings.config.to_dict(), "settings": settings_to_dict(tile_settings)},
+        "controller": {"config": settings.config.to_dict(), "settings": settings_to_dict(plan.registers)},
         "reasons": plan.reasons,
     }
     expected = {
@@ -127,7 +126,7 @@ def load_plan(path: str | PathLike[str], data: Dataset | None = None) -> PlanFil
     Raises PulsetrainError if it is missing, is no plan file or one of another version, has unknown or missing keys or
     values out of range, if its tables do not agree, or if the data are others.
     """
-    return read_toml(Path(path), "plan", partial(_plan_of, data=data))
+    return read_toml(check_path("Plan file", path), "plan", partial(_plan_of, data=data))
 
 
 def _plan_of(values: Mapping[str, Any], data: Dataset | None) -> PlanFile:

@@ -38,7 +38,6 @@ class Simulated:
     written: tuple[float, ...]
     wanted: tuple[float, ...]
     accuracy: tuple[float, ...]
-    largest_weight: float
 
 
 @dataclass(frozen=True)
@@ -210,8 +209,7 @@ def simulated_training(
         wanted.append(size / (len(batches) * cells))
         layers = [ExactProducts(matrix) for matrix in seen]
         accuracy.append(network.accuracy(layers, data.held_out_images, data.held_out_labels))
-    largest = max(float(np.abs(matrix).max()) for matrix in weights)
-    return Simulated(tuple(written), tuple(wanted), tuple(accuracy), largest)
+    return Simulated(tuple(written), tuple(wanted), tuple(accuracy))
 
 
 class _Device:

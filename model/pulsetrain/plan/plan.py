@@ -99,7 +99,6 @@ class Plan(Displayed):
     """
 
     settings: StudySettings
-    controller: ControllerSettings
     reasons: dict[str, str]
     written: float
     steps: int
@@ -130,12 +129,17 @@ class Plan(Displayed):
             ("risk", self.risk),
         ]
 
+    @property
+    def registers(self) -> ControllerSettings:
+        """The controller's settings while it trains, as plan.toml has them; those of verifying are the rule's."""
+        return self.settings.tile_settings(self.settings.rules[0])
+
     def to_dict(self) -> dict[str, Any]:
         """All of it in plain values, as plan.json has them."""
         trainings = self.lifetime.trainings
         return {
             "training": self.settings.to_dict(),
-            "controller": settings_to_dict(self.controller),
+            "controller": settings_to_dict(self.registers),
             "reasons": self.reasons,
             "written_share": self.written,
             "steps": self.steps,
@@ -188,7 +192,6 @@ def make_plan(request: PlanRequest) -> Plan:
     found = risks(parameters, features(config, chosen.settings, parameters), chosen, seconds)
     return Plan(
         settings=settings,
-        controller=chosen.settings,
         reasons=chosen.reasons,
         written=written,
         steps=steps,

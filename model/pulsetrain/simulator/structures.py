@@ -74,8 +74,8 @@ GROUPS: dict[type[object], str] = {kind: kind.__name__ for kind in (LineSettings
 """Groups of settings, by the name of their structure."""
 
 
-def _numbers(names: Sequence[str], kind: str = "u32") -> tuple[Member, ...]:
-    return tuple(Member(name, kind) for name in names)
+def _numbers(names: Sequence[str]) -> tuple[Member, ...]:
+    return tuple(Member(name, "u32") for name in names)
 
 
 def _settings() -> tuple[Structure, ...]:

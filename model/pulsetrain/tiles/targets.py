@@ -66,7 +66,7 @@ def check_verify_step(
     """Raise PulsetrainError unless ``verify_step`` codes are ``threshold_weight``, within 0.1 %."""
     step = settings.verify_step * weight_of_code(config, settings, parameters)
     if abs(step - threshold_weight) > STEP_ERROR_MAX * threshold_weight:
-        rule = f"within 0.1 % of the threshold of {threshold_weight:g} weight units (see pulsetrain.tiles.verified)"
+        rule = f"within 0.1 % of the threshold of {threshold_weight:g} weight units (see pulsetrain.verified)"
         raise PulsetrainError(f"Verify step must be {rule}, not {step:g} ({settings.verify_step} codes)")
 
 

@@ -7,11 +7,12 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from importlib.metadata import PackageNotFoundError, version
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
 from pulsetrain.display import Displayed, counted
-from pulsetrain.errors import PulsetrainError
+from pulsetrain.errors import PulsetrainError, check_path
 from pulsetrain.files.checkpoint import write_atomic
 from pulsetrain.tiles.reports import TileCounters
 from pulsetrain.training.study import StudySettings
@@ -22,7 +23,7 @@ FORMAT = 3
 
 @dataclass(frozen=True, repr=False)
 class TrainingResult(Displayed):
-    """What one run yielded. Counts are totals over the run and both tiles.
+    """What one run yielded. Counts are totals over the run and all tiles.
 
     ``accuracy`` (0 … 1) and ``loss`` (nats) have a value per epoch. ``controller``: who decided ("RTL", "RTL = model"
     when compared, "model", or "bypassed"). ``momentum`` is 0 for Adam, which has its own. ``steps``: updates of the
@@ -205,12 +206,13 @@ def save_results(path: Path, settings: StudySettings, results: Sequence[Training
     write_atomic(path, (json.dumps(document, indent=1) + "\n").encode())
 
 
-def load_results(path: Path) -> tuple[dict[str, Any], list[TrainingResult]]:
+def load_results(path: str | PathLike[str]) -> tuple[dict[str, Any], list[TrainingResult]]:
     """Settings (as ``StudySettings.to_dict`` has them) and results of a finished study.
 
     ``StudySettings.from_dict`` makes settings of the first, with the data if they are your own. Raises PulsetrainError
     if the file is not one that was saved here, or of another format.
     """
+    path = check_path("Results file", path)
     try:
         document = json.loads(path.read_text())
         if document["format"] != FORMAT:

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import IntEnum
 from typing import Any
 
-from pulsetrain.contract.configuration import CONFIGS, ControllerConfig, title
+from pulsetrain.contract.configuration import CONFIGS, PARAMETERS, ControllerConfig, title
 from pulsetrain.contract.plain import settings_from_dict, settings_to_dict
-from pulsetrain.contract.settings import ControllerSettings
+from pulsetrain.contract.settings import LEFT_TO_THE_RULE, ControllerSettings
 from pulsetrain.device.catalogue import DEFAULT_DEVICE
 from pulsetrain.device.device import CHANGED, Device
 from pulsetrain.device.parameters import EFFECTS, LIMITS
@@ -27,8 +27,13 @@ TILES = ("model", "rtl")
 READS = ("converters", "exact")
 """How a study forms products: through the converters of the tile, or with the conductances as they are."""
 
-LEFT_TO_THE_RULE = ("verify", "verify_full_scale")
-"""Settings of the controller that a verified rule chooses itself."""
+_WHOLE: dict[str, type] = {
+    "device": Device,
+    "settings": ControllerSettings,
+    "config": ControllerConfig,
+    "data": Dataset,
+}
+"""Fields of a study that are objects with fields of their own."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +164,10 @@ class StudySettings:
                 raise PulsetrainError(f"Study setting {name} must be a table of values, not {values[name]!r:.80}")
         config = values["config"]
         for name in config:
-            check_choice("Configuration field", name, [item.name for item in fields(ControllerConfig)])
+            check_choice("Configuration field", name, PARAMETERS)
+        for name in PARAMETERS:
+            if name not in config:
+                raise PulsetrainError(f"Configuration must be complete, not without {name}")
         made = {
             "device": Device.from_dict(values["device"]),
             "settings": settings_from_dict(values["settings"]),
@@ -175,10 +183,13 @@ class StudySettings:
         """Raise PulsetrainError unless ``wanted`` is what this study has: it is resumed with its own settings.
 
         ``wanted``: field → value. Of a device, settings, a configuration or data it may also be a mapping of some of
-        their fields (of a device: of its parameters) to values. Defaults count as what they stand for.
+        their fields (of a device: of its parameters) to values. A default of settings or of the learning rate counts as
+        what it stands for.
         """
         for name, value in wanted.items():
             check_choice("Study setting", name, [item.name for item in fields(self)])
+            if name in _WHOLE and not isinstance(value, Mapping):
+                check_type(title(name), value, _WHOLE[name])
             for label, had, asked in self._pairs(name, value):
                 if had != asked:
                     unit = LIMITS[label].unit if name == "device" and label in LIMITS else ""
@@ -208,7 +219,8 @@ class StudySettings:
             known = tuple(RULES) if name == "rules" else OPTIMIZERS
             return [(name, getattr(self, name), _names(name[:-1].capitalize(), value, known))]
         if name == "learning_rate":
-            return [(name, self.rate(self.optimizers[0]), value)]
+            optimizer = self.optimizers[0]
+            return [(name, self.rate(optimizer), LEARNING_RATES[optimizer] if value is None else value)]
         return [(name, getattr(self, name), value)]
 
     def _device_pairs(self, value: Any) -> list[tuple[str, Any, Any]]:
