@@ -27,7 +27,6 @@ from pulsetrain_rtl.update.pair_expander import PairExpander, device_config
 from pulsetrain_rtl.update.random_source import RandomSource
 from pulsetrain_rtl.update.scheduler import PulseScheduler
 
-DISCARD_CYCLES = 2
 BANKED = ("parallel_max", "setup_cycles", "set_cycles", "reset_cycles", "hold_cycles", "recovery_cycles", "ready_limit",
           "settle_cycles", "conversion_limit", "verify_full_scale", "verify", "verify_step", "verify_tolerance",
           "try_limit", "pair_policy", "set_lines", "reset_lines", "read_lines")  # fmt: skip
@@ -143,7 +142,7 @@ class Controller(wiring.Component):
         m.submodules.line_driver = driver = self.line_driver_class(self.config)
 
         in_flight, limit, starts, finished = Signal(2), Signal.like(self.pulse_limit), Signal(), Signal()
-        clear, seed_taken, may_read, may_program = Signal(), Signal(), Signal(), Signal()
+        clear, drains, seed_taken, may_read, may_program = Signal(), Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             self.faulted.eq(driver.fault != Fault.NONE),
             self.released.eq(self._host_releases() | self.faulted),
@@ -156,8 +155,8 @@ class Controller(wiring.Component):
         self._arm(m, driver, limit)
         self._seed(m, source, seed_taken)
         offered = self._offer_settings(m, limit)
-        banks = self._take_beats(m, source, lanes, offered, starts, self._may_start(in_flight) & ~seed_taken)
-        self._connect_scheduler(m, lanes, scheduler, banks, clear)
+        banks = self._take_beats(m, source, lanes, offered, starts, self._may_start(in_flight) & ~seed_taken & ~drains)
+        self._connect_scheduler(m, lanes, scheduler, banks, drains, clear)
         settings = self._route(m, scheduler, programmer, driver, offered, banks, clear, may_read, finished)
         self._connect_programmer(m, programmer, settings, may_program)
         self._apply(m, programmer, driver, settings, limit)
@@ -262,11 +261,13 @@ class Controller(wiring.Component):
                 m.d.sync += [settings[name].eq(offered[name]) for name in BANKED]
         return banks
 
-    def _connect_scheduler(self, m, lanes, scheduler, banks, clear):
+    def _connect_scheduler(self, m, lanes, scheduler, banks, drains, clear):
         """A release clears the scheduler until the last beat taken before it has left the decision lanes."""
-        history = Signal(DISCARD_CYCLES)
-        m.d.sync += history.eq(Cat(self.released, history))
-        m.d.comb += [clear.eq(self.released | history.any()), scheduler.clear.eq(clear)]
+        with m.If(self.released):
+            m.d.sync += drains.eq(1)
+        with m.Elif(~lanes.holds):
+            m.d.sync += drains.eq(0)
+        m.d.comb += [clear.eq(self.released | drains), scheduler.clear.eq(clear)]
         if not self.config.pair:
             wiring.connect(m, lanes.o, scheduler.i)
             return

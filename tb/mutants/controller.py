@@ -145,29 +145,27 @@ def mutated(selector: Signal) -> dict[str, Any]:
 
 def _decision(on: Any) -> Any:
     class MutatedLanes(DecisionLanes):
-        def _fires(self, random, remainder):
-            return Mux(on("comparison-le"), random <= remainder, super()._fires(random, remainder))
+        def _magnitude(self, delta):
+            bits = self.config.delta_bits
+            lowest = delta.as_unsigned() == 1 << bits - 1
+            rest, one = super()._magnitude(delta)
+            wraps = on("most-negative-wraps") & lowest
+            # u <= r in place of u < r: where the delta is positive, the carry is free to say so.
+            return Mux(wraps, 0, rest), (one & ~wraps) | on("comparison-le")
 
         def _polarity(self, delta):
             return super()._polarity(delta) ^ on("polarity-swapped")
 
-        def _magnitude(self, delta):
-            bits = self.config.delta_bits
-            lowest = delta.as_unsigned() == 1 << bits - 1
-            return Mux(on("most-negative-wraps") & lowest, 0, super()._magnitude(delta))
+        def _limit(self, max_pulses):
+            more = on("max-pulses-plus-one") & (max_pulses != self.config.pulses_max)
+            return (super()._limit(max_pulses) + more)[: self.config.pulse_count_bits]
 
-        def _count(self, quotient, fires, saturates, max_pulses):
-            count = super()._count(quotient, fires, saturates, max_pulses)
-            more = on("max-pulses-plus-one") & saturates & (max_pulses != self.config.pulses_max)
-            return (count + more)[: self.config.pulse_count_bits]
+        def _below(self, threshold_log2):
+            less = on("threshold-off-by-one") & (threshold_log2 != 1)
+            return super()._below((threshold_log2 - less)[: len(threshold_log2)])
 
-        def _shift(self, threshold_log2):
-            shift = super()._shift(threshold_log2)
-            return (shift + (on("threshold-off-by-one") & (threshold_log2 != 1)))[: len(shift)]
-
-        def _saturates(self, quotient, fires, max_pulses):
-            missed = on("saturation-misses-one") & (quotient == max_pulses)
-            return super()._saturates(quotient, fires, max_pulses) & ~missed
+        def _exceeds(self, bit, limit_bit):
+            return super()._exceeds(bit, limit_bit) & ~on("saturation-misses-one")
 
     return MutatedLanes
 

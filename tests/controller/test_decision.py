@@ -15,26 +15,21 @@ def test_mean_over_all_words_is_exact(t: int) -> None:
     """Over all 2^8 words, Σ n'·2^t = m·2^8 for every delta of 8 bits."""
     words = np.arange(256, dtype=np.uint8)
     for delta in range(-128, 128):
-        counts, saturated = decide(
-            np.full(256, delta, np.int16), words, threshold_log2=t, max_pulses=255, delta_bits=8, random_bits=8
-        )
-        assert int(counts.sum(dtype=np.int64)) * 2**t == max(min(delta, 127), -127) * 256
+        counts, saturated = decide(np.full(256, delta, np.int16), words, threshold_log2=t, max_pulses=255)
+        assert int(counts.sum(dtype=np.int64)) * 2**t == delta * 256
         assert saturated == 0
 
 
 def test_saturation_counts_cells_above_the_limit() -> None:
     words = np.zeros(3, np.uint16)
     deltas = np.array([12288, 12289, -32768], np.int16)
-    counts, saturated = decide(deltas, words, threshold_log2=12, max_pulses=3, delta_bits=16, random_bits=16)
+    counts, saturated = decide(deltas, words, threshold_log2=12, max_pulses=3)
     assert counts.tolist() == [3, 3, -3]
     assert saturated == 2
 
 
 def test_shape_and_type_are_kept() -> None:
-    counts, _ = decide(
-        np.zeros((3, 4), np.int32), np.zeros((6, 2), np.uint32), threshold_log2=1, max_pulses=1, delta_bits=20,
-        random_bits=20,
-    )  # fmt: skip
+    counts, _ = decide(np.zeros((3, 4), np.int32), np.zeros((6, 2), np.uint32), threshold_log2=1, max_pulses=1)
     assert counts.shape == (3, 4)
     assert counts.dtype == np.int16
 

@@ -60,9 +60,7 @@ def test_updates_count_weights_and_pulse_devices(policy: PairPolicy, verify: int
     deltas = np.random.default_rng(2).integers(-900, 900, (5, 6))
     decisions = controller.update(deltas)
     words = RandomSource(PAIRS, 5).fields(PAIRS.beats)
-    wanted, saturated = decide(
-        deltas.astype(np.int16), words, threshold_log2=8, max_pulses=15, delta_bits=16, random_bits=16
-    )
+    wanted, saturated = decide(deltas.astype(np.int16), words, threshold_log2=8, max_pulses=15)
     assert np.array_equal(decisions.weight_counts, wanted)
     assert decisions.saturated == saturated
     assert np.array_equal(decisions.counts, by_table(wanted, policy))

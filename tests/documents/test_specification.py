@@ -116,7 +116,7 @@ def test_decisions(contract: dict[str, Any], data: st.DataObject) -> None:
     size = len(deltas)
     words = data.draw(st.lists(st.integers(0, 2**random_bits - 1), min_size=size, max_size=size))
     wide = np.int16 if delta_bits <= 16 else np.int32
-    common = {"max_pulses": max_pulses, "delta_bits": delta_bits, "random_bits": random_bits}
+    common = {"max_pulses": max_pulses}
     for kind in (wide, np.int64):
         counts, saturated = decide(np.array(deltas, kind), np.array(words, np.uint32), threshold_log2=t, **common)
         expected = [contract["decide"](d, w, t=t, **common) for d, w in zip(deltas, words, strict=True)]
@@ -166,7 +166,7 @@ def test_whole_requests(
     controller = GoldenController(config, chosen, 77)
     rng = np.random.default_rng(5)
     words = np.array(contract["words"](77, config.lanes, config.random_bits, 3 * config.beats)).reshape(3, 5, 16)
-    common = {"t": t, "max_pulses": max_pulses, "delta_bits": config.delta_bits, "random_bits": config.random_bits}
+    common = {"t": t, "max_pulses": max_pulses}
     for request in range(3):
         deltas = rng.integers(-config.delta_max - 1, config.delta_max, (5, 16), endpoint=True)
         deltas[rng.random((5, 16)) < 0.4] //= 2 ** (config.delta_bits // 2)

@@ -1,6 +1,6 @@
 """Stochastic rounding of deltas to pulse counts, ``lanes`` cells a beat (specification, section 5)."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -16,17 +16,22 @@ from pulsetrain_rtl.interfaces import (
 class DecisionLanes(wiring.Component):
     """Pulse count and polarity of ``lanes`` cells a beat.
 
-    Stage 1 takes the magnitude m and shifts it left by W − t. That one shift splits it: the low W bits are the
-    remainder r·2^(W−t), the others the quotient. Because w < r·2^(W−t) exactly if (w >> (W−t)) < r, the word needs no
-    shift at all. Stage 2 compares, adds and saturates.
+    The number of pulses is ⌊(|delta| + 2^t − 1 − u) / 2^t⌋: the sum crosses one more multiple of the threshold exactly
+    if u is below the remainder. So a lane is one adder, fed with the word's low t bits inverted, and the number stands
+    in the sum from bit t on. Nothing is shifted: t becomes masks, once for all lanes.
+
+    Nearly all cells get no pulse or one, which is bit t of the sum. A lane picks one bit a cycle; only a beat with a
+    |delta| of a threshold or more has its further bits picked, the highest first, compared with ``max_pulses`` on the
+    way: ``pulse_count_bits`` + 2 cycles more for that beat.
 
     Members
     -------
     i : in stream of deltas, words and the request's settings. ``threshold_log2`` must be 1 … ``random_bits``.
     o : out stream of counts, polarity bits and saturation bits.
+    holds : a beat is on its way.
 
-    Latency 2 cycles; a beat per cycle. Back-pressure passes through both stages within the cycle, nothing is buffered
-    beyond them.
+    Latency 2 cycles; a beat per cycle, but for beats with a |delta| of a threshold or more. Back-pressure passes
+    through both stages within the cycle, nothing is buffered beyond them.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
     """
@@ -37,6 +42,7 @@ class DecisionLanes(wiring.Component):
             {
                 "i": In(stream_of(decision_input_layout(config))),
                 "o": Out(stream_of(decision_output_layout(config))),
+                "holds": Out(1),
             }
         )
 
@@ -47,86 +53,128 @@ class DecisionLanes(wiring.Component):
 
     # Hooks: each is one rule of the contract, so that a test can break exactly that rule.
 
-    def _magnitude(self, delta):
-        """|delta|, the most negative value saturated; delta_bits − 1 bits."""
-        bits = self.config.delta_bits - 1
-        negative, low = delta[bits], delta.as_unsigned()[:bits]
-        # −d = ~d + 1, but for the most negative value ~d is the answer already.
-        return (Mux(negative, ~low, low) + (negative & (low != 0)))[:bits]
-
     def _polarity(self, delta):
         """1 for RESET, 0 for SET."""
         return delta[self.config.delta_bits - 1]
 
-    def _shift(self, threshold_log2):
-        """How far a magnitude moves so that its remainder lines up with the random word."""
-        return (self.config.random_bits - threshold_log2)[: (self.config.random_bits - 1).bit_length()]
+    def _magnitude(self, delta):
+        """|delta| as the sum of its two parts: delta_bits − 1 bits, and one."""
+        bits = self.config.delta_bits - 1
+        return delta.as_unsigned()[:bits] ^ delta[bits].replicate(bits), delta[bits]
 
-    def _fires(self, random, remainder):
-        """Whether chance grants one pulse more than the quotient; both operands random_bits wide."""
-        return random < remainder
+    def _below(self, threshold_log2):
+        """A one for each bit of a word that lies below the threshold."""
+        masks = Array((1 << bits) - 1 for bits in range(self.config.random_bits + 1))
+        return masks[threshold_log2]
 
-    def _saturates(self, quotient, fires, max_pulses):
-        """Whether quotient + fires is above max_pulses; without waiting for the sum."""
-        return (quotient > max_pulses) | ((quotient == max_pulses) & fires)
+    def _rounding(self, word, below):
+        """What chance adds to a magnitude: 2^t − 1 − u."""
+        return ~word & below
 
-    def _count(self, quotient, fires, saturates, max_pulses):
-        """The number of pulses."""
-        return Mux(saturates, max_pulses, (quotient + fires)[: self.config.pulse_count_bits])
+    def _exceeds(self, bit, limit_bit):
+        """Whether a count that equals the limit in all higher bits exceeds it by this one."""
+        return bit & ~limit_bit
+
+    def _limit(self, max_pulses):
+        """The count of a saturated cell."""
+        return max_pulses
 
     def elaborate(self, _platform):
         m = Module()
         config = self.config
-        delta_bits, random_bits = config.delta_bits, config.random_bits
+        count_bits, magnitude_bits = config.pulse_count_bits, config.delta_bits - 1
+        sum_bits = max(magnitude_bits, config.random_bits) + 1
 
-        first, second = Signal(), Signal()  # which stages hold a beat
-        first_moves, second_moves = Signal(), Signal()
+        # Which stages hold a beat, and how far the second one is: 0 picks bit t, which is all for most beats; a beat
+        # that needs more goes to count_bits + 1, which asks for an overflow, and down to 1, which picks bit t again.
+        first, second, step = Signal(), Signal(), Signal(range(count_bits + 2))
+        first_moves, second_moves, counts_up = Signal(), Signal(), Signal()
+        begins, finishes = Signal(), Signal()
         m.d.comb += [
             second_moves.eq(~second | self.o.ready),
-            first_moves.eq(~first | second_moves),
+            begins.eq(first & counts_up & (step == 0) & second_moves),
+            finishes.eq(first & second_moves & Mux(step == 0, ~counts_up, step == 1)),
+            first_moves.eq(~first | finishes),
             self.i.ready.eq(first_moves),
             self.o.valid.eq(second),
+            self.holds.eq(first | second),
         ]
         with m.If(first_moves):
             m.d.sync += first.eq(self.i.valid)
         with m.If(second_moves):
-            m.d.sync += second.eq(first)
+            m.d.sync += second.eq(finishes)
+        with m.If(begins):
+            m.d.sync += step.eq(count_bits + 1)
+        with m.Elif(step != 0):
+            m.d.sync += step.eq(step - 1)
 
         # Data needs no reset: the valid bits have one. What leaves is kept in one register per field.
-        max_pulses = Signal(config.pulse_count_bits, reset_less=True)
+        max_pulses = Signal(count_bits, reset_less=True)
         parallel_max, bank = Signal(columns_count_shape(config), reset_less=True), Signal(reset_less=True)
         decided = Signal(decision_output_layout(config), reset_less=True)
         m.d.comb += self.o.payload.eq(decided)
-        shift = Signal(range(random_bits))
-        m.d.comb += shift.eq(self._shift(self.i.p.threshold_log2))
         with m.If(first_moves):
             m.d.sync += [max_pulses.eq(self.i.p.max_pulses), parallel_max.eq(self.i.p.parallel_max)]
             m.d.sync += bank.eq(self.i.p.bank)
         with m.If(second_moves):
             m.d.sync += [decided.parallel_max.eq(parallel_max), decided.bank.eq(bank)]
 
-        counts, resets, saturated = [], [], []
+        # The bit of the sums that is picked: the lowest of ``above``, or for an overflow any of them.
+        below, above, picked = Signal(config.random_bits), Signal(sum_bits + count_bits), Signal(sum_bits)
+        overflow, limit_bit, value_bit = Signal(), Signal(), Signal()
+        places = Cat(step == 1, *(step == place + 1 for place in range(1, count_bits)))
+        m.d.comb += [
+            below.eq(self._below(self.i.p.threshold_log2)),
+            overflow.eq(step == count_bits + 1),
+            picked.eq(above & ~(Cat(Const(0, 1), above) & ~overflow.replicate(len(above)))),
+            limit_bit.eq((places & max_pulses).any()),
+            value_bit.eq((places & self._limit(max_pulses)).any()),
+        ]
+        with m.If(first_moves):
+            m.d.sync += above.eq(Cat(~below, Const(-1, len(above) - len(below))))
+        with m.Elif(begins):
+            m.d.sync += above.eq(above << count_bits)
+        with m.Elif(step != 0):
+            m.d.sync += above.eq(Cat(above[1:], Const(1, 1)))
+
+        large, resets, bits, saturated = [], [], [], []
         for lane in range(config.lanes):
-            delta = self.i.p.deltas[lane]
-            magnitude = Signal(delta_bits - 1, name=f"magnitude_{lane}")
-            aligned = Signal(delta_bits - 1 + random_bits - 1, name=f"aligned_{lane}", reset_less=True)
-            random = Signal(random_bits, name=f"random_{lane}", reset_less=True)
+            delta, word = self.i.p.deltas[lane], self.i.p.words[lane]
+            total = Signal(sum_bits, name=f"total_{lane}", reset_less=True)
             negative = Signal(name=f"negative_{lane}", reset_less=True)
-            m.d.comb += magnitude.eq(self._magnitude(delta))
+            magnitude = Signal(magnitude_bits, name=f"magnitude_{lane}")
+            rest, one = self._magnitude(delta)
+            m.d.comb += magnitude.eq(rest)
+            large.append((magnitude & ~Cat(below, Const(0, magnitude_bits))[:magnitude_bits]).any())
             with m.If(first_moves):
-                m.d.sync += [aligned.eq(magnitude << shift), random.eq(self.i.p.words[lane])]
+                m.d.sync += total.eq(magnitude + self._rounding(word, below) + one)
                 m.d.sync += negative.eq(self._polarity(delta))
 
-            remainder, quotient = aligned[:random_bits], aligned[random_bits:]
-            fires, saturates = Signal(name=f"fires_{lane}"), Signal(name=f"saturates_{lane}")
-            m.d.comb += fires.eq(self._fires(random, remainder))
-            m.d.comb += saturates.eq(self._saturates(quotient, fires, max_pulses))
-            count = Signal(config.pulse_count_bits, name=f"count_{lane}")
-            m.d.comb += count.eq(self._count(quotient, fires, saturates, max_pulses))
-            counts.append(count)
+            # Whether the count is known to be above or below the limit; at first it is neither, or below where its
+            # first bit is all of it.
+            over, under = Signal(name=f"over_{lane}"), Signal(name=f"under_{lane}", init=1)
+            bit, above_limit = Signal(name=f"bit_{lane}"), Signal(name=f"above_limit_{lane}")
+            m.d.comb += [
+                bit.eq((total & picked).any()),
+                above_limit.eq(over | (~under & self._exceeds(bit, limit_bit))),
+            ]
+            with m.If((step == 0) | (step == 1)):
+                m.d.sync += [over.eq(0), under.eq(~begins)]
+            with m.Else():
+                m.d.sync += [over.eq(above_limit), under.eq(under | (~over & ~bit & limit_bit))]
             resets.append(negative)
-            saturated.append(saturates)
-        with m.If(second_moves):
-            m.d.sync += decided.counts.eq(Cat(counts))
+            bits.append(Mux(above_limit, value_bit, bit))
+            saturated.append(above_limit)
+        with m.If(first_moves):
+            m.d.sync += counts_up.eq(Cat(large).any())
+        with m.If(finishes):
             m.d.sync += [decided.resets.eq(Cat(resets)), decided.saturated.eq(Cat(saturated))]
+        for place in range(count_bits):
+            writes = finishes if place == 0 else (step == place + 1)
+            for lane in range(config.lanes):
+                with m.If(writes):
+                    m.d.sync += decided.counts[lane][place].eq(bits[lane])
+                if place:
+                    with m.Elif(begins | (finishes & (step == 0))):
+                        m.d.sync += decided.counts[lane][place].eq(0)
         return m

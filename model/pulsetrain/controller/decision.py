@@ -12,9 +12,7 @@ from pulsetrain.numerics.compiled import compiled
 def _decide(
     deltas: NDArray[np.signedinteger],
     words: NDArray[np.unsignedinteger],
-    shift: int,
     t: int,
-    limit: int,
     max_pulses: int,
     counts: NDArray[np.int16],
 ) -> int:
@@ -22,8 +20,8 @@ def _decide(
     saturated = 0
     for i in range(deltas.size):
         d = int(np.int64(deltas[i]))
-        m = min(abs(d), limit)
-        n = (m >> t) + (int(np.int64(words[i]) >> shift) < (m & mask))
+        m = abs(d)
+        n = (m >> t) + ((int(np.int64(words[i])) & mask) < (m & mask))
         saturated += n > max_pulses
         n = min(n, max_pulses)
         counts[i] = -n if d < 0 else n
@@ -36,18 +34,15 @@ def decide(
     *,
     threshold_log2: int,
     max_pulses: int,
-    delta_bits: int,
-    random_bits: int,
 ) -> tuple[NDArray[np.int16], int]:
     """Pulse counts of any number of cells, and how many of them were saturated. Specification, section 5.
 
-    ``deltas``: signed integers of ``delta_bits`` (checked by the caller), any shape; ``words``: unsigned integers of
-    ``random_bits``, as many. Returns counts int16 of the shape of ``deltas``, positive for SET, negative for RESET,
-    0 for cells that do not fire, each at most ``max_pulses`` in magnitude. No rounding: the mean over all words of the
-    unsaturated count times 2^threshold_log2 is the magnitude of the delta.
+    ``deltas``: signed integers (their width checked by the caller), any shape; ``words``: unsigned integers, as many,
+    of which the low ``threshold_log2`` bits decide. Returns counts int16 of the shape of ``deltas``, positive for SET,
+    negative for RESET, 0 for cells that do not fire, each at most ``max_pulses`` in magnitude. No rounding: the mean
+    over all words of the unsaturated count times 2^threshold_log2 is the magnitude of the delta.
     """
     counts = np.empty(deltas.shape, np.int16)
-    shift, limit = random_bits - threshold_log2, (1 << (delta_bits - 1)) - 1
     flat = np.ascontiguousarray(deltas).reshape(-1)
-    saturated = _decide(flat, words.reshape(-1), shift, threshold_log2, limit, max_pulses, counts.reshape(-1))
+    saturated = _decide(flat, words.reshape(-1), threshold_log2, max_pulses, counts.reshape(-1))
     return counts, int(saturated)

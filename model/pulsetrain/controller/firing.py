@@ -1,8 +1,8 @@
 """Decisions of whole requests, straight from the packed random words to the list of cells that fire.
 
 The same as ``RandomSource.fields``, then ``decide``, then a list of the counts that are not 0, without their arrays:
-some rows at a time are decided in a few kilobytes, first all cells at once (is u < |d|, with u the top bits of the
-word?), then the few for which that holds one by one. Specification, sections 4 and 5.
+some rows at a time are decided in a few kilobytes, first all cells at once (is u < |d|, with u the low bits of
+the word?), then the few for which that holds one by one. Specification, sections 4 and 5.
 """
 
 from __future__ import annotations
@@ -43,17 +43,16 @@ def _nothing(deltas: NDArray[np.signedinteger]) -> bool:
 
 
 @compiled
-def _aligned_tops(
+def _aligned_lows(
     stream: NDArray[np.uint64],
     position: int,
     step: int,
     beats: int,
     words: int,
-    shift: np.uint64,
     mask: np.uint64,
     out: NDArray[np.uint64],
 ) -> None:
-    """Top bits of the words of ``beats`` beats, in order: ``words`` whole 64-bit words per generator and beat."""
+    """Low bits of the words of ``beats`` beats, in order: ``words`` whole 64-bit words per generator and beat."""
     size = np.uint64(words)
     generators = np.uint64(stream.shape[0])
     for g in range(stream.shape[0]):
@@ -65,24 +64,24 @@ def _aligned_tops(
             high = _63 - low
             for k in range(size):  # two shifts to the left, because one by 64 is undefined
                 word = (source[first + k] >> low) | ((source[first + k + _ONE] << _ONE) << high)
-                out[target + k] = (word >> shift) & mask
+                out[target + k] = word & mask
             at += np.uint64(step)
             target += generators * size
 
 
 @compiled
-def _unpacked_tops(
+def _unpacked_lows(
     stream: NDArray[np.uint64],
     position: int,
     step: int,
     beats: int,
     bits: int,
-    shift: int,
+    t: int,
     out: NDArray[np.unsignedinteger],
 ) -> None:
-    """Top bits of the words of ``beats`` beats, one after the other, whatever their width and number."""
+    """Low bits of the words of ``beats`` beats, one after the other, whatever their width and number."""
     lanes = out.size // (beats * stream.shape[0])
-    mask = np.uint64((1 << bits) - 1)
+    mask = np.uint64((1 << t) - 1)
     i = 0
     for beat in range(beats):
         for g in range(stream.shape[0]):
@@ -92,19 +91,19 @@ def _unpacked_tops(
                 value = stream[g, word] >> np.uint64(low)
                 if low + bits > 64:
                     value |= stream[g, word + 1] << np.uint64(64 - low)
-                out[i] = (value & mask) >> np.uint64(shift)
+                out[i] = value & mask
                 i += 1
                 at += bits
 
 
 @compiled
-def _mark(deltas: NDArray[np.signedinteger], tops: NDArray[np.unsignedinteger], marks: NDArray[np.uint8]) -> None:
+def _mark(deltas: NDArray[np.signedinteger], lows: NDArray[np.unsignedinteger], marks: NDArray[np.uint8]) -> None:
     """Mark by 1 the cells that may fire: u < |d|, true for all above the threshold; by 0 those that do not.
 
     The marks after the last cell become 0, too, up to a multiple of 64.
     """
     for i in range(deltas.size):
-        marks[i] = np.int64(tops[i]) < abs(np.int64(deltas[i]))
+        marks[i] = np.int64(lows[i]) < abs(np.int64(deltas[i]))
     for i in range(deltas.size, (deltas.size + 63) // 64 * 64):
         marks[i] = 0
 
@@ -112,10 +111,9 @@ def _mark(deltas: NDArray[np.signedinteger], tops: NDArray[np.unsignedinteger], 
 @compiled
 def _list(
     deltas: NDArray[np.signedinteger],
-    tops: NDArray[np.unsignedinteger],
+    lows: NDArray[np.unsignedinteger],
     marks: NDArray[np.uint64],
     t: int,
-    limit: int,
     max_pulses: int,
     offset: int,
     cells: NDArray[np.int64],
@@ -138,11 +136,11 @@ def _list(
             i = (first << np.uint64(3)) + trailing_zeros(bits)
             bits &= bits - _ONE
             d = int(np.int64(deltas[i]))
-            m = min(abs(d), limit)
-            n = (m >> t) + int(np.int64(tops[i]) < (m & mask))
+            m = abs(d)
+            n = (m >> t) + int(np.int64(lows[i]) < (m & mask))
             saturated += n > max_pulses
             n = min(n, max_pulses)
-            if n != 0:  # u may be the limit itself, with the most negative delta
+            if n != 0:
                 cells[found] = offset + np.int64(i)
                 counts[found] = -n if d < 0 else n
                 found += 1
@@ -157,10 +155,10 @@ def _fire(
     piece: int,
     stream: NDArray[np.uint64],
     words: tuple[int, int, int, int, int],
-    decision: tuple[int, int, int],
-    masks: tuple[np.uint64, np.uint64],
+    decision: tuple[int, int],
+    mask: np.uint64,
     aligned: NDArray[np.uint64],
-    tops: NDArray[np.unsignedinteger],
+    lows: NDArray[np.unsignedinteger],
     mark_words: NDArray[np.uint64],
     marks: NDArray[np.uint8],
     cells: NDArray[np.int64],
@@ -169,12 +167,12 @@ def _fire(
     """Decide rows until the outputs may overflow. Returns the row to go on with, cells that fired, and saturated ones.
 
     ``deltas``: those of all rows; ``piece``: rows at once. ``words``: bit position of row 0, step, beats of a row, bits
-    of a word, aligned words of a generator in a beat or 0; ``decision``: threshold_log2, largest magnitude, max_pulses.
-    ``aligned`` and ``tops`` are the same memory, a piece or more, as are ``mark_words`` and ``marks``.
+    of a word, aligned words of a generator in a beat or 0; ``decision``: threshold_log2, max_pulses; ``mask``: that of
+    the low bits of all words in 64 bits. ``aligned`` and ``lows`` are the same memory, a piece or more, as are
+    ``mark_words`` and ``marks``.
     """
     position, step, beats, bits, together = words
-    t, limit, max_pulses = decision
-    shift, mask = masks
+    t, max_pulses = decision
     found = saturated = 0
     row, last = rows
     while row < last:
@@ -185,30 +183,30 @@ def _fire(
         if not _nothing(some):
             at = position + row * beats * step
             if together:
-                _aligned_tops(stream, at, step, (end - row) * beats, together, shift, mask, aligned)
+                _aligned_lows(stream, at, step, (end - row) * beats, together, mask, aligned)
             else:
-                _unpacked_tops(stream, at, step, (end - row) * beats, bits, bits - t, tops[: some.size])
-            _mark(some, tops, marks)
-            found, more = _list(some, tops, mark_words, t, limit, max_pulses, row * columns, cells, counts, found)
+                _unpacked_lows(stream, at, step, (end - row) * beats, bits, t, lows[: some.size])
+            _mark(some, lows, marks)
+            found, more = _list(some, lows, mark_words, t, max_pulses, row * columns, cells, counts, found)
             saturated += more
         row = end
     return row, found, saturated
 
 
 def decide_fired(
-    deltas: NDArray[np.signedinteger], words: PackedWords, *, threshold_log2: int, max_pulses: int, delta_bits: int
+    deltas: NDArray[np.signedinteger], words: PackedWords, *, threshold_log2: int, max_pulses: int
 ) -> tuple[FiredCells, int]:
     """The cells that fire, and how many of them were saturated: ``decide`` for whole rows (section 5).
 
-    ``deltas``: int16 or int32 of ``delta_bits``, (rows, columns), contiguous (checked by the caller); ``words``: one
+    ``deltas``: int16 or int32, (rows, columns), contiguous (checked by the caller); ``words``: one
     for each, ``rows`` · ``columns`` / lanes beats. Large requests run on several threads (``numerics.threads``).
     """
     rows, columns = deltas.shape
     stream, bits = words.stream, words.bits
     beats = columns // (stream.shape[0] * words.lanes)
     numbers = (words.position, words.step, beats, bits, words.aligned)
-    decision = (threshold_log2, (1 << (delta_bits - 1)) - 1, max_pulses)
-    masks = _masks(bits, threshold_log2)
+    decision = (threshold_log2, max_pulses)
+    mask = _mask(bits, threshold_log2)
     kind = _KINDS[bits] if words.aligned else np.uint32
 
     flat = deltas.reshape(-1)
@@ -222,7 +220,7 @@ def decide_fired(
             size = (last - first) * columns // 8 + piece * columns  # more parts if more fire
             cells, counts = np.empty(size, np.int64), np.empty(size, np.int16)
             first, found, saturated = _fire(
-                flat, columns, (first, last), piece, stream, numbers, decision, masks, aligned, aligned.view(kind),
+                flat, columns, (first, last), piece, stream, numbers, decision, mask, aligned, aligned.view(kind),
                 marks, marks.view(np.uint8), cells, counts,
             )  # fmt: skip
             parts.append((cells[:found], counts[:found], saturated))
@@ -237,6 +235,6 @@ def decide_fired(
 
 
 @cache
-def _masks(bits: int, t: int) -> tuple[np.uint64, np.uint64]:
-    """By how many bits words of ``bits`` are shifted to keep their top ``t``, and the mask of as many as fill 64."""
-    return np.uint64(bits - t), np.uint64(sum(((1 << t) - 1) << lane for lane in range(0, 64 - bits + 1, bits)))
+def _mask(bits: int, t: int) -> np.uint64:
+    """The mask of the low ``t`` bits of as many words of ``bits`` as fill 64."""
+    return np.uint64(sum(((1 << t) - 1) << lane for lane in range(0, 64 - bits + 1, bits)))

@@ -150,7 +150,6 @@ class GoldenController:
             self._source.packed(self._config.beats),
             threshold_log2=self._settings.threshold_log2,
             max_pulses=self._max_pulses,
-            delta_bits=self._config.delta_bits,
         )
         policy = self._settings.pair_policy if self._config.pair else None
         return Decisions(weights, saturated, self._parallel_max, policy)

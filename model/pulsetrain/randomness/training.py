@@ -50,8 +50,6 @@ class SourceTile(ArrayTile):
             words,
             threshold_log2=settings.threshold_log2,
             max_pulses=config.pulses_max if settings.max_pulses is None else settings.max_pulses,
-            delta_bits=config.delta_bits,
-            random_bits=config.random_bits,
         )
         parallel_max = config.columns if settings.parallel_max is None else settings.parallel_max
         decisions = Decisions(counts, saturated, parallel_max)
