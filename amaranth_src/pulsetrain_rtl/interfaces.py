@@ -19,6 +19,9 @@ from pulsetrain.contract.settings import (
 )
 from pulsetrain.errors import PulsetrainError
 
+BLOCK_RAM = {"ram_style": "block", "no_rw_check": 1}
+"""Attributes of a memory that is to become block RAM. A word is never read in the cycle in which it is written, or what
+is read then is not looked at: so synthesis need not make the outcome of that case what simulation says."""
 DURATIONS = ("setup_cycles", "pulse_cycles", "hold_cycles", "recovery_cycles", "ready_limit", "conversion_limit")
 
 

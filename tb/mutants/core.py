@@ -72,16 +72,16 @@ def core(on: Any) -> Any:
         def _place_is_read(self, active, place, target):
             return super()._place_is_read(active, place, target) & ~on("load-overwrites-scan")
 
-        def _after_reset(self, loaded, codes):
-            return super()._after_reset(loaded | on("vectors-outlive-reset"), codes)
+        def _is_loaded(self, loaded):
+            return super()._is_loaded(loaded) | on("vectors-outlive-reset")
 
     class MutatedProduct(OuterProduct):
         def _product(self, row_code, column_code):
             magnitude = Mux(row_code < 0, -row_code, row_code)
             return super()._product(Mux(on("products-of-magnitudes"), magnitude, row_code), column_code)
 
-        def _difference(self, first, second):
-            return super()._difference(first, Mux(on("difference-added"), -second, second))
+        def _factor(self, row_code, subtracts):
+            return super()._factor(row_code, subtracts & ~on("difference-added"))
 
     class MutatedSequencer(ReadSequencer):
         def _driven_side(self, backward):

@@ -122,8 +122,10 @@ class CommandDecoder(wiring.Component):
         return is_one_of(opcode, USERS)
 
     def _code_is_legal(self, code):
-        """Whether a code of a vector, as wide as a delta, is within ±c_max."""
-        return (code <= self.config.dac_max) & (code >= -self.config.dac_max)
+        """Whether a code of a vector, as wide as a delta, is within ±c_max: told by its bits, without arithmetic."""
+        bits = self.config.dac_bits
+        negative, sign_bits = code[-1], code[bits - 1 :]
+        return (sign_bits == negative.replicate(len(sign_bits))) & (~negative | code[: bits - 1].any())
 
     def _packet_ends(self, beat, beats):
         """Whether this beat completes a payload."""
@@ -225,12 +227,13 @@ class CommandDecoder(wiring.Component):
 
     def _connect_payload(self, m, filling, opcode):
         """What the payload means to each of its takers."""
-        words = self.commands.p.data
         deltas, targets = Value.cast(self.deltas.payload), self.targets.p
-        m.d.comb += deltas.eq(Mux(filling, 0, words[: len(deltas)]))
+        # What is missing is 0 to all takers; only a target of 0 means something else.
+        words, missing = Signal.like(self.commands.p.data), Signal(CODE_BITS)
+        m.d.comb += [words.eq(Mux(filling, 0, self.commands.p.data)), deltas.eq(words)]
+        m.d.comb += missing.eq(Mux(filling, self._missing_target(), 0))
         for element in range(self.config.adc_count):
-            sent = words[element * CODE_BITS :][:CODE_BITS].as_signed()
-            m.d.comb += targets.codes[element].eq(Mux(filling, self._missing_target(), sent))
+            m.d.comb += targets.codes[element].eq(words[element * CODE_BITS :][:CODE_BITS] | missing)
         m.d.comb += targets.mode.eq(ProgramMode.PROGRAM)
         for member in (ProgramMode.FORM, ProgramMode.REFRESH):
             with m.If(opcode == Opcode[member.name].value):

@@ -1,12 +1,12 @@
 """Vector store: four vectors of input codes, each in two places (specification, section 15)."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from pulsetrain.contract.enumerations import Side, Which, member_bits
 
-from pulsetrain_rtl.interfaces import bits_of, check_config, line_beats, stream_of
+from pulsetrain_rtl.interfaces import BLOCK_RAM, bits_of, check_config, line_beats, stream_of
 
 VECTORS = tuple((side, which) for side in Side for which in Which)
 """Side and which of the vectors, in the order of their places."""
@@ -52,19 +52,21 @@ def scan_signature(config):
 
     start : the vectors, as they are in this cycle, are read from the next cycle on; with ``difference`` B, too.
     active : beats are still to be read; loads leave these vectors alone meanwhile.
-    enable, row_beat, column_beat : the beats wanted; ``rows`` and ``columns`` (A, B) hold them from the next cycle on.
+    enable, which, row_beat, column_beat : the beats wanted, of A or B; ``rows`` and ``columns`` hold them from the next
+    cycle on, and ``loaded`` whether both vectors were ever loaded: if not, one of them is 0, whatever its codes say.
     """
-    codes = data.ArrayLayout(vector_codes_layout(config), 2)
     return wiring.Signature(
         {
             "start": Out(1),
             "difference": Out(1),
             "active": Out(1),
             "enable": Out(1),
+            "which": Out(member_bits(Which)),
             "row_beat": Out(beat_shape(config)),
             "column_beat": Out(beat_shape(config)),
-            "rows": In(codes),
-            "columns": In(codes),
+            "rows": In(vector_codes_layout(config)),
+            "columns": In(vector_codes_layout(config)),
+            "loaded": In(1),
         }
     )
 
@@ -78,6 +80,7 @@ def drive_signature(config):
             "active": Out(1),
             "beat": Out(beat_shape(config)),
             "codes": In(vector_codes_layout(config)),
+            "loaded": In(1),
         }
     )
 
@@ -92,7 +95,8 @@ class VectorStore(wiring.Component):
         while a reader that started before still needs the place. Lanes beyond the last line are stored as 0.
     scan, drive : the readers. ``drive.side`` is looked at in the cycle of ``start``.
 
-    Vectors read 0 from reset until their first load. A beat per cycle; codes a cycle after their beat was asked for.
+    A vector is 0 from reset until its first load, and memories are not reset: ``loaded`` tells. A beat per cycle; codes
+    a cycle after their beat was asked for. The vectors of a side lie in one memory for each reader.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
     """
@@ -123,17 +127,15 @@ class VectorStore(wiring.Component):
         """Whether a reader of the vector still needs the place that a load would write."""
         return active & (place == target)
 
-    def _after_reset(self, loaded, codes):
-        """The codes of a vector, which is 0 unless it was ever loaded."""
-        return Mux(loaded, codes, 0)
+    def _is_loaded(self, loaded):
+        """Whether the codes of a vector count, which is 0 until its first load."""
+        return loaded
 
     def elaborate(self, _platform):
         m = Module()
         config, load, scan, drive = self.config, self.load, self.scan, self.drive
-        word_bits = beat_shape(config).width
-        beat, taken, drive_side = Signal(word_bits), Signal(), Signal()
-        present = Signal(config.lanes)
-        blocked = Signal(len(VECTORS))
+        beat, taken, drive_side = Signal(beat_shape(config)), Signal(), Signal()
+        present, blocked = Signal(config.lanes), Signal(len(VECTORS))
         chosen = Cat(load.p.which, load.p.side)
         m.d.comb += [
             present.eq(lines_present(config, load.p.side, beat)),
@@ -147,51 +149,53 @@ class VectorStore(wiring.Component):
         with m.If(drive.start):
             m.d.sync += drive_side.eq(drive.side)
 
-        driven = []
+        # Of each vector the current place and whether it was loaded, now and as the readers found them.
+        current, loaded = Signal(len(VECTORS)), Signal(len(VECTORS))
+        scan_places, scan_loaded = Signal(len(VECTORS)), Signal(len(VECTORS))
+        drive_places, drive_loaded = Signal(len(Side)), Signal(len(Side))
+        with m.If(taken & self._vector_commits(load.p) & ~self.clear):
+            m.d.sync += [current.bit_select(chosen, 1).eq(~current.bit_select(chosen, 1))]
+            m.d.sync += loaded.bit_select(chosen, 1).eq(1)
+        with m.If(scan.start):
+            m.d.sync += [scan_places.eq(current), scan_loaded.eq(loaded)]
+        with m.If(drive.start):
+            m.d.sync += [drive_places.eq(current[:: len(Which)]), drive_loaded.eq(loaded[:: len(Which)])]
         for index, (side, which) in enumerate(VECTORS):
-            name = f"{side.name}_{which.name}".lower()
-            m.submodules[name] = codes = Memory(
-                shape=unsigned(config.lanes * config.dac_bits), depth=2 << word_bits, init=[]
-            )
-            current, loaded = Signal(name=f"{name}_current"), Signal(name=f"{name}_loaded")
-            mine = chosen == index
-            write = codes.write_port()
-            m.d.comb += [
-                write.addr.eq(Cat(beat, ~current)),
-                write.data.eq(Cat(Mux(present[lane], load.p.codes[lane], 0) for lane in range(config.lanes))),
-                write.en.eq(taken & mine),
-            ]
-            with m.If(taken & mine & self._vector_commits(load.p) & ~self.clear):
-                m.d.sync += [current.eq(~current), loaded.eq(1)]
-
-            scan_beat, scan_out = (
-                (scan.column_beat, scan.columns) if side == Side.COLUMNS else (scan.row_beat, scan.rows)
-            )
-            readers = [
-                (scan.start, scan.active & (scan.difference | (which == Which.A)), scan_beat, scan.enable, "scan")
+            other = ~current[index]
+            reads = [
+                self._place_is_read(scan.active & (scan.difference | (which == Which.A)), scan_places[index], other)
             ]
             if which == Which.A:
-                readers.append((drive.start, drive.active & (drive_side == side), drive.beat, 1, "drive"))
-            reads = []
-            for start, active, wanted, enable, reader in readers:
-                place, there = Signal(name=f"{name}_{reader}_place"), Signal(name=f"{name}_{reader}_there")
-                out = Signal(config.lanes * config.dac_bits, name=f"{name}_{reader}")
-                port = codes.read_port()
-                with m.If(start):
-                    m.d.sync += [place.eq(current), there.eq(loaded)]
-                was_there = Signal(name=f"{name}_{reader}_was_there")
-                with m.If(enable):
-                    m.d.sync += was_there.eq(there)
-                m.d.comb += [
-                    port.addr.eq(Cat(wanted, place)),
-                    port.en.eq(enable),
-                    out.eq(self._after_reset(was_there, port.data)),
-                ]
-                reads.append(self._place_is_read(active, place, ~current))
-                if reader == "scan":
-                    m.d.comb += scan_out[which].as_value().eq(out)
-                else:
-                    driven.append(out)
+                drives = drive.active & (drive_side == side)
+                reads.append(self._place_is_read(drives, drive_places[side], other))
             m.d.comb += blocked[index].eq(Cat(reads).any())
-        m.d.comb += drive.codes.as_value().eq(Mux(drive_side == Side.COLUMNS, driven[Side.COLUMNS], driven[Side.ROWS]))
+
+        driven = []
+        for side, scan_beat, scan_codes in (
+            (Side.ROWS, scan.row_beat, scan.rows), (Side.COLUMNS, scan.column_beat, scan.columns)
+        ):  # fmt: skip
+            name, mine = side.name.lower(), slice(side * len(Which), (side + 1) * len(Which))
+            m.submodules[name] = codes = Memory(
+                shape=unsigned(config.lanes * config.dac_bits),
+                depth=2 * len(Which) << len(beat),
+                init=[],
+                attrs=BLOCK_RAM,
+            )
+            write, scan_port, drive_port = codes.write_port(), codes.read_port(), codes.read_port()
+            m.d.comb += [
+                write.addr.eq(Cat(beat, ~current[mine].bit_select(load.p.which, 1), load.p.which)),
+                write.data.eq(Cat(Mux(present[lane], load.p.codes[lane], 0) for lane in range(config.lanes))),
+                write.en.eq(taken & (load.p.side == side)),
+                scan_port.addr.eq(Cat(scan_beat, scan_places[mine].bit_select(scan.which, 1), scan.which)),
+                scan_port.en.eq(scan.enable),
+                scan_codes.as_value().eq(scan_port.data),
+                drive_port.addr.eq(Cat(drive.beat, drive_places[side], Const(Which.A.value, member_bits(Which)))),
+            ]
+            driven.append(drive_port.data)
+        with m.If(scan.enable):
+            both = Cat(scan_loaded[which] & scan_loaded[len(Which) + which] for which in range(len(Which)))
+            m.d.sync += scan.loaded.eq(self._is_loaded(both.bit_select(scan.which, 1)))
+        m.d.sync += drive.loaded.eq(self._is_loaded(drive_loaded.bit_select(drive_side, 1)))
+        side = Mux(drive_side == Side.COLUMNS, driven[Side.COLUMNS], driven[Side.ROWS])
+        m.d.comb += drive.codes.as_value().eq(side)
         return m

@@ -78,6 +78,8 @@ class ReadSequencer(wiring.Component):
                 dac.index.eq(fetched_beat),
                 dac.codes.eq(drive.codes),
             ]
+            with m.If(~drive.loaded):
+                m.d.sync += dac.codes.eq(0)
 
         def forget_on_clear():
             with m.If(self.clear):
