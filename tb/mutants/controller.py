@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from types import SimpleNamespace
 from typing import Any
 
-from amaranth.hdl import Module, Mux, Signal, Value
+from amaranth.hdl import Mux, Signal, Value
 from pulsetrain_rtl.controller import Controller
 from pulsetrain_rtl.interfaces import Operation, PairPolicy
 from pulsetrain_rtl.pins.line_driver import LineDriver, is_read
@@ -59,7 +59,7 @@ _LIST = (
     ("seed-bit-lost", "the lowest bit of each seeding step is lost", SOURCE),
     ("reset-before-set", "RESET slots of a row come first", SCHEDULER),
     ("group-one-too-many", "groups of parallel_max + 1 columns", SCHEDULER),
-    ("row-fits-by-one-more", "a row of parallel_max + 1 columns is not split", SCHEDULER),
+    ("row-fits-by-one-more", "a chunk of a column more than a slot has room for is not split", SCHEDULER),
     ("second-pulse-lost", "cells with n = 2 take one pulse", SCHEDULER),
     ("queue-overflows", "a full queue of rows takes another", SCHEDULER),
     ("empty-end-lost", "a request whose last row is empty has no end", SCHEDULER),
@@ -204,51 +204,21 @@ def _source(on: Any) -> Any:
 
 def _scheduler(on: Any) -> Any:
     class MutatedCollector(RowCollector):
-        def _fits(self, count, parallel_max):
-            return Mux(on("row-fits-by-one-more"), count <= parallel_max + 1, super()._fits(count, parallel_max))
-
         def _enters(self, something_to_write, end):
             return super()._enters(something_to_write, end & ~on("empty-end-lost"))
 
-    class SetFirst(SlotFormer):
-        def _group_room(self, parallel_max):
-            return (super()._group_room(parallel_max) + on("group-one-too-many"))[: len(parallel_max)]
+    class MutatedFormer(SlotFormer):
+        def _room(self, parallel_max):
+            return (super()._room(parallel_max) + on("group-one-too-many"))[: len(parallel_max)]
+
+        def _fits(self, total, room):
+            return super()._fits(total, room + on("row-fits-by-one-more"))
 
         def _wants(self, count, pulse):
             return super()._wants(count, pulse) & ~(on("second-pulse-lost") & (count == 2) & (pulse == 2))
 
-    class ResetFirst(SlotFormer):
         def _first_polarity(self):
-            return type(super()._first_polarity()).RESET
-
-    class MutatedFormer(SlotFormer):
-        """Which polarity comes first is a constant of the block, so both kinds stand side by side."""
-
-        def elaborate(self, platform):  # noqa: ARG002
-            m = Module()
-            m.submodules.set_first = right = SetFirst(self.config)
-            m.submodules.reset_first = wrong = ResetFirst(self.config)
-            for former in (right, wrong):
-                m.d.comb += [
-                    former.clear.eq(self.clear),
-                    former.i.payload.eq(self.i.payload),
-                    former.i.valid.eq(self.i.valid),
-                    former.counts.eq(self.counts),
-                    former.o.ready.eq(self.o.ready),
-                ]
-            with m.If(on("reset-before-set")):
-                m.d.comb += self._outputs(wrong)
-            with m.Else():
-                m.d.comb += self._outputs(right)
-            return m
-
-        def _outputs(self, former):
-            return [
-                self.i.ready.eq(former.i.ready),
-                self.word.eq(former.word),
-                self.o.payload.eq(former.o.payload),
-                self.o.valid.eq(former.o.valid),
-            ]
+            return super()._first_polarity() ^ on("reset-before-set")
 
     class MutatedScheduler(PulseScheduler):
         row_collector_class = MutatedCollector

@@ -1,26 +1,27 @@
 """Pulse scheduler: beats of decided cells in, slots out; rows without fires cost nothing (specification, section 6)."""
 
-from amaranth.hdl import Cat, Module, Signal, unsigned
-from amaranth.lib import data, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal
+from amaranth.lib import wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 
 from pulsetrain_rtl.interfaces import (
+    BLOCK_RAM,
     check_config,
     counted_signature,
     decision_output_layout,
     scheduler_output_layout,
     stream_of,
 )
-from pulsetrain_rtl.update.row_collector import RowCollector, row_layout, word_shape
+from pulsetrain_rtl.update.row_collector import RowCollector, cells_layout, row_layout, word_shape
 from pulsetrain_rtl.update.slot_former import SlotFormer
 
 
 class PulseScheduler(wiring.Component):
     """A queue of rows between a collector of beats and a former of slots.
 
-    Rows and pulse counts lie in two small memories, a ring of ``queue_depth`` + 1 places: the rows that wait, and the
-    one whose counts arrive. A row without fires leaves its place to the next one.
+    Rows and their cells lie in two memories, a ring of ``queue_depth`` + 1 places: the rows that wait, and the one
+    whose cells arrive. A row without fires leaves its place to the next one.
 
     Members
     -------
@@ -30,8 +31,8 @@ class PulseScheduler(wiring.Component):
     o : out stream of slots in the order of the specification, then an ``end`` marker per request, from registers.
     counted : cells SET, RESET and saturated in the beat taken a cycle ago, also while ``clear`` is high.
 
-    Latency from the last beat of a row to its first slot: 3 cycles, 4 if all its slots are RESET. A beat per
-    cycle while the queue has room; a slot per cycle, or as many cycles as a scan visits chunks (see SlotFormer).
+    Latency from the last beat of a row to its first slot: 10 cycles. A beat per cycle while the queue has room; a slot
+    takes as many cycles as it has chunks with a column (see SlotFormer).
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
     """
@@ -70,13 +71,19 @@ class PulseScheduler(wiring.Component):
 
         write_place, read_place = Signal(range(places)), Signal(range(places))
         waiting, enters, leaves = Signal(range(places)), Signal(), Signal()
-        row_shape, word_bits = row_layout(config), word_shape(config).width
-        counts_shape = data.ArrayLayout(unsigned(config.pulse_count_bits), config.lanes)
-        m.submodules.rows = rows = Memory(shape=row_shape, depth=places, init=[])
-        m.submodules.counts = counts = Memory(shape=counts_shape, depth=places << word_bits, init=[])
-        row_write, row_read = rows.write_port(), rows.read_port(domain="comb")
-        counts_write, counts_read = counts.write_port(), counts.read_port(domain="comb")
+        word_bits = word_shape(config).width
+        attributes = {"no_rw_check": BLOCK_RAM["no_rw_check"]}
+        m.submodules.rows = rows = Memory(shape=row_layout(config), depth=places, init=[], attrs=attributes)
+        m.submodules.cells = cells = Memory(
+            shape=cells_layout(config), depth=places << word_bits, init=[], attrs=BLOCK_RAM
+        )
+        row_write, row_read = rows.write_port(), rows.read_port()
+        cells_write, cells_read = cells.write_port(), cells.read_port()
 
+        # What can be read is what was there a cycle ago.
+        readable, next_place = Signal(), Signal.like(read_place)
+        m.d.comb += next_place.eq(read_place)
+        m.d.sync += readable.eq((waiting != leaves) & ~self.clear)
         m.d.comb += [
             collector.clear.eq(self.clear),
             collector.i.payload.eq(self.i.payload),
@@ -87,28 +94,32 @@ class PulseScheduler(wiring.Component):
             row_write.addr.eq(write_place),
             row_write.data.eq(collector.o.payload),
             row_write.en.eq(enters),
-            counts_write.addr.eq(Cat(collector.store.beat, write_place)),
-            counts_write.data.eq(collector.store.counts),
-            counts_write.en.eq(collector.store.valid),
+            cells_write.addr.eq(Cat(collector.store.beat, write_place)),
+            cells_write.data.eq(collector.store.cells),
+            cells_write.en.eq(collector.store.valid),
         ]
         m.d.comb += [
             former.clear.eq(self.clear),
-            row_read.addr.eq(read_place),
+            row_read.addr.eq(next_place),
             former.i.payload.eq(row_read.data),
-            former.i.valid.eq(waiting != 0),
+            former.i.valid.eq(readable),
             leaves.eq(former.i.valid & former.i.ready),
-            counts_read.addr.eq(Cat(former.word, read_place)),
-            former.counts.eq(counts_read.data),
+            cells_read.addr.eq(Cat(former.word, read_place)),
+            cells_read.en.eq(former.enable),
+            former.cells.eq(cells_read.data),
         ]
         wiring.connect(m, former.o, wiring.flipped(self.o))
         for name in ("cells_set", "cells_reset", "saturated"):
             m.d.comb += getattr(self.counted, name).eq(getattr(collector.counted, name))
 
-        for moves, place in ((enters, write_place), (leaves, read_place)):
-            with m.If(moves):
-                m.d.sync += place.eq(place + 1)
-                with m.If(place == places - 1):
-                    m.d.sync += place.eq(0)
+        def following(place):
+            return Mux(place == places - 1, 0, place + 1)
+
+        with m.If(enters):
+            m.d.sync += write_place.eq(following(write_place))
+        with m.If(leaves):
+            m.d.comb += next_place.eq(following(read_place))
+        m.d.sync += read_place.eq(next_place)
         m.d.sync += waiting.eq(waiting + enters - leaves)
         with m.If(self.clear):
             m.d.sync += [waiting.eq(0), write_place.eq(0), read_place.eq(0)]

@@ -1,44 +1,68 @@
 """Second half of the pulse scheduler: a row becomes slots, SET before RESET (specification, section 6)."""
 
-from amaranth.hdl import Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
-from pulsetrain_rtl.interfaces import Polarity, check_config, columns_count_shape, scheduler_output_layout, stream_of
-from pulsetrain_rtl.update.bit_counting import groups_any, lowest_one, prefix_counts
-from pulsetrain_rtl.update.row_collector import chunk_columns, row_layout, word_shape
+from pulsetrain_rtl.interfaces import Polarity, bits_of, check_config, scheduler_output_layout, stream_of
+from pulsetrain_rtl.update.bit_counting import count_ones, lowest_one
+from pulsetrain_rtl.update.row_collector import cells_layout, chunk_columns, row_layout, word_shape
+
+
+def _number(count):
+    """Shape of a number below ``count``, at least one bit."""
+    return unsigned(max(1, bits_of(count - 1)))
+
+
+def _visit_layout(config):
+    """A visit of a chunk for one pulse, on its way from the memory to the slot.
+
+    polarity, pulse : of the slots that it belongs to. first, last : of the visits of that polarity and pulse. end: no
+    visit, but the end marker of a request.
+    """
+    row = row_layout(config).members
+    return data.StructLayout(
+        {
+            "chunk": _number(config.columns // chunk_columns(config)),
+            "polarity": Polarity,
+            "pulse": unsigned(config.pulse_count_bits),
+            "first": unsigned(1),
+            "last": unsigned(1),
+            "end": unsigned(1),
+            **{name: row[name] for name in ("row", "bank", "parallel_max")},
+        }
+    )
 
 
 class SlotFormer(wiring.Component):
-    """Forms the slots of one row after the other.
+    """Forms the slots of one row after the other, from visits of the chunks that hold a column for a slot.
 
-    The columns of the first pulse of a polarity are known with the row: if they fit into one slot, it leaves at once.
-    All other slots (the second and further pulses, and rows cut into groups of parallel_max) are formed by a scan over
-    the stored counts, a chunk of columns a cycle. Only chunks that hold a column for the present pulse are visited;
-    which ones the next pulse will need is found on the way.
+    A visit passes five stages: its chunk is asked for; the memory answers; its cells are looked at; those that take the
+    pulse are counted; they join the slot, all in one cycle if there is room, else one by one. The chunks for the first
+    two pulses of a polarity are known with the row; for a further pulse, the visits of the one before must be over.
 
     Members
     -------
     clear : forgets the row and the slot that waits.
-    i : in stream of rows, taken when all slots of the row are formed.
-    word, counts : which beat of the row on ``i`` the scan looks at, and its pulse counts in the same cycle.
-    o : out stream of slots and end markers, from registers: the next slot is prepared while one is pulsed.
+    i : in stream of rows, taken when all of its chunks have been asked for.
+    word, enable, cells : which beat of the row on ``i`` is asked for, and its cells in the cycle after ``enable``.
+    o : out stream of slots and end markers, from registers: the next slot is formed when the one before was taken.
 
-    Latency 2 cycles to a row's first slot. A slot takes a cycle, or as many as its scan visits chunks; a row takes a
-    cycle more for each polarity without columns or cut into groups, and one for the end marker.
+    Latency 6 cycles to a row's first slot. A visit a cycle, also from slot to slot; a cycle more for a row, three for a
+    third and each further pulse, and a cycle per column where a chunk is cut.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
     """
 
     def __init__(self, config):
         self._config = check_config(config)
-        self._chunk = chunk_columns(config)
         super().__init__(
             {
                 "clear": In(1),
                 "i": In(stream_of(row_layout(config))),
                 "word": Out(word_shape(config)),
-                "counts": In(data.ArrayLayout(unsigned(config.pulse_count_bits), config.lanes)),
+                "enable": Out(1),
+                "cells": In(cells_layout(config)),
                 "o": Out(stream_of(scheduler_output_layout(config))),
             }
         )
@@ -54,154 +78,176 @@ class SlotFormer(wiring.Component):
         """Whether a column with ``count`` pulses takes part in the ``pulse``-th (from 1)."""
         return count >= pulse
 
-    def _group_full(self, total, room):
-        """Whether this chunk fills the group; ``total`` of its columns wait, the group takes ``room`` more."""
-        return total >= room
+    def _fits(self, total, room):
+        """Whether so many columns of a chunk join the slot together."""
+        return total <= room
 
-    def _joins(self, rank, room):
-        """Whether the ``rank``-th waiting column (from 1) of a chunk still joins the group."""
-        return rank <= room
-
-    def _group_room(self, parallel_max):
-        """How many columns a new group takes."""
+    def _room(self, parallel_max):
+        """How many columns a new slot takes."""
         return parallel_max
 
     def _first_polarity(self):
         """The polarity whose slots come first in a row."""
-        return Polarity.SET
+        return Polarity.SET.value
 
     def elaborate(self, _platform):
         m = Module()
-        config, chunk_width = self.config, self._chunk
-        chunks = config.columns // chunk_width
-        row = self.i.p
-        first = self._first_polarity()
+        moves = [Signal(name=f"moves_{stage}") for stage in range(4)]
+        visits = [Signal(_visit_layout(self.config), name=f"visit_{stage}", reset_less=True) for stage in range(4)]
+        valid = [Signal(name=f"valid_{stage}") for stage in range(4)]
+        asked, joins = Signal(_visit_layout(self.config)), Signal()
+        later = Signal(self.config.columns // chunk_columns(self.config))
 
-        polarity, pulse = Signal(init=first.value), Signal(config.pulse_count_bits)
-        is_reset = polarity == Polarity.RESET.value
-        columns, again, any_, fits = Signal(config.columns), Signal(chunks), Signal(), Signal()
-        for mine, entry in ((~is_reset, row.set), (is_reset, row.reset)):
-            with m.If(mine):
-                m.d.comb += [columns.eq(entry.columns), again.eq(entry.again), any_.eq(entry.any), fits.eq(entry.fits)]
+        # A stage moves on when the next one is empty or moves, too.
+        asks = self._ask(m, asked, moves[0], later, Cat(valid[:2]))
+        for stage in range(4):
+            following = joins if stage == 3 else moves[stage + 1]
+            m.d.comb += moves[stage].eq(~valid[stage] | following)
+            with m.If(moves[stage]):
+                m.d.sync += [visits[stage].eq(visits[stage - 1] if stage else asked)]
+                m.d.sync += valid[stage].eq(valid[stage - 1] if stage else asks)
+            with m.If(self.clear):
+                m.d.sync += valid[stage].eq(0)
+        waiting, total = self._look(m, visits, valid, moves, later)
+        self._join(m, visits[3], valid[3], waiting, total, joins)
+        return m
 
-        # The chunk under scan: which of its columns wait for this pulse, and which of them join the group.
-        chunk, todo, later = Signal(max(1, (chunks - 1).bit_length())), Signal(chunks), Signal(chunks)
-        taken, group = Signal(chunk_width), Signal(config.columns, reset_less=True)
-        room = Signal(columns_count_shape(config), reset_less=True)
-        chunk_bits, chunk_counts = Signal(chunk_width), Signal(chunk_width * config.pulse_count_bits)
-        waiting, higher, joining = Signal(chunk_width), Signal(chunk_width), Signal(chunk_width)
-        merged, full, leftover = Signal(config.columns), Signal(), Signal()
-        part_bits = (config.lanes // chunk_width).bit_length() - 1
+    def _ask(self, m, asked, moves, later, looked_at):
+        """First stage: the chunks of the row on ``i``, in order. Returns whether one is asked for."""
+        row, chunks = self.i.p, len(later)
+        todo, polarity, pulse = Signal(chunks), Signal(), Signal(self.config.pulse_count_bits)
+        first, asks = Signal(), Signal()
+        chunk, rest = Signal(_number(chunks)), Signal(chunks)
+        again = Signal(chunks)
+        first_polarity, starts_with, then_with = Signal(), Signal(chunks), Signal(chunks)
         m.d.comb += [
-            self.word.eq(chunk[part_bits:]),
-            chunk_counts.eq(self.counts.as_value().word_select(chunk[:part_bits], len(chunk_counts))),
-            chunk_bits.eq(columns.word_select(chunk, chunk_width)),
-            merged.eq(group),
-        ]
-        for column in range(chunk_width):
-            count = chunk_counts.word_select(column, config.pulse_count_bits)
-            m.d.comb += waiting[column].eq(chunk_bits[column] & self._wants(count, pulse) & ~taken[column])
-            m.d.comb += higher[column].eq(chunk_bits[column] & (count > pulse))
-        ranks = prefix_counts(m, waiting, "rank")
-        total = ranks[-1]
-        for column, rank in enumerate(ranks):
-            m.d.comb += joining[column].eq(waiting[column] & self._joins(rank, room))
-        with m.Switch(chunk):
-            for index in range(chunks):
-                with m.Case(index):
-                    part = slice(index * chunk_width, (index + 1) * chunk_width)
-                    m.d.comb += merged[part].eq(group[part] | joining)
-        m.d.comb += [full.eq(self._group_full(total, room)), leftover.eq(joining != waiting)]
-
-        # Where a scan goes next: the lowest chunk of ``candidates``; ``after`` are those left for later.
-        candidates, after, chosen = Signal(chunks), Signal(chunks), Signal.like(chunk)
-        still_higher = Signal(chunks)
-        m.d.comb += [
-            chosen.eq(lowest_one(m, candidates, "chosen")),
-            after.eq(candidates & (candidates - 1)),
-            still_higher.eq(later | (higher.any() << chunk)),
+            first_polarity.eq(self._first_polarity()),
+            starts_with.eq(Mux(first_polarity, row.reset.chunks, row.set.chunks)),
+            then_with.eq(Mux(first_polarity, row.set.chunks, row.reset.chunks)),
+            chunk.eq(lowest_one(m, todo, "chunk")),
+            rest.eq(todo & (todo - 1)),
+            again.eq(Mux(polarity == Polarity.RESET.value, row.reset.again, row.set.again)),
+            self.word.eq(chunk >> ((self.config.lanes // chunk_columns(self.config)).bit_length() - 1)),
+            self.enable.eq(moves),
+            asked.chunk.eq(chunk),
+            asked.polarity.eq(polarity),
+            asked.pulse.eq(pulse),
+            asked.first.eq(first),
+            asked.last.eq(rest == 0),
+            *(asked[name].eq(row[name]) for name in ("row", "bank", "parallel_max")),
         ]
 
-        free, emits, marker, scans, last = Signal(), Signal(), Signal(), Signal(), Signal()
-        m.d.comb += free.eq(~self.o.valid | self.o.ready)
+        def begin(which, number, mask, state="VISIT"):
+            m.d.sync += [todo.eq(mask), polarity.eq(which), pulse.eq(number), first.eq(1)]
+            m.next = state
 
-        def new_group():
-            m.d.sync += [group.eq(0), room.eq(self._group_room(row.parallel_max))]
+        def finish_row():
+            with m.If(row.end):
+                m.next = "END"
+            with m.Else():
+                m.d.comb += self.i.ready.eq(1)
+                m.next = "ROW"
 
-        def visit(pulse_number):
-            m.d.sync += [pulse.eq(pulse_number), chunk.eq(chosen), todo.eq(after), taken.eq(0)]
-            m.next = "SCAN"
-
-        def finish_polarity():
-            m.d.sync += polarity.eq(~polarity)
-            m.next = "PICK"
-            with m.If(polarity != first.value):
-                with m.If(row.end):
-                    m.next = "END"
-                with m.Else():
-                    m.d.comb += self.i.ready.eq(1)
+        def next_polarity():
+            with m.If((polarity == first_polarity) & then_with.any()):
+                begin(~first_polarity, 1, then_with)
+            with m.Else():
+                finish_row()
 
         def forget_on_clear():
             with m.If(self.clear):
-                m.next = "PICK"
+                m.next = "ROW"
 
         with m.FSM(name="former"):
-            with m.State("PICK"):
-                m.d.sync += later.eq(0)
-                new_group()
+            with m.State("ROW"):
                 with m.If(self.i.valid):
-                    with m.If(~any_):
-                        finish_polarity()
-                    with m.Elif(~fits):
-                        m.d.comb += candidates.eq(groups_any(columns, chunk_width))
-                        visit(1)
-                    with m.Elif(free):
-                        m.d.comb += [emits.eq(1), candidates.eq(again)]
-                        with m.If(again.any()):
-                            visit(2)
-                        with m.Else():
-                            finish_polarity()
+                    with m.If(starts_with.any()):
+                        begin(first_polarity, 1, starts_with)
+                    with m.Elif(then_with.any()):
+                        begin(~first_polarity, 1, then_with)
+                    with m.Else():
+                        m.next = "END"
                 forget_on_clear()
-            with m.State("SCAN"):
-                m.d.comb += [scans.eq(1), last.eq(todo == 0)]
-                # A complete group waits until the slot before it has left.
-                with m.If(free | ~(full | last)):
-                    m.d.comb += emits.eq(full | last)
-                    m.d.sync += [group.eq(merged), room.eq(room - total), taken.eq(taken | joining)]
-                    with m.If(full):
-                        new_group()
-                    with m.If(~leftover):
-                        m.d.sync += later.eq(still_higher)
-                        with m.If(~last):
-                            m.d.comb += candidates.eq(todo)
-                            visit(pulse)
+            with m.State("VISIT"):
+                m.d.comb += asks.eq(1)
+                with m.If(moves):
+                    m.d.sync += [todo.eq(rest), first.eq(0)]
+                    with m.If(rest == 0):
+                        with m.If((pulse == 1) & again.any()):
+                            begin(polarity, 2, again)
+                        with m.Elif(pulse == 1):
+                            next_polarity()
                         with m.Else():
-                            m.d.comb += candidates.eq(still_higher)
-                            m.d.sync += later.eq(0)
-                            new_group()
-                            with m.If(still_higher.any()):
-                                visit(pulse + 1)
-                            with m.Else():
-                                finish_polarity()
+                            m.next = "WAIT"
+                forget_on_clear()
+            with m.State("WAIT"):  # until the visits of this pulse have told which chunks the next one needs
+                with m.If(~looked_at.any()):
+                    with m.If(later.any()):
+                        begin(polarity, pulse + 1, later)
+                    with m.Else():
+                        next_polarity()
                 forget_on_clear()
             with m.State("END"):
-                m.d.comb += marker.eq(1)
-                with m.If(free):
-                    m.d.comb += [emits.eq(1), self.i.ready.eq(1)]
-                    m.next = "PICK"
+                m.d.comb += [asks.eq(1), asked.end.eq(1)]
+                with m.If(moves):
+                    m.d.comb += self.i.ready.eq(1)
+                    m.next = "ROW"
                 forget_on_clear()
+        return asks
 
+    def _look(self, m, visits, valid, moves, later):
+        """The memory's answer, and which of its cells take the pulse. Returns these and their number."""
+        width, elements = chunk_columns(self.config), cells_layout(self.config).elem_shape
+        parts = self.config.lanes // width
+        cells = Signal(data.ArrayLayout(elements, width), reset_less=True)
+        part = visits[0].chunk[: parts.bit_length() - 1]
+        with m.If(moves[1]):
+            m.d.sync += cells.as_value().eq(self.cells.as_value().word_select(part, width * elements.size))
+        wants, higher = Signal(width), Signal(width)
+        wanted, waiting = Signal(width, reset_less=True), Signal(width, reset_less=True)
+        for column in range(width):
+            mine = cells[column].reset == visits[1].polarity.as_value()
+            m.d.comb += wants[column].eq(mine & self._wants(cells[column].count, visits[1].pulse))
+            m.d.comb += higher[column].eq(mine & (cells[column].count > visits[1].pulse))
+        with m.If(moves[2]):
+            m.d.sync += wanted.eq(wants)
+            with m.If(valid[1]):
+                with m.If(visits[1].first):
+                    m.d.sync += later.eq(0)
+                m.d.sync += later.bit_select(visits[1].chunk, 1).eq(higher.any())
+        total = Signal(range(width + 1), reset_less=True)
+        with m.If(moves[3]):
+            m.d.sync += [waiting.eq(wanted), total.eq(count_ones(m, wanted, "wanted"))]
+        return waiting, total
+
+    def _join(self, m, visit, valid, waiting, total, joins):
+        """Last stage: the columns that wait join the slot, which leaves when it is full or complete."""
+        width = len(waiting)
+        slot, free, begins = Signal(scheduler_output_layout(self.config), reset_less=True), Signal(), Signal(init=1)
+        kept, room = Signal.like(visit.parallel_max), Signal.like(visit.parallel_max)
+        fits, writes, emits, lowest, joining = Signal(), Signal(), Signal(), Signal(width), Signal(width)
+        m.d.comb += [
+            self.o.payload.eq(slot),
+            free.eq(~self.o.valid | self.o.ready),
+            room.eq(Mux(begins, self._room(visit.parallel_max), kept)),
+            fits.eq(self._fits(total, room)),
+            lowest.eq(waiting & (~waiting + 1)),
+            joining.eq(Mux(fits, waiting, lowest)),
+            writes.eq(valid & free),
+            joins.eq(free & (fits | visit.end)),
+            emits.eq(writes & (visit.end | Mux(fits, visit.last | (total == room), room == 1))),
+        ]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
-        with m.If(emits):
-            m.d.sync += [
-                self.o.valid.eq(1),
-                self.o.p.row.eq(row.row),
-                self.o.p.polarity.eq(polarity & ~marker),
-                self.o.p.columns.eq(Mux(marker, 0, Mux(scans, merged, columns))),
-                self.o.p.bank.eq(row.bank),
-                self.o.p.end.eq(marker),
-            ]
+        with m.If(writes):
+            m.d.sync += [begins.eq(emits), kept.eq(room - Mux(fits, total, 1))]
+            m.d.sync += [self.o.valid.eq(emits), slot.end.eq(visit.end), slot.bank.eq(visit.bank)]
+            m.d.sync += [slot.row.eq(visit.row), slot.polarity.eq(visit.polarity)]
+            for index in range(self.config.columns // width):
+                part = slot.columns[index * width : (index + 1) * width]
+                mine = (visit.chunk == index) & ~visit.end
+                m.d.sync += part.eq(Mux(mine, joining, 0) | Mux(begins, 0, part))
+            with m.If(~joins):
+                m.d.sync += [waiting.eq(waiting & ~lowest), total.eq(total - 1)]
         with m.If(self.clear):
-            m.d.sync += [self.o.valid.eq(0), polarity.eq(first.value)]
-        return m
+            m.d.sync += [self.o.valid.eq(0), begins.eq(1)]
