@@ -16,6 +16,7 @@ def rehearse(settings: StudySettings, runs: Iterable[Run], tell: Callable[[str],
 
     ``tell`` is told if something has to be compiled. What goes wrong here is for the runs to say, which know where.
     """
-    for run in {run.rule: run for run in runs}.values():
-        with compilation_told(tell), suppress(Exception), TrainingRun(settings, run) as training:
-            training.train_batch()
+    with compilation_told(tell):
+        for run in {run.rule: run for run in runs}.values():
+            with suppress(Exception), TrainingRun(settings, run) as training:
+                training.train_batch()
