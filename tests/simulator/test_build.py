@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.metadata
 import importlib.util
 import multiprocessing
@@ -122,6 +123,22 @@ def test_concurrent_builds_make_it_once(tmp_path: Path) -> None:
     for process in processes:
         process.join(60)
     assert sorted(log.read_text().split()) == ["complete"] * 3 + ["started"]
+
+
+def test_who_waits_for_another_build_says_so(cache: Path) -> None:
+    told: list[str] = []
+    with (cache / "kind-key.lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+
+        def progress(text: str) -> None:
+            told.append(text)
+            fcntl.flock(other, fcntl.LOCK_UN)
+
+        folder = cached("kind", "key", lambda folder: (folder / "thing").touch(), progress)
+    assert (folder / "thing").exists()
+    assert told == ["waiting for another process, which makes the kind"]
+    cached("kind", "other", lambda folder: (folder / "thing").touch(), progress)
+    assert len(told) == 1
 
 
 def test_killed_build_is_never_used(cache: Path, tmp_path: Path) -> None:
