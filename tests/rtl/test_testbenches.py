@@ -18,6 +18,7 @@ from pulsetrain.errors import ToolError
 from tb.lib import build as tb_build
 from tb.lib.configs import BENCHES, Bench
 from tb.lib.coverage import FLOOR, POINTS, Coverage, lines, merge, missing
+from tb.lib.verilate import verilate
 from tests.conftest import COVERAGE
 
 pytestmark = pytest.mark.sim
@@ -78,7 +79,7 @@ def test_verilog_that_does_not_build_is_one_error(tmp_path: Path) -> None:
     source = tmp_path / "broken.v"
     source.write_text("module broken(input a; endmodule\n")
     with pytest.raises(ToolError, match="Verilator must build broken, but failed"):
-        tb_build._verilate(source, "broken", tmp_path, [], waves=False)
+        verilate(source, None, "broken", tmp_path, tmp_path, waves=False)
 
 
 def test_a_run_without_tests_is_a_failure() -> None:
