@@ -177,7 +177,7 @@ class RowsTB(TB):
 
     def begin_measure(self) -> None:
         """A read has ended: the last two groups are worked off, then all are chosen from, for SET and for RESET."""
-        self.read_end, self.pause_limit = now(), 2 * (self.groups + 1) * self.config.group_words + 20
+        self.read_end, self.pause_limit = now(), 2 * (self.groups + 1) * self.config.group_words + 28
 
     # Driver and array.
 

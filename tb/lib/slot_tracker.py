@@ -20,8 +20,8 @@ READS = (Operation.READ_FORWARD, Operation.READ_BACKWARD)
 LINES = tuple(settings_of(LineSettings))
 PINS = {"setup": (1, 0, 0), "pulse": (1, 1, 0), "hold": (1, 0, 0), "settle": (1, 0, 0), "convert": (1, 0, 1),
         "wait": (1, 0, 0), "pause": (1, 0, 0)}  # fmt: skip
-"""Phase -> select, strobe, convert; all 0 in any other. The setup of a read is called "settle" here, and "pause" is what
-passes between two conversions of the read of a row while the codes before are worked off."""
+"""Phase -> select, strobe, convert; all 0 in any other. The setup of a read is called "settle" here, and "pause"
+is what passes between two conversions of the read of a row while the codes before are worked off."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,9 @@
 """The values of ramps, round by round (specification, section 16)."""
 
-from amaranth.hdl import Module, Mux, Signal
+from functools import reduce
+from operator import or_
+
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -17,8 +20,8 @@ class RampFollower(wiring.Component):
     set_ramp, reset_ramp, form_ramp : settings.
     restart : the next two steps are those of the first round.
     step, is_reset, forms : the pulses that follow are RESET pulses, or else with ``forms`` FORM pulses; a step of each
-        round, in turn.
-    value : the value of those pulses, from a register, from the cycle after ``step`` until the next one.
+        round, in turn. The latter two hold for two cycles more.
+    value : the value of those pulses, from a register, from the third cycle after ``step`` until after the next one.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
     """
@@ -52,23 +55,27 @@ class RampFollower(wiring.Component):
         m = Module()
         bits = self.config.ramp_bits
         # The values of the two kinds of pulses take turns; that of the other kind waits.
-        other, started = Signal(bits), Signal(2)
+        other, started, steps = Signal(bits), Signal(2), Signal(2)
         added, stop, total = Signal(bits), Signal(bits), Signal(bits + 1)
-        set_or_form = {name: getattr(self.set_ramp, name) for name in ("start", "step", "stop")}
+        starts, resets, forms = ~started[1], self.is_reset, self.forms & ~self.is_reset
+        ramps = [(~resets & ~forms, self.set_ramp), (resets, self.reset_ramp)]
         if not self.config.pair:  # FORM is for single devices
-            set_or_form = {
-                name: Mux(self.forms, getattr(self.form_ramp, name), value) for name, value in set_or_form.items()
-            }
-        ramp = {
-            name: Mux(self.is_reset, getattr(self.reset_ramp, name), value) for name, value in set_or_form.items()
-        }
-        m.d.comb += [
-            added.eq(Mux(started[1], ramp["step"], ramp["start"])),
-            stop.eq(ramp["stop"]),
+            ramps.append((forms, self.form_ramp))
+        m.d.sync += [
+            steps.eq(Cat(self.step, steps)),
+            added.eq(
+                self._chosen([(ramp & starts, settings.start) for ramp, settings in ramps])
+                | self._chosen([(ramp & ~starts, settings.step) for ramp, settings in ramps])
+            ),
+            stop.eq(self._chosen([(ramp, settings.stop) for ramp, settings in ramps])),
             total.eq(other + added),
         ]
         with m.If(self.restart):
-            m.d.sync += [started.eq(0), self.value.eq(0), other.eq(0)]
-        with m.Elif(self.step):
+            m.d.sync += [started.eq(0), steps.eq(0), self.value.eq(0), other.eq(0)]
+        with m.Elif(steps[1]):
             m.d.sync += [started.eq(started << 1 | 1), other.eq(self.value), self.value.eq(self._value(total, stop))]
         return m
+
+    def _chosen(self, choices):
+        """The value of the one choice that applies: an OR of ANDs, smaller than a tree of choices."""
+        return reduce(or_, (value & applies.replicate(len(value)) for applies, value in choices))

@@ -21,8 +21,9 @@ class RoundSlots(wiring.Component):
         is set), which of its cells take a pulse, and which of them are to rise (else to fall). Ascending.
     free : the slot is not on offer, so that it may change.
     leaves : it has been taken.
-    applies : the polarity moves weights at all. ``moves``: the word was worked off. ``full``: no other column joins;
-        the slot is complete in the next cycle. ``some``: there are columns that belong to no slot that was full.
+    applies : the polarity moves weights at all. ``moves``: the word was worked off. ``full``: no other column joins
+        the slot, it is complete in the next cycle. ``some``: there are columns in a slot that is not full; complete
+        two cycles after the last word.
     columns : of the slot, from registers.
 
     A word takes a cycle, and one more for each slot that ends in it before its last cell.
@@ -108,37 +109,40 @@ class RoundSlots(wiring.Component):
         else:
             m.d.comb += [self.applies.eq(1), wanted.eq(plus)]
 
-        # Columns of the word that wait join in their order, as long as there is room.
+        # Columns of the word that wait join in their order, as long as there is room, and are set a cycle later.
         room = Signal.like(self.parallel_max)
-        leftover = Signal()
-        m.d.comb += waiting.eq(Mux(self.valid, wanted & ~taken, 0))
+        free, leftover, fills = Signal(), Signal(), Signal()
+        m.d.comb += [free.eq(self.free & ~self.full), waiting.eq(Mux(self.valid, wanted & ~taken, 0))]
         ranks = prefix_counts(m, waiting, "rank")
         m.d.comb += [
-            Cat(joining).eq(Cat(bit & (rank <= room) for bit, rank in zip(waiting, ranks, strict=True))),
+            joining.eq(Cat(bit & free & (rank <= room) for bit, rank in zip(waiting, ranks, strict=True))),
             leftover.eq(joining != waiting),
-            self.full.eq(self.free & waiting.any() & (ranks[-1] >= room)),
-            self.moves.eq(~waiting.any() | (self.free & ~leftover)),
+            fills.eq(free & waiting.any() & (ranks[-1] >= room)),
+            self.moves.eq(~leftover),
         ]
-        with m.If(self.free):
-            m.d.sync += [room.eq(room - ranks[-1]), taken.eq(Mux(leftover, taken | joining, 0))]
+        m.d.sync += [self.full.eq(fills), self.columns.eq(self.columns | self._joined(m, joining))]
+        m.d.sync += taken.eq(Mux(leftover, taken | joining, 0))
+        with m.If(free):
+            m.d.sync += room.eq(room - ranks[-1])
             with m.If(waiting.any()):
-                m.d.sync += self.some.eq(~self.full)
-            m.d.sync += self.columns.eq(self.columns | self._columns_of(m, joining))
+                m.d.sync += self.some.eq(~fills)
         with m.If(self.leaves):
             m.d.sync += [self.columns.eq(0), room.eq(self._further_room(self.parallel_max))]
         with m.If(self.begins):
             m.d.sync += [room.eq(self._first_room(self.parallel_max)), self.some.eq(0)]
         with m.If(self.clear):
-            m.d.sync += [self.columns.eq(0), taken.eq(0), self.some.eq(0)]
+            m.d.sync += [self.columns.eq(0), taken.eq(0), self.some.eq(0), self.full.eq(0)]
         return m
 
-    def _columns_of(self, m, joining):
-        """The columns of those devices of the word."""
+    def _joined(self, m, joining):
+        """The columns of the devices that joined in the cycle before."""
         config, devices, columns = self.config, len(joining), []
         weights = min(config.adc_count, config.weight_columns)
+        index = Signal.like(self.index, name="joined_index")
+        m.d.sync += index.eq(self.index)
         for group in range(config.column_groups):
-            joins = Signal(devices, name=f"joins_{group}")
-            m.d.comb += joins.eq(Mux(self.group == group, joining, 0))
-            places = Cat(joins & place.replicate(devices) for place in self.index)
+            joined = Signal(devices, name=f"joined_{group}")
+            m.d.sync += joined.eq(Mux((self.group == group) & ~self.clear, joining, 0))
+            places = Cat(joined & place.replicate(devices) for place in index)
             columns.append(places[: weights * (1 + config.pair)])
         return Cat(columns)[: config.columns]

@@ -84,7 +84,7 @@ class RowCells(wiring.Component):
     step, verify_tolerance, program_tolerance : settings.
     targets : codes of the group for TARGETS, elements beyond the last column are not looked at.
     cells, polarity : of the whole row, for SLOT.
-    codes : of the group, for SAMPLE.
+    codes : of the group, for SAMPLE, converter 0 in the lowest bits.
     left : groups with a cell that is neither met nor blind.
     rising, falling : groups with a cell that is not met, and is to rise or to fall.
     chosen : of CHOOSE, two cycles later.
@@ -117,13 +117,13 @@ class RowCells(wiring.Component):
                 "targets": In(codes_layout(config)),
                 "cells": In(config.weight_columns),
                 "polarity": In(Polarity),
-                "codes": In(data.ArrayLayout(signed(config.adc_bits), config.adc_count)),
+                "codes": In(config.adc_count * config.adc_bits),
                 "left": Out(groups),
                 "rising": Out(groups),
                 "falling": Out(groups),
                 "chosen": Out(chosen_signature(config)),
                 "counts": Out(counted_cells_signature(config)),
-                "report": Out(codes_layout(config)),
+                "report": Out(config.adc_count * CODE_BITS),
             }
         )
 
@@ -220,9 +220,9 @@ class RowCells(wiring.Component):
         m.d.comb += self.resting.eq(~Cat(stage.as_value() for stage in stages).any())
         with m.If(moves):
             m.d.sync += starts.eq(Cat(position[0], starts))
-            for old, new in zip((now, *stages), stages):
+            for old, new in zip((now, *stages[:-1]), stages, strict=True):
                 m.d.sync += new.eq(old)
-            for old, new in zip((read.addr, *addresses), addresses):
+            for old, new in zip((read.addr, *addresses[:-1]), addresses, strict=True):
                 m.d.sync += new.eq(old)
         with m.If(self.forget):
             m.d.sync += [stage.eq(0) for stage in stages]
@@ -235,10 +235,10 @@ class RowCells(wiring.Component):
 
         shared = self._shared(m)
         ends = []
-        report = Signal(data.ArrayLayout(signed(CODE_BITS), words * lanes))
+        report = Signal(words * lanes * CODE_BITS)
         elements = []
         for lane in range(lanes):
-            first, element = self._first_stage(m, lane, now, position, stages[0], read.data[lane], shared)
+            first, element = self._first_stage(m, lane, now, position, stages[0], read.data[lane])
             elements.append(element)
             second = self._second_stage(m, lane, stages[0], read.data[lane], first, slot_is_first, shared)
             ends.append(self._third_stage(m, lane, stages[1], second, write.data[lane], shared))
@@ -247,10 +247,10 @@ class RowCells(wiring.Component):
             write.addr.eq(addresses[2]),
             self.chosen.valid.eq(stages[1].choose),
             self.chosen.group.eq(addresses[1][len(place) :]),
-            self.report.as_value().eq(report.as_value()),
+            self.report.eq(report),
         ]
         with m.If(moves & (stages[0].codes | stages[0].states)):
-            m.d.sync += report.as_value().eq(Cat(report.as_value(), *elements)[lanes * CODE_BITS :])
+            m.d.sync += report.eq(Cat(report, *elements)[lanes * CODE_BITS :])
 
         # What is known of whole groups. The first word of a read begins anew, for cells may be done now.
         masks = ((self.left, "left"), (self.rising, "rising"), (self.falling, "falling"))
@@ -273,10 +273,15 @@ class RowCells(wiring.Component):
     def _memory(self):
         """The cells, and its ports for reading and writing. Two words at least: an address needs a bit."""
         config = self.config
-        flags = dict.fromkeys(("left", "blind", "rises", "alone", "illegal"), unsigned(1))
+        flags = dict.fromkeys(("left", "blind", "rises", "alone", "illegal"), 1)
         # ±2·a_max moves any code to the end of the range, so that larger offsets need not be told apart.
         cell = data.StructLayout(
-            {"target": signed(config.adc_bits + 1), "code": signed(config.adc_bits), "count": unsigned(TRY_BITS), **flags}
+            {
+                "target": signed(config.adc_bits + 1),
+                "code": signed(config.adc_bits),
+                "count": unsigned(TRY_BITS),
+                **flags,
+            }
         )
         depth = max(2, config.column_groups << bits_of(config.group_words - 1))
         memory = Memory(
@@ -304,7 +309,7 @@ class RowCells(wiring.Component):
             m.d.sync += shared["lowers"].eq(self.polarity == Polarity.RESET)
         return {**shared, "tolerance": tolerance}
 
-    def _first_stage(self, m, lane, now, position, stage, old, shared):
+    def _first_stage(self, m, lane, now, position, stage, old):
         """Take the lane's element of what comes from outside; say what the memory has of it for the report."""
         config = self.config
         numbers = range(lane, config.group_words * config.verify_lanes, config.verify_lanes)
@@ -312,16 +317,15 @@ class RowCells(wiring.Component):
             Signal(shape, name=f"{name}_{lane}")
             for name, shape in (("exists", 1), ("takes", 1), ("value", signed(CODE_BITS)))
         )
-        codes = selected(position, [self.codes[number] for number in numbers])
+        codes = selected(position, [self.codes.word_select(number, config.adc_bits) for number in numbers])
         wanted = selected(position, [self.targets[number] for number in numbers])
         lanes_of_group = config.group_words * config.verify_lanes
         padded = Cat(self.cells, Const(0, config.column_groups * lanes_of_group - config.weight_columns))
-        cells = selected(position, [
-            padded[number::lanes_of_group].bit_select(self.group, 1) for number in numbers
-        ])  # fmt: skip
-        beyond = [
-            (config.column_groups - 1) * config.adc_count + number >= config.weight_columns for number in numbers
-        ]
+        cells = Cat(
+            selected(position, [padded[group * lanes_of_group + number] for number in numbers])
+            for group in range(config.column_groups)
+        ).bit_select(self.group, 1)
+        beyond = [(config.column_groups - 1) * config.adc_count + number >= config.weight_columns for number in numbers]
         missing = (self.group == config.column_groups - 1) & (position & Cat(*map(Const, beyond))).any()
         with m.If(self.moves):
             m.d.sync += [value.eq(Mux(now.targets, wanted, codes)), takes.eq(cells), exists.eq(~missing)]
@@ -363,9 +367,7 @@ class RowCells(wiring.Component):
                 second.count.eq(old.count),
                 second.counts.eq(takes | (stage.sample & was & ~shared["verifies"] & shared["in_rounds"])),
                 second.stays.eq(
-                    takes
-                    | (stage.targets & first["exists"] & ~alone & legal)
-                    | (was & (~stage.sample | repeats))
+                    takes | (stage.targets & first["exists"] & ~alone & legal) | (was & (~stage.sample | repeats))
                 ),
                 second.judged.eq(stage.sample & was & ~blinded & ~repeats),
                 second.blind.eq(blinded | (stage.sample & old.blind)),
@@ -395,7 +397,9 @@ class RowCells(wiring.Component):
         total, far = Signal(signed(config.adc_bits + 2), name=f"total_{lane}"), Signal(name=f"far_{lane}")
         top = config.adc_bits
         # One adder: the bit below the lowest makes the carry.
-        m.d.comb += total.eq((Cat(Const(1, 1), second.target).as_signed() + Cat(second.carry, second.added).as_signed())[1:])
+        m.d.comb += total.eq(
+            (Cat(Const(1, 1), second.target).as_signed() + Cat(second.carry, second.added).as_signed())[1:]
+        )
         m.d.comb += far.eq(total[top] ^ total[top + 1])
         offset = Mux(far, Cat((~total[top + 1]).replicate(top), total[top + 1]), total[: top + 1])
         m.d.sync += [
@@ -404,7 +408,7 @@ class RowCells(wiring.Component):
             third.count.eq(second.count + second.counts),
         ]
         distance = Signal(signed(config.adc_bits + 2), name=f"distance_{lane}")
-        met, ends = Signal(name=f"met_{lane}"), {}
+        met = Signal(name=f"met_{lane}")
         m.d.comb += [
             distance.eq(third.target - third.code),
             met.eq(self._is_met(distance, shared["tolerance"], shared["forms"])),
@@ -418,7 +422,7 @@ class RowCells(wiring.Component):
             new.illegal.eq(third.illegal),
         ]
         unfinished = new.left | new.blind
-        ends = {
+        return {
             "left": new.left,
             "rising": unfinished & new.rises,
             "falling": unfinished & ~new.rises,
@@ -426,4 +430,3 @@ class RowCells(wiring.Component):
             "unreached": third.judged & ~met,
             "unverified": third.blinded,
         }
-        return ends

@@ -9,7 +9,6 @@ from pulsetrain.contract.enumerations import TRY_BITS
 
 from pulsetrain_rtl.interfaces import (
     Operation,
-    Polarity,
     ProgramMode,
     Ramp,
     check_config,
@@ -125,6 +124,7 @@ class RowProgrammer(wiring.Component):
         row, bank, opened, work = Signal(config.row_bits), Signal(), Signal(), Signal(Work)
         next_row, index, round_ = Signal(config.row_bits), Signal.like(cells.group), Signal(TRY_BITS)
         first, refreshes, repeats, polarity, emitted = Signal(), Signal(), Signal(TRY_BITS), Signal(), Signal()
+        states = Signal()
         last_group, free, forget, at_rest = Signal(), Signal(), Signal(), Signal()
         emits, reads, ends, ended = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
@@ -198,14 +198,13 @@ class RowProgrammer(wiring.Component):
                         next_group("TARGETS")
                         with m.If(last_group):
                             m.next = "READ"
-            with state("READ"):
-                with m.If(at_rest):
-                    m.d.comb += cells.reads.eq(1)
-                    with m.If(cells.left == 0):
-                        m.next = "DECIDE"  # no cell is chosen, or those that are left are blind
-                    with m.Else():
-                        m.d.comb += [emits.eq(1), reads.eq(1)]
-                        m.next = "SAMPLE"
+            with state("READ"), m.If(at_rest):
+                m.d.comb += cells.reads.eq(1)
+                with m.If(cells.left == 0):
+                    m.next = "DECIDE"  # no cell is chosen, or those that are left are blind
+                with m.Else():
+                    m.d.comb += [emits.eq(1), reads.eq(1)]
+                    m.next = "SAMPLE"
             with state("SAMPLE"):
                 m.d.comb += cells.group.eq(buffer.group)
                 with m.If(buffer.full):
@@ -256,29 +255,29 @@ class RowProgrammer(wiring.Component):
                     m.d.sync += emitted.eq(1)
             with state("END"), m.If(free):  # a pulse that is not taken yet belongs to the row
                 m.d.comb += ended.eq(1)
-                m.next = "CODES"
+                m.next = "FILL"
                 with m.If(work == Work.VERIFY):
                     m.d.comb += forget.eq(1)
                     m.d.sync += opened.eq(0)
                     m.next = "GATHER"
-            for name, action, following in (("CODES", Action.CODES, "STATES"), ("STATES", Action.STATES, "CODES")):
-                with state(name):
-                    m.d.comb += [cells.group.eq(index), cells.action.eq(action)]
-                    with m.If(cells.last):
-                        m.next = f"REPORT {name}"
-                with state(f"REPORT {name}"):
-                    m.d.comb += self.cells.valid.eq(cells.resting)
-                    with m.If(self.cells.valid & self.cells.ready):
-                        m.next = following
-                        if name == "STATES":
-                            next_group(following)
-                            with m.If(last_group):
-                                m.d.comb += forget.eq(1)
-                                m.d.sync += [opened.eq(0), next_row.eq(self._next_row(row))]
-                                m.next = "GATHER"
+            with state("FILL"):
+                m.d.comb += [cells.group.eq(index), cells.action.eq(Mux(states, Action.STATES, Action.CODES))]
+                with m.If(cells.last):
+                    m.next = "REPORT"
+            with state("REPORT"):
+                m.d.comb += self.cells.valid.eq(cells.resting)
+                with m.If(self.cells.valid & self.cells.ready):
+                    m.d.sync += states.eq(~states)
+                    m.next = "FILL"
+                    with m.If(states):
+                        next_group("FILL")
+                        with m.If(last_group):
+                            m.d.comb += forget.eq(1)
+                            m.d.sync += [opened.eq(0), next_row.eq(self._next_row(row))]
+                            m.next = "GATHER"
 
         m.d.comb += [
-            self.cells.p.eq(cells.report),
+            self.cells.p.as_value().eq(cells.report),
             self.o.p.row.eq(row),
             self.o.p.columns.eq(slots.columns),
             self.o.p.bank.eq(bank),
@@ -298,7 +297,7 @@ class RowProgrammer(wiring.Component):
                 self.o.p.ramped.eq(pulses & ramped),
             ]
         with m.If(self.clear):
-            m.d.sync += [self.o.valid.eq(0), opened.eq(0), index.eq(0), next_row.eq(0)]
+            m.d.sync += [self.o.valid.eq(0), opened.eq(0), index.eq(0), states.eq(0), next_row.eq(0)]
 
         for name in OUTCOMES:
             shown = Signal.like(getattr(cells.counts, name), name=f"shown_{name}")

@@ -1,7 +1,7 @@
 """Keeps the codes of a conversion while the row programmer works them off (specification, sections 14 and 16)."""
 
-from amaranth.hdl import Module, Signal, signed
-from amaranth.lib import data, wiring
+from amaranth.hdl import Module, Signal
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from pulsetrain_rtl.interfaces import check_config, group_shape, samples_signature
@@ -14,7 +14,7 @@ class SampleBuffer(wiring.Component):
     -------
     clear : forgets all codes.
     samples : the conversions of a read. The next one comes two cycles after a cycle with ``room`` or later.
-    full : ``group``, ``last`` and ``codes`` are those of a conversion.
+    full : ``group``, ``last`` and ``codes`` (converter 0 in the lowest bits) are those of a conversion.
     leaves : they are no longer needed in the next cycle.
     room : the next conversion may start.
 
@@ -30,7 +30,7 @@ class SampleBuffer(wiring.Component):
                 "full": Out(1),
                 "group": Out(group_shape(config)),
                 "last": Out(1),
-                "codes": Out(data.ArrayLayout(signed(config.adc_bits), config.adc_count)),
+                "codes": Out(config.adc_count * config.adc_bits),
                 "leaves": In(1),
                 "room": Out(1),
             }
