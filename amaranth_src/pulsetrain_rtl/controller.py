@@ -364,6 +364,7 @@ class Controller(wiring.Component):
             lines.eq(self._lines(m, settings, operation)),
             driver.clear.eq(self._host_releases()),
             driver.pulse_limit.eq(limit),
+            driver.room.eq(programmer.room),
             driver.full_scale.eq(self._full_scale(settings, operation, whole)),
             driver.timing.setup_cycles.eq(self._setup_cycles(settings, operation)),
             driver.timing.pulse_cycles.eq(width),

@@ -108,7 +108,7 @@ class Scoreboard:
         self._check_seed(c)
         self._check_settings_error(c)
         self._check_progress(c)
-        phase = self.phase
+        phase = "wait" if self.phase == "pause" else self.phase
         released = bool(c.abort or not c.arm or c.rst)
         quiet = self.tracker.phase == "idle" and not c.crossbar__select
         check(c.idle == (quiet and not self.in_flight), lambda: f"idle is {c.idle} in {phase}")
