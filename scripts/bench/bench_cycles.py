@@ -32,7 +32,7 @@ READ_SHAPES = ((4, 2), (20, 4), (40, 8), (100, 16))
 VERIFY_LANES = (1, 2, 4, 16)
 CONVERSIONS = (2, 8, 16, 32)
 """Start and wait, in cycles."""
-VERIFIED_UPDATES = 3
+VERIFIED_UPDATES = 1
 
 
 def firing_deltas(config: ControllerConfig, requests: int, share: float, seed: int) -> NDArray[np.int16]:
@@ -118,7 +118,7 @@ def read_cycles() -> list[dict[str, Any]]:
 def verified_cycles() -> list[dict[str, Any]]:
     """Clock cycles of a verified update on ``base`` for each read of a row: that read, and the pulses after it."""
     rows = []
-    settings = SLOTS[16].replace(settle_cycles=4, verify=1, pulse_limit=100)
+    settings = SLOTS[16].replace(settle_cycles=4, verify=1, try_limit=8, pulse_limit=100)
     for lanes in VERIFY_LANES:
         config = CONFIGS["base"].replace(verify_lanes=lanes)
         for share in (0.01, 0.2):

@@ -117,7 +117,7 @@ class RowCells(wiring.Component):
                 "targets": In(codes_layout(config)),
                 "cells": In(config.weight_columns),
                 "polarity": In(Polarity),
-                "codes": In(config.adc_count * config.adc_bits),
+                "codes": In(config.group_words * config.verify_lanes * config.adc_bits),
                 "left": Out(groups),
                 "rising": Out(groups),
                 "falling": Out(groups),

@@ -215,11 +215,12 @@ class RowProgrammer(wiring.Component):
                 m.d.sync += [first.eq(0), emitted.eq(0)]
                 with m.If(~(cells.rising | cells.falling).any()):
                     m.next = "END"
-                with m.Elif(first & (work == Work.REFRESH) if config.pair else 0):
-                    m.d.sync += refreshes.eq(1)
-                    m.next = "BEGIN"
-                    with m.If(settings.refresh_pulses == 0):
-                        m.next = "READ"
+                if config.pair:
+                    with m.Elif(first & (work == Work.REFRESH)):
+                        m.d.sync += refreshes.eq(1)
+                        m.next = "BEGIN"
+                        with m.If(settings.refresh_pulses == 0):
+                            m.next = "READ"
                 with m.Elif((round_ != 0) & self._gives_up(round_, settings.try_limit)):
                     m.next = "END"
                 with m.Else():

@@ -14,7 +14,7 @@ class SampleBuffer(wiring.Component):
     -------
     clear : forgets all codes.
     samples : the conversions of a read. The next one comes two cycles after a cycle with ``room`` or later.
-    full : ``group``, ``last`` and ``codes`` (converter 0 in the lowest bits) are those of a conversion.
+    full : ``group``, ``last`` and ``codes`` (converter 0 in the lowest bits; those without a cell left out) are those of a conversion.
     leaves : they are no longer needed in the next cycle.
     room : the next conversion may start.
 
@@ -30,7 +30,7 @@ class SampleBuffer(wiring.Component):
                 "full": Out(1),
                 "group": Out(group_shape(config)),
                 "last": Out(1),
-                "codes": Out(config.adc_count * config.adc_bits),
+                "codes": Out(config.group_words * config.verify_lanes * config.adc_bits),
                 "leaves": In(1),
                 "room": Out(1),
             }
@@ -53,7 +53,8 @@ class SampleBuffer(wiring.Component):
         with m.If(self.leaves):
             m.d.sync += self.full.eq(0)
         with m.If(~self.full):
-            m.d.sync += [getattr(self, name).eq(getattr(self.samples, name)) for name in ("group", "last", "codes")]
+            m.d.sync += [getattr(self, name).eq(getattr(self.samples, name)) for name in ("group", "last")]
+            m.d.sync += self.codes.eq(self.samples.codes.as_value()[: len(self.codes)])
             m.d.sync += self.full.eq(offered)
         with m.If(self.clear):
             m.d.sync += [waits.eq(0), self.full.eq(0)]
