@@ -14,7 +14,8 @@ class SampleBuffer(wiring.Component):
     -------
     clear : forgets all codes.
     samples : the conversions of a read. The next one comes two cycles after a cycle with ``room`` or later.
-    full : ``group``, ``last`` and ``codes`` (converter 0 in the lowest bits; those without a cell left out) are those of a conversion.
+    full : ``group``, ``last`` and ``codes`` (converter 0 in the lowest bits, those without a cell left out) are of
+        a conversion.
     leaves : they are no longer needed in the next cycle.
     room : the next conversion may start.
 
