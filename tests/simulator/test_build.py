@@ -175,7 +175,7 @@ def test_library_is_built_once_and_alone(cache: Path) -> None:
 def test_library_follows_flags_and_configuration(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys: list[str] = []
 
-    def note(_kind: str, key: str, _make: Any) -> Path:
+    def note(_kind: str, key: str, _make: Any, _progress: Any) -> Path:
         keys.append(key)
         return cache
 
