@@ -127,6 +127,7 @@ def test_concurrent_builds_make_it_once(tmp_path: Path) -> None:
 
 def test_who_waits_for_another_build_says_so(cache: Path) -> None:
     told: list[str] = []
+    cache.mkdir()
     with (cache / "kind-key.lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
 
