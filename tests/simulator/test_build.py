@@ -127,6 +127,7 @@ def test_concurrent_builds_make_it_once(tmp_path: Path) -> None:
 
 def test_who_waits_for_another_build_says_so(cache: Path) -> None:
     told: list[str] = []
+    cache.mkdir()
     with (cache / "kind-key.lock").open("w") as other:
         fcntl.flock(other, fcntl.LOCK_EX)
 
@@ -175,7 +176,7 @@ def test_library_is_built_once_and_alone(cache: Path) -> None:
 def test_library_follows_flags_and_configuration(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys: list[str] = []
 
-    def note(_kind: str, key: str, _make: Any) -> Path:
+    def note(_kind: str, key: str, _make: Any, _progress: Any) -> Path:
         keys.append(key)
         return cache
 
