@@ -68,7 +68,8 @@ def update_cycles() -> list[dict[str, Any]]:
                 packets = update_packets(config, source, share, 2)
                 for length, settings in SLOTS.items():
                     result = controller.execute(packets, settings.replace(pulse_limit=100)).check()
-                    bound = max(UPDATES * config.beats, length * len(result.pulses))
+                    beats = UPDATES * config.beats * (2 if source == "difference" else 1)  # specification, section 7
+                    bound = max(beats, length * len(result.pulses))
                     rows.append({
                         "source": source,
                         "firing": share,
