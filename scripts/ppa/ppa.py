@@ -22,8 +22,9 @@ from typing import Any
 
 import ppa_page
 from ppa_designs import DESIGNS, DEVICES, FAMILIES
+from ppa_gates import gates
 from ppa_netlist import block_names, columns
-from ppa_runs import SPECIFICATION, Netlists, quick_blocks, routed, synthesised, too_large
+from ppa_runs import SPECIFICATION, Netlists, routed, synthesised, too_large
 from ppa_tools import KINDS, Runner, Tool, find_tools
 from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer
@@ -34,7 +35,6 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 ROOT = Path(__file__).resolve().parents[2]
 HEARTBEAT = 8.0
 """Seconds after which a log is told what runs; a terminal sees it all the time."""
-QUICK_CONFIGURATION, QUICK_FAMILY = "tiny", "ecp5"
 
 
 class Told:
@@ -86,16 +86,17 @@ def measured(
     told: Told, *, route: bool = True,
 ) -> dict[str, Any]:  # fmt: skip
     """What ``area.json`` keeps of each design: its configuration, ``families`` with areas, ``devices`` with clocks."""
-    verilog = {}
-    for name in designs:
-        told.say(f"Verilog of {name}")
-        verilog[name] = generated_verilog(DESIGNS[name])
+    verilog: dict[str, Path] = {}
     found: dict[str, Any] = {
         name: {"config": DESIGNS[name].to_dict(), "families": {}, "devices": {}} for name in designs
     }
     families = [name for name in FAMILIES if any(DEVICES[device].family == name for device in devices)]
     netlists: dict[tuple[str, str], Netlists] = {}
-    with told.runner.stopping() as runner, told.telling(), _pool(processes, runner) as pool:
+    runner = told.runner
+    with _pool(processes, runner) as pool:
+        for name in designs:
+            with runner.doing(f"{name}: Verilog"):
+                verilog[name] = generated_verilog(DESIGNS[name])
 
         def synthesis(name: str, family: str) -> Callable[[], Netlists]:
             return lambda: synthesised(name, verilog[name], family, tools["yosys"], runner)
@@ -238,13 +239,6 @@ def _replace(path: Path, text: str) -> None:
     temporary.replace(path)
 
 
-def quick(tools: dict[str, Tool], runner: Runner) -> dict[str, Any]:
-    """What the test of growth compares: LUTs, flip-flops and the rest of ``tiny`` by block, mapped in seconds."""
-    verilog = generated_verilog(DESIGNS[QUICK_CONFIGURATION])
-    blocks = quick_blocks(verilog, QUICK_FAMILY, tools["yosys"], runner)
-    return {"tool": tools["yosys"].version, "blocks": dict(sorted(blocks.items()))}
-
-
 def misfits(designs: dict[str, Any]) -> list[str]:
     """A line for every design that does not fit a device, with the numbers."""
     lines = []
@@ -266,7 +260,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--tools", default="auto", help=f"one of {', '.join(KINDS)} (default %(default)s)")
     parser.add_argument("--note", default="", help="what is new, for the table of the history")
     parser.add_argument("--no-route", action="store_true", help="areas only")
-    parser.add_argument("--quick", action="store_true", help="only the figures that the test of growth compares")
+    parser.add_argument("--gates", action="store_true", help="only what the test of growth compares, in seconds")
     parser.add_argument("--page-only", action="store_true", help="page and figure from the stored numbers")
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "results", help="folder, default docs/results")
     return parser
@@ -285,18 +279,22 @@ def main(arguments: list[str] | None = None) -> int:
         if options.page_only:
             write(stored, options.output)
             return 0
-        tools = find_tools(options.tools)
-        console.print(f"With {', '.join(map(str, tools.values()))}", highlight=False)
         runner = Runner()
         told = Told(console, runner)
-        if options.quick:
-            with runner.stopping(), told.telling():
-                write({**stored, "quick": quick(tools, runner)}, options.output)
+        if options.gates:
+            with told.telling(), runner.doing("counting gates"):
+                stored["gates"] = gates(block_names(SPECIFICATION))
+            write(stored, options.output)
             return 0
-        found = measured(designs, devices, seeds, tools, options.processes, told, route=not options.no_route)
-        told.say("Verilog of the others, which name the entry")
-        key = content_key([tool.version for tool in tools.values()],
-                          *(generated_verilog(config).read_bytes() for config in CONFIGS.values()))  # fmt: skip
+        tools = find_tools(options.tools)
+        told.say(f"With {', '.join(map(str, tools.values()))}")
+        with told.telling(), runner.stopping():
+            found = measured(designs, devices, seeds, tools, options.processes, told, route=not options.no_route)
+            with runner.doing("naming the entry after the Verilog of all configurations"):
+                core = [generated_verilog(config).read_bytes() for config in CONFIGS.values()]
+                key = content_key([tool.version for tool in tools.values()], *core)
+            with runner.doing("counting gates"):
+                stored["gates"] = gates(block_names(SPECIFICATION))
         entry = {
             "key": key,
             "date": datetime.date.today().isoformat(),

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,19 +36,25 @@ def block_of(path: Iterable[str], blocks: Iterable[str]) -> str:
     return found[-1] if found else "Core"
 
 
+def blocks_of_cells(netlist: Netlist, top: str) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+    """Every cell of a netlist whose hierarchy was kept, with the names of the instances that it lies in."""
+    modules = netlist["modules"]
+
+    def walk(module: str, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], dict[str, Any]]]:
+        for name, cell in modules[module]["cells"].items():
+            if cell["type"] in modules and not _is_cell(modules[cell["type"]]):
+                yield from walk(cell["type"], (*path, name))
+            else:
+                yield path, cell
+
+    yield from walk(top, ())
+
+
 def cells_by_block(netlist: Netlist, top: str, blocks: tuple[str, ...]) -> dict[str, Counter[str]]:
     """Counts of cells by type, for every block, from a netlist whose hierarchy was kept."""
-    modules, found = netlist["modules"], {name: Counter[str]() for name in blocks}
-
-    def walk(module: str, path: tuple[str, ...]) -> None:
-        for name, cell in modules[module]["cells"].items():
-            kind = cell["type"]
-            if kind in modules and not _is_cell(modules[kind]):
-                walk(kind, (*path, name))
-            elif not kind.startswith("$scopeinfo"):
-                found.setdefault(block_of(path, blocks), Counter())[kind] += 1
-
-    walk(top, ())
+    found = {name: Counter[str]() for name in blocks}
+    for path, cell in blocks_of_cells(netlist, top):
+        found.setdefault(block_of(path, blocks), Counter())[cell["type"]] += 1
     return {name: cells for name, cells in found.items() if cells}
 
 

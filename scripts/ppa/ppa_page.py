@@ -25,9 +25,9 @@ blocks, and what nobody looks at is gone. That is what is placed and routed.
 
 CLOCK = """## Clock
 
-Placed and routed as one piece, which gives the faster clock. MHz is the median of {seeds} seeds (slowest to fastest).
-The path is the slowest of the median's run: the blocks that it passes, with the nanoseconds of logic and wires in each.
-A net between two blocks bears a name of either, so a piece of a path may belong to its neighbour.
+Placed and routed as one piece, which gives the faster clock. MHz is the median of {seeds} (slowest to
+fastest). The path is the slowest of the median's run: the blocks that it passes, with the nanoseconds of logic and
+wires in each. A net between two blocks bears a name of either, so a piece of a path may belong to its neighbour.
 
 No package has pins for a core, so a shift register feeds the inputs ({inputs} neighbouring bits a register) and another
 takes the outputs ({outputs} a register, XOR). They are added after synthesis, simplify nothing of the core, and stand
@@ -84,7 +84,7 @@ def _clocks(entry: dict[str, Any]) -> list[str]:
             rows.append(f"| {design} | {device.name} | {cells} | {row['median']:.1f}{spread} | {path} | {around} |")
     if not rows:
         return []
-    told = " or ".join(map(str, sorted(seeds))) or "no"
+    told = " or ".join(f"{number} seed{'s' * (number > 1)}" for number in sorted(seeds)) or "no seed"
     text = CLOCK.format(seeds=told, inputs=INPUTS_A_REGISTER, outputs=OUTPUTS_A_REGISTER)
     return ["", text, "| configuration | device | cells | MHz | slowest path, ns | registers at the pins |",
             "|---|---|---|---|---|---|", *rows]  # fmt: skip
@@ -145,8 +145,7 @@ def figure(entry: dict[str, Any], path: Path) -> None:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    family = next((family for family in FAMILIES if _measured(entry, "blocks") and
-                   any(name == family for _, name in _measured(entry, "blocks"))), None)  # fmt: skip
+    family = next((name for name in FAMILIES if any(name == found for _, found in _measured(entry, "blocks"))), None)
     if family is None:
         return
     lanes = [f"lanes-{number}" for number in LANES]
@@ -155,12 +154,13 @@ def figure(entry: dict[str, Any], path: Path) -> None:
     areas = {name: entry["designs"][name]["families"][family]["blocks"] for name in designs}
     blocks = sorted({block for found in areas.values() for block in found},
                     key=lambda block: -sum(found.get(block, {}).get("lut", 0) for found in areas.values()))  # fmt: skip
-    drawing, axes = plt.subplots(figsize=(9, 1.6 + 0.45 * len(designs)), layout="constrained")
+    colours = [plt.get_cmap("tab20")(number) for number in (*range(0, 20, 2), *range(1, 20, 2))]  # the dark ones first
+    height = max(1.6 + 0.45 * len(designs), 0.8 + 0.2 * len(blocks))  # of the bars, of the legend
+    drawing, axes = plt.subplots(figsize=(9, height), layout="constrained")
     starts = dict.fromkeys(designs, 0)
     for number, block in enumerate(blocks):
         values = [areas[name].get(block, {}).get("lut", 0) for name in designs]
-        hatch = "///" if number >= 10 else None  # the colours repeat after ten
-        axes.barh(designs, values, left=list(starts.values()), color=f"C{number % 10}", label=block, hatch=hatch,
+        axes.barh(designs, values, left=list(starts.values()), label=block, color=colours[number % len(colours)],
                   edgecolor="white", linewidth=0.5)  # fmt: skip
         starts = {name: starts[name] + value for name, value in zip(designs, values, strict=True)}
     axes.invert_yaxis()

@@ -38,14 +38,6 @@ FLAT = """read_verilog {verilog}
 {synth} -top {top}
 write_json {netlist}
 """
-# A LUT of 4 for everything, without the slow search of abc9: for the test that compares blocks in seconds.
-QUICK = """read_verilog {verilog}
-{synth} -noflatten -top {top} -run :map_luts
-abc -fast -lut 4
-clean
-{synth} -run map_cells:
-write_json {netlist}
-"""
 
 
 @dataclass(frozen=True)
@@ -80,14 +72,6 @@ def synthesised(name: str, verilog: Path, family_name: str, yosys: Tool, runner:
 
     folder = cached("ppa", key, make)
     return Netlists(key, folder / "netlist.json", **json.loads((folder / "summary.json").read_text()))
-
-
-def quick_blocks(verilog: Path, family_name: str, yosys: Tool, runner: Runner) -> dict[str, dict[str, int]]:
-    """Columns by block from a synthesis that takes seconds and maps worse; only to be compared with itself."""
-    family = FAMILIES[family_name]
-    netlist = _yosys("quick synthesis", verilog, QUICK, family, yosys, runner)
-    blocks = cells_by_block(netlist, TOP, block_names(SPECIFICATION))
-    return {block: columns(family, cells) for block, cells in blocks.items()}
 
 
 def _yosys(what: str, verilog: Path, script: str, family: Family, yosys: Tool, runner: Runner) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def _located(program: str) -> str | None:
 def _version(command: str) -> tuple[tuple[int, ...] | None, str]:
     """The version of a tool as numbers and as text; without numbers the text says what it answered instead."""
     try:
-        done = subprocess.run([command, "--version"], capture_output=True, text=True, check=False, timeout=300)
+        done = subprocess.run([command, "-V"], capture_output=True, text=True, check=False, timeout=300)
     except (OSError, subprocess.TimeoutExpired) as error:
         return None, str(error)
     answer = done.stdout + done.stderr
@@ -88,6 +88,7 @@ class Runner:
 
     def __init__(self) -> None:
         self._running: dict[str, tuple[float, subprocess.Popen[bytes]]] = {}
+        self._busy: dict[str, float] = {}
         self._lock = threading.Lock()
         self._stopped = False
 
@@ -111,10 +112,22 @@ class Runner:
                     self._running.pop(what, None)
         return code, log.read_text(encoding="utf-8", errors="replace")
 
+    @contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        """``what`` is at work until the block ends, with no tool of its own."""
+        with self._lock:
+            self._busy[what] = time.monotonic()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._busy.pop(what, None)
+
     def at_work(self) -> list[tuple[str, float]]:
         """What runs now, and for how many seconds it has."""
         with self._lock:
-            return [(what, time.monotonic() - since) for what, (since, _) in self._running.items()]
+            since = self._busy | {what: start for what, (start, _) in self._running.items()}
+            return [(what, time.monotonic() - start) for what, start in since.items()]
 
     def stop(self) -> None:
         """End whatever runs; what is asked for later does not begin."""
