@@ -11,6 +11,7 @@ import argparse
 import datetime
 import json
 import os
+import signal
 import statistics
 import sys
 import threading
@@ -317,4 +318,5 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that no tool stays behind
     sys.exit(main())

@@ -36,10 +36,11 @@ in a column of their own. `cells` are the device's logic cells, each with a LUT,
 
 HISTORY = """## History
 
-`base` on {device}, measured anew whenever the RTL or a tool changed. Numbers of different tools are not to be compared.
+`base` on {device}, measured anew whenever the RTL or a tool changed: LUTs as the sum of the blocks, then everything as
+one piece. Numbers of different tools are not to be compared.
 
-| date | what | tools | lut | carry | ff | cells | MHz |
-|---|---|---|---|---|---|---|---|
+| date | what | tools | lut of the blocks | lut | carry | ff | cells | MHz |
+|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -126,15 +127,15 @@ def _history(entries: list[dict[str, Any]]) -> list[str]:
     rows = []
     for entry in entries:
         base = entry["designs"].get("base", {})
-        flat = base.get("families", {}).get(DEVICES[device].family, {}).get("flat")
-        row = base.get("devices", {}).get(device)
-        if flat is None and row is None:
+        areas = base.get("families", {}).get(DEVICES[device].family)
+        row = base.get("devices", {}).get(device, {})
+        if areas is None:
             continue
-        areas = [str((flat or {}).get(column, "")) for column in ("lut", "carry", "ff")]
-        rate = f"{row['median']:.1f}" if row and "median" in row else ""
-        cells = row["used"].get(DEVICES[device].cells[0], "") if row else ""
-        rows.append(f"| {entry['date']} | {entry['note']} | {', '.join(entry['tools'].values())} | "
-                    f"{' | '.join(areas)} | {cells} | {rate} |")  # fmt: skip
+        shown = [sum(block["lut"] for block in areas["blocks"].values())]
+        shown += [areas["flat"][column] for column in ("lut", "carry", "ff")]
+        shown += [row.get("used", {}).get(DEVICES[device].cells[0], ""), row.get("median", "")]
+        told = (entry["date"], entry["note"], ", ".join(entry["tools"].values()), *shown)
+        rows.append(f"| {' | '.join(map(str, told))} |")
     return ["", HISTORY.format(device=DEVICES[device].name) + "\n".join(rows)] if rows else []
 
 
