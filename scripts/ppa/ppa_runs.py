@@ -132,10 +132,10 @@ def _place_and_route(
         if code or not (folder / "report.json").is_file():
             raise ToolError(f"{what} must succeed, but {tool} ended with exit code {code}: {last_error(output)}")
         report = json.loads((folder / "report.json").read_text())
-    (clock,) = [name for name in report["fmax"] if "clk" in name]
+    steps = slowest_steps(report)
     return {
-        "megahertz": report["fmax"][clock]["achieved"],
-        "path": critical_path(report, clock, block_list),
+        "megahertz": 1e3 / sum(step["delay"] for step in steps),
+        "path": blocks_passed(steps, block_list),
         "used": used,
         "available": available,
         "pins": pins,
@@ -149,15 +149,28 @@ def utilisation(output: str) -> tuple[dict[str, int], dict[str, int]]:
     return {name: int(used) for name, used, _ in rows}, {name: int(available) for name, _, available in rows}
 
 
-def critical_path(report: dict[str, Any], clock: str, block_list: tuple[str, ...]) -> list[tuple[str, float]]:
-    """The blocks that the slowest path passes, in order, with the nanoseconds of logic and wires in each.
+def slowest_steps(report: dict[str, Any]) -> list[dict[str, Any]]:
+    """The steps of the slowest path from register to register in a report of nextpnr.
+
+    A multiplier of iCE40 without registers stands there as if a clock of its own drove it, which is tied to 0. A path
+    to it and the path from it are one.
+    """
+    paths = {(path["from"], path["to"]): path["path"] for path in report["critical_paths"]}
+    clock = next(start for start, end in paths if start == end and "clk" in start.replace("$glb_clk", ""))
+    candidates = [paths[clock, clock]]
+    for start, end in paths:
+        if start == clock and end != clock and (end, clock) in paths:
+            candidates.append(paths[start, end] + paths[end, clock])
+    return max(candidates, key=lambda steps: sum(float(step["delay"]) for step in steps))
+
+
+def blocks_passed(steps: list[dict[str, Any]], block_list: tuple[str, ...]) -> list[tuple[str, float]]:
+    """The blocks that a path passes, in order, with the nanoseconds of logic and wires in each.
 
     A net between two blocks may bear a name of either: Yosys keeps one of both.
     """
-    edge = f"posedge {clock}"
-    (path,) = [path for path in report["critical_paths"] if path["from"] == path["to"] == edge]
     passed: list[tuple[str, float]] = []
-    for step in path["path"]:
+    for step in steps:
         cell = step["from"].get("cell", "")
         block = passed[-1][0] if passed and cell.startswith("$") else _block_of_cell(cell, block_list)
         if passed and passed[-1][0] == block:

@@ -76,17 +76,19 @@ def test_what_is_measured(programs: Path, tmp_path: Path) -> None:
     rows = entry["designs"]["tiny"]["devices"]
     assert rows["25f"] == {
         "fits": True,
-        "median": 41.0,
-        "megahertz": {"1": 41.0, "2": 42.0, "3": 40.0},
-        "path": [["Pins", 1.0], ["LineDriver", 2.75], ["Controller", 1.5], ["Core", 3.0]],
+        "median": 40.0,
+        "megahertz": {"1": 40.0, "2": 50.0, "3": 32.0},
+        "path": [["Pins", 1.0], ["LineDriver", 2.75], ["Controller", 1.5], ["Core", 19.75]],
         "used": {"TRELLIS_COMB": 28},
         "available": {"TRELLIS_COMB": 24288},
         "pins": {"lut": 2, "ff": 5},
     }
     assert rows["up5k"]["used"] == {"ICESTORM_LC": 25}
+    assert rows["up5k"]["megahertz"] == {"1": 25.0, "2": 25.0, "3": 25.0}  # through a multiplier
+    assert rows["up5k"]["path"] == [["Controller", 10.0], ["Core", 30.0]]
     page = (tmp_path / "area.md").read_text(encoding="utf-8")
     assert page == ppa_page.page(stored(tmp_path))
-    assert "| tiny | ECP5 25F | 28 (0 %) | 41.0 (40.0–42.0) | Pins 1.0 → LineDriver 2.8 → Controller 1.5" in page
+    assert "| tiny | ECP5 25F | 28 (0 %) | 40.0 (32.0–50.0) | Pins 1.0 → LineDriver 2.8 → Controller 1.5" in page
     assert "| LineDriver | 2 | 0 |" in page
     assert (tmp_path / "area.png").read_bytes().startswith(b"\x89PNG")
     assert calls(programs).count("nextpnr-ecp5") == 3
@@ -131,7 +133,7 @@ def test_an_interrupted_run_goes_on(
     assert measure(tmp_path, *arguments) == 0
     assert calls(programs).count("yosys") == before.count("yosys") == 2
     assert calls(programs).count("nextpnr-ecp5") == 3
-    assert stored(tmp_path)["entries"][0]["designs"]["tiny"]["devices"]["25f"]["median"] == 41.0
+    assert stored(tmp_path)["entries"][0]["designs"]["tiny"]["devices"]["25f"]["median"] == 40.0
 
 
 def test_a_run_is_ended_with_its_tool(tmp_path: Path) -> None:
