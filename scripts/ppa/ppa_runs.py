@@ -159,7 +159,7 @@ def slowest_steps(report: dict[str, Any]) -> list[dict[str, Any]]:
     clock = next(start for start, end in paths if start == end and "clk" in start.replace("$glb_clk", ""))
     candidates = [paths[clock, clock]]
     for start, end in paths:
-        if start == clock and end != clock and (end, clock) in paths:
+        if start == clock and end not in (clock, "<async>") and (end, clock) in paths:
             candidates.append(paths[start, end] + paths[end, clock])
     return max(candidates, key=lambda steps: sum(float(step["delay"]) for step in steps))
 
