@@ -212,10 +212,9 @@ class Controller(wiring.Component):
             source.seed.valid.eq(self.seed.valid & allowed),
             self.seed.ready.eq(source.seed.ready & allowed),
             taken.eq(self.seed.valid & self.seed.ready),
-            self.seed_error.eq(self.seed.valid & (self.seed.payload == 0)),
             source.state_index.eq(self.state_index),
         ]
-        for name in ("seeded", "seeding", "random_seed", "random_steps", "state_word"):
+        for name in ("seeded", "seeding", "seed_error", "random_seed", "random_steps", "state_word"):
             m.d.comb += getattr(self, name).eq(getattr(source, name))
 
     def _offer_settings(self, m, limit):

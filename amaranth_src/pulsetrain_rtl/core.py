@@ -111,7 +111,6 @@ class Core(wiring.Component):
             controller.seed.payload.eq(self.seed.payload),
             controller.seed.valid.eq(self.seed.valid & allowed),
             self.seed.ready.eq(controller.seed.ready & allowed),
-            self.seed_error.eq(self.seed.valid & (self.seed.payload == 0)),
         ]
         for name in ("crossbar", "report", "counters"):
             wiring.connect(m, wiring.flipped(getattr(self, name)), getattr(controller, name))

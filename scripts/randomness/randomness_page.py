@@ -57,7 +57,7 @@ def rate_table(numbers: Numbers) -> str:
 
 
 def tied_bits_table(numbers: Numbers) -> str:
-    """Bound bits m among the top t, and the chance of the last fire that follows."""
+    """Bound bits m among the top b that are compared, and the chance of the last fire that follows."""
     rows = []
     for row in numbers["tied_bits"]:
         cells = []
@@ -65,7 +65,7 @@ def tied_bits_table(numbers: Numbers) -> str:
             bits = most["bits"]
             cells.append(f"{bits} ({_chance(top_bits - bits)})" if bits else "0")
         rows.append([row["name"], row["about"], *cells, str(row["powers"])])
-    places = [f"t = {top_bits}" for top_bits in range(1, len(numbers["tied_bits"][0]["most"]) + 1)]
+    places = [f"b = {top_bits}" for top_bits in range(1, len(numbers["tied_bits"][0]["most"]) + 1)]
     return table(["source", "what", *places, "powers k that differ"], rows)
 
 
@@ -86,7 +86,7 @@ def tie_table(numbers: Numbers) -> str:
 
 
 def shape_table(numbers: Numbers) -> str:
-    """Shapes with ties among the top three bits."""
+    """Shapes with ties among the top three compared bits."""
     rows = []
     for bits in range(4):
         shapes = [row for row in numbers["shapes"] if row["bits"] == bits]
@@ -96,7 +96,7 @@ def shape_table(numbers: Numbers) -> str:
             name = f"{row['lanes']}×{row['random_bits']}"
             names.append(name if whole is None else f"**{name}** (step {row['step']}, k = {whole})")
         rows.append([f"{bits} of 3", f"{len(shapes)} of {len(numbers['shapes'])}", ", ".join(names) if bits else ""])
-    return table(["bound bits, t = 3", "shapes", "lanes × random bits; bold: whole words"], rows)
+    return table(["bound bits, b = 3", "shapes", "lanes × random bits; bold: whole words"], rows)
 
 
 def bound_table(numbers: Numbers) -> str:
@@ -120,7 +120,7 @@ def independent_table(numbers: Numbers) -> str:
     """How many successive top bits are independent."""
     places = [place for place, _ in numbers["algebra"][0]["independent"]]
     rows = [[str(row["polynomial"][0]), *(str(bits) for _, bits in row["independent"])] for row in numbers["algebra"]]
-    return table(["N", *(f"t = {place}" for place in places)], rows)
+    return table(["N", *(f"b = {place}" for place in places)], rows)
 
 
 def algebra_table(numbers: Numbers) -> str:
@@ -198,6 +198,7 @@ def summary(numbers: Numbers) -> tuple[str, bool]:
                 and row["density_failed"] == row["first_failed"] == 0 for row in numbers["seeds"])  # fmt: skip
     tied = {row["name"]: row for row in numbers["tied_bits"]}
     free = min(_free(row) for name, row in tied.items() if name.startswith("ours"))
+    same = not any(most["other_thresholds"] for row in tied.values() for most in row["most"])
     shapes = numbers["shapes"]
     loose, whole = (
         sum(row["bits"] == 0 for row in shapes),
@@ -215,14 +216,16 @@ def summary(numbers: Numbers) -> tuple[str, bool]:
     outside = f"; dieharder's {_passed(part)} tests on {part['name']} all PASSED" if part else ""
     lines = [
         f"- **Passes:** {passed} of {len(good)} sources that must pass the family of tests (ours in every named "
-        "configuration, with words of 32 bits, and with 128 and 1024 lanes; PCG64; xoshiro128++)" + outside + ".",
+        "configuration, with words of 32 bits, with 128 and 1024 lanes, and with the low 12 and 8 bits compared; "
+        "PCG64; xoshiro128++)" + outside + ".",
         f"- **Fails, as it must:** {caught} of {len(bad)} sources that are known to be bad fail the test meant for "
         "them. *Any linear source must fail two named tests, and ours does:* the binary matrix rank test once the "
         f"matrix is larger than the state (`base`: {base['rank']['observed']} of {base['rank']['expected']}), and the "
         f"linear complexity test (`base`: {base['complexity']['observed']} where "
         f"{base['complexity']['expected']:.0f} is expected).",
-        f"- **Tied words:** no relation of f, f², f⁴, … binds any of the top {free} bits of our words in the sources "
-        f"above, so cells that fire with p ≥ 1/{2**free} show none; rarer fires are tied in part (table below). "
+        f"- **Tied words:** no relation of f, f², f⁴, … binds any of the {free} most significant bits that are "
+        f"compared, at {'any' if same else 'NOT EVERY'} threshold, in the sources above, so cells that fire with "
+        f"p ≥ 1/{2**free} show none; rarer fires are tied in part (table below). "
         f"Measured rates {'agree' if as_derived else 'DO NOT AGREE'} with those derived exactly (smallest of "
         f"{len(measured)} p-values {min(measured):.2g}). Not every shape is as good: of {len(shapes)} looked at, "
         f"{len(shapes) - loose} have ties among the top three bits, and {whole} of these tie whole words, "
@@ -233,7 +236,7 @@ def summary(numbers: Numbers) -> tuple[str, bool]:
         f"- Training with our source against PCG64: p = {ours['p_value']:.2g} for final accuracy, curve and cells "
         f"written together, {numbers['training']['seeds']} seeds.",
     ]
-    fine = as_derived and free >= 3 and all(map(all, found_out))
+    fine = as_derived and free >= 3 and same and all(map(all, found_out))
     fine = fine and passed == len(good) and caught == len(bad) and proven == len(numbers["algebra"]) and seeds
     return "\n".join(lines), bool(fine and ours["p_value"] > 0.001)
 
@@ -245,7 +248,7 @@ def _passed(source: Mapping[str, Any]) -> str:
 
 
 def _free(row: Mapping[str, Any]) -> int:
-    """The largest t to which no top bits are bound."""
+    """The largest b to which no top bits are bound."""
     bound = [top_bits for top_bits, most in enumerate(row["most"], 1) if most["bits"]]
     return min(bound, default=len(row["most"]) + 1) - 1
 

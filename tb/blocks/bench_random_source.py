@@ -6,10 +6,10 @@ from typing import Any
 
 import cocotb
 from pulsetrain.controller import RandomSource
-from pulsetrain.controller.random_source import generator_layout
 
 from tb.lib.common import STALL_PATTERNS, TB, StallPattern, StreamMonitor, bench_test, check, elements
 from tb.lib.coverage import coverage
+from tb.lib.random_source import readback_cycles, seeding_limit
 
 BEATS = 60
 
@@ -36,8 +36,9 @@ class SourceTB(TB):
 
     def load(self, seed: Any) -> None:
         """Scoreboard: a seed was taken."""
-        self.model, self.seeded_at, self.beats = RandomSource(self.config, seed.payload), seed.cycle, 0
-        coverage.hit("seed", "accepted")
+        self.model = RandomSource(self.config, seed.payload) if seed.payload else None
+        self.seeded_at, self.beats = seed.cycle, 0
+        coverage.hit("seed", "accepted", seed.payload != 0)
 
     def compare(self, beat: Any) -> None:
         """Scoreboard: a beat of words. One in the very cycle of a seed's transfer is the old seed's, and lost."""
@@ -53,12 +54,7 @@ class SourceTB(TB):
     async def seed(self, value: int) -> int:
         """Load a seed and return the number of cycles from its transfer until words are valid."""
         await self.send("seed", {"": value}, idle=self.random.randint(0, 3))
-        return await self.until(lambda: self.get("words__valid"), self.seeding_limit + 1, "the end of seeding")
-
-    @property
-    def seeding_limit(self) -> int:
-        """Section 11: seeding takes 128·G + 2 cycles or fewer."""
-        return 128 * generator_layout(self.config.lanes, self.config.random_bits).generators + 2
+        return await self.until(lambda: self.get("words__valid"), seeding_limit(self.config) + 1, "the end of seeding")
 
     async def check_state(self) -> None:
         """With the words held, compare seed, steps and the whole state with the model."""
@@ -71,7 +67,7 @@ class SourceTB(TB):
         expected = [int(word) for word in self.model.state_words()]
         for index in [*range(len(expected) + 2), 0xFFFF]:
             self.set(state_index=index)
-            await self.cycles(2)
+            await self.cycles(readback_cycles(self.config) + 1)
             want = expected[index] if index < len(expected) else 0
             got = self.get("state_word")
             check(got == want, f"state word {index} is {got:#010x}, the model has {want:#010x}")
@@ -91,7 +87,7 @@ async def words_match_the_model(dut: Any, back_pressure: bool) -> None:
     check(not tb.get("seeded") and not tb.get("words__valid"), "nothing must be seeded after reset")
     for seed in (tb.random.getrandbits(64) | 1, 1, 1 << 63):
         took = await tb.seed(seed)
-        check(took <= tb.seeding_limit, f"seeding took {took} cycles, the limit is {tb.seeding_limit}")
+        check(took <= (most := seeding_limit(tb.config)), f"seeding took {took} cycles, the limit is {most}")
         before = tb.words.cycle
         await tb.until(lambda: tb.beats >= BEATS, 20 * BEATS, f"{BEATS} beats")
         if not back_pressure:
@@ -116,24 +112,40 @@ async def state_can_be_read_back(dut: Any) -> None:
         await tb.check_state()
 
 
-@bench_test(cycles=2000)
-async def zero_seed_is_refused(dut: Any) -> None:
-    """A seed of zero is never taken, and does not disturb the state."""
+@bench_test(cycles=10_000)
+async def zero_is_no_seed(dut: Any) -> None:
+    """A seed of zero is taken, and leaves the source without one: after reset, after a seed, before the next one."""
     tb = SourceTB(dut, "zero")
     await tb.reset()
     tb.watch()
     for seeded in (False, True):
         if seeded:
             await tb.seed(tb.random.getrandbits(64) | 1)
-        tb.set(seed__payload=0, seed__valid=1)
-        for _ in range(10):
+            check(tb.get("seeded") and not tb.get("seed_error"), "a seed after zero must be one")
+        await tb.send("seed", {"": 0})
+        tb.set(words__ready=1)
+        await tb.until(lambda: not tb.get("seeding"), seeding_limit(tb.config) + 2, "the end of seeding with zero")
+        await tb.cycles(10)
+        check(tb.get("seed_error") and not tb.get("seeded"), "a seed of zero must leave no seed")
+        check(not tb.get("words__valid") and not tb.beats, "words must not be valid after a seed of zero")
+        check(tb.get("random_seed") == 0, "random_seed must be the seed loaded last, zero")
+        coverage.hit("seed", "zero is none")
+        tb.set(words__ready=0)
+
+
+@bench_test(cycles=10_000)
+async def ready_of_a_seed_depends_on_no_input(dut: Any) -> None:
+    """Within a cycle: it is high unless seeding, whatever is offered, valid or not."""
+    tb = SourceTB(dut, "ready")
+    await tb.reset()
+    tb.watch()
+    for seed in (0, 1, tb.random.getrandbits(64) | 1):
+        for valid, payload in ((0, 0), (0, seed), (1, seed)):
+            tb.set(seed__valid=valid, seed__payload=payload)
             await tb.edge
-            check(not tb.get("seed__ready"), "a seed of zero must be refused")
-        coverage.hit("seed", "zero refused")
+            check(tb.get("seed__ready"), "a source that is not seeding must be ready for a seed")
         tb.set(seed__valid=0)
         await tb.edge
-        check(tb.get("seeded") == seeded and not tb.get("seeding"), "a refused seed must change nothing")
-    await tb.check_state()
-    tb.set(words__ready=1)
-    await tb.cycles(10)
-    check(tb.beats >= 9, "words must go on after a refused seed")
+        while tb.get("seeding"):
+            check(not tb.get("seed__ready"), "a source that is seeding must not be ready")
+            await tb.edge

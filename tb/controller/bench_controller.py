@@ -12,6 +12,7 @@ from pulsetrain.contract.settings import SETTINGS_ERRORS
 
 from tb.controller.testbench import ControllerMonitor, ControllerTB, outcome
 from tb.lib.common import SEED, STALL_PATTERNS, bench_test, check
+from tb.lib.random_source import seeding_limit
 
 REQUESTS = 8
 
@@ -113,7 +114,7 @@ async def illegal_settings_start_nothing(dut: Any) -> None:
 
 @bench_test(cycles=80_000)
 async def seeds_are_taken_between_requests_only(dut: Any) -> None:
-    """Zero is refused, a running request or an abort refuses any; disarmed takes one. Nothing runs unseeded."""
+    """A running request or an abort refuses a seed; disarmed takes one. Zero leaves none, and nothing runs unseeded."""
     tb = ControllerTB(dut, "seeds")
     await tb.start(arm=False)
     tb.set(deltas__valid=1)
@@ -127,16 +128,18 @@ async def seeds_are_taken_between_requests_only(dut: Any) -> None:
         tb.set(seed__valid=1, seed__payload=seed)
         await tb.sender
         await tb.until(lambda: not tb.get("busy"), 20_000, "the end of the requests in flight")
-        if seed:
-            await tb.until(lambda: tb.get("seeding"), 5, "the seed's transfer after the request")
-        else:
-            await tb.cycles(8)
+        await tb.until(lambda: tb.get("seeding"), 5, "the seed's transfer after the request")
         tb.set(seed__valid=0, abort=1)  # an abort must not disturb the seeding
         await tb.cycles(3)
         tb.set(abort=0)
-        await tb.until(lambda: not tb.get("seeding"), 1000, "the end of seeding")
+        await tb.until(lambda: not tb.get("seeding"), seeding_limit(tb.config), "the end of seeding")
+        tb.set(deltas__valid=not seed)  # not taken: the scoreboard looks
         await tb.cycles(12)
+        tb.set(deltas__valid=0)
         await tb.check_quiet(state=True)
+        if not seed:
+            check(tb.get("seed_error") and not tb.get("seeded"), "a seed of zero must leave no seed")
+            await tb.seed(tb.random.getrandbits(64) | 1)
     # Seed and first beat wait for the end of an abort; the seed goes first.
     tb.set(abort=1)
     await tb.cycles(2)  # what follows from an abort begins a cycle later, but for the lines

@@ -17,11 +17,11 @@ from pulsetrain.contract.counters import COUNTERS
 from pulsetrain.contract.enumerations import Operation, PairPolicy, Polarity, RequestStatus
 from pulsetrain.contract.settings import SETTINGS_ERRORS, ControllerSettings
 from pulsetrain.controller import GoldenController
-from pulsetrain.controller.random_source import generator_layout
 
 from tb.lib.common import Packed, check
 from tb.lib.coverage import coverage
 from tb.lib.expected import Place, cover_rows, devices, first_difference, settings_error, slots_of
+from tb.lib.random_source import seeding_limit
 from tb.lib.slot_tracker import LINES, Applied, SlotTracker
 
 PATIENCE = 2000
@@ -55,7 +55,7 @@ class Scoreboard:
         self.golden = GoldenController(weights, ControllerSettings(threshold_log2=1), 1)
         self.tracker = SlotTracker("top", self._begin, whole_only=True)
         self._unpacked = Packed("top__all_settings")
-        self._seeding_limit = 128 * generator_layout(config.lanes, config.random_bits).generators + 2
+        self._seeding_limit = seeding_limit(config)
         self.slots: list[Place] = []
         self.done: list[int] = []
         self.cycle = 0
@@ -356,16 +356,15 @@ class Scoreboard:
 
     def _check_seed(self, c: SimpleNamespace) -> None:
         if c.seed__valid:
-            legal = c.seed != 0 and not c.busy and not c.seeding and not self._aborted
+            legal = not c.busy and not c.seeding and not self._aborted
             check(c.seed__ready == legal, lambda: f"seed ready is {c.seed__ready}, must be {int(legal)}")
-            coverage.hit("seed", "zero refused", c.seed == 0)
-            coverage.hit("seed", "refused while a request runs", c.seed != 0 and bool(c.busy))
-            coverage.hit(
-                "seed", "refused by an abort", c.seed != 0 and bool(self._aborted) and not (c.busy or c.seeding)
-            )
+            coverage.hit("seed", "zero is none", legal and c.seed == 0)
+            coverage.hit("seed", "refused while a request runs", bool(c.busy))
+            coverage.hit("seed", "refused by an abort", bool(self._aborted) and not (c.busy or c.seeding))
             coverage.hit("seed", "while disarmed", legal and not c.armed)
-        check(c.seed_error == (c.seed__valid and c.seed == 0), lambda: f"seed_error is {c.seed_error}")
-        check(bool(c.seeded) == bool(self.seed), lambda: f"seeded is {c.seeded}")
+        zero = self._seeded_at is not None and not self.seed
+        check(bool(c.seed_error) == (zero and not c.seeding), lambda: f"seed_error is {c.seed_error}")
+        check(bool(c.seeded) == bool(self.seed or c.seeding), lambda: f"seeded is {c.seeded}")
         if c.seeding:
             check(self._seeded_at is not None, "seeding without a seed")
             took = self.cycle - (self._seeded_at or 0)
@@ -373,8 +372,9 @@ class Scoreboard:
 
     def _load(self, seed: int) -> None:
         self.seed, self.steps, self._seeded_at = seed, 0, self.cycle
-        self.golden.restore({"seed": seed, "steps": 0})
-        coverage.hit("seed", "accepted")
+        if seed:
+            self.golden.restore({"seed": seed, "steps": 0})
+            coverage.hit("seed", "accepted")
 
     def _check_settings_error(self, c: SimpleNamespace) -> None:
         if not c.armed:
@@ -405,6 +405,7 @@ class Scoreboard:
             lambda: f"random_steps is {counters.random_steps}, the model has {self.steps}",
         )
         if state is not None:
-            expected = [int(word) for word in self.golden.source.state_words()]
+            words = self.golden.source.state_words()
+            expected = [int(word) if self.seed else 0 for word in words]
             wrong_state = first_difference(state, expected, "state word")
             check(not wrong_state, wrong_state)

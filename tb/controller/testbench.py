@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.contract.enumerations import Unselected
 from pulsetrain.contract.settings import ControllerSettings
-from pulsetrain.controller.random_source import generator_layout
 
 from tb.controller.scoreboard import Scoreboard
 from tb.lib.common import BUS, PORTS, TB, Packed, StallPattern, check, joined
 from tb.lib.coverage import coverage
+from tb.lib.random_source import readback_cycles, seeding_limit, state_word_count
 from tb.lib.stimulus import random_deltas, random_settings
 
 MOST_SLOTS = 60
@@ -121,7 +121,7 @@ class ControllerTB(TB):
     async def seed(self, value: int) -> None:
         """Load a seed; waits until it is taken and the words are there."""
         await self.send("seed", {"": value}, idle=self.random.randint(0, 2))
-        limit = 128 * generator_layout(self.config.lanes, self.config.random_bits).generators + 4
+        limit = seeding_limit(self.config) + 2
         await self.until(lambda: self.get("seeded") and not self.get("seeding"), limit, "the end of seeding")
 
     def write_settings(self, settings: ControllerSettings) -> None:
@@ -220,21 +220,15 @@ class ControllerTB(TB):
         words = None
         if state:
             words = []
-            for index in range(generators_words(self.config)):
+            for index in range(state_word_count(self.config)):
                 self.set(state_index=index)
-                await self.cycles(2)
+                await self.cycles(readback_cycles(self.config) + 1)
                 words.append(self.get("state_word"))
         self.scoreboard.check_quiet(counters, words)
 
     def check_done(self, statuses: list[int]) -> None:
         """The requests so far must have ended like this."""
         check(self.scoreboard.done == statuses, lambda: f"requests ended with {self.scoreboard.done}, not {statuses}")
-
-
-def generators_words(config: ControllerConfig) -> int:
-    """Number of state words."""
-    layout = generator_layout(config.lanes, config.random_bits)
-    return layout.generators * layout.state_words
 
 
 def random_request(

@@ -12,6 +12,7 @@ from tb.core.stimulus import PROGRAMS, UPDATES, Command, payload_beats
 from tb.core.testbench import CoreTB
 from tb.lib.common import bench_test, check
 from tb.lib.coverage import coverage
+from tb.lib.random_source import seeding_limit
 
 ROUNDS = 6
 
@@ -145,13 +146,17 @@ async def unseeded_updates_are_refused(dut: Any) -> None:
         pins = tb.commands.make(Opcode.UPDATE)
         pins.pins = {"hold_cycles": 0}
         await answered(tb, [pins], [AnswerStatus.UNSEEDED])
+    await tb.send("seed", {"": 0})
+    await tb.until(lambda: tb.get("seed_error"), seeding_limit(tb.config) + 2, "the end of seeding with zero")
+    await answered(tb, [tb.commands.make(Opcode.UPDATE)], [AnswerStatus.UNSEEDED])
     tb.set(seed__valid=1, seed__payload=5)
     await tb.until(lambda: tb.get("seeding"), 5, "seeding")
     tb.set(seed__valid=0)
     tb.begin([tb.commands.make(Opcode.UPDATE)])
     await tb.finish()
     check(tb.statuses()[-1] == AnswerStatus.UNSEEDED, "an update while seeding runs must be refused")
-    await tb.until(lambda: not tb.get("seeding"), 5000, "the end of seeding")
+    await tb.until(lambda: not tb.get("seeding"), seeding_limit(tb.config), "the end of seeding")
+    check(tb.get("seeded") and not tb.get("seed_error"), "a seed after zero must be one")
     await answered(tb, [tb.commands.make(Opcode.UPDATE)], [AnswerStatus.OK])
 
 

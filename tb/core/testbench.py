@@ -13,7 +13,6 @@ from pulsetrain.array.crossbar import CrossbarArray
 from pulsetrain.contract.commands import COMMANDS
 from pulsetrain.contract.counters import COUNTERS
 from pulsetrain.contract.enumerations import FORM_KEY, AnswerStatus, Opcode
-from pulsetrain.controller.random_source import generator_layout
 from pulsetrain.device.parameters import ArrayParameters
 
 from tb.core.array import ArrayAtPins
@@ -24,6 +23,7 @@ from tb.core.stimulus import READS, UPDATES, Command, Commands
 from tb.lib.common import TB, Packed, StallPattern, check, elements
 from tb.lib.coverage import coverage
 from tb.lib.expected import settings_error
+from tb.lib.random_source import seeding_limit
 
 SETTLED = 8
 """After so many quiet cycles counters must be right (section 10: 5)."""
@@ -115,7 +115,7 @@ class CoreTB(TB):
     async def seed(self, value: int) -> None:
         """Load a seed; waits until the words are there."""
         await self.send("seed", {"": value})
-        limit = 128 * generator_layout(self.config.lanes, self.config.random_bits).generators + 4
+        limit = seeding_limit(self.config) + 2
         await self.until(lambda: self.get("seeded") and not self.get("seeding"), limit, "the end of seeding")
 
     def show(self, command: Command) -> None:
@@ -305,10 +305,11 @@ class CoreTB(TB):
 
     def _seeded(self, c: SimpleNamespace) -> None:
         seed = self.get("seed__payload")
-        check(not self._aborted and not c.seeding and seed != 0, "a seed is taken while that is forbidden")
+        check(not self._aborted and not c.seeding, "a seed is taken while that is forbidden")
         check(not c.busy, "a seed is taken while a command waits for its answer")
         self.model.seed = seed
-        self.model.golden.restore({"seed": seed, "steps": 0})
+        if seed:
+            self.model.golden.restore({"seed": seed, "steps": 0})
 
     def _check_dac(self) -> None:
         dac = self._dac(self.get("all_dac"))

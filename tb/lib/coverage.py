@@ -70,7 +70,7 @@ POINTS: dict[str, tuple[str, ...]] = {
     "refresh_pulses": ("none", "one", "many"),
     "ramp of a pulse": ("below its stop", "at its stop"),
     "clear of a row in": ("nothing", "gathering", "reading", "choosing", "pulsing", "reporting"),
-    "seed": ("accepted", "zero refused", "refused while a request runs", "refused by an abort", "while disarmed"),
+    "seed": ("accepted", "zero is none", "refused while a request runs", "refused by an abort", "while disarmed"),
     "pulse_limit": ("equal to the width", "raised after arming", "lowered after arming"),
     "vector": (
         "loaded",

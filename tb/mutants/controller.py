@@ -56,7 +56,7 @@ _LIST = (
     ("lanes-share-a-bit", "neighbouring lanes share a random bit", SOURCE),
     ("source-runs-on-stalls", "the source steps in every cycle", SOURCE),
     ("tap-missing", "the recurrence has three terms instead of five", SOURCE),
-    ("seed-bit-lost", "the lowest bit of each seeding step is lost", SOURCE),
+    ("seed-bit-lost", "the two lowest bits of a seed are lost", SOURCE),
     ("reset-before-set", "RESET slots of a row come first", SCHEDULER),
     ("group-one-too-many", "groups of parallel_max + 1 columns", SCHEDULER),
     ("row-fits-by-one-more", "a chunk of a column more than a slot has room for is not split", SCHEDULER),
@@ -190,9 +190,9 @@ def _source(on: Any) -> Any:
             tap ^= state[self.generators.taps[2] :][: self.generators.step]
             return super()._new_bits(state, injected) ^ Mux(on("tap-missing"), tap, 0)
 
-        def _injected(self, x):
-            injected = super()._injected(x)
-            return injected ^ (on("seed-bit-lost") & injected[0])
+        def _added(self, seed, odd_step):
+            added = super()._added(seed, odd_step)
+            return added ^ (on("seed-bit-lost") & added[0])
 
         def elaborate(self, platform):
             m = super().elaborate(platform)

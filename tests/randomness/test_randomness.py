@@ -66,12 +66,26 @@ def test_step_of_2049_bits_fails_by_its_tied_words_alone() -> None:
     ],
 )
 def test_tied_top_bits_of_the_named_configurations(name: str, tied_bits: list[int]) -> None:
-    """At every power of f: no top bits at p >= 1/8, and those of five words where any."""
+    """At every power of f and at every threshold: no top bits at p >= 1/8, and those of five words where any."""
     config = CONFIGS[name]
     wiring = sources.controller_wiring(config.lanes, config.random_bits)
-    ties = [algebra.strongest_tie(wiring, top_bits) for top_bits in range(1, 9)]
-    assert [tie.bits if tie else 0 for tie in ties] == tied_bits
-    assert {len(tie.words) for tie in ties if tie} <= {5}
+    for threshold_log2 in range(1, config.random_bits + 1):
+        most = min(8, threshold_log2)
+        ties = [algebra.strongest_tie(wiring, top_bits, threshold_log2) for top_bits in range(1, most + 1)]
+        assert [tie.bits if tie else 0 for tie in ties] == tied_bits[:most], f"t = {threshold_log2}"
+        assert {len(tie.words) for tie in ties if tie} <= {5}
+
+
+@pytest.mark.parametrize("subject", [*OURS, *VARIANTS[:3], EVEN_STEP, STEP_2049], ids=lambda subject: str(subject.name))
+def test_ties_are_the_same_at_every_threshold(subject: Subject) -> None:
+    """The same words at the same lanes, by as many bits: only where in the words these bits lie is another matter."""
+    found, sizes = 0, (1, 4, 8, subject.wiring.random_bits * 3 // 4)
+    for top_bits, power in [(top_bits, power) for top_bits in sizes for power in range(0, 26, 3)]:
+        whole = algebra.ties(subject.wiring, top_bits, power)
+        for threshold_log2 in range(top_bits, subject.wiring.random_bits + 1):
+            assert algebra.ties(subject.wiring, top_bits, power, threshold_log2) == whole
+        found += len(whole)
+    assert found > 0
 
 
 @pytest.mark.parametrize(("lanes", "generators"), [(128, 2), (256, 4), (1024, 16)])
@@ -135,16 +149,16 @@ def test_last_fire_has_the_chance_that_algebra_says(subject: Subject, top_bits: 
 
 
 @pytest.mark.parametrize("subject", [*OURS, VARIANTS[1], EVEN_STEP, STEP_2049], ids=lambda subject: str(subject.name))
-@pytest.mark.parametrize("top_bits", [4, 8, 12])
-def test_listed_ties_hold_in_the_words(subject: Subject, top_bits: int) -> None:
-    """The top bits of tied words have a rank that is short by the bits that the listed ties bind, and no shorter."""
+@pytest.mark.parametrize(("top_bits", "threshold_log2"), [(4, 16), (8, 16), (12, 16), (4, 9), (8, 12), (5, 5)])
+def test_listed_ties_hold_in_the_words(subject: Subject, top_bits: int, threshold_log2: int) -> None:
+    """The compared bits of tied words have a rank that is short by what the listed ties bind, and no shorter."""
     lanes = subject.wiring.lanes * subject.wiring.generators
-    listed = [tie for power in range(7) for tie in algebra.ties(subject.wiring, top_bits, power)]
-    drawn = subject.make(3)
+    listed = [tie for power in range(7) for tie in algebra.ties(subject.wiring, top_bits, power, threshold_log2)]
+    drawn = sources.ComparedSource(subject.make(3), threshold_log2)
     words = drawn.words(400 + max((tie.words[-1] for tie in listed), default=0) // lanes + 1).ravel()
     for tie in listed[:: max(1, len(listed) // 8)]:
         begin = tie.lanes[0]
-        values = words[begin + lanes * np.arange(400)[:, np.newaxis] + tie.words] >> 16 - top_bits
+        values = words[begin + lanes * np.arange(400)[:, np.newaxis] + tie.words] >> threshold_log2 - top_bits
         rows = [int("".join(format(int(value), f"0{top_bits}b") for value in row), 2) for row in values]
         bound = sum(other.bits for other in listed if begin in other.lanes and set(other.words) <= set(tie.words))
         assert algebra.rank(rows) == len(tie.words) * top_bits - bound
@@ -193,6 +207,18 @@ def test_leaping_keeps_the_full_period(lanes: int, polynomial: algebra.Polynomia
     assert source.state == [algebra.jump(state, polynomial, 1000 * step)]
     # The last step of the period leads back to the start, in one jump.
     assert algebra.jump(state, polynomial, step * (2 ** polynomial[0] - 1)) == state
+
+
+@pytest.mark.parametrize(("lanes", "polynomial"), WITH_LANES)
+def test_compared_bits_are_the_low_ones(lanes: int, polynomial: algebra.Polynomial) -> None:
+    del polynomial
+    whole, compared = (sources.ControllerSource(lanes, 16, 9) for _ in range(2))
+    low = sources.ComparedSource(compared, 5)
+    assert (low.lanes, low.random_bits) == (lanes, 5)
+    np.testing.assert_array_equal(low.words(7), whole.words(7) % 32)
+    low.skip(100)
+    whole.skip(100)
+    np.testing.assert_array_equal(low.words(7), whole.words(7) % 32)
 
 
 @pytest.mark.parametrize(("lanes", "polynomial"), WITH_LANES)
@@ -300,6 +326,10 @@ def test_verdict_shares_its_level() -> None:
         ),
         (lambda: _rates(updates=1), "Updates must be an integer of at least 2, not 1"),
         (lambda: _rates(limits=[0]), "Limit must be an integer between 1 and 65535, not 0"),
+        (lambda: algebra.ties(BASE.wiring, 4, 0, 3), "Top bits must be an integer between 1 and 3, not 4"),
+        (lambda: algebra.ties(BASE.wiring, 0, 0), "Top bits must be an integer between 1 and 16, not 0"),
+        (lambda: algebra.ties(BASE.wiring, 1, 0, 17), "Threshold must be an integer between 1 and 16, not 17"),
+        (lambda: sources.ComparedSource(_pcg64(), 17), "Threshold must be an integer between 1 and 16, not 17"),
         (lambda: _tied([1, 2]), "Offsets must be at least two rising integers from 0, not [1, 2]"),
         (lambda: _tied([0, 1], lanes=[4]), "Lanes must be below 4 and at least one, not [4]"),
         (lambda: _tied([0, 1], lanes=[]), "Lanes must be below 4 and at least one, not []"),

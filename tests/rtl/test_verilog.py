@@ -124,7 +124,7 @@ def test_generation_refuses_bad_arguments() -> None:
 
 def test_a_seed_map_that_loses_rank_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(random_source, "SEED_STEPS", 3)
-    with pytest.raises(PulsetrainError, match="Rank of the map from seed to state must be 64, not 15"):
+    with pytest.raises(PulsetrainError, match="Rank of the map from seed to state must be 64, not 2"):
         RandomSource(ControllerConfig(columns=1, lanes=1, random_bits=4))
 
 

@@ -135,6 +135,15 @@ def test_state_words_are_the_models(odd: Path) -> None:
         np.testing.assert_array_equal(controller.state(len(words) + 2), [*words, 0, 0])
 
 
+def test_zero_is_no_seed(odd: Path) -> None:
+    with RtlController(ODD, library=odd) as controller:
+        for seed in (7, 8):
+            controller.seed(seed)
+            with pytest.raises(RtlError, match=r"must take the seed, but it did not: 0 \(NOT_SEEDED\)"):
+                controller.seed(0)
+            assert not controller.readback().seeded
+
+
 def count_five(context: Any, _pulse: Any) -> Any:
     """A peripheral in machine code: counts pulses in its context and stops after the fifth."""
     seen = numba.carray(context, 1, numba.int64)

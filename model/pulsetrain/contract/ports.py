@@ -186,11 +186,11 @@ STREAMS: Mapping[str, Stream] = MappingProxyType(
             is_input=True,
             is_packet=False,
             meanings={
-                "payload": "seed of the random source, not 0",
+                "payload": "seed of the random source; 0 is none",
                 "valid": "a seed is offered; it waits while busy is high",
                 "ready": "the seed is accepted",
             },
-            summary="accepted when nonzero, no command waits for its answer (`busy` low), not seeding, `abort` low; "
+            summary="accepted when no command waits for its answer (`busy` low), not seeding, `abort` low; "
             "armed or not. A header that is taken in that cycle comes after the seed",
         ),
     }
@@ -214,19 +214,19 @@ CONTROLS: tuple[Port, ...] = (
 
 STATES: tuple[Port, ...] = (
     Port("armed", 1, "commands are accepted and pulses applied", "§9"),
-    Port("seeded", 1, "a seed was loaded since reset", "§4"),
+    Port("seeded", 1, "there is a seed", "§4"),
     Port("seeding", 1, "the random source is being filled", "§4"),
     Port("busy", 1, "a command has been taken and is not answered"),
     Port("fault", member_bits(Fault), f"{listed(Fault, nothing='none')}; held until disarmed", "§9, 0 none",
          kind=Fault),
     Port("settings_error", len(SETTINGS_ERRORS),
          "one bit per illegal setting; commands that use settings are refused while it is not 0", "§2"),
-    Port("seed_error", 1, "a seed of 0 is offered and refused",
-         "`seed__valid` with payload 0: refused, `seed__ready` stays low"),
+    Port("seed_error", 1, "the seed taken last was 0, which is none",
+         "the seed taken last was 0: there is none (§4)"),
     Port("random_seed", SEED_BITS, "the seed loaded last", "§4"),
     Port("random_steps", 64, "beats of deltas accepted since", "§4"),
     Port("state_index", 16, "word of the random state to read", "§4", is_input=True),
-    Port("state_word", STATE_WORD_BITS, "that word, one cycle later", "§4"),
+    Port("state_word", STATE_WORD_BITS, "that word, some cycles later", "§4"),
 )  # fmt: skip
 
 COUNTER_PORTS: tuple[Port, ...] = tuple(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys
 import threading
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import NamedTuple
@@ -24,13 +25,14 @@ from pulsetrain.numerics.compiled import compiled
 RECURRENCES = ((127, 11, 44, 54), (521, 28, 109, 123), (1279, 44, 154, 237))
 """Primitive polynomials of section 4 as (N, a, b, c), smallest degree first."""
 
-SEED_STEPS = 128
+SEED_STEPS = 511
 """Injecting steps per generator when a seed is loaded."""
 
 _LARGE = 1 << 14
 """64-bit words of a generator from which on a request is no longer kept with its source."""
 
 _MASK64 = (1 << 64) - 1
+_EVEN_BITS = 0x5555_5555_5555_5555
 _NOTHING = np.empty(0, np.uint64)
 _shared = threading.local()
 
@@ -63,24 +65,32 @@ def generator_layout(lanes: int, random_bits: int) -> GeneratorLayout:
     return GeneratorLayout(count, lanes // count, step, degree, (taps[0], taps[1], taps[2]))
 
 
+def _filled(seeds: Sequence[int], layout: GeneratorLayout) -> Iterator[int]:
+    """The states of one generator after the other, as each of ``seeds`` leaves them: bit n·N + i is s[i] of seed n.
+
+    All seeds are worked on side by side in the same integers, each in N bits of them.
+    """
+    degree, step, (a, b, c) = layout.degree, layout.step, layout.taps
+    lowest = sum(1 << n * degree for n in range(len(seeds)))
+    entering, staying = lowest * ((1 << step) - 1), lowest * ((1 << degree - step) - 1)
+    added = [sum((seed >> half & _EVEN_BITS) << n * degree for n, seed in enumerate(seeds)) for half in (0, 1)]
+    shifted = lowest * (_MASK64 >> 1)
+    x = 0
+    for first in range(0, layout.generators * SEED_STEPS, SEED_STEPS):
+        s = 0
+        for k in range(first, first + SEED_STEPS):
+            new = (s ^ s >> a ^ s >> b ^ s >> c ^ x & lowest) & entering
+            s = s >> step & staying | new << degree - step
+            x = x >> 1 & shifted ^ ((x ^ x >> 1 ^ x >> 3 ^ x >> 4) & lowest) << 63 ^ added[k & 1]
+        yield s
+
+
 def seeded_states(seed: int, layout: GeneratorLayout) -> list[int]:
     """The generators' states after loading ``seed``; bit i of a state is s[i]. Section 4, "Seed".
 
-    Linear in ``seed`` over GF(2), so 0 gives zero states; ``RandomSource`` refuses it.
+    Linear in ``seed`` over GF(2), so 0 gives zero states: it is no seed, and ``RandomSource`` refuses it.
     """
-    a, b, c = layout.taps
-    step_mask, injected_mask = (1 << layout.step) - 1, (1 << min(64, layout.step)) - 1
-    x, states = seed, []
-    for _ in range(layout.generators):
-        s = 0
-        for _ in range(SEED_STEPS):
-            x ^= x << 13 & _MASK64
-            x ^= x >> 7
-            x ^= x << 17 & _MASK64
-            new = (s ^ s >> a ^ s >> b ^ s >> c ^ x & injected_mask) & step_mask
-            s = s >> layout.step | new << (layout.degree - layout.step)
-        states.append(s)
-    return states
+    return list(_filled([seed], layout))
 
 
 @cache
@@ -88,11 +98,13 @@ def seed_rank(layout: GeneratorLayout) -> int:
     """Rank over GF(2) of the map from seed to state: 64 if every seed gives a state of its own."""
     if layout.generators > 1 and seed_rank(replace(layout, generators=1)) == 64:
         return 64  # the first generator's state alone tells the seeds apart
+    states = list(_filled([1 << bit for bit in range(64)], layout))
+    mask = (1 << layout.degree) - 1
     basis: dict[int, int] = {}
     for bit in range(64):
         row = 0
-        for state in seeded_states(1 << bit, layout):
-            row = row << layout.degree | state
+        for state in states:
+            row = row << layout.degree | state >> bit * layout.degree & mask
         while row and row.bit_length() in basis:
             row ^= basis[row.bit_length()]
         if row:

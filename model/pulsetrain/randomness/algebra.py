@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pulsetrain.errors import PulsetrainError
+from pulsetrain.errors import PulsetrainError, check_integer
 
 Polynomial = tuple[int, ...]
 
@@ -204,9 +204,9 @@ class Tie:
 
     words: offsets within the source's word stream (beat·lanes + lane), the first 0.
     lanes: lanes of the source at which such a set of words begins.
-    bits: m, the bound bits. If the words but one have their top bits 0 (a fire at p = 2^−t), the last fires with the
-    chance 2^−(t − m); m = t ties whole words and forces it.
-    top_bits: t, the bits of a word that the decision looks at.
+    bits: m, the bound bits. If the words but one have their top bits 0 (a fire at p = 2^−b), the last fires with the
+    chance 2^−(b − m); m = b ties whole words and forces it.
+    top_bits: b, the most significant ones of the bits that the decision compares.
     power: k; the relation is that of f(x)^(2^k).
     """
 
@@ -217,21 +217,27 @@ class Tie:
     power: int
 
 
-def ties(wiring: Wiring, top_bits: int, power: int) -> list[Tie]:
-    """The ties of f(x)^(2^power) = Σ x^(e·2^power) within the top ``top_bits`` bits, fewest words and most bits first.
+def ties(wiring: Wiring, top_bits: int, power: int, threshold_log2: int | None = None) -> list[Tie]:
+    """The ties of f(x)^(2^power) = Σ x^(e·2^power) within ``top_bits`` bits of words, fewest words and most bits first.
+
+    The bits are the most significant ones of those that the decision compares, the low ``threshold_log2`` t of a word:
+    t − 1, t − 2, … t − ``top_bits``. None: whole words. Raises PulsetrainError unless 1 ≤ ``top_bits`` ≤ t ≤ W.
 
     The relation has as many terms as f and begins at every bit of the stream; it binds a bit of each of its words
-    where none of its bits is a discarded one or below the top ``top_bits`` of its word.
+    where all of its bits are among these. Another threshold moves all of them by the same number of bits within their
+    words, so that the ties are the same at every t that is not below ``top_bits``.
     """
     step, width, total = wiring.step, wiring.random_bits, wiring.lanes * wiring.generators
-    starts = np.arange(wiring.lanes)[:, np.newaxis] * width + np.arange(width - top_bits, width)
+    end = width if threshold_log2 is None else check_integer("Threshold", threshold_log2, 1, width)
+    begin = end - check_integer("Top bits", top_bits, 1, end)
+    starts = np.arange(wiring.lanes)[:, np.newaxis] * width + np.arange(begin, end)
     inside = np.ones(starts.shape, np.bool_)
     places = []
     for term in reversed(wiring.polynomial):
         beats, bits = divmod(term << power, step)
         moved = starts + bits
         wraps, rest = np.divmod(moved, step)
-        inside &= (rest < wiring.lanes * width) & (rest % width >= width - top_bits)
+        inside &= (rest < wiring.lanes * width) & (rest % width >= begin) & (rest % width < end)
         places.append((beats, wraps, rest // width))
     bound: Counter[tuple[int, tuple[int, ...]]] = Counter()
     for lane, bit in np.argwhere(inside).tolist():
@@ -266,12 +272,13 @@ def distinct_powers(wiring: Wiring) -> int:
     return first + order
 
 
-def strongest_tie(wiring: Wiring, top_bits: int) -> Tie | None:
-    """Of the ties of f, f², f⁴, … without end, the one that binds most of the top ``top_bits`` bits; None without any.
+def strongest_tie(wiring: Wiring, top_bits: int, threshold_log2: int | None = None) -> Tie | None:
+    """Of the ties of f, f², f⁴, … without end, the one that binds most of the ``top_bits`` bits; None without any.
 
-    Among equals: of the fewest words, at the most lanes, of the smallest power.
+    ``top_bits``, ``threshold_log2``: as in ``ties``. Among equals: of the fewest words, at the most lanes, of the
+    smallest power.
     """
-    found = [tie for power in range(distinct_powers(wiring)) for tie in ties(wiring, top_bits, power)]
+    found = [tie for power in range(distinct_powers(wiring)) for tie in ties(wiring, top_bits, power, threshold_log2)]
     return min(found, key=lambda tie: (-tie.bits, len(tie.words), -len(tie.lanes), tie.power), default=None)
 
 

@@ -49,6 +49,23 @@ class ControllerSource:
         self._source.skip(beats)
 
 
+class ComparedSource:
+    """What the decision compares of the words of ``source`` at the threshold 2^t: the low t bits (section 5)."""
+
+    def __init__(self, source: WordSource, threshold_log2: int) -> None:
+        self.lanes = source.lanes
+        self.random_bits = check_integer("Threshold", threshold_log2, 1, source.random_bits)
+        self._source = source
+
+    def words(self, beats: int) -> Words:
+        """The next ``beats`` beats, of t bits each."""
+        return self._source.words(beats) & np.uint32((1 << self.random_bits) - 1)
+
+    def skip(self, beats: int) -> None:
+        """Leave out ``beats`` beats."""
+        self._source.skip(beats)
+
+
 def controller_wiring(lanes: int, random_bits: int) -> Wiring:
     """How the controller's source cuts its words (specification, section 4, "Generators")."""
     layout = generator_layout(lanes, random_bits)

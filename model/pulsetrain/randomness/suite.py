@@ -16,6 +16,7 @@ from pulsetrain.randomness.sources import (
     TRINOMIAL127,
     TRINOMIAL1279,
     BitStreamSource,
+    ComparedSource,
     ControllerSource,
     Pcg64Source,
     WordSource,
@@ -34,7 +35,7 @@ from pulsetrain.randomness.statistics import (
 
 #: Chances of a fire that the tests look at; 1e-5 only where the words are long enough to show it.
 PROBABILITIES = (1e-5, 2.0**-16, 2.0**-12, 1e-3, 1e-2, 2.0**-6, 2.0**-4)
-#: t of the chances 2^−t of a fire for words that a relation ties together; rarer ones do not meet often enough.
+#: b of the chances 2^−b of a fire for words that a relation ties together; rarer ones do not meet often enough.
 TIED_TOP_BITS = (1, 2, 3, 4, 5, 6)
 #: Cells of the tile whose updates are looked at: 64 rows of 64 columns.
 CELLS = 4096
@@ -61,8 +62,10 @@ FULL = Sizes(updates=32768, tied=2**26, first=10**5, wrap=2**24)
 class Subject:
     """A source to be judged.
 
-    name, about: as tables show them. make: the source of a seed. wiring: of the recurrence whose ties are looked for.
+    name, about: as tables show them. make: the source of a seed, with words of the bits that are compared.
+    wiring: of the recurrence whose ties are looked for, with words of all bits.
     fails: name of the test that must find it out; empty for a source that must pass the whole family.
+    threshold_log2: t, where only the low t bits of the words are compared; None: all of them.
     """
 
     name: str
@@ -70,13 +73,22 @@ class Subject:
     make: Callable[[int], WordSource]
     wiring: Wiring
     fails: str = ""
+    threshold_log2: int | None = None
 
 
-def _ours(lanes: int, random_bits: int = 16, about: str = "") -> Subject:
+def _ours(lanes: int, random_bits: int = 16, about: str = "", threshold_log2: int | None = None) -> Subject:
     wiring = controller_wiring(lanes, random_bits)
     name = f"ours, {lanes} lanes" + ("" if random_bits == 16 else f" of {random_bits} bits")
     shape = f"N = {wiring.polynomial[0]}, step {wiring.step}" + (f", {about}" if about else "")
-    return Subject(name, shape, lambda seed: ControllerSource(lanes, random_bits, seed), wiring)
+    if threshold_log2 is None:
+        return Subject(name, shape, lambda seed: ControllerSource(lanes, random_bits, seed), wiring)
+    return Subject(
+        f"{name}, t = {threshold_log2}",
+        shape,
+        lambda seed: ComparedSource(ControllerSource(lanes, random_bits, seed), threshold_log2),
+        wiring,
+        threshold_log2=threshold_log2,
+    )
 
 
 def _bad(name: str, about: str, fails: str, polynomial: Polynomial, lanes: int = 16, **changes: int) -> Subject:
@@ -90,8 +102,14 @@ def _bad(name: str, about: str, fails: str, polynomial: Polynomial, lanes: int =
 #: The controller's source in the named configurations, narrowest first.
 OURS = tuple(_ours(CONFIGS[name].lanes, about=f"`{name}`") for name in ("tiny", "macro32", "base", "wide"))
 BASE = OURS[2]
-#: Longer words, and more lanes than a generator serves.
-VARIANTS = (_ours(16, 32), _ours(128, about="2 generators"), _ours(1024, about="16 generators"))
+#: Longer words, more lanes than a generator serves, and words of which only the low bits are compared.
+VARIANTS = (
+    _ours(16, 32),
+    _ours(128, about="2 generators"),
+    _ours(1024, about="16 generators"),
+    _ours(16, about="low 12 bits", threshold_log2=12),
+    _ours(16, about="low 8 bits", threshold_log2=8),
+)
 #: Sources that are not linear: the control that must pass, and the one to take if ours fell.
 REFERENCES = (
     Subject("PCG64", "NumPy's, in software", lambda seed: Pcg64Source(16, 16, seed), BASE.wiring),
@@ -121,9 +139,9 @@ def limits(source: WordSource, probabilities: Sequence[float]) -> list[int]:
 
 @lru_cache
 def looked_at(wiring: Wiring, top_bits: int) -> Tie:
-    """The words that are looked at for ties at p = 2^−t: those whose top t bits are tied most.
+    """The words that are looked at for ties at p = 2^−b: those whose top b bits are tied most, at whatever threshold.
 
-    Where no top t bits are tied, those of the smallest t above that are. ``bits`` holds for t itself.
+    Where no top b bits are tied, those of the smallest number above that are. ``bits`` holds for b itself.
     """
     for wider in range(top_bits, wiring.random_bits + 1):
         if (tie := strongest_tie(wiring, wider)) is not None:
@@ -132,11 +150,12 @@ def looked_at(wiring: Wiring, top_bits: int) -> Tie:
 
 
 def tied(subject: Subject, seed: int, top_bits: Sequence[int], words: int) -> list[TestResult]:
-    """``tied_words`` at p = 2^−t for each t, on the words that are tied most there."""
+    """``tied_words`` at p = 2^−b for each b of ``top_bits``, on the words that are tied most there."""
+    compared = subject.make(seed).random_bits
     groups: dict[tuple[tuple[int, ...], tuple[int, ...]], list[int]] = {}
     for places in top_bits:
         tie = looked_at(subject.wiring, places)
-        groups.setdefault((tie.words, tie.lanes), []).append(2 ** (subject.wiring.random_bits - places))
+        groups.setdefault((tie.words, tie.lanes), []).append(2 ** (compared - places))
     results = []
     for (offsets, lanes), found in groups.items():
         results += tied_words(subject.make(seed), offsets, found, words=words, lanes=lanes)

@@ -81,7 +81,7 @@ class RtlController:
         self._library.pulsetrain_reset(self._open())
 
     def seed(self, seed: int) -> None:
-        """Load a seed of 1 … 2^64 − 1 and wait until the source is ready. Raises RtlError if it is refused."""
+        """Load a seed of 1 … 2^64 − 1 and wait until the source is ready. Raises RtlError if it is refused, or 0."""
         check_integer("Seed", seed, 0, 2**64 - 1)
         status = RunEnd(self._library.pulsetrain_seed(self._open(), seed))
         if status is not RunEnd.DONE:

@@ -10,6 +10,13 @@ namespace {
 constexpr int settled_cycles = 6; // counters lag by at most 5
 constexpr int drain_cycles = 4096;
 
+constexpr int generators() { // of the random source: specification, section 4
+    int count = 1;
+    while (LANES % count || LANES / count * RANDOM_BITS > 1024) ++count;
+    return count;
+}
+constexpr int readback_cycles = 5 * generators() + 4; // a cycle for 8 words, of which a generator has up to 40
+
 class Harness {
 public:
     Harness() : context(new VerilatedContext), top_(new Vcontroller(context.get(), "controller")), top(top_.get()) {
@@ -42,11 +49,11 @@ public:
         PORT(seed, valid) = 0;
         cycle();
         if (!taken) return RunEnd::NOT_SEEDED;
-        for (int64_t waited = 0; top->seeding || !top->seeded; ++waited) {
-            if (waited > 128 * LANES + 1024) return RunEnd::STUCK;
+        for (int64_t waited = 0; top->seeding || !(top->seeded || top->seed_error); ++waited) {
+            if (waited > 511 * generators() + 1024) return RunEnd::STUCK;
             cycle();
         }
-        return RunEnd::DONE;
+        return top->seeded ? RunEnd::DONE : RunEnd::NOT_SEEDED;
     }
 
     int32_t arm(uint32_t limit) {
@@ -134,7 +141,7 @@ public:
     void state(uint32_t *words, int32_t count) {
         for (int32_t i = 0; i < count; ++i) {
             top->state_index = i;
-            for (int j = 0; j < 2; ++j) cycle();
+            for (int j = 0; j < readback_cycles; ++j) cycle();
             words[i] = top->state_word;
         }
     }

@@ -17,7 +17,7 @@ PUBLIC const char *pulsetrain_describe(); // places of all members, numbers, con
 PUBLIC void *pulsetrain_open();               // after reset, neither armed nor seeded
 PUBLIC void pulsetrain_close(void *controller);
 PUBLIC void pulsetrain_reset(void *controller);
-PUBLIC int32_t pulsetrain_seed(void *controller, uint64_t seed); // DONE, NOT_SEEDED if refused, STUCK
+PUBLIC int32_t pulsetrain_seed(void *controller, uint64_t seed); // DONE, NOT_SEEDED if refused or 0, STUCK
 PUBLIC int32_t pulsetrain_arm(void *controller, uint32_t pulse_limit); // DONE or NOT_ARMED
 PUBLIC void pulsetrain_disarm(void *controller);
 PUBLIC int32_t pulsetrain_replay(void *controller, uint64_t beats); // that many zero deltas, no pulses; DONE or STUCK
