@@ -1,8 +1,8 @@
 """From the Verilog of a test wrapper to a simulator that cocotb can run: Verilator, then one call of the C++ compiler.
 
-It does what cocotb's runner does, with less to compile: the runtime of Verilator and the headers that all files read are
-compiled once and shared by all builds, and a build is a single file of C++ without optimisation. An optimised one takes
-three times as long to compile, and the simulations of a test run gain less: most of a cycle's time is Python's.
+It does what cocotb's runner does, with less to compile: the runtime of Verilator and the headers that all files read
+are compiled once and shared by all builds, and a build is a single file of C++ without optimisation. An optimised one
+takes three times as long to compile, and simulations gain less from it: most of a cycle's time is Python's.
 """
 
 from __future__ import annotations

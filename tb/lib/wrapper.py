@@ -4,8 +4,8 @@ A port is named after the member that it leads to: ``driver__i__payload__row`` i
 the stream ``i`` of the line driver. Structures are taken apart, arrays stay one vector (element 0 in the low bits).
 A read through VPI costs 3 µs, so what a monitor needs in every cycle is also packed into one vector (``PACKS``).
 
-Inputs pass registers on the falling edge. Testbenches write after a rising edge and look at the next one, so they see no
-difference; Verilator would else evaluate what follows an input in code of its own, a second copy of most of the design.
+Inputs pass registers on the falling edge. Testbenches write after a rising edge and look at the next one, so they see
+no difference; else Verilator would evaluate what follows an input in code of its own, a second copy of the design.
 """
 
 from __future__ import annotations
