@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import importlib.metadata
 import importlib.util
 import multiprocessing
@@ -122,6 +123,20 @@ def test_concurrent_builds_make_it_once(tmp_path: Path) -> None:
     for process in processes:
         process.join(60)
     assert sorted(log.read_text().split()) == ["complete"] * 3 + ["started"]
+
+
+def test_waiting_for_another_process_is_told(cache: Path) -> None:
+    told = []
+    cache.mkdir()
+    file = (cache / "kind-key.lock").open("w")
+    fcntl.flock(file, fcntl.LOCK_EX)
+
+    def progress(text: str) -> None:
+        told.append(text)
+        file.close()
+
+    cached("kind", "key", lambda _: None, progress=progress)
+    assert told == ["waiting for another process that makes the same kind"]
 
 
 def test_killed_build_is_never_used(cache: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pulsetrain.training.results import TrainingResult
 from pulsetrain.training.store import Observer
 from pulsetrain.training.study import Run
 
-LINE_SECONDS = 20.0
+LINE_SECONDS = 8.0
 """Without a terminal, a run that takes longer says where it is this often."""
 
 

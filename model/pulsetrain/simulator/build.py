@@ -56,10 +56,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "pulsetrain"
 
 
-def cached(kind: str, key: str, make: Callable[[Path], None]) -> Path:
+def cached(kind: str, key: str, make: Callable[[Path], None], *, progress: Progress | None = None) -> Path:
     """The cache's folder ``<kind>-<key>``, made by ``make(folder)`` if there is none or a file of it is damaged.
 
-    ``make`` fills a scratch folder; it is renamed when complete. Raises PulsetrainError if the cache cannot be written.
+    ``make`` fills a scratch folder; it is renamed when complete. ``progress`` is told if another process makes it.
+    Raises PulsetrainError if the cache cannot be written.
     """
     folder = cache_folder()
     final = folder / f"{kind}-{key}"
@@ -68,7 +69,7 @@ def cached(kind: str, key: str, make: Callable[[Path], None]) -> Path:
     scratch = folder / f"{kind}-{key}.partial"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / f"{kind}-{key}.lock"):
+        with _locked(folder / f"{kind}-{key}.lock", kind, progress):
             if not _complete(final):
                 for old in (scratch, final):
                     shutil.rmtree(old, ignore_errors=True)
@@ -96,10 +97,14 @@ def _complete(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(path: Path, kind: str, progress: Progress | None) -> Iterator[None]:
     """Holds an exclusive lock; the system frees it even if this process is killed."""
     with path.open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            _tell(progress, f"waiting for another process that makes the same {kind}")
+            fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
@@ -130,7 +135,7 @@ def generated_verilog(config: ControllerConfig, *, progress: Progress | None = N
         verilog = importlib.import_module("pulsetrain_rtl.verilog")
         (folder / f"{MODULE}.v").write_text(verilog.generate(config, name=MODULE))
 
-    return cached("verilog", key, make) / f"{MODULE}.v"
+    return cached("verilog", key, make, progress=progress) / f"{MODULE}.v"
 
 
 def build_library(config: ControllerConfig, *, verilog: Path | None = None, progress: Progress | None = None) -> Path:
@@ -159,7 +164,7 @@ def build_library(config: ControllerConfig, *, verilog: Path | None = None, prog
             if path.name != "library.so":
                 path.unlink()
 
-    return cached("library", key, make) / "library.so"
+    return cached("library", key, make, progress=progress) / "library.so"
 
 
 def _compile(verilator: Verilator, compiler: Compiler, folder: Path) -> None:
