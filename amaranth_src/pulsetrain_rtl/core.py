@@ -121,7 +121,7 @@ class Core(wiring.Component):
         refusals, policy = decoder.refusals, Value.cast(self.settings.pair_policy)
         m.d.comb += [
             self.settings_error.eq(Cat(self._settings_errors(self.settings, controller.armed_limit))),
-            refusals.disarmed.eq(~controller.armed | self.abort | ~self.arm),
+            refusals.disarmed.eq(~controller.armed | controller.released),
             refusals.unseeded.eq(~controller.seeded | controller.seeding),
             refusals.locked.eq(self.form_key != FORM_KEY),
             refusals.illegal_settings.eq(self.settings_error != 0),

@@ -255,9 +255,14 @@ def lines_signature(config):
     return wiring.Signature(_members(lines_layout(config)))
 
 
-def timing_signature(config):
+def timing_layout(config):
     """Durations of one slot in clock cycles, each at least 1."""
-    return wiring.Signature({name: Out(config.time_bits) for name in DURATIONS})
+    return data.StructLayout(dict.fromkeys(DURATIONS, unsigned(config.time_bits)))
+
+
+def timing_signature(config):
+    """The fields of ``timing_layout``, each a member."""
+    return wiring.Signature(_members(timing_layout(config)))
 
 
 def settings_layout(config):

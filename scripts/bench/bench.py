@@ -158,6 +158,7 @@ def measured(console: Console) -> dict[str, Any]:
         "cocotb_cycles_per_second_base": lambda: cocotb_rate(base),
         "cycles_over_bound_base": bench_cycles.update_cycles,
         "read_cycles_over_bound_base": bench_cycles.read_cycles,
+        "verified_cycles_base": bench_cycles.verified_cycles,
     }
     for name, step in steps.items():
         console.print(f"[dim]{name.replace('_', ' ')} …[/dim]")

@@ -1,4 +1,7 @@
-"""Clock cycles of the core over their lower bounds: updates of all three sources, and reads. Exact, not timed."""
+"""Clock cycles of the core over their lower bounds: updates of all three sources, and reads; and of verified updates.
+
+Exact, not timed.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,7 @@ from pulsetrain.contract.enumerations import Opcode, Side, Which
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.simulator.commands import Packets, load, plain, updates
 from pulsetrain.simulator.library import RtlController
+from pulsetrain.tiles.rtl import RtlTile
 
 FIRING = (0.001, 0.01, 0.2)
 SLOTS = {
@@ -25,6 +29,10 @@ UPDATES = 120
 READS = 200
 READ_SHAPES = ((4, 2), (20, 4), (40, 8), (100, 16))
 """Cycles to settle, and from the start of a conversion to its end."""
+VERIFY_LANES = (1, 2, 4, 16)
+CONVERSIONS = (2, 8, 16, 32)
+"""Start and wait, in cycles."""
+VERIFIED_UPDATES = 1
 
 
 def firing_deltas(config: ControllerConfig, requests: int, share: float, seed: int) -> NDArray[np.int16]:
@@ -60,7 +68,8 @@ def update_cycles() -> list[dict[str, Any]]:
                 packets = update_packets(config, source, share, 2)
                 for length, settings in SLOTS.items():
                     result = controller.execute(packets, settings.replace(pulse_limit=100)).check()
-                    bound = max(UPDATES * config.beats, length * len(result.pulses))
+                    beats = UPDATES * config.beats * (2 if source == "difference" else 1)  # specification, section 7
+                    bound = max(beats, length * len(result.pulses))
                     rows.append({
                         "source": source,
                         "firing": share,
@@ -103,5 +112,29 @@ def read_cycles() -> list[dict[str, Any]]:
                     "cycles": result.cycles,
                     "bound": READS * each,
                     "ratio": result.cycles / (READS * each),
+                })  # fmt: skip
+    return rows
+
+
+def verified_cycles() -> list[dict[str, Any]]:
+    """Clock cycles of a verified update on ``base`` for each read of a row: that read, and the pulses after it."""
+    rows = []
+    settings = SLOTS[16].replace(settle_cycles=4, verify=1, try_limit=8, pulse_limit=100)
+    for lanes in VERIFY_LANES:
+        config = CONFIGS["base"].replace(verify_lanes=lanes)
+        for share in (0.01, 0.2):
+            for conversion in CONVERSIONS:
+                with RtlTile(config, settings, seed=3, conversion_cycles=conversion - 1) as tile:
+                    for deltas in firing_deltas(config, VERIFIED_UPDATES, share, 1):
+                        tile.update_deltas(deltas)
+                    counters = tile.counters
+                rows.append({
+                    "verify_lanes": lanes,
+                    "firing": share,
+                    "conversion_cycles": conversion,
+                    "reads": counters.reads,
+                    "slots": counters.slots,
+                    "cycles": counters.cycles,
+                    "cycles_each": counters.cycles / counters.reads,
                 })  # fmt: skip
     return rows

@@ -31,6 +31,15 @@ READS = """## Reads against the lower bound
 |---|---|---|---|---|---|---|
 """
 
+VERIFIED = """## Verified updates
+
+`base`, slots of 16 cycles, 4 cycles to settle: clock cycles of verified updates for each read of a row, that is a read
+and the pulses that follow from it. Codes are worked off `verify_lanes` cells a cycle.
+
+| `verify_lanes` | cells firing | conversion in cycles | reads of a row | slots | cycles | cycles / read |
+|---|---|---|---|---|---|---|
+"""
+
 
 def page(results: dict[str, Any]) -> str:
     """The page as text, from the dictionary that ``bench.json`` holds."""
@@ -77,4 +86,11 @@ def page(results: dict[str, Any]) -> str:
             f"| {row['direction']} | {row['settle_cycles']} | {row['conversion_cycles']} | {row['cycles_each']} "
             f"| {row['cycles']} | {row['bound']} | {row['ratio']:.4f} |"
         )
+    if rows := results.get("verified_cycles_base"):  # not in results of earlier versions
+        lines += ["", VERIFIED.rstrip("\n")]
+        for row in rows:
+            lines.append(
+                f"| {row['verify_lanes']} | {100 * row['firing']:.0f} % | {row['conversion_cycles']} | {row['reads']} "
+                f"| {row['slots']} | {row['cycles']} | {row['cycles_each']:.1f} |"
+            )
     return "\n".join(lines) + "\n"

@@ -59,13 +59,20 @@ class DriverTB(TB):
     async def start(self, back_pressure: bool) -> None:
         """Reset, connect the monitors and run the array: ready and converters."""
         await self.reset()
-        self.set(pulse_limit=self.pulse_limit, crossbar__ready=1, crossbar__converted=1)
+        self.set(pulse_limit=self.pulse_limit, crossbar__ready=1, crossbar__converted=1, room=1)
         self.input = StreamMonitor(self.dut, "driver__i", callback=self.expect)
         DriverMonitor(self.dut, callback=self.compare)
         self.background(self.codes())
         if back_pressure:
             self.background(self.array("ready"))
             self.background(self.array("converted"))
+            self.background(self.rooms())
+
+    async def rooms(self) -> None:
+        """Whoever takes the samples has no room at times."""
+        while True:
+            self.set(room=self.random.random() < 0.7)
+            await self.cycles(self.random.choice((1, 1, 2, 5)))
 
     async def codes(self) -> None:
         """Other codes in every cycle: only those of the cycle with ``converted`` count."""

@@ -176,10 +176,8 @@ class RowsTB(TB):
             self.read_end = 0
 
     def begin_measure(self) -> None:
-        """A read has ended; a slot that is cut may take a cycle per column and one to begin with."""
-        self.read_end, self.pause_limit = now(), 4 * self.groups
-        if isinstance(self.pending, Pulse) and self.pending.columns.bit_count() == self.settings.parallel_max:
-            self.pause_limit += self.pending.columns.bit_count() + 1
+        """A read has ended: the last two groups are worked off, then all are chosen from, for SET and for RESET."""
+        self.read_end, self.pause_limit = now(), 2 * (self.groups + 1) * self.config.group_words + 28
 
     # Driver and array.
 
@@ -221,16 +219,25 @@ class RowsTB(TB):
         random, codes = self.random, dict[int, int]()
         await self.cycles(random.randint(1, 3))
         chosen = [group for group in range(self.groups) if groups >> group & 1]
+        early = False
         for group in chosen:
-            await self.cycles(random.randint(0, 2))
+            if group == chosen[0]:
+                await self.cycles(random.randint(0, 2))
+            elif early:  # room as the conversion before ended: the next one started at once, and takes a cycle or more
+                await self.cycles(random.choice((0, 0, 1, 2, self.config.group_words)))
+            else:
+                while not self.get("room"):
+                    await self.edge
+                await self.cycles(random.choice((1, 2, 3)))
+            await self.edge
+            early = bool(self.get("room"))
             read, values = self.array.codes(row, group)
             codes |= read
             last = int(group == chosen[-1])
             self.set(samples__valid=1, samples__group=group, samples__codes=joined(values, self.config.adc_bits))
             self.set(samples__last=last)
             await self.edge
-            self.set(samples__valid=0, samples__last=random.getrandbits(1))
-            self.set(**{f"samples__{name}": random.getrandbits(self.width(f"samples__{name}")) for name in ("codes",)})
+            self.set(samples__valid=0)  # the rest holds
         coverage.hit("row programmer", "several groups", len(chosen) > 1)
         return codes
 

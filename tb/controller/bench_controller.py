@@ -138,7 +138,9 @@ async def seeds_are_taken_between_requests_only(dut: Any) -> None:
         await tb.cycles(12)
         await tb.check_quiet(state=True)
     # Seed and first beat wait for the end of an abort; the seed goes first.
-    tb.set(abort=1, seed__valid=1, seed__payload=77)
+    tb.set(abort=1)
+    await tb.cycles(2)  # what follows from an abort begins a cycle later, but for the lines
+    tb.set(seed__valid=1, seed__payload=77)
     tb.begin(tb.random_request())
     await tb.cycles(4)
     check(not tb.get("seeding"), "a seed must not be taken during an abort")

@@ -15,12 +15,13 @@ from tb.core.array import ArrayAtPins
 from tb.core.model import CoreModel
 from tb.core.rules import PULSE_OPERATIONS, Taken
 from tb.core.stimulus import PROGRAMS, READS, UPDATES
-from tb.lib.common import PORTS, Packed, check
+from tb.lib.common import BENCH, PORTS, Packed, check
 from tb.lib.coverage import coverage
 from tb.lib.slot_tracker import LINES
 
-SELECTED = ("setup", "pulse", "hold", "convert", "wait")
-_PINS = {"setup": (1, 0, 0), "pulse": (1, 1, 0), "hold": (1, 0, 0), "convert": (1, 0, 1), "wait": (1, 0, 0)}
+SELECTED = ("setup", "pulse", "hold", "convert", "wait", "pause")
+_PINS = {"setup": (1, 0, 0), "pulse": (1, 1, 0), "hold": (1, 0, 0), "convert": (1, 0, 1), "wait": (1, 0, 0),
+         "pause": (1, 0, 0)}  # fmt: skip
 _SET_OF_LINES = {
     Operation.SET: "set",
     Operation.RESET: "reset",
@@ -64,7 +65,9 @@ class CorePins:
         if self.phase == "pulse" and self._width is None and self.count and not c.crossbar__strobe:
             self._next("hold")
         if self.phase == "more":
-            self._next("convert" if c.crossbar__convert else "recovery")
+            self._next("convert" if c.crossbar__convert else "pause" if c.crossbar__select else "recovery")
+        if self.phase == "pause" and c.crossbar__convert:
+            self._next("convert")
         if self.phase == "convert":
             self._start_conversion(lines)
         got = (c.crossbar__select, c.crossbar__strobe, c.crossbar__convert)
@@ -80,7 +83,9 @@ class CorePins:
         if not c.crossbar__select:
             self._low += 1
         self.selected = self.owner if c.crossbar__select else None
-        self.now = "settle" if self.phase == "setup" and self.operation not in PULSE_OPERATIONS else self.phase
+        self.now = "wait" if self.phase == "pause" else self.phase
+        if self.phase == "setup" and self.operation not in PULSE_OPERATIONS:
+            self.now = "settle"
         fault = self._advance(c)
         if (released or fault) and self.phase != "idle":
             self._next("idle")
@@ -211,6 +216,9 @@ class CorePins:
                 self._converted()
             elif count == self._conversion_limit:
                 return Fault.CONVERTER_TIMEOUT
+        elif phase == "pause":
+            most = BENCH.config.group_words
+            check(count < most, lambda: f"a conversion of {self.owner} waits for {count} cycles, at most {most - 1}")
         elif phase == "recovery" and count == self._recovery:
             self._next("idle")
         return 0

@@ -67,7 +67,8 @@ class CoreTB(TB):
         self._ended: Taken | None = None
         self.shown: dict[str, int] = {}
         self.armed = self.fault = self.limit = 0
-        self._released_before = True
+        self._released_before, self._aborted = True, 0
+        self._releasing: tuple[bool, bool, Taken | None, str] = (False, False, None, "idle")
         self._due: int | None = None
         self._dropped: list[Taken] = []
         self._exact = True
@@ -217,23 +218,27 @@ class CoreTB(TB):
         check(c.fault == self.fault, lambda: f"fault is {c.fault}, must be {self.fault}")
         check(c.busy == bool(self.model.unanswered), lambda: f"busy is {c.busy}: {self.model.unanswered}")
         check(bool(self.armed or not c.crossbar__select), "selected while disarmed")
-        released = bool(c.abort or not c.arm)
-        fault = self.pins.step(c, lines, report, released=released, limit=self.limit)
+        lets_go = bool(c.abort or not c.arm)
+        fault = self.pins.step(c, lines, report, released=lets_go, limit=self.limit)
+        # The lines are released at once, everything else a cycle later.
+        released, faulted, selected, phase = self._releasing
+        self._releasing = (lets_go or bool(fault), bool(fault), self.pins.selected, self.pins.now)
         self._check_dac()
         if c.responses__valid and c.responses__ready:
             self.model.answer(self.get("responses__payload__data"), bool(c.responses__payload__last))
         if c.commands__valid and c.commands__ready:
-            self._taken(c, released, bool(fault))
+            self._taken(c, released, faulted)
         if self._due is not None and self.cycle >= self._due:
             self._take_over()
-        if fault or (released and not self._released_before):
-            self._release(AnswerStatus.FAULT if fault else AnswerStatus.ABORTED)
-        self._released_before = released or bool(fault)
+        if faulted or (released and not self._released_before):
+            self._release(AnswerStatus.FAULT if faulted else AnswerStatus.ABORTED, selected, phase)
+        self._released_before = released
         if self._ended is not None:
             self._ended.complete = True
         self._arm(c, fault)
         if c.seed__valid and c.seed__ready:
             self._seeded(c)
+        self._aborted = c.abort
         self.set(**self.array.answer(self.pins.phase, self.pins.count, self.pins.group))
         self._check_progress(c)
         self._cover(c)
@@ -267,13 +272,13 @@ class CoreTB(TB):
         self.taking = None if ends else taken
         self._ended = taken if ends else None
 
-    def _release(self, kind: int) -> None:
-        dropped = self.model.release(kind, self.pins.selected)
+    def _release(self, kind: int, selected: Taken | None, phase: str) -> None:
+        dropped = self.model.release(kind, selected)
         self._dropped += dropped
         for taken in dropped:
             coverage.hit("core release in", taken.command.name, taken.command.opcode in COMMANDS)
         if dropped:
-            coverage.hit("core release", "nothing applied" if self.pins.now == "idle" else self.pins.now)
+            coverage.hit("core release", "nothing applied" if phase == "idle" else phase)
             self._exact = False
         if self._due is None or dropped:
             self._due = self.cycle + RELEASE_SETTLED
@@ -302,7 +307,7 @@ class CoreTB(TB):
 
     def _seeded(self, c: SimpleNamespace) -> None:
         seed = self.get("seed__payload")
-        check(not c.abort and not c.seeding and seed != 0, "a seed is taken while that is forbidden")
+        check(not self._aborted and not c.seeding and seed != 0, "a seed is taken while that is forbidden")
         check(not c.busy, "a seed is taken while a command waits for its answer")
         self.model.seed = seed
         self.model.golden.restore({"seed": seed, "steps": 0})

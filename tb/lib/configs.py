@@ -79,8 +79,9 @@ BENCHES = {
             dac_bits=12,
             adc_bits=12,
             adc_count=8,
+            verify_lanes=2,
         ),
-        _bench("lanes16", rows=4, columns=32, lanes=16, queue_depth=2),
+        _bench("lanes16", rows=4, columns=32, lanes=16, queue_depth=2, verify_lanes=4),
         _bench("single-row", rows=1, columns=16, lanes=4, delta_bits=10, random_bits=12, dac_bits=5, adc_count=1),
         _bench(
             "single-column",
@@ -123,6 +124,7 @@ BENCHES = {
             dac_bits=12,
             adc_bits=16,
             adc_count=4,
+            verify_lanes=4,
         ),
         _bench(
             "lanes5-columns15",
@@ -135,7 +137,16 @@ BENCHES = {
             dac_bits=6,
             adc_count=5,
         ),
-        _bench("lanes20-columns40", rows=3, columns=40, lanes=20, random_bits=24, pulse_count_bits=3, adc_count=64),
+        _bench(
+            "lanes20-columns40",
+            rows=3,
+            columns=40,
+            lanes=20,
+            random_bits=24,
+            pulse_count_bits=3,
+            adc_count=64,
+            verify_lanes=16,
+        ),
         _bench("pair", PAIR_PARTS, pair=1, rows=4, columns=16, lanes=4, adc_count=3),
         _bench(
             "pair-lanes1",
@@ -149,6 +160,7 @@ BENCHES = {
             pulse_count_bits=2,
             dac_bits=3,
             adc_count=4,
+            verify_lanes=2,
         ),
         _bench("two-generators", ("source",), rows=2, columns=128, lanes=128),
         _bench("vectors", VECTOR_PARTS, rows=6, columns=12, lanes=4, delta_bits=12, dac_bits=6),
@@ -182,6 +194,7 @@ BENCHES = {
             dac_bits=4,
             adc_bits=6,
             adc_count=4,
+            verify_lanes=2,
         ),
         _bench(
             "core-single-cell",
@@ -205,7 +218,7 @@ BENCHES = {
     )
 }
 """Every degree of the random source (127, 521, 1279), one generator and several, one group of converted lines and
-several, single devices and pairs, and the edges of every width."""
+several, worked off one cell a cycle, several and all, single devices and pairs, and the edges of every width."""
 
 MUTANTS = Bench("mutants", BENCHES["lanes4-columns12"].config, mutants=True)
 """All mutants in one build; the input ``mutant`` selects one, 0 is the unbroken controller."""

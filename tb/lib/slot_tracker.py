@@ -19,8 +19,9 @@ from tb.lib.coverage import coverage
 READS = (Operation.READ_FORWARD, Operation.READ_BACKWARD)
 LINES = tuple(settings_of(LineSettings))
 PINS = {"setup": (1, 0, 0), "pulse": (1, 1, 0), "hold": (1, 0, 0), "settle": (1, 0, 0), "convert": (1, 0, 1),
-        "wait": (1, 0, 0)}  # fmt: skip
-"""Phase -> select, strobe, convert; all 0 in any other. The setup of a read is called "settle" here."""
+        "wait": (1, 0, 0), "pause": (1, 0, 0)}  # fmt: skip
+"""Phase -> select, strobe, convert; all 0 in any other. The setup of a read is called "settle" here, and "pause"
+is what passes between two conversions of the read of a row while the codes before are worked off."""
 
 
 @dataclass(frozen=True)
@@ -84,6 +85,7 @@ class SlotTracker:
         self._left: list[int] = []
         self._group = 0
         self._low, self._recovery, self._waited_low, self._early = 1 << 40, 0, False, False
+        self._cycle = self._worked_off = self._next_worked_off = 0
 
     @property
     def free(self) -> bool:
@@ -109,7 +111,7 @@ class SlotTracker:
                 f"must be {wanted}"
             ),
         )
-        group = self._group if self.phase in ("convert", "wait") else 0
+        group = self._group if self.phase in ("convert", "wait", "pause") else 0
         check(c.crossbar__group == group, lambda: f"group is {c.crossbar__group} in {self.phase}, must be {group}")
         check(c.lines == (self._expected_lines if select else 0), lambda: self._difference(c.lines, select))
         self._check_report(c.report)
@@ -140,6 +142,7 @@ class SlotTracker:
         self._expected_lines = sum(values[name.removeprefix("crossbar__")] << at for name, at, _ in self._fields)
         self.phase, self.count, self._waited_low = "settle" if applied.is_read else "setup", 0, False
         self._left = list(applied.groups)
+        self._next_worked_off = 0
         self.started += 1
         if applied.is_read:
             cover_read(applied)
@@ -193,6 +196,7 @@ class SlotTracker:
         """Move to the phase of the next cycle."""
         fault, applied = 0, self.applied
         self.count += 1
+        self._cycle += 1
         phase, count = self.phase, self.count
         if not self._selected:
             self._low += 1
@@ -212,6 +216,9 @@ class SlotTracker:
             self._next("wait")
         elif phase == "wait":
             fault = self._wait(c, applied, count, released)
+        elif phase == "pause":
+            if self._has_room(c, applied):
+                self._convert()
         elif phase == "pulse":
             if count == applied.pulse:
                 self._pending = (count, applied.pulse)
@@ -252,9 +259,25 @@ class SlotTracker:
             self.conversions += len(applied.groups) if last else 0
         if last:
             self._next("recovery")
-        else:
+        elif self._has_room(c, applied):
+            coverage.hit("converters", "without a pause")
             self._convert()
+        else:
+            coverage.hit("converters", "paused")
+            self._next("pause")
         return 0
+
+    def _has_room(self, c: SimpleNamespace, applied: Applied) -> bool:
+        """Whether the next conversion may start: of the line driver alone as it is told; in the read of a row when the
+        codes before those of the last conversion are worked off, a word of cells a cycle."""
+        if hasattr(c, "room"):
+            return bool(c.room)
+        if applied.whole:
+            return True
+        if self.phase == "wait":
+            self._worked_off = self._next_worked_off
+            self._next_worked_off = max(self._cycle, self._worked_off) + 1 + BENCH.config.group_words
+        return self._cycle >= self._worked_off
 
     def _convert(self) -> None:
         self._group = self._left.pop(0)

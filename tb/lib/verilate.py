@@ -2,7 +2,7 @@
 
 It does what cocotb's runner does, with less to compile: the runtime of Verilator and the headers that all files read
 are compiled once and shared by all builds, and a build is a single file of C++ without optimisation. An optimised one
-takes three times as long to compile, and simulations gain less from it: most of a cycle's time is Python's.
+takes three times as long to compile, and the simulations of a test run gain less: most of a cycle's time is Python's.
 """
 
 from __future__ import annotations

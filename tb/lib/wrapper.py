@@ -5,7 +5,8 @@ the stream ``i`` of the line driver. Structures are taken apart, arrays stay one
 A read through VPI costs 3 µs, so what a monitor needs in every cycle is also packed into one vector (``PACKS``).
 
 Inputs pass registers on the falling edge. Testbenches write after a rising edge and look at the next one, so they see
-no difference; else Verilator would evaluate what follows an input in code of its own, a second copy of the design.
+no difference; Verilator would else evaluate what follows an input in code of its own, a second copy of most of the
+design.
 """
 
 from __future__ import annotations
@@ -60,6 +61,7 @@ PACKS = {
             "cells__valid",
             "cells__ready",
             "active",
+            "room",
             "counted__verified",
             "counted__unreached",
             "counted__unverified",
@@ -76,6 +78,7 @@ PACKS = {
             "report__valid",
             "idle",
             "fault",
+            "room",
             *_READING,
         ),
         "lines": tuple(f"crossbar__{name}" for name in _LINES),

@@ -14,11 +14,11 @@ from amaranth.hdl import Mux, Signal, Value
 from pulsetrain_rtl.controller import Controller
 from pulsetrain_rtl.interfaces import Operation, PairPolicy
 from pulsetrain_rtl.pins.line_driver import LineDriver, is_read
+from pulsetrain_rtl.program.ramp_follower import RampFollower
 from pulsetrain_rtl.program.round_slots import RoundSlots
 from pulsetrain_rtl.program.row_cells import RowCells
 from pulsetrain_rtl.program.row_programmer import RowProgrammer
 from pulsetrain_rtl.update.decision import DecisionLanes
-from pulsetrain_rtl.update.mask_splitter import MaskSplitter
 from pulsetrain_rtl.update.pair_expander import PairExpander
 from pulsetrain_rtl.update.random_source import RandomSource
 from pulsetrain_rtl.update.row_collector import RowCollector
@@ -93,7 +93,7 @@ _LIST = (
     ("forming-both-ways", "FORM lowers cells above their target", PROGRAMMER),
     ("done-cell-reported-anew", "a report has later codes of cells that are done", PROGRAMMER),
     ("round-fits-by-one-more", "parallel_max + 1 columns of a round are one slot", PROGRAMMER),
-    ("cut-one-too-many", "slots that are cut have parallel_max + 1 columns", PROGRAMMER),
+    ("cut-one-too-many", "slots of a round but the first have parallel_max + 1 columns", PROGRAMMER),
     ("abort-a-cycle-late", "the first cycle of an abort is ignored", TOP),
     ("threshold-not-sampled", "a change of threshold_log2 inside a request counts", TOP),
     ("widths-swapped", "SET pulses take reset_cycles and RESET pulses set_cycles", TOP),
@@ -295,19 +295,19 @@ def _row_programmer(on: Any) -> Any:
         def _is_blind(self, code):
             return super()._is_blind(code) & ~on("blind-cells-verified")
 
-        def _target(self, code, offset):
-            wanted = code + offset
+        def _target(self, wanted):
             above = on("target-above-the-range") & (wanted > self.config.adc_max)
-            step = Mux(offset < 0, -self.step, self.step)
-            once = on("steps-once") & (offset != step)
-            return Mux(above, wanted, super()._target(code, Mux(once, step, offset)))
+            return Mux(above, wanted, super()._target(wanted))
 
-        def _is_met(self, code, target, tolerance, forms):
+        def _offset_before(self, offset):
+            return Mux(on("steps-once"), 0, super()._offset_before(offset))
+
+        def _is_met(self, distance, tolerance, forms):
             wider = tolerance + on("met-one-code-off")
-            return super()._is_met(code, target, wider, forms & ~on("forming-both-ways"))
+            return super()._is_met(distance, wider, forms & ~on("forming-both-ways"))
 
-        def _polarity_up(self, code, target):
-            return super()._polarity_up(code, target) ^ on("pulses-away")
+        def _polarity_up(self, distance):
+            return super()._polarity_up(distance) ^ on("pulses-away")
 
         def _blind_pulse(self, count, round_):
             return super()._blind_pulse(count + on("blind-pulse-too-many"), round_)
@@ -315,15 +315,17 @@ def _row_programmer(on: Any) -> Any:
         def _is_kept(self, left, round_):
             return super()._is_kept(left, round_) | on("done-cell-reported-anew")
 
-    class MutatedSplitter(MaskSplitter):
-        def _joins(self, rank, room):
-            return super()._joins(rank, room + on("cut-one-too-many"))
+    class MutatedRamps(RampFollower):
+        def _value(self, total, stop):
+            more = total[: self.config.ramp_bits]
+            return Mux(on("ramp-runs-over"), more, super()._value(total, stop))
 
     class MutatedSlots(RoundSlots):
-        mask_splitter_class = MutatedSplitter
+        def _first_room(self, parallel_max):
+            return super()._first_room(parallel_max) + on("round-fits-by-one-more")
 
-        def _fits(self, total, parallel_max):
-            return super()._fits(total, parallel_max + on("round-fits-by-one-more"))
+        def _further_room(self, parallel_max):
+            return super()._further_room(parallel_max) + on("cut-one-too-many")
 
         def _moves_by_reset(self, policy):
             return super()._moves_by_reset(policy) | on("set-only-resets")
@@ -336,6 +338,7 @@ def _row_programmer(on: Any) -> Any:
             return Mux(on("pair-devices-swapped"), swapped, super()._pair_columns(plus, minus))
 
     class MutatedProgrammer(RowProgrammer):
+        ramp_follower_class = MutatedRamps
         row_cells_class = MutatedCells
         round_slots_class = MutatedSlots
 
@@ -344,10 +347,6 @@ def _row_programmer(on: Any) -> Any:
 
         def _gives_up(self, round_, try_limit):
             return super()._gives_up(round_ + on("round-too-few"), try_limit)
-
-        def _ramp_value(self, value, ramp):
-            more = (value + ramp.step)[: self.config.ramp_bits]
-            return Mux(on("ramp-runs-over"), more, super()._ramp_value(value, ramp))
 
         def _is_ramped(self, work):
             return super()._is_ramped(work) | on("updates-ramped")

@@ -13,7 +13,18 @@ import pytest
 from numba.core.errors import NumbaError
 from pulsetrain.array import record as at
 from pulsetrain.array.layout import new_block
-from pulsetrain.device import Drift, Flicker, ProgrammingError, Relaxation, StepCurve, Wires
+from pulsetrain.device import (
+    Disturb,
+    Drift,
+    Flicker,
+    ProgrammingError,
+    Relaxation,
+    Spread,
+    StepCurve,
+    Telegraph,
+    Temperature,
+    Wires,
+)
 from pulsetrain.device.parameters import ArrayParameters
 
 FOLDER = Path(at.__file__).parent
@@ -149,3 +160,28 @@ def test_empty_areas_are_empty_arrays() -> None:
     made = new_block(2, 2, 0, ArrayParameters())
     size = compiled("def act(block):\n    return bases(block).size + step_values(block).size\n")
     assert size(made) == at.bases(made).size + at.step_values(made).size == 0
+
+
+@pytest.mark.parametrize(
+    ("effects", "parts"),
+    [
+        ({}, ""),
+        ({"bounds": "soft", "noise_per": "step", "stuck_share": 0.1, "read_noise": 1e-6, "adc_offset": 1e-6}, ""),
+        ({"temperature": Temperature(320.0, coefficient=0.001)}, ""),
+        ({"spread": Spread(step_set=0.1)}, "measured"),
+        ({"fail_set": 0.1}, "measured"),
+        ({"write_noise_relative": 0.1}, "measured"),
+        ({"apparent_noise": 1e-6}, "measured"),
+        ({"drift": Drift(0.1)}, "measured"),
+        ({"count_pulses": True}, "measured"),
+        ({"curve": StepCurve(0.0, 400e-6, (1e-6, 1e-6), (1e-6, 1e-6), (0.0, 0.0), (0.0, 0.0))}, "measured"),
+        ({"disturb": Disturb(1e-6, 0.1)}, "measured disturbs"),
+        ({"flicker": Flicker(1e-6)}, "slow"),
+        ({"telegraph": Telegraph(0.1, step=1e-6)}, "slow"),
+        ({"wires": Wires(1.0, 1.0)}, "wires"),
+    ],
+)
+def test_parts_are_those_of_the_effects(effects: dict[str, Any], parts: str) -> None:
+    """A part is 1 or None: compiled functions are without what is for a part that is None."""
+    found = at.parts_of(new_block(4, 4, 0, ArrayParameters(**effects)))
+    assert found._asdict() == {name: 1 if name in parts.split() else None for name in at.Parts._fields}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import time
 
 import pytest
 from pulsetrain.cli import console
@@ -53,6 +54,33 @@ def test_only_a_terminal_that_can_move_its_cursor_shows_work(
     with console.working("thinking", quiet=True):
         pass
     assert len(stream.getvalue()) == before
+
+
+def test_a_pipe_is_told_what_is_worked_on_and_what_takes_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(console, "SILENT_SECONDS", 0.01)
+    stream = Stream(terminal=False)
+    monkeypatch.setattr("sys.stderr", stream)
+    with console.working("thinking") as tell:
+        while "thinking: 0 s so far\n" not in stream.getvalue():
+            time.sleep(0.001)
+        tell("writing")
+        while "writing: 0 s so far\n" not in stream.getvalue():
+            time.sleep(0.001)
+    assert stream.getvalue().count("writing\n") == 1
+    before = stream.getvalue()
+    with console.working("thinking", quiet=True) as tell:
+        tell("writing")
+    assert stream.getvalue() == before
+
+
+def test_a_terminal_shows_what_is_worked_on_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    stream = Stream(terminal=True)
+    monkeypatch.setattr("sys.stderr", stream)
+    with console.working("thinking") as tell:
+        tell("writing")
+    assert "writing" in stream.getvalue()
+    assert "so far" not in stream.getvalue()
 
 
 def test_json_is_one_document(capsys: pytest.CaptureFixture[str]) -> None:

@@ -28,6 +28,7 @@ RANGES = {
     "dac_bits": (2, 12),
     "adc_bits": (3, 16),
     "adc_count": (1, 1024),
+    "verify_lanes": (1, 1024),
     "pair": (0, 1),
 }
 
@@ -38,6 +39,8 @@ def test_config_ranges(name: str) -> None:
     base: dict[str, Any] = {"rows": 1, "columns": high if name == "lanes" else 2, "lanes": 1, "delta_bits": 24}
     if name == "delta_bits":
         base["dac_bits"] = 4
+    if name == "verify_lanes":
+        base["adc_count"] = high
     value: Any
     for value in (low, high, np.int64(high)):
         config = ControllerConfig(**(base | {name: value}))
@@ -55,6 +58,13 @@ def test_columns_are_a_multiple_of_lanes() -> None:
         ControllerConfig(columns=40)
     with pytest.raises(PulsetrainError, match=r"Columns must be a multiple of lanes \(64\), not 8"):
         CONFIGS["tiny"].replace(lanes=64)
+
+
+def test_converters_are_a_multiple_of_verify_lanes() -> None:
+    config = CONFIGS["base"].replace(verify_lanes=4)
+    assert (config.group_words, config.replace(columns=16, lanes=1, adc_count=64).group_words) == (4, 4)
+    with pytest.raises(PulsetrainError, match=r"ADC count must be a multiple of verify_lanes \(3\), not 16"):
+        config.replace(verify_lanes=3)
 
 
 def test_pairs_have_two_devices_a_weight() -> None:

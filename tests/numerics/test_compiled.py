@@ -57,6 +57,22 @@ def test_without_a_folder_for_the_cache_results_are_the_same() -> None:
     assert first.endswith("\n42\n")
 
 
+BLAS = """
+import sys
+import numpy as np
+from pulsetrain.numerics import noise
+noise.normals(1, 2, np.arange(4), np.ones(4, np.int64))
+from numba.np import arraymath, linalg
+print("scipy.linalg" in sys.modules, arraymath.ensure_blas is linalg.ensure_blas, arraymath._HAVE_BLAS)
+linalg.ensure_blas()
+print("scipy.linalg" in sys.modules)
+"""
+
+
+def test_scipy_is_imported_when_somebody_uses_its_blas() -> None:
+    assert printed(BLAS).split() == ["False", "True", "True", "True"]
+
+
 CALLED = """
 from pulsetrain.numerics.compiled import compiled
 FACTOR = 2

@@ -16,6 +16,7 @@ TARGETS = (
     "lint",
     "verilog",
     "bench",
+    "ppa",
     "soak",
     "waves",
     "randomness",

@@ -125,18 +125,21 @@ def test_concurrent_builds_make_it_once(tmp_path: Path) -> None:
     assert sorted(log.read_text().split()) == ["complete"] * 3 + ["started"]
 
 
-def test_waiting_for_another_process_is_told(cache: Path) -> None:
-    told = []
+def test_who_waits_for_another_build_says_so(cache: Path) -> None:
+    told: list[str] = []
     cache.mkdir()
-    file = (cache / "kind-key.lock").open("w")
-    fcntl.flock(file, fcntl.LOCK_EX)
+    with (cache / "kind-key.lock").open("w") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
 
-    def progress(text: str) -> None:
-        told.append(text)
-        file.close()
+        def progress(text: str) -> None:
+            told.append(text)
+            fcntl.flock(other, fcntl.LOCK_UN)
 
-    cached("kind", "key", lambda _: None, progress=progress)
-    assert told == ["waiting for another process that makes the same kind"]
+        folder = cached("kind", "key", lambda folder: (folder / "thing").touch(), progress)
+    assert (folder / "thing").exists()
+    assert told == ["waiting for another process, which makes the kind"]
+    cached("kind", "other", lambda folder: (folder / "thing").touch(), progress)
+    assert len(told) == 1
 
 
 def test_killed_build_is_never_used(cache: Path, tmp_path: Path) -> None:
@@ -173,7 +176,7 @@ def test_library_is_built_once_and_alone(cache: Path) -> None:
 def test_library_follows_flags_and_configuration(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     keys: list[str] = []
 
-    def note(_kind: str, key: str, _make: Any) -> Path:
+    def note(_kind: str, key: str, _make: Any, _progress: Any) -> Path:
         keys.append(key)
         return cache
 

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import pickle
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 from pulsetrain.errors import PulsetrainError
-from pulsetrain.training.data import Dataset, data_again, load_digits
+from pulsetrain.training.data import Dataset, _digits, data_again, load_digits, stratified_split
+from sklearn.datasets import load_digits as sklearn_digits
+from sklearn.model_selection import train_test_split
 
 
 def test_test_part_is_a_quarter() -> None:
@@ -44,6 +47,31 @@ def test_validation_part_never_holds_a_test_image() -> None:
     assert len(validation.held_out_labels) == 337
     assert len(seen) == len(test.train_labels)
     assert set(seen) == train
+
+
+def test_the_split_is_that_of_scikit_learn() -> None:
+    generator = np.random.default_rng(1)
+    for classes in (2, 3, 5, 10):
+        for examples in (40, 97, 402):
+            labels = np.concatenate([np.arange(classes).repeat(2), generator.integers(0, classes, examples)])
+            wanted = train_test_split(np.arange(len(labels)), test_size=0.25, random_state=0, stratify=labels)
+            assert all(map(np.array_equal, stratified_split(labels), wanted))
+
+
+def test_digits_are_those_of_scikit_learn_wherever_its_file_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    images, labels = sklearn_digits(return_X_y=True)
+    pixels, found = _digits()
+    monkeypatch.setattr("pulsetrain.training.data.find_spec", lambda _: SimpleNamespace(origin="/nowhere/__init__.py"))
+    for values in (pixels, _digits()[0]):
+        assert np.array_equal(values, images / 16.0)
+    assert np.array_equal(found, labels)
+    assert np.array_equal(_digits()[1], labels)
+
+
+def test_without_scikit_learn_there_are_no_digits(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pulsetrain.training.data.find_spec", lambda _: None)
+    with pytest.raises(PulsetrainError, match="scikit-learn must be installed for the digits, not missing"):
+        _digits()
 
 
 def test_rejects_other_parts() -> None:

@@ -46,10 +46,12 @@ class LineDriver(wiring.Component):
         in the last cycle of a recovery.
     timing, lines, full_scale : sampled when an operation transfers; ``setup_cycles`` are those of a read's settling,
         too. Durations of 0 count as 1; an unselected state of 3 becomes GROUND.
+    room : whether the next conversion of a read may start; looked at as the one before ends, and from then on until
+        one starts. The first conversion of a read does not wait.
     crossbar : the pins; 0 unless something is selected.
     report : one cycle per pulse started, in the first cycle after the strobe fell.
     samples : one cycle per conversion, in the first cycle after ``converted``; none for a conversion that is released
-        in its last cycle.
+        in its last cycle. Group, codes and ``last`` hold until the next one.
     idle : nothing is applied.
     fault : the code, in the cycle in which a limit is passed (combinational); the lines are released in the next one.
 
@@ -68,6 +70,7 @@ class LineDriver(wiring.Component):
                 "timing": In(timing_signature(config)),
                 "lines": In(lines_signature(config)),
                 "full_scale": In(FULL_SCALE_BITS),
+                "room": In(1),
                 "crossbar": Out(crossbar_signature(config)),
                 "report": Out(report_signature(config)),
                 "samples": Out(samples_signature(config)),
@@ -216,12 +219,18 @@ class LineDriver(wiring.Component):
             with m.State("CONVERTING"):
                 with m.If(self._converted()):
                     m.d.comb += converted.eq(1)
-                    with m.If(waiting.any()):
+                    with m.If(~waiting.any()):
+                        recover()
+                    with m.Elif(self.room):
                         convert()
                     with m.Else():
-                        recover()
+                        m.next = "PAUSE"
                 with m.Elif(phase_ends):
                     m.d.comb += [self.fault.eq(Fault.CONVERTER_TIMEOUT), releases.eq(1)]
+                release_on_clear()
+            with m.State("PAUSE"):
+                with m.If(self.room):
+                    convert()
                 release_on_clear()
             for state in ("RECOVERY", "RELEASED"):
                 with m.State(state):

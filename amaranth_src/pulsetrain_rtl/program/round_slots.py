@@ -1,53 +1,59 @@
-"""The slots of one round of a row: SET before RESET, of the devices that move the weights (sections 15 and 16)."""
+"""The slots of one polarity of a round: the devices that move the weights, ascending (sections 6, 15 and 16)."""
 
-from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
-from amaranth.lib import data, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal, Value, unsigned
+from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
-from pulsetrain_rtl.interfaces import PairPolicy, Polarity, bits_of, check_config, columns_count_shape, stream_of
-from pulsetrain_rtl.update.mask_splitter import MaskSplitter
+from pulsetrain_rtl.interfaces import PairPolicy, Polarity, bits_of, check_config, columns_count_shape
+from pulsetrain_rtl.update.bit_counting import prefix_counts
 
 
 class RoundSlots(wiring.Component):
-    """Chooses the devices of the weights that take a pulse, and cuts them into slots.
+    """Is shown the cells word by word and collects the columns of a slot.
 
     Members
     -------
-    clear : forgets the round.
+    clear : forgets everything.
+    begins : cells of another polarity follow, or of another round.
     parallel_max, pair_policy : settings.
-    refreshes : the slots pulse both devices of each weight against the policy.
-    pulsed, rises : a bit per weight: takes a pulse; towards a higher code (else a lower one). Held during the round.
-    rising, falling : how many of those take a pulse.
-    start : high until the last slot of the round was taken.
-    nothing : the round has no slot.
-    last : the last slot of the round is taken in this cycle.
-    o : out stream of slots, offered while ``start`` is high.
+    polarity : of the pulses. ``refreshes``: they pulse both devices of each weight against the policy.
+    valid, group, index, pulsed, rises : a word of cells: its converter group, its place there (one bit of ``index``
+        is set), which of its cells take a pulse, and which of them are to rise (else to fall). Ascending.
+    free : the slot is not on offer, so that it may change.
+    leaves : it has been taken.
+    applies : the polarity moves weights at all. ``moves``: the word was worked off. ``full``: no other column joins
+        the slot, it is complete in the next cycle. ``some``: there are columns in a slot that is not full; complete
+        two cycles after the last word.
+    columns : of the slot, from registers.
 
-    A slot that is not cut is offered at once; see MaskSplitter for the others.
+    A word takes a cycle, and one more for each slot that ends in it before its last cell.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
     """
 
-    mask_splitter_class = MaskSplitter
-
     def __init__(self, config):
         self._config = check_config(config)
-        weights, total = unsigned(config.weight_columns), unsigned(bits_of(config.weight_columns))
-        slot = data.StructLayout({"polarity": Polarity, "columns": unsigned(config.columns)})
+        cells = unsigned(config.verify_lanes)
         super().__init__(
             {
                 "clear": In(1),
+                "begins": In(1),
                 "parallel_max": In(columns_count_shape(config)),
                 "pair_policy": In(PairPolicy),
+                "polarity": In(Polarity),
                 "refreshes": In(1),
-                "pulsed": In(weights),
-                "rises": In(weights),
-                "rising": In(total),
-                "falling": In(total),
-                "start": In(1),
-                "nothing": Out(1),
-                "last": Out(1),
-                "o": Out(stream_of(slot)),
+                "valid": In(1),
+                "group": In(unsigned(max(1, bits_of(config.column_groups - 1)))),
+                "index": In(config.group_words),
+                "pulsed": In(cells),
+                "rises": In(cells),
+                "free": In(1),
+                "leaves": In(1),
+                "applies": Out(1),
+                "moves": Out(1),
+                "full": Out(1),
+                "some": Out(1),
+                "columns": Out(config.columns),
             }
         )
 
@@ -58,9 +64,13 @@ class RoundSlots(wiring.Component):
 
     # Hooks: each is one rule of the contract, so that a test can break exactly that rule.
 
-    def _fits(self, total, parallel_max):
-        """Whether so many columns are one slot."""
-        return total <= parallel_max
+    def _first_room(self, parallel_max):
+        """Most columns of the first slot of a polarity."""
+        return parallel_max
+
+    def _further_room(self, parallel_max):
+        """Most columns of the slots that follow it."""
+        return parallel_max
 
     def _moves_by_set(self, policy):
         """Whether weights move by SET pulses: of G⁺ to rise, of G⁻ to fall."""
@@ -80,45 +90,59 @@ class RoundSlots(wiring.Component):
 
     def elaborate(self, _platform):
         m = Module()
-        m.submodules.splitter = splitter = self.mask_splitter_class(self.config)
-        up, down = Signal.like(self.pulsed), Signal.like(self.pulsed)
-        m.d.comb += [up.eq(self.pulsed & self.rises), down.eq(self.pulsed & ~self.rises)]
-        sets, resets = Signal(self.config.columns), Signal(self.config.columns)
-        set_total, reset_total = Signal.like(self.parallel_max), Signal.like(self.parallel_max)
-        if self.config.pair:
-            total = Signal.like(self.rising)
-            m.d.comb += total.eq(self.rising + self.falling)
-            against = self._refresh_polarity(self.pair_policy)
-            for polarity, columns, count, plus, minus, moves in (
-                (Polarity.SET, sets, set_total, up, down, self._moves_by_set(self.pair_policy)),
-                (Polarity.RESET, resets, reset_total, down, up, self._moves_by_reset(self.pair_policy)),
-            ):
-                with m.If(self.refreshes & (against == polarity)):
-                    m.d.comb += [columns.eq(self._pair_columns(self.pulsed, self.pulsed)), count.eq(total << 1)]
-                with m.Elif(~self.refreshes & moves):
-                    m.d.comb += [columns.eq(self._pair_columns(plus, minus)), count.eq(total)]
+        config = self.config
+        devices = config.verify_lanes * (1 + config.pair)
+        is_reset = self.polarity == Polarity.RESET
+        wanted, taken, waiting, joining = Signal(devices), Signal(devices), Signal(devices), Signal(devices)
+        plus, minus = Signal.like(self.pulsed), Signal.like(self.pulsed)
+        m.d.comb += plus.eq(self.pulsed & (self.rises ^ is_reset.replicate(config.verify_lanes)))
+        if config.pair:
+            against = Value.cast(self._refresh_polarity(self.pair_policy)) == Value.cast(self.polarity)
+            moves = Mux(is_reset, self._moves_by_reset(self.pair_policy), self._moves_by_set(self.pair_policy))
+            m.d.comb += [
+                self.applies.eq(Mux(self.refreshes, against, moves)),
+                minus.eq(self.pulsed & ~plus),
+                wanted.eq(self._pair_columns(plus, minus)),
+            ]
+            with m.If(self.refreshes):
+                m.d.comb += [plus.eq(self.pulsed), minus.eq(self.pulsed)]
         else:
-            m.d.comb += [sets.eq(up), set_total.eq(self.rising), resets.eq(down), reset_total.eq(self.falling)]
+            m.d.comb += [self.applies.eq(1), wanted.eq(plus)]
 
-        any_set, any_reset, set_done, is_reset = Signal(), Signal(), Signal(), Signal()
+        # Columns of the word that wait join in their order, as long as there is room, and are set a cycle later.
+        room = Signal.like(self.parallel_max)
+        free, leftover, fills = Signal(), Signal(), Signal()
+        m.d.comb += [free.eq(self.free & ~self.full), waiting.eq(Mux(self.valid, wanted & ~taken, 0))]
+        ranks = prefix_counts(m, waiting, "rank")
         m.d.comb += [
-            any_set.eq(set_total != 0),
-            any_reset.eq(reset_total != 0),
-            is_reset.eq(set_done | ~any_set),
-            self.nothing.eq(~any_set & ~any_reset),
-            splitter.clear.eq(self.clear),
-            splitter.parallel_max.eq(self.parallel_max),
-            splitter.i.valid.eq(self.start & ~self.nothing),
-            splitter.i.p.columns.eq(Mux(is_reset, resets, sets)),
-            splitter.i.p.fits.eq(self._fits(Mux(is_reset, reset_total, set_total), self.parallel_max)),
-            splitter.o.ready.eq(self.o.ready),
-            self.o.valid.eq(splitter.o.valid),
-            self.o.p.columns.eq(splitter.o.p.columns),
-            self.o.p.polarity.eq(is_reset),
-            self.last.eq(splitter.i.valid & splitter.i.ready & (is_reset | ~any_reset)),
+            joining.eq(Cat(bit & free & (rank <= room) for bit, rank in zip(waiting, ranks, strict=True))),
+            leftover.eq(joining != waiting),
+            fills.eq(free & waiting.any() & (ranks[-1] >= room)),
+            self.moves.eq(~leftover),
         ]
-        with m.If(self.last | self.clear):
-            m.d.sync += set_done.eq(0)
-        with m.Elif(splitter.i.valid & splitter.i.ready):
-            m.d.sync += set_done.eq(1)
+        m.d.sync += [self.full.eq(fills), self.columns.eq(self.columns | self._joined(m, joining))]
+        m.d.sync += taken.eq(Mux(leftover, taken | joining, 0))
+        with m.If(free):
+            m.d.sync += room.eq(room - ranks[-1])
+            with m.If(waiting.any()):
+                m.d.sync += self.some.eq(~fills)
+        with m.If(self.leaves):
+            m.d.sync += [self.columns.eq(0), room.eq(self._further_room(self.parallel_max))]
+        with m.If(self.begins):
+            m.d.sync += [room.eq(self._first_room(self.parallel_max)), self.some.eq(0)]
+        with m.If(self.clear):
+            m.d.sync += [self.columns.eq(0), taken.eq(0), self.some.eq(0), self.full.eq(0)]
         return m
+
+    def _joined(self, m, joining):
+        """The columns of the devices that joined in the cycle before."""
+        config, devices, columns = self.config, len(joining), []
+        weights = min(config.adc_count, config.weight_columns)
+        index = Signal.like(self.index, name="joined_index")
+        m.d.sync += index.eq(self.index)
+        for group in range(config.column_groups):
+            joined = Signal(devices, name=f"joined_{group}")
+            m.d.sync += joined.eq(Mux((self.group == group) & ~self.clear, joining, 0))
+            places = Cat(joined & place.replicate(devices) for place in index)
+            columns.append(places[: weights * (1 + config.pair)])
+        return Cat(columns)[: config.columns]

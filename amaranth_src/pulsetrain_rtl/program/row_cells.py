@@ -1,4 +1,7 @@
-"""What the row programmer knows of the cells of its row, a converter group a cycle (specification, section 16)."""
+"""What the row programmer knows of the cells of its row, a word of cells a cycle (specification, section 16)."""
+
+from functools import reduce
+from operator import or_
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, enum, wiring
@@ -8,20 +11,21 @@ from pulsetrain.contract.commands import CELL_STATE
 from pulsetrain.contract.enumerations import CODE_BITS, LEFT_ALONE, TRY_BITS
 
 from pulsetrain_rtl.interfaces import Polarity, bits_of, check_config, codes_layout, word_of
-from pulsetrain_rtl.update.bit_counting import count_ones, groups_any
+from pulsetrain_rtl.update.bit_counting import count_ones
 
 OUTCOMES = ("verified", "unreached", "unverified")
 
 
 class Action(enum.Enum, shape=unsigned(3)):
-    """What happens to a group of cells in a cycle."""
+    """What happens to a word of cells in a cycle."""
 
     NONE = 0
-    TARGETS = 1  # the targets of the group arrive
+    TARGETS = 1  # its targets arrive
     SLOT = 2  # a slot of the scheduler counts a step for its cells
-    SAMPLE = 3  # the group was converted
-    CHOOSE = 4  # find out which cells the coming slots pulse
-    TALLY = 5  # count how its cells ended
+    SAMPLE = 3  # it was converted
+    CHOOSE = 4  # find out which of its cells the coming slots pulse
+    CODES = 5  # its codes go to the report
+    STATES = 6  # its states do
 
 
 class Work(enum.Enum, shape=unsigned(2)):
@@ -38,62 +42,88 @@ def counted_cells_signature(config):
     return wiring.Signature(dict.fromkeys(OUTCOMES, Out(bits_of(config.weight_columns))))
 
 
-class RowCells(wiring.Component):
-    """A memory with a word per group (target, last code, count of each cell), and a bit per cell for what is asked
-    of the whole row.
+def chosen_signature(config):
+    """A word of cells that was chosen from: see ``RoundSlots``."""
+    cells = unsigned(config.verify_lanes)
+    return wiring.Signature(
+        {
+            "valid": Out(1),
+            "group": Out(unsigned(max(1, bits_of(config.column_groups - 1)))),
+            "index": Out(config.group_words),
+            "pulsed": Out(cells),
+            "rises": Out(cells),
+        }
+    )
 
-    In a verified update ``count`` is |n| and ``target`` n·verify_step until the first read has given the target. In
-    programming ``count`` are the pulses taken so far.
+
+def selected(index, values):
+    """The one of ``values`` whose bit of ``index`` is set: an OR of ANDs, half of what a tree of choices takes."""
+    words = [Cat(value) for value in values]
+    gated = [word & bit.replicate(len(word)) for bit, word in zip(index, words, strict=True)]
+    return reduce(or_, gated)
+
+
+class RowCells(wiring.Component):
+    """A memory with ``verify_lanes`` cells a word, walked through a converter group at a time.
+
+    A word is read in the first cycle of its way, worked on in the next two and written in the third, so that a word
+    may be visited in every cycle, but none twice within three. In a verified update ``count`` is |n| and ``target``
+    n·verify_step until the first read has given the target. In programming ``count`` are the pulses taken so far.
 
     Members
     -------
-    forget : the row is over: no cell is chosen from the next cycle on.
-    action, group : what happens in this cycle, and to which group. NONE leaves everything as it is.
+    forget : the row is over, or the work is to be dropped: no cell is chosen from the next cycle on.
+    action, group : what happens in this cycle to the next word of which group. A group is walked through from end to
+        end, with NONE in between at any time.
+    last : that word is the last one of its group.
+    moves : words go on; they all stay where they are while it is low.
+    resting : no word is under way.
     work, first, refreshes, round : held by the programmer. ``first``: this is the first read of the row. ``refreshes``:
         the coming slots refresh. ``round``: the number of the round, 0 before the first one.
+    begins, reads : the first word of a row comes after this cycle; a read of the row does.
     step, verify_tolerance, program_tolerance : settings.
-    targets : codes for TARGETS, elements beyond the last column are not looked at.
-    cells, polarity : for SLOT.
-    codes : for SAMPLE.
+    targets : codes of the group for TARGETS, elements beyond the last column are not looked at.
+    cells, polarity : of the whole row, for SLOT.
+    codes : of the group, for SAMPLE, converter 0 in the lowest bits.
     left : groups with a cell that is neither met nor blind.
-    unfinished : some cell is not met, blind ones included.
-    pulsed, rises : a bit per cell, after CHOOSE of all groups: takes a pulse; its target lies above (else below).
-    rising, falling : how many of those take a pulse.
-    tally : how many cells ended in which way, after TALLY of all groups.
-    report_codes, report_states : of ``group``, combinational.
+    rising, falling : groups with a cell that is not met, and is to rise or to fall.
+    chosen : of CHOOSE, two cycles later.
+    counts : how the cells of the row have ended so far. ``unreached``: those that the last read has left.
+    report : the elements of CODES or STATES of a group, complete when ``resting``.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
     """
 
     def __init__(self, config):
         self._config = check_config(config)
-        code, cells = unsigned(config.adc_bits), unsigned(config.weight_columns)
-        total = unsigned(bits_of(config.weight_columns))
+        code, groups = unsigned(config.adc_bits), unsigned(config.column_groups)
         super().__init__(
             {
                 "forget": In(1),
                 "action": In(Action),
                 "group": In(unsigned(max(1, bits_of(config.column_groups - 1)))),
+                "last": Out(1),
+                "moves": In(1),
+                "resting": Out(1),
                 "work": In(Work),
                 "first": In(1),
                 "refreshes": In(1),
                 "round": In(TRY_BITS),
+                "begins": In(1),
+                "reads": In(1),
                 "step": In(code),
                 "verify_tolerance": In(code),
                 "program_tolerance": In(code),
                 "targets": In(codes_layout(config)),
-                "cells": In(cells),
+                "cells": In(config.weight_columns),
                 "polarity": In(Polarity),
-                "codes": In(data.ArrayLayout(signed(config.adc_bits), config.adc_count)),
-                "left": Out(config.column_groups),
-                "unfinished": Out(1),
-                "pulsed": Out(cells),
-                "rises": Out(cells),
-                "rising": Out(total),
-                "falling": Out(total),
-                "tally": Out(counted_cells_signature(config)),
-                "report_codes": Out(codes_layout(config)),
-                "report_states": Out(codes_layout(config)),
+                "codes": In(config.group_words * config.verify_lanes * config.adc_bits),
+                "left": Out(groups),
+                "rising": Out(groups),
+                "falling": Out(groups),
+                "chosen": Out(chosen_signature(config)),
+                "counts": Out(counted_cells_signature(config)),
+                "report": Out(config.adc_count * CODE_BITS),
             }
         )
 
@@ -106,24 +136,31 @@ class RowCells(wiring.Component):
 
     def _is_legal(self, target):
         """Whether the converters can tell that a cell is at this target."""
-        return (target <= self.config.adc_max) & (target >= -self.config.adc_max)
+        return self._in_range(target)
 
     def _is_blind(self, code):
         """Whether a cell with this code cannot be verified."""
-        return (code >= self.config.adc_max) | (code <= -self.config.adc_max)
+        return ~self._in_range(code) | self._is_end(code)
 
-    def _target(self, code, offset):
-        """The target of a cell that reads ``code`` and shall move by ``offset`` codes."""
-        top, wanted = self.config.adc_max, code + offset
-        return Mux(wanted > top, top, Mux(wanted < -top, -top, wanted))
+    def _offset_before(self, offset):
+        """What a further step of a cell is added to; ``offset`` are the steps before it."""
+        return offset
 
-    def _is_met(self, code, target, tolerance, forms):
-        """Whether a cell that reads ``code`` needs no further pulse."""
-        return (code + tolerance >= target) & (forms | (code <= target + tolerance))
+    def _target(self, wanted):
+        """The target of a cell that should read ``wanted``."""
+        end = Cat(Const(1, 1), (~wanted[-1]).replicate(self.config.adc_bits - 2), wanted[-1]).as_signed()
+        return Mux(self._in_range(wanted), wanted, end)
 
-    def _polarity_up(self, code, target):
+    def _is_met(self, distance, tolerance, forms):
+        """Whether a cell needs no further pulse; ``distance`` is what its target lies above its code."""
+        below = distance[-1]
+        # |distance| ≤ tolerance. Of a negative one the inverse is the magnitude less 1.
+        magnitude = distance[:-1] ^ below.replicate(len(distance) - 1)
+        return (Cat(below, magnitude) <= Cat(Const(0, 1), tolerance)) | (forms & below)
+
+    def _polarity_up(self, distance):
         """Whether a cell that is not met is to rise."""
-        return code < target
+        return ~distance[-1]
 
     def _blind_pulse(self, count, round_):
         """Whether a blind cell with |n| = ``count`` takes a pulse in a round."""
@@ -133,133 +170,263 @@ class RowCells(wiring.Component):
         """Whether a cell's code is kept for its report: of cells that are done, only the reads before the rounds."""
         return left | (round_ == 0)
 
+    def _in_range(self, value):
+        """Whether a signed value is at most a_max in magnitude, from its bits: a comparison would be an adder."""
+        low = self.config.adc_bits - 1
+        high = value[low:]
+        return ~high.any() | (high.all() & value[:low].any())
+
+    def _is_end(self, code):
+        """Whether a code within the range is one of its ends."""
+        low, sign = code[:-1], code[-1]
+        return (~sign & low.all()) | (sign & ~low[1:].any())
+
     def elaborate(self, _platform):
         m = Module()
-        config, group = self.config, self.group
-        groups, lanes = config.column_groups, min(config.adc_count, config.weight_columns)
-        # ±2·a_max moves any code to the end of the range, so that larger offsets need not be told apart.
-        far = 2 * config.adc_max
-        offset_shape = signed(bits_of(far) + 1)
-        cell = data.StructLayout(
-            {"target": offset_shape, "code": signed(config.adc_bits), "count": unsigned(TRY_BITS), "alone": unsigned(1)}
-        )
-        # Two words at least and whole assignments below: an address without bits and an element that is always 0 would
-        # come out as Verilog that lint refuses.
-        m.submodules.memory = memory = Memory(shape=data.ArrayLayout(cell, lanes), depth=max(2, groups), init=[])
-        read, write = memory.read_port(domain="comb"), memory.write_port()
-        m.d.comb += [read.addr.eq(group), write.addr.eq(group), write.data.eq(read.data)]
+        config, moves = self.config, self.moves
+        lanes, words, groups = config.verify_lanes, config.group_words, config.column_groups
+        memory, read, write = self._memory()
+        m.submodules.memory = memory
 
-        # Bits of the whole row, the last group filled up, and those of the present group.
-        padding = groups * lanes - config.weight_columns
-        masks = {name: Signal(groups * lanes, name=name) for name in ("chosen", "left", "blind", "rises", "pulsed")}
-        now = {name: Signal(lanes, name=f"{name}_now") for name in masks}
-        after = {name: Signal(lanes, name=f"{name}_after") for name in masks}
-        changes, slot_cells = Signal(), Signal(groups * lanes)
-        codes, states = (
-            Signal(data.ArrayLayout(signed(CODE_BITS), lanes), name=f"{name}_now") for name in ("codes", "states")
-        )
-        m.d.comb += [self.report_codes.as_value().eq(codes), self.report_states.as_value().eq(states)]
-        exists, takes_part = Signal(lanes, init=-1), Signal(lanes)
-        m.d.comb += slot_cells.eq(Cat(self.cells, Const(0, padding)))
-        m.d.comb += takes_part.eq(slot_cells.word_select(group, lanes))
-        for name, mask in masks.items():
-            m.d.comb += [now[name].eq(mask.word_select(group, lanes)), after[name].eq(now[name])]
-            with m.If(changes):
-                m.d.sync += mask.word_select(group, lanes).eq(after[name])
-        with m.If(group == groups - 1):
-            m.d.comb += exists.eq((1 << lanes - padding) - 1)
+        # Which word comes next, as a number and as one bit of many; when it has been chosen from, a second walk tells.
+        place, position, visits = Signal(range(words)), Signal(words, init=1), Signal()
+        m.d.comb += [
+            read.addr.eq(Cat(place, self.group)),
+            read.en.eq(moves),
+            visits.eq((self.action != Action.NONE) & moves),
+            self.last.eq(visits & position[-1]),
+            self.chosen.index.eq(1),
+        ]
+        if words > 1:
+            chosen_position = Signal(words, init=1)
+            m.d.comb += self.chosen.index.eq(chosen_position)
+            for bits, goes_on in ((position, visits), (chosen_position, self.chosen.valid & moves)):
+                with m.If(goes_on):
+                    m.d.sync += bits.eq(bits.rotate_left(1))
+                with m.If(self.forget):
+                    m.d.sync += bits.eq(1)
+            with m.If(visits):
+                m.d.sync += place.eq(Mux(self.last, 0, place + 1))
+            with m.If(self.forget):
+                m.d.sync += place.eq(0)
+
+        # Stage 1 has what comes from outside and from the memory, 2 the operands, 3 the new target.
+        actions = data.StructLayout(dict.fromkeys(("targets", "slot", "sample", "choose", "codes", "states"), 1))
+        now = Signal(actions)
+        stages = [Signal(actions, name=f"stage_{number}") for number in (1, 2, 3)]
+        addresses = [Signal.like(read.addr, name=f"address_{number}") for number in (1, 2, 3)]
+        starts = Signal(3)
+        m.d.comb += [now[name].eq(self.action == Action[name.upper()]) for name in actions.members]
+        m.d.comb += self.resting.eq(~Cat(stage.as_value() for stage in stages).any())
+        with m.If(moves):
+            m.d.sync += starts.eq(Cat(position[0], starts))
+            for old, new in zip((now, *stages[:-1]), stages, strict=True):
+                m.d.sync += new.eq(old)
+            for old, new in zip((read.addr, *addresses[:-1]), addresses, strict=True):
+                m.d.sync += new.eq(old)
         with m.If(self.forget):
-            m.d.sync += [masks[name].eq(0) for name in ("chosen", "left", "blind")]
-        m.d.comb += [
-            self.left.eq(groups_any(masks["left"], lanes)),
-            self.unfinished.eq((masks["left"] | masks["blind"]).any()),
-            self.pulsed.eq(masks["pulsed"]),
-            self.rises.eq(masks["rises"]),
-        ]
+            m.d.sync += [stage.eq(0) for stage in stages]
 
-        verifies, forms, refreshes = Signal(), Signal(), Signal()
-        m.d.comb += [
-            verifies.eq(self.work == Work.VERIFY),
-            forms.eq(self.work == Work.FORM),
-            refreshes.eq(self.work == Work.REFRESH),
-        ]
-        tolerance = Signal(config.adc_bits)
-        m.d.comb += tolerance.eq(Mux(verifies, self.verify_tolerance, self.program_tolerance))
+        # A slot is the first one of its row for all cells of a group or for none.
+        fresh, fresh_before, slot_is_first = Signal(), Signal(), Signal()
+        m.d.comb += fresh.eq(Mux(position[0], ~self.left.bit_select(self.group, 1), fresh_before))
+        with m.If(moves):
+            m.d.sync += [fresh_before.eq(fresh), slot_is_first.eq(fresh)]
 
+        shared = self._shared(m)
+        ends = []
+        report = Signal(words * lanes * CODE_BITS)
+        elements = []
         for lane in range(lanes):
-            old, new = read.data[lane], write.data[lane]
-            is_chosen, is_left = now["chosen"][lane], now["left"][lane]
-            code, target = self.codes[lane], Signal(offset_shape, name=f"target_{lane}")
-            wanted, legal = self.targets[lane], Signal(name=f"legal_{lane}")
-            offset = Signal(signed(len(target) + config.adc_bits), name=f"offset_{lane}")
-            blind, met = Signal(name=f"blind_{lane}"), Signal(name=f"met_{lane}")
-            m.d.comb += [
-                legal.eq(refreshes | self._is_legal(wanted)),
-                target.eq(old.target),
-                offset.eq(Mux(is_chosen, old.target, 0) + Mux(self.polarity == Polarity.RESET, -self.step, self.step)),
-                blind.eq(self.first & verifies & self._is_blind(code)),
-                met.eq(self._is_met(code, target, tolerance, forms) & ~(self.first & refreshes)),
-            ]
-            with m.If(self.first & verifies):
-                m.d.comb += target.eq(self._target(code, old.target))
-            with m.Elif(self.first & refreshes):
-                m.d.comb += target.eq(code)
+            first, element = self._first_stage(m, lane, now, position, stages[0], read.data[lane])
+            elements.append(element)
+            second = self._second_stage(m, lane, stages[0], read.data[lane], first, slot_is_first, shared)
+            ends.append(self._third_stage(m, lane, stages[1], second, write.data[lane], shared))
+        m.d.comb += [
+            write.en.eq(stages[2].targets | stages[2].slot | stages[2].sample),
+            write.addr.eq(addresses[2]),
+            self.chosen.valid.eq(stages[1].choose),
+            self.chosen.group.eq(addresses[1][len(place) :]),
+            self.report.eq(report),
+        ]
+        with m.If(moves & (stages[0].codes | stages[0].states)):
+            m.d.sync += report.eq(Cat(report, *elements)[lanes * CODE_BITS :])
 
-            with m.Switch(self.action):
-                with m.Case(Action.TARGETS):
-                    alone = wanted == LEFT_ALONE
-                    m.d.comb += [new.target.eq(wanted), new.code.eq(0), new.count.eq(0), new.alone.eq(alone)]
-                    for name in ("chosen", "left"):
-                        m.d.comb += after[name][lane].eq(exists[lane] & ~alone & legal)
-                with m.Case(Action.SLOT), m.If(takes_part[lane]):
-                    m.d.comb += [
-                        new.target.eq(Mux(offset > far, far, Mux(offset < -far, -far, offset))),
-                        new.count.eq(Mux(is_chosen, old.count, 0) + 1),
-                        after["rises"][lane].eq(self.polarity == Polarity.SET),
-                        after["chosen"][lane].eq(1),
-                        after["left"][lane].eq(1),
-                    ]
-                with m.Case(Action.SAMPLE):
-                    with m.If(self._is_kept(is_left, self.round)):
-                        m.d.comb += new.code.eq(code)
-                    with m.If(is_left & blind):
-                        m.d.comb += [after["left"][lane].eq(0), after["blind"][lane].eq(1)]
-                    with m.Elif(is_left):
-                        m.d.comb += [new.target.eq(target), after["left"][lane].eq(~met)]
-                        m.d.comb += after["rises"][lane].eq(self._polarity_up(code, target))
-                        with m.If(~verifies):
-                            m.d.comb += new.count.eq(self.round)
-                with m.Case(Action.CHOOSE):
-                    blind_pulse = now["blind"][lane] & self._blind_pulse(old.count, self.round)
-                    m.d.comb += after["pulsed"][lane].eq(Mux(self.refreshes, is_chosen, is_left | blind_pulse))
-
-            with m.If(exists[lane]):
-                failed = ~old.alone & (is_left | ~is_chosen)
-                m.d.comb += [
-                    codes[lane].eq(old.code),
-                    states[lane].eq(
-                        word_of(CELL_STATE, {"tries": old.count, "failed": failed, "left_alone": old.alone})
-                    ),
-                ]
-        with m.Switch(self.action):
-            with m.Case(Action.TARGETS, Action.SLOT, Action.SAMPLE):
-                m.d.comb += [changes.eq(1), write.en.eq(1)]
-            with m.Case(Action.CHOOSE):
-                m.d.comb += changes.eq(1)
-
-        def count(total, action, bits, name):
-            with m.If(self.action == action):
-                m.d.sync += total.eq(Mux(group == 0, 0, total) + count_ones(m, bits, name))
-
-        def selected(value, name):
-            bits = Signal(lanes, name=name)
-            m.d.comb += bits.eq(value)
-            return bits
-
-        pulsed, rises, done = after["pulsed"], now["rises"], now["chosen"] & ~now["left"] & ~now["blind"]
-        count(self.rising, Action.CHOOSE, selected(pulsed & rises, "rising_now"), "rising_ones")
-        count(self.falling, Action.CHOOSE, selected(pulsed & ~rises, "falling_now"), "falling_ones")
-        count(self.tally.verified, Action.TALLY, selected(done, "done_now"), "verified_ones")
-        count(self.tally.unreached, Action.TALLY, now["left"], "unreached_ones")
-        count(self.tally.unverified, Action.TALLY, now["blind"], "unverified_ones")
+        # What is known of whole groups. The first word of a read begins anew, for cells may be done now.
+        masks = ((self.left, "left"), (self.rising, "rising"), (self.falling, "falling"))
+        for mask, name in masks:
+            some = Signal(name=f"some_{name}")
+            m.d.comb += some.eq(Cat(end[name] for end in ends).any())
+            for group in range(groups):
+                with m.If(write.en & (addresses[2][len(place) :] == group)):
+                    m.d.sync += mask[group].eq(some | (mask[group] & ~(stages[2].sample & starts[2])))
+            with m.If(self.forget):
+                m.d.sync += mask.eq(0)
+        for name in OUTCOMES:
+            ones, count = Signal(lanes, name=f"{name}_now"), getattr(self.counts, name)
+            m.d.comb += ones.eq(Cat(end[name] for end in ends))
+            m.d.sync += count.eq(count + count_ones(m, ones, f"{name}_ones"))
+            with m.If(self.begins | (self.reads if name == "unreached" else 0)):
+                m.d.sync += count.eq(0)
         return m
+
+    def _memory(self):
+        """The cells, and its ports for reading and writing. Two words at least: an address needs a bit."""
+        config = self.config
+        flags = dict.fromkeys(("left", "blind", "rises", "alone", "illegal"), 1)
+        # ±2·a_max moves any code to the end of the range, so that larger offsets need not be told apart.
+        cell = data.StructLayout(
+            {
+                "target": signed(config.adc_bits + 1),
+                "code": signed(config.adc_bits),
+                "count": unsigned(TRY_BITS),
+                **flags,
+            }
+        )
+        depth = max(2, config.column_groups << bits_of(config.group_words - 1))
+        memory = Memory(
+            shape=data.ArrayLayout(cell, config.verify_lanes), depth=depth, init=[], attrs={"ram_style": "block"}
+        )
+        return memory, memory.read_port(), memory.write_port()
+
+    def _shared(self, m):
+        """What the arithmetic of all lanes has in common."""
+        config = self.config
+        names = ("verifies", "forms", "refreshes", "moves_target", "in_rounds", "lowers")
+        shared = {name: Signal(name=name) for name in names}
+        tolerance = Signal(config.adc_bits)
+        m.d.comb += [
+            shared["verifies"].eq(self.work == Work.VERIFY),
+            shared["moves_target"].eq(self.first & ((self.work == Work.VERIFY) | shared["refreshes"])),
+            shared["in_rounds"].eq(self.round != 0),
+            tolerance.eq(Mux(shared["verifies"], self.verify_tolerance, self.program_tolerance)),
+        ]
+        if config.pair:  # FORM is for single devices, REFRESH for pairs
+            m.d.comb += shared["refreshes"].eq(self.work == Work.REFRESH)
+        else:
+            m.d.comb += shared["forms"].eq(self.work == Work.FORM)
+        with m.If(self.moves):  # a slot leaves with its last word
+            m.d.sync += shared["lowers"].eq(self.polarity == Polarity.RESET)
+        return {**shared, "tolerance": tolerance}
+
+    def _first_stage(self, m, lane, now, position, stage, old):
+        """Take the lane's element of what comes from outside; say what the memory has of it for the report."""
+        config = self.config
+        numbers = range(lane, config.group_words * config.verify_lanes, config.verify_lanes)
+        exists, takes, value = (
+            Signal(shape, name=f"{name}_{lane}")
+            for name, shape in (("exists", 1), ("takes", 1), ("value", signed(CODE_BITS)))
+        )
+        codes = selected(position, [self.codes.word_select(number, config.adc_bits) for number in numbers])
+        wanted = selected(position, [self.targets[number] for number in numbers])
+        lanes_of_group = config.group_words * config.verify_lanes
+        padded = Cat(self.cells, Const(0, config.column_groups * lanes_of_group - config.weight_columns))
+        cells = Cat(
+            selected(position, [padded[group * lanes_of_group + number] for number in numbers])
+            for group in range(config.column_groups)
+        ).bit_select(self.group, 1)
+        beyond = [(config.column_groups - 1) * config.adc_count + number >= config.weight_columns for number in numbers]
+        missing = (self.group == config.column_groups - 1) & (position & Cat(*map(Const, beyond))).any()
+        with m.If(self.moves):
+            m.d.sync += [value.eq(Mux(now.targets, wanted, codes)), takes.eq(cells), exists.eq(~missing)]
+        failed = ~old.alone & (old.left | old.illegal)
+        state = word_of(CELL_STATE, {"tries": old.count, "failed": failed, "left_alone": old.alone})
+        element = Signal(CODE_BITS, name=f"element_{lane}")
+        with m.If(exists):
+            m.d.comb += element.eq(Mux(stage.states, state, old.code))
+        return {"exists": exists, "takes": takes, "value": value}, element
+
+    def _second_stage(self, m, lane, stage, old, first, slot_is_first, shared):
+        """Judge what was taken and bring the operands together."""
+        config, value = self.config, first["value"]
+        code = value[: config.adc_bits].as_signed()
+        operands = data.StructLayout(
+            {"target": signed(config.adc_bits + 1), "added": signed(config.adc_bits + 1), "carry": 1,
+             "code": signed(config.adc_bits), "count": TRY_BITS, "counts": 1,
+             **dict.fromkeys(("stays", "judged", "blind", "blinded", "rises", "alone", "illegal"), 1)}
+        )  # fmt: skip
+        second, was, zero, takes = Signal(operands, name=f"operands_{lane}"), Signal(), Signal(), Signal()
+        blinded, alone, legal = Signal(), Signal(), Signal()
+        lowers = shared["lowers"]
+        step = Cat(self.step, Const(0, 1)) ^ lowers.replicate(config.adc_bits + 1)
+        m.d.comb += [
+            takes.eq(stage.slot & first["takes"]),
+            zero.eq(stage.targets | (stage.slot & (slot_is_first | ~old.left))),
+            was.eq(old.left & ~zero),
+            alone.eq(value == LEFT_ALONE),
+            legal.eq(self._is_legal(value) | shared["refreshes"]),
+            blinded.eq(stage.sample & was & self.first & shared["verifies"] & self._is_blind(code)),
+        ]
+        repeats = self.first & shared["refreshes"]  # the first read of a refresh gives targets, the next one judges
+        with m.If(self.moves):
+            m.d.sync += [
+                second.target.eq(Mux(takes, self._offset_before(old.target), old.target)),
+                second.added.eq(Mux(stage.slot, step, code)),
+                second.carry.eq(takes & lowers),
+                second.code.eq(Mux(stage.sample & self._is_kept(was, self.round), code, old.code)),
+                second.count.eq(old.count),
+                second.counts.eq(takes | (stage.sample & was & ~shared["verifies"] & shared["in_rounds"])),
+                second.stays.eq(
+                    takes | (stage.targets & first["exists"] & ~alone & legal) | (was & (~stage.sample | repeats))
+                ),
+                second.judged.eq(stage.sample & was & ~blinded & ~repeats),
+                second.blind.eq(blinded | (stage.sample & old.blind)),
+                second.blinded.eq(blinded),
+                second.rises.eq(Mux(takes, ~lowers, old.rises)),
+                second.alone.eq(Mux(stage.targets, alone, old.alone)),
+                second.illegal.eq(Mux(stage.targets, ~legal, old.illegal)),
+                self.chosen.pulsed[lane].eq(old.left | (old.blind & self._blind_pulse(old.count, self.round))),
+                self.chosen.rises[lane].eq(old.rises),
+            ]
+            with m.If(zero):
+                m.d.sync += [second.target.eq(0), second.count.eq(0)]
+            with m.If(stage.targets):
+                m.d.sync += second.code.eq(0)
+            with m.If(
+                (stage.targets & shared["refreshes"])
+                | (stage.slot & ~first["takes"])
+                | (stage.sample & ~shared["moves_target"])
+            ):
+                m.d.sync += second.added.eq(0)
+        return second
+
+    def _third_stage(self, m, lane, stage, second, new, shared):
+        """Add, then find out where the cell stands. Returns what became of it, a bit each."""
+        config = self.config
+        third = Signal.like(second, name=f"result_{lane}")
+        total, far = Signal(signed(config.adc_bits + 2), name=f"total_{lane}"), Signal(name=f"far_{lane}")
+        top = config.adc_bits
+        # One adder: the bit below the lowest makes the carry.
+        m.d.comb += total.eq(
+            (Cat(Const(1, 1), second.target).as_signed() + Cat(second.carry, second.added).as_signed())[1:]
+        )
+        m.d.comb += far.eq(total[top] ^ total[top + 1])
+        offset = Mux(far, Cat((~total[top + 1]).replicate(top), total[top + 1]), total[: top + 1])
+        m.d.sync += [
+            third.eq(second),
+            third.target.eq(Mux(stage.slot, offset, self._target(total))),
+            third.count.eq(second.count + second.counts),
+        ]
+        distance = Signal(signed(config.adc_bits + 2), name=f"distance_{lane}")
+        met = Signal(name=f"met_{lane}")
+        m.d.comb += [
+            distance.eq(third.target - third.code),
+            met.eq(self._is_met(distance, shared["tolerance"], shared["forms"])),
+            new.target.eq(third.target),
+            new.code.eq(third.code),
+            new.count.eq(third.count),
+            new.left.eq(third.stays | (third.judged & ~met)),
+            new.blind.eq(third.blind),
+            new.rises.eq(Mux(third.judged, self._polarity_up(distance), third.rises)),
+            new.alone.eq(third.alone),
+            new.illegal.eq(third.illegal),
+        ]
+        unfinished = new.left | new.blind
+        return {
+            "left": new.left,
+            "rising": unfinished & new.rises,
+            "falling": unfinished & ~new.rises,
+            "verified": third.judged & met,
+            "unreached": third.judged & ~met,
+            "unverified": third.blinded,
+        }

@@ -9,7 +9,6 @@ from pulsetrain.contract.enumerations import TRY_BITS
 
 from pulsetrain_rtl.interfaces import (
     Operation,
-    Polarity,
     ProgramMode,
     Ramp,
     check_config,
@@ -21,8 +20,10 @@ from pulsetrain_rtl.interfaces import (
     stream_of,
     targets_layout,
 )
+from pulsetrain_rtl.program.ramp_follower import RAMPS, RampFollower
 from pulsetrain_rtl.program.round_slots import RoundSlots
 from pulsetrain_rtl.program.row_cells import OUTCOMES, Action, RowCells, Work, counted_cells_signature
+from pulsetrain_rtl.program.sample_buffer import SampleBuffer
 from pulsetrain_rtl.update.bit_counting import groups_any, lowest_one
 
 SETTINGS = ("verify_step", "verify_tolerance", "program_tolerance", "try_limit", "parallel_max", "pair_policy",
@@ -53,17 +54,20 @@ class RowProgrammer(wiring.Component):
         (of pairs it makes PROGRAM).
     settings : held while a row is gathered or worked on.
     o : out stream of operations and end markers, from registers.
-    samples : the conversions of its own reads, group by group.
+    samples : the conversions of its own reads, group by group. The codes hold until the next ones.
+    room : the next conversion of a read of the row may start.
     cells : out stream of reports: codes, then states of each group. In programming only.
     active : a row is gathered or worked on, or its report waits.
     counted : how the cells of a row ended, in the cycle after its work ended (and all its pulses were taken).
 
-    A group takes a cycle to gather (a slot a cycle per group that it touches), one to count and two to report; a round
-    takes a cycle a group and 2 more between its read and its first pulse, and a split slot a cycle per column.
+    A word of ``verify_lanes`` cells takes a cycle whenever its group is worked on: gathered (once per slot that touches
+    it), sampled, chosen from for SET and for RESET pulses, and two to be reported. 4 to 6 cycles more pass between any
+    two of these. RESET slots are chosen while the SET slot before them is pulsed.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
     """
 
+    ramp_follower_class = RampFollower
     row_cells_class = RowCells
     round_slots_class = RoundSlots
 
@@ -77,6 +81,7 @@ class RowProgrammer(wiring.Component):
                 "settings": In(programmer_settings_signature(config)),
                 "o": Out(stream_of(programmer_output_layout(config))),
                 "samples": In(samples_signature(config)),
+                "room": Out(1),
                 "cells": Out(stream_of(codes_layout(config))),
                 "active": Out(1),
                 "counted": Out(counted_cells_signature(config)),
@@ -98,10 +103,6 @@ class RowProgrammer(wiring.Component):
         """Whether no further round follows."""
         return round_ >= try_limit
 
-    def _ramp_value(self, value, ramp):
-        """The value of the next round."""
-        return Mux(value + ramp.step > ramp.stop, ramp.stop, value + ramp.step)
-
     def _is_ramped(self, work):
         """Whether pulses take the values of ramps."""
         return (work == Work.PROGRAM) | (work == Work.FORM)
@@ -116,45 +117,37 @@ class RowProgrammer(wiring.Component):
         groups = config.column_groups
         m.submodules.row_cells = cells = self.row_cells_class(config)
         m.submodules.round_slots = slots = self.round_slots_class(config)
+        m.submodules.ramp_follower = ramps = self.ramp_follower_class(config)
+        m.submodules.sample_buffer = buffer = SampleBuffer(config)
 
         # Whose row it is, and how far the work is.
         row, bank, opened, work = Signal(config.row_bits), Signal(), Signal(), Signal(Work)
         next_row, index, round_ = Signal(config.row_bits), Signal.like(cells.group), Signal(TRY_BITS)
-        first, refreshes, repeats = Signal(), Signal(), Signal(TRY_BITS)
-        last_group, free, forget = Signal(), Signal(), Signal()
-        emits, reads, ends, starts_round, ended = Signal(), Signal(), Signal(), Signal(), Signal()
+        first, refreshes, repeats, polarity, emitted = Signal(), Signal(), Signal(TRY_BITS), Signal(), Signal()
+        states = Signal()
+        last_group, free, forget, at_rest = Signal(), Signal(), Signal(), Signal()
+        emits, reads, ends, ended = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
             last_group.eq(index == groups - 1),
-            free.eq(~self.o.valid | self.o.ready),
-            forget.eq(self.clear),
+            free.eq(~self.o.valid),
+            at_rest.eq(cells.resting & free),
             self.active.eq(opened),
-            cells.forget.eq(forget),
-            cells.group.eq(index),
-            cells.work.eq(work),
-            cells.first.eq(first),
-            cells.refreshes.eq(refreshes),
-            cells.round.eq(round_),
-            cells.step.eq(settings.verify_step),
-            cells.verify_tolerance.eq(settings.verify_tolerance),
-            cells.program_tolerance.eq(settings.program_tolerance),
-            cells.targets.eq(self.targets.p.codes),
-            cells.cells.eq(self.slots.p.columns[:: 1 + config.pair]),
-            cells.polarity.eq(self.slots.p.polarity),
-            cells.codes.eq(self.samples.codes),
-            slots.clear.eq(self.clear),
-            slots.parallel_max.eq(settings.parallel_max),
-            slots.pair_policy.eq(settings.pair_policy),
-            slots.refreshes.eq(refreshes),
+            self.room.eq(buffer.room),
+            forget.eq(self.clear),
         ]
-        m.d.comb += [getattr(slots, name).eq(getattr(cells, name)) for name in ("pulsed", "rises", "rising", "falling")]
+        self._connect_cells(m, cells, slots, buffer, forget, work, first, refreshes, round_)
+        self._connect_slots(m, slots, cells, free, refreshes, polarity)
+        m.d.comb += [
+            ramps.is_reset.eq(polarity),
+            ramps.forms.eq(work == Work.FORM),
+            ramps.restart.eq(cells.begins),
+            *self._ramps_of(ramps),
+        ]
 
-        # A slot of the scheduler visits the groups that it touches, ``served`` are those done.
-        touched, served, visited = Signal(groups), Signal(groups), Signal.like(cells.group)
-        m.d.comb += touched.eq(groups_any(cells.cells, min(config.adc_count, config.weight_columns)) & ~served)
-        m.d.comb += visited.eq(lowest_one(m, touched, "touched"))
-
-        is_reset = slots.o.p.polarity == Polarity.RESET
-        ramped, ramp_value = self._follow_ramps(m, work, is_reset, round_, starts_round)
+        # The groups that are still to be visited, the lowest first.
+        todo, visited, others = Signal(groups), Signal.like(cells.group), Signal(groups)
+        touched = groups_any(cells.cells, min(config.adc_count, config.weight_columns))
+        m.d.comb += [visited.eq(lowest_one(m, todo, "visited")), others.eq(todo & (todo - 1))]
 
         @contextmanager
         def state(name):
@@ -163,115 +156,194 @@ class RowProgrammer(wiring.Component):
                 with m.If(self.clear):
                     m.next = "GATHER"
 
-        def every_group(action, following):
-            m.d.comb += cells.action.eq(action)
+        def next_group(following):
             m.d.sync += index.eq(index + 1)
+            m.next = following
             with m.If(last_group):
                 m.d.sync += index.eq(0)
-                m.next = following
 
         with m.FSM(name="programmer"):
             with state("GATHER"):
-                m.d.sync += [first.eq(1), refreshes.eq(0), round_.eq(0), repeats.eq(0)]
                 slot = self.slots.p
-                with m.If(self.slots.valid & ~self.clear):
-                    with m.If(~slot.end & (~opened | self._same_row(row, slot.row))):
-                        m.d.comb += [cells.action.eq(Action.SLOT), cells.group.eq(visited)]
-                        m.d.sync += [opened.eq(1), row.eq(slot.row), bank.eq(slot.bank), work.eq(Work.VERIFY)]
-                        m.d.sync += served.eq(served | (1 << visited))
-                        with m.If((touched & (touched - 1)) == 0):
-                            m.d.comb += self.slots.ready.eq(1)
-                            m.d.sync += served.eq(0)
-                    with m.Elif(opened):
-                        m.next = "READ"
-                    with m.Elif(free):
-                        m.d.comb += [emits.eq(1), ends.eq(1), self.slots.ready.eq(1)]
-                with m.Elif(self.targets.valid & ~self.clear):
-                    m.d.comb += [self.targets.ready.eq(1), cells.work.eq(self._work(self.targets.p.mode))]
-                    m.d.sync += [opened.eq(1), row.eq(next_row), bank.eq(0), work.eq(cells.work)]
-                    every_group(Action.TARGETS, "READ")
-            with state("READ"):
+                m.d.sync += [first.eq(1), refreshes.eq(0), round_.eq(0), repeats.eq(0), polarity.eq(0)]
+                m.d.comb += cells.begins.eq(~opened)
+                with m.If(at_rest & ~self.clear):
+                    with m.If(self.slots.valid):
+                        with m.If(~slot.end & (~opened | self._same_row(row, slot.row))):
+                            m.d.sync += [opened.eq(1), row.eq(slot.row), bank.eq(slot.bank), work.eq(Work.VERIFY)]
+                            m.d.sync += todo.eq(touched)
+                            m.next = "SLOT"
+                        with m.Elif(opened):
+                            m.next = "READ"
+                        with m.Else():
+                            m.d.comb += [emits.eq(1), ends.eq(1), self.slots.ready.eq(1)]
+                            m.d.sync += bank.eq(slot.bank)
+                    with m.Elif(self.targets.valid):
+                        m.d.sync += [opened.eq(1), row.eq(next_row), bank.eq(0)]
+                        m.d.sync += work.eq(self._work(self.targets.p.mode))
+                        m.next = "TARGETS"
+            with state("SLOT"):
+                m.d.comb += [cells.action.eq(Action.SLOT), cells.group.eq(visited)]
+                with m.If(cells.last):
+                    m.d.sync += todo.eq(others)
+                    with m.If(others == 0):
+                        m.d.comb += self.slots.ready.eq(~self.clear)
+                        m.next = "GATHER"
+            with state("TARGETS"):
+                m.d.comb += cells.group.eq(index)
+                with m.If(self.targets.valid):
+                    m.d.comb += cells.action.eq(Action.TARGETS)
+                    with m.If(cells.last):
+                        m.d.comb += self.targets.ready.eq(~self.clear)
+                        next_group("TARGETS")
+                        with m.If(last_group):
+                            m.next = "READ"
+            with state("READ"), m.If(at_rest):
+                m.d.comb += cells.reads.eq(1)
                 with m.If(cells.left == 0):
                     m.next = "DECIDE"  # no cell is chosen, or those that are left are blind
-                with m.Elif(free):
+                with m.Else():
                     m.d.comb += [emits.eq(1), reads.eq(1)]
                     m.next = "SAMPLE"
             with state("SAMPLE"):
-                m.d.comb += cells.group.eq(self.samples.group)
-                with m.If(self.samples.valid):
-                    m.d.comb += cells.action.eq(Action.SAMPLE)
-                    with m.If(self.samples.last):
+                m.d.comb += cells.group.eq(buffer.group)
+                with m.If(buffer.full):
+                    m.d.comb += [cells.action.eq(Action.SAMPLE), buffer.leaves.eq(cells.last)]
+                    with m.If(cells.last & buffer.last):
                         m.next = "DECIDE"
-            with state("DECIDE"):
-                m.d.sync += first.eq(0)
-                with m.If(~cells.unfinished):
-                    m.next = "TALLY"
-                with m.Elif(first & (work == Work.REFRESH)):
-                    m.d.sync += refreshes.eq(1)
-                    m.next = "CHOOSE"
-                    with m.If(settings.refresh_pulses == 0):
-                        m.next = "READ"
+            with state("DECIDE"), m.If(cells.resting):
+                m.d.sync += [first.eq(0), emitted.eq(0)]
+                with m.If(~(cells.rising | cells.falling).any()):
+                    m.next = "END"
+                if config.pair:
+                    with m.Elif(first & (work == Work.REFRESH)):
+                        m.d.sync += refreshes.eq(1)
+                        m.next = "BEGIN"
+                        with m.If(settings.refresh_pulses == 0):
+                            m.next = "READ"
                 with m.Elif((round_ != 0) & self._gives_up(round_, settings.try_limit)):
-                    m.next = "TALLY"
+                    m.next = "END"
                 with m.Else():
-                    m.d.comb += starts_round.eq(1)
                     m.d.sync += [refreshes.eq(0), round_.eq(round_ + 1)]
+                    m.next = "BEGIN"
+            with state("BEGIN"):
+                rising_or_falling = Mux(polarity, cells.falling, cells.rising)
+                if config.pair:
+                    rising_or_falling = Mux(slots.applies, cells.rising | cells.falling, 0)
+                with m.If(free):
+                    m.d.comb += [slots.begins.eq(1), ramps.step.eq(~refreshes)]
+                    m.d.sync += todo.eq(rising_or_falling)
                     m.next = "CHOOSE"
             with state("CHOOSE"):
-                every_group(Action.CHOOSE, "PULSE")
-            with state("PULSE"):
-                m.d.comb += [slots.start.eq(1), slots.o.ready.eq(free), emits.eq(slots.o.valid & free)]
-                with m.If(slots.nothing):
-                    m.next = "TALLY"  # the blind cells have taken all their pulses
-                with m.Elif(slots.last):
-                    m.d.sync += repeats.eq(repeats + 1)
-                    with m.If(~refreshes | (repeats + 1 == settings.refresh_pulses)):
-                        m.next = "READ"
-            with state("TALLY"), m.If(free):  # a pulse that is not taken yet belongs to the row
-                m.d.comb += ended.eq(last_group)
-                every_group(Action.TALLY, "REPORT")
-                with m.If(last_group & (work == Work.VERIFY)):
+                m.d.comb += cells.group.eq(visited)
+                with m.If(slots.full):
+                    m.d.comb += emits.eq(1)
+                with m.If(todo != 0):
+                    m.d.comb += cells.action.eq(Action.CHOOSE)
+                    with m.If(cells.last):
+                        m.d.sync += todo.eq(others)
+                with m.Elif(cells.resting):
+                    m.d.comb += emits.eq(slots.some)
+                    m.d.sync += polarity.eq(~polarity)
+                    m.next = "BEGIN"
+                    with m.If(polarity):
+                        m.d.sync += repeats.eq(repeats + 1)
+                        with m.If(~emitted & ~slots.some):
+                            m.next = "END"  # the blind cells have taken all their pulses
+                        with m.Elif(~refreshes | (repeats + 1 == settings.refresh_pulses)):
+                            m.next = "READ"
+                with m.If(emits):
+                    m.d.sync += emitted.eq(1)
+            with state("END"), m.If(free):  # a pulse that is not taken yet belongs to the row
+                m.d.comb += ended.eq(1)
+                m.next = "FILL"
+                with m.If(work == Work.VERIFY):
                     m.d.comb += forget.eq(1)
                     m.d.sync += opened.eq(0)
                     m.next = "GATHER"
+            with state("FILL"):
+                m.d.comb += [cells.group.eq(index), cells.action.eq(Mux(states, Action.STATES, Action.CODES))]
+                with m.If(cells.last):
+                    m.next = "REPORT"
             with state("REPORT"):
-                states = Signal()
-                m.d.comb += [
-                    self.cells.valid.eq(1),
-                    self.cells.p.eq(Mux(states, cells.report_states.as_value(), cells.report_codes.as_value())),
-                ]
-                with m.If(self.cells.ready):
+                m.d.comb += self.cells.valid.eq(cells.resting)
+                with m.If(self.cells.valid & self.cells.ready):
                     m.d.sync += states.eq(~states)
+                    m.next = "FILL"
                     with m.If(states):
-                        every_group(Action.NONE, "GATHER")
+                        next_group("FILL")
                         with m.If(last_group):
                             m.d.comb += forget.eq(1)
                             m.d.sync += [opened.eq(0), next_row.eq(self._next_row(row))]
+                            m.next = "GATHER"
 
+        m.d.comb += [
+            self.cells.p.as_value().eq(cells.report),
+            self.o.p.row.eq(row),
+            self.o.p.columns.eq(slots.columns),
+            self.o.p.bank.eq(bank),
+            self.o.p.ramp_value.eq(ramps.value),
+        ]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(emits):
-            writes = ~reads & ~ends
-            pulse = Mux(is_reset, Operation.RESET, Mux(work == Work.FORM, Operation.FORM, Operation.SET))
+            pulses = ~reads & ~ends
+            pulse = Mux(polarity, Operation.RESET, Mux(work == Work.FORM, Operation.FORM, Operation.SET))
+            ramped = self._is_ramped(work) & ((settings.ramp == Ramp.WIDTH) | (settings.ramp == Ramp.LEVEL))
             m.d.sync += [
                 self.o.valid.eq(1),
                 self.o.p.operation.eq(Mux(ends, Operation.IDLE, Mux(reads, Operation.READ_FORWARD, pulse))),
-                self.o.p.row.eq(Mux(ends, 0, row)),
-                self.o.p.columns.eq(Mux(writes, slots.o.p.columns, 0)),
                 self.o.p.groups.eq(Mux(reads, self._read_groups(cells.left), 0)),
-                self.o.p.bank.eq(Mux(ends, self.slots.p.bank, bank)),
                 self.o.p.end.eq(ends),
-                self.o.p.ramped.eq(writes & ramped),
-                self.o.p.ramp_value.eq(Mux(writes & ramped, ramp_value, 0)),
+                self.o.p.ramped.eq(pulses & ramped),
             ]
         with m.If(self.clear):
-            m.d.sync += [self.o.valid.eq(0), opened.eq(0), index.eq(0), served.eq(0), states.eq(0), next_row.eq(0)]
+            m.d.sync += [self.o.valid.eq(0), opened.eq(0), index.eq(0), states.eq(0), next_row.eq(0)]
 
-        shows = Signal()
-        m.d.sync += shows.eq(ended & ~self.clear)
         for name in OUTCOMES:
-            m.d.comb += getattr(self.counted, name).eq(Mux(shows, getattr(cells.tally, name), 0))
+            shown = Signal.like(getattr(cells.counts, name), name=f"shown_{name}")
+            m.d.sync += shown.eq(Mux(ended & ~self.clear, getattr(cells.counts, name), 0))
+            m.d.comb += getattr(self.counted, name).eq(shown)
         return m
+
+    def _connect_cells(self, m, cells, slots, buffer, forget, work, first, refreshes, round_):
+        """What the cells are told."""
+        settings = self.settings
+        m.d.comb += [
+            cells.forget.eq(forget),
+            cells.moves.eq(slots.moves),
+            cells.work.eq(work),
+            cells.first.eq(first),
+            cells.refreshes.eq(refreshes),
+            cells.round.eq(round_),
+            cells.step.eq(settings.verify_step),
+            cells.verify_tolerance.eq(settings.verify_tolerance),
+            cells.program_tolerance.eq(settings.program_tolerance),
+            cells.targets.eq(self.targets.p.codes),
+            cells.cells.eq(self.slots.p.columns[:: 1 + self.config.pair]),
+            cells.polarity.eq(self.slots.p.polarity),
+            cells.codes.eq(buffer.codes),
+            buffer.clear.eq(self.clear),
+        ]
+        wiring.connect(m, wiring.flipped(self.samples), buffer.samples)
+
+    def _connect_slots(self, m, slots, cells, free, refreshes, polarity):
+        """What the slots of a round are told."""
+        m.d.comb += [
+            slots.clear.eq(self.clear),
+            slots.parallel_max.eq(self.settings.parallel_max),
+            slots.pair_policy.eq(self.settings.pair_policy),
+            slots.refreshes.eq(refreshes),
+            slots.polarity.eq(polarity),
+            slots.free.eq(free),
+            slots.leaves.eq(self.o.valid & self.o.ready),
+        ]
+        m.d.comb += [getattr(slots, name).eq(getattr(cells.chosen, name)) for name in cells.chosen.signature.members]
+
+    def _ramps_of(self, ramps):
+        """The settings of the ramps."""
+        names = [(ramp, name) for ramp in RAMPS for name in getattr(ramps, ramp).signature.members]
+        return [getattr(getattr(ramps, r), name).eq(getattr(getattr(self.settings, r), name)) for r, name in names]
 
     def _work(self, mode):
         """What a mode of programming does to a row."""
@@ -281,16 +353,3 @@ class RowProgrammer(wiring.Component):
     def _next_row(self, row):
         """The row of the targets that come next."""
         return Mux(row == self.config.rows - 1, 0, row + 1)
-
-    def _follow_ramps(self, m, work, is_reset, round_, starts_round):
-        """Whether pulses are ramped, and the value of the present round and polarity."""
-        settings, values = self.settings, {}
-        for name in ("set", "reset", "form"):
-            ramp, value = getattr(settings, f"{name}_ramp"), Signal(self.config.ramp_bits, name=f"{name}_value")
-            values[name] = value
-            with m.If(starts_round):
-                m.d.sync += value.eq(self._ramp_value(value, ramp))
-                with m.If(round_ == 0):
-                    m.d.sync += value.eq(Mux(ramp.start > ramp.stop, ramp.stop, ramp.start))
-        ramped = self._is_ramped(work) & ((settings.ramp == Ramp.WIDTH) | (settings.ramp == Ramp.LEVEL))
-        return ramped, Mux(is_reset, values["reset"], Mux(work == Work.FORM, values["form"], values["set"]))

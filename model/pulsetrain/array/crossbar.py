@@ -156,7 +156,7 @@ class CrossbarArray(ArrayMemory):
         driven, sampled = self._weight_shape[::-1] if backward else self._weight_shape
         checked = checked_codes("Codes", codes, driven, converters[1])
         out = np.empty((len(checked), sampled), np.int16)
-        read(self.block, bool(backward), checked, converters, out)
+        read(self.block, bool(backward), checked, converters, out, self.parts.slow, self.parts.wires)
         return out
 
     def _devices(self, weights: NDArray[np.float64]) -> NDArray[np.float64]:

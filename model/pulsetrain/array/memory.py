@@ -29,6 +29,7 @@ from pulsetrain.array.record import (
     converter_offsets,
     flags,
     header,
+    parts_of,
     pulses,
     slow_noise,
     writes,
@@ -67,6 +68,7 @@ class ArrayMemory:
         self._operation_time = round(parameters.operation_time * NANOSECONDS)
         self.block = new_block(self.rows, self.columns, self.pair, parameters)
         self._head = header(self.block)
+        self.parts = parts_of(self.block)
         self._conductance = conductances(self.block)[: rows * columns].reshape(self._shape)
         self.conductance = self._conductance.view()
         self._flags = flags(self.block)[: rows * columns]
@@ -185,7 +187,8 @@ class ArrayMemory:
 
     def pulse(self, operation: int, row: int, cycles: int, level: int, columns: NDArray[np.uint64]) -> None:
         """One pulse as the port's: SET 1, RESET 2, FORM 3; ``columns`` as in ``Slots`` (one slot)."""
-        pulse(self.block, operation, row, cycles, level, np.ascontiguousarray(columns, np.uint64))
+        chosen, parts = np.ascontiguousarray(columns, np.uint64), self.parts
+        pulse(self.block, operation, row, cycles, level, chosen, parts.measured, parts.disturbs)
 
     def convert(
         self,
@@ -200,7 +203,8 @@ class ArrayMemory:
         """One conversion as the port's: the K codes of ``group``. Give ``row`` or the codes ``dac`` of a whole read."""
         codes = np.empty(int(self._head.adc_count), np.int32)
         driven = np.zeros(max(self._shape), np.int32) if dac is None else np.ascontiguousarray(dac, np.int32)
-        convert(self.block, backward, dac is not None, row or 0, full_scale, group, first, driven, codes)
+        whole, parts = dac is not None, self.parts
+        convert(self.block, backward, whole, row or 0, full_scale, group, first, driven, codes, parts.slow, parts.wires)
         return codes
 
     def state(self) -> dict[str, Any]:

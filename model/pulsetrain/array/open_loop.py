@@ -21,10 +21,11 @@ from pulsetrain.array.record import (
     conductances,
     flags,
     header,
+    parts_of,
     reals,
     writes,
 )
-from pulsetrain.array.steps import Shares, draw_pulses, is_plain, plain_step, take_pulses, take_writes
+from pulsetrain.array.steps import Shares, draw_pulses, plain_step, take_pulses, take_writes
 from pulsetrain.array.store import load, store_all
 from pulsetrain.numerics.compiled import compiled
 from pulsetrain.numerics.noise import BLOCK, first_uniforms
@@ -44,7 +45,6 @@ def misplaced(cells: NDArray[np.int64], count: int) -> int:
     return -1
 
 
-@compiled(nogil=True)
 def apply_range(
     block: Block,
     cells: NDArray[np.int64],
@@ -57,7 +57,6 @@ def apply_range(
     apply_whole(block, cells, counts, first, last, True, hits_out)
 
 
-@compiled(nogil=True)
 def apply_whole(
     block: Block,
     cells: NDArray[np.int64],
@@ -68,13 +67,11 @@ def apply_whole(
     hits_out: NDArray[np.int64],
 ) -> None:
     """As ``apply_range``; without ``noisy`` pulses draw no noise (a cut pulse carries it, with one draw per step)."""
-    if is_plain(block):
-        hits_out[0] += _apply_plain(block, cells, counts, first, last, noisy)
-    else:
-        hits_out[0] += _apply_measured(block, cells, counts, first, last, noisy)
+    apply = _apply_plain if parts_of(block).measured is None else _apply_measured  # only one of them is compiled
+    hits_out[0] += apply(block, cells, counts, first, last, noisy)
 
 
-@compiled
+@compiled(nogil=True)
 def _apply_plain(
     block: Block, cells: NDArray[np.int64], counts: NDArray[np.int16], first: int, last: int, noisy: bool
 ) -> int:
@@ -125,7 +122,7 @@ def _apply_plain(
     return hits
 
 
-@compiled
+@compiled(nogil=True)
 def _apply_measured(
     block: Block, cells: NDArray[np.int64], counts: NDArray[np.int16], first: int, last: int, noisy: bool
 ) -> int:

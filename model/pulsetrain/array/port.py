@@ -21,7 +21,7 @@ from numba import carray, types
 
 from pulsetrain.array.pulses import pulse
 from pulsetrain.array.reads import convert
-from pulsetrain.array.record import END, Block, header
+from pulsetrain.array.record import END, Block, Part, header, parts_of
 from pulsetrain.numerics.compiled import c_function, inlined
 
 
@@ -40,10 +40,48 @@ def _block_at(context: Any) -> Block:
     return block
 
 
-def _pulse(context: Any, operation: int, row: int, cycles: int, level: int, columns: Any) -> None:
+@inlined
+def _pulse_at(
+    context: Any, operation: int, row: int, cycles: int, level: int, columns: Any, measured: Part, disturbs: Part
+) -> None:
     block = _block_at(context)
     words = carray(columns, (header(block).columns + 63) // 64)
-    pulse(block, numba.int64(operation), numba.int64(row), numba.int64(cycles), numba.int64(level), words)
+    pulse(
+        block, numba.int64(operation), numba.int64(row), numba.int64(cycles), numba.int64(level), words, measured,
+        disturbs,
+    )  # fmt: skip
+
+
+def _pulse(context: Any, operation: int, row: int, cycles: int, level: int, columns: Any) -> None:
+    _pulse_at(context, operation, row, cycles, level, columns, numba.int64(1), numba.int64(1))
+
+
+def _pulse_plain(context: Any, operation: int, row: int, cycles: int, level: int, columns: Any) -> None:
+    _pulse_at(context, operation, row, cycles, level, columns, None, None)
+
+
+@inlined
+def _convert_at(
+    context: Any,
+    backward: int,
+    whole: int,
+    row: int,
+    full_scale: int,
+    group: int,
+    first: int,
+    dac: Any,
+    codes: Any,
+    slow: Part,
+    wires: Part,
+) -> None:
+    block = _block_at(context)
+    head = header(block)
+    driven = carray(dac, head.columns if backward != 0 else head.rows)
+    out = carray(codes, head.adc_count)
+    convert(
+        block, backward != 0, whole != 0, numba.int64(row), numba.int64(full_scale), numba.int64(group), first != 0,
+        driven, out, slow, wires,
+    )  # fmt: skip
 
 
 def _convert(
@@ -57,27 +95,42 @@ def _convert(
     dac: Any,
     codes: Any,
 ) -> None:
-    block = _block_at(context)
-    head = header(block)
-    driven = carray(dac, head.columns if backward != 0 else head.rows)
-    out = carray(codes, head.adc_count)
-    convert(
-        block, backward != 0, whole != 0, numba.int64(row), numba.int64(full_scale), numba.int64(group), first != 0,
-        driven, out,
+    _convert_at(
+        context, backward, whole, row, full_scale, group, first, dac, codes, numba.int64(1), numba.int64(1)
     )  # fmt: skip
 
 
+def _convert_plain(
+    context: Any,
+    backward: int,
+    whole: int,
+    row: int,
+    full_scale: int,
+    group: int,
+    first: int,
+    dac: Any,
+    codes: Any,
+) -> None:
+    _convert_at(context, backward, whole, row, full_scale, group, first, dac, codes, None, None)
+
+
 @cache
-def _functions() -> tuple[Any, Any]:
-    context, word = types.CPointer(types.int64), types.uint32
+def _pulse_function(plain: bool) -> Any:
+    word = types.uint32
+    function = _pulse_plain if plain else _pulse
+    return c_function(function, types.CPointer(types.int64), *[word] * 4, types.CPointer(types.uint64))
+
+
+@cache
+def _convert_function(plain: bool) -> Any:
     codes = types.CPointer(types.int32)
-    return (
-        c_function(_pulse, context, *[word] * 4, types.CPointer(types.uint64)),
-        c_function(_convert, context, *[word] * 6, codes, codes),
-    )
+    function = _convert_plain if plain else _convert
+    return c_function(function, types.CPointer(types.int64), *[types.uint32] * 6, codes, codes)
 
 
 def port_of(block: Block) -> ArrayPort:
-    """The port of the array with that block. Compiles the functions at the first call of a process."""
-    pulse_function, convert_function = _functions()
+    """The port of the array with that block. Compiles the functions at the first call of a process that needs them."""
+    parts = parts_of(block)
+    pulse_function = _pulse_function(parts.measured is None)
+    convert_function = _convert_function(parts.slow is None and parts.wires is None)
     return ArrayPort(block.ctypes.data, pulse_function.address, convert_function.address)

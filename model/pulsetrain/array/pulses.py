@@ -17,6 +17,7 @@ from pulsetrain.array.record import (
     SOFT,
     STUCK,
     Block,
+    Part,
     conductances,
     flags,
     header,
@@ -25,7 +26,7 @@ from pulsetrain.array.record import (
     scratch_numbers,
     writes,
 )
-from pulsetrain.array.steps import Shares, draw_pulses, is_plain, plain_step, share, take_pulses
+from pulsetrain.array.steps import Shares, draw_pulses, plain_step, share, take_pulses
 from pulsetrain.array.store import load, store_all
 from pulsetrain.numerics.compiled import compiled
 from pulsetrain.numerics.noise import normal_of, second_normal_of, uniform_of
@@ -117,21 +118,14 @@ def _pulse_plain(block: Block, operation: int, row: int, columns: NDArray[np.uin
 
 
 @compiled
-def pulse(block: Block, operation: int, row: int, cycles: int, level: int, columns: NDArray[np.uint64]) -> None:
-    """Apply one pulse of a closed loop at once: SET, RESET or FORM on the ``columns`` (a bit each) of ``row``.
-
-    ``cycles``: how long the strobe was high; ``level``: the bit code of SET and FORM, the source code of RESET.
-    Cells count their pulses within the operation, whatever becomes of them. Each pulse disturbs its lines at once.
-    """
+def _pulse_measured(
+    block: Block, operation: int, row: int, columns: NDArray[np.uint64], shares: Shares, disturbs: Part
+) -> int:
+    """``pulse`` for the cells of section 18; one by one if each disturbs its lines, otherwise together."""
     head = header(block)
-    shares = (level, head.levels[operation], cycles, head.cycles[operation])
-    if is_plain(block):
-        head.window_hits += _pulse_plain(block, operation, row, columns, shares)
-        return
-    width, taken = head.columns, np.int64(0)
+    width, taken, one_by_one = head.columns, np.int64(0), (head.effects & DISTURBS) != 0
     for column in range(width):
         taken += np.int64((columns[column >> 6] >> np.uint64(column & 63)) & np.uint64(1))
-    one_by_one = (head.effects & DISTURBS) != 0
     batch, hits, n = new_batch(1 if one_by_one else int(taken)), 0, 0
     for column in range(width):
         if (columns[column >> 6] >> np.uint64(column & 63)) & np.uint64(1) == np.uint64(0):
@@ -139,10 +133,34 @@ def pulse(block: Block, operation: int, row: int, cycles: int, level: int, colum
         cell = row * width + column
         batch.cell[n] = cell
         n += 1
-        if one_by_one:
+        if disturbs is not None and one_by_one:
             hits += _take(block, operation, batch, n, shares)
             hits += disturb(block, cell, int(pulses(block)[cell]), operation != RESET)
             n = 0
     if n > 0:
         hits += _take(block, operation, batch, n, shares)
-    head.window_hits += hits
+    return hits
+
+
+@compiled
+def pulse(
+    block: Block,
+    operation: int,
+    row: int,
+    cycles: int,
+    level: int,
+    columns: NDArray[np.uint64],
+    measured: Part,
+    disturbs: Part,
+) -> None:
+    """Apply one pulse of a closed loop at once: SET, RESET or FORM on the ``columns`` (a bit each) of ``row``.
+
+    ``cycles``: how long the strobe was high; ``level``: the bit code of SET and FORM, the source code of RESET.
+    Cells count their pulses within the operation, whatever becomes of them. Each pulse disturbs its lines at once.
+    """
+    head = header(block)
+    shares = (level, head.levels[operation], cycles, head.cycles[operation])
+    if measured is not None:
+        head.window_hits += _pulse_measured(block, operation, row, columns, shares, disturbs)
+    else:
+        head.window_hits += _pulse_plain(block, operation, row, columns, shares)

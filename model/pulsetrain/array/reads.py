@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pulsetrain.array.record import (
     Block,
+    Part,
     converter_offsets,
     header,
     line_normals,
@@ -81,6 +82,8 @@ def convert(
     first: bool,
     dac: NDArray[np.int32],
     codes: NDArray[np.int32],
+    slow: Part,
+    wires: Part,
 ) -> None:
     """One conversion at the crossbar pins: the K codes of ``group``, 0 beyond the last line.
 
@@ -93,16 +96,16 @@ def convert(
     begin = min(group * count, lines)
     end = min(begin + count, lines)
     if first:
-        begin_read(block)
+        begin_read(block, slow)
     length = float(head.dac_max)
     if not whole:
-        row_sums(block, row, begin, end)
+        row_sums(block, row, begin, end, slow, wires)
     elif backward:
         length = _length(dac[:weights])
-        backward_sums(block, dac, begin, end)
+        backward_sums(block, dac, begin, end, slow, wires)
     else:
         length = _length(dac[:rows])
-        forward_sums(block, dac, begin, end)
+        forward_sums(block, dac, begin, end, slow, wires)
     converters = (full_scale, head.dac_max, head.adc_max)
     _sample(block, backward, head.reads - np.uint64(1), begin, length, converters, codes[: end - begin])
     codes[end - begin : count] = 0
@@ -110,15 +113,21 @@ def convert(
 
 @compiled
 def read(
-    block: Block, backward: bool, vectors: NDArray[np.int32], converters: tuple[int, int, int], out: NDArray[np.int16]
+    block: Block,
+    backward: bool,
+    vectors: NDArray[np.int32],
+    converters: tuple[int, int, int],
+    out: NDArray[np.int16],
+    slow: Part,
+    wires: Part,
 ) -> None:
     """Whole reads of all lines at once, one of each of the ``vectors`` (n, driven lines)."""
     head = header(block)
     first, last = int(np.int64(0)), out.shape[1]  # a constant 0 would be compiled for itself
     for i in range(vectors.shape[0]):
-        begin_read(block)
+        begin_read(block, slow)
         if backward:
-            backward_sums(block, vectors[i], first, last)
+            backward_sums(block, vectors[i], first, last, slow, wires)
         else:
-            forward_sums(block, vectors[i], first, last)
+            forward_sums(block, vectors[i], first, last, slow, wires)
         _sample(block, backward, head.reads - np.uint64(1), first, _length(vectors[i]), converters, out[i])

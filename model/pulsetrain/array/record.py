@@ -43,6 +43,29 @@ G_TOP = 2_100_000_000
 
 Block = NDArray[np.int64]
 
+Part = int | None
+"""Whether an array may have a part, as compiled functions are told it: 1, or None if it has not. Given None, a function
+is compiled without what it does for the part only, and without the functions that it would call there (numba cuts off
+``if part is not None``, but for an argument only)."""
+
+
+class Parts(NamedTuple):
+    """The parts that an array has. ``measured``: pulses that do more than section 12 says; ``disturbs``: pulses that
+    move neighbours; ``slow``: slow noise; ``wires``: resistance of the lines."""
+
+    measured: Part
+    disturbs: Part
+    slow: Part
+    wires: Part
+
+
+def parts_of(block: Block) -> Parts:
+    """The parts of the array with that block, which does not change them."""
+    head = header(block)
+    plain = head.effects & ~(PER_STEP | WARM | SLOW | FLAGGED) == 0 and head.kind <= SOFT
+    found = (not plain, head.effects & DISTURBS, head.effects & SLOW, head.wire_passes > 0)
+    return Parts(*(1 if part else None for part in found))
+
 
 class Header:
     """Integers of an array: unit and meaning of each. All 0 unless they are set."""

@@ -16,6 +16,7 @@ from pulsetrain.array.record import (
     INDEX_TELEGRAPH,
     SLOW,
     Block,
+    Part,
     conductances,
     header,
     reals,
@@ -35,12 +36,12 @@ def as_read(g: np.int32, o: np.int32) -> np.int64:
 
 
 @compiled
-def begin_read(block: Block) -> None:
+def begin_read(block: Block, slow: Part) -> None:
     """Take the next read number, and make the slow noise anew if that number asks for it."""
     head = header(block)
     number = head.reads
     head.reads += np.uint64(1)
-    if head.effects & SLOW and is_due(block, number):
+    if slow is not None and head.effects & SLOW and is_due(block, number):
         renew(block, number, 0, head.rows * head.columns)
         head.slow_reads = head.reads
 

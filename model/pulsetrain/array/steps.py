@@ -13,13 +13,9 @@ from pulsetrain.array.record import (
     CURVE,
     ENDURES,
     FAILS,
-    FLAGGED,
-    PER_STEP,
     RELATIVE,
-    SLOW,
     SOFT,
     TABLE,
-    WARM,
     Block,
     Reals,
     header,
@@ -33,13 +29,6 @@ from pulsetrain.numerics.quantiles import quantiles
 
 Shares = tuple[int, int, int, int]
 """Level and nominal level, cycles and nominal cycles of a pulse."""
-
-
-@inlined
-def is_plain(block: Block) -> bool:
-    """Whether pulses do no more than section 12 says."""
-    head = header(block)
-    return bool(head.effects & ~(PER_STEP | WARM | SLOW | FLAGGED) == 0 and head.kind <= SOFT)
 
 
 @inlined

@@ -9,6 +9,7 @@ from pulsetrain.array.record import (
     SLOW,
     WARM,
     Block,
+    Part,
     conductances,
     driven_codes,
     header,
@@ -20,7 +21,7 @@ from pulsetrain.array.record import (
 )
 from pulsetrain.array.slow_noise import as_read
 from pulsetrain.array.wires.sums import wired_row, wired_sums
-from pulsetrain.numerics.compiled import compiled, inlined
+from pulsetrain.numerics.compiled import compiled, copy_to, inlined
 
 
 @inlined
@@ -114,7 +115,7 @@ def _weigh(block: Block, sums: NDArray[np.int64], weights: int, total: int | np.
 
 
 @compiled
-def forward_sums(block: Block, codes: NDArray[np.int32], first: int, last: int) -> None:
+def forward_sums(block: Block, codes: NDArray[np.int32], first: int, last: int, slow: Part, wires: Part) -> None:
     """S of weight columns ``first`` … ``last`` − 1, ``codes`` on the rows, to the block's sums. All integers, exact
     but for the resistance of the lines and the temperature."""
     head = header(block)
@@ -123,10 +124,11 @@ def forward_sums(block: Block, codes: NDArray[np.int32], first: int, last: int) 
     g, sums = conductances(block), line_sums(block)[: end - begin]
     total = np.int64(0)
     sums[:] = 0
-    if head.wire_passes > 0:
-        total += codes[:rows].sum()
+    if wires is not None and head.wire_passes > 0:
+        for i in range(rows):
+            total += codes[i]
         _wired(block, codes[:rows], np.int64(0), begin, sums)
-    elif head.effects & SLOW:
+    elif slow is not None and head.effects & SLOW:
         o = slow_noise(block)
         for i in range(rows):
             if codes[i] != 0:
@@ -143,7 +145,7 @@ def forward_sums(block: Block, codes: NDArray[np.int32], first: int, last: int) 
 
 
 @compiled
-def backward_sums(block: Block, codes: NDArray[np.int32], first: int, last: int) -> None:
+def backward_sums(block: Block, codes: NDArray[np.int32], first: int, last: int, slow: Part, wires: Part) -> None:
     """S of rows ``first`` … ``last`` − 1, ``codes`` on the weight columns (in pairs the negative on G⁻), as above."""
     head = header(block)
     columns, g = head.columns, conductances(block)
@@ -154,12 +156,12 @@ def backward_sums(block: Block, codes: NDArray[np.int32], first: int, last: int)
         for m in range(columns // 2):
             driven[2 * m], driven[2 * m + 1] = codes[m], -codes[m]
     else:
-        driven[:] = codes[:columns]
+        copy_to(driven, codes)
         for m in range(columns):
             total += codes[m]
-    if head.wire_passes > 0:
+    if wires is not None and head.wire_passes > 0:
         _wired(block, driven, np.int64(1), first, sums)
-    elif head.effects & SLOW:
+    elif slow is not None and head.effects & SLOW:
         o = slow_noise(block)
         for k in range(last - first):
             at, to = (first + k) * columns, (first + k + 1) * columns
@@ -174,16 +176,16 @@ def backward_sums(block: Block, codes: NDArray[np.int32], first: int, last: int)
 
 
 @compiled
-def row_sums(block: Block, row: int, first: int, last: int) -> None:
+def row_sums(block: Block, row: int, first: int, last: int, slow: Part, wires: Part) -> None:
     """S of weight columns ``first`` … ``last`` − 1 with c_max on ``row`` alone, to the block's sums."""
     head = header(block)
     columns, devices = head.columns, 1 + head.pair
     begin, end = devices * first, devices * last
     g, at = conductances(block), row * columns
     sums = line_sums(block)[: end - begin]
-    if head.wire_passes > 0:
+    if wires is not None and head.wire_passes > 0:
         _wired_row(block, row, begin, sums)
-    elif head.effects & SLOW:
+    elif slow is not None and head.effects & SLOW:
         o = slow_noise(block)
         for k in range(sums.size):
             sums[k] = head.dac_max * as_read(g[at + begin + k], o[at + begin + k])

@@ -34,7 +34,7 @@ from pulsetrain.array.record import (
     writes,
 )
 from pulsetrain.array.tables import between, table_at
-from pulsetrain.numerics.compiled import compiled
+from pulsetrain.numerics.compiled import compiled, copy_to
 from pulsetrain.numerics.noise import BLOCK, block_of, uniform_from, uniform_of
 from pulsetrain.numerics.quantiles import exp_of, quantiles
 from pulsetrain.numerics.threads import run_blocks
@@ -69,7 +69,7 @@ def update_rows(block: Block, first: int, last: int) -> int:
     head = header(block)
     now, width, count, found = head.now, head.columns, head.age_count, 0
     ages = np.empty(count + 1, np.int64)
-    ages[:count] = age_times(block)
+    copy_to(ages[:count], age_times(block))
     ages[count] = NEVER
     due, began, seen = due_times(block), begun(block), reached(block)
     cells, work, waiting = np.empty(BLOCK + width, np.int64), np.empty((9, BLOCK)), 0

@@ -56,6 +56,7 @@ def fit(
     from pulsetrain.cli.console import working
     from pulsetrain.fit.device import fit_device, read_inputs
     from pulsetrain.fit.output import check_folder, save_fit
+    from pulsetrain.numerics.compiling import compilation_told
     from pulsetrain.numerics.threads import thread_count
 
     thread_count()  # PULSETRAIN_THREADS must be legal
@@ -63,8 +64,9 @@ def fit(
     inputs = read_inputs(files or [], kind=values.pop("kind", None), set_file=set_file, reset_file=reset_file)
     with nothing_left_behind(output):
         check_folder(output, overwrite)
-        with working("fitting, and simulating the device back", quiet=quiet):
-            found = fit_device(inputs, **values)
+        with working("fitting", quiet=quiet) as tell, compilation_told(tell):
+            found = fit_device(inputs, **values, progress=tell)
+            tell("drawing the plots")
             paths = save_fit(output, found, overwrite=overwrite)
     _print(found, output, paths, quiet=quiet, as_json=as_json)
 

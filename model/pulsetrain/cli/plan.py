@@ -64,6 +64,7 @@ def plan(
     Example: pulsetrain plan taox-180nm --output results/plan; then: pulsetrain train --plan results/plan/plan.toml
     """
     from pulsetrain.cli.console import working
+    from pulsetrain.numerics.compiling import compilation_told
     from pulsetrain.numerics.threads import thread_count
     from pulsetrain.plan import make_plan, save_plan
     from pulsetrain.plan.files import check_plan_folder
@@ -72,7 +73,7 @@ def plan(
     request = _request(device, typed, pilot)
     with nothing_left_behind(output):
         check_plan_folder(output, overwrite=overwrite)
-        with working("simulating", quiet=quiet):
+        with working("simulating", quiet=quiet) as tell, compilation_told(tell):
             made = make_plan(request)
         toml, numbers = save_plan(output, made, overwrite=overwrite)
     _print(made, toml, numbers, quiet=quiet, as_json=as_json)

@@ -7,12 +7,12 @@ from types import TracebackType
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from pulsetrain.cli.console import counted, progress_console
+from pulsetrain.cli.console import Patience, counted, progress_console
 from pulsetrain.training.results import TrainingResult
 from pulsetrain.training.store import Observer
 from pulsetrain.training.study import Run
 
-LINE_SECONDS = 8.0
+LINE_SECONDS = 5.0
 """Without a terminal, a run that takes longer says where it is this often."""
 
 
@@ -36,44 +36,45 @@ class ProgressReporter(Observer):
         self._task = self._bar.add_task("preparing", total=None)
         self._runs = 0
         self._epochs = 0
-        self._last_line = time.monotonic()
+        self._patience = Patience(self._console)
 
     def __enter__(self) -> ProgressReporter:
         self._bar.start()
+        self._patience.__enter__()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._patience.__exit__(kind, error, trace)
         self._bar.stop()
 
     def building(self, what: str) -> None:
         self._bar.update(self._task, description=what)
-        self._line(what)
+        self._patience.now(what)
+        self._patience.line(what)
 
     def study_started(self, runs: int, epochs: int, finished_epochs: int) -> None:
         self._runs, self._epochs = runs, epochs
         self._bar.update(self._task, total=runs * epochs, completed=finished_epochs)
         resumed = f", {counted(finished_epochs, 'epoch')} already done" if finished_epochs else ""
-        self._line(f"{counted(runs, 'run')} of {counted(epochs, 'epoch')}{resumed}")
+        self._patience.line(f"{counted(runs, 'run')} of {counted(epochs, 'epoch')}{resumed}")
 
     def run_started(self, number: int, run: Run) -> None:
-        self._bar.update(self._task, description=f"{self._label(number, run)}")
+        label = self._label(number, run)
+        self._bar.update(self._task, description=label)
+        self._patience.now(label)
 
     def epoch_finished(self, number: int, run: Run, epoch: int, accuracy: float) -> None:
         label = f"{self._label(number, run)}: {100 * accuracy:.1f} %"
         self._bar.update(self._task, advance=1, description=label)
-        if time.monotonic() - self._last_line > LINE_SECONDS:
-            self._line(f"{label} after epoch {epoch} of {self._epochs}")
+        self._patience.now(f"{label} after epoch {epoch} of {self._epochs}, the next")
+        if time.monotonic() - self._patience.last_line > LINE_SECONDS:
+            self._patience.line(f"{label} after epoch {epoch} of {self._epochs}")
 
     def run_finished(self, number: int, result: TrainingResult) -> None:
         run = Run(result.optimizer, result.rule, result.seed)
-        self._line(f"{self._label(number, run)}: {100 * result.accuracy[-1]:.1f} % in {result.seconds:.1f} s")
+        self._patience.line(f"{self._label(number, run)}: {100 * result.accuracy[-1]:.1f} % in {result.seconds:.1f} s")
 
     def _label(self, number: int, run: Run) -> str:
         return f"{number + 1}/{self._runs} {run.optimizer} {run.rule} seed {run.seed}"
-
-    def _line(self, text: str) -> None:
-        if not self._console.is_terminal:
-            self._console.print(text, markup=False)
-            self._last_line = time.monotonic()

@@ -117,7 +117,9 @@ def _run(
     failed, run = np.zeros(wanted.shape, np.bool_), np.zeros(RUN_NUMBERS, np.int64)
     array.begin_operation(config, settings)
     try:
-        row, polarity, columns = work_on_rows(array.block, rules, wanted, cycles, levels, codes, tries, failed, run)
+        row, polarity, columns = work_on_rows(
+            array.block, rules, wanted, cycles, levels, codes, tries, failed, run, *array.parts
+        )
     except SystemError as error:  # numba's name for a signal that came while it made the arrays it returns
         cause = error.__cause__ or error.__context__
         while cause is not None and isinstance(cause, SystemError):

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from pulsetrain.array.pulses import pulse
 from pulsetrain.array.reads import convert
-from pulsetrain.array.record import FORM, RESET, SET, Block
+from pulsetrain.array.record import FORM, RESET, SET, Block, Part
 from pulsetrain.contract.enumerations import LEFT_ALONE, PairPolicy, ProgramMode
-from pulsetrain.numerics.compiled import compiled, inlined
+from pulsetrain.numerics.compiled import compiled, copy_to, inlined
 
 # What the rows are worked on for. The first three are members of ``ProgramMode``.
 PROGRAMMING, FORMING, REFRESHING = (int(mode) for mode in ProgramMode)
@@ -87,7 +87,10 @@ def _more(log: Log) -> Log:
         np.zeros(2 * size, np.uint8),
         np.zeros((2 * size, columns.shape[1]), np.uint64),
     )
-    more[0][:size], more[1][:size], more[2][:size] = row, polarity, columns
+    copy_to(more[0][:size], row)
+    copy_to(more[1][:size], polarity)
+    for slot in range(size):
+        copy_to(more[2][slot], columns[slot])
     return more
 
 
@@ -101,6 +104,8 @@ def _apply(
     levels: NDArray[np.int64],
     log: Log,
     run: NDArray[np.int64],
+    measured: Part,
+    disturbs: Part,
 ) -> Log:
     """Pulse what the devices of a row take: SET, RESET, FORM; columns ascending in groups of ``parallel_max``."""
     for operation in range(SET, FORM + 1):
@@ -109,7 +114,10 @@ def _apply(
             if takes[column] == operation:
                 if taken % rules.parallel_max == 0:
                     if taken > 0:
-                        pulse(block, operation, row, cycles[operation], levels[operation], log[2][run[RUN_SLOTS] - 1])
+                        pulse(
+                            block, operation, row, cycles[operation], levels[operation], log[2][run[RUN_SLOTS] - 1],
+                            measured, disturbs,
+                        )  # fmt: skip
                     if run[RUN_SLOTS] == log[0].size:
                         log = _more(log)
                     log[0][run[RUN_SLOTS]] = row
@@ -118,7 +126,10 @@ def _apply(
                 log[2][run[RUN_SLOTS] - 1, column >> 6] |= np.uint64(1) << np.uint64(column & 63)
                 taken += 1
         if taken > 0:
-            pulse(block, operation, row, cycles[operation], levels[operation], log[2][run[RUN_SLOTS] - 1])
+            pulse(
+                block, operation, row, cycles[operation], levels[operation], log[2][run[RUN_SLOTS] - 1], measured,
+                disturbs,
+            )  # fmt: skip
         run[RUN_PULSES + operation - 1] += taken
     return log
 
@@ -133,13 +144,15 @@ def _read(
     codes: NDArray[np.int16],
     run: NDArray[np.int64],
     in_round: bool,
+    slow: Part,
+    wires: Part,
 ) -> None:
     """Read the groups of a row that hold a cell that is left. In a round only the ``codes`` of such cells change."""
     count, first = rules.adc_count, True
     for group in range((states.size + count - 1) // count):
         begin, end = group * count, min((group + 1) * count, states.size)
         if np.any(states[begin:end] == _LEFT):
-            convert(block, False, False, row, rules.full_scale, group, first, found[:0], found)
+            convert(block, False, False, row, rules.full_scale, group, first, found[:0], found, slow, wires)
             for m in range(begin, end):
                 if not in_round or states[m] == _LEFT:
                     codes[m] = found[m - begin]
@@ -212,12 +225,16 @@ def work_on_rows(
     tries: NDArray[np.uint8],
     failed: NDArray[np.bool_],
     run: NDArray[np.int64],
+    measured: Part,
+    disturbs: Part,
+    slow: Part,
+    wires: Part,
 ) -> Log:
     """Work on all rows in turn. ``wanted`` (rows, M): steps of an update, otherwise target codes.
 
     ``cycles`` and ``levels``: of operation k's pulses in round n in [n, k], without a ramp in [0, k]. ``codes``,
     ``tries``, ``failed`` (rows, M) and ``run`` are zeros that are filled. Returns row, operation − 1 and columns of the
-    slots; their number is in ``run``.
+    slots; their number is in ``run``. The last four: the parts of the array (``array.record.Parts``).
     """
     weights = wanted.shape[1]
     width = weights * (1 + rules.pair)
@@ -227,15 +244,15 @@ def work_on_rows(
     for row in range(wanted.shape[0]):
         if not _choose(rules, wanted[row], states, failed[row]):
             continue
-        _read(block, rules, row, states, found, codes[row], run, False)
+        _read(block, rules, row, states, found, codes[row], run, False, slow, wires)
         _set_targets(rules, wanted[row], states, codes[row], targets, run)
         if rules.mode == REFRESHING:
             for column in range(width):
                 against = RESET if rules.policy == 0 else SET
                 takes[column] = against if states[column // 2] == _LEFT else 0
             for _ in range(rules.refresh_pulses):
-                log = _apply(block, rules, row, takes, cycles[0], levels[0], log, run)
-            _read(block, rules, row, states, found, codes[row], run, False)
+                log = _apply(block, rules, row, takes, cycles[0], levels[0], log, run, measured, disturbs)
+            _read(block, rules, row, states, found, codes[row], run, False, slow, wires)
         _settle(rules, states, codes[row], targets, run)
         for k in range(1, rules.try_limit + 1):
             pulsed = False
@@ -253,8 +270,8 @@ def work_on_rows(
                 pulsed = True
             if not pulsed:
                 break
-            log = _apply(block, rules, row, takes, cycles[k], levels[k], log, run)
-            _read(block, rules, row, states, found, codes[row], run, True)
+            log = _apply(block, rules, row, takes, cycles[k], levels[k], log, run, measured, disturbs)
+            _read(block, rules, row, states, found, codes[row], run, True, slow, wires)
             _settle(rules, states, codes[row], targets, run)
         for m in range(weights):
             if states[m] == _LEFT:

@@ -45,8 +45,8 @@ def _parameter(default: int, low: int, high: int, about: str, *, symbol: str = "
 class ControllerConfig:
     """What is fixed when the hardware is made. Specification, section 1.
 
-    Raises PulsetrainError if a field is out of its range, the weights of a row are not a multiple of ``lanes``, or
-    products of two DAC codes would not fit a delta.
+    Raises PulsetrainError if a field is out of its range, the weights of a row are not a multiple of ``lanes``, the
+    converters not one of ``verify_lanes``, or products of two DAC codes would not fit a delta.
     """
 
     rows: int = _parameter(64, 1, 1024, "word lines; row 0 is visited first", symbol="R")
@@ -61,6 +61,9 @@ class ControllerConfig:
     dac_bits: int = _parameter(8, 2, 12, "width of one signed input code, sign included", rule="at most `delta_bits`/2")
     adc_bits: int = _parameter(8, 3, 16, "width of one signed output code, sign included")
     adc_count: int = _parameter(16, 1, 1024, "converters, shared among the lines that are sampled", symbol="K")
+    verify_lanes: int = _parameter(
+        1, 1, 1024, "cells that programming and verified updates work on per clock cycle", rule="divides K", symbol="V"
+    )
     pair: int = _parameter(0, 0, 1, "1: two devices a weight, side by side", rule="if 1, C is even")
 
     def __post_init__(self) -> None:
@@ -73,6 +76,10 @@ class ControllerConfig:
         if self.weight_columns % self.lanes:
             thing = "Weights of a row" if self.pair else "Columns"
             raise PulsetrainError(f"{thing} must be a multiple of lanes ({self.lanes}), not {self.weight_columns}")
+        if self.adc_count % self.verify_lanes:
+            raise PulsetrainError(
+                f"ADC count must be a multiple of verify_lanes ({self.verify_lanes}), not {self.adc_count}"
+            )
         if 2 * self.dac_bits > self.delta_bits:
             rule = f"at most half of delta_bits ({self.delta_bits // 2})"
             raise PulsetrainError(f"DAC bits must be {rule}, so that products fit a delta, not {self.dac_bits}")
@@ -118,6 +125,11 @@ class ControllerConfig:
     def column_groups(self) -> int:
         """Groups of weight columns that share the converters."""
         return -(-self.weight_columns // self.adc_count)
+
+    @property
+    def group_words(self) -> int:
+        """Words of ``verify_lanes`` cells that hold a group of weight columns."""
+        return -(-min(self.adc_count, self.weight_columns) // self.verify_lanes)
 
     @property
     def dac_max(self) -> int:

@@ -173,7 +173,7 @@ def _fire(
     """
     position, step, beats, bits, together = words
     t, max_pulses = decision
-    found = saturated = 0
+    found, saturated = int(np.int64(0)), int(np.int64(0))  # constants would be compiled for themselves
     row, last = rows
     while row < last:
         end = min(row + piece, last)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from os import PathLike
 from typing import Any
@@ -118,25 +118,37 @@ def read_inputs(
 
 
 def fit_device(
-    inputs: Inputs, *, name: str | None = None, form: str = "auto", weight_range: float = WEIGHT_RANGE, seed: int = 1
+    inputs: Inputs,
+    *,
+    name: str | None = None,
+    form: str = "auto",
+    weight_range: float = WEIGHT_RANGE,
+    seed: int = 1,
+    progress: Callable[[str], None] | None = None,
 ) -> Fit:
     """Fit a device to ``inputs`` and simulate it back in the golden array.
 
     ``form``: one of ``FORMS``. ``weight_range``: weights ± that fill the usable conductances. ``seed``: of the
-    simulation and of the draws for confidence intervals. Raises PulsetrainError if there are too few measurements.
+    simulation and of the draws for confidence intervals. ``progress`` is told what is worked on. Raises PulsetrainError
+    if there are too few measurements.
     """
     check_type("Inputs of a fit", inputs, Inputs)
     check_choice("Option --form", form, FORMS)
     check_integer("Option --seed", seed, 0, 2**32 - 1)
     check_real("Option --weight-range", weight_range, low=1e-3, high=1e3)
+    tell = progress or (lambda _: None)
     parts: list[Part] = []
     if inputs.tables is not None:
+        tell("fitting the steps")
         parts.append(fit_step_tables(*inputs.tables, form))
     if inputs.pulses is not None:
+        tell("fitting the steps")
         parts.append(fit_pulses(inputs.pulses, form, seed))
     if inputs.series is not None:
+        tell("fitting the relaxation")
         parts.append(fit_relaxation(inputs.series, seed))
     parameters, notes = _parameters(inputs, parts, weight_range)
+    tell("simulating the device back")
     bins: list[BinGoodness] = []
     curves: list[Curves] = []
     times: list[TimeGoodness] = []

@@ -31,6 +31,23 @@ from numpy.typing import NDArray
 Function = TypeVar("Function", bound=Callable[..., Any])
 Element = TypeVar("Element", bound=np.generic)
 
+
+def _believe_in_blas() -> None:
+    """Have numba take SciPy's BLAS for granted until a function uses it; ours do not. Before the first function of a
+    process, also from the cache, numba would import a third of SciPy to see whether it is there."""
+    with suppress(ImportError, AttributeError):  # another version of numba may do without, or otherwise
+        from numba.np import linalg
+
+        check, linalg.ensure_blas = linalg.ensure_blas, lambda: None
+        try:
+            from numba.np import arraymath
+        finally:
+            linalg.ensure_blas = check
+        arraymath.ensure_blas = check
+
+
+_believe_in_blas()
+
 PACKAGE = Path(__file__).parents[1]
 """The folder whose sources belong together."""
 
@@ -203,3 +220,11 @@ def _jitted(function: Callable[..., Any], **options: Any) -> Any:
     dispatcher = numba.njit(cache=False, fastmath=False, **options)(function)
     _keep(dispatcher, function)
     return dispatcher
+
+
+@inlined
+def copy_to(target: NDArray[Any], source: NDArray[Any]) -> None:
+    """``target[:] = source`` of one dimension and one size, in compiled callers. numba's own has the text of an error
+    compiled with it, which takes seconds."""
+    for i in range(target.size):
+        target[i] = source[i]

@@ -12,7 +12,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.numerics.compiled import compiled, inlined
+from pulsetrain.numerics.compiled import compiled, copy_to, inlined
 
 _LN2_HIGH = 6.93147180369123816490e-01  # ln 2 with its low 32 bits zero: times an exponent of double precision exact
 _LN2_LOW = 1.90821492927058770002e-10  # ln 2 − _LN2_HIGH
@@ -186,7 +186,7 @@ def quantiles(p: NDArray[np.float64], scratch: NDArray[np.float64]) -> None:
             values[i] = quantile_of(p[i], roots[j:])
         else:
             values[i] = -mantissas[j] if p[i] < 0.5 else mantissas[j]
-    p[:] = values
+    copy_to(p, values)
 
 
 @compiled

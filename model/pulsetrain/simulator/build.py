@@ -56,11 +56,11 @@ def cache_folder() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "pulsetrain"
 
 
-def cached(kind: str, key: str, make: Callable[[Path], None], *, progress: Progress | None = None) -> Path:
+def cached(kind: str, key: str, make: Callable[[Path], None], progress: Progress | None = None) -> Path:
     """The cache's folder ``<kind>-<key>``, made by ``make(folder)`` if there is none or a file of it is damaged.
 
-    ``make`` fills a scratch folder; it is renamed when complete. ``progress`` is told if another process makes it.
-    Raises PulsetrainError if the cache cannot be written.
+    ``make`` fills a scratch folder; it is renamed when complete. ``progress`` is told if it is being made by another
+    process, which is waited for. Raises PulsetrainError if the cache cannot be written.
     """
     folder = cache_folder()
     final = folder / f"{kind}-{key}"
@@ -69,7 +69,7 @@ def cached(kind: str, key: str, make: Callable[[Path], None], *, progress: Progr
     scratch = folder / f"{kind}-{key}.partial"
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        with _locked(folder / f"{kind}-{key}.lock", kind, progress):
+        with _locked(folder / f"{kind}-{key}.lock", f"waiting for another process, which makes the {kind}", progress):
             if not _complete(final):
                 for old in (scratch, final):
                     shutil.rmtree(old, ignore_errors=True)
@@ -97,13 +97,13 @@ def _complete(folder: Path) -> bool:
 
 
 @contextlib.contextmanager
-def _locked(path: Path, kind: str, progress: Progress | None) -> Iterator[None]:
-    """Holds an exclusive lock; the system frees it even if this process is killed."""
+def _locked(path: Path, waiting: str, progress: Progress | None) -> Iterator[None]:
+    """Holds an exclusive lock; the system frees it even if this process is killed. Says ``waiting`` if it has to."""
     with path.open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            _tell(progress, f"waiting for another process that makes the same {kind}")
+            _tell(progress, waiting)
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -135,7 +135,7 @@ def generated_verilog(config: ControllerConfig, *, progress: Progress | None = N
         verilog = importlib.import_module("pulsetrain_rtl.verilog")
         (folder / f"{MODULE}.v").write_text(verilog.generate(config, name=MODULE))
 
-    return cached("verilog", key, make, progress=progress) / f"{MODULE}.v"
+    return cached("verilog", key, make, progress) / f"{MODULE}.v"
 
 
 def build_library(config: ControllerConfig, *, verilog: Path | None = None, progress: Progress | None = None) -> Path:
@@ -159,15 +159,15 @@ def build_library(config: ControllerConfig, *, verilog: Path | None = None, prog
         _verilate(verilator, [inputs, source], folder)
         (folder / "contract.h").write_text(header_text(config))
         (folder / "contract_ports.h").write_text(ports_text())
-        _compile(verilator, compiler, folder)
+        _compile(verilator, compiler, folder, progress)
         for path in folder.iterdir():
             if path.name != "library.so":
                 path.unlink()
 
-    return cached("library", key, make, progress=progress) / "library.so"
+    return cached("library", key, make, progress) / "library.so"
 
 
-def _compile(verilator: Verilator, compiler: Compiler, folder: Path) -> None:
+def _compile(verilator: Verilator, compiler: Compiler, folder: Path, progress: Progress | None) -> None:
     """From the C++ in ``folder`` to its ``library.so``. Two translation units, not one for each of Verilator's files:
     the headers are read less often, and the compiler sees the model and its driver together."""
     generated = sorted(path.name for path in folder.glob("*.cpp"))
@@ -176,7 +176,7 @@ def _compile(verilator: Verilator, compiler: Compiler, folder: Path) -> None:
     start = [*compiler.command, *COMPILER_FLAGS, *_includes(verilator), f"-I{_HERE}", f"-I{folder}"]
     objects = []
     with ThreadPoolExecutor() as pool:
-        runtime = pool.submit(_runtime, verilator, compiler)
+        runtime = pool.submit(_runtime, verilator, compiler, progress)
         jobs = []
         for part, names, level in (("fast", [*fast, *_HARNESS], FAST), ("slow", slow, SLOW)):
             source, output = folder / f"{part}.cc", folder / f"{part}.o"
@@ -189,7 +189,7 @@ def _compile(verilator: Verilator, compiler: Compiler, folder: Path) -> None:
     _run([*compiler.command, "-shared", *map(str, objects), "-o", str(folder / "library.so"), "-pthread"], "link it")
 
 
-def _runtime(verilator: Verilator, compiler: Compiler) -> list[Path]:
+def _runtime(verilator: Verilator, compiler: Compiler, progress: Progress | None = None) -> list[Path]:
     """Object files of Verilator's own library, the same for every configuration."""
     include = verilator.root / "include"
     sources = [include / name for name in RUNTIME]
@@ -205,7 +205,7 @@ def _runtime(verilator: Verilator, compiler: Compiler) -> list[Path]:
             command = [*compiler.command, *COMPILER_FLAGS, FAST, *_includes(verilator), "-c", str(source), "-o", output]
             _run(command, f"compile {source.name}")
 
-    folder = cached("runtime", key, make)
+    folder = cached("runtime", key, make, progress)
     return [folder / f"{source.stem}.o" for source in sources]
 
 

@@ -104,21 +104,15 @@ class TrainingRun:
         with np.errstate(over="ignore", invalid="ignore"):
             for start in range(0, len(order), batch):
                 chosen = order[start : start + batch]
-                gradients = self._network.gradients(
-                    self._layers(), data.train_images[chosen], data.train_labels[chosen]
-                )
-                losses += gradients.loss * len(chosen)
-                steps = self._optimizer.steps([*gradients.weights, *gradients.biases])
-                self._check_finite([*steps, np.array(gradients.loss)])
-                layers = len(self.tiles)
-                for layer in range(layers):
-                    self._apply(layer, steps[layer])
-                for bias, step in zip(self._network.biases, steps[layers:], strict=True):
-                    bias += step
-                self._steps += 1
+                losses += self._train_on(chosen) * len(chosen)
         self._loss.append(losses / len(order))
         self._accuracy.append(self._network.accuracy(self._layers(), data.held_out_images, data.held_out_labels))
         self._seconds += time.perf_counter() - begun
+
+    def train_batch(self) -> None:
+        """Train one batch of the first examples, as a rehearsal: it is no part of an epoch."""
+        with np.errstate(over="ignore", invalid="ignore"):
+            self._train_on(np.arange(self._settings.batch))
 
     def result(self) -> TrainingResult:
         """What the run has yielded so far."""
@@ -191,6 +185,19 @@ class TrainingRun:
         if self._settings.tile == "model":
             return "model"
         return "RTL = model" if self._settings.compare else "RTL"
+
+    def _train_on(self, chosen: NDArray[np.int64]) -> float:
+        """One step of all weights and biases by the examples ``chosen``. Returns their mean loss."""
+        data, layers = self._data, len(self.tiles)
+        gradients = self._network.gradients(self._layers(), data.train_images[chosen], data.train_labels[chosen])
+        steps = self._optimizer.steps([*gradients.weights, *gradients.biases])
+        self._check_finite([*steps, np.array(gradients.loss)])
+        for layer in range(layers):
+            self._apply(layer, steps[layer])
+        for bias, step in zip(self._network.biases, steps[layers:], strict=True):
+            bias += step
+        self._steps += 1
+        return gradients.loss
 
     def _apply(self, layer: int, step: NDArray[np.float64]) -> None:
         """Bring a desired step into the tile of ``layer``."""

@@ -24,6 +24,7 @@ from pulsetrain.errors import PulsetrainError, check_integer, check_path
 from pulsetrain.files.checkpoint import load_state, make_output_folder, save_state
 from pulsetrain.training.data import Dataset
 from pulsetrain.training.plots import learning_curves, save_learning_curves
+from pulsetrain.training.rehearsal import rehearse
 from pulsetrain.training.results import TrainingResult, load_results, save_results, summarise
 from pulsetrain.training.study import Run, StudySettings
 from pulsetrain.training.workers import Job, StateError, in_turn, side_by_side
@@ -279,6 +280,8 @@ def _train(
             epochs_done = len(finished) * settings.epochs + sum(_epochs(state) for state in current.values())
         jobs = [Job(number, run, current.get(number)) for number, run in enumerate(runs) if number not in finished]
         new = not finished and not current
+        with threadpool_limits(limits=1, user_api="blas"):
+            rehearse(settings, [job.run for job in jobs], observer.building)
         alone = processes == 1 or len(jobs) == 1
         events = in_turn(settings, jobs) if alone else side_by_side(settings, jobs, processes)
         observer.study_started(len(runs), settings.epochs, epochs_done)

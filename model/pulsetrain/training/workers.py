@@ -19,6 +19,7 @@ from typing import Any, cast
 from threadpoolctl import threadpool_limits
 
 from pulsetrain.errors import PulsetrainError
+from pulsetrain.training.rehearsal import rehearse
 from pulsetrain.training.results import TrainingResult
 from pulsetrain.training.run import TrainingRun
 from pulsetrain.training.study import Run, StudySettings
@@ -117,10 +118,15 @@ def side_by_side(settings: StudySettings, jobs: Sequence[Job], processes: int) -
 def _work(settings: StudySettings, connection: Connection[Any, Any]) -> None:
     """Make the jobs that come, until the other side is gone. What fails is sent back as it was raised."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's; it ends us
+    rehearsed: set[str] = set()
     with suppress(EOFError, BrokenPipeError, ConnectionResetError), threadpool_limits(limits=1, user_api="blas"):
         try:
             while True:
-                for event in in_turn(settings, [connection.recv()]):
+                job = connection.recv()
+                if job.run.rule not in rehearsed:  # compiled by our parent, but to be loaded
+                    rehearse(settings, [job.run], lambda _: None)
+                    rehearsed.add(job.run.rule)
+                for event in in_turn(settings, [job]):
                     connection.send(event)
         except (EOFError, BrokenPipeError, ConnectionResetError):
             raise

@@ -56,7 +56,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.numerics.compiled import compiled, inlined
+from pulsetrain.numerics.compiled import compiled, copy_to, inlined
 
 LANES = 16
 """Lines that are solved at once."""
@@ -94,7 +94,7 @@ def wired_sums(
     drivers, grounds, currents = ends[:longest], ends[longest : 2 * longest], ends[2 * longest : 3 * longest]
     carry = ends[3 * longest : 3 * longest + 2 * LANES].reshape(2, LANES)
     drivers[:] = 0.0
-    drivers[: codes.size] = codes
+    copy_to(drivers[: codes.size], codes)
     grounds[:] = 0.0
     for half in range(2 * passes):  # the driven lines, then the sensed ones: one call for both is compiled once
         sensed = half % 2 == 1
@@ -181,7 +181,7 @@ def _solve_all(
             _store_rows(voltages[begin:end], x)
         elif not last:
             _store_columns(voltages, begin, end - begin, x)
-        currents[begin:end] = carry[1, : end - begin]
+        copy_to(currents[begin:end], carry[1])
 
 
 @inlined
@@ -210,7 +210,7 @@ def _solve(
             y[m] = f[k, m] * admittance
             s[m] = f[k, m] * source
     if back:
-        y[:] = ports
+        copy_to(y, ports)
         for n in range(cells):
             k = n if port_first else cells - 1 - n
             for m in range(LANES):
