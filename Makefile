@@ -7,6 +7,7 @@ STAMP   := $(VENV)/.installed
 RUN     := $(BIN)/python
 SEEDS   ?= 5
 RESULTS ?= results/sim
+FIRST   ?= results/first
 # Two workers suit two cores; PYTEST_WORKERS=0 runs the tests in one process.
 PYTEST_WORKERS ?= 2
 # Trainings side by side; results do not depend on it.
@@ -32,11 +33,13 @@ $(STAMP): pyproject.toml
 	@$(RUN) scripts/prerequisites.py --installed
 	@touch $@
 
-sim: $(STAMP) ## Verify the RTL in Verilator against the golden model, then train a network through it
+sim: $(STAMP) ## Train a network through the RTL, verify the RTL in Verilator against the golden model, compare all rules
 	@$(PYTHON) scripts/prerequisites.py
-	@echo "== 1/2  RTL against the golden model, in Verilator =="
+	@echo "== 1/3  A network learns through the RTL =="
+	@$(BIN)/pulsetrain train --tile rtl --overwrite --output $(FIRST)
+	@echo "== 2/3  RTL against the golden model, in Verilator =="
 	@$(RUN) -m pytest -n $(PYTEST_WORKERS) --dist worksteal -m sim tests
-	@echo "== 2/2  Training through the RTL =="
+	@echo "== 3/3  All rules, RTL and model in lockstep =="
 	@$(BIN)/pulsetrain train --tile rtl --rule all --seeds $(SEEDS) --compare --processes $(PROCESSES) --overwrite --output $(RESULTS)
 
 test: $(STAMP) ## Run every test (this is what CI runs)

@@ -11,7 +11,7 @@ from cocotb.triggers import RisingEdge
 from cocotb_bus.monitors import BusMonitor
 from pulsetrain.contract.enumerations import FULL_SCALE_BITS, Operation
 
-from tb.lib.common import BUS, STALL_PATTERNS, TB, Packed, StallPattern, StreamMonitor, bench_test, check
+from tb.lib.common import BUS, STALL_PATTERNS, TB, Packed, StallPattern, StreamMonitor, bench_test, check, read
 from tb.lib.coverage import coverage
 from tb.lib.slot_tracker import LINES, READS, Applied, SlotTracker
 
@@ -32,15 +32,15 @@ class DriverMonitor(BusMonitor):
         edge, bus = RisingEdge(self.clock), self.bus
         while True:
             await edge
-            flags = int(bus.all_flags.value)
+            flags = read(bus.all_flags)
             if self.in_reset:
                 continue
             cycle = self._flags(flags)
-            cycle.lines = int(bus.all_lines.value)
-            cycle.report = int(bus.all_report.value) if cycle.report__valid else None
-            cycle.sample = int(bus.all_samples.value) if cycle.samples__valid else None
-            cycle.codes = int(bus.crossbar__codes.value)
-            cycle.limit = int(bus.pulse_limit.value)
+            cycle.lines = read(bus.all_lines)
+            cycle.report = read(bus.all_report) if cycle.report__valid else None
+            cycle.sample = read(bus.all_samples) if cycle.samples__valid else None
+            cycle.codes = read(bus.crossbar__codes)
+            cycle.limit = read(bus.pulse_limit)
             self._recv(cycle)
 
 

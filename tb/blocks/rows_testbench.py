@@ -17,7 +17,7 @@ from pulsetrain.contract.settings import ControllerSettings, RampSettings, group
 
 from tb.blocks.expected_rows import Pulse, Read, Row, RowEnd, programmed_row, verified_row
 from tb.blocks.row_array import RowArray
-from tb.lib.common import CLOCK_NS, PORTS, TB, Packed, StallPattern, StreamMonitor, check, elements, joined
+from tb.lib.common import CLOCK_NS, PORTS, TB, Packed, StallPattern, StreamMonitor, check, elements, joined, read
 from tb.lib.coverage import coverage
 from tb.lib.expected import slots_of
 
@@ -154,7 +154,7 @@ class RowsTB(TB):
         flags, unpacked = self.pin("all_flags"), Packed("programmer__all_flags")
         while True:
             await self.edge
-            seen = unpacked(int(flags.value))
+            seen = unpacked(read(flags))
             got = (seen.counted__verified, seen.counted__unreached, seen.counted__unverified)
             if any(got):
                 check(bool(self.counts), lambda got=got: f"{got} cells are counted, but no row has ended")
@@ -188,7 +188,7 @@ class RowsTB(TB):
             await self.pause(self.pressed)
             ready.value = 1
             await self.edge
-            while not int(valid.value):
+            while not read(valid):
                 await self.edge
             ready.value = 0
             got = SimpleNamespace(**self.output.payload())

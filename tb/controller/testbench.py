@@ -16,7 +16,7 @@ from pulsetrain.contract.enumerations import Unselected
 from pulsetrain.contract.settings import ControllerSettings
 
 from tb.controller.scoreboard import Scoreboard
-from tb.lib.common import BUS, PORTS, TB, Packed, StallPattern, check, joined
+from tb.lib.common import BUS, PORTS, TB, Packed, StallPattern, check, joined, read
 from tb.lib.coverage import coverage
 from tb.lib.random_source import readback_cycles, seeding_limit, state_word_count
 from tb.lib.stimulus import random_deltas, random_settings
@@ -55,15 +55,15 @@ class ControllerMonitor(BusMonitor):
         edge, bus = RisingEdge(self.clock), self.bus
         while True:
             await edge
-            cycle = self._flags(int(bus.all_flags.value))
-            cycle.lines = int(bus.all_lines.value)
-            cycle.settings = int(bus.all_settings.value)
-            cycle.report = int(bus.all_report.value) if cycle.report__valid else None
-            cycle.sample = int(bus.all_samples.value) if cycle.samples__valid else None
-            cycle.codes = int(bus.crossbar__codes.value) if cycle.crossbar__converted else None
+            cycle = self._flags(read(bus.all_flags))
+            cycle.lines = read(bus.all_lines)
+            cycle.settings = read(bus.all_settings)
+            cycle.report = read(bus.all_report) if cycle.report__valid else None
+            cycle.sample = read(bus.all_samples) if cycle.samples__valid else None
+            cycle.codes = read(bus.crossbar__codes) if cycle.crossbar__converted else None
             taken = cycle.deltas__valid and cycle.deltas__ready
-            cycle.delta = int(bus.deltas__payload.value) if taken else None
-            cycle.seed = int(bus.seed__payload.value) if cycle.seed__valid else None
+            cycle.delta = read(bus.deltas__payload) if taken else None
+            cycle.seed = read(bus.seed__payload) if cycle.seed__valid else None
             self._recv(cycle)
 
 

@@ -14,7 +14,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from xml.etree import ElementTree
@@ -22,6 +22,8 @@ from xml.etree import ElementTree
 from cocotb_tools.runner import get_runner
 
 from tb.lib.configs import Bench
+from tb.lib.doing import doing
+from tb.lib.forks import CHILDREN, COCOTB_ENTRIES, THREADS
 from tb.lib.verilate import compile_runtime, tools_key, verilate
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -68,12 +70,19 @@ def seed() -> int:
 
 
 @contextlib.contextmanager
-def locked(name: str) -> Iterator[None]:
-    """Hold the lock ``name`` against the other processes of this checkout."""
+def locked(name: str, *, wait: bool = True) -> Iterator[bool]:
+    """Hold the lock ``name`` against the other processes of this checkout; False if it is taken and not to wait."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     with (FOLDER / f"{name}.lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if not wait:
+                yield False
+                return
+            with doing(f"waits for another process that has {name}"):
+                fcntl.flock(file, fcntl.LOCK_EX)
+        yield True
 
 
 def _key(bench: Bench, waves: bool) -> str:
@@ -92,7 +101,8 @@ def _runtime(waves: bool) -> Path:
         if not (folder / "done").is_file():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-            compile_runtime(folder, waves=waves)
+            with doing("compiles the runtime of Verilator"):
+                compile_runtime(folder, waves=waves)
             (folder / "done").touch()
     return folder
 
@@ -112,13 +122,14 @@ def build(bench: Bench, *, waves: bool = False) -> Built:
             for old in FOLDER.glob(f"{name}-" + "[0-9a-f]" * 16):
                 shutil.rmtree(old, ignore_errors=True)
             folder.mkdir(parents=True)
-            text, ports = generate(bench)
-            source = folder / f"{TOPLEVEL}.v"
+            with doing(f"generates the Verilog of {name}"):
+                text, ports = generate(bench)
+            source, control = folder / f"{TOPLEVEL}.v", folder / "visible.vlt"
             source.write_text(text)
-            (folder / "ports.json").write_text(json.dumps(ports, indent=1))
-            control = folder / "visible.vlt"
             control.write_text(visible(ports))
-            verilate(source, control, TOPLEVEL, runtime, folder, waves=waves)
+            (folder / "ports.json").write_text(json.dumps(ports, indent=1))
+            with doing(f"builds {name} with Verilator"):
+                verilate(source, control, TOPLEVEL, runtime, folder, waves=waves)
             (folder / "seconds").write_text(f"{time.monotonic() - start:.1f}\n")
             (folder / "done").touch()
     return Built(bench, folder, time.monotonic() - start)
@@ -129,33 +140,79 @@ def run(
     *,
     tests: str = "",
     label: str = "all",
-    mutant: int = 0,
-    stop_at_first: bool = False,
     waves: Path | None = None,
 ) -> SimulationResult:
     """Run the testbenches of a build whose full name matches the regular expression ``tests`` (empty: all).
 
     ``label`` names the folder of the run, where its log lies. cocotb seeds its own generator from the seed as well.
     """
-    from tb.lib.wrapper import TOPLEVEL
+    folder = _emptied(FOLDER / "runs" / f"{built.bench.name}-{label}")
+    start = time.monotonic()
+    with doing(f"simulates {built.bench.name}"):
+        options = ["--trace", "--trace-file", str(waves)] if waves else []
+        ended = _simulate(built, folder, tests, _environment(built, folder), options)
+    outcome = _outcome(folder / "results.xml", ended, folder / "run.log")
+    outcome.seconds = time.monotonic() - start
+    return outcome
 
-    folder = FOLDER / "runs" / f"{built.bench.name}-{label}"
+
+def run_mutants(built: Built, mutants: Sequence[int], tests: str) -> dict[int, SimulationResult]:
+    """Run some testbenches on each of the mutants, until the first failure, all from one start of the simulator.
+
+    The start, most of a short run's time, is that of Python: see ``tb.lib.forks``.
+    """
+    runs = FOLDER / "runs"
+    folders = {mutant: _emptied(runs / f"{built.bench.name}-mutant-{mutant}") for mutant in mutants}
+    children = [
+        {
+            "log": str(folder / "run.log"),
+            "environment": {
+                **_environment(built, folder),
+                "PULSETRAIN_MUTANT": str(mutant),
+                "COCOTB_MAX_FAILURES": "1",
+                "COCOTB_RESULTS_FILE": str(folder / "results.xml"),
+            },
+        }
+        for mutant, folder in folders.items()
+    ]
+    parent = _emptied(runs / f"{built.bench.name}-mutants-from-{min(mutants)}")
+    (parent / "children.json").write_text(json.dumps(children, indent=1))
+    entries = ",".join(("tb.lib.forks:begin", *COCOTB_ENTRIES))
+    environment = {
+        **_environment(built, parent),
+        **dict.fromkeys(THREADS, "1"),
+        CHILDREN: str(parent / "children.json"),
+        "PYGPI_USERS": entries,
+    }
+    with doing(f"simulates {len(mutants)} mutants in {built.bench.name}"):
+        ended = _simulate(built, parent, tests, environment, [])
+    return {mutant: _outcome(folder / "results.xml", ended, folder / "run.log") for mutant, folder in folders.items()}
+
+
+def _emptied(folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    results, log = folder / "results.xml", folder / "run.log"
-    environment = {
+    return folder
+
+
+def _environment(built: Built, folder: Path) -> dict[str, str]:
+    return {
         "PULSETRAIN_BENCH": built.bench.name,
         "PULSETRAIN_PORTS": str(built.folder / "ports.json"),
         "PULSETRAIN_COVERAGE": str(folder / "coverage.json"),
-        "PULSETRAIN_MUTANT": str(mutant),
+        "PULSETRAIN_MUTANT": "0",
         SEED_VARIABLE: str(seed()),
-        "COCOTB_MAX_FAILURES": "1" if stop_at_first else "0",
+        "COCOTB_MAX_FAILURES": "0",
         "COCOTB_ANSI_OUTPUT": "0",
         # Without this, pytest rewrites the assertions of every module imported: seconds at each start.
         "COCOTB_REWRITE_ASSERTION_FILES": "",
     }
-    start = time.monotonic()
-    ended = ""
+
+
+def _simulate(built: Built, folder: Path, tests: str, environment: dict[str, str], options: list[str]) -> str:
+    """Run the simulator in ``folder``; how it ended, if not well."""
+    from tb.lib.wrapper import TOPLEVEL
+
     try:
         get_runner("verilator").test(
             test_module=list(built.bench.modules),
@@ -165,29 +222,60 @@ def run(
             test_dir=folder,
             seed=seed(),
             test_filter=tests or None,
-            results_xml=str(results),
-            log_file=log,
+            results_xml=str(folder / "results.xml"),
+            log_file=folder / "run.log",
             extra_env=environment,
-            test_args=["--trace", "--trace-file", str(waves)] if waves else [],
+            test_args=options,
         )
     except (SystemExit, RuntimeError) as error:
-        ended = f"the simulator ended with {error}"
-    outcome = _outcome(results, ended, log)
-    outcome.seconds = time.monotonic() - start
-    return outcome
+        return f"the simulator ended with {error}"
+    return ""
 
 
-def run_once(bench: Bench, session: str, tests: str = "") -> SimulationResult:
-    """As ``build`` and ``run``, but only once in a session of pytest, whichever of its processes asks first."""
+def run_once(bench: Bench, session: str, tests: str = "", *, wait: bool = True) -> SimulationResult | None:
+    """As ``build`` and ``run``, but only once in a session of pytest, whichever of its processes asks first.
+
+    None if another process runs it now and this one is not to wait.
+    """
     kept = FOLDER / "runs" / f"{bench.name}.json"
-    with locked(f"{bench.name}-run"):
-        if kept.is_file():
-            known = json.loads(kept.read_text())
-            if (known["session"], known["tests"]) == (session, tests):
-                return SimulationResult(known["passed"], known["failed"], known["seconds"], Path(known["log"]))
-        outcome = run(build(bench), tests=tests)
-        kept.write_text(json.dumps({"session": session, "tests": tests, **vars(outcome), "log": str(outcome.log)}))
-    return outcome
+    with locked(f"{bench.name}-run", wait=wait) as held:
+        if not held:
+            return None
+        known = _kept(kept, session, tests)
+        if not known:
+            known = {"": run(build(bench), tests=tests)}
+            _keep(kept, session, tests, known)
+    return known[""]
+
+
+def run_mutants_once(bench: Bench, session: str, mutants: Sequence[int], tests: str) -> dict[int, SimulationResult]:
+    """As ``build`` and ``run_mutants``, but only once in a session of pytest."""
+    name = f"{bench.name}-mutants-from-{min(mutants)}"
+    kept = FOLDER / "runs" / f"{name}.json"
+    with locked(name):
+        known = _kept(kept, session, tests)
+        if not known:
+            known = {str(mutant): found for mutant, found in run_mutants(build(bench), mutants, tests).items()}
+            _keep(kept, session, tests, known)
+    return {int(mutant): outcome for mutant, outcome in known.items()}
+
+
+def _kept(path: Path, session: str, tests: str) -> dict[str, SimulationResult]:
+    """What ``_keep`` has written in this session for these tests, or nothing."""
+    if not path.is_file():
+        return {}
+    found = json.loads(path.read_text())
+    if (found["session"], found["tests"]) != (session, tests):
+        return {}
+    return {
+        name: SimulationResult(**{**outcome, "log": Path(outcome["log"])})
+        for name, outcome in found["outcomes"].items()
+    }
+
+
+def _keep(path: Path, session: str, tests: str, outcomes: dict[str, SimulationResult]) -> None:
+    plain = {name: {**vars(outcome), "log": str(outcome.log)} for name, outcome in outcomes.items()}
+    path.write_text(json.dumps({"session": session, "tests": tests, "outcomes": plain}))
 
 
 def coverage_of(bench: Bench) -> dict[str, dict[str, int]]:

@@ -20,14 +20,21 @@ ROOT = Path(__file__).resolve().parents[2]
 @pytest.mark.parametrize("bench", [BENCH, PAIR_BENCH, CORE_BENCH], ids=lambda bench: bench.name)
 def test_the_unbroken_controller_passes(bench: Bench, session_name: str) -> None:
     outcome = tb_build.run_once(bench, session_name)
+    assert outcome is not None
     assert not outcome.failed, f"{outcome.text()}\n\nlog: {outcome.log}"
 
 
+def bench_of(mutant: Any) -> Bench:
+    return PAIR_BENCH if mutant.pair else CORE_BENCH if mutant.core else BENCH
+
+
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_mutant_is_caught(mutant: Any) -> None:
-    built = tb_build.build(PAIR_BENCH if mutant.pair else CORE_BENCH if mutant.core else BENCH)
-    label = f"mutant-{mutant.number}"
-    outcome = tb_build.run(built, tests=mutant.tests, mutant=mutant.number, label=label, stop_at_first=True)
+def test_mutant_is_caught(mutant: Any, session_name: str, request: pytest.FixtureRequest) -> None:
+    # Those that are shown to the same testbenches run from one start of the simulator, as far as this session has them.
+    chosen = {item.callspec.params.get("mutant") for item in request.session.items if hasattr(item, "callspec")}
+    alike = [other for other in MUTANTS if (bench_of(other), other.tests) == (bench_of(mutant), mutant.tests)]
+    numbers = [other.number for other in alike if other in chosen]
+    outcome = tb_build.run_mutants_once(bench_of(mutant), session_name, numbers, mutant.tests)[mutant.number]
     assert outcome.failed, f"{mutant.name} was not caught by {mutant.tests}: {mutant.about}"
     # By a comparison with the specification or the model, not by a testbench that stumbled or waited in vain.
     caught = next(iter(outcome.failed.values()))
