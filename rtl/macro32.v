@@ -577,8 +577,8 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire \$609 ;
   wire \$61 ;
   wire \$610 ;
-  wire \$611 ;
-  wire [9:0] \$612 ;
+  wire [9:0] \$611 ;
+  wire \$612 ;
   wire \$613 ;
   wire \$614 ;
   wire \$615 ;
@@ -636,19 +636,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire \$662 ;
   wire \$663 ;
   wire \$664 ;
-  wire \$665 ;
+  wire [1:0] \$665 ;
   wire [1:0] \$666 ;
-  wire [1:0] \$667 ;
-  wire \$668 ;
+  wire \$667 ;
+  wire [1:0] \$668 ;
   wire [1:0] \$669 ;
   wire \$67 ;
-  wire [1:0] \$670 ;
+  reg \$670 ;
   reg \$671 ;
   reg \$672 ;
-  reg \$673 ;
-  reg [4:0] \$674 ;
-  reg [3:0] \$675 ;
-  reg [5:0] \$676 ;
+  reg [4:0] \$673 ;
+  reg [3:0] \$674 ;
+  reg [5:0] \$675 ;
+  reg [15:0] \$676 ;
   reg [15:0] \$677 ;
   reg [15:0] \$678 ;
   reg [15:0] \$679 ;
@@ -661,16 +661,16 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   reg [15:0] \$685 ;
   reg [15:0] \$686 ;
   reg [15:0] \$687 ;
-  reg [15:0] \$688 ;
-  reg \$689 ;
+  reg \$688 ;
+  reg [7:0] \$689 ;
   wire \$69 ;
   reg [7:0] \$690 ;
   reg [7:0] \$691 ;
   reg [7:0] \$692 ;
-  reg [7:0] \$693 ;
-  reg [1:0] \$694 ;
-  reg [7:0] \$695 ;
-  reg [1:0] \$696 ;
+  reg [1:0] \$693 ;
+  reg [7:0] \$694 ;
+  reg [1:0] \$695 ;
+  reg [15:0] \$696 ;
   reg [15:0] \$697 ;
   reg [15:0] \$698 ;
   reg [15:0] \$699 ;
@@ -681,37 +681,36 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   reg [15:0] \$702 ;
   reg [15:0] \$703 ;
   reg [15:0] \$704 ;
-  reg [15:0] \$705 ;
+  reg [7:0] \$705 ;
   reg [7:0] \$706 ;
   reg [7:0] \$707 ;
-  reg [7:0] \$708 ;
+  reg [1:0] \$708 ;
   reg [1:0] \$709 ;
   wire \$71 ;
   reg [1:0] \$710 ;
-  reg [1:0] \$711 ;
+  reg [7:0] \$711 ;
   reg [7:0] \$712 ;
   reg [7:0] \$713 ;
-  reg [7:0] \$714 ;
+  reg [1:0] \$714 ;
   reg [1:0] \$715 ;
   reg [1:0] \$716 ;
-  reg [1:0] \$717 ;
+  reg [7:0] \$717 ;
   reg [7:0] \$718 ;
   reg [7:0] \$719 ;
   wire \$72 ;
-  reg [7:0] \$720 ;
+  reg [1:0] \$720 ;
   reg [1:0] \$721 ;
   reg [1:0] \$722 ;
-  reg [1:0] \$723 ;
+  reg [7:0] \$723 ;
   reg [7:0] \$724 ;
   reg [7:0] \$725 ;
-  reg [7:0] \$726 ;
+  reg [1:0] \$726 ;
   reg [1:0] \$727 ;
   reg [1:0] \$728 ;
-  reg [1:0] \$729 ;
+  reg [6:0] \$729 ;
   wire \$73 ;
-  reg [6:0] \$730 ;
+  reg \$730 ;
   reg \$731 ;
-  reg \$732 ;
   wire \$74 ;
   wire \$75 ;
   wire \$76 ;
@@ -1711,7 +1710,6 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire [3:0] \verdict__status$424 ;
   wire verdict__valid;
   wire \verdict__valid$426 ;
-  assign \$268  = header__opcode == 3'h5;
   assign \$269  = header__opcode == 3'h6;
   assign \$270  = header__opcode == 3'h7;
   assign \$271  = header__opcode == 4'h8;
@@ -2035,231 +2033,229 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \seed__valid$212  = seed__valid & \$586 ;
   assign \$587  = ~ busy;
   assign seed__ready = \seed__ready$213  & \$587 ;
-  assign \$588  = ! seed__payload;
-  assign seed_error = seed__valid & \$588 ;
-  assign \$589  = ! settings__threshold_log2;
-  assign \$590  = settings__threshold_log2 > 5'h10;
-  assign \$591  = \$589  | \$590 ;
-  assign \$592  = ! settings__max_pulses;
-  assign \$593  = ! settings__parallel_max;
-  assign \$594  = settings__parallel_max > 6'h20;
-  assign \$595  = \$593  | \$594 ;
-  assign \$596  = ! settings__setup_cycles;
-  assign \$597  = ! settings__set_cycles;
-  assign \$598  = settings__set_cycles > armed_limit;
-  assign \$599  = \$597  | \$598 ;
-  assign \$600  = ! settings__reset_cycles;
-  assign \$601  = settings__reset_cycles > armed_limit;
-  assign \$602  = \$600  | \$601 ;
-  assign \$603  = ! settings__hold_cycles;
-  assign \$604  = ! settings__recovery_cycles;
-  assign \$605  = ! settings__ready_limit;
-  assign \$606  = ! settings__settle_cycles;
-  assign \$607  = ! settings__conversion_limit;
-  assign \$608  = ! settings__forward_full_scale;
-  assign \$609  = ! settings__backward_full_scale;
-  assign \$610  = ! settings__verify_full_scale;
-  assign \$611  = ! settings__verify_step;
-  assign \$612  = 2'h2 * settings__verify_tolerance;
-  assign \$613  = \$612  > settings__verify_step;
-  assign \$614  = ! settings__try_limit;
-  assign \$615  = ! settings__form_cycles;
-  assign \$616  = settings__form_cycles > armed_limit;
-  assign \$617  = \$615  | \$616 ;
-  assign \$618  = settings__ramp == 1'h1;
-  assign \$619  = settings__set_ramp__start > settings__set_ramp__stop;
-  assign \$620  = settings__reset_ramp__start > settings__reset_ramp__stop;
-  assign \$621  = settings__form_ramp__start > settings__form_ramp__stop;
-  assign \$622  = | { \$621 , \$620 , \$619  };
-  assign \$623  = ! settings__set_ramp__start;
-  assign \$624  = settings__set_ramp__stop > armed_limit;
-  assign \$625  = \$623  | \$624 ;
-  assign \$626  = ! settings__reset_ramp__start;
-  assign \$627  = settings__reset_ramp__stop > armed_limit;
-  assign \$628  = \$626  | \$627 ;
-  assign \$629  = ! settings__form_ramp__start;
-  assign \$630  = settings__form_ramp__stop > armed_limit;
-  assign \$631  = \$629  | \$630 ;
-  assign \$632  = | { \$631 , \$628 , \$625  };
-  assign \$633  = \$622  | \$632 ;
-  assign \$634  = \$618  & \$633 ;
-  assign \$635  = settings__ramp == 2'h2;
-  assign \$636  = settings__set_ramp__start > settings__set_ramp__stop;
-  assign \$637  = settings__reset_ramp__start > settings__reset_ramp__stop;
-  assign \$638  = settings__form_ramp__start > settings__form_ramp__stop;
-  assign \$639  = | { \$638 , \$637 , \$636  };
-  assign \$640  = settings__set_ramp__stop > 8'hff;
-  assign \$641  = settings__reset_ramp__stop > 8'hff;
-  assign \$642  = settings__form_ramp__stop > 8'hff;
-  assign \$643  = | { \$642 , \$641 , \$640  };
-  assign \$644  = \$639  | \$643 ;
-  assign \$645  = \$635  & \$644 ;
-  assign \$646  = \$634  | \$645 ;
-  assign \$647  = settings__ramp > 2'h2;
-  assign \$648  = \$646  | \$647 ;
-  assign \$649  = ~ armed;
-  assign refusals__disarmed = \$649  | released;
-  assign \$650  = ~ seeded;
-  assign refusals__unseeded = \$650  | seeding;
+  assign \$588  = ! settings__threshold_log2;
+  assign \$589  = settings__threshold_log2 > 5'h10;
+  assign \$590  = \$588  | \$589 ;
+  assign \$591  = ! settings__max_pulses;
+  assign \$592  = ! settings__parallel_max;
+  assign \$593  = settings__parallel_max > 6'h20;
+  assign \$594  = \$592  | \$593 ;
+  assign \$595  = ! settings__setup_cycles;
+  assign \$596  = ! settings__set_cycles;
+  assign \$597  = settings__set_cycles > armed_limit;
+  assign \$598  = \$596  | \$597 ;
+  assign \$599  = ! settings__reset_cycles;
+  assign \$600  = settings__reset_cycles > armed_limit;
+  assign \$601  = \$599  | \$600 ;
+  assign \$602  = ! settings__hold_cycles;
+  assign \$603  = ! settings__recovery_cycles;
+  assign \$604  = ! settings__ready_limit;
+  assign \$605  = ! settings__settle_cycles;
+  assign \$606  = ! settings__conversion_limit;
+  assign \$607  = ! settings__forward_full_scale;
+  assign \$608  = ! settings__backward_full_scale;
+  assign \$609  = ! settings__verify_full_scale;
+  assign \$610  = ! settings__verify_step;
+  assign \$611  = 2'h2 * settings__verify_tolerance;
+  assign \$612  = \$611  > settings__verify_step;
+  assign \$613  = ! settings__try_limit;
+  assign \$614  = ! settings__form_cycles;
+  assign \$615  = settings__form_cycles > armed_limit;
+  assign \$616  = \$614  | \$615 ;
+  assign \$617  = settings__ramp == 1'h1;
+  assign \$618  = settings__set_ramp__start > settings__set_ramp__stop;
+  assign \$619  = settings__reset_ramp__start > settings__reset_ramp__stop;
+  assign \$620  = settings__form_ramp__start > settings__form_ramp__stop;
+  assign \$621  = | { \$620 , \$619 , \$618  };
+  assign \$622  = ! settings__set_ramp__start;
+  assign \$623  = settings__set_ramp__stop > armed_limit;
+  assign \$624  = \$622  | \$623 ;
+  assign \$625  = ! settings__reset_ramp__start;
+  assign \$626  = settings__reset_ramp__stop > armed_limit;
+  assign \$627  = \$625  | \$626 ;
+  assign \$628  = ! settings__form_ramp__start;
+  assign \$629  = settings__form_ramp__stop > armed_limit;
+  assign \$630  = \$628  | \$629 ;
+  assign \$631  = | { \$630 , \$627 , \$624  };
+  assign \$632  = \$621  | \$631 ;
+  assign \$633  = \$617  & \$632 ;
+  assign \$634  = settings__ramp == 2'h2;
+  assign \$635  = settings__set_ramp__start > settings__set_ramp__stop;
+  assign \$636  = settings__reset_ramp__start > settings__reset_ramp__stop;
+  assign \$637  = settings__form_ramp__start > settings__form_ramp__stop;
+  assign \$638  = | { \$637 , \$636 , \$635  };
+  assign \$639  = settings__set_ramp__stop > 8'hff;
+  assign \$640  = settings__reset_ramp__stop > 8'hff;
+  assign \$641  = settings__form_ramp__stop > 8'hff;
+  assign \$642  = | { \$641 , \$640 , \$639  };
+  assign \$643  = \$638  | \$642 ;
+  assign \$644  = \$634  & \$643 ;
+  assign \$645  = \$633  | \$644 ;
+  assign \$646  = settings__ramp > 2'h2;
+  assign \$647  = \$645  | \$646 ;
+  assign \$648  = ~ armed;
+  assign refusals__disarmed = \$648  | released;
+  assign \$649  = ~ seeded;
+  assign refusals__unseeded = \$649  | seeding;
   assign refusals__locked = form_key != 16'hf03a;
-  assign refusals__illegal_settings = | { \$648 , \$617 , \$614 , \$613 , \$611 , \$610 , \$609 , \$608 , \$607 , \$606 , \$605 , \$604 , \$603 , \$602 , \$599 , \$596 , \$595 , \$592 , \$591  };
+  assign refusals__illegal_settings = | { \$647 , \$616 , \$613 , \$612 , \$610 , \$609 , \$608 , \$607 , \$606 , \$605 , \$604 , \$603 , \$602 , \$601 , \$598 , \$595 , \$594 , \$591 , \$590  };
   assign refusals__illegal_refresh = settings__pair_policy == 2'h2;
   assign settings_free = ~ \$signal$126 ;
-  assign \$651  = \$signal$126  & product;
-  assign \$652  = ~ \$651 ;
-  assign room = \room$258  & \$652 ;
-  assign \$653  = \$signal$259  | read_starts;
-  assign sampled = \$653  | programmed;
-  assign \$654  = ! \$signal$187 ;
-  assign \$655  = ~ \$654 ;
-  assign \$656  = ~ reading;
-  assign \$signal$318  = \$655  | \$656 ;
+  assign \$650  = \$signal$126  & product;
+  assign \$651  = ~ \$650 ;
+  assign room = \room$258  & \$651 ;
+  assign \$652  = \$signal$259  | read_starts;
+  assign sampled = \$652  | programmed;
+  assign \$653  = ! \$signal$187 ;
+  assign \$654  = ~ \$653 ;
+  assign \$655  = ~ reading;
+  assign \$signal$318  = \$654  | \$655 ;
   assign deltas__payload = \busy$321  ? \deltas__payload$323  : \deltas__payload$322 ;
-  assign \$657  = \busy$321  ? \deltas__valid$326  : \deltas__valid$325 ;
-  assign deltas__valid = \$signal$318  & \$657 ;
+  assign \$656  = \busy$321  ? \deltas__valid$326  : \deltas__valid$325 ;
+  assign deltas__valid = \$signal$318  & \$656 ;
   assign deltas__ready = \$signal$318  & \deltas__ready$328 ;
-  assign \$658  = \$signal$318  & \deltas__ready$328 ;
-  assign \$659  = ~ \busy$321 ;
-  assign \deltas__ready$329  = \$658  & \$659 ;
+  assign \$657  = \$signal$318  & \deltas__ready$328 ;
+  assign \$658  = ~ \busy$321 ;
+  assign \deltas__ready$329  = \$657  & \$658 ;
   assign moves = deltas__valid & \deltas__ready$328 ;
-  assign \$660  = ! \$signal$187 ;
-  assign \$signal$259  = moves & \$660 ;
-  assign \$661  = ! done__status;
-  assign updated = done__valid & \$661 ;
-  assign \$662  = header__opcode == 2'h2;
-  assign \$663  = header__opcode == 2'h3;
-  assign \$664  = | { \$663 , \$662  };
-  assign i__valid = \$signal$127  & \$664 ;
+  assign \$659  = ! \$signal$187 ;
+  assign \$signal$259  = moves & \$659 ;
+  assign \$660  = ! done__status;
+  assign updated = done__valid & \$660 ;
+  assign \$661  = header__opcode == 2'h2;
+  assign \$662  = header__opcode == 2'h3;
+  assign \$663  = | { \$662 , \$661  };
+  assign i__valid = \$signal$127  & \$663 ;
   assign i__payload = header__opcode == 2'h3;
   assign read_starts = read__valid & read__ready;
-  assign \$665  = ~ reading;
-  assign \$667  = { 1'h0, \targets__valid$361  } & \$666 ;
-  assign \$668  = ~ reading;
-  assign \$670  = { 1'h0, \targets__ready$363  } & \$669 ;
+  assign \$664  = ~ reading;
+  assign \$666  = { 1'h0, \targets__valid$361  } & \$665 ;
+  assign \$667  = ~ reading;
+  assign \$669  = { 1'h0, \targets__ready$363  } & \$668 ;
   always @(posedge clk)
-    \$signal  <= \$671 ;
+    \$signal  <= \$670 ;
   always @(posedge clk)
-    \$signal$126  <= \$672 ;
+    \$signal$126  <= \$671 ;
   always @(posedge clk)
-    product <= \$673 ;
+    product <= \$672 ;
   always @(posedge clk)
-    held_threshold_log2 <= \$674 ;
+    held_threshold_log2 <= \$673 ;
   always @(posedge clk)
-    held_max_pulses <= \$675 ;
+    held_max_pulses <= \$674 ;
   always @(posedge clk)
-    held_parallel_max <= \$676 ;
+    held_parallel_max <= \$675 ;
   always @(posedge clk)
-    held_setup_cycles <= \$677 ;
+    held_setup_cycles <= \$676 ;
   always @(posedge clk)
-    held_set_cycles <= \$678 ;
+    held_set_cycles <= \$677 ;
   always @(posedge clk)
-    held_reset_cycles <= \$679 ;
+    held_reset_cycles <= \$678 ;
   always @(posedge clk)
-    held_hold_cycles <= \$680 ;
+    held_hold_cycles <= \$679 ;
   always @(posedge clk)
-    held_recovery_cycles <= \$681 ;
+    held_recovery_cycles <= \$680 ;
   always @(posedge clk)
-    held_ready_limit <= \$682 ;
+    held_ready_limit <= \$681 ;
   always @(posedge clk)
-    held_settle_cycles <= \$683 ;
+    held_settle_cycles <= \$682 ;
   always @(posedge clk)
-    held_conversion_limit <= \$684 ;
+    held_conversion_limit <= \$683 ;
   always @(posedge clk)
-    held_form_cycles <= \$685 ;
+    held_form_cycles <= \$684 ;
   always @(posedge clk)
-    held_forward_full_scale <= \$686 ;
+    held_forward_full_scale <= \$685 ;
   always @(posedge clk)
-    held_backward_full_scale <= \$687 ;
+    held_backward_full_scale <= \$686 ;
   always @(posedge clk)
-    held_verify_full_scale <= \$688 ;
+    held_verify_full_scale <= \$687 ;
   always @(posedge clk)
-    held_verify <= \$689 ;
+    held_verify <= \$688 ;
   always @(posedge clk)
-    held_verify_step <= \$690 ;
+    held_verify_step <= \$689 ;
   always @(posedge clk)
-    held_verify_tolerance <= \$691 ;
+    held_verify_tolerance <= \$690 ;
   always @(posedge clk)
-    held_program_tolerance <= \$692 ;
+    held_program_tolerance <= \$691 ;
   always @(posedge clk)
-    held_try_limit <= \$693 ;
+    held_try_limit <= \$692 ;
   always @(posedge clk)
-    held_pair_policy <= \$694 ;
+    held_pair_policy <= \$693 ;
   always @(posedge clk)
-    held_refresh_pulses <= \$695 ;
+    held_refresh_pulses <= \$694 ;
   always @(posedge clk)
-    held_ramp <= \$696 ;
+    held_ramp <= \$695 ;
   always @(posedge clk)
-    held_set_ramp__start <= \$697 ;
+    held_set_ramp__start <= \$696 ;
   always @(posedge clk)
-    held_set_ramp__step <= \$698 ;
+    held_set_ramp__step <= \$697 ;
   always @(posedge clk)
-    held_set_ramp__stop <= \$699 ;
+    held_set_ramp__stop <= \$698 ;
   always @(posedge clk)
-    held_reset_ramp__start <= \$700 ;
+    held_reset_ramp__start <= \$699 ;
   always @(posedge clk)
-    held_reset_ramp__step <= \$701 ;
+    held_reset_ramp__step <= \$700 ;
   always @(posedge clk)
-    held_reset_ramp__stop <= \$702 ;
+    held_reset_ramp__stop <= \$701 ;
   always @(posedge clk)
-    held_form_ramp__start <= \$703 ;
+    held_form_ramp__start <= \$702 ;
   always @(posedge clk)
-    held_form_ramp__step <= \$704 ;
+    held_form_ramp__step <= \$703 ;
   always @(posedge clk)
-    held_form_ramp__stop <= \$705 ;
+    held_form_ramp__stop <= \$704 ;
   always @(posedge clk)
-    held_set_lines__word_code <= \$706 ;
+    held_set_lines__word_code <= \$705 ;
   always @(posedge clk)
-    held_set_lines__bit_code <= \$707 ;
+    held_set_lines__bit_code <= \$706 ;
   always @(posedge clk)
-    held_set_lines__source_code <= \$708 ;
+    held_set_lines__source_code <= \$707 ;
   always @(posedge clk)
-    held_set_lines__word_unselected <= \$709 ;
+    held_set_lines__word_unselected <= \$708 ;
   always @(posedge clk)
-    held_set_lines__bit_unselected <= \$710 ;
+    held_set_lines__bit_unselected <= \$709 ;
   always @(posedge clk)
-    held_set_lines__source_unselected <= \$711 ;
+    held_set_lines__source_unselected <= \$710 ;
   always @(posedge clk)
-    held_reset_lines__word_code <= \$712 ;
+    held_reset_lines__word_code <= \$711 ;
   always @(posedge clk)
-    held_reset_lines__bit_code <= \$713 ;
+    held_reset_lines__bit_code <= \$712 ;
   always @(posedge clk)
-    held_reset_lines__source_code <= \$714 ;
+    held_reset_lines__source_code <= \$713 ;
   always @(posedge clk)
-    held_reset_lines__word_unselected <= \$715 ;
+    held_reset_lines__word_unselected <= \$714 ;
   always @(posedge clk)
-    held_reset_lines__bit_unselected <= \$716 ;
+    held_reset_lines__bit_unselected <= \$715 ;
   always @(posedge clk)
-    held_reset_lines__source_unselected <= \$717 ;
+    held_reset_lines__source_unselected <= \$716 ;
   always @(posedge clk)
-    held_form_lines__word_code <= \$718 ;
+    held_form_lines__word_code <= \$717 ;
   always @(posedge clk)
-    held_form_lines__bit_code <= \$719 ;
+    held_form_lines__bit_code <= \$718 ;
   always @(posedge clk)
-    held_form_lines__source_code <= \$720 ;
+    held_form_lines__source_code <= \$719 ;
   always @(posedge clk)
-    held_form_lines__word_unselected <= \$721 ;
+    held_form_lines__word_unselected <= \$720 ;
   always @(posedge clk)
-    held_form_lines__bit_unselected <= \$722 ;
+    held_form_lines__bit_unselected <= \$721 ;
   always @(posedge clk)
-    held_form_lines__source_unselected <= \$723 ;
+    held_form_lines__source_unselected <= \$722 ;
   always @(posedge clk)
-    held_read_lines__word_code <= \$724 ;
+    held_read_lines__word_code <= \$723 ;
   always @(posedge clk)
-    held_read_lines__bit_code <= \$725 ;
+    held_read_lines__bit_code <= \$724 ;
   always @(posedge clk)
-    held_read_lines__source_code <= \$726 ;
+    held_read_lines__source_code <= \$725 ;
   always @(posedge clk)
-    held_read_lines__word_unselected <= \$727 ;
+    held_read_lines__word_unselected <= \$726 ;
   always @(posedge clk)
-    held_read_lines__bit_unselected <= \$728 ;
+    held_read_lines__bit_unselected <= \$727 ;
   always @(posedge clk)
-    held_read_lines__source_unselected <= \$729 ;
+    held_read_lines__source_unselected <= \$728 ;
   always @(posedge clk)
-    \$signal$187  <= \$730 ;
+    \$signal$187  <= \$729 ;
   always @(posedge clk)
-    \$signal$189  <= \$731 ;
+    \$signal$189  <= \$730 ;
   always @(posedge clk)
-    difference <= \$732 ;
+    difference <= \$731 ;
   assign \$1  = sampled | \$signal$125 ;
   assign \$2  = header__opcode == 2'h2;
   assign \$3  = header__opcode == 2'h3;
@@ -2527,6 +2523,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \$265  = header__opcode == 2'h2;
   assign \$266  = header__opcode == 2'h3;
   assign \$267  = header__opcode == 3'h4;
+  assign \$268  = header__opcode == 3'h5;
   \pulsetrain_core.command_decoder  command_decoder (
     .clear(\$signal$125 ),
     .clk(clk),
@@ -2553,7 +2550,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
     .rst(rst),
     .settings_free(settings_free),
     .targets__payload(targets__payload),
-    .targets__ready(\$670 [0]),
+    .targets__ready(\$669 [0]),
     .targets__valid(\targets__valid$361 ),
     .verdict__settled(verdict__settled),
     .verdict__status(verdict__status),
@@ -2602,10 +2599,10 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
     .deltas__valid(deltas__valid),
     .done__status(done__status),
     .done__valid(done__valid),
-    .\fault$275 (fault),
+    .\fault$276 (fault),
     .faulted(faulted),
     .idle(at_rest),
-    .\pulse_limit$276 (pulse_limit),
+    .\pulse_limit$277 (pulse_limit),
     .random_seed(random_seed),
     .random_steps(random_steps),
     .read__payload(backward),
@@ -2627,7 +2624,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
     .seed__payload(seed__payload),
     .seed__ready(\seed__ready$213 ),
     .\seed__valid$20 (\seed__valid$212 ),
-    .seed_error(\seed_error$206 ),
+    .seed_error(seed_error),
     .seeded(seeded),
     .seeding(seeding),
     .settings__backward_full_scale(held_backward_full_scale),
@@ -2690,7 +2687,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
     .state_word(state_word),
     .targets__payload(targets__payload),
     .targets__ready(\targets__ready$363 ),
-    .\targets__valid$149 (\$667 [0])
+    .\targets__valid$150 (\$666 [0])
   );
   \pulsetrain_core.outer_product  outer_product (
     .busy(\busy$321 ),
@@ -2792,19 +2789,29 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   );
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$671  = released;
+    \$670  = released;
     if (rst) begin
+      \$670  = 1'h1;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$671  = \$signal$126 ;
+    if (\$1 ) begin
+      \$671  = 1'h0;
+    end
+    if (\$11 ) begin
       \$671  = 1'h1;
     end
+    if (rst) begin
+      \$671  = 1'h0;
+    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$672  = \$signal$126 ;
-    if (\$1 ) begin
-      \$672  = 1'h0;
-    end
+    \$672  = product;
     if (\$11 ) begin
-      \$672  = 1'h1;
+      \$672  = \$14 ;
     end
     if (rst) begin
       \$672  = 1'h0;
@@ -2812,49 +2819,49 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$673  = product;
-    if (\$11 ) begin
-      \$673  = \$14 ;
-    end
-    if (rst) begin
-      \$673  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$674  = held_threshold_log2;
+    \$673  = held_threshold_log2;
     if (\$24 ) begin
-      \$674  = settings__threshold_log2;
+      \$673  = settings__threshold_log2;
     end
     if (rst) begin
-      \$674  = 5'h00;
+      \$673  = 5'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$675  = held_max_pulses;
+    \$674  = held_max_pulses;
     if (\$34 ) begin
-      \$675  = settings__max_pulses;
+      \$674  = settings__max_pulses;
     end
     if (rst) begin
-      \$675  = 4'h0;
+      \$674  = 4'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$676  = held_parallel_max;
+    \$675  = held_parallel_max;
     if (\$44 ) begin
-      \$676  = settings__parallel_max;
+      \$675  = settings__parallel_max;
     end
     if (rst) begin
-      \$676  = 6'h00;
+      \$675  = 6'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$677  = held_setup_cycles;
+    \$676  = held_setup_cycles;
     if (\$54 ) begin
-      \$677  = settings__setup_cycles;
+      \$676  = settings__setup_cycles;
+    end
+    if (rst) begin
+      \$676  = 16'h0000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$677  = held_set_cycles;
+    if (\$64 ) begin
+      \$677  = settings__set_cycles;
     end
     if (rst) begin
       \$677  = 16'h0000;
@@ -2862,9 +2869,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$678  = held_set_cycles;
-    if (\$64 ) begin
-      \$678  = settings__set_cycles;
+    \$678  = held_reset_cycles;
+    if (\$74 ) begin
+      \$678  = settings__reset_cycles;
     end
     if (rst) begin
       \$678  = 16'h0000;
@@ -2872,9 +2879,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$679  = held_reset_cycles;
-    if (\$74 ) begin
-      \$679  = settings__reset_cycles;
+    \$679  = held_hold_cycles;
+    if (\$84 ) begin
+      \$679  = settings__hold_cycles;
     end
     if (rst) begin
       \$679  = 16'h0000;
@@ -2882,9 +2889,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$680  = held_hold_cycles;
-    if (\$84 ) begin
-      \$680  = settings__hold_cycles;
+    \$680  = held_recovery_cycles;
+    if (\$94 ) begin
+      \$680  = settings__recovery_cycles;
     end
     if (rst) begin
       \$680  = 16'h0000;
@@ -2892,9 +2899,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$681  = held_recovery_cycles;
-    if (\$94 ) begin
-      \$681  = settings__recovery_cycles;
+    \$681  = held_ready_limit;
+    if (\$104 ) begin
+      \$681  = settings__ready_limit;
     end
     if (rst) begin
       \$681  = 16'h0000;
@@ -2902,9 +2909,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$682  = held_ready_limit;
-    if (\$104 ) begin
-      \$682  = settings__ready_limit;
+    \$682  = held_settle_cycles;
+    if (\$114 ) begin
+      \$682  = settings__settle_cycles;
     end
     if (rst) begin
       \$682  = 16'h0000;
@@ -2912,9 +2919,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$683  = held_settle_cycles;
-    if (\$114 ) begin
-      \$683  = settings__settle_cycles;
+    \$683  = held_conversion_limit;
+    if (\$124 ) begin
+      \$683  = settings__conversion_limit;
     end
     if (rst) begin
       \$683  = 16'h0000;
@@ -2922,9 +2929,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$684  = held_conversion_limit;
-    if (\$124 ) begin
-      \$684  = settings__conversion_limit;
+    \$684  = held_form_cycles;
+    if (\$134 ) begin
+      \$684  = settings__form_cycles;
     end
     if (rst) begin
       \$684  = 16'h0000;
@@ -2932,9 +2939,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$685  = held_form_cycles;
-    if (\$134 ) begin
-      \$685  = settings__form_cycles;
+    \$685  = held_forward_full_scale;
+    if (\$144 ) begin
+      \$685  = settings__forward_full_scale;
     end
     if (rst) begin
       \$685  = 16'h0000;
@@ -2942,9 +2949,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$686  = held_forward_full_scale;
-    if (\$144 ) begin
-      \$686  = settings__forward_full_scale;
+    \$686  = held_backward_full_scale;
+    if (\$154 ) begin
+      \$686  = settings__backward_full_scale;
     end
     if (rst) begin
       \$686  = 16'h0000;
@@ -2952,9 +2959,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$687  = held_backward_full_scale;
-    if (\$154 ) begin
-      \$687  = settings__backward_full_scale;
+    \$687  = held_verify_full_scale;
+    if (\$164 ) begin
+      \$687  = settings__verify_full_scale;
     end
     if (rst) begin
       \$687  = 16'h0000;
@@ -2962,29 +2969,29 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$688  = held_verify_full_scale;
-    if (\$164 ) begin
-      \$688  = settings__verify_full_scale;
-    end
-    if (rst) begin
-      \$688  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$689  = held_verify;
+    \$688  = held_verify;
     if (\$174 ) begin
-      \$689  = settings__verify;
+      \$688  = settings__verify;
     end
     if (rst) begin
-      \$689  = 1'h0;
+      \$688  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$690  = held_verify_step;
+    \$689  = held_verify_step;
     if (\$184 ) begin
-      \$690  = settings__verify_step;
+      \$689  = settings__verify_step;
+    end
+    if (rst) begin
+      \$689  = 8'h00;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$690  = held_verify_tolerance;
+    if (\$194 ) begin
+      \$690  = settings__verify_tolerance;
     end
     if (rst) begin
       \$690  = 8'h00;
@@ -2992,9 +2999,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$691  = held_verify_tolerance;
-    if (\$194 ) begin
-      \$691  = settings__verify_tolerance;
+    \$691  = held_program_tolerance;
+    if (\$204 ) begin
+      \$691  = settings__program_tolerance;
     end
     if (rst) begin
       \$691  = 8'h00;
@@ -3002,9 +3009,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$692  = held_program_tolerance;
-    if (\$204 ) begin
-      \$692  = settings__program_tolerance;
+    \$692  = held_try_limit;
+    if (\$214 ) begin
+      \$692  = settings__try_limit;
     end
     if (rst) begin
       \$692  = 8'h00;
@@ -3012,49 +3019,49 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$693  = held_try_limit;
-    if (\$214 ) begin
-      \$693  = settings__try_limit;
-    end
-    if (rst) begin
-      \$693  = 8'h00;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$694  = held_pair_policy;
+    \$693  = held_pair_policy;
     if (\$224 ) begin
-      \$694  = settings__pair_policy;
+      \$693  = settings__pair_policy;
     end
     if (rst) begin
-      \$694  = 2'h0;
+      \$693  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$695  = held_refresh_pulses;
+    \$694  = held_refresh_pulses;
     if (\$234 ) begin
-      \$695  = settings__refresh_pulses;
+      \$694  = settings__refresh_pulses;
     end
     if (rst) begin
-      \$695  = 8'h00;
+      \$694  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$696  = held_ramp;
+    \$695  = held_ramp;
     if (\$244 ) begin
-      \$696  = settings__ramp;
+      \$695  = settings__ramp;
     end
     if (rst) begin
-      \$696  = 2'h0;
+      \$695  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$697  = held_set_ramp__start;
+    \$696  = held_set_ramp__start;
     if (\$254 ) begin
-      \$697  = settings__set_ramp__start;
+      \$696  = settings__set_ramp__start;
+    end
+    if (rst) begin
+      \$696  = 16'h0000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$697  = held_set_ramp__step;
+    if (\$264 ) begin
+      \$697  = settings__set_ramp__step;
     end
     if (rst) begin
       \$697  = 16'h0000;
@@ -3062,9 +3069,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$698  = held_set_ramp__step;
-    if (\$264 ) begin
-      \$698  = settings__set_ramp__step;
+    \$698  = held_set_ramp__stop;
+    if (\$274 ) begin
+      \$698  = settings__set_ramp__stop;
     end
     if (rst) begin
       \$698  = 16'h0000;
@@ -3072,9 +3079,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$699  = held_set_ramp__stop;
-    if (\$274 ) begin
-      \$699  = settings__set_ramp__stop;
+    \$699  = held_reset_ramp__start;
+    if (\$284 ) begin
+      \$699  = settings__reset_ramp__start;
     end
     if (rst) begin
       \$699  = 16'h0000;
@@ -3082,9 +3089,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$700  = held_reset_ramp__start;
-    if (\$284 ) begin
-      \$700  = settings__reset_ramp__start;
+    \$700  = held_reset_ramp__step;
+    if (\$294 ) begin
+      \$700  = settings__reset_ramp__step;
     end
     if (rst) begin
       \$700  = 16'h0000;
@@ -3092,9 +3099,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$701  = held_reset_ramp__step;
-    if (\$294 ) begin
-      \$701  = settings__reset_ramp__step;
+    \$701  = held_reset_ramp__stop;
+    if (\$304 ) begin
+      \$701  = settings__reset_ramp__stop;
     end
     if (rst) begin
       \$701  = 16'h0000;
@@ -3102,9 +3109,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$702  = held_reset_ramp__stop;
-    if (\$304 ) begin
-      \$702  = settings__reset_ramp__stop;
+    \$702  = held_form_ramp__start;
+    if (\$314 ) begin
+      \$702  = settings__form_ramp__start;
     end
     if (rst) begin
       \$702  = 16'h0000;
@@ -3112,9 +3119,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$703  = held_form_ramp__start;
-    if (\$314 ) begin
-      \$703  = settings__form_ramp__start;
+    \$703  = held_form_ramp__step;
+    if (\$324 ) begin
+      \$703  = settings__form_ramp__step;
     end
     if (rst) begin
       \$703  = 16'h0000;
@@ -3122,9 +3129,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$704  = held_form_ramp__step;
-    if (\$324 ) begin
-      \$704  = settings__form_ramp__step;
+    \$704  = held_form_ramp__stop;
+    if (\$334 ) begin
+      \$704  = settings__form_ramp__stop;
     end
     if (rst) begin
       \$704  = 16'h0000;
@@ -3132,19 +3139,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$705  = held_form_ramp__stop;
-    if (\$334 ) begin
-      \$705  = settings__form_ramp__stop;
+    \$705  = held_set_lines__word_code;
+    if (\$344 ) begin
+      \$705  = settings__set_lines__word_code;
     end
     if (rst) begin
-      \$705  = 16'h0000;
+      \$705  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$706  = held_set_lines__word_code;
-    if (\$344 ) begin
-      \$706  = settings__set_lines__word_code;
+    \$706  = held_set_lines__bit_code;
+    if (\$354 ) begin
+      \$706  = settings__set_lines__bit_code;
     end
     if (rst) begin
       \$706  = 8'h00;
@@ -3152,9 +3159,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$707  = held_set_lines__bit_code;
-    if (\$354 ) begin
-      \$707  = settings__set_lines__bit_code;
+    \$707  = held_set_lines__source_code;
+    if (\$364 ) begin
+      \$707  = settings__set_lines__source_code;
     end
     if (rst) begin
       \$707  = 8'h00;
@@ -3162,19 +3169,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$708  = held_set_lines__source_code;
-    if (\$364 ) begin
-      \$708  = settings__set_lines__source_code;
+    \$708  = held_set_lines__word_unselected;
+    if (\$374 ) begin
+      \$708  = settings__set_lines__word_unselected;
     end
     if (rst) begin
-      \$708  = 8'h00;
+      \$708  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$709  = held_set_lines__word_unselected;
-    if (\$374 ) begin
-      \$709  = settings__set_lines__word_unselected;
+    \$709  = held_set_lines__bit_unselected;
+    if (\$384 ) begin
+      \$709  = settings__set_lines__bit_unselected;
     end
     if (rst) begin
       \$709  = 2'h0;
@@ -3182,9 +3189,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$710  = held_set_lines__bit_unselected;
-    if (\$384 ) begin
-      \$710  = settings__set_lines__bit_unselected;
+    \$710  = held_set_lines__source_unselected;
+    if (\$394 ) begin
+      \$710  = settings__set_lines__source_unselected;
     end
     if (rst) begin
       \$710  = 2'h0;
@@ -3192,19 +3199,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$711  = held_set_lines__source_unselected;
-    if (\$394 ) begin
-      \$711  = settings__set_lines__source_unselected;
+    \$711  = held_reset_lines__word_code;
+    if (\$404 ) begin
+      \$711  = settings__reset_lines__word_code;
     end
     if (rst) begin
-      \$711  = 2'h0;
+      \$711  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$712  = held_reset_lines__word_code;
-    if (\$404 ) begin
-      \$712  = settings__reset_lines__word_code;
+    \$712  = held_reset_lines__bit_code;
+    if (\$414 ) begin
+      \$712  = settings__reset_lines__bit_code;
     end
     if (rst) begin
       \$712  = 8'h00;
@@ -3212,9 +3219,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$713  = held_reset_lines__bit_code;
-    if (\$414 ) begin
-      \$713  = settings__reset_lines__bit_code;
+    \$713  = held_reset_lines__source_code;
+    if (\$424 ) begin
+      \$713  = settings__reset_lines__source_code;
     end
     if (rst) begin
       \$713  = 8'h00;
@@ -3222,19 +3229,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$714  = held_reset_lines__source_code;
-    if (\$424 ) begin
-      \$714  = settings__reset_lines__source_code;
+    \$714  = held_reset_lines__word_unselected;
+    if (\$434 ) begin
+      \$714  = settings__reset_lines__word_unselected;
     end
     if (rst) begin
-      \$714  = 8'h00;
+      \$714  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$715  = held_reset_lines__word_unselected;
-    if (\$434 ) begin
-      \$715  = settings__reset_lines__word_unselected;
+    \$715  = held_reset_lines__bit_unselected;
+    if (\$444 ) begin
+      \$715  = settings__reset_lines__bit_unselected;
     end
     if (rst) begin
       \$715  = 2'h0;
@@ -3242,9 +3249,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$716  = held_reset_lines__bit_unselected;
-    if (\$444 ) begin
-      \$716  = settings__reset_lines__bit_unselected;
+    \$716  = held_reset_lines__source_unselected;
+    if (\$454 ) begin
+      \$716  = settings__reset_lines__source_unselected;
     end
     if (rst) begin
       \$716  = 2'h0;
@@ -3252,19 +3259,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$717  = held_reset_lines__source_unselected;
-    if (\$454 ) begin
-      \$717  = settings__reset_lines__source_unselected;
+    \$717  = held_form_lines__word_code;
+    if (\$464 ) begin
+      \$717  = settings__form_lines__word_code;
     end
     if (rst) begin
-      \$717  = 2'h0;
+      \$717  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$718  = held_form_lines__word_code;
-    if (\$464 ) begin
-      \$718  = settings__form_lines__word_code;
+    \$718  = held_form_lines__bit_code;
+    if (\$474 ) begin
+      \$718  = settings__form_lines__bit_code;
     end
     if (rst) begin
       \$718  = 8'h00;
@@ -3272,9 +3279,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$719  = held_form_lines__bit_code;
-    if (\$474 ) begin
-      \$719  = settings__form_lines__bit_code;
+    \$719  = held_form_lines__source_code;
+    if (\$484 ) begin
+      \$719  = settings__form_lines__source_code;
     end
     if (rst) begin
       \$719  = 8'h00;
@@ -3282,19 +3289,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$720  = held_form_lines__source_code;
-    if (\$484 ) begin
-      \$720  = settings__form_lines__source_code;
+    \$720  = held_form_lines__word_unselected;
+    if (\$494 ) begin
+      \$720  = settings__form_lines__word_unselected;
     end
     if (rst) begin
-      \$720  = 8'h00;
+      \$720  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$721  = held_form_lines__word_unselected;
-    if (\$494 ) begin
-      \$721  = settings__form_lines__word_unselected;
+    \$721  = held_form_lines__bit_unselected;
+    if (\$504 ) begin
+      \$721  = settings__form_lines__bit_unselected;
     end
     if (rst) begin
       \$721  = 2'h0;
@@ -3302,9 +3309,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$722  = held_form_lines__bit_unselected;
-    if (\$504 ) begin
-      \$722  = settings__form_lines__bit_unselected;
+    \$722  = held_form_lines__source_unselected;
+    if (\$514 ) begin
+      \$722  = settings__form_lines__source_unselected;
     end
     if (rst) begin
       \$722  = 2'h0;
@@ -3312,19 +3319,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$723  = held_form_lines__source_unselected;
-    if (\$514 ) begin
-      \$723  = settings__form_lines__source_unselected;
+    \$723  = held_read_lines__word_code;
+    if (\$524 ) begin
+      \$723  = settings__read_lines__word_code;
     end
     if (rst) begin
-      \$723  = 2'h0;
+      \$723  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$724  = held_read_lines__word_code;
-    if (\$524 ) begin
-      \$724  = settings__read_lines__word_code;
+    \$724  = held_read_lines__bit_code;
+    if (\$534 ) begin
+      \$724  = settings__read_lines__bit_code;
     end
     if (rst) begin
       \$724  = 8'h00;
@@ -3332,9 +3339,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$725  = held_read_lines__bit_code;
-    if (\$534 ) begin
-      \$725  = settings__read_lines__bit_code;
+    \$725  = held_read_lines__source_code;
+    if (\$544 ) begin
+      \$725  = settings__read_lines__source_code;
     end
     if (rst) begin
       \$725  = 8'h00;
@@ -3342,19 +3349,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$726  = held_read_lines__source_code;
-    if (\$544 ) begin
-      \$726  = settings__read_lines__source_code;
+    \$726  = held_read_lines__word_unselected;
+    if (\$554 ) begin
+      \$726  = settings__read_lines__word_unselected;
     end
     if (rst) begin
-      \$726  = 8'h00;
+      \$726  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$727  = held_read_lines__word_unselected;
-    if (\$554 ) begin
-      \$727  = settings__read_lines__word_unselected;
+    \$727  = held_read_lines__bit_unselected;
+    if (\$564 ) begin
+      \$727  = settings__read_lines__bit_unselected;
     end
     if (rst) begin
       \$727  = 2'h0;
@@ -3362,9 +3369,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$728  = held_read_lines__bit_unselected;
-    if (\$564 ) begin
-      \$728  = settings__read_lines__bit_unselected;
+    \$728  = held_read_lines__source_unselected;
+    if (\$574 ) begin
+      \$728  = settings__read_lines__source_unselected;
     end
     if (rst) begin
       \$728  = 2'h0;
@@ -3372,54 +3379,44 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$729  = held_read_lines__source_unselected;
-    if (\$574 ) begin
-      \$729  = settings__read_lines__source_unselected;
-    end
-    if (rst) begin
-      \$729  = 2'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$730  = \$signal$187 ;
+    \$729  = \$signal$187 ;
     if (moves) begin
-      \$730  = \$575 [6:0];
+      \$729  = \$575 [6:0];
       if (\$576 ) begin
-        \$730  = 7'h00;
+        \$729  = 7'h00;
       end
     end
     if (\$signal$125 ) begin
-      \$730  = 7'h00;
+      \$729  = 7'h00;
     end
     if (rst) begin
-      \$730  = 7'h00;
+      \$729  = 7'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$731  = \$signal$189 ;
+    \$730  = \$signal$189 ;
     if (start__ready) begin
-      \$731  = 1'h0;
+      \$730  = 1'h0;
     end
     if (\$580 ) begin
-      \$731  = 1'h1;
+      \$730  = 1'h1;
     end
     if (\$signal$125 ) begin
-      \$731  = 1'h0;
+      \$730  = 1'h0;
     end
     if (rst) begin
-      \$731  = 1'h0;
+      \$730  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$732  = difference;
+    \$731  = difference;
     if (\$580 ) begin
-      \$732  = \$581 ;
+      \$731  = \$581 ;
     end
     if (rst) begin
-      \$732  = 1'h0;
+      \$731  = 1'h0;
     end
   end
   assign clear = \$signal$125 ;
@@ -3435,6 +3432,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \seeded$203  = seeded;
   assign \seeding$204  = seeding;
   assign \fault$205  = fault;
+  assign \seed_error$206  = seed_error;
   assign \random_seed$207  = random_seed;
   assign \random_steps$208  = random_steps;
   assign \state_index$209  = state_index;
@@ -3548,8 +3546,8 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \dac__side$356  = dac__side;
   assign \dac__valid$357  = dac__valid;
   assign \targets__payload$359  = targets__payload;
-  assign targets__valid = \$667 [0];
-  assign targets__ready = \$670 [0];
+  assign targets__valid = \$666 [0];
+  assign targets__ready = \$669 [0];
   assign \cells__payload$365  = cells__payload;
   assign \cells__ready$367  = cells__ready;
   assign \cells__valid$369  = cells__valid;
@@ -3589,7 +3587,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \verdict__valid$426  = verdict__valid;
   assign \faulted$428  = faulted;
   assign idle = at_rest;
-  assign settings_error = { 1'h0, \$648 , \$617 , \$614 , \$613 , \$611 , \$610 , \$609 , \$608 , \$607 , \$606 , \$605 , \$604 , \$603 , \$602 , \$599 , \$596 , \$595 , \$592 , \$591  };
+  assign settings_error = { 1'h0, \$647 , \$616 , \$613 , \$612 , \$610 , \$609 , \$608 , \$607 , \$606 , \$605 , \$604 , \$603 , \$602 , \$601 , \$598 , \$595 , \$594 , \$591 , \$590  };
   assign \commands__payload.data  = commands__payload[255:0];
   assign \commands__payload.last  = commands__payload[256];
   assign \responses__payload.data  = responses__payload[255:0];
@@ -3848,10 +3846,10 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \commands__payload$408.last  = commands__payload[256];
   assign \responses__payload$411.data  = responses__payload[255:0];
   assign \responses__payload$411.last  = responses__payload[256];
-  assign \$666 [0] = \$665 ;
-  assign \$666 [1] = 1'h1;
-  assign \$669 [0] = \$668 ;
-  assign \$669 [1] = 1'h1;
+  assign \$665 [0] = \$664 ;
+  assign \$665 [1] = 1'h1;
+  assign \$668 [0] = \$667 ;
+  assign \$668 [1] = 1'h1;
 endmodule
 
 module \pulsetrain_core.command_decoder (commands__valid, clk, rst, clear, refusals__disarmed, refusals__unseeded, refusals__locked, refusals__illegal_settings, refusals__illegal_refresh, settings_free, room, deltas__ready, targets__ready, verdict__settled, load__valid, deltas__valid, targets__valid, deltas__payload, verdict__valid, verdict__status, load__ready
@@ -4696,11 +4694,11 @@ module \pulsetrain_core.command_decoder (commands__valid, clk, rst, clear, refus
   assign \$136  = \$131 ;
 endmodule
 
-module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__ready, crossbar__converted, crossbar__codes, state_index, clk, rst, \seed__valid$20 , deltas__payload, deltas__valid, \targets__valid$149 , cells__ready, idle, seed__ready, seed_error, deltas__ready, read__ready, targets__ready, samples__valid
+module \pulsetrain_core.controller (arm, \pulse_limit$277 , abort, crossbar__ready, crossbar__converted, crossbar__codes, state_index, clk, rst, \seed__valid$20 , deltas__payload, deltas__valid, \targets__valid$150 , cells__ready, idle, seed__ready, deltas__ready, read__ready, targets__ready, samples__valid, seeded
 , settings__threshold_log2, settings__max_pulses, settings__parallel_max, settings__setup_cycles, settings__set_cycles, settings__reset_cycles, settings__hold_cycles, settings__recovery_cycles, settings__ready_limit, settings__settle_cycles, settings__conversion_limit, settings__form_cycles, settings__forward_full_scale, settings__backward_full_scale, settings__verify_full_scale, settings__verify, settings__verify_step, settings__verify_tolerance, settings__program_tolerance, settings__try_limit, settings__pair_policy
 , settings__refresh_pulses, settings__ramp, settings__set_ramp__start, settings__set_ramp__step, settings__set_ramp__stop, settings__reset_ramp__start, settings__reset_ramp__step, settings__reset_ramp__stop, settings__form_ramp__start, settings__form_ramp__step, settings__form_ramp__stop, settings__set_lines__word_code, settings__set_lines__bit_code, settings__set_lines__source_code, settings__set_lines__word_unselected, settings__set_lines__bit_unselected, settings__set_lines__source_unselected, settings__reset_lines__word_code, settings__reset_lines__bit_code, settings__reset_lines__source_code, settings__reset_lines__word_unselected
-, settings__reset_lines__bit_unselected, settings__reset_lines__source_unselected, settings__form_lines__word_code, settings__form_lines__bit_code, settings__form_lines__source_code, settings__form_lines__word_unselected, settings__form_lines__bit_unselected, settings__form_lines__source_unselected, settings__read_lines__word_code, settings__read_lines__bit_code, settings__read_lines__source_code, settings__read_lines__word_unselected, settings__read_lines__bit_unselected, settings__read_lines__source_unselected, targets__payload, read__valid, read__payload, faulted, released, armed, \fault$275 
-, armed_limit, done__valid, done__status, counters__cells_set, counters__cells_reset, counters__saturated, counters__slots, counters__cut, counters__requests, counters__reads, counters__conversions, counters__verified, counters__unreached, counters__unverified, random_steps, seeding, random_seed, seeded, state_word, cells__valid, cells__payload
+, settings__reset_lines__bit_unselected, settings__reset_lines__source_unselected, settings__form_lines__word_code, settings__form_lines__bit_code, settings__form_lines__source_code, settings__form_lines__word_unselected, settings__form_lines__bit_unselected, settings__form_lines__source_unselected, settings__read_lines__word_code, settings__read_lines__bit_code, settings__read_lines__source_code, settings__read_lines__word_unselected, settings__read_lines__bit_unselected, settings__read_lines__source_unselected, targets__payload, read__valid, read__payload, faulted, released, armed, \fault$276 
+, armed_limit, done__valid, done__status, counters__cells_set, counters__cells_reset, counters__saturated, counters__slots, counters__cut, counters__requests, counters__reads, counters__conversions, counters__verified, counters__unreached, counters__unverified, random_steps, seeding, seed_error, random_seed, state_word, cells__valid, cells__payload
 , crossbar__strobe, report__row, report__polarity, report__form, report__columns, crossbar__select, crossbar__operation, crossbar__row, crossbar__columns, crossbar__whole, crossbar__full_scale, crossbar__word_code, crossbar__word_unselected, crossbar__bit_code, crossbar__bit_unselected, crossbar__source_code, crossbar__source_unselected, crossbar__group, crossbar__convert, samples__group, samples__codes
 , samples__last, report__valid, report__cycles, report__cut, seed__payload);
   reg \$auto$verilog_backend.cc:2355:dump_module$3  = 0;
@@ -4717,13 +4715,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \$108 ;
   wire \$109 ;
   wire \$11 ;
-  wire \$110 ;
+  wire [2:0] \$110 ;
   wire [2:0] \$111 ;
-  wire [2:0] \$112 ;
-  wire [1:0] \$113 ;
+  wire [1:0] \$112 ;
+  wire \$113 ;
   wire \$114 ;
-  wire \$115 ;
-  wire [5:0] \$116 ;
+  wire [5:0] \$115 ;
+  wire [15:0] \$116 ;
   wire [15:0] \$117 ;
   wire [15:0] \$118 ;
   wire [15:0] \$119 ;
@@ -4733,28 +4731,28 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [15:0] \$122 ;
   wire [15:0] \$123 ;
   wire [15:0] \$124 ;
-  wire [15:0] \$125 ;
-  wire \$126 ;
+  wire \$125 ;
+  wire [7:0] \$126 ;
   wire [7:0] \$127 ;
   wire [7:0] \$128 ;
-  wire [7:0] \$129 ;
+  wire [1:0] \$129 ;
   wire \$13 ;
-  wire [1:0] \$130 ;
+  wire [29:0] \$130 ;
   wire [29:0] \$131 ;
   wire [29:0] \$132 ;
-  wire [29:0] \$133 ;
+  wire \$133 ;
   wire \$134 ;
-  wire \$135 ;
+  wire [15:0] \$135 ;
   wire [15:0] \$136 ;
-  wire [15:0] \$137 ;
+  wire \$137 ;
   wire \$138 ;
   wire \$139 ;
   wire \$14 ;
   wire \$140 ;
   wire \$141 ;
   wire \$142 ;
-  wire \$143 ;
-  wire [15:0] \$144 ;
+  wire [15:0] \$143 ;
+  wire \$144 ;
   wire \$145 ;
   wire \$146 ;
   wire \$147 ;
@@ -4765,8 +4763,8 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \$151 ;
   wire \$152 ;
   wire \$153 ;
-  wire \$154 ;
-  wire [2:0] \$155 ;
+  wire [2:0] \$154 ;
+  wire \$155 ;
   wire \$156 ;
   wire \$157 ;
   wire \$158 ;
@@ -4779,8 +4777,8 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \$164 ;
   wire \$165 ;
   wire \$166 ;
-  wire \$167 ;
-  wire [7:0] \$168 ;
+  wire [7:0] \$167 ;
+  wire \$168 ;
   wire \$169 ;
   wire \$17 ;
   wire \$170 ;
@@ -4794,58 +4792,58 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \$178 ;
   wire \$179 ;
   wire \$18 ;
-  wire \$180 ;
+  wire [15:0] \$180 ;
   wire [15:0] \$181 ;
-  wire [15:0] \$182 ;
+  wire \$182 ;
   wire \$183 ;
-  wire \$184 ;
-  wire [2:0] \$185 ;
-  wire [1:0] \$186 ;
-  wire [2:0] \$187 ;
-  wire [3:0] \$188 ;
+  wire [2:0] \$184 ;
+  wire [1:0] \$185 ;
+  wire [2:0] \$186 ;
+  wire [3:0] \$187 ;
+  wire [32:0] \$188 ;
   wire [32:0] \$189 ;
   wire \$19 ;
   wire [32:0] \$190 ;
   wire [32:0] \$191 ;
-  wire [32:0] \$192 ;
-  wire \$193 ;
+  wire \$192 ;
+  wire [32:0] \$193 ;
   wire [32:0] \$194 ;
-  wire [32:0] \$195 ;
-  wire \$196 ;
+  wire \$195 ;
+  wire [32:0] \$196 ;
   wire [32:0] \$197 ;
   wire [32:0] \$198 ;
   wire [32:0] \$199 ;
   wire \$2 ;
   wire \$20 ;
   wire [32:0] \$200 ;
-  wire [32:0] \$201 ;
+  reg \$201 ;
   reg \$202 ;
   reg \$203 ;
-  reg \$204 ;
-  reg [1:0] \$205 ;
-  reg [15:0] \$206 ;
-  reg \$207 ;
-  reg [6:0] \$208 ;
-  reg \$209 ;
+  reg [1:0] \$204 ;
+  reg [15:0] \$205 ;
+  reg \$206 ;
+  reg [6:0] \$207 ;
+  reg \$208 ;
+  reg [4:0] \$209 ;
   wire \$21 ;
-  reg [4:0] \$210 ;
-  reg [3:0] \$211 ;
-  reg [5:0] \$212 ;
+  reg [3:0] \$210 ;
+  reg [5:0] \$211 ;
+  reg [266:0] \$212 ;
   reg [266:0] \$213 ;
-  reg [266:0] \$214 ;
+  reg \$214 ;
   reg \$215 ;
   reg \$216 ;
   reg \$217 ;
   reg \$218 ;
   reg \$219 ;
   wire \$22 ;
-  reg \$220 ;
-  reg [184:0] \$221 ;
-  reg \$222 ;
+  reg [184:0] \$220 ;
+  reg \$221 ;
+  reg [1:0] \$222 ;
   reg [1:0] \$223 ;
-  reg [1:0] \$224 ;
-  reg \$225 ;
-  reg [1:0] \$226 ;
+  reg \$224 ;
+  reg [1:0] \$225 ;
+  reg [31:0] \$226 ;
   reg [31:0] \$227 ;
   reg [31:0] \$228 ;
   reg [31:0] \$229 ;
@@ -4857,14 +4855,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   reg [31:0] \$234 ;
   reg [31:0] \$235 ;
   reg [31:0] \$236 ;
-  reg [31:0] \$237 ;
-  wire [36:0] \$238 ;
-  wire [2:0] \$239 ;
+  wire [36:0] \$237 ;
+  wire [2:0] \$238 ;
+  wire [1:0] \$239 ;
   wire \$24 ;
   wire [1:0] \$240 ;
-  wire [1:0] \$241 ;
-  wire \$242 ;
-  wire [15:0] \$243 ;
+  wire \$241 ;
+  wire [15:0] \$242 ;
   wire \$25 ;
   wire \$26 ;
   wire \$27 ;
@@ -4883,8 +4880,8 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \$39 ;
   wire \$4 ;
   wire \$40 ;
-  wire \$41 ;
-  wire [9:0] \$42 ;
+  wire [9:0] \$41 ;
+  wire \$42 ;
   wire \$43 ;
   wire \$44 ;
   wire \$45 ;
@@ -4941,36 +4938,36 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \$91 ;
   wire \$92 ;
   wire \$93 ;
-  wire \$94 ;
-  wire [4:0] \$95 ;
-  wire [3:0] \$96 ;
-  wire [5:0] \$97 ;
+  wire [4:0] \$94 ;
+  wire [3:0] \$95 ;
+  wire [5:0] \$96 ;
+  wire \$97 ;
   wire \$98 ;
   wire \$99 ;
   (* init = 16'h0000 *)
   wire [15:0] \$like ;
   reg [1:0] \$signal  = 2'h0;
-  wire \$signal$105 ;
-  reg \$signal$109  = 1'h0;
-  wire \$signal$113 ;
-  wire \$signal$121 ;
-  wire \$signal$125 ;
-  reg \$signal$127  = 1'h0;
-  wire \$signal$128 ;
-  reg \$signal$129  = 1'h0;
+  reg \$signal$100  = 1'h0;
+  wire \$signal$106 ;
+  reg \$signal$110  = 1'h0;
+  wire \$signal$114 ;
+  wire \$signal$122 ;
+  wire \$signal$126 ;
+  reg \$signal$128  = 1'h0;
+  wire \$signal$129 ;
+  reg \$signal$130  = 1'h0;
   wire \$signal$14 ;
-  wire \$signal$147 ;
+  wire \$signal$148 ;
   reg \$signal$16  = 1'h0;
-  reg [15:0] \$signal$178 ;
-  wire \$signal$191 ;
+  reg [15:0] \$signal$179 ;
+  wire \$signal$192 ;
   wire \$signal$23 ;
-  reg \$signal$264  = 1'h0;
-  reg [1:0] \$signal$269 ;
+  reg \$signal$265  = 1'h0;
+  reg [1:0] \$signal$270 ;
   wire \$signal$8 ;
-  wire \$signal$95 ;
-  reg [6:0] \$signal$96  = 7'h00;
-  wire \$signal$97 ;
-  reg \$signal$99  = 1'h0;
+  wire \$signal$96 ;
+  reg [6:0] \$signal$97  = 7'h00;
+  wire \$signal$98 ;
   input abort;
   wire abort;
   wire active;
@@ -5066,23 +5063,23 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire busy;
   output [255:0] cells__payload;
   wire [255:0] cells__payload;
-  wire [255:0] \cells__payload$155 ;
-  wire [15:0] \cells__payload$155[0] ;
-  wire [15:0] \cells__payload$155[10] ;
-  wire [15:0] \cells__payload$155[11] ;
-  wire [15:0] \cells__payload$155[12] ;
-  wire [15:0] \cells__payload$155[13] ;
-  wire [15:0] \cells__payload$155[14] ;
-  wire [15:0] \cells__payload$155[15] ;
-  wire [15:0] \cells__payload$155[1] ;
-  wire [15:0] \cells__payload$155[2] ;
-  wire [15:0] \cells__payload$155[3] ;
-  wire [15:0] \cells__payload$155[4] ;
-  wire [15:0] \cells__payload$155[5] ;
-  wire [15:0] \cells__payload$155[6] ;
-  wire [15:0] \cells__payload$155[7] ;
-  wire [15:0] \cells__payload$155[8] ;
-  wire [15:0] \cells__payload$155[9] ;
+  wire [255:0] \cells__payload$156 ;
+  wire [15:0] \cells__payload$156[0] ;
+  wire [15:0] \cells__payload$156[10] ;
+  wire [15:0] \cells__payload$156[11] ;
+  wire [15:0] \cells__payload$156[12] ;
+  wire [15:0] \cells__payload$156[13] ;
+  wire [15:0] \cells__payload$156[14] ;
+  wire [15:0] \cells__payload$156[15] ;
+  wire [15:0] \cells__payload$156[1] ;
+  wire [15:0] \cells__payload$156[2] ;
+  wire [15:0] \cells__payload$156[3] ;
+  wire [15:0] \cells__payload$156[4] ;
+  wire [15:0] \cells__payload$156[5] ;
+  wire [15:0] \cells__payload$156[6] ;
+  wire [15:0] \cells__payload$156[7] ;
+  wire [15:0] \cells__payload$156[8] ;
+  wire [15:0] \cells__payload$156[9] ;
   wire [15:0] \cells__payload[0] ;
   wire [15:0] \cells__payload[10] ;
   wire [15:0] \cells__payload[11] ;
@@ -5101,10 +5098,10 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [15:0] \cells__payload[9] ;
   input cells__ready;
   wire cells__ready;
-  wire \cells__ready$157 ;
+  wire \cells__ready$158 ;
   output cells__valid;
   wire cells__valid;
-  wire \cells__valid$159 ;
+  wire \cells__valid$160 ;
   reg [42:0] chosen;
   wire [31:0] \chosen.columns ;
   wire [1:0] \chosen.groups ;
@@ -5127,8 +5124,8 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [15:0] \chosen_timing.setup_cycles ;
   wire clear;
   (* init = 1'h0 *)
-  wire \clear$131 ;
-  wire \clear$181 ;
+  wire \clear$132 ;
+  wire \clear$182 ;
   input clk;
   wire clk;
   reg [1:0] converted = 2'h0;
@@ -5162,29 +5159,29 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   reg [31:0] counters__verified = 32'd0;
   output [7:0] crossbar__bit_code;
   wire [7:0] crossbar__bit_code;
-  wire [7:0] \crossbar__bit_code$205 ;
+  wire [7:0] \crossbar__bit_code$206 ;
   output [1:0] crossbar__bit_unselected;
   wire [1:0] crossbar__bit_unselected;
-  wire [1:0] \crossbar__bit_unselected$207 ;
+  wire [1:0] \crossbar__bit_unselected$208 ;
   input [127:0] crossbar__codes;
   wire [127:0] crossbar__codes;
-  wire [127:0] \crossbar__codes$209 ;
-  wire [7:0] \crossbar__codes$209[0] ;
-  wire [7:0] \crossbar__codes$209[10] ;
-  wire [7:0] \crossbar__codes$209[11] ;
-  wire [7:0] \crossbar__codes$209[12] ;
-  wire [7:0] \crossbar__codes$209[13] ;
-  wire [7:0] \crossbar__codes$209[14] ;
-  wire [7:0] \crossbar__codes$209[15] ;
-  wire [7:0] \crossbar__codes$209[1] ;
-  wire [7:0] \crossbar__codes$209[2] ;
-  wire [7:0] \crossbar__codes$209[3] ;
-  wire [7:0] \crossbar__codes$209[4] ;
-  wire [7:0] \crossbar__codes$209[5] ;
-  wire [7:0] \crossbar__codes$209[6] ;
-  wire [7:0] \crossbar__codes$209[7] ;
-  wire [7:0] \crossbar__codes$209[8] ;
-  wire [7:0] \crossbar__codes$209[9] ;
+  wire [127:0] \crossbar__codes$210 ;
+  wire [7:0] \crossbar__codes$210[0] ;
+  wire [7:0] \crossbar__codes$210[10] ;
+  wire [7:0] \crossbar__codes$210[11] ;
+  wire [7:0] \crossbar__codes$210[12] ;
+  wire [7:0] \crossbar__codes$210[13] ;
+  wire [7:0] \crossbar__codes$210[14] ;
+  wire [7:0] \crossbar__codes$210[15] ;
+  wire [7:0] \crossbar__codes$210[1] ;
+  wire [7:0] \crossbar__codes$210[2] ;
+  wire [7:0] \crossbar__codes$210[3] ;
+  wire [7:0] \crossbar__codes$210[4] ;
+  wire [7:0] \crossbar__codes$210[5] ;
+  wire [7:0] \crossbar__codes$210[6] ;
+  wire [7:0] \crossbar__codes$210[7] ;
+  wire [7:0] \crossbar__codes$210[8] ;
+  wire [7:0] \crossbar__codes$210[9] ;
   wire [7:0] \crossbar__codes[0] ;
   wire [7:0] \crossbar__codes[10] ;
   wire [7:0] \crossbar__codes[11] ;
@@ -5203,19 +5200,19 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [7:0] \crossbar__codes[9] ;
   output [31:0] crossbar__columns;
   wire [31:0] crossbar__columns;
-  wire [31:0] \crossbar__columns$211 ;
+  wire [31:0] \crossbar__columns$212 ;
   output crossbar__convert;
   wire crossbar__convert;
-  wire \crossbar__convert$213 ;
+  wire \crossbar__convert$214 ;
   input crossbar__converted;
   wire crossbar__converted;
-  wire \crossbar__converted$215 ;
+  wire \crossbar__converted$216 ;
   output [15:0] crossbar__full_scale;
   wire [15:0] crossbar__full_scale;
-  wire [15:0] \crossbar__full_scale$217 ;
+  wire [15:0] \crossbar__full_scale$218 ;
   output crossbar__group;
   wire crossbar__group;
-  wire \crossbar__group$219 ;
+  wire \crossbar__group$220 ;
   (* enum_base_type = "Operation" *)
   (* enum_value_000 = "IDLE" *)
   (* enum_value_001 = "SET" *)
@@ -5232,34 +5229,34 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_value_011 = "FORM" *)
   (* enum_value_100 = "READ_FORWARD" *)
   (* enum_value_101 = "READ_BACKWARD" *)
-  wire [2:0] \crossbar__operation$221 ;
+  wire [2:0] \crossbar__operation$222 ;
   input crossbar__ready;
   wire crossbar__ready;
-  wire \crossbar__ready$223 ;
+  wire \crossbar__ready$224 ;
   output [4:0] crossbar__row;
   wire [4:0] crossbar__row;
-  wire [4:0] \crossbar__row$225 ;
+  wire [4:0] \crossbar__row$226 ;
   output crossbar__select;
   wire crossbar__select;
-  wire \crossbar__select$227 ;
+  wire \crossbar__select$228 ;
   output [7:0] crossbar__source_code;
   wire [7:0] crossbar__source_code;
-  wire [7:0] \crossbar__source_code$229 ;
+  wire [7:0] \crossbar__source_code$230 ;
   output [1:0] crossbar__source_unselected;
   wire [1:0] crossbar__source_unselected;
-  wire [1:0] \crossbar__source_unselected$231 ;
+  wire [1:0] \crossbar__source_unselected$232 ;
   output crossbar__strobe;
   wire crossbar__strobe;
-  wire \crossbar__strobe$233 ;
+  wire \crossbar__strobe$234 ;
   output crossbar__whole;
   wire crossbar__whole;
-  wire \crossbar__whole$235 ;
+  wire \crossbar__whole$236 ;
   output [7:0] crossbar__word_code;
   wire [7:0] crossbar__word_code;
-  wire [7:0] \crossbar__word_code$237 ;
+  wire [7:0] \crossbar__word_code$238 ;
   output [1:0] crossbar__word_unselected;
   wire [1:0] crossbar__word_unselected;
-  wire [1:0] \crossbar__word_unselected$239 ;
+  wire [1:0] \crossbar__word_unselected$240 ;
   input [127:0] deltas__payload;
   wire [127:0] deltas__payload;
   wire [15:0] \deltas__payload[0] ;
@@ -5293,30 +5290,30 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_value_01 = "READY_TIMEOUT" *)
   (* enum_value_10 = "STROBE_LIMIT" *)
   (* enum_value_11 = "CONVERTER_TIMEOUT" *)
-  output [1:0] \fault$275 ;
-  reg [1:0] \fault$275  = 2'h0;
+  output [1:0] \fault$276 ;
+  reg [1:0] \fault$276  = 2'h0;
   output faulted;
   reg faulted = 1'h0;
   wire [15:0] full_scale;
   wire holds;
   wire [271:0] i__payload;
-  wire [54:0] \i__payload$115 ;
-  wire \i__payload$115.bank ;
-  wire [31:0] \i__payload$115.counts ;
-  wire [3:0] \i__payload$115.counts[0] ;
-  wire [3:0] \i__payload$115.counts[1] ;
-  wire [3:0] \i__payload$115.counts[2] ;
-  wire [3:0] \i__payload$115.counts[3] ;
-  wire [3:0] \i__payload$115.counts[4] ;
-  wire [3:0] \i__payload$115.counts[5] ;
-  wire [3:0] \i__payload$115.counts[6] ;
-  wire [3:0] \i__payload$115.counts[7] ;
-  wire [5:0] \i__payload$115.parallel_max ;
-  wire [7:0] \i__payload$115.resets ;
-  wire [7:0] \i__payload$115.saturated ;
-  wire [42:0] \i__payload$187 ;
-  wire [31:0] \i__payload$187.columns ;
-  wire [1:0] \i__payload$187.groups ;
+  wire [54:0] \i__payload$116 ;
+  wire \i__payload$116.bank ;
+  wire [31:0] \i__payload$116.counts ;
+  wire [3:0] \i__payload$116.counts[0] ;
+  wire [3:0] \i__payload$116.counts[1] ;
+  wire [3:0] \i__payload$116.counts[2] ;
+  wire [3:0] \i__payload$116.counts[3] ;
+  wire [3:0] \i__payload$116.counts[4] ;
+  wire [3:0] \i__payload$116.counts[5] ;
+  wire [3:0] \i__payload$116.counts[6] ;
+  wire [3:0] \i__payload$116.counts[7] ;
+  wire [5:0] \i__payload$116.parallel_max ;
+  wire [7:0] \i__payload$116.resets ;
+  wire [7:0] \i__payload$116.saturated ;
+  wire [42:0] \i__payload$188 ;
+  wire [31:0] \i__payload$188.columns ;
+  wire [1:0] \i__payload$188.groups ;
   (* enum_base_type = "Operation" *)
   (* enum_value_000 = "IDLE" *)
   (* enum_value_001 = "SET" *)
@@ -5324,9 +5321,9 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_value_011 = "FORM" *)
   (* enum_value_100 = "READ_FORWARD" *)
   (* enum_value_101 = "READ_BACKWARD" *)
-  wire [2:0] \i__payload$187.operation ;
-  wire [4:0] \i__payload$187.row ;
-  wire \i__payload$187.whole ;
+  wire [2:0] \i__payload$188.operation ;
+  wire [4:0] \i__payload$188.row ;
+  wire \i__payload$188.whole ;
   wire \i__payload.bank ;
   wire [127:0] \i__payload.deltas ;
   wire [15:0] \i__payload.deltas[0] ;
@@ -5350,11 +5347,11 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [15:0] \i__payload.words[6] ;
   wire [15:0] \i__payload.words[7] ;
   wire i__ready;
-  wire \i__ready$118 ;
-  wire \i__ready$190 ;
+  wire \i__ready$119 ;
+  wire \i__ready$191 ;
   wire i__valid;
-  wire \i__valid$119 ;
-  wire \i__valid$185 ;
+  wire \i__valid$120 ;
+  wire \i__valid$186 ;
   output idle;
   wire idle;
   wire \idle$5 ;
@@ -5388,13 +5385,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [15:0] \kept.timing.recovery_cycles ;
   wire [15:0] \kept.timing.setup_cycles ;
   reg [29:0] lines;
-  reg [29:0] \lines$179 ;
-  wire [7:0] \lines$179.bit_code ;
-  wire [1:0] \lines$179.bit_unselected ;
-  wire [7:0] \lines$179.source_code ;
-  wire [1:0] \lines$179.source_unselected ;
-  wire [7:0] \lines$179.word_code ;
-  wire [1:0] \lines$179.word_unselected ;
+  reg [29:0] \lines$180 ;
+  wire [7:0] \lines$180.bit_code ;
+  wire [1:0] \lines$180.bit_unselected ;
+  wire [7:0] \lines$180.source_code ;
+  wire [1:0] \lines$180.source_unselected ;
+  wire [7:0] \lines$180.word_code ;
+  wire [1:0] \lines$180.word_unselected ;
   wire [7:0] \lines.bit_code ;
   wire [1:0] \lines.bit_unselected ;
   wire [7:0] \lines.source_code ;
@@ -5408,20 +5405,20 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [7:0] lines__word_code;
   wire [1:0] lines__word_unselected;
   wire [54:0] o__payload;
-  wire [39:0] \o__payload$122 ;
-  wire \o__payload$122.bank ;
-  wire [31:0] \o__payload$122.columns ;
-  wire \o__payload$122.end ;
+  wire [39:0] \o__payload$123 ;
+  wire \o__payload$123.bank ;
+  wire [31:0] \o__payload$123.columns ;
+  wire \o__payload$123.end ;
   (* enum_base_type = "Polarity" *)
   (* enum_value_0 = "SET" *)
   (* enum_value_1 = "RESET" *)
-  wire \o__payload$122.polarity ;
-  wire [4:0] \o__payload$122.row ;
-  wire [60:0] \o__payload$143 ;
-  wire \o__payload$143.bank ;
-  wire [31:0] \o__payload$143.columns ;
-  wire \o__payload$143.end ;
-  wire [1:0] \o__payload$143.groups ;
+  wire \o__payload$123.polarity ;
+  wire [4:0] \o__payload$123.row ;
+  wire [60:0] \o__payload$144 ;
+  wire \o__payload$144.bank ;
+  wire [31:0] \o__payload$144.columns ;
+  wire \o__payload$144.end ;
+  wire [1:0] \o__payload$144.groups ;
   (* enum_base_type = "Operation" *)
   (* enum_value_000 = "IDLE" *)
   (* enum_value_001 = "SET" *)
@@ -5429,10 +5426,10 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_value_011 = "FORM" *)
   (* enum_value_100 = "READ_FORWARD" *)
   (* enum_value_101 = "READ_BACKWARD" *)
-  wire [2:0] \o__payload$143.operation ;
-  wire [15:0] \o__payload$143.ramp_value ;
-  wire \o__payload$143.ramped ;
-  wire [4:0] \o__payload$143.row ;
+  wire [2:0] \o__payload$144.operation ;
+  wire [15:0] \o__payload$144.ramp_value ;
+  wire \o__payload$144.ramped ;
+  wire [4:0] \o__payload$144.row ;
   wire \o__payload.bank ;
   wire [31:0] \o__payload.counts ;
   wire [3:0] \o__payload.counts[0] ;
@@ -5447,11 +5444,11 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [7:0] \o__payload.resets ;
   wire [7:0] \o__payload.saturated ;
   wire o__ready;
-  wire \o__ready$134 ;
-  wire \o__ready$136 ;
+  wire \o__ready$135 ;
+  wire \o__ready$137 ;
   wire o__valid;
-  wire \o__valid$126 ;
-  wire \o__valid$139 ;
+  wire \o__valid$127 ;
+  wire \o__valid$140 ;
   wire [515:0] offered;
   wire [15:0] \offered.backward_full_scale ;
   wire [15:0] \offered.conversion_limit ;
@@ -5526,14 +5523,14 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [7:0] \offered.verify_tolerance ;
   (* init = 16'h0000 *)
   wire [15:0] pulse_limit;
-  input [15:0] \pulse_limit$276 ;
-  wire [15:0] \pulse_limit$276 ;
+  input [15:0] \pulse_limit$277 ;
+  wire [15:0] \pulse_limit$277 ;
   output [63:0] random_seed;
   wire [63:0] random_seed;
-  wire [63:0] \random_seed$32 ;
+  wire [63:0] \random_seed$33 ;
   output [63:0] random_steps;
   wire [63:0] random_steps;
-  wire [63:0] \random_steps$34 ;
+  wire [63:0] \random_steps$35 ;
   input read__payload;
   wire read__payload;
   wire \read__payload.backward ;
@@ -5546,16 +5543,16 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   reg released = 1'h0;
   output [31:0] report__columns;
   wire [31:0] report__columns;
-  wire [31:0] \report__columns$241 ;
+  wire [31:0] \report__columns$242 ;
   output report__cut;
   wire report__cut;
-  wire \report__cut$243 ;
+  wire \report__cut$244 ;
   output [15:0] report__cycles;
   wire [15:0] report__cycles;
-  wire [15:0] \report__cycles$245 ;
+  wire [15:0] \report__cycles$246 ;
   output report__form;
   wire report__form;
-  wire \report__form$247 ;
+  wire \report__form$248 ;
   (* enum_base_type = "Polarity" *)
   (* enum_value_0 = "SET" *)
   (* enum_value_1 = "RESET" *)
@@ -5564,15 +5561,15 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_base_type = "Polarity" *)
   (* enum_value_0 = "SET" *)
   (* enum_value_1 = "RESET" *)
-  wire \report__polarity$249 ;
+  wire \report__polarity$250 ;
   output [4:0] report__row;
   wire [4:0] report__row;
-  wire [4:0] \report__row$251 ;
+  wire [4:0] \report__row$252 ;
   output report__valid;
   wire report__valid;
-  wire \report__valid$253 ;
+  wire \report__valid$254 ;
   wire room;
-  wire \room$255 ;
+  wire \room$256 ;
   input rst;
   wire rst;
   reg [3:0] sampled_max_pulses = 4'h0;
@@ -5580,40 +5577,40 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   reg [4:0] sampled_threshold_log2 = 5'h00;
   output [127:0] samples__codes;
   wire [127:0] samples__codes;
-  wire [127:0] \samples__codes$259 ;
-  wire [7:0] \samples__codes$259[0] ;
-  wire [7:0] \samples__codes$259[10] ;
-  wire [7:0] \samples__codes$259[11] ;
-  wire [7:0] \samples__codes$259[12] ;
-  wire [7:0] \samples__codes$259[13] ;
-  wire [7:0] \samples__codes$259[14] ;
-  wire [7:0] \samples__codes$259[15] ;
-  wire [7:0] \samples__codes$259[1] ;
-  wire [7:0] \samples__codes$259[2] ;
-  wire [7:0] \samples__codes$259[3] ;
-  wire [7:0] \samples__codes$259[4] ;
-  wire [7:0] \samples__codes$259[5] ;
-  wire [7:0] \samples__codes$259[6] ;
-  wire [7:0] \samples__codes$259[7] ;
-  wire [7:0] \samples__codes$259[8] ;
-  wire [7:0] \samples__codes$259[9] ;
-  wire [127:0] \samples__codes$266 ;
-  wire [7:0] \samples__codes$266[0] ;
-  wire [7:0] \samples__codes$266[10] ;
-  wire [7:0] \samples__codes$266[11] ;
-  wire [7:0] \samples__codes$266[12] ;
-  wire [7:0] \samples__codes$266[13] ;
-  wire [7:0] \samples__codes$266[14] ;
-  wire [7:0] \samples__codes$266[15] ;
-  wire [7:0] \samples__codes$266[1] ;
-  wire [7:0] \samples__codes$266[2] ;
-  wire [7:0] \samples__codes$266[3] ;
-  wire [7:0] \samples__codes$266[4] ;
-  wire [7:0] \samples__codes$266[5] ;
-  wire [7:0] \samples__codes$266[6] ;
-  wire [7:0] \samples__codes$266[7] ;
-  wire [7:0] \samples__codes$266[8] ;
-  wire [7:0] \samples__codes$266[9] ;
+  wire [127:0] \samples__codes$260 ;
+  wire [7:0] \samples__codes$260[0] ;
+  wire [7:0] \samples__codes$260[10] ;
+  wire [7:0] \samples__codes$260[11] ;
+  wire [7:0] \samples__codes$260[12] ;
+  wire [7:0] \samples__codes$260[13] ;
+  wire [7:0] \samples__codes$260[14] ;
+  wire [7:0] \samples__codes$260[15] ;
+  wire [7:0] \samples__codes$260[1] ;
+  wire [7:0] \samples__codes$260[2] ;
+  wire [7:0] \samples__codes$260[3] ;
+  wire [7:0] \samples__codes$260[4] ;
+  wire [7:0] \samples__codes$260[5] ;
+  wire [7:0] \samples__codes$260[6] ;
+  wire [7:0] \samples__codes$260[7] ;
+  wire [7:0] \samples__codes$260[8] ;
+  wire [7:0] \samples__codes$260[9] ;
+  wire [127:0] \samples__codes$267 ;
+  wire [7:0] \samples__codes$267[0] ;
+  wire [7:0] \samples__codes$267[10] ;
+  wire [7:0] \samples__codes$267[11] ;
+  wire [7:0] \samples__codes$267[12] ;
+  wire [7:0] \samples__codes$267[13] ;
+  wire [7:0] \samples__codes$267[14] ;
+  wire [7:0] \samples__codes$267[15] ;
+  wire [7:0] \samples__codes$267[1] ;
+  wire [7:0] \samples__codes$267[2] ;
+  wire [7:0] \samples__codes$267[3] ;
+  wire [7:0] \samples__codes$267[4] ;
+  wire [7:0] \samples__codes$267[5] ;
+  wire [7:0] \samples__codes$267[6] ;
+  wire [7:0] \samples__codes$267[7] ;
+  wire [7:0] \samples__codes$267[8] ;
+  wire [7:0] \samples__codes$267[9] ;
   wire [7:0] \samples__codes[0] ;
   wire [7:0] \samples__codes[10] ;
   wire [7:0] \samples__codes[11] ;
@@ -5632,16 +5629,16 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [7:0] \samples__codes[9] ;
   output samples__group;
   wire samples__group;
-  wire \samples__group$257 ;
-  wire \samples__group$265 ;
+  wire \samples__group$258 ;
+  wire \samples__group$266 ;
   output samples__last;
   wire samples__last;
-  wire \samples__last$261 ;
-  wire \samples__last$267 ;
+  wire \samples__last$262 ;
+  wire \samples__last$268 ;
   output samples__valid;
   wire samples__valid;
-  wire \samples__valid$263 ;
-  wire \samples__valid$268 ;
+  wire \samples__valid$264 ;
+  wire \samples__valid$269 ;
   input [63:0] seed__payload;
   wire [63:0] seed__payload;
   wire [63:0] \seed__payload$18 ;
@@ -5653,12 +5650,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \seed__valid$20 ;
   output seed_error;
   wire seed_error;
+  wire \seed_error$31 ;
   output seeded;
   wire seeded;
-  wire \seeded$28 ;
+  wire \seeded$27 ;
   output seeding;
   wire seeding;
-  wire \seeding$30 ;
+  wire \seeding$29 ;
   reg [515:0] settings;
   wire [15:0] \settings.backward_full_scale ;
   wire [15:0] \settings.conversion_limit ;
@@ -5751,13 +5749,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [1:0] settings__form_lines__word_unselected;
   input [15:0] settings__form_ramp__start;
   wire [15:0] settings__form_ramp__start;
-  wire [15:0] \settings__form_ramp__start$174 ;
+  wire [15:0] \settings__form_ramp__start$175 ;
   input [15:0] settings__form_ramp__step;
   wire [15:0] settings__form_ramp__step;
-  wire [15:0] \settings__form_ramp__step$175 ;
+  wire [15:0] \settings__form_ramp__step$176 ;
   input [15:0] settings__form_ramp__stop;
   wire [15:0] settings__form_ramp__stop;
-  wire [15:0] \settings__form_ramp__stop$176 ;
+  wire [15:0] \settings__form_ramp__stop$177 ;
   input [15:0] settings__forward_full_scale;
   wire [15:0] settings__forward_full_scale;
   input [15:0] settings__hold_cycles;
@@ -5774,13 +5772,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_value_00 = "SET_ONLY" *)
   (* enum_value_01 = "RESET_ONLY" *)
   (* enum_value_10 = "BOTH" *)
-  wire [1:0] \settings__pair_policy$165 ;
+  wire [1:0] \settings__pair_policy$166 ;
   input [5:0] settings__parallel_max;
   wire [5:0] settings__parallel_max;
-  wire [5:0] \settings__parallel_max$164 ;
+  wire [5:0] \settings__parallel_max$165 ;
   input [7:0] settings__program_tolerance;
   wire [7:0] settings__program_tolerance;
-  wire [7:0] \settings__program_tolerance$162 ;
+  wire [7:0] \settings__program_tolerance$163 ;
   (* enum_base_type = "Ramp" *)
   (* enum_value_00 = "NONE" *)
   (* enum_value_01 = "WIDTH" *)
@@ -5791,7 +5789,7 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_value_00 = "NONE" *)
   (* enum_value_01 = "WIDTH" *)
   (* enum_value_10 = "LEVEL" *)
-  wire [1:0] \settings__ramp$167 ;
+  wire [1:0] \settings__ramp$168 ;
   input [7:0] settings__read_lines__bit_code;
   wire [7:0] settings__read_lines__bit_code;
   input [1:0] settings__read_lines__bit_unselected;
@@ -5810,7 +5808,7 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [15:0] settings__recovery_cycles;
   input [7:0] settings__refresh_pulses;
   wire [7:0] settings__refresh_pulses;
-  wire [7:0] \settings__refresh_pulses$166 ;
+  wire [7:0] \settings__refresh_pulses$167 ;
   input [15:0] settings__reset_cycles;
   wire [15:0] settings__reset_cycles;
   input [7:0] settings__reset_lines__bit_code;
@@ -5827,13 +5825,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [1:0] settings__reset_lines__word_unselected;
   input [15:0] settings__reset_ramp__start;
   wire [15:0] settings__reset_ramp__start;
-  wire [15:0] \settings__reset_ramp__start$171 ;
+  wire [15:0] \settings__reset_ramp__start$172 ;
   input [15:0] settings__reset_ramp__step;
   wire [15:0] settings__reset_ramp__step;
-  wire [15:0] \settings__reset_ramp__step$172 ;
+  wire [15:0] \settings__reset_ramp__step$173 ;
   input [15:0] settings__reset_ramp__stop;
   wire [15:0] settings__reset_ramp__stop;
-  wire [15:0] \settings__reset_ramp__stop$173 ;
+  wire [15:0] \settings__reset_ramp__stop$174 ;
   input [15:0] settings__set_cycles;
   wire [15:0] settings__set_cycles;
   input [7:0] settings__set_lines__bit_code;
@@ -5850,13 +5848,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [1:0] settings__set_lines__word_unselected;
   input [15:0] settings__set_ramp__start;
   wire [15:0] settings__set_ramp__start;
-  wire [15:0] \settings__set_ramp__start$168 ;
+  wire [15:0] \settings__set_ramp__start$169 ;
   input [15:0] settings__set_ramp__step;
   wire [15:0] settings__set_ramp__step;
-  wire [15:0] \settings__set_ramp__step$169 ;
+  wire [15:0] \settings__set_ramp__step$170 ;
   input [15:0] settings__set_ramp__stop;
   wire [15:0] settings__set_ramp__stop;
-  wire [15:0] \settings__set_ramp__stop$170 ;
+  wire [15:0] \settings__set_ramp__stop$171 ;
   input [15:0] settings__settle_cycles;
   wire [15:0] settings__settle_cycles;
   input [15:0] settings__setup_cycles;
@@ -5865,17 +5863,17 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [4:0] settings__threshold_log2;
   input [7:0] settings__try_limit;
   wire [7:0] settings__try_limit;
-  wire [7:0] \settings__try_limit$163 ;
+  wire [7:0] \settings__try_limit$164 ;
   input settings__verify;
   wire settings__verify;
   input [15:0] settings__verify_full_scale;
   wire [15:0] settings__verify_full_scale;
   input [7:0] settings__verify_step;
   wire [7:0] settings__verify_step;
-  wire [7:0] \settings__verify_step$160 ;
+  wire [7:0] \settings__verify_step$161 ;
   input [7:0] settings__verify_tolerance;
   wire [7:0] settings__verify_tolerance;
-  wire [7:0] \settings__verify_tolerance$161 ;
+  wire [7:0] \settings__verify_tolerance$162 ;
   wire [19:0] settings_error;
   wire [39:0] slots__payload;
   wire \slots__payload.bank ;
@@ -5890,35 +5888,35 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire slots__valid;
   input [15:0] state_index;
   wire [15:0] state_index;
-  wire [15:0] \state_index$26 ;
+  wire [15:0] \state_index$25 ;
   output [31:0] state_word;
   wire [31:0] state_word;
-  wire [31:0] \state_word$36 ;
+  wire [31:0] \state_word$37 ;
   input [257:0] targets__payload;
   wire [257:0] targets__payload;
-  wire [257:0] \targets__payload$151 ;
-  wire [255:0] \targets__payload$151.codes ;
-  wire [15:0] \targets__payload$151.codes[0] ;
-  wire [15:0] \targets__payload$151.codes[10] ;
-  wire [15:0] \targets__payload$151.codes[11] ;
-  wire [15:0] \targets__payload$151.codes[12] ;
-  wire [15:0] \targets__payload$151.codes[13] ;
-  wire [15:0] \targets__payload$151.codes[14] ;
-  wire [15:0] \targets__payload$151.codes[15] ;
-  wire [15:0] \targets__payload$151.codes[1] ;
-  wire [15:0] \targets__payload$151.codes[2] ;
-  wire [15:0] \targets__payload$151.codes[3] ;
-  wire [15:0] \targets__payload$151.codes[4] ;
-  wire [15:0] \targets__payload$151.codes[5] ;
-  wire [15:0] \targets__payload$151.codes[6] ;
-  wire [15:0] \targets__payload$151.codes[7] ;
-  wire [15:0] \targets__payload$151.codes[8] ;
-  wire [15:0] \targets__payload$151.codes[9] ;
+  wire [257:0] \targets__payload$152 ;
+  wire [255:0] \targets__payload$152.codes ;
+  wire [15:0] \targets__payload$152.codes[0] ;
+  wire [15:0] \targets__payload$152.codes[10] ;
+  wire [15:0] \targets__payload$152.codes[11] ;
+  wire [15:0] \targets__payload$152.codes[12] ;
+  wire [15:0] \targets__payload$152.codes[13] ;
+  wire [15:0] \targets__payload$152.codes[14] ;
+  wire [15:0] \targets__payload$152.codes[15] ;
+  wire [15:0] \targets__payload$152.codes[1] ;
+  wire [15:0] \targets__payload$152.codes[2] ;
+  wire [15:0] \targets__payload$152.codes[3] ;
+  wire [15:0] \targets__payload$152.codes[4] ;
+  wire [15:0] \targets__payload$152.codes[5] ;
+  wire [15:0] \targets__payload$152.codes[6] ;
+  wire [15:0] \targets__payload$152.codes[7] ;
+  wire [15:0] \targets__payload$152.codes[8] ;
+  wire [15:0] \targets__payload$152.codes[9] ;
   (* enum_base_type = "ProgramMode" *)
   (* enum_value_00 = "PROGRAM" *)
   (* enum_value_01 = "FORM" *)
   (* enum_value_10 = "REFRESH" *)
-  wire [1:0] \targets__payload$151.mode ;
+  wire [1:0] \targets__payload$152.mode ;
   wire [255:0] \targets__payload.codes ;
   wire [15:0] \targets__payload.codes[0] ;
   wire [15:0] \targets__payload.codes[10] ;
@@ -5943,10 +5941,10 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [1:0] \targets__payload.mode ;
   output targets__ready;
   wire targets__ready;
-  wire \targets__ready$153 ;
+  wire \targets__ready$154 ;
   wire targets__valid;
-  input \targets__valid$149 ;
-  wire \targets__valid$149 ;
+  input \targets__valid$150 ;
+  wire \targets__valid$150 ;
   wire [15:0] timing__conversion_limit;
   wire [15:0] timing__hold_cycles;
   wire [15:0] timing__pulse_cycles;
@@ -5998,297 +5996,295 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign seed__valid = \seed__valid$20  & allowed;
   assign seed__ready = \seed__ready$22  & allowed;
   assign \$signal$23  = \seed__valid$20  & seed__ready;
-  assign \$18  = ! seed__payload;
-  assign seed_error = \seed__valid$20  & \$18 ;
-  assign \$19  = ! offered[4:0];
-  assign \$20  = offered[4:0] > 5'h10;
-  assign \$21  = \$19  | \$20 ;
-  assign \$22  = ! offered[8:5];
-  assign \$23  = ! offered[14:9];
-  assign \$24  = offered[14:9] > 6'h20;
-  assign \$25  = \$23  | \$24 ;
-  assign \$26  = ! offered[30:15];
-  assign \$27  = ! offered[46:31];
-  assign \$28  = offered[46:31] > armed_limit;
-  assign \$29  = \$27  | \$28 ;
-  assign \$30  = ! offered[62:47];
-  assign \$31  = offered[62:47] > armed_limit;
-  assign \$32  = \$30  | \$31 ;
-  assign \$33  = ! offered[78:63];
-  assign \$34  = ! offered[94:79];
-  assign \$35  = ! offered[110:95];
-  assign \$36  = ! offered[126:111];
-  assign \$37  = ! offered[142:127];
-  assign \$38  = ! offered[174:159];
-  assign \$39  = ! offered[190:175];
-  assign \$40  = ! offered[206:191];
-  assign \$41  = ! offered[215:208];
-  assign \$42  = 2'h2 * offered[223:216];
-  assign \$43  = \$42  > offered[215:208];
-  assign \$44  = ! offered[239:232];
-  assign \$45  = ! offered[158:143];
-  assign \$46  = offered[158:143] > armed_limit;
-  assign \$47  = \$45  | \$46 ;
-  assign \$48  = offered[251:250] == 1'h1;
-  assign \$49  = offered[267:252] > offered[299:284];
-  assign \$50  = offered[315:300] > offered[347:332];
-  assign \$51  = offered[363:348] > offered[395:380];
-  assign \$52  = | { \$51 , \$50 , \$49  };
-  assign \$53  = ! offered[267:252];
-  assign \$54  = offered[299:284] > armed_limit;
-  assign \$55  = \$53  | \$54 ;
-  assign \$56  = ! offered[315:300];
-  assign \$57  = offered[347:332] > armed_limit;
-  assign \$58  = \$56  | \$57 ;
-  assign \$59  = ! offered[363:348];
-  assign \$60  = offered[395:380] > armed_limit;
-  assign \$61  = \$59  | \$60 ;
-  assign \$62  = | { \$61 , \$58 , \$55  };
-  assign \$63  = \$52  | \$62 ;
-  assign \$64  = \$48  & \$63 ;
-  assign \$65  = offered[251:250] == 2'h2;
-  assign \$66  = offered[267:252] > offered[299:284];
-  assign \$67  = offered[315:300] > offered[347:332];
-  assign \$68  = offered[363:348] > offered[395:380];
-  assign \$69  = | { \$68 , \$67 , \$66  };
-  assign \$70  = offered[299:284] > 8'hff;
-  assign \$71  = offered[347:332] > 8'hff;
-  assign \$72  = offered[395:380] > 8'hff;
-  assign \$73  = | { \$72 , \$71 , \$70  };
-  assign \$74  = \$69  | \$73 ;
-  assign \$75  = \$65  & \$74 ;
-  assign \$76  = \$64  | \$75 ;
-  assign \$77  = offered[251:250] > 2'h2;
-  assign \$78  = \$76  | \$77 ;
-  assign \$signal$95  = ! \$signal$96 ;
-  assign \$79  = ~ released;
-  assign \$80  = armed & \$79 ;
-  assign \$81  = \$80  & words__valid;
-  assign \$82  = ~ \$signal$95 ;
-  assign \$83  = \$signal  != 2'h2;
-  assign \$84  = ~ \$signal$23 ;
-  assign \$85  = \$83  & \$84 ;
-  assign \$86  = ~ \$signal$99 ;
-  assign \$87  = \$85  & \$86 ;
-  assign \$88  = ~ reads;
-  assign \$89  = \$87  & \$88 ;
-  assign \$90  = ! { \$78 , \$47 , \$44 , \$43 , \$41 , \$40 , \$39 , \$38 , \$37 , \$36 , \$35 , \$34 , \$33 , \$32 , \$29 , \$26 , \$25 , \$22 , \$21  };
-  assign \$91  = \$89  & \$90 ;
-  assign \$92  = \$82  | \$91 ;
-  assign \$signal$97  = \$81  & \$92 ;
-  assign deltas__ready = \$signal$97  & i__ready;
-  assign i__valid = \$signal$97  & deltas__valid;
+  assign \$18  = ! offered[4:0];
+  assign \$19  = offered[4:0] > 5'h10;
+  assign \$20  = \$18  | \$19 ;
+  assign \$21  = ! offered[8:5];
+  assign \$22  = ! offered[14:9];
+  assign \$23  = offered[14:9] > 6'h20;
+  assign \$24  = \$22  | \$23 ;
+  assign \$25  = ! offered[30:15];
+  assign \$26  = ! offered[46:31];
+  assign \$27  = offered[46:31] > armed_limit;
+  assign \$28  = \$26  | \$27 ;
+  assign \$29  = ! offered[62:47];
+  assign \$30  = offered[62:47] > armed_limit;
+  assign \$31  = \$29  | \$30 ;
+  assign \$32  = ! offered[78:63];
+  assign \$33  = ! offered[94:79];
+  assign \$34  = ! offered[110:95];
+  assign \$35  = ! offered[126:111];
+  assign \$36  = ! offered[142:127];
+  assign \$37  = ! offered[174:159];
+  assign \$38  = ! offered[190:175];
+  assign \$39  = ! offered[206:191];
+  assign \$40  = ! offered[215:208];
+  assign \$41  = 2'h2 * offered[223:216];
+  assign \$42  = \$41  > offered[215:208];
+  assign \$43  = ! offered[239:232];
+  assign \$44  = ! offered[158:143];
+  assign \$45  = offered[158:143] > armed_limit;
+  assign \$46  = \$44  | \$45 ;
+  assign \$47  = offered[251:250] == 1'h1;
+  assign \$48  = offered[267:252] > offered[299:284];
+  assign \$49  = offered[315:300] > offered[347:332];
+  assign \$50  = offered[363:348] > offered[395:380];
+  assign \$51  = | { \$50 , \$49 , \$48  };
+  assign \$52  = ! offered[267:252];
+  assign \$53  = offered[299:284] > armed_limit;
+  assign \$54  = \$52  | \$53 ;
+  assign \$55  = ! offered[315:300];
+  assign \$56  = offered[347:332] > armed_limit;
+  assign \$57  = \$55  | \$56 ;
+  assign \$58  = ! offered[363:348];
+  assign \$59  = offered[395:380] > armed_limit;
+  assign \$60  = \$58  | \$59 ;
+  assign \$61  = | { \$60 , \$57 , \$54  };
+  assign \$62  = \$51  | \$61 ;
+  assign \$63  = \$47  & \$62 ;
+  assign \$64  = offered[251:250] == 2'h2;
+  assign \$65  = offered[267:252] > offered[299:284];
+  assign \$66  = offered[315:300] > offered[347:332];
+  assign \$67  = offered[363:348] > offered[395:380];
+  assign \$68  = | { \$67 , \$66 , \$65  };
+  assign \$69  = offered[299:284] > 8'hff;
+  assign \$70  = offered[347:332] > 8'hff;
+  assign \$71  = offered[395:380] > 8'hff;
+  assign \$72  = | { \$71 , \$70 , \$69  };
+  assign \$73  = \$68  | \$72 ;
+  assign \$74  = \$64  & \$73 ;
+  assign \$75  = \$63  | \$74 ;
+  assign \$76  = offered[251:250] > 2'h2;
+  assign \$77  = \$75  | \$76 ;
+  assign \$signal$96  = ! \$signal$97 ;
+  assign \$78  = ~ released;
+  assign \$79  = armed & \$78 ;
+  assign \$80  = \$79  & words__valid;
+  assign \$81  = ~ \$signal$96 ;
+  assign \$82  = \$signal  != 2'h2;
+  assign \$83  = ~ \$signal$23 ;
+  assign \$84  = \$82  & \$83 ;
+  assign \$85  = ~ \$signal$100 ;
+  assign \$86  = \$84  & \$85 ;
+  assign \$87  = ~ reads;
+  assign \$88  = \$86  & \$87 ;
+  assign \$89  = ! { \$77 , \$46 , \$43 , \$42 , \$40 , \$39 , \$38 , \$37 , \$36 , \$35 , \$34 , \$33 , \$32 , \$31 , \$28 , \$25 , \$24 , \$21 , \$20  };
+  assign \$90  = \$88  & \$89 ;
+  assign \$91  = \$81  | \$90 ;
+  assign \$signal$98  = \$80  & \$91 ;
+  assign deltas__ready = \$signal$98  & i__ready;
+  assign i__valid = \$signal$98  & deltas__valid;
   assign words__ready = deltas__valid & deltas__ready;
-  assign \$signal$105  = words__ready & \$signal$95 ;
-  assign \$93  = ~ \$signal$95 ;
-  assign \$94  = \$signal$109  ^ \$93 ;
-  assign \$95  = \$signal$95  ? offered[4:0] : sampled_threshold_log2;
-  assign \$96  = \$signal$95  ? offered[8:5] : sampled_max_pulses;
-  assign \$97  = \$signal$95  ? offered[14:9] : sampled_parallel_max;
-  assign \$signal$113  = released | \$signal$99 ;
-  assign \$signal$121  = \o__payload$122 [38] ? bank_1[150] : bank_0[150];
-  assign \$98  = ~ \$signal$121 ;
-  assign \$99  = \o__valid$126  & \$98 ;
-  assign \$100  = ~ \$signal$127 ;
-  assign \$101  = \$99  & \$100 ;
-  assign \$102  = ~ active;
-  assign \$signal$125  = \$101  & \$102 ;
-  assign \$103  = \o__valid$126  & \$signal$121 ;
-  assign \$104  = \o__payload$122 [38] == \$signal$129 ;
-  assign \$105  = ~ active;
-  assign \$106  = \$signal$127  ? \$104  : \$105 ;
-  assign \$signal$128  = \$103  & \$106 ;
+  assign \$signal$106  = words__ready & \$signal$96 ;
+  assign \$92  = ~ \$signal$96 ;
+  assign \$93  = \$signal$110  ^ \$92 ;
+  assign \$94  = \$signal$96  ? offered[4:0] : sampled_threshold_log2;
+  assign \$95  = \$signal$96  ? offered[8:5] : sampled_max_pulses;
+  assign \$96  = \$signal$96  ? offered[14:9] : sampled_parallel_max;
+  assign \$signal$114  = released | \$signal$100 ;
+  assign \$signal$122  = \o__payload$123 [38] ? bank_1[150] : bank_0[150];
+  assign \$97  = ~ \$signal$122 ;
+  assign \$98  = \o__valid$127  & \$97 ;
+  assign \$99  = ~ \$signal$128 ;
+  assign \$100  = \$98  & \$99 ;
+  assign \$101  = ~ active;
+  assign \$signal$126  = \$100  & \$101 ;
+  assign \$102  = \o__valid$127  & \$signal$122 ;
+  assign \$103  = \o__payload$123 [38] == \$signal$130 ;
+  assign \$104  = ~ active;
+  assign \$105  = \$signal$128  ? \$103  : \$104 ;
+  assign \$signal$129  = \$102  & \$105 ;
   assign whole = \$signal$8  & read__valid;
-  assign \$107  = \$signal$125  & \o__ready$134 ;
-  assign \o__ready$136  = \$signal$128  ? slots__ready : \$107 ;
-  assign \$108  = \o__valid$139  | \$signal$125 ;
-  assign upcoming_offered = \$108  | whole;
-  assign \$109  = upcoming_valid & upcoming_whole;
-  assign read__ready = \$109  & upcoming_leaves;
-  assign \$111  = \$110  ? 3'h2 : 3'h1;
-  assign \$112  = read__payload ? 3'h5 : 3'h4;
-  assign \$signal$147  = \$signal$127  ? \$signal$129  : \o__payload$122 [38];
-  assign \$114  = \$signal$127  | \$signal$125 ;
-  assign \$115  = \$114  | \$signal$128 ;
-  assign \$116  = \$signal$147  ? bank_1[5:0] : bank_0[5:0];
-  assign \$117  = \$signal$147  ? bank_1[21:6] : bank_0[21:6];
-  assign \$118  = \$signal$147  ? bank_1[37:22] : bank_0[37:22];
-  assign \$119  = \$signal$147  ? bank_1[53:38] : bank_0[53:38];
-  assign \$120  = \$signal$147  ? bank_1[69:54] : bank_0[69:54];
-  assign \$121  = \$signal$147  ? bank_1[85:70] : bank_0[85:70];
-  assign \$122  = \$signal$147  ? bank_1[101:86] : bank_0[101:86];
-  assign \$123  = \$signal$147  ? bank_1[117:102] : bank_0[117:102];
-  assign \$124  = \$signal$147  ? bank_1[133:118] : bank_0[133:118];
-  assign \$125  = \$signal$147  ? bank_1[149:134] : bank_0[149:134];
-  assign \$126  = \$signal$147  ? bank_1[150] : bank_0[150];
-  assign \$127  = \$signal$147  ? bank_1[158:151] : bank_0[158:151];
-  assign \$128  = \$signal$147  ? bank_1[166:159] : bank_0[166:159];
-  assign \$129  = \$signal$147  ? bank_1[174:167] : bank_0[174:167];
-  assign \$130  = \$signal$147  ? bank_1[176:175] : bank_0[176:175];
-  assign \$131  = \$signal$147  ? bank_1[206:177] : bank_0[206:177];
-  assign \$132  = \$signal$147  ? bank_1[236:207] : bank_0[236:207];
-  assign \$133  = \$signal$147  ? bank_1[266:237] : bank_0[266:237];
-  assign targets__valid = \targets__valid$149  & \$signal$14 ;
-  assign targets__ready = \targets__ready$153  & \$signal$14 ;
-  assign \$134  = chosen[2:0] == 1'h1;
-  assign \$135  = chosen[2:0] == 2'h3;
-  assign \$136  = \$135  ? settings[158:143] : settings[62:47];
-  assign \$137  = \$134  ? settings[46:31] : \$136 ;
-  assign \$138  = \o__valid$139  & \$241 [1];
-  assign \$139  = settings[251:250] == 1'h1;
-  assign \$140  = chosen[2:0] == 2'h2;
-  assign \$141  = chosen[2:0] == 3'h4;
-  assign \$142  = chosen[2:0] == 3'h5;
-  assign \$143  = \$141  | \$142 ;
-  assign \$144  = \$143  ? settings[126:111] : settings[30:15];
-  assign \$145  = ~ upcoming_valid;
-  assign \$146  = ~ released;
-  assign \o__ready$134  = \$145  & \$146 ;
-  assign \$147  = ~ arm;
-  assign \clear$181  = abort | \$147 ;
-  assign \$148  = ~ upcoming_end;
-  assign \$149  = upcoming_valid & \$148 ;
-  assign \$150  = ~ released;
-  assign \i__valid$185  = \$149  & \$150 ;
-  assign \$151  = upcoming_valid & \i__ready$190 ;
-  assign \$152  = ~ released;
-  assign upcoming_leaves = \$151  & \$152 ;
-  assign \$signal$191  = upcoming_leaves & upcoming_end;
-  assign samples__valid = \samples__valid$263  & \$signal$264 ;
-  assign \$153  = ~ \$signal$264 ;
-  assign \samples__valid$268  = \samples__valid$263  & \$153 ;
-  assign \$154  = \samples__valid$263  & samples__last;
-  assign \$155  = converted + 1'h1;
-  assign \$156  = | fault;
-  assign \$157  = ~ arm;
-  assign \$158  = abort | \$157 ;
-  assign \$159  = | fault;
-  assign \$160  = \$158  | \$159 ;
-  assign \$161  = ~ arm;
-  assign \$162  = | fault;
-  assign \$163  = ~ armed;
-  assign \$164  = ! \fault$275 ;
-  assign \$165  = \$163  & \$164 ;
-  assign \$166  = ~ armed;
-  assign \$167  = released | \$166 ;
-  assign \$168  = \$signal$96  + 1'h1;
-  assign \$169  = \$signal$96  == 7'h7f;
-  assign \$170  = ~ \$signal$109 ;
-  assign \$171  = ! \$signal$109 ;
-  assign \$172  = \$signal$105  & \$171 ;
-  assign \$174  = \$signal$105  & \$173 ;
-  assign \$175  = ~ holds;
-  assign \$176  = \o__valid$139  & \o__ready$134 ;
-  assign \$177  = \$176  & \$241 [0];
-  assign \$178  = \$signal$113  | \$177 ;
-  assign \$179  = upcoming_leaves | released;
-  assign \$180  = chosen[2:0] == 3'h5;
-  assign \$181  = \$180  ? settings[190:175] : settings[174:159];
-  assign \$182  = chosen[40] ? \$181  : settings[206:191];
-  assign \$183  = \i__valid$185  & \i__ready$190 ;
-  assign \$184  = \i__valid$185  & \i__ready$190 ;
-  assign \$185  = converted + 1'h1;
-  assign \$186  = faulted ? 2'h2 : 2'h1;
-  assign \$187  = \$signal  + \$signal$105 ;
-  assign \$188  = \$187  - \$signal$191 ;
-  assign \$189  = counters__cells_set + counted__cells_set;
-  assign \$190  = counters__cells_reset + counted__cells_reset;
-  assign \$191  = counters__saturated + counted__saturated;
-  assign \$192  = counters__slots + report__valid;
-  assign \$193  = report__valid & report__cut;
-  assign \$194  = counters__cut + \$193 ;
-  assign \$195  = counters__requests + \$signal$191 ;
-  assign \$196  = \samples__valid$263  & samples__last;
-  assign \$197  = counters__reads + \$196 ;
-  assign \$198  = counters__conversions + \$signal$269 ;
-  assign \$199  = counters__verified + counted__verified;
-  assign \$200  = counters__unreached + counted__unreached;
-  assign \$201  = counters__unverified + counted__unverified;
+  assign \$106  = \$signal$126  & \o__ready$135 ;
+  assign \o__ready$137  = \$signal$129  ? slots__ready : \$106 ;
+  assign \$107  = \o__valid$140  | \$signal$126 ;
+  assign upcoming_offered = \$107  | whole;
+  assign \$108  = upcoming_valid & upcoming_whole;
+  assign read__ready = \$108  & upcoming_leaves;
+  assign \$110  = \$109  ? 3'h2 : 3'h1;
+  assign \$111  = read__payload ? 3'h5 : 3'h4;
+  assign \$signal$148  = \$signal$128  ? \$signal$130  : \o__payload$123 [38];
+  assign \$113  = \$signal$128  | \$signal$126 ;
+  assign \$114  = \$113  | \$signal$129 ;
+  assign \$115  = \$signal$148  ? bank_1[5:0] : bank_0[5:0];
+  assign \$116  = \$signal$148  ? bank_1[21:6] : bank_0[21:6];
+  assign \$117  = \$signal$148  ? bank_1[37:22] : bank_0[37:22];
+  assign \$118  = \$signal$148  ? bank_1[53:38] : bank_0[53:38];
+  assign \$119  = \$signal$148  ? bank_1[69:54] : bank_0[69:54];
+  assign \$120  = \$signal$148  ? bank_1[85:70] : bank_0[85:70];
+  assign \$121  = \$signal$148  ? bank_1[101:86] : bank_0[101:86];
+  assign \$122  = \$signal$148  ? bank_1[117:102] : bank_0[117:102];
+  assign \$123  = \$signal$148  ? bank_1[133:118] : bank_0[133:118];
+  assign \$124  = \$signal$148  ? bank_1[149:134] : bank_0[149:134];
+  assign \$125  = \$signal$148  ? bank_1[150] : bank_0[150];
+  assign \$126  = \$signal$148  ? bank_1[158:151] : bank_0[158:151];
+  assign \$127  = \$signal$148  ? bank_1[166:159] : bank_0[166:159];
+  assign \$128  = \$signal$148  ? bank_1[174:167] : bank_0[174:167];
+  assign \$129  = \$signal$148  ? bank_1[176:175] : bank_0[176:175];
+  assign \$130  = \$signal$148  ? bank_1[206:177] : bank_0[206:177];
+  assign \$131  = \$signal$148  ? bank_1[236:207] : bank_0[236:207];
+  assign \$132  = \$signal$148  ? bank_1[266:237] : bank_0[266:237];
+  assign targets__valid = \targets__valid$150  & \$signal$14 ;
+  assign targets__ready = \targets__ready$154  & \$signal$14 ;
+  assign \$133  = chosen[2:0] == 1'h1;
+  assign \$134  = chosen[2:0] == 2'h3;
+  assign \$135  = \$134  ? settings[158:143] : settings[62:47];
+  assign \$136  = \$133  ? settings[46:31] : \$135 ;
+  assign \$137  = \o__valid$140  & \$240 [1];
+  assign \$138  = settings[251:250] == 1'h1;
+  assign \$139  = chosen[2:0] == 2'h2;
+  assign \$140  = chosen[2:0] == 3'h4;
+  assign \$141  = chosen[2:0] == 3'h5;
+  assign \$142  = \$140  | \$141 ;
+  assign \$143  = \$142  ? settings[126:111] : settings[30:15];
+  assign \$144  = ~ upcoming_valid;
+  assign \$145  = ~ released;
+  assign \o__ready$135  = \$144  & \$145 ;
+  assign \$146  = ~ arm;
+  assign \clear$182  = abort | \$146 ;
+  assign \$147  = ~ upcoming_end;
+  assign \$148  = upcoming_valid & \$147 ;
+  assign \$149  = ~ released;
+  assign \i__valid$186  = \$148  & \$149 ;
+  assign \$150  = upcoming_valid & \i__ready$191 ;
+  assign \$151  = ~ released;
+  assign upcoming_leaves = \$150  & \$151 ;
+  assign \$signal$192  = upcoming_leaves & upcoming_end;
+  assign samples__valid = \samples__valid$264  & \$signal$265 ;
+  assign \$152  = ~ \$signal$265 ;
+  assign \samples__valid$269  = \samples__valid$264  & \$152 ;
+  assign \$153  = \samples__valid$264  & samples__last;
+  assign \$154  = converted + 1'h1;
+  assign \$155  = | fault;
+  assign \$156  = ~ arm;
+  assign \$157  = abort | \$156 ;
+  assign \$158  = | fault;
+  assign \$159  = \$157  | \$158 ;
+  assign \$160  = ~ arm;
+  assign \$161  = | fault;
+  assign \$162  = ~ armed;
+  assign \$163  = ! \fault$276 ;
+  assign \$164  = \$162  & \$163 ;
+  assign \$165  = ~ armed;
+  assign \$166  = released | \$165 ;
+  assign \$167  = \$signal$97  + 1'h1;
+  assign \$168  = \$signal$97  == 7'h7f;
+  assign \$169  = ~ \$signal$110 ;
+  assign \$170  = ! \$signal$110 ;
+  assign \$171  = \$signal$106  & \$170 ;
+  assign \$173  = \$signal$106  & \$172 ;
+  assign \$174  = ~ holds;
+  assign \$175  = \o__valid$140  & \o__ready$135 ;
+  assign \$176  = \$175  & \$240 [0];
+  assign \$177  = \$signal$114  | \$176 ;
+  assign \$178  = upcoming_leaves | released;
+  assign \$179  = chosen[2:0] == 3'h5;
+  assign \$180  = \$179  ? settings[190:175] : settings[174:159];
+  assign \$181  = chosen[40] ? \$180  : settings[206:191];
+  assign \$182  = \i__valid$186  & \i__ready$191 ;
+  assign \$183  = \i__valid$186  & \i__ready$191 ;
+  assign \$184  = converted + 1'h1;
+  assign \$185  = faulted ? 2'h2 : 2'h1;
+  assign \$186  = \$signal  + \$signal$106 ;
+  assign \$187  = \$186  - \$signal$192 ;
+  assign \$188  = counters__cells_set + counted__cells_set;
+  assign \$189  = counters__cells_reset + counted__cells_reset;
+  assign \$190  = counters__saturated + counted__saturated;
+  assign \$191  = counters__slots + report__valid;
+  assign \$192  = report__valid & report__cut;
+  assign \$193  = counters__cut + \$192 ;
+  assign \$194  = counters__requests + \$signal$192 ;
+  assign \$195  = \samples__valid$264  & samples__last;
+  assign \$196  = counters__reads + \$195 ;
+  assign \$197  = counters__conversions + \$signal$270 ;
+  assign \$198  = counters__verified + counted__verified;
+  assign \$199  = counters__unreached + counted__unreached;
+  assign \$200  = counters__unverified + counted__unverified;
   always @(posedge clk)
-    faulted <= \$202 ;
+    faulted <= \$201 ;
   always @(posedge clk)
-    released <= \$203 ;
+    released <= \$202 ;
   always @(posedge clk)
-    armed <= \$204 ;
+    armed <= \$203 ;
   always @(posedge clk)
-    \fault$275  <= \$205 ;
+    \fault$276  <= \$204 ;
   always @(posedge clk)
-    armed_limit <= \$206 ;
+    armed_limit <= \$205 ;
   always @(posedge clk)
-    \$signal$16  <= \$207 ;
+    \$signal$16  <= \$206 ;
   always @(posedge clk)
-    \$signal$96  <= \$208 ;
+    \$signal$97  <= \$207 ;
   always @(posedge clk)
-    \$signal$109  <= \$209 ;
+    \$signal$110  <= \$208 ;
   always @(posedge clk)
-    sampled_threshold_log2 <= \$210 ;
+    sampled_threshold_log2 <= \$209 ;
   always @(posedge clk)
-    sampled_max_pulses <= \$211 ;
+    sampled_max_pulses <= \$210 ;
   always @(posedge clk)
-    sampled_parallel_max <= \$212 ;
+    sampled_parallel_max <= \$211 ;
   always @(posedge clk)
-    bank_0 <= \$213 ;
+    bank_0 <= \$212 ;
   always @(posedge clk)
-    bank_1 <= \$214 ;
+    bank_1 <= \$213 ;
   always @(posedge clk)
-    \$signal$99  <= \$215 ;
+    \$signal$100  <= \$214 ;
   always @(posedge clk)
-    \$signal$127  <= \$216 ;
+    \$signal$128  <= \$215 ;
   always @(posedge clk)
-    \$signal$129  <= \$217 ;
+    \$signal$130  <= \$216 ;
   always @(posedge clk)
-    upcoming_valid <= \$218 ;
+    upcoming_valid <= \$217 ;
   always @(posedge clk)
-    upcoming_end <= \$219 ;
+    upcoming_end <= \$218 ;
   always @(posedge clk)
-    upcoming_whole <= \$220 ;
+    upcoming_whole <= \$219 ;
   always @(posedge clk)
-    kept <= \$221 ;
+    kept <= \$220 ;
   always @(posedge clk)
-    \$signal$264  <= \$222 ;
+    \$signal$265  <= \$221 ;
   always @(posedge clk)
-    converted <= \$223 ;
+    converted <= \$222 ;
   always @(posedge clk)
-    \$signal  <= \$224 ;
+    \$signal  <= \$223 ;
   always @(posedge clk)
-    done__valid <= \$225 ;
+    done__valid <= \$224 ;
   always @(posedge clk)
-    done__status <= \$226 ;
+    done__status <= \$225 ;
   always @(posedge clk)
-    counters__cells_set <= \$227 ;
+    counters__cells_set <= \$226 ;
   always @(posedge clk)
-    counters__cells_reset <= \$228 ;
+    counters__cells_reset <= \$227 ;
   always @(posedge clk)
-    counters__saturated <= \$229 ;
+    counters__saturated <= \$228 ;
   always @(posedge clk)
-    counters__slots <= \$230 ;
+    counters__slots <= \$229 ;
   always @(posedge clk)
-    counters__cut <= \$231 ;
+    counters__cut <= \$230 ;
   always @(posedge clk)
-    counters__requests <= \$232 ;
+    counters__requests <= \$231 ;
   always @(posedge clk)
-    counters__reads <= \$233 ;
+    counters__reads <= \$232 ;
   always @(posedge clk)
-    counters__conversions <= \$234 ;
+    counters__conversions <= \$233 ;
   always @(posedge clk)
-    counters__verified <= \$235 ;
+    counters__verified <= \$234 ;
   always @(posedge clk)
-    counters__unreached <= \$236 ;
+    counters__unreached <= \$235 ;
   always @(posedge clk)
-    counters__unverified <= \$237 ;
+    counters__unverified <= \$236 ;
   \pulsetrain_core.controller.decision_lanes  decision_lanes (
     .clk(clk),
     .holds(holds),
     .i__payload(i__payload),
     .i__ready(i__ready),
     .i__valid(i__valid),
-    .o__payload(\i__payload$115 ),
+    .o__payload(\i__payload$116 ),
     .o__ready(o__ready),
-    .o__valid(\i__valid$119 ),
+    .o__valid(\i__valid$120 ),
     .rst(rst)
   );
   \pulsetrain_core.controller.line_driver  line_driver (
-    .clear(\clear$181 ),
+    .clear(\clear$182 ),
     .clk(clk),
     .crossbar__bit_code(crossbar__bit_code),
     .crossbar__bit_unselected(crossbar__bit_unselected),
@@ -6309,10 +6305,10 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
     .crossbar__word_code(crossbar__word_code),
     .crossbar__word_unselected(crossbar__word_unselected),
     .fault(fault),
-    .i__ready(\i__ready$190 ),
-    .i__valid(\i__valid$185 ),
+    .i__ready(\i__ready$191 ),
+    .i__valid(\i__valid$186 ),
     .idle(\idle$5 ),
-    .\port$4779$0 (kept),
+    .\port$5536$0 (kept),
     .pulse_limit(armed_limit),
     .report__columns(report__columns),
     .report__cut(report__cut),
@@ -6326,20 +6322,20 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
     .samples__codes(samples__codes),
     .samples__group(samples__group),
     .samples__last(samples__last),
-    .samples__valid(\samples__valid$263 )
+    .samples__valid(\samples__valid$264 )
   );
   \pulsetrain_core.controller.pulse_scheduler  pulse_scheduler (
-    .clear(\$signal$113 ),
+    .clear(\$signal$114 ),
     .clk(clk),
     .counted__cells_reset(counted__cells_reset),
     .counted__cells_set(counted__cells_set),
     .counted__saturated(counted__saturated),
-    .i__payload(\i__payload$115 ),
+    .i__payload(\i__payload$116 ),
     .i__ready(o__ready),
-    .i__valid(\i__valid$119 ),
-    .\o__payload$39 (\o__payload$122 ),
-    .\o__ready$41 (\o__ready$136 ),
-    .\o__valid$43 (\o__valid$126 ),
+    .i__valid(\i__valid$120 ),
+    .\o__payload$39 (\o__payload$123 ),
+    .\o__ready$41 (\o__ready$137 ),
+    .\o__valid$43 (\o__valid$127 ),
     .rst(rst)
   );
   \pulsetrain_core.controller.random_source  random_source (
@@ -6350,6 +6346,7 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
     .seed__payload(seed__payload),
     .seed__ready(\seed__ready$22 ),
     .seed__valid(seed__valid),
+    .seed_error(seed_error),
     .seeded(seeded),
     .seeding(seeding),
     .state_index(state_index),
@@ -6368,79 +6365,79 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
     .counted__unreached(counted__unreached),
     .counted__unverified(counted__unverified),
     .counted__verified(counted__verified),
-    .o__ready(\o__ready$134 ),
-    .o__valid(\o__valid$139 ),
+    .o__ready(\o__ready$135 ),
+    .o__valid(\o__valid$140 ),
     .parallel_max(settings[14:9]),
-    .\port$4732$208 (settings[395:208]),
-    .\port$5053$0 (\$238 ),
-    .\port$5057$0 (\$239 ),
-    .\port$5059$0 (\$240 ),
-    .\port$5061$0 (\$241 ),
-    .\port$5077$0 (\$242 ),
+    .\port$5489$208 (settings[395:208]),
+    .\port$5824$0 (\$237 ),
+    .\port$5828$0 (\$238 ),
+    .\port$5830$0 (\$239 ),
+    .\port$5832$0 (\$240 ),
+    .\port$5848$0 (\$241 ),
     .room(room),
     .rst(rst),
     .samples__codes(samples__codes),
     .samples__group(samples__group),
     .samples__last(samples__last),
-    .samples__valid(\samples__valid$268 ),
-    .slots__payload(\o__payload$122 ),
+    .samples__valid(\samples__valid$269 ),
+    .slots__payload(\o__payload$123 ),
     .slots__ready(slots__ready),
-    .slots__valid(\$signal$128 ),
+    .slots__valid(\$signal$129 ),
     .targets__payload(targets__payload),
-    .targets__ready(\targets__ready$153 ),
+    .targets__ready(\targets__ready$154 ),
     .targets__valid(targets__valid),
-    .value(\$243 )
+    .value(\$242 )
   );
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
     chosen[42:3] = 40'h0000000000;
     (* full_case = 32'd1 *)
-    if (\o__valid$139 ) begin
-      chosen[2:0] = \$239 ;
-      chosen[7:3] = \$238 [4:0];
-      chosen[39:8] = \$238 [36:5];
-      chosen[42:41] = \$240 ;
-    end else if (\$signal$125 ) begin
-      chosen[2:0] = \$111 ;
-      chosen[7:3] = \o__payload$122 [4:0];
-      chosen[39:8] = \o__payload$122 [37:6];
+    if (\o__valid$140 ) begin
+      chosen[2:0] = \$238 ;
+      chosen[7:3] = \$237 [4:0];
+      chosen[39:8] = \$237 [36:5];
+      chosen[42:41] = \$239 ;
+    end else if (\$signal$126 ) begin
+      chosen[2:0] = \$110 ;
+      chosen[7:3] = \o__payload$123 [4:0];
+      chosen[39:8] = \o__payload$123 [37:6];
     end else begin
-      chosen[2:0] = \$112 ;
+      chosen[2:0] = \$111 ;
       chosen[40] = 1'h1;
-      chosen[42:41] = \$113 ;
+      chosen[42:41] = \$112 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
     upcoming_ends = 1'h0;
-    if (\o__valid$139 ) begin
-      upcoming_ends = \$241 [0];
-    end else if (\$signal$125 ) begin
-      upcoming_ends = \o__payload$122 [39];
+    if (\o__valid$140 ) begin
+      upcoming_ends = \$240 [0];
+    end else if (\$signal$126 ) begin
+      upcoming_ends = \o__payload$123 [39];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
     { settings[515:486], settings[455:396], settings[241:232], settings[223:191], settings[142:9] } = { offered[515:486], offered[455:396], offered[241:232], offered[223:191], offered[142:9] };
-    if (\$115 ) begin
-      settings[14:9] = \$116 ;
-      settings[30:15] = \$117 ;
-      settings[46:31] = \$118 ;
-      settings[62:47] = \$119 ;
-      settings[78:63] = \$120 ;
-      settings[94:79] = \$121 ;
-      settings[110:95] = \$122 ;
-      settings[126:111] = \$123 ;
-      settings[142:127] = \$124 ;
-      settings[206:191] = \$125 ;
-      settings[207] = \$126 ;
-      settings[215:208] = \$127 ;
-      settings[223:216] = \$128 ;
-      settings[239:232] = \$129 ;
-      settings[241:240] = \$130 ;
-      settings[425:396] = \$131 ;
-      settings[455:426] = \$132 ;
-      settings[515:486] = \$133 ;
+    if (\$114 ) begin
+      settings[14:9] = \$115 ;
+      settings[30:15] = \$116 ;
+      settings[46:31] = \$117 ;
+      settings[62:47] = \$118 ;
+      settings[78:63] = \$119 ;
+      settings[94:79] = \$120 ;
+      settings[110:95] = \$121 ;
+      settings[126:111] = \$122 ;
+      settings[142:127] = \$123 ;
+      settings[206:191] = \$124 ;
+      settings[207] = \$125 ;
+      settings[215:208] = \$126 ;
+      settings[223:216] = \$127 ;
+      settings[239:232] = \$128 ;
+      settings[241:240] = \$129 ;
+      settings[425:396] = \$130 ;
+      settings[455:426] = \$131 ;
+      settings[515:486] = \$132 ;
     end
   end
   always @* begin
@@ -6459,151 +6456,178 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$signal$178  = \$137 ;
-    if (\$138 ) begin
-      if (\$139 ) begin
-        \$signal$178  = \$243 ;
+    \$signal$179  = \$136 ;
+    if (\$137 ) begin
+      if (\$138 ) begin
+        \$signal$179  = \$242 ;
       end
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \lines$179 [23:8] = lines[23:8];
-    if (\$138 ) begin
+    \lines$180 [23:8] = lines[23:8];
+    if (\$137 ) begin
       (* full_case = 32'd1 *)
-      if (\$139 ) begin
-      end else if (\$140 ) begin
-        \lines$179 [23:16] = \$243 [7:0];
+      if (\$138 ) begin
+      end else if (\$139 ) begin
+        \lines$180 [23:16] = \$242 [7:0];
       end else begin
-        \lines$179 [15:8] = \$243 [7:0];
+        \lines$180 [15:8] = \$242 [7:0];
       end
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$signal$269  = 2'h0;
-    if (\$154 ) begin
-      \$signal$269  = \$155 [1:0];
+    \$signal$270  = 2'h0;
+    if (\$153 ) begin
+      \$signal$270  = \$154 [1:0];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$202  = \$156 ;
+    \$201  = \$155 ;
+    if (rst) begin
+      \$201  = 1'h0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
+    \$202  = \$159 ;
     if (rst) begin
       \$202  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$203  = \$160 ;
+    \$203  = armed;
+    if (\$160 ) begin
+      \$203  = 1'h0;
+    end else if (\$161 ) begin
+      \$203  = 1'h0;
+    end else if (\$164 ) begin
+      \$203  = 1'h1;
+    end
     if (rst) begin
       \$203  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$204  = armed;
-    if (\$161 ) begin
-      \$204  = 1'h0;
-    end else if (\$162 ) begin
-      \$204  = 1'h0;
-    end else if (\$165 ) begin
-      \$204  = 1'h1;
+    \$204  = \fault$276 ;
+    if (\$160 ) begin
+      \$204  = 2'h0;
+    end else if (\$161 ) begin
+      \$204  = fault;
     end
     if (rst) begin
-      \$204  = 1'h0;
+      \$204  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$205  = \fault$275 ;
-    if (\$161 ) begin
-      \$205  = 2'h0;
-    end else if (\$162 ) begin
-      \$205  = fault;
+    \$205  = armed_limit;
+    if (\$160 ) begin
+    end else if (\$161 ) begin
+    end else if (\$164 ) begin
+      \$205  = \pulse_limit$277 ;
     end
     if (rst) begin
-      \$205  = 2'h0;
+      \$205  = 16'h0000;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$206  = armed_limit;
-    if (\$161 ) begin
-    end else if (\$162 ) begin
-    end else if (\$165 ) begin
-      \$206  = \pulse_limit$276 ;
-    end
+    \$206  = abort;
     if (rst) begin
-      \$206  = 16'h0000;
+      \$206  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$207  = abort;
-    if (rst) begin
-      \$207  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$208  = \$signal$96 ;
-    if (\$167 ) begin
-      \$208  = 7'h00;
+    \$207  = \$signal$97 ;
+    if (\$166 ) begin
+      \$207  = 7'h00;
     end else if (words__ready) begin
-      \$208  = \$168 [6:0];
-      if (\$169 ) begin
-        \$208  = 7'h00;
+      \$207  = \$167 [6:0];
+      if (\$168 ) begin
+        \$207  = 7'h00;
       end
     end
     if (rst) begin
-      \$208  = 7'h00;
+      \$207  = 7'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$209  = \$signal$109 ;
-    if (\$signal$105 ) begin
-      \$209  = \$170 ;
+    \$208  = \$signal$110 ;
+    if (\$signal$106 ) begin
+      \$208  = \$169 ;
     end
     if (rst) begin
-      \$209  = 1'h0;
+      \$208  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$210  = sampled_threshold_log2;
-    if (\$signal$105 ) begin
-      \$210  = offered[4:0];
+    \$209  = sampled_threshold_log2;
+    if (\$signal$106 ) begin
+      \$209  = offered[4:0];
     end
     if (rst) begin
-      \$210  = 5'h00;
+      \$209  = 5'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$211  = sampled_max_pulses;
-    if (\$signal$105 ) begin
-      \$211  = offered[8:5];
+    \$210  = sampled_max_pulses;
+    if (\$signal$106 ) begin
+      \$210  = offered[8:5];
     end
     if (rst) begin
-      \$211  = 4'h0;
+      \$210  = 4'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$212  = sampled_parallel_max;
-    if (\$signal$105 ) begin
-      \$212  = offered[14:9];
+    \$211  = sampled_parallel_max;
+    if (\$signal$106 ) begin
+      \$211  = offered[14:9];
     end
     if (rst) begin
-      \$212  = 6'h00;
+      \$211  = 6'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$213  = bank_0;
-    if (\$172 ) begin
+    \$212  = bank_0;
+    if (\$171 ) begin
+      \$212 [5:0] = offered[14:9];
+      \$212 [21:6] = offered[30:15];
+      \$212 [37:22] = offered[46:31];
+      \$212 [53:38] = offered[62:47];
+      \$212 [69:54] = offered[78:63];
+      \$212 [85:70] = offered[94:79];
+      \$212 [101:86] = offered[110:95];
+      \$212 [117:102] = offered[126:111];
+      \$212 [133:118] = offered[142:127];
+      \$212 [149:134] = offered[206:191];
+      \$212 [150] = offered[207];
+      \$212 [158:151] = offered[215:208];
+      \$212 [166:159] = offered[223:216];
+      \$212 [174:167] = offered[239:232];
+      \$212 [176:175] = offered[241:240];
+      \$212 [206:177] = offered[425:396];
+      \$212 [236:207] = offered[455:426];
+      \$212 [266:237] = offered[515:486];
+    end
+    if (rst) begin
+      \$212  = 267'h0000000000000000000000000000000000000000000000000000000000000000000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
+    \$213  = bank_1;
+    if (\$173 ) begin
       \$213 [5:0] = offered[14:9];
       \$213 [21:6] = offered[30:15];
       \$213 [37:22] = offered[46:31];
@@ -6629,38 +6653,23 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$214  = bank_1;
-    if (\$174 ) begin
-      \$214 [5:0] = offered[14:9];
-      \$214 [21:6] = offered[30:15];
-      \$214 [37:22] = offered[46:31];
-      \$214 [53:38] = offered[62:47];
-      \$214 [69:54] = offered[78:63];
-      \$214 [85:70] = offered[94:79];
-      \$214 [101:86] = offered[110:95];
-      \$214 [117:102] = offered[126:111];
-      \$214 [133:118] = offered[142:127];
-      \$214 [149:134] = offered[206:191];
-      \$214 [150] = offered[207];
-      \$214 [158:151] = offered[215:208];
-      \$214 [166:159] = offered[223:216];
-      \$214 [174:167] = offered[239:232];
-      \$214 [176:175] = offered[241:240];
-      \$214 [206:177] = offered[425:396];
-      \$214 [236:207] = offered[455:426];
-      \$214 [266:237] = offered[515:486];
-    end
-    if (rst) begin
-      \$214  = 267'h0000000000000000000000000000000000000000000000000000000000000000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$215  = \$signal$99 ;
+    \$214  = \$signal$100 ;
     if (released) begin
+      \$214  = 1'h1;
+    end else if (\$174 ) begin
+      \$214  = 1'h0;
+    end
+    if (rst) begin
+      \$214  = 1'h0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
+    \$215  = \$signal$128 ;
+    if (\$177 ) begin
+      \$215  = 1'h0;
+    end else if (\$signal$129 ) begin
       \$215  = 1'h1;
-    end else if (\$175 ) begin
-      \$215  = 1'h0;
     end
     if (rst) begin
       \$215  = 1'h0;
@@ -6668,11 +6677,10 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$216  = \$signal$127 ;
-    if (\$178 ) begin
-      \$216  = 1'h0;
-    end else if (\$signal$128 ) begin
-      \$216  = 1'h1;
+    \$216  = \$signal$130 ;
+    if (\$177 ) begin
+    end else if (\$signal$129 ) begin
+      \$216  = \o__payload$123 [38];
     end
     if (rst) begin
       \$216  = 1'h0;
@@ -6680,10 +6688,12 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$217  = \$signal$129 ;
+    \$217  = upcoming_valid;
     if (\$178 ) begin
-    end else if (\$signal$128 ) begin
-      \$217  = \o__payload$122 [38];
+      \$217  = 1'h0;
+    end
+    if (\o__ready$135 ) begin
+      \$217  = upcoming_offered;
     end
     if (rst) begin
       \$217  = 1'h0;
@@ -6691,12 +6701,9 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$218  = upcoming_valid;
-    if (\$179 ) begin
-      \$218  = 1'h0;
-    end
-    if (\o__ready$134 ) begin
-      \$218  = upcoming_offered;
+    \$218  = upcoming_end;
+    if (\o__ready$135 ) begin
+      \$218  = upcoming_ends;
     end
     if (rst) begin
       \$218  = 1'h0;
@@ -6704,9 +6711,9 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$219  = upcoming_end;
-    if (\o__ready$134 ) begin
-      \$219  = upcoming_ends;
+    \$219  = upcoming_whole;
+    if (\o__ready$135 ) begin
+      \$219  = chosen[40];
     end
     if (rst) begin
       \$219  = 1'h0;
@@ -6714,41 +6721,43 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$220  = upcoming_whole;
-    if (\o__ready$134 ) begin
-      \$220  = chosen[40];
+    \$220  = kept;
+    if (\o__ready$135 ) begin
+      \$220 [42:0] = chosen;
+      \$220 [138:43] = chosen_timing;
+      \$220 [168:139] = \lines$180 ;
+      \$220 [184:169] = \$181 ;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
+    \$221  = \$signal$265 ;
+    if (\$182 ) begin
+      \$221  = kept[40];
     end
     if (rst) begin
-      \$220  = 1'h0;
+      \$221  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$221  = kept;
-    if (\o__ready$134 ) begin
-      \$221 [42:0] = chosen;
-      \$221 [138:43] = chosen_timing;
-      \$221 [168:139] = \lines$179 ;
-      \$221 [184:169] = \$182 ;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$222  = \$signal$264 ;
+    \$222  = converted;
     if (\$183 ) begin
-      \$222  = kept[40];
+      \$222  = 2'h0;
+    end else if (\samples__valid$264 ) begin
+      \$222  = \$184 [1:0];
     end
     if (rst) begin
-      \$222  = 1'h0;
+      \$222  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$223  = converted;
-    if (\$184 ) begin
+    (* full_case = 32'd1 *)
+    if (released) begin
       \$223  = 2'h0;
-    end else if (\samples__valid$263 ) begin
-      \$223  = \$185 [1:0];
+    end else begin
+      \$223  = \$187 [1:0];
     end
     if (rst) begin
       \$223  = 2'h0;
@@ -6758,36 +6767,31 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
     (* full_case = 32'd1 *)
     if (released) begin
-      \$224  = 2'h0;
+      \$224  = busy;
     end else begin
-      \$224  = \$188 [1:0];
+      \$224  = \$signal$192 ;
     end
     if (rst) begin
-      \$224  = 2'h0;
+      \$224  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
     (* full_case = 32'd1 *)
     if (released) begin
-      \$225  = busy;
+      \$225  = \$185 ;
     end else begin
-      \$225  = \$signal$191 ;
+      \$225  = 2'h0;
     end
     if (rst) begin
-      \$225  = 1'h0;
+      \$225  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    (* full_case = 32'd1 *)
-    if (released) begin
-      \$226  = \$186 ;
-    end else begin
-      \$226  = 2'h0;
-    end
+    \$226  = \$188 [31:0];
     if (rst) begin
-      \$226  = 2'h0;
+      \$226  = 32'd0;
     end
   end
   always @* begin
@@ -6813,7 +6817,7 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$230  = \$192 [31:0];
+    \$230  = \$193 [31:0];
     if (rst) begin
       \$230  = 32'd0;
     end
@@ -6827,7 +6831,7 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$232  = \$195 [31:0];
+    \$232  = \$196 [31:0];
     if (rst) begin
       \$232  = 32'd0;
     end
@@ -6860,54 +6864,48 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
       \$236  = 32'd0;
     end
   end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$237  = \$201 [31:0];
-    if (rst) begin
-      \$237  = 32'd0;
-    end
-  end
   assign \$like  = armed_limit;
   assign \seed__payload$18  = seed__payload;
-  assign \state_index$26  = state_index;
-  assign \seeded$28  = seeded;
-  assign \seeding$30  = seeding;
-  assign \random_seed$32  = random_seed;
-  assign \random_steps$34  = random_steps;
-  assign \state_word$36  = state_word;
-  assign settings_error = { 1'h0, \$78 , \$47 , \$44 , \$43 , \$41 , \$40 , \$39 , \$38 , \$37 , \$36 , \$35 , \$34 , \$33 , \$32 , \$29 , \$26 , \$25 , \$22 , \$21  };
-  assign clear = \$signal$113 ;
-  assign o__payload = \i__payload$115 ;
-  assign \i__ready$118  = o__ready;
-  assign o__valid = \i__valid$119 ;
-  assign \clear$131  = released;
-  assign slots__valid = \$signal$128 ;
-  assign slots__payload = \o__payload$122 ;
-  assign upcoming_free = \o__ready$134 ;
-  assign \o__payload$143  = { \$243 , \$241 , \$242 , \$240 , \$238 , \$239  };
-  assign \targets__payload$151  = targets__payload;
-  assign \cells__payload$155  = cells__payload;
-  assign \cells__ready$157  = cells__ready;
-  assign \cells__valid$159  = cells__valid;
-  assign \settings__verify_step$160  = settings[215:208];
-  assign \settings__verify_tolerance$161  = settings[223:216];
-  assign \settings__program_tolerance$162  = settings[231:224];
-  assign \settings__try_limit$163  = settings[239:232];
-  assign \settings__parallel_max$164  = settings[14:9];
-  assign \settings__pair_policy$165  = settings[241:240];
-  assign \settings__refresh_pulses$166  = settings[249:242];
-  assign \settings__ramp$167  = settings[251:250];
-  assign \settings__set_ramp__start$168  = settings[267:252];
-  assign \settings__set_ramp__step$169  = settings[283:268];
-  assign \settings__set_ramp__stop$170  = settings[299:284];
-  assign \settings__reset_ramp__start$171  = settings[315:300];
-  assign \settings__reset_ramp__step$172  = settings[331:316];
-  assign \settings__reset_ramp__stop$173  = settings[347:332];
-  assign \settings__form_ramp__start$174  = settings[363:348];
-  assign \settings__form_ramp__step$175  = settings[379:364];
-  assign \settings__form_ramp__stop$176  = settings[395:380];
+  assign \state_index$25  = state_index;
+  assign \seeded$27  = seeded;
+  assign \seeding$29  = seeding;
+  assign \seed_error$31  = seed_error;
+  assign \random_seed$33  = random_seed;
+  assign \random_steps$35  = random_steps;
+  assign \state_word$37  = state_word;
+  assign settings_error = { 1'h0, \$77 , \$46 , \$43 , \$42 , \$40 , \$39 , \$38 , \$37 , \$36 , \$35 , \$34 , \$33 , \$32 , \$31 , \$28 , \$25 , \$24 , \$21 , \$20  };
+  assign clear = \$signal$114 ;
+  assign o__payload = \i__payload$116 ;
+  assign \i__ready$119  = o__ready;
+  assign o__valid = \i__valid$120 ;
+  assign \clear$132  = released;
+  assign slots__valid = \$signal$129 ;
+  assign slots__payload = \o__payload$123 ;
+  assign upcoming_free = \o__ready$135 ;
+  assign \o__payload$144  = { \$242 , \$240 , \$241 , \$239 , \$237 , \$238  };
+  assign \targets__payload$152  = targets__payload;
+  assign \cells__payload$156  = cells__payload;
+  assign \cells__ready$158  = cells__ready;
+  assign \cells__valid$160  = cells__valid;
+  assign \settings__verify_step$161  = settings[215:208];
+  assign \settings__verify_tolerance$162  = settings[223:216];
+  assign \settings__program_tolerance$163  = settings[231:224];
+  assign \settings__try_limit$164  = settings[239:232];
+  assign \settings__parallel_max$165  = settings[14:9];
+  assign \settings__pair_policy$166  = settings[241:240];
+  assign \settings__refresh_pulses$167  = settings[249:242];
+  assign \settings__ramp$168  = settings[251:250];
+  assign \settings__set_ramp__start$169  = settings[267:252];
+  assign \settings__set_ramp__step$170  = settings[283:268];
+  assign \settings__set_ramp__stop$171  = settings[299:284];
+  assign \settings__reset_ramp__start$172  = settings[315:300];
+  assign \settings__reset_ramp__step$173  = settings[331:316];
+  assign \settings__reset_ramp__stop$174  = settings[347:332];
+  assign \settings__form_ramp__start$175  = settings[363:348];
+  assign \settings__form_ramp__step$176  = settings[379:364];
+  assign \settings__form_ramp__stop$177  = settings[395:380];
   assign pulse_limit = armed_limit;
-  assign \i__payload$187  = kept[42:0];
+  assign \i__payload$188  = kept[42:0];
   assign full_scale = kept[184:169];
   assign timing__setup_cycles = kept[58:43];
   assign timing__pulse_cycles = kept[74:59];
@@ -6921,38 +6919,38 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign lines__word_unselected = kept[164:163];
   assign lines__bit_unselected = kept[166:165];
   assign lines__source_unselected = kept[168:167];
-  assign \crossbar__bit_code$205  = crossbar__bit_code;
-  assign \crossbar__bit_unselected$207  = crossbar__bit_unselected;
-  assign \crossbar__codes$209  = crossbar__codes;
-  assign \crossbar__columns$211  = crossbar__columns;
-  assign \crossbar__convert$213  = crossbar__convert;
-  assign \crossbar__converted$215  = crossbar__converted;
-  assign \crossbar__full_scale$217  = crossbar__full_scale;
-  assign \crossbar__group$219  = crossbar__group;
-  assign \crossbar__operation$221  = crossbar__operation;
-  assign \crossbar__ready$223  = crossbar__ready;
-  assign \crossbar__row$225  = crossbar__row;
-  assign \crossbar__select$227  = crossbar__select;
-  assign \crossbar__source_code$229  = crossbar__source_code;
-  assign \crossbar__source_unselected$231  = crossbar__source_unselected;
-  assign \crossbar__strobe$233  = crossbar__strobe;
-  assign \crossbar__whole$235  = crossbar__whole;
-  assign \crossbar__word_code$237  = crossbar__word_code;
-  assign \crossbar__word_unselected$239  = crossbar__word_unselected;
-  assign \report__columns$241  = report__columns;
-  assign \report__cut$243  = report__cut;
-  assign \report__cycles$245  = report__cycles;
-  assign \report__form$247  = report__form;
-  assign \report__polarity$249  = report__polarity;
-  assign \report__row$251  = report__row;
-  assign \report__valid$253  = report__valid;
-  assign \room$255  = room;
-  assign \samples__group$257  = samples__group;
-  assign \samples__codes$259  = samples__codes;
-  assign \samples__last$261  = samples__last;
-  assign \samples__group$265  = samples__group;
-  assign \samples__codes$266  = samples__codes;
-  assign \samples__last$267  = samples__last;
+  assign \crossbar__bit_code$206  = crossbar__bit_code;
+  assign \crossbar__bit_unselected$208  = crossbar__bit_unselected;
+  assign \crossbar__codes$210  = crossbar__codes;
+  assign \crossbar__columns$212  = crossbar__columns;
+  assign \crossbar__convert$214  = crossbar__convert;
+  assign \crossbar__converted$216  = crossbar__converted;
+  assign \crossbar__full_scale$218  = crossbar__full_scale;
+  assign \crossbar__group$220  = crossbar__group;
+  assign \crossbar__operation$222  = crossbar__operation;
+  assign \crossbar__ready$224  = crossbar__ready;
+  assign \crossbar__row$226  = crossbar__row;
+  assign \crossbar__select$228  = crossbar__select;
+  assign \crossbar__source_code$230  = crossbar__source_code;
+  assign \crossbar__source_unselected$232  = crossbar__source_unselected;
+  assign \crossbar__strobe$234  = crossbar__strobe;
+  assign \crossbar__whole$236  = crossbar__whole;
+  assign \crossbar__word_code$238  = crossbar__word_code;
+  assign \crossbar__word_unselected$240  = crossbar__word_unselected;
+  assign \report__columns$242  = report__columns;
+  assign \report__cut$244  = report__cut;
+  assign \report__cycles$246  = report__cycles;
+  assign \report__form$248  = report__form;
+  assign \report__polarity$250  = report__polarity;
+  assign \report__row$252  = report__row;
+  assign \report__valid$254  = report__valid;
+  assign \room$256  = room;
+  assign \samples__group$258  = samples__group;
+  assign \samples__codes$260  = samples__codes;
+  assign \samples__last$262  = samples__last;
+  assign \samples__group$266  = samples__group;
+  assign \samples__codes$267  = samples__codes;
+  assign \samples__last$268  = samples__last;
   assign \offered.threshold_log2  = offered[4:0];
   assign \offered.max_pulses  = offered[8:5];
   assign \offered.parallel_max  = offered[14:9];
@@ -7054,37 +7052,37 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign \words__payload[5]  = words__payload[95:80];
   assign \words__payload[6]  = words__payload[111:96];
   assign \words__payload[7]  = words__payload[127:112];
-  assign \i__payload$115.counts  = \i__payload$115 [31:0];
-  assign \i__payload$115.counts[0]  = \i__payload$115 [3:0];
-  assign \i__payload$115.counts[1]  = \i__payload$115 [7:4];
-  assign \i__payload$115.counts[2]  = \i__payload$115 [11:8];
-  assign \i__payload$115.counts[3]  = \i__payload$115 [15:12];
-  assign \i__payload$115.counts[4]  = \i__payload$115 [19:16];
-  assign \i__payload$115.counts[5]  = \i__payload$115 [23:20];
-  assign \i__payload$115.counts[6]  = \i__payload$115 [27:24];
-  assign \i__payload$115.counts[7]  = \i__payload$115 [31:28];
-  assign \i__payload$115.resets  = \i__payload$115 [39:32];
-  assign \i__payload$115.saturated  = \i__payload$115 [47:40];
-  assign \i__payload$115.parallel_max  = \i__payload$115 [53:48];
-  assign \i__payload$115.bank  = \i__payload$115 [54];
-  assign \o__payload.counts  = \i__payload$115 [31:0];
-  assign \o__payload.counts[0]  = \i__payload$115 [3:0];
-  assign \o__payload.counts[1]  = \i__payload$115 [7:4];
-  assign \o__payload.counts[2]  = \i__payload$115 [11:8];
-  assign \o__payload.counts[3]  = \i__payload$115 [15:12];
-  assign \o__payload.counts[4]  = \i__payload$115 [19:16];
-  assign \o__payload.counts[5]  = \i__payload$115 [23:20];
-  assign \o__payload.counts[6]  = \i__payload$115 [27:24];
-  assign \o__payload.counts[7]  = \i__payload$115 [31:28];
-  assign \o__payload.resets  = \i__payload$115 [39:32];
-  assign \o__payload.saturated  = \i__payload$115 [47:40];
-  assign \o__payload.parallel_max  = \i__payload$115 [53:48];
-  assign \o__payload.bank  = \i__payload$115 [54];
-  assign \o__payload$122.row  = \o__payload$122 [4:0];
-  assign \o__payload$122.polarity  = \o__payload$122 [5];
-  assign \o__payload$122.columns  = \o__payload$122 [37:6];
-  assign \o__payload$122.bank  = \o__payload$122 [38];
-  assign \o__payload$122.end  = \o__payload$122 [39];
+  assign \i__payload$116.counts  = \i__payload$116 [31:0];
+  assign \i__payload$116.counts[0]  = \i__payload$116 [3:0];
+  assign \i__payload$116.counts[1]  = \i__payload$116 [7:4];
+  assign \i__payload$116.counts[2]  = \i__payload$116 [11:8];
+  assign \i__payload$116.counts[3]  = \i__payload$116 [15:12];
+  assign \i__payload$116.counts[4]  = \i__payload$116 [19:16];
+  assign \i__payload$116.counts[5]  = \i__payload$116 [23:20];
+  assign \i__payload$116.counts[6]  = \i__payload$116 [27:24];
+  assign \i__payload$116.counts[7]  = \i__payload$116 [31:28];
+  assign \i__payload$116.resets  = \i__payload$116 [39:32];
+  assign \i__payload$116.saturated  = \i__payload$116 [47:40];
+  assign \i__payload$116.parallel_max  = \i__payload$116 [53:48];
+  assign \i__payload$116.bank  = \i__payload$116 [54];
+  assign \o__payload.counts  = \i__payload$116 [31:0];
+  assign \o__payload.counts[0]  = \i__payload$116 [3:0];
+  assign \o__payload.counts[1]  = \i__payload$116 [7:4];
+  assign \o__payload.counts[2]  = \i__payload$116 [11:8];
+  assign \o__payload.counts[3]  = \i__payload$116 [15:12];
+  assign \o__payload.counts[4]  = \i__payload$116 [19:16];
+  assign \o__payload.counts[5]  = \i__payload$116 [23:20];
+  assign \o__payload.counts[6]  = \i__payload$116 [27:24];
+  assign \o__payload.counts[7]  = \i__payload$116 [31:28];
+  assign \o__payload.resets  = \i__payload$116 [39:32];
+  assign \o__payload.saturated  = \i__payload$116 [47:40];
+  assign \o__payload.parallel_max  = \i__payload$116 [53:48];
+  assign \o__payload.bank  = \i__payload$116 [54];
+  assign \o__payload$123.row  = \o__payload$123 [4:0];
+  assign \o__payload$123.polarity  = \o__payload$123 [5];
+  assign \o__payload$123.columns  = \o__payload$123 [37:6];
+  assign \o__payload$123.bank  = \o__payload$123 [38];
+  assign \o__payload$123.end  = \o__payload$123 [39];
   assign \bank_0.parallel_max  = bank_0[5:0];
   assign \bank_0.setup_cycles  = bank_0[21:6];
   assign \bank_0.set_cycles  = bank_0[37:22];
@@ -7157,24 +7155,24 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign \bank_1.read_lines.word_unselected  = bank_1[262:261];
   assign \bank_1.read_lines.bit_unselected  = bank_1[264:263];
   assign \bank_1.read_lines.source_unselected  = bank_1[266:265];
-  assign \slots__payload.row  = \o__payload$122 [4:0];
-  assign \slots__payload.polarity  = \o__payload$122 [5];
-  assign \slots__payload.columns  = \o__payload$122 [37:6];
-  assign \slots__payload.bank  = \o__payload$122 [38];
-  assign \slots__payload.end  = \o__payload$122 [39];
+  assign \slots__payload.row  = \o__payload$123 [4:0];
+  assign \slots__payload.polarity  = \o__payload$123 [5];
+  assign \slots__payload.columns  = \o__payload$123 [37:6];
+  assign \slots__payload.bank  = \o__payload$123 [38];
+  assign \slots__payload.end  = \o__payload$123 [39];
   assign \chosen.operation  = chosen[2:0];
   assign \chosen.row  = chosen[7:3];
   assign \chosen.columns  = chosen[39:8];
   assign \chosen.whole  = chosen[40];
   assign \chosen.groups  = chosen[42:41];
-  assign \o__payload$143.operation  = \$239 ;
-  assign \o__payload$143.row  = \$238 [4:0];
-  assign \o__payload$143.columns  = \$238 [36:5];
-  assign \o__payload$143.groups  = \$240 ;
-  assign \o__payload$143.bank  = \$242 ;
-  assign \o__payload$143.end  = \$241 [0];
-  assign \o__payload$143.ramped  = \$241 [1];
-  assign \o__payload$143.ramp_value  = \$243 ;
+  assign \o__payload$144.operation  = \$238 ;
+  assign \o__payload$144.row  = \$237 [4:0];
+  assign \o__payload$144.columns  = \$237 [36:5];
+  assign \o__payload$144.groups  = \$239 ;
+  assign \o__payload$144.bank  = \$241 ;
+  assign \o__payload$144.end  = \$240 [0];
+  assign \o__payload$144.ramped  = \$240 [1];
+  assign \o__payload$144.ramp_value  = \$242 ;
   assign \read__payload.backward  = read__payload;
   assign \settings.threshold_log2  = settings[4:0];
   assign \settings.max_pulses  = settings[8:5];
@@ -7257,24 +7255,24 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign \targets__payload.codes[14]  = targets__payload[239:224];
   assign \targets__payload.codes[15]  = targets__payload[255:240];
   assign \targets__payload.mode  = targets__payload[257:256];
-  assign \targets__payload$151.codes  = targets__payload[255:0];
-  assign \targets__payload$151.codes[0]  = targets__payload[15:0];
-  assign \targets__payload$151.codes[1]  = targets__payload[31:16];
-  assign \targets__payload$151.codes[2]  = targets__payload[47:32];
-  assign \targets__payload$151.codes[3]  = targets__payload[63:48];
-  assign \targets__payload$151.codes[4]  = targets__payload[79:64];
-  assign \targets__payload$151.codes[5]  = targets__payload[95:80];
-  assign \targets__payload$151.codes[6]  = targets__payload[111:96];
-  assign \targets__payload$151.codes[7]  = targets__payload[127:112];
-  assign \targets__payload$151.codes[8]  = targets__payload[143:128];
-  assign \targets__payload$151.codes[9]  = targets__payload[159:144];
-  assign \targets__payload$151.codes[10]  = targets__payload[175:160];
-  assign \targets__payload$151.codes[11]  = targets__payload[191:176];
-  assign \targets__payload$151.codes[12]  = targets__payload[207:192];
-  assign \targets__payload$151.codes[13]  = targets__payload[223:208];
-  assign \targets__payload$151.codes[14]  = targets__payload[239:224];
-  assign \targets__payload$151.codes[15]  = targets__payload[255:240];
-  assign \targets__payload$151.mode  = targets__payload[257:256];
+  assign \targets__payload$152.codes  = targets__payload[255:0];
+  assign \targets__payload$152.codes[0]  = targets__payload[15:0];
+  assign \targets__payload$152.codes[1]  = targets__payload[31:16];
+  assign \targets__payload$152.codes[2]  = targets__payload[47:32];
+  assign \targets__payload$152.codes[3]  = targets__payload[63:48];
+  assign \targets__payload$152.codes[4]  = targets__payload[79:64];
+  assign \targets__payload$152.codes[5]  = targets__payload[95:80];
+  assign \targets__payload$152.codes[6]  = targets__payload[111:96];
+  assign \targets__payload$152.codes[7]  = targets__payload[127:112];
+  assign \targets__payload$152.codes[8]  = targets__payload[143:128];
+  assign \targets__payload$152.codes[9]  = targets__payload[159:144];
+  assign \targets__payload$152.codes[10]  = targets__payload[175:160];
+  assign \targets__payload$152.codes[11]  = targets__payload[191:176];
+  assign \targets__payload$152.codes[12]  = targets__payload[207:192];
+  assign \targets__payload$152.codes[13]  = targets__payload[223:208];
+  assign \targets__payload$152.codes[14]  = targets__payload[239:224];
+  assign \targets__payload$152.codes[15]  = targets__payload[255:240];
+  assign \targets__payload$152.mode  = targets__payload[257:256];
   assign \cells__payload[0]  = cells__payload[15:0];
   assign \cells__payload[1]  = cells__payload[31:16];
   assign \cells__payload[2]  = cells__payload[47:32];
@@ -7291,45 +7289,45 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign \cells__payload[13]  = cells__payload[223:208];
   assign \cells__payload[14]  = cells__payload[239:224];
   assign \cells__payload[15]  = cells__payload[255:240];
-  assign \cells__payload$155[0]  = cells__payload[15:0];
-  assign \cells__payload$155[1]  = cells__payload[31:16];
-  assign \cells__payload$155[2]  = cells__payload[47:32];
-  assign \cells__payload$155[3]  = cells__payload[63:48];
-  assign \cells__payload$155[4]  = cells__payload[79:64];
-  assign \cells__payload$155[5]  = cells__payload[95:80];
-  assign \cells__payload$155[6]  = cells__payload[111:96];
-  assign \cells__payload$155[7]  = cells__payload[127:112];
-  assign \cells__payload$155[8]  = cells__payload[143:128];
-  assign \cells__payload$155[9]  = cells__payload[159:144];
-  assign \cells__payload$155[10]  = cells__payload[175:160];
-  assign \cells__payload$155[11]  = cells__payload[191:176];
-  assign \cells__payload$155[12]  = cells__payload[207:192];
-  assign \cells__payload$155[13]  = cells__payload[223:208];
-  assign \cells__payload$155[14]  = cells__payload[239:224];
-  assign \cells__payload$155[15]  = cells__payload[255:240];
+  assign \cells__payload$156[0]  = cells__payload[15:0];
+  assign \cells__payload$156[1]  = cells__payload[31:16];
+  assign \cells__payload$156[2]  = cells__payload[47:32];
+  assign \cells__payload$156[3]  = cells__payload[63:48];
+  assign \cells__payload$156[4]  = cells__payload[79:64];
+  assign \cells__payload$156[5]  = cells__payload[95:80];
+  assign \cells__payload$156[6]  = cells__payload[111:96];
+  assign \cells__payload$156[7]  = cells__payload[127:112];
+  assign \cells__payload$156[8]  = cells__payload[143:128];
+  assign \cells__payload$156[9]  = cells__payload[159:144];
+  assign \cells__payload$156[10]  = cells__payload[175:160];
+  assign \cells__payload$156[11]  = cells__payload[191:176];
+  assign \cells__payload$156[12]  = cells__payload[207:192];
+  assign \cells__payload$156[13]  = cells__payload[223:208];
+  assign \cells__payload$156[14]  = cells__payload[239:224];
+  assign \cells__payload$156[15]  = cells__payload[255:240];
   assign \lines.word_code  = lines[7:0];
   assign \lines.bit_code  = lines[15:8];
   assign \lines.source_code  = lines[23:16];
   assign \lines.word_unselected  = lines[25:24];
   assign \lines.bit_unselected  = lines[27:26];
   assign \lines.source_unselected  = lines[29:28];
-  assign \lines$179.word_code  = \lines$179 [7:0];
-  assign \lines$179.bit_code  = \lines$179 [15:8];
-  assign \lines$179.source_code  = \lines$179 [23:16];
-  assign \lines$179.word_unselected  = \lines$179 [25:24];
-  assign \lines$179.bit_unselected  = \lines$179 [27:26];
-  assign \lines$179.source_unselected  = \lines$179 [29:28];
+  assign \lines$180.word_code  = \lines$180 [7:0];
+  assign \lines$180.bit_code  = \lines$180 [15:8];
+  assign \lines$180.source_code  = \lines$180 [23:16];
+  assign \lines$180.word_unselected  = \lines$180 [25:24];
+  assign \lines$180.bit_unselected  = \lines$180 [27:26];
+  assign \lines$180.source_unselected  = \lines$180 [29:28];
   assign \chosen_timing.setup_cycles  = chosen_timing[15:0];
   assign \chosen_timing.pulse_cycles  = chosen_timing[31:16];
   assign \chosen_timing.hold_cycles  = chosen_timing[47:32];
   assign \chosen_timing.recovery_cycles  = chosen_timing[63:48];
   assign \chosen_timing.ready_limit  = chosen_timing[79:64];
   assign \chosen_timing.conversion_limit  = chosen_timing[95:80];
-  assign \i__payload$187.operation  = kept[2:0];
-  assign \i__payload$187.row  = kept[7:3];
-  assign \i__payload$187.columns  = kept[39:8];
-  assign \i__payload$187.whole  = kept[40];
-  assign \i__payload$187.groups  = kept[42:41];
+  assign \i__payload$188.operation  = kept[2:0];
+  assign \i__payload$188.row  = kept[7:3];
+  assign \i__payload$188.columns  = kept[39:8];
+  assign \i__payload$188.whole  = kept[40];
+  assign \i__payload$188.groups  = kept[42:41];
   assign \kept.operation  = kept[42:0];
   assign \kept.operation.operation  = kept[2:0];
   assign \kept.operation.row  = kept[7:3];
@@ -7367,22 +7365,22 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign \crossbar__codes[13]  = crossbar__codes[111:104];
   assign \crossbar__codes[14]  = crossbar__codes[119:112];
   assign \crossbar__codes[15]  = crossbar__codes[127:120];
-  assign \crossbar__codes$209[0]  = crossbar__codes[7:0];
-  assign \crossbar__codes$209[1]  = crossbar__codes[15:8];
-  assign \crossbar__codes$209[2]  = crossbar__codes[23:16];
-  assign \crossbar__codes$209[3]  = crossbar__codes[31:24];
-  assign \crossbar__codes$209[4]  = crossbar__codes[39:32];
-  assign \crossbar__codes$209[5]  = crossbar__codes[47:40];
-  assign \crossbar__codes$209[6]  = crossbar__codes[55:48];
-  assign \crossbar__codes$209[7]  = crossbar__codes[63:56];
-  assign \crossbar__codes$209[8]  = crossbar__codes[71:64];
-  assign \crossbar__codes$209[9]  = crossbar__codes[79:72];
-  assign \crossbar__codes$209[10]  = crossbar__codes[87:80];
-  assign \crossbar__codes$209[11]  = crossbar__codes[95:88];
-  assign \crossbar__codes$209[12]  = crossbar__codes[103:96];
-  assign \crossbar__codes$209[13]  = crossbar__codes[111:104];
-  assign \crossbar__codes$209[14]  = crossbar__codes[119:112];
-  assign \crossbar__codes$209[15]  = crossbar__codes[127:120];
+  assign \crossbar__codes$210[0]  = crossbar__codes[7:0];
+  assign \crossbar__codes$210[1]  = crossbar__codes[15:8];
+  assign \crossbar__codes$210[2]  = crossbar__codes[23:16];
+  assign \crossbar__codes$210[3]  = crossbar__codes[31:24];
+  assign \crossbar__codes$210[4]  = crossbar__codes[39:32];
+  assign \crossbar__codes$210[5]  = crossbar__codes[47:40];
+  assign \crossbar__codes$210[6]  = crossbar__codes[55:48];
+  assign \crossbar__codes$210[7]  = crossbar__codes[63:56];
+  assign \crossbar__codes$210[8]  = crossbar__codes[71:64];
+  assign \crossbar__codes$210[9]  = crossbar__codes[79:72];
+  assign \crossbar__codes$210[10]  = crossbar__codes[87:80];
+  assign \crossbar__codes$210[11]  = crossbar__codes[95:88];
+  assign \crossbar__codes$210[12]  = crossbar__codes[103:96];
+  assign \crossbar__codes$210[13]  = crossbar__codes[111:104];
+  assign \crossbar__codes$210[14]  = crossbar__codes[119:112];
+  assign \crossbar__codes$210[15]  = crossbar__codes[127:120];
   assign \samples__codes[0]  = samples__codes[7:0];
   assign \samples__codes[1]  = samples__codes[15:8];
   assign \samples__codes[2]  = samples__codes[23:16];
@@ -7399,48 +7397,48 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign \samples__codes[13]  = samples__codes[111:104];
   assign \samples__codes[14]  = samples__codes[119:112];
   assign \samples__codes[15]  = samples__codes[127:120];
-  assign \samples__codes$259[0]  = samples__codes[7:0];
-  assign \samples__codes$259[1]  = samples__codes[15:8];
-  assign \samples__codes$259[2]  = samples__codes[23:16];
-  assign \samples__codes$259[3]  = samples__codes[31:24];
-  assign \samples__codes$259[4]  = samples__codes[39:32];
-  assign \samples__codes$259[5]  = samples__codes[47:40];
-  assign \samples__codes$259[6]  = samples__codes[55:48];
-  assign \samples__codes$259[7]  = samples__codes[63:56];
-  assign \samples__codes$259[8]  = samples__codes[71:64];
-  assign \samples__codes$259[9]  = samples__codes[79:72];
-  assign \samples__codes$259[10]  = samples__codes[87:80];
-  assign \samples__codes$259[11]  = samples__codes[95:88];
-  assign \samples__codes$259[12]  = samples__codes[103:96];
-  assign \samples__codes$259[13]  = samples__codes[111:104];
-  assign \samples__codes$259[14]  = samples__codes[119:112];
-  assign \samples__codes$259[15]  = samples__codes[127:120];
-  assign \samples__codes$266[0]  = samples__codes[7:0];
-  assign \samples__codes$266[1]  = samples__codes[15:8];
-  assign \samples__codes$266[2]  = samples__codes[23:16];
-  assign \samples__codes$266[3]  = samples__codes[31:24];
-  assign \samples__codes$266[4]  = samples__codes[39:32];
-  assign \samples__codes$266[5]  = samples__codes[47:40];
-  assign \samples__codes$266[6]  = samples__codes[55:48];
-  assign \samples__codes$266[7]  = samples__codes[63:56];
-  assign \samples__codes$266[8]  = samples__codes[71:64];
-  assign \samples__codes$266[9]  = samples__codes[79:72];
-  assign \samples__codes$266[10]  = samples__codes[87:80];
-  assign \samples__codes$266[11]  = samples__codes[95:88];
-  assign \samples__codes$266[12]  = samples__codes[103:96];
-  assign \samples__codes$266[13]  = samples__codes[111:104];
-  assign \samples__codes$266[14]  = samples__codes[119:112];
-  assign \samples__codes$266[15]  = samples__codes[127:120];
+  assign \samples__codes$260[0]  = samples__codes[7:0];
+  assign \samples__codes$260[1]  = samples__codes[15:8];
+  assign \samples__codes$260[2]  = samples__codes[23:16];
+  assign \samples__codes$260[3]  = samples__codes[31:24];
+  assign \samples__codes$260[4]  = samples__codes[39:32];
+  assign \samples__codes$260[5]  = samples__codes[47:40];
+  assign \samples__codes$260[6]  = samples__codes[55:48];
+  assign \samples__codes$260[7]  = samples__codes[63:56];
+  assign \samples__codes$260[8]  = samples__codes[71:64];
+  assign \samples__codes$260[9]  = samples__codes[79:72];
+  assign \samples__codes$260[10]  = samples__codes[87:80];
+  assign \samples__codes$260[11]  = samples__codes[95:88];
+  assign \samples__codes$260[12]  = samples__codes[103:96];
+  assign \samples__codes$260[13]  = samples__codes[111:104];
+  assign \samples__codes$260[14]  = samples__codes[119:112];
+  assign \samples__codes$260[15]  = samples__codes[127:120];
+  assign \samples__codes$267[0]  = samples__codes[7:0];
+  assign \samples__codes$267[1]  = samples__codes[15:8];
+  assign \samples__codes$267[2]  = samples__codes[23:16];
+  assign \samples__codes$267[3]  = samples__codes[31:24];
+  assign \samples__codes$267[4]  = samples__codes[39:32];
+  assign \samples__codes$267[5]  = samples__codes[47:40];
+  assign \samples__codes$267[6]  = samples__codes[55:48];
+  assign \samples__codes$267[7]  = samples__codes[63:56];
+  assign \samples__codes$267[8]  = samples__codes[71:64];
+  assign \samples__codes$267[9]  = samples__codes[79:72];
+  assign \samples__codes$267[10]  = samples__codes[87:80];
+  assign \samples__codes$267[11]  = samples__codes[95:88];
+  assign \samples__codes$267[12]  = samples__codes[103:96];
+  assign \samples__codes$267[13]  = samples__codes[111:104];
+  assign \samples__codes$267[14]  = samples__codes[119:112];
+  assign \samples__codes$267[15]  = samples__codes[127:120];
   assign chosen_timing[95:80] = settings[142:127];
   assign chosen_timing[79:64] = settings[110:95];
   assign chosen_timing[63:48] = settings[94:79];
   assign chosen_timing[47:32] = settings[78:63];
-  assign chosen_timing[31:16] = \$signal$178 ;
-  assign chosen_timing[15:0] = \$144 ;
+  assign chosen_timing[31:16] = \$signal$179 ;
+  assign chosen_timing[15:0] = \$143 ;
   always @*
-    \lines$179 [7:0] = lines[7:0];
+    \lines$180 [7:0] = lines[7:0];
   always @*
-    \lines$179 [29:24] = lines[29:24];
+    \lines$180 [29:24] = lines[29:24];
   always @*
     settings[8:0] = offered[8:0];
   always @*
@@ -7451,10 +7449,10 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
     settings[395:242] = offered[395:242];
   always @*
     settings[485:456] = offered[485:456];
-  assign i__payload[270:265] = \$97 ;
-  assign i__payload[264:261] = \$96 ;
-  assign i__payload[260:256] = \$95 ;
-  assign i__payload[271] = \$94 ;
+  assign i__payload[270:265] = \$96 ;
+  assign i__payload[264:261] = \$95 ;
+  assign i__payload[260:256] = \$94 ;
+  assign i__payload[271] = \$93 ;
   assign i__payload[255:128] = words__payload;
   assign i__payload[127:0] = deltas__payload;
   assign offered[515:486] = { settings__read_lines__source_unselected, settings__read_lines__bit_unselected, settings__read_lines__word_unselected, settings__read_lines__source_code, settings__read_lines__bit_code, settings__read_lines__word_code };
@@ -7487,9 +7485,9 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign offered[14:9] = settings__parallel_max;
   assign offered[8:5] = settings__max_pulses;
   assign offered[4:0] = settings__threshold_log2;
-  assign \$110  = \o__payload$122 [5];
-  assign \$113  = 2'h3;
-  assign \$173  = \$signal$109 ;
+  assign \$109  = \o__payload$123 [5];
+  assign \$112  = 2'h3;
+  assign \$172  = \$signal$110 ;
 endmodule
 
 module \pulsetrain_core.controller.decision_lanes (rst, i__valid, i__ready, holds, o__ready, i__payload, o__valid, o__payload, clk);
@@ -9060,7 +9058,7 @@ module \pulsetrain_core.controller.decision_lanes (rst, i__valid, i__ready, hold
   assign \$69  = { 3'h0, \$signal$18 , 4'h0 };
 endmodule
 
-module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__codes, clk, rst, clear, i__valid, room, pulse_limit, \port$4779$0 , idle, i__ready, fault, crossbar__strobe, report__row, report__polarity, report__form, report__columns, crossbar__select, crossbar__operation, crossbar__row, crossbar__columns
+module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__codes, clk, rst, clear, i__valid, room, pulse_limit, \port$5536$0 , idle, i__ready, fault, crossbar__strobe, report__row, report__polarity, report__form, report__columns, crossbar__select, crossbar__operation, crossbar__row, crossbar__columns
 , crossbar__whole, crossbar__full_scale, crossbar__word_code, crossbar__word_unselected, crossbar__bit_code, crossbar__bit_unselected, crossbar__source_code, crossbar__source_unselected, crossbar__group, crossbar__convert, samples__valid, samples__group, samples__codes, samples__last, report__valid, report__cycles, report__cut, crossbar__ready);
   reg \$auto$verilog_backend.cc:2355:dump_module$5  = 0;
   wire [16:0] \$1 ;
@@ -9264,8 +9262,8 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
   wire next_group_low_1;
   wire over_limit;
   reg [3:0] phase_state = 4'h0;
-  input [184:0] \port$4779$0 ;
-  wire [184:0] \port$4779$0 ;
+  input [184:0] \port$5536$0 ;
+  wire [184:0] \port$5536$0 ;
   reg [15:0] pulse_cycles = 16'h0000;
   reg pulse_ends;
   input [15:0] pulse_limit;
@@ -9347,16 +9345,16 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
   assign \$28  = ~ \$signal$6 ;
   assign \$29  = clear & \$28 ;
   assign \$30  = \$signal$25  | \$signal$23 ;
-  assign \$31  = \port$4779$0 [2:0] == 2'h2;
+  assign \$31  = \port$5536$0 [2:0] == 2'h2;
   assign \$32  = \$31  ? 1'h1 : 1'h0;
-  assign \$33  = \port$4779$0 [2:0] == 2'h3;
-  assign \$34  = \$signal$11  ? \port$4779$0 [184:169] : 16'h0000;
-  assign \$35  = \port$4779$0 [164:163] == 2'h3;
-  assign \$36  = \$35  ? 2'h0 : \port$4779$0 [164:163];
-  assign \$37  = \port$4779$0 [166:165] == 2'h3;
-  assign \$38  = \$37  ? 2'h0 : \port$4779$0 [166:165];
-  assign \$39  = \port$4779$0 [168:167] == 2'h3;
-  assign \$40  = \$39  ? 2'h0 : \port$4779$0 [168:167];
+  assign \$33  = \port$5536$0 [2:0] == 2'h3;
+  assign \$34  = \$signal$11  ? \port$5536$0 [184:169] : 16'h0000;
+  assign \$35  = \port$5536$0 [164:163] == 2'h3;
+  assign \$36  = \$35  ? 2'h0 : \port$5536$0 [164:163];
+  assign \$37  = \port$5536$0 [166:165] == 2'h3;
+  assign \$38  = \$37  ? 2'h0 : \port$5536$0 [166:165];
+  assign \$39  = \port$5536$0 [168:167] == 2'h3;
+  assign \$40  = \$39  ? 2'h0 : \port$5536$0 [168:167];
   assign \$41  = \$signal$14  - 1'h1;
   assign \$42  = { 1'h0, \$signal$14  } & \$41 ;
   assign \$43  = ~ \$signal$23 ;
@@ -9447,8 +9445,8 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
   assign over_limit = \$3  & \$4 ;
   assign \$signal$6  = remaining <= 1'h1;
   assign \$signal$8  = i__valid & i__ready;
-  assign \$5  = \port$4779$0 [2:0] == 3'h4;
-  assign \$6  = \port$4779$0 [2:0] == 3'h5;
+  assign \$5  = \port$5536$0 [2:0] == 3'h4;
+  assign \$6  = \port$5536$0 [2:0] == 3'h5;
   assign \$signal$11  = \$5  | \$6 ;
   assign \$7  = ~ clear;
   always @* begin
@@ -9716,7 +9714,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     casez (phase_state)
       4'h0:
           if (\$signal$8 ) begin
-            \$53  = \port$4779$0 [58:43];
+            \$53  = \port$5536$0 [58:43];
           end
       4'h1:
         begin
@@ -9790,13 +9788,13 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
       4'h7:
           if (\$signal$6 ) begin
             if (\$signal$8 ) begin
-              \$53  = \port$4779$0 [58:43];
+              \$53  = \port$5536$0 [58:43];
             end
           end
       4'h5:
           if (\$signal$6 ) begin
             if (\$signal$8 ) begin
-              \$53  = \port$4779$0 [58:43];
+              \$53  = \port$5536$0 [58:43];
             end
           end
     endcase
@@ -9985,7 +9983,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$56  = pulse_cycles;
     if (\$signal$8 ) begin
-      \$56  = \port$4779$0 [74:59];
+      \$56  = \port$5536$0 [74:59];
     end
     if (rst) begin
       \$56  = 16'h0000;
@@ -9995,7 +9993,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$57  = hold_cycles;
     if (\$signal$8 ) begin
-      \$57  = \port$4779$0 [90:75];
+      \$57  = \port$5536$0 [90:75];
     end
     if (rst) begin
       \$57  = 16'h0000;
@@ -10005,7 +10003,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$58  = recovery_cycles;
     if (\$signal$8 ) begin
-      \$58  = \port$4779$0 [106:91];
+      \$58  = \port$5536$0 [106:91];
     end
     if (rst) begin
       \$58  = 16'h0000;
@@ -10015,7 +10013,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$59  = ready_limit;
     if (\$signal$8 ) begin
-      \$59  = \port$4779$0 [122:107];
+      \$59  = \port$5536$0 [122:107];
     end
     if (rst) begin
       \$59  = 16'h0000;
@@ -10025,7 +10023,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$60  = conversion_limit;
     if (\$signal$8 ) begin
-      \$60  = \port$4779$0 [138:123];
+      \$60  = \port$5536$0 [138:123];
     end
     if (rst) begin
       \$60  = 16'h0000;
@@ -10045,7 +10043,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$62  = \$signal$14 ;
     if (\$signal$8 ) begin
-      \$62  = \port$4779$0 [42:41];
+      \$62  = \port$5536$0 [42:41];
     end else if (\$30 ) begin
     end else if (\$signal$22 ) begin
       \$62  = \$42 [1:0];
@@ -10058,7 +10056,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$63  = report__row;
     if (\$signal$8 ) begin
-      \$63  = \port$4779$0 [7:3];
+      \$63  = \port$5536$0 [7:3];
     end
     if (rst) begin
       \$63  = 5'h00;
@@ -10088,7 +10086,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$66  = report__columns;
     if (\$signal$8 ) begin
-      \$66  = \port$4779$0 [39:8];
+      \$66  = \port$5536$0 [39:8];
     end
     if (rst) begin
       \$66  = 32'd0;
@@ -10110,7 +10108,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$68  = crossbar__operation;
     if (\$signal$8 ) begin
-      \$68  = \port$4779$0 [2:0];
+      \$68  = \port$5536$0 [2:0];
     end else if (\$30 ) begin
       \$68  = 3'h0;
     end
@@ -10122,7 +10120,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$69  = crossbar__row;
     if (\$signal$8 ) begin
-      \$69  = \port$4779$0 [7:3];
+      \$69  = \port$5536$0 [7:3];
     end else if (\$30 ) begin
       \$69  = 5'h00;
     end
@@ -10134,7 +10132,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$70  = crossbar__columns;
     if (\$signal$8 ) begin
-      \$70  = \port$4779$0 [39:8];
+      \$70  = \port$5536$0 [39:8];
     end else if (\$30 ) begin
       \$70  = 32'd0;
     end
@@ -10146,7 +10144,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$71  = crossbar__whole;
     if (\$signal$8 ) begin
-      \$71  = \port$4779$0 [40];
+      \$71  = \port$5536$0 [40];
     end else if (\$30 ) begin
       \$71  = 1'h0;
     end
@@ -10170,7 +10168,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$73  = crossbar__word_code;
     if (\$signal$8 ) begin
-      \$73  = \port$4779$0 [146:139];
+      \$73  = \port$5536$0 [146:139];
     end else if (\$30 ) begin
       \$73  = 8'h00;
     end
@@ -10194,7 +10192,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$75  = crossbar__bit_code;
     if (\$signal$8 ) begin
-      \$75  = \port$4779$0 [154:147];
+      \$75  = \port$5536$0 [154:147];
     end else if (\$30 ) begin
       \$75  = 8'h00;
     end
@@ -10218,7 +10216,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$77  = crossbar__source_code;
     if (\$signal$8 ) begin
-      \$77  = \port$4779$0 [162:155];
+      \$77  = \port$5536$0 [162:155];
     end else if (\$30 ) begin
       \$77  = 8'h00;
     end
@@ -10317,26 +10315,26 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     end
   end
   assign \$signal  = \$1 [15:0];
-  assign i__payload = \port$4779$0 [42:0];
+  assign i__payload = \port$5536$0 [42:0];
   assign \$like  = next_group_1;
-  assign timing__setup_cycles = \port$4779$0 [58:43];
-  assign timing__pulse_cycles = \port$4779$0 [74:59];
-  assign timing__hold_cycles = \port$4779$0 [90:75];
-  assign timing__recovery_cycles = \port$4779$0 [106:91];
-  assign timing__ready_limit = \port$4779$0 [122:107];
-  assign timing__conversion_limit = \port$4779$0 [138:123];
-  assign full_scale = \port$4779$0 [184:169];
-  assign lines__word_code = \port$4779$0 [146:139];
-  assign lines__word_unselected = \port$4779$0 [164:163];
-  assign lines__bit_code = \port$4779$0 [154:147];
-  assign lines__bit_unselected = \port$4779$0 [166:165];
-  assign lines__source_code = \port$4779$0 [162:155];
-  assign lines__source_unselected = \port$4779$0 [168:167];
-  assign \i__payload.operation  = \port$4779$0 [2:0];
-  assign \i__payload.row  = \port$4779$0 [7:3];
-  assign \i__payload.columns  = \port$4779$0 [39:8];
-  assign \i__payload.whole  = \port$4779$0 [40];
-  assign \i__payload.groups  = \port$4779$0 [42:41];
+  assign timing__setup_cycles = \port$5536$0 [58:43];
+  assign timing__pulse_cycles = \port$5536$0 [74:59];
+  assign timing__hold_cycles = \port$5536$0 [90:75];
+  assign timing__recovery_cycles = \port$5536$0 [106:91];
+  assign timing__ready_limit = \port$5536$0 [122:107];
+  assign timing__conversion_limit = \port$5536$0 [138:123];
+  assign full_scale = \port$5536$0 [184:169];
+  assign lines__word_code = \port$5536$0 [146:139];
+  assign lines__word_unselected = \port$5536$0 [164:163];
+  assign lines__bit_code = \port$5536$0 [154:147];
+  assign lines__bit_unselected = \port$5536$0 [166:165];
+  assign lines__source_code = \port$5536$0 [162:155];
+  assign lines__source_unselected = \port$5536$0 [168:167];
+  assign \i__payload.operation  = \port$5536$0 [2:0];
+  assign \i__payload.row  = \port$5536$0 [7:3];
+  assign \i__payload.columns  = \port$5536$0 [39:8];
+  assign \i__payload.whole  = \port$5536$0 [40];
+  assign \i__payload.groups  = \port$5536$0 [42:41];
   assign \samples__codes[0]  = samples__codes[7:0];
   assign \samples__codes[1]  = samples__codes[15:8];
   assign \samples__codes[2]  = samples__codes[23:16];
@@ -12990,56 +12988,846 @@ module \pulsetrain_core.controller.pulse_scheduler.former (rst, clear, o__ready,
   assign \$112  = \cells$63 ;
 endmodule
 
-module \pulsetrain_core.controller.random_source (state_index, clk, rst, seed__valid, words__ready, seed__ready, words__valid, random_steps, words__payload, seeding, random_seed, seeded, state_word, seed__payload);
+module \pulsetrain_core.controller.random_source (state_index, clk, rst, seed__valid, words__ready, seed__ready, seeded, words__valid, random_steps, words__payload, seeding, seed_error, random_seed, state_word, seed__payload);
   reg \$auto$verilog_backend.cc:2355:dump_module$9  = 0;
   wire \$1 ;
-  wire [128:0] \$10 ;
-  wire [78:0] \$11 ;
-  wire [78:0] \$12 ;
-  wire [78:0] \$13 ;
-  wire [78:0] \$14 ;
-  wire [63:0] \$15 ;
-  wire [63:0] \$16 ;
-  wire [78:0] \$17 ;
-  wire [78:0] \$18 ;
-  wire [78:0] \$19 ;
-  wire \$2 ;
-  wire [78:0] \$20 ;
-  wire [63:0] \$21 ;
-  wire [63:0] \$22 ;
-  wire [94:0] \$23 ;
-  wire [94:0] \$24 ;
+  wire \$10 ;
+  wire [31:0] \$100 ;
+  wire [31:0] \$101 ;
+  wire [31:0] \$102 ;
+  wire [31:0] \$103 ;
+  wire [31:0] \$104 ;
+  wire [31:0] \$105 ;
+  wire [31:0] \$106 ;
+  wire [31:0] \$107 ;
+  wire [31:0] \$108 ;
+  wire [31:0] \$109 ;
+  wire \$11 ;
+  wire [31:0] \$110 ;
+  wire [31:0] \$111 ;
+  wire [31:0] \$112 ;
+  wire [31:0] \$113 ;
+  wire [31:0] \$114 ;
+  wire [31:0] \$115 ;
+  wire [31:0] \$116 ;
+  wire [31:0] \$117 ;
+  wire [31:0] \$118 ;
+  wire [31:0] \$119 ;
+  wire \$12 ;
+  wire [31:0] \$120 ;
+  wire [31:0] \$121 ;
+  wire [31:0] \$122 ;
+  wire [31:0] \$123 ;
+  wire [31:0] \$124 ;
+  wire [31:0] \$125 ;
+  wire [31:0] \$126 ;
+  wire [31:0] \$127 ;
+  wire [31:0] \$128 ;
+  wire [31:0] \$129 ;
+  wire \$13 ;
+  wire [31:0] \$130 ;
+  wire [31:0] \$131 ;
+  wire [31:0] \$132 ;
+  wire [31:0] \$133 ;
+  wire [31:0] \$134 ;
+  wire [31:0] \$135 ;
+  wire [31:0] \$136 ;
+  wire [31:0] \$137 ;
+  wire [31:0] \$138 ;
+  wire [31:0] \$139 ;
+  wire \$14 ;
+  wire [31:0] \$140 ;
+  wire [31:0] \$141 ;
+  wire [31:0] \$142 ;
+  wire [31:0] \$143 ;
+  wire [31:0] \$144 ;
+  wire [31:0] \$145 ;
+  wire [31:0] \$146 ;
+  wire [31:0] \$147 ;
+  wire [31:0] \$148 ;
+  wire [31:0] \$149 ;
+  wire \$15 ;
+  wire [31:0] \$150 ;
+  wire [31:0] \$151 ;
+  wire [31:0] \$152 ;
+  wire [31:0] \$153 ;
+  wire [31:0] \$154 ;
+  wire [31:0] \$155 ;
+  wire [31:0] \$156 ;
+  wire [31:0] \$157 ;
+  wire [31:0] \$158 ;
+  wire [31:0] \$159 ;
+  wire \$16 ;
+  wire [31:0] \$160 ;
+  wire [31:0] \$161 ;
+  wire [31:0] \$162 ;
+  wire [31:0] \$163 ;
+  wire [31:0] \$164 ;
+  wire [31:0] \$165 ;
+  wire [31:0] \$166 ;
+  wire [31:0] \$167 ;
+  wire [31:0] \$168 ;
+  wire [31:0] \$169 ;
+  wire \$17 ;
+  wire [31:0] \$170 ;
+  wire [31:0] \$171 ;
+  wire [31:0] \$172 ;
+  wire [31:0] \$173 ;
+  wire [31:0] \$174 ;
+  wire [31:0] \$175 ;
+  wire [31:0] \$176 ;
+  wire [31:0] \$177 ;
+  wire [31:0] \$178 ;
+  wire [31:0] \$179 ;
+  wire \$18 ;
+  wire [31:0] \$180 ;
+  wire [31:0] \$181 ;
+  wire [31:0] \$182 ;
+  wire [31:0] \$183 ;
+  wire [31:0] \$184 ;
+  wire [31:0] \$185 ;
+  wire [31:0] \$186 ;
+  wire [31:0] \$187 ;
+  wire [31:0] \$188 ;
+  wire [31:0] \$189 ;
+  wire \$19 ;
+  wire [31:0] \$190 ;
+  wire [31:0] \$191 ;
+  wire [31:0] \$192 ;
+  wire [31:0] \$193 ;
+  wire [31:0] \$194 ;
+  wire [31:0] \$195 ;
+  wire [31:0] \$196 ;
+  wire [31:0] \$197 ;
+  wire [31:0] \$198 ;
+  wire [31:0] \$199 ;
+  wire [64:0] \$2 ;
+  wire \$20 ;
+  wire [31:0] \$200 ;
+  wire [31:0] \$201 ;
+  wire [31:0] \$202 ;
+  wire [31:0] \$203 ;
+  wire [31:0] \$204 ;
+  wire [31:0] \$205 ;
+  wire [31:0] \$206 ;
+  wire [31:0] \$207 ;
+  wire [31:0] \$208 ;
+  wire [31:0] \$209 ;
+  wire \$21 ;
+  wire [31:0] \$210 ;
+  wire [31:0] \$211 ;
+  wire [31:0] \$212 ;
+  wire [31:0] \$213 ;
+  wire [31:0] \$214 ;
+  wire [31:0] \$215 ;
+  wire [31:0] \$216 ;
+  wire [31:0] \$217 ;
+  wire [31:0] \$218 ;
+  wire [31:0] \$219 ;
+  wire \$22 ;
+  wire [31:0] \$220 ;
+  wire [31:0] \$221 ;
+  wire [31:0] \$222 ;
+  wire [31:0] \$223 ;
+  wire [31:0] \$224 ;
+  wire [31:0] \$225 ;
+  wire [31:0] \$226 ;
+  wire [31:0] \$227 ;
+  wire [31:0] \$228 ;
+  wire [31:0] \$229 ;
+  wire \$23 ;
+  wire [31:0] \$230 ;
+  wire [31:0] \$231 ;
+  wire [31:0] \$232 ;
+  wire [31:0] \$233 ;
+  wire [31:0] \$234 ;
+  wire [31:0] \$235 ;
+  wire [31:0] \$236 ;
+  wire [31:0] \$237 ;
+  wire [31:0] \$238 ;
+  wire [31:0] \$239 ;
+  wire \$24 ;
+  wire [31:0] \$240 ;
+  wire [31:0] \$241 ;
+  wire [31:0] \$242 ;
+  wire [31:0] \$243 ;
+  wire [31:0] \$244 ;
+  wire [31:0] \$245 ;
+  wire [31:0] \$246 ;
+  wire [31:0] \$247 ;
+  wire [31:0] \$248 ;
+  wire [31:0] \$249 ;
   wire \$25 ;
-  wire [7:0] \$26 ;
+  wire [31:0] \$250 ;
+  wire [31:0] \$251 ;
+  wire [31:0] \$252 ;
+  wire [31:0] \$253 ;
+  wire [31:0] \$254 ;
+  wire [31:0] \$255 ;
+  wire [31:0] \$256 ;
+  wire [31:0] \$257 ;
+  wire [31:0] \$258 ;
+  wire [31:0] \$259 ;
+  wire \$26 ;
+  wire [31:0] \$260 ;
+  wire [31:0] \$261 ;
+  wire [31:0] \$262 ;
+  wire [31:0] \$263 ;
+  wire [31:0] \$264 ;
+  wire [31:0] \$265 ;
+  wire [31:0] \$266 ;
+  wire [31:0] \$267 ;
+  wire [31:0] \$268 ;
+  wire [31:0] \$269 ;
   wire \$27 ;
+  wire [31:0] \$270 ;
+  wire [31:0] \$271 ;
+  wire [31:0] \$272 ;
+  wire [31:0] \$273 ;
+  wire [31:0] \$274 ;
+  wire [31:0] \$275 ;
+  wire [31:0] \$276 ;
+  wire [31:0] \$277 ;
+  wire [31:0] \$278 ;
+  wire [31:0] \$279 ;
   wire \$28 ;
+  wire [31:0] \$280 ;
+  wire [31:0] \$281 ;
+  wire [31:0] \$282 ;
+  wire [31:0] \$283 ;
+  wire [31:0] \$284 ;
+  wire [31:0] \$285 ;
+  wire [31:0] \$286 ;
+  wire [31:0] \$287 ;
+  wire [31:0] \$288 ;
+  wire [31:0] \$289 ;
   wire \$29 ;
+  wire [31:0] \$290 ;
+  wire [31:0] \$291 ;
+  wire [31:0] \$292 ;
+  wire [31:0] \$293 ;
+  wire [31:0] \$294 ;
+  wire [31:0] \$295 ;
+  wire [31:0] \$296 ;
+  wire [31:0] \$297 ;
+  wire [31:0] \$298 ;
+  wire [31:0] \$299 ;
   wire \$3 ;
-  reg [63:0] \$30 ;
-  reg [520:0] \$31 ;
-  reg \$32 ;
-  reg [63:0] \$33 ;
-  reg \$34 ;
-  reg [6:0] \$35 ;
-  reg \$36 ;
-  reg [63:0] \$37 ;
-  reg \$38 ;
-  reg [31:0] \$39 ;
-  wire [64:0] \$4 ;
-  wire \$5 ;
-  wire [63:0] \$6 ;
+  wire \$30 ;
+  wire [31:0] \$300 ;
+  wire [31:0] \$301 ;
+  wire [31:0] \$302 ;
+  wire [31:0] \$303 ;
+  wire [31:0] \$304 ;
+  wire [31:0] \$305 ;
+  wire [31:0] \$306 ;
+  wire [31:0] \$307 ;
+  wire [31:0] \$308 ;
+  wire [31:0] \$309 ;
+  wire \$31 ;
+  wire [31:0] \$310 ;
+  wire [31:0] \$311 ;
+  wire [31:0] \$312 ;
+  wire [31:0] \$313 ;
+  wire [31:0] \$314 ;
+  wire [31:0] \$315 ;
+  wire [31:0] \$316 ;
+  wire [31:0] \$317 ;
+  wire [31:0] \$318 ;
+  wire [31:0] \$319 ;
+  wire \$32 ;
+  wire [31:0] \$320 ;
+  wire [31:0] \$321 ;
+  wire [31:0] \$322 ;
+  wire [31:0] \$323 ;
+  wire [31:0] \$324 ;
+  wire [31:0] \$325 ;
+  wire [31:0] \$326 ;
+  wire [31:0] \$327 ;
+  wire [31:0] \$328 ;
+  wire [31:0] \$329 ;
+  wire \$33 ;
+  wire [31:0] \$330 ;
+  wire [31:0] \$331 ;
+  wire [31:0] \$332 ;
+  wire [31:0] \$333 ;
+  wire [31:0] \$334 ;
+  wire [31:0] \$335 ;
+  wire [31:0] \$336 ;
+  wire [31:0] \$337 ;
+  wire [31:0] \$338 ;
+  wire [31:0] \$339 ;
+  wire \$34 ;
+  wire [31:0] \$340 ;
+  wire [31:0] \$341 ;
+  wire [31:0] \$342 ;
+  wire [31:0] \$343 ;
+  wire [31:0] \$344 ;
+  wire [31:0] \$345 ;
+  wire [31:0] \$346 ;
+  wire [31:0] \$347 ;
+  wire [31:0] \$348 ;
+  wire [31:0] \$349 ;
+  wire \$35 ;
+  wire [31:0] \$350 ;
+  wire [31:0] \$351 ;
+  wire [31:0] \$352 ;
+  wire [31:0] \$353 ;
+  wire [31:0] \$354 ;
+  wire [31:0] \$355 ;
+  wire [31:0] \$356 ;
+  wire [31:0] \$357 ;
+  wire [31:0] \$358 ;
+  wire [31:0] \$359 ;
+  wire \$36 ;
+  wire [31:0] \$360 ;
+  wire [31:0] \$361 ;
+  wire [31:0] \$362 ;
+  wire [31:0] \$363 ;
+  wire [31:0] \$364 ;
+  wire [31:0] \$365 ;
+  wire [31:0] \$366 ;
+  wire [31:0] \$367 ;
+  wire [31:0] \$368 ;
+  wire [31:0] \$369 ;
+  wire \$37 ;
+  wire [31:0] \$370 ;
+  wire [31:0] \$371 ;
+  wire [31:0] \$372 ;
+  wire [31:0] \$373 ;
+  wire [31:0] \$374 ;
+  wire [31:0] \$375 ;
+  wire [31:0] \$376 ;
+  wire [31:0] \$377 ;
+  wire [31:0] \$378 ;
+  wire [31:0] \$379 ;
+  wire \$38 ;
+  wire [31:0] \$380 ;
+  wire [31:0] \$381 ;
+  wire [31:0] \$382 ;
+  wire [31:0] \$383 ;
+  wire [31:0] \$384 ;
+  wire [31:0] \$385 ;
+  wire [31:0] \$386 ;
+  wire [31:0] \$387 ;
+  wire [31:0] \$388 ;
+  wire [31:0] \$389 ;
+  wire \$39 ;
+  wire [31:0] \$390 ;
+  wire [31:0] \$391 ;
+  wire [31:0] \$392 ;
+  wire [31:0] \$393 ;
+  wire [31:0] \$394 ;
+  wire [31:0] \$395 ;
+  wire [31:0] \$396 ;
+  wire [31:0] \$397 ;
+  wire [31:0] \$398 ;
+  wire [31:0] \$399 ;
+  wire [128:0] \$4 ;
+  wire \$40 ;
+  wire [31:0] \$400 ;
+  wire [31:0] \$401 ;
+  wire [31:0] \$402 ;
+  wire [31:0] \$403 ;
+  wire [31:0] \$404 ;
+  wire [31:0] \$405 ;
+  wire [31:0] \$406 ;
+  wire [31:0] \$407 ;
+  wire [31:0] \$408 ;
+  wire [31:0] \$409 ;
+  wire \$41 ;
+  wire [31:0] \$410 ;
+  wire [31:0] \$411 ;
+  wire [31:0] \$412 ;
+  wire [31:0] \$413 ;
+  wire [31:0] \$414 ;
+  wire [31:0] \$415 ;
+  wire [31:0] \$416 ;
+  wire [31:0] \$417 ;
+  wire [31:0] \$418 ;
+  wire [31:0] \$419 ;
+  wire \$42 ;
+  wire [31:0] \$420 ;
+  wire [31:0] \$421 ;
+  wire [31:0] \$422 ;
+  wire [31:0] \$423 ;
+  wire [31:0] \$424 ;
+  wire [31:0] \$425 ;
+  wire [31:0] \$426 ;
+  wire [31:0] \$427 ;
+  wire [31:0] \$428 ;
+  wire [31:0] \$429 ;
+  wire \$43 ;
+  wire [31:0] \$430 ;
+  wire [31:0] \$431 ;
+  wire [31:0] \$432 ;
+  wire [31:0] \$433 ;
+  wire [31:0] \$434 ;
+  wire [31:0] \$435 ;
+  wire [31:0] \$436 ;
+  wire [31:0] \$437 ;
+  wire [31:0] \$438 ;
+  wire [31:0] \$439 ;
+  wire \$44 ;
+  wire [31:0] \$440 ;
+  wire [31:0] \$441 ;
+  wire [31:0] \$442 ;
+  wire [31:0] \$443 ;
+  wire [31:0] \$444 ;
+  wire [31:0] \$445 ;
+  wire [31:0] \$446 ;
+  wire [31:0] \$447 ;
+  wire [31:0] \$448 ;
+  wire [31:0] \$449 ;
+  wire [63:0] \$45 ;
+  wire [31:0] \$450 ;
+  wire [31:0] \$451 ;
+  wire [31:0] \$452 ;
+  wire [31:0] \$453 ;
+  wire [31:0] \$454 ;
+  wire [31:0] \$455 ;
+  wire [31:0] \$456 ;
+  wire [31:0] \$457 ;
+  wire [31:0] \$458 ;
+  wire [31:0] \$459 ;
+  wire \$46 ;
+  wire [31:0] \$460 ;
+  wire [31:0] \$461 ;
+  wire [31:0] \$462 ;
+  wire [31:0] \$463 ;
+  wire [31:0] \$464 ;
+  wire [31:0] \$465 ;
+  wire [31:0] \$466 ;
+  wire [31:0] \$467 ;
+  wire [31:0] \$468 ;
+  wire [31:0] \$469 ;
+  wire \$47 ;
+  wire [31:0] \$470 ;
+  wire [31:0] \$471 ;
+  wire [31:0] \$472 ;
+  wire [31:0] \$473 ;
+  wire [31:0] \$474 ;
+  wire [31:0] \$475 ;
+  wire [31:0] \$476 ;
+  wire [31:0] \$477 ;
+  wire [31:0] \$478 ;
+  wire [31:0] \$479 ;
+  wire \$48 ;
+  wire [31:0] \$480 ;
+  wire [31:0] \$481 ;
+  wire [31:0] \$482 ;
+  wire [31:0] \$483 ;
+  wire [31:0] \$484 ;
+  wire [31:0] \$485 ;
+  wire [31:0] \$486 ;
+  wire [31:0] \$487 ;
+  wire [31:0] \$488 ;
+  wire [31:0] \$489 ;
+  wire \$49 ;
+  wire [31:0] \$490 ;
+  wire [31:0] \$491 ;
+  wire [31:0] \$492 ;
+  wire [31:0] \$493 ;
+  wire [31:0] \$494 ;
+  wire [31:0] \$495 ;
+  wire [31:0] \$496 ;
+  wire [31:0] \$497 ;
+  wire [31:0] \$498 ;
+  wire [31:0] \$499 ;
+  wire [128:0] \$5 ;
+  wire \$50 ;
+  wire [31:0] \$500 ;
+  wire [31:0] \$501 ;
+  wire [31:0] \$502 ;
+  wire [31:0] \$503 ;
+  wire [31:0] \$504 ;
+  wire [31:0] \$505 ;
+  wire [31:0] \$506 ;
+  wire [31:0] \$507 ;
+  wire [31:0] \$508 ;
+  wire [31:0] \$509 ;
+  wire \$51 ;
+  wire [31:0] \$510 ;
+  wire [31:0] \$511 ;
+  wire [31:0] \$512 ;
+  wire [31:0] \$513 ;
+  wire [31:0] \$514 ;
+  wire [31:0] \$515 ;
+  wire [31:0] \$516 ;
+  wire [31:0] \$517 ;
+  wire [31:0] \$518 ;
+  wire [31:0] \$519 ;
+  wire \$52 ;
+  wire [31:0] \$520 ;
+  wire [31:0] \$521 ;
+  wire [31:0] \$522 ;
+  wire [31:0] \$523 ;
+  wire [31:0] \$524 ;
+  wire [31:0] \$525 ;
+  wire [31:0] \$526 ;
+  wire [31:0] \$527 ;
+  wire [31:0] \$528 ;
+  wire [31:0] \$529 ;
+  wire \$53 ;
+  wire [31:0] \$530 ;
+  wire [31:0] \$531 ;
+  wire [31:0] \$532 ;
+  wire [31:0] \$533 ;
+  wire [31:0] \$534 ;
+  wire [31:0] \$535 ;
+  wire [31:0] \$536 ;
+  wire [31:0] \$537 ;
+  wire [31:0] \$538 ;
+  wire [31:0] \$539 ;
+  wire \$54 ;
+  wire [31:0] \$540 ;
+  wire [31:0] \$541 ;
+  wire [31:0] \$542 ;
+  wire [31:0] \$543 ;
+  wire [31:0] \$544 ;
+  wire [31:0] \$545 ;
+  wire [31:0] \$546 ;
+  wire [31:0] \$547 ;
+  wire [31:0] \$548 ;
+  wire [31:0] \$549 ;
+  wire \$55 ;
+  wire [31:0] \$550 ;
+  wire [31:0] \$551 ;
+  wire [31:0] \$552 ;
+  wire [31:0] \$553 ;
+  wire [31:0] \$554 ;
+  wire [31:0] \$555 ;
+  wire [31:0] \$556 ;
+  wire [31:0] \$557 ;
+  wire [31:0] \$558 ;
+  wire [31:0] \$559 ;
+  wire \$56 ;
+  wire [31:0] \$560 ;
+  wire [31:0] \$561 ;
+  wire [31:0] \$562 ;
+  wire [31:0] \$563 ;
+  wire [31:0] \$564 ;
+  wire [31:0] \$565 ;
+  wire [31:0] \$566 ;
+  wire [31:0] \$567 ;
+  wire [31:0] \$568 ;
+  wire [31:0] \$569 ;
+  wire \$57 ;
+  wire [31:0] \$570 ;
+  wire [31:0] \$571 ;
+  wire [31:0] \$572 ;
+  wire [31:0] \$573 ;
+  wire [31:0] \$574 ;
+  wire [31:0] \$575 ;
+  wire [31:0] \$576 ;
+  wire [31:0] \$577 ;
+  wire [31:0] \$578 ;
+  wire [31:0] \$579 ;
+  wire \$58 ;
+  wire [31:0] \$580 ;
+  wire [31:0] \$581 ;
+  wire [31:0] \$582 ;
+  wire [31:0] \$583 ;
+  wire [31:0] \$584 ;
+  wire [31:0] \$585 ;
+  wire [31:0] \$586 ;
+  wire [31:0] \$587 ;
+  wire [31:0] \$588 ;
+  wire [31:0] \$589 ;
+  wire \$59 ;
+  wire [31:0] \$590 ;
+  wire [31:0] \$591 ;
+  wire [31:0] \$592 ;
+  wire [31:0] \$593 ;
+  wire [31:0] \$594 ;
+  wire [31:0] \$595 ;
+  wire [31:0] \$596 ;
+  wire [31:0] \$597 ;
+  wire [31:0] \$598 ;
+  wire [31:0] \$599 ;
+  wire [128:0] \$6 ;
+  wire \$60 ;
+  wire [31:0] \$600 ;
+  wire [31:0] \$601 ;
+  wire [31:0] \$602 ;
+  wire [31:0] \$603 ;
+  wire [31:0] \$604 ;
+  wire [31:0] \$605 ;
+  wire [31:0] \$606 ;
+  wire [31:0] \$607 ;
+  wire [31:0] \$608 ;
+  wire [31:0] \$609 ;
+  wire \$61 ;
+  wire [31:0] \$610 ;
+  wire [31:0] \$611 ;
+  wire [31:0] \$612 ;
+  wire [31:0] \$613 ;
+  wire [31:0] \$614 ;
+  wire [31:0] \$615 ;
+  wire [31:0] \$616 ;
+  wire [31:0] \$617 ;
+  wire [31:0] \$618 ;
+  wire [31:0] \$619 ;
+  wire \$62 ;
+  wire [31:0] \$620 ;
+  wire [31:0] \$621 ;
+  wire [31:0] \$622 ;
+  wire [31:0] \$623 ;
+  wire [31:0] \$624 ;
+  wire [31:0] \$625 ;
+  wire [31:0] \$626 ;
+  wire [31:0] \$627 ;
+  wire [31:0] \$628 ;
+  wire [31:0] \$629 ;
+  wire \$63 ;
+  wire [31:0] \$630 ;
+  wire [31:0] \$631 ;
+  wire [31:0] \$632 ;
+  wire [31:0] \$633 ;
+  wire [31:0] \$634 ;
+  wire [31:0] \$635 ;
+  wire [31:0] \$636 ;
+  wire [31:0] \$637 ;
+  wire [31:0] \$638 ;
+  wire [31:0] \$639 ;
+  wire \$64 ;
+  wire [31:0] \$640 ;
+  wire [31:0] \$641 ;
+  wire [31:0] \$642 ;
+  wire [31:0] \$643 ;
+  wire [31:0] \$644 ;
+  wire [31:0] \$645 ;
+  wire [31:0] \$646 ;
+  wire [31:0] \$647 ;
+  wire [31:0] \$648 ;
+  wire [31:0] \$649 ;
+  wire \$65 ;
+  wire [31:0] \$650 ;
+  wire [31:0] \$651 ;
+  wire [31:0] \$652 ;
+  wire [31:0] \$653 ;
+  wire [31:0] \$654 ;
+  wire [31:0] \$655 ;
+  wire [31:0] \$656 ;
+  wire [31:0] \$657 ;
+  wire [31:0] \$658 ;
+  wire [31:0] \$659 ;
+  wire \$66 ;
+  wire [31:0] \$660 ;
+  wire [31:0] \$661 ;
+  wire [31:0] \$662 ;
+  wire [31:0] \$663 ;
+  wire [31:0] \$664 ;
+  wire [31:0] \$665 ;
+  wire [31:0] \$666 ;
+  wire [31:0] \$667 ;
+  wire [31:0] \$668 ;
+  wire [31:0] \$669 ;
+  wire \$67 ;
+  wire [31:0] \$670 ;
+  wire [31:0] \$671 ;
+  wire [31:0] \$672 ;
+  wire [31:0] \$673 ;
+  wire [31:0] \$674 ;
+  wire [31:0] \$675 ;
+  wire [31:0] \$676 ;
+  wire [31:0] \$677 ;
+  wire [31:0] \$678 ;
+  wire [31:0] \$679 ;
+  wire \$68 ;
+  wire [31:0] \$680 ;
+  wire [31:0] \$681 ;
+  wire [31:0] \$682 ;
+  wire [31:0] \$683 ;
+  wire [31:0] \$684 ;
+  wire [31:0] \$685 ;
+  wire [31:0] \$686 ;
+  wire [31:0] \$687 ;
+  wire [31:0] \$688 ;
+  wire [31:0] \$689 ;
+  wire \$69 ;
+  wire [31:0] \$690 ;
+  wire [31:0] \$691 ;
+  wire [31:0] \$692 ;
+  wire [31:0] \$693 ;
+  wire [31:0] \$694 ;
+  wire [31:0] \$695 ;
+  wire [31:0] \$696 ;
+  wire [31:0] \$697 ;
+  wire [31:0] \$698 ;
+  wire [31:0] \$699 ;
   wire [128:0] \$7 ;
-  wire [128:0] \$8 ;
-  wire [128:0] \$9 ;
-  reg \$signal  = 1'h0;
+  wire [31:0] \$70 ;
+  wire [31:0] \$700 ;
+  wire [31:0] \$701 ;
+  wire [31:0] \$702 ;
+  wire [31:0] \$703 ;
+  wire [31:0] \$704 ;
+  wire [31:0] \$705 ;
+  wire [31:0] \$706 ;
+  wire [31:0] \$707 ;
+  wire [31:0] \$708 ;
+  wire [31:0] \$709 ;
+  wire [31:0] \$71 ;
+  wire [31:0] \$710 ;
+  wire [31:0] \$711 ;
+  wire [31:0] \$712 ;
+  wire [31:0] \$713 ;
+  wire [31:0] \$714 ;
+  wire [31:0] \$715 ;
+  wire [31:0] \$716 ;
+  wire [31:0] \$717 ;
+  wire [31:0] \$718 ;
+  wire [31:0] \$719 ;
+  wire [31:0] \$72 ;
+  wire [31:0] \$720 ;
+  wire [31:0] \$721 ;
+  wire [31:0] \$722 ;
+  wire [31:0] \$723 ;
+  wire [31:0] \$724 ;
+  wire [31:0] \$725 ;
+  wire [31:0] \$726 ;
+  wire [31:0] \$727 ;
+  wire [31:0] \$728 ;
+  wire [31:0] \$729 ;
+  wire [31:0] \$73 ;
+  wire [31:0] \$730 ;
+  wire [31:0] \$731 ;
+  wire [31:0] \$732 ;
+  wire [31:0] \$733 ;
+  wire [31:0] \$734 ;
+  wire [31:0] \$735 ;
+  wire [31:0] \$736 ;
+  wire [31:0] \$737 ;
+  wire [31:0] \$738 ;
+  wire [31:0] \$739 ;
+  wire [31:0] \$74 ;
+  wire [31:0] \$740 ;
+  wire [31:0] \$741 ;
+  wire [31:0] \$742 ;
+  wire [31:0] \$743 ;
+  wire [31:0] \$744 ;
+  wire [31:0] \$745 ;
+  wire [31:0] \$746 ;
+  wire [31:0] \$747 ;
+  wire [31:0] \$748 ;
+  wire [31:0] \$749 ;
+  wire [31:0] \$75 ;
+  wire [31:0] \$750 ;
+  wire [31:0] \$751 ;
+  wire [31:0] \$752 ;
+  wire [31:0] \$753 ;
+  wire [31:0] \$754 ;
+  wire [31:0] \$755 ;
+  wire [31:0] \$756 ;
+  wire [31:0] \$757 ;
+  wire [31:0] \$758 ;
+  wire [31:0] \$759 ;
+  wire [31:0] \$76 ;
+  wire [31:0] \$760 ;
+  wire [31:0] \$761 ;
+  wire [31:0] \$762 ;
+  wire [31:0] \$763 ;
+  wire [31:0] \$764 ;
+  wire [31:0] \$765 ;
+  wire [31:0] \$766 ;
+  wire [31:0] \$767 ;
+  wire [31:0] \$768 ;
+  wire [31:0] \$769 ;
+  wire [31:0] \$77 ;
+  wire [31:0] \$770 ;
+  wire [31:0] \$771 ;
+  wire [31:0] \$772 ;
+  wire [31:0] \$773 ;
+  wire [31:0] \$774 ;
+  wire [31:0] \$775 ;
+  wire [31:0] \$776 ;
+  wire [31:0] \$777 ;
+  wire [31:0] \$778 ;
+  wire [31:0] \$779 ;
+  wire [31:0] \$78 ;
+  wire [31:0] \$780 ;
+  wire [31:0] \$781 ;
+  wire [31:0] \$782 ;
+  wire [31:0] \$783 ;
+  wire [31:0] \$784 ;
+  wire [31:0] \$785 ;
+  wire [31:0] \$786 ;
+  wire [31:0] \$787 ;
+  wire [31:0] \$788 ;
+  wire [31:0] \$789 ;
+  wire [31:0] \$79 ;
+  wire [31:0] \$790 ;
+  wire [31:0] \$791 ;
+  wire [31:0] \$792 ;
+  wire [31:0] \$793 ;
+  wire [31:0] \$794 ;
+  wire [31:0] \$795 ;
+  wire [31:0] \$796 ;
+  wire [31:0] \$797 ;
+  wire [31:0] \$798 ;
+  reg [63:0] \$799 ;
+  wire \$8 ;
+  wire [31:0] \$80 ;
+  reg [520:0] \$800 ;
+  reg [63:0] \$801 ;
+  reg \$802 ;
+  reg [8:0] \$803 ;
+  reg \$804 ;
+  reg \$805 ;
+  reg \$806 ;
+  reg \$807 ;
+  reg [63:0] \$808 ;
+  reg [4:0] \$809 ;
+  wire [31:0] \$81 ;
+  reg \$810 ;
+  reg [8:0] \$811 ;
+  reg \$812 ;
+  reg [31:0] \$813 ;
+  reg [31:0] \$814 ;
+  reg [31:0] \$815 ;
+  wire [31:0] \$82 ;
+  wire [31:0] \$83 ;
+  wire [31:0] \$84 ;
+  wire [31:0] \$85 ;
+  wire [31:0] \$86 ;
+  wire [31:0] \$87 ;
+  wire [31:0] \$88 ;
+  wire [31:0] \$89 ;
+  wire \$9 ;
+  wire [31:0] \$90 ;
+  wire [31:0] \$91 ;
+  wire [31:0] \$92 ;
+  wire [31:0] \$93 ;
+  wire [31:0] \$94 ;
+  wire [31:0] \$95 ;
+  wire [31:0] \$96 ;
+  wire [31:0] \$97 ;
+  wire [31:0] \$98 ;
+  wire [31:0] \$99 ;
+  wire \$signal ;
+  reg \$signal$11  = 1'h0;
+  wire \$signal$14 ;
+  reg [63:0] \$signal$15  = 64'h0000000000000000;
+  reg \$signal$22  = 1'h0;
+  reg [4:0] \$signal$26  = 5'h00;
+  reg \$signal$28  = 1'h0;
+  reg [8:0] \$signal$29  = 9'h000;
+  reg \$signal$30  = 1'h0;
+  wire \$signal$6 ;
+  wire \$signal$7 ;
   wire advances;
   input clk;
   wire clk;
+  reg [8:0] count = 9'h001;
+  (* init = 32'd0 *)
+  wire [31:0] passed_0;
+  reg [31:0] passed_4 = 32'd0;
+  reg [31:0] passed_8 = 32'd0;
   output [63:0] random_seed;
   reg [63:0] random_seed = 64'h0000000000000000;
   output [63:0] random_steps;
   reg [63:0] random_steps = 64'h0000000000000000;
-  reg [6:0] remaining = 7'h00;
   input rst;
   wire rst;
   input [63:0] seed__payload;
@@ -13048,8 +13836,10 @@ module \pulsetrain_core.controller.random_source (state_index, clk, rst, seed__v
   wire seed__ready;
   input seed__valid;
   wire seed__valid;
+  output seed_error;
+  reg seed_error = 1'h0;
   output seeded;
-  reg seeded = 1'h0;
+  wire seeded;
   output seeding;
   reg seeding = 1'h0;
   reg [520:0] state_0 = 521'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
@@ -13072,220 +13862,1026 @@ module \pulsetrain_core.controller.random_source (state_index, clk, rst, seed__v
   wire words__ready;
   output words__valid;
   wire words__valid;
-  reg [63:0] x = 64'h0000000000000000;
-  assign \$1  = ~ seeding;
-  assign \$2  = | seed__payload;
-  assign seed__ready = \$1  & \$2 ;
-  assign \$3  = ~ seeding;
-  assign words__valid = seeded & \$3 ;
+  assign \$178  = ~ \$177 ;
+  assign \$179  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$178 ;
+  assign \$180  = \$179  & state_0[415:384];
+  assign \$181  = \$168  | \$180 ;
+  assign \$182  = ~ { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] };
+  assign \$183  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$184  = \$183  & state_0[511:480];
+  assign \$185  = ~ passed_8;
+  assign \$186  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$185 ;
+  assign \$187  = \$186  & state_0[479:448];
+  assign \$188  = \$184  | \$187 ;
+  assign \$189  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$190  = \$189  & passed_8;
+  assign \$191  = \$188  | \$190 ;
+  assign \$192  = \$182  & \$191 ;
+  assign \$193  = \$181  | \$192 ;
+  assign \$194  = \$157  & \$193 ;
+  assign \$195  = \$156  | \$194 ;
+  assign \$196  = { \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4] } & \$195 ;
+  assign \$197  = \$196  & state_0[319:288];
+  assign \$198  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$199  = \$198  & state_0[511:480];
+  assign \$200  = ~ passed_8;
+  assign \$201  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$200 ;
+  assign \$202  = \$201  & state_0[479:448];
+  assign \$203  = \$199  | \$202 ;
+  assign \$204  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$205  = \$204  & passed_8;
+  assign \$206  = \$203  | \$205 ;
+  assign \$207  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$206 ;
+  assign \$208  = \$207  & state_0[447:416];
+  assign \$209  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$210  = \$209  & state_0[511:480];
+  assign \$211  = ~ passed_8;
+  assign \$212  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$211 ;
+  assign \$213  = \$212  & state_0[479:448];
+  assign \$214  = \$210  | \$213 ;
+  assign \$215  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$216  = \$215  & passed_8;
+  assign \$217  = \$214  | \$216 ;
+  assign \$218  = ~ \$217 ;
+  assign \$219  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$218 ;
+  assign \$220  = \$219  & state_0[415:384];
+  assign \$221  = \$208  | \$220 ;
+  assign \$222  = ~ { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] };
+  assign \$223  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$224  = \$223  & state_0[511:480];
+  assign \$225  = ~ passed_8;
+  assign \$226  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$225 ;
+  assign \$227  = \$226  & state_0[479:448];
+  assign \$228  = \$224  | \$227 ;
+  assign \$229  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$230  = \$229  & passed_8;
+  assign \$231  = \$228  | \$230 ;
+  assign \$232  = \$222  & \$231 ;
+  assign \$233  = \$221  | \$232 ;
+  assign \$234  = { \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5] } & \$233 ;
+  assign \$235  = \$234  & state_0[383:352];
+  assign \$236  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$237  = \$236  & state_0[511:480];
+  assign \$238  = ~ passed_8;
+  assign \$239  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$238 ;
+  assign \$240  = \$239  & state_0[479:448];
+  assign \$241  = \$237  | \$240 ;
+  assign \$242  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$243  = \$242  & passed_8;
+  assign \$244  = \$241  | \$243 ;
+  assign \$245  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$244 ;
+  assign \$246  = \$245  & state_0[447:416];
+  assign \$247  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$248  = \$247  & state_0[511:480];
+  assign \$249  = ~ passed_8;
+  assign \$250  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$249 ;
+  assign \$251  = \$250  & state_0[479:448];
+  assign \$252  = \$248  | \$251 ;
+  assign \$253  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$254  = \$253  & passed_8;
+  assign \$255  = \$252  | \$254 ;
+  assign \$256  = ~ \$255 ;
+  assign \$257  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$256 ;
+  assign \$258  = \$257  & state_0[415:384];
+  assign \$259  = \$246  | \$258 ;
+  assign \$260  = ~ { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] };
+  assign \$261  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$262  = \$261  & state_0[511:480];
+  assign \$263  = ~ passed_8;
+  assign \$264  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$263 ;
+  assign \$265  = \$264  & state_0[479:448];
+  assign \$266  = \$262  | \$265 ;
+  assign \$267  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$268  = \$267  & passed_8;
+  assign \$269  = \$266  | \$268 ;
+  assign \$270  = \$260  & \$269 ;
+  assign \$271  = \$259  | \$270 ;
+  assign \$272  = ~ \$271 ;
+  assign \$273  = { \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5] } & \$272 ;
+  assign \$274  = \$273  & state_0[351:320];
+  assign \$275  = \$235  | \$274 ;
+  assign \$276  = ~ { \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5] };
+  assign \$277  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$278  = \$277  & state_0[511:480];
+  assign \$279  = ~ passed_8;
+  assign \$280  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$279 ;
+  assign \$281  = \$280  & state_0[479:448];
+  assign \$282  = \$278  | \$281 ;
+  assign \$283  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$284  = \$283  & passed_8;
+  assign \$285  = \$282  | \$284 ;
+  assign \$286  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$285 ;
+  assign \$287  = \$286  & state_0[447:416];
+  assign \$288  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$289  = \$288  & state_0[511:480];
+  assign \$290  = ~ passed_8;
+  assign \$291  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$290 ;
+  assign \$292  = \$291  & state_0[479:448];
+  assign \$293  = \$289  | \$292 ;
+  assign \$294  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$295  = \$294  & passed_8;
+  assign \$296  = \$293  | \$295 ;
+  assign \$297  = ~ \$296 ;
+  assign \$298  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$297 ;
+  assign \$299  = \$298  & state_0[415:384];
+  assign \$300  = \$287  | \$299 ;
+  assign \$301  = ~ { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] };
+  assign \$302  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$303  = \$302  & state_0[511:480];
+  assign \$304  = ~ passed_8;
+  assign \$305  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$304 ;
+  assign \$306  = \$305  & state_0[479:448];
+  assign \$307  = \$303  | \$306 ;
+  assign \$308  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$309  = \$308  & passed_8;
+  assign \$310  = \$307  | \$309 ;
+  assign \$311  = \$301  & \$310 ;
+  assign \$312  = \$300  | \$311 ;
+  assign \$313  = \$276  & \$312 ;
+  assign \$314  = \$275  | \$313 ;
+  assign \$315  = ~ \$314 ;
+  assign \$316  = { \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4] } & \$315 ;
+  assign \$317  = \$316  & state_0[287:256];
+  assign \$318  = \$197  | \$317 ;
+  assign \$319  = ~ { \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4] };
+  assign \$320  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$321  = \$320  & state_0[511:480];
+  assign \$322  = ~ passed_8;
+  assign \$323  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$322 ;
+  assign \$324  = \$323  & state_0[479:448];
+  assign \$325  = \$321  | \$324 ;
+  assign \$326  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$327  = \$326  & passed_8;
+  assign \$328  = \$325  | \$327 ;
+  assign \$329  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$328 ;
+  assign \$330  = \$329  & state_0[447:416];
+  assign \$331  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$332  = \$331  & state_0[511:480];
+  assign \$333  = ~ passed_8;
+  assign \$334  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$333 ;
+  assign \$335  = \$334  & state_0[479:448];
+  assign \$336  = \$332  | \$335 ;
+  assign \$337  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$338  = \$337  & passed_8;
+  assign \$339  = \$336  | \$338 ;
+  assign \$340  = ~ \$339 ;
+  assign \$341  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$340 ;
+  assign \$342  = \$341  & state_0[415:384];
+  assign \$343  = \$330  | \$342 ;
+  assign \$344  = ~ { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] };
+  assign \$345  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$346  = \$345  & state_0[511:480];
+  assign \$347  = ~ passed_8;
+  assign \$348  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$347 ;
+  assign \$349  = \$348  & state_0[479:448];
+  assign \$350  = \$346  | \$349 ;
+  assign \$351  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$352  = \$351  & passed_8;
+  assign \$353  = \$350  | \$352 ;
+  assign \$354  = \$344  & \$353 ;
+  assign \$355  = \$343  | \$354 ;
+  assign \$356  = { \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5] } & \$355 ;
+  assign \$357  = \$356  & state_0[383:352];
+  assign \$358  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$359  = \$358  & state_0[511:480];
+  assign \$360  = ~ passed_8;
+  assign \$361  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$360 ;
+  assign \$362  = \$361  & state_0[479:448];
+  assign \$363  = \$359  | \$362 ;
+  assign \$364  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$365  = \$364  & passed_8;
+  assign \$366  = \$363  | \$365 ;
+  assign \$367  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$366 ;
+  assign \$368  = \$367  & state_0[447:416];
+  assign \$369  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$370  = \$369  & state_0[511:480];
+  assign \$371  = ~ passed_8;
+  assign \$372  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$371 ;
+  assign \$373  = \$372  & state_0[479:448];
+  assign \$374  = \$370  | \$373 ;
+  assign \$375  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$376  = \$375  & passed_8;
+  assign \$377  = \$374  | \$376 ;
+  assign \$378  = ~ \$377 ;
+  assign \$379  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$378 ;
+  assign \$380  = \$379  & state_0[415:384];
+  assign \$381  = \$368  | \$380 ;
+  assign \$382  = ~ { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] };
+  assign \$383  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$384  = \$383  & state_0[511:480];
+  assign \$385  = ~ passed_8;
+  assign \$386  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$385 ;
+  assign \$387  = \$386  & state_0[479:448];
+  assign \$388  = \$384  | \$387 ;
+  assign \$389  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$390  = \$389  & passed_8;
+  assign \$391  = \$388  | \$390 ;
+  assign \$392  = \$382  & \$391 ;
+  assign \$393  = \$381  | \$392 ;
+  assign \$394  = ~ \$393 ;
+  assign \$395  = { \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5] } & \$394 ;
+  assign \$396  = \$395  & state_0[351:320];
+  assign \$397  = \$357  | \$396 ;
+  assign \$398  = ~ { \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5] };
+  assign \$399  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$400  = \$399  & state_0[511:480];
+  assign \$401  = ~ passed_8;
+  assign \$402  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$401 ;
+  assign \$403  = \$402  & state_0[479:448];
+  assign \$404  = \$400  | \$403 ;
+  assign \$405  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$406  = \$405  & passed_8;
+  assign \$407  = \$404  | \$406 ;
+  assign \$408  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$407 ;
+  assign \$409  = \$408  & state_0[447:416];
+  assign \$410  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$411  = \$410  & state_0[511:480];
+  assign \$412  = ~ passed_8;
+  assign \$413  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$412 ;
+  assign \$414  = \$413  & state_0[479:448];
+  assign \$415  = \$411  | \$414 ;
+  assign \$416  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$417  = \$416  & passed_8;
+  assign \$418  = \$415  | \$417 ;
+  assign \$419  = ~ \$418 ;
+  assign \$420  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$419 ;
+  assign \$421  = \$420  & state_0[415:384];
+  assign \$422  = \$409  | \$421 ;
+  assign \$423  = ~ { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] };
+  assign \$424  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$425  = \$424  & state_0[511:480];
+  assign \$426  = ~ passed_8;
+  assign \$427  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$426 ;
+  assign \$428  = \$427  & state_0[479:448];
+  assign \$429  = \$425  | \$428 ;
+  assign \$430  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$431  = \$430  & passed_8;
+  assign \$432  = \$429  | \$431 ;
+  assign \$433  = \$423  & \$432 ;
+  assign \$434  = \$422  | \$433 ;
+  assign \$435  = \$398  & \$434 ;
+  assign \$436  = \$397  | \$435 ;
+  assign \$437  = \$319  & \$436 ;
+  assign \$438  = \$318  | \$437 ;
+  assign \$439  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$440  = \$439  & state_0[255:224];
+  assign \$441  = ~ passed_4;
+  assign \$442  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$441 ;
+  assign \$443  = \$442  & state_0[223:192];
+  assign \$444  = \$440  | \$443 ;
+  assign \$445  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$446  = \$445  & passed_4;
+  assign \$447  = \$444  | \$446 ;
+  assign \$448  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$447 ;
+  assign \$449  = \$448  & state_0[191:160];
+  assign \$450  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$451  = \$450  & state_0[255:224];
+  assign \$452  = ~ passed_4;
+  assign \$453  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$452 ;
+  assign \$454  = \$453  & state_0[223:192];
+  assign \$455  = \$451  | \$454 ;
+  assign \$456  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$457  = \$456  & passed_4;
+  assign \$458  = \$455  | \$457 ;
+  assign \$459  = ~ \$458 ;
+  assign \$460  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$459 ;
+  assign \$461  = \$460  & state_0[159:128];
+  assign \$462  = \$449  | \$461 ;
+  assign \$463  = ~ { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] };
+  assign \$464  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$465  = \$464  & state_0[255:224];
+  assign \$466  = ~ passed_4;
+  assign \$467  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$466 ;
+  assign \$468  = \$467  & state_0[223:192];
+  assign \$469  = \$465  | \$468 ;
+  assign \$470  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$471  = \$470  & passed_4;
+  assign \$472  = \$469  | \$471 ;
+  assign \$473  = \$463  & \$472 ;
+  assign \$474  = \$462  | \$473 ;
+  assign \$475  = { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] } & \$474 ;
+  assign \$476  = \$475  & state_0[127:96];
+  assign \$477  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$478  = \$477  & state_0[255:224];
+  assign \$479  = ~ passed_4;
+  assign \$480  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$479 ;
+  assign \$481  = \$480  & state_0[223:192];
+  assign \$482  = \$478  | \$481 ;
+  assign \$483  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$484  = \$483  & passed_4;
+  assign \$485  = \$482  | \$484 ;
+  assign \$486  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$485 ;
+  assign \$487  = \$486  & state_0[191:160];
+  assign \$488  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$489  = \$488  & state_0[255:224];
+  assign \$490  = ~ passed_4;
+  assign \$491  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$490 ;
+  assign \$492  = \$491  & state_0[223:192];
+  assign \$493  = \$489  | \$492 ;
+  assign \$494  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$495  = \$494  & passed_4;
+  assign \$496  = \$493  | \$495 ;
+  assign \$497  = ~ \$496 ;
+  assign \$498  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$497 ;
+  assign \$499  = \$498  & state_0[159:128];
+  assign \$500  = \$487  | \$499 ;
+  assign \$501  = ~ { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] };
+  assign \$502  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$503  = \$502  & state_0[255:224];
+  assign \$504  = ~ passed_4;
+  assign \$505  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$504 ;
+  assign \$506  = \$505  & state_0[223:192];
+  assign \$507  = \$503  | \$506 ;
+  assign \$508  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$509  = \$508  & passed_4;
+  assign \$510  = \$507  | \$509 ;
+  assign \$511  = \$501  & \$510 ;
+  assign \$512  = \$500  | \$511 ;
+  assign \$513  = ~ \$512 ;
+  assign \$514  = { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] } & \$513 ;
+  assign \$515  = \$514  & state_0[95:64];
+  assign \$516  = \$476  | \$515 ;
+  assign \$517  = ~ { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] };
+  assign \$518  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$519  = \$518  & state_0[255:224];
+  assign \$520  = ~ passed_4;
+  assign \$521  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$520 ;
+  assign \$522  = \$521  & state_0[223:192];
+  assign \$523  = \$519  | \$522 ;
+  assign \$524  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$525  = \$524  & passed_4;
+  assign \$526  = \$523  | \$525 ;
+  assign \$527  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$526 ;
+  assign \$528  = \$527  & state_0[191:160];
+  assign \$529  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$530  = \$529  & state_0[255:224];
+  assign \$531  = ~ passed_4;
+  assign \$532  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$531 ;
+  assign \$533  = \$532  & state_0[223:192];
+  assign \$534  = \$530  | \$533 ;
+  assign \$535  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$536  = \$535  & passed_4;
+  assign \$537  = \$534  | \$536 ;
+  assign \$538  = ~ \$537 ;
+  assign \$539  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$538 ;
+  assign \$540  = \$539  & state_0[159:128];
+  assign \$541  = \$528  | \$540 ;
+  assign \$542  = ~ { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] };
+  assign \$543  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$544  = \$543  & state_0[255:224];
+  assign \$545  = ~ passed_4;
+  assign \$546  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$545 ;
+  assign \$547  = \$546  & state_0[223:192];
+  assign \$548  = \$544  | \$547 ;
+  assign \$549  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$550  = \$549  & passed_4;
+  assign \$551  = \$548  | \$550 ;
+  assign \$552  = \$542  & \$551 ;
+  assign \$553  = \$541  | \$552 ;
+  assign \$554  = \$517  & \$553 ;
+  assign \$555  = \$516  | \$554 ;
+  assign \$556  = { \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0] } & \$555 ;
+  assign \$557  = \$556  & state_0[63:32];
+  assign \$558  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$559  = \$558  & state_0[255:224];
+  assign \$560  = ~ passed_4;
+  assign \$561  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$560 ;
+  assign \$562  = \$561  & state_0[223:192];
+  assign \$563  = \$559  | \$562 ;
+  assign \$564  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$565  = \$564  & passed_4;
+  assign \$566  = \$563  | \$565 ;
+  assign \$567  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$566 ;
+  assign \$568  = \$567  & state_0[191:160];
+  assign \$569  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$570  = \$569  & state_0[255:224];
+  assign \$571  = ~ passed_4;
+  assign \$572  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$571 ;
+  assign \$573  = \$572  & state_0[223:192];
+  assign \$574  = \$570  | \$573 ;
+  assign \$575  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$576  = \$575  & passed_4;
+  assign \$577  = \$574  | \$576 ;
+  assign \$578  = ~ \$577 ;
+  assign \$579  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$578 ;
+  assign \$580  = \$579  & state_0[159:128];
+  assign \$581  = \$568  | \$580 ;
+  assign \$582  = ~ { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] };
+  assign \$583  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$584  = \$583  & state_0[255:224];
+  assign \$585  = ~ passed_4;
+  assign \$586  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$585 ;
+  assign \$587  = \$586  & state_0[223:192];
+  assign \$588  = \$584  | \$587 ;
+  assign \$589  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$590  = \$589  & passed_4;
+  assign \$591  = \$588  | \$590 ;
+  assign \$592  = \$582  & \$591 ;
+  assign \$593  = \$581  | \$592 ;
+  assign \$594  = { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] } & \$593 ;
+  assign \$595  = \$594  & state_0[127:96];
+  assign \$596  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$597  = \$596  & state_0[255:224];
+  assign \$598  = ~ passed_4;
+  assign \$599  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$598 ;
+  assign \$600  = \$599  & state_0[223:192];
+  assign \$601  = \$597  | \$600 ;
+  assign \$602  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$603  = \$602  & passed_4;
+  assign \$604  = \$601  | \$603 ;
+  assign \$605  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$604 ;
+  assign \$606  = \$605  & state_0[191:160];
+  assign \$607  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$608  = \$607  & state_0[255:224];
+  assign \$609  = ~ passed_4;
+  assign \$610  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$609 ;
+  assign \$611  = \$610  & state_0[223:192];
+  assign \$612  = \$608  | \$611 ;
+  assign \$613  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$614  = \$613  & passed_4;
+  assign \$615  = \$612  | \$614 ;
+  assign \$616  = ~ \$615 ;
+  assign \$617  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$616 ;
+  assign \$618  = \$617  & state_0[159:128];
+  assign \$619  = \$606  | \$618 ;
+  assign \$620  = ~ { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] };
+  assign \$621  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$622  = \$621  & state_0[255:224];
+  assign \$623  = ~ passed_4;
+  assign \$624  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$623 ;
+  assign \$625  = \$624  & state_0[223:192];
+  assign \$626  = \$622  | \$625 ;
+  assign \$627  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$628  = \$627  & passed_4;
+  assign \$629  = \$626  | \$628 ;
+  assign \$630  = \$620  & \$629 ;
+  assign \$631  = \$619  | \$630 ;
+  assign \$632  = ~ \$631 ;
+  assign \$633  = { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] } & \$632 ;
+  assign \$634  = \$633  & state_0[95:64];
+  assign \$635  = \$595  | \$634 ;
+  assign \$636  = ~ { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] };
+  assign \$637  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$638  = \$637  & state_0[255:224];
+  assign \$639  = ~ passed_4;
+  assign \$640  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$639 ;
+  assign \$641  = \$640  & state_0[223:192];
+  assign \$642  = \$638  | \$641 ;
+  assign \$643  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$644  = \$643  & passed_4;
+  assign \$645  = \$642  | \$644 ;
+  assign \$646  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$645 ;
+  assign \$647  = \$646  & state_0[191:160];
+  assign \$648  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$649  = \$648  & state_0[255:224];
+  assign \$650  = ~ passed_4;
+  assign \$651  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$650 ;
+  assign \$652  = \$651  & state_0[223:192];
+  assign \$653  = \$649  | \$652 ;
+  assign \$654  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$655  = \$654  & passed_4;
+  assign \$656  = \$653  | \$655 ;
+  assign \$657  = ~ \$656 ;
+  assign \$658  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$657 ;
+  assign \$659  = \$658  & state_0[159:128];
+  assign \$660  = \$647  | \$659 ;
+  assign \$661  = ~ { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] };
+  assign \$662  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$663  = \$662  & state_0[255:224];
+  assign \$664  = ~ passed_4;
+  assign \$665  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$664 ;
+  assign \$666  = \$665  & state_0[223:192];
+  assign \$667  = \$663  | \$666 ;
+  assign \$668  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$669  = \$668  & passed_4;
+  assign \$670  = \$667  | \$669 ;
+  assign \$671  = \$661  & \$670 ;
+  assign \$672  = \$660  | \$671 ;
+  assign \$673  = \$636  & \$672 ;
+  assign \$674  = \$635  | \$673 ;
+  assign \$675  = ~ \$674 ;
+  assign \$676  = { \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0] } & \$675 ;
+  assign \$677  = \$676  & state_0[31:0];
+  assign \$678  = \$557  | \$677 ;
+  assign \$679  = ~ { \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0] };
+  assign \$680  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$681  = \$680  & state_0[255:224];
+  assign \$682  = ~ passed_4;
+  assign \$683  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$682 ;
+  assign \$684  = \$683  & state_0[223:192];
+  assign \$685  = \$681  | \$684 ;
+  assign \$686  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$687  = \$686  & passed_4;
+  assign \$688  = \$685  | \$687 ;
+  assign \$689  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$688 ;
+  assign \$690  = \$689  & state_0[191:160];
+  assign \$691  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$692  = \$691  & state_0[255:224];
+  assign \$693  = ~ passed_4;
+  assign \$694  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$693 ;
+  assign \$695  = \$694  & state_0[223:192];
+  assign \$696  = \$692  | \$695 ;
+  assign \$697  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$698  = \$697  & passed_4;
+  assign \$699  = \$696  | \$698 ;
+  assign \$700  = ~ \$699 ;
+  assign \$701  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$700 ;
+  assign \$702  = \$701  & state_0[159:128];
+  assign \$703  = \$690  | \$702 ;
+  assign \$704  = ~ { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] };
+  assign \$705  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$706  = \$705  & state_0[255:224];
+  assign \$707  = ~ passed_4;
+  assign \$708  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$707 ;
+  assign \$709  = \$708  & state_0[223:192];
+  assign \$710  = \$706  | \$709 ;
+  assign \$711  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$712  = \$711  & passed_4;
+  assign \$713  = \$710  | \$712 ;
+  assign \$714  = \$704  & \$713 ;
+  assign \$715  = \$703  | \$714 ;
+  assign \$716  = { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] } & \$715 ;
+  assign \$717  = \$716  & state_0[127:96];
+  assign \$718  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$719  = \$718  & state_0[255:224];
+  assign \$720  = ~ passed_4;
+  assign \$721  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$720 ;
+  assign \$722  = \$721  & state_0[223:192];
+  assign \$723  = \$719  | \$722 ;
+  assign \$724  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$725  = \$724  & passed_4;
+  assign \$726  = \$723  | \$725 ;
+  assign \$727  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$726 ;
+  assign \$728  = \$727  & state_0[191:160];
+  assign \$729  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$730  = \$729  & state_0[255:224];
+  assign \$731  = ~ passed_4;
+  assign \$732  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$731 ;
+  assign \$733  = \$732  & state_0[223:192];
+  assign \$734  = \$730  | \$733 ;
+  assign \$735  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$736  = \$735  & passed_4;
+  assign \$737  = \$734  | \$736 ;
+  assign \$738  = ~ \$737 ;
+  assign \$739  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$738 ;
+  assign \$740  = \$739  & state_0[159:128];
+  assign \$741  = \$728  | \$740 ;
+  assign \$742  = ~ { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] };
+  assign \$743  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$744  = \$743  & state_0[255:224];
+  assign \$745  = ~ passed_4;
+  assign \$746  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$745 ;
+  assign \$747  = \$746  & state_0[223:192];
+  assign \$748  = \$744  | \$747 ;
+  assign \$749  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$750  = \$749  & passed_4;
+  assign \$751  = \$748  | \$750 ;
+  assign \$752  = \$742  & \$751 ;
+  assign \$753  = \$741  | \$752 ;
+  assign \$754  = ~ \$753 ;
+  assign \$755  = { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] } & \$754 ;
+  assign \$756  = \$755  & state_0[95:64];
+  assign \$757  = \$717  | \$756 ;
+  assign \$758  = ~ { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] };
+  assign \$759  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$760  = \$759  & state_0[255:224];
+  assign \$761  = ~ passed_4;
+  assign \$762  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$761 ;
+  assign \$763  = \$762  & state_0[223:192];
+  assign \$764  = \$760  | \$763 ;
+  assign \$765  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$766  = \$765  & passed_4;
+  assign \$767  = \$764  | \$766 ;
+  assign \$768  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$767 ;
+  assign \$769  = \$768  & state_0[191:160];
+  assign \$770  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$771  = \$770  & state_0[255:224];
+  assign \$772  = ~ passed_4;
+  assign \$773  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$772 ;
+  assign \$774  = \$773  & state_0[223:192];
+  assign \$775  = \$771  | \$774 ;
+  assign \$776  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$777  = \$776  & passed_4;
+  assign \$778  = \$775  | \$777 ;
+  assign \$779  = ~ \$778 ;
+  assign \$780  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$779 ;
+  assign \$781  = \$780  & state_0[159:128];
+  assign \$782  = \$769  | \$781 ;
+  assign \$783  = ~ { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] };
+  assign \$784  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$785  = \$784  & state_0[255:224];
+  assign \$786  = ~ passed_4;
+  assign \$787  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$786 ;
+  assign \$788  = \$787  & state_0[223:192];
+  assign \$789  = \$785  | \$788 ;
+  assign \$790  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$791  = \$790  & passed_4;
+  assign \$792  = \$789  | \$791 ;
+  assign \$793  = \$783  & \$792 ;
+  assign \$794  = \$782  | \$793 ;
+  assign \$795  = \$758  & \$794 ;
+  assign \$796  = \$757  | \$795 ;
+  assign \$797  = \$679  & \$796 ;
+  assign \$798  = \$678  | \$797 ;
+  always @(posedge clk)
+    random_steps <= \$799 ;
+  always @(posedge clk)
+    state_0 <= \$800 ;
+  always @(posedge clk)
+    \$signal$15  <= \$801 ;
+  always @(posedge clk)
+    \$signal$22  <= \$802 ;
+  always @(posedge clk)
+    count <= \$803 ;
+  always @(posedge clk)
+    \$signal$11  <= \$804 ;
+  always @(posedge clk)
+    turn_0 <= \$805 ;
+  always @(posedge clk)
+    seeding <= \$806 ;
+  always @(posedge clk)
+    seed_error <= \$807 ;
+  always @(posedge clk)
+    random_seed <= \$808 ;
+  always @(posedge clk)
+    \$signal$26  <= \$809 ;
+  always @(posedge clk)
+    \$signal$28  <= \$810 ;
+  always @(posedge clk)
+    \$signal$29  <= \$811 ;
+  always @(posedge clk)
+    \$signal$30  <= \$812 ;
+  always @(posedge clk)
+    passed_8 <= \$813 ;
+  always @(posedge clk)
+    passed_4 <= \$814 ;
+  always @(posedge clk)
+    state_word <= \$815 ;
+  assign \$signal  = seed__valid & seed__ready;
   assign advances = words__valid & words__ready;
-  assign \$4  = random_steps + 1'h1;
-  assign \$5  = advances | turn_0;
-  assign \$6  = turn_0 ? x : 64'h0000000000000000;
-  assign \$7  = { 65'h00000000000000000, \$6  } ^ state_0[128:0];
-  assign \$8  = \$7  ^ state_0[156:28];
-  assign \$9  = \$8  ^ state_0[237:109];
-  assign \$10  = \$9  ^ state_0[251:123];
-  assign \$12  = { 15'h0000, x } ^ \$11 ;
-  assign \$14  = { 15'h0000, x } ^ \$13 ;
-  assign \$16  = \$12 [63:0] ^ \$15 ;
-  assign \$18  = { 15'h0000, x } ^ \$17 ;
-  assign \$20  = { 15'h0000, x } ^ \$19 ;
-  assign \$22  = \$18 [63:0] ^ \$21 ;
-  assign \$24  = { 31'h00000000, \$16  } ^ \$23 ;
-  assign \$25  = ~ \$signal ;
-  assign \$26  = remaining - 1'h1;
-  assign \$27  = ! remaining;
-  assign \$28  = ~ turn_0;
-  assign \$29  = seed__valid & seed__ready;
-  always @(posedge clk)
-    random_steps <= \$30 ;
-  always @(posedge clk)
-    state_0 <= \$31 ;
-  always @(posedge clk)
-    \$signal  <= \$32 ;
-  always @(posedge clk)
-    x <= \$33 ;
-  always @(posedge clk)
-    turn_0 <= \$34 ;
-  always @(posedge clk)
-    remaining <= \$35 ;
-  always @(posedge clk)
-    seeding <= \$36 ;
-  always @(posedge clk)
-    random_seed <= \$37 ;
-  always @(posedge clk)
-    seeded <= \$38 ;
-  always @(posedge clk)
-    state_word <= \$39 ;
+  assign \$signal$6  = \$signal$7  & turn_0;
+  assign seed__ready = ~ seeding;
+  assign seeded = \$signal$11  | seeding;
+  assign \$1  = ~ seeding;
+  assign words__valid = \$signal$11  & \$1 ;
+  assign \$signal$7  = ! count[7:0];
+  assign \$2  = random_steps + 1'h1;
+  assign \$3  = advances | turn_0;
+  assign \$4  = { 128'h00000000000000000000000000000000, \$signal$15 [0] } ^ state_0[128:0];
+  assign \$5  = \$4  ^ state_0[156:28];
+  assign \$6  = \$5  ^ state_0[237:109];
+  assign \$7  = \$6  ^ state_0[251:123];
+  assign \$8  = ~ \$signal$6 ;
+  assign \$9  = seeding & \$8 ;
+  assign \$10  = \$signal$15 [0] ^ \$signal$15 [1];
+  assign \$11  = \$10  ^ \$signal$15 [3];
+  assign \$12  = \$11  ^ \$signal$15 [4];
+  assign \$13  = \$signal$22  ? random_seed[1] : random_seed[0];
+  assign \$14  = \$signal$22  ? random_seed[3] : random_seed[2];
+  assign \$15  = \$signal$22  ? random_seed[5] : random_seed[4];
+  assign \$16  = \$signal$22  ? random_seed[7] : random_seed[6];
+  assign \$17  = \$signal$22  ? random_seed[9] : random_seed[8];
+  assign \$18  = \$signal$22  ? random_seed[11] : random_seed[10];
+  assign \$19  = \$signal$22  ? random_seed[13] : random_seed[12];
+  assign \$20  = \$signal$22  ? random_seed[15] : random_seed[14];
+  assign \$21  = \$signal$22  ? random_seed[17] : random_seed[16];
+  assign \$22  = \$signal$22  ? random_seed[19] : random_seed[18];
+  assign \$23  = \$signal$22  ? random_seed[21] : random_seed[20];
+  assign \$24  = \$signal$22  ? random_seed[23] : random_seed[22];
+  assign \$25  = \$signal$22  ? random_seed[25] : random_seed[24];
+  assign \$26  = \$signal$22  ? random_seed[27] : random_seed[26];
+  assign \$27  = \$signal$22  ? random_seed[29] : random_seed[28];
+  assign \$28  = \$signal$22  ? random_seed[31] : random_seed[30];
+  assign \$29  = \$signal$22  ? random_seed[33] : random_seed[32];
+  assign \$30  = \$signal$22  ? random_seed[35] : random_seed[34];
+  assign \$31  = \$signal$22  ? random_seed[37] : random_seed[36];
+  assign \$32  = \$signal$22  ? random_seed[39] : random_seed[38];
+  assign \$33  = \$signal$22  ? random_seed[41] : random_seed[40];
+  assign \$34  = \$signal$22  ? random_seed[43] : random_seed[42];
+  assign \$35  = \$signal$22  ? random_seed[45] : random_seed[44];
+  assign \$36  = \$signal$22  ? random_seed[47] : random_seed[46];
+  assign \$37  = \$signal$22  ? random_seed[49] : random_seed[48];
+  assign \$38  = \$signal$22  ? random_seed[51] : random_seed[50];
+  assign \$39  = \$signal$22  ? random_seed[53] : random_seed[52];
+  assign \$40  = \$signal$22  ? random_seed[55] : random_seed[54];
+  assign \$41  = \$signal$22  ? random_seed[57] : random_seed[56];
+  assign \$42  = \$signal$22  ? random_seed[59] : random_seed[58];
+  assign \$43  = \$signal$22  ? random_seed[61] : random_seed[60];
+  assign \$44  = \$signal$22  ? random_seed[63] : random_seed[62];
+  assign \$45  = { \$12 , \$signal$15 [63:1] } ^ { 1'h0, \$44 , 1'h0, \$43 , 1'h0, \$42 , 1'h0, \$41 , 1'h0, \$40 , 1'h0, \$39 , 1'h0, \$38 , 1'h0, \$37 , 1'h0, \$36 , 1'h0, \$35 , 1'h0, \$34 , 1'h0, \$33 , 1'h0, \$32 , 1'h0, \$31 , 1'h0, \$30 , 1'h0, \$29 , 1'h0, \$28 , 1'h0, \$27 , 1'h0, \$26 , 1'h0, \$25 , 1'h0, \$24 , 1'h0, \$23 , 1'h0, \$22 , 1'h0, \$21 , 1'h0, \$20 , 1'h0, \$19 , 1'h0, \$18 , 1'h0, \$17 , 1'h0, \$16 , 1'h0, \$15 , 1'h0, \$14 , 1'h0, \$13  };
+  assign \$46  = ~ \$signal$22 ;
+  assign \$47  = count[8] ^ count[3];
+  assign \$48  = ~ \$signal$11 ;
+  assign \$49  = | state_index[15:5];
+  assign \$50  = ! \$signal$26 [4:1];
+  assign \$51  = \$signal$26 [4:1] == 1'h1;
+  assign \$52  = \$signal$26 [4:1] == 2'h2;
+  assign \$53  = \$signal$26 [4:1] == 2'h3;
+  assign \$54  = \$signal$26 [4:1] == 3'h4;
+  assign \$55  = \$signal$26 [4:1] == 3'h5;
+  assign \$56  = \$signal$26 [4:1] == 3'h6;
+  assign \$57  = \$signal$26 [4:1] == 3'h7;
+  assign \$58  = \$signal$26 [4:1] == 4'h8;
+  assign \$59  = ! \$signal$26 [4:1];
+  assign \$60  = \$signal$26 [4:1] == 1'h1;
+  assign \$61  = \$signal$26 [4:1] == 2'h2;
+  assign \$62  = \$signal$26 [4:1] == 2'h3;
+  assign \$63  = \$signal$26 [4:1] == 3'h4;
+  assign \$64  = \$signal$26 [4:1] == 3'h5;
+  assign \$65  = \$signal$26 [4:1] == 3'h6;
+  assign \$66  = \$signal$26 [4:1] == 3'h7;
+  assign \$67  = \$signal$26 [4:1] == 4'h8;
+  assign \$68  = | { \$67 , \$66 , \$65 , \$64 , \$63 , \$62 , \$61 , \$60 , \$59  };
+  assign \$69  = \$signal$26 [0] & \$68 ;
+  assign \$70  = { \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$72  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$73  = { \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8] } & \$72 ;
+  assign \$74  = \$73  & { 23'h000000, state_0[520:512] };
+  assign \$76  = ~ { \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8] };
+  assign \$77  = \$76  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$78  = \$75  | \$77 ;
+  assign \$79  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$80  = \$79  & state_0[511:480];
+  assign \$81  = ~ passed_8;
+  assign \$82  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$81 ;
+  assign \$83  = \$82  & state_0[479:448];
+  assign \$84  = \$80  | \$83 ;
+  assign \$85  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$86  = \$85  & passed_8;
+  assign \$87  = \$84  | \$86 ;
+  assign \$88  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$87 ;
+  assign \$89  = \$88  & state_0[447:416];
+  assign \$90  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$91  = \$90  & state_0[511:480];
+  assign \$92  = ~ passed_8;
+  assign \$93  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$92 ;
+  assign \$94  = \$93  & state_0[479:448];
+  assign \$95  = \$91  | \$94 ;
+  assign \$96  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$97  = \$96  & passed_8;
+  assign \$98  = \$95  | \$97 ;
+  assign \$99  = ~ \$98 ;
+  assign \$100  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$99 ;
+  assign \$101  = \$100  & state_0[415:384];
+  assign \$102  = \$89  | \$101 ;
+  assign \$103  = ~ { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] };
+  assign \$104  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$105  = \$104  & state_0[511:480];
+  assign \$106  = ~ passed_8;
+  assign \$107  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$106 ;
+  assign \$108  = \$107  & state_0[479:448];
+  assign \$109  = \$105  | \$108 ;
+  assign \$110  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$111  = \$110  & passed_8;
+  assign \$112  = \$109  | \$111 ;
+  assign \$113  = \$103  & \$112 ;
+  assign \$114  = \$102  | \$113 ;
+  assign \$115  = { \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5] } & \$114 ;
+  assign \$116  = \$115  & state_0[383:352];
+  assign \$117  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$118  = \$117  & state_0[511:480];
+  assign \$119  = ~ passed_8;
+  assign \$120  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$119 ;
+  assign \$121  = \$120  & state_0[479:448];
+  assign \$122  = \$118  | \$121 ;
+  assign \$123  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$124  = \$123  & passed_8;
+  assign \$125  = \$122  | \$124 ;
+  assign \$126  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$125 ;
+  assign \$127  = \$126  & state_0[447:416];
+  assign \$128  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$129  = \$128  & state_0[511:480];
+  assign \$130  = ~ passed_8;
+  assign \$131  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$130 ;
+  assign \$132  = \$131  & state_0[479:448];
+  assign \$133  = \$129  | \$132 ;
+  assign \$134  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$135  = \$134  & passed_8;
+  assign \$136  = \$133  | \$135 ;
+  assign \$137  = ~ \$136 ;
+  assign \$138  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$137 ;
+  assign \$139  = \$138  & state_0[415:384];
+  assign \$140  = \$127  | \$139 ;
+  assign \$141  = ~ { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] };
+  assign \$142  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$143  = \$142  & state_0[511:480];
+  assign \$144  = ~ passed_8;
+  assign \$145  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$144 ;
+  assign \$146  = \$145  & state_0[479:448];
+  assign \$147  = \$143  | \$146 ;
+  assign \$148  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$149  = \$148  & passed_8;
+  assign \$150  = \$147  | \$149 ;
+  assign \$151  = \$141  & \$150 ;
+  assign \$152  = \$140  | \$151 ;
+  assign \$153  = ~ \$152 ;
+  assign \$154  = { \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5] } & \$153 ;
+  assign \$155  = \$154  & state_0[351:320];
+  assign \$156  = \$116  | \$155 ;
+  assign \$157  = ~ { \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5] };
+  assign \$158  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$159  = \$158  & state_0[511:480];
+  assign \$160  = ~ passed_8;
+  assign \$161  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$160 ;
+  assign \$162  = \$161  & state_0[479:448];
+  assign \$163  = \$159  | \$162 ;
+  assign \$164  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$165  = \$164  & passed_8;
+  assign \$166  = \$163  | \$165 ;
+  assign \$167  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$166 ;
+  assign \$168  = \$167  & state_0[447:416];
+  assign \$169  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$170  = \$169  & state_0[511:480];
+  assign \$171  = ~ passed_8;
+  assign \$172  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$171 ;
+  assign \$173  = \$172  & state_0[479:448];
+  assign \$174  = \$170  | \$173 ;
+  assign \$175  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$176  = \$175  & passed_8;
+  assign \$177  = \$174  | \$176 ;
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$30  = random_steps;
+    \$799  = random_steps;
     if (advances) begin
-      \$30  = \$4 [63:0];
+      \$799  = \$2 [63:0];
     end
-    if (\$29 ) begin
-      \$30  = 64'h0000000000000000;
+    if (\$signal ) begin
+      \$799  = 64'h0000000000000000;
     end
     if (rst) begin
-      \$30  = 64'h0000000000000000;
+      \$799  = 64'h0000000000000000;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$31  = state_0;
-    if (\$5 ) begin
-      \$31  = { \$10 , state_0[520:129] };
+    \$800  = state_0;
+    if (\$3 ) begin
+      \$800  = { \$7 , state_0[520:129] };
     end
-    if (\$29 ) begin
-      \$31  = 521'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
+    if (\$signal ) begin
+      \$800  = 521'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
     end
     if (rst) begin
-      \$31  = 521'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
+      \$800  = 521'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$32  = \$signal ;
+    (* full_case = 32'd1 *)
+    if (\$9 ) begin
+      \$801  = \$45 ;
+    end else begin
+      \$801  = 64'h0000000000000000;
+    end
+    if (rst) begin
+      \$801  = 64'h0000000000000000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    (* full_case = 32'd1 *)
+    if (\$9 ) begin
+      \$802  = \$46 ;
+    end else begin
+      \$802  = 1'h0;
+    end
+    if (rst) begin
+      \$802  = 1'h0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    \$803  = count;
     if (seeding) begin
-      \$32  = 1'h1;
-    end
-    if (\$29 ) begin
-      \$32  = 1'h0;
+      \$803  = { count[7:0], \$47  };
     end
     if (rst) begin
-      \$32  = 1'h0;
+      \$803  = 9'h001;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$33  = x;
-    if (seeding) begin
-      \$33  = \$24 [63:0];
+    \$804  = \$signal$11 ;
+    if (\$signal$15 [0]) begin
+      \$804  = 1'h1;
     end
-    if (\$29 ) begin
-      \$33  = seed__payload;
+    if (\$signal ) begin
+      \$804  = 1'h0;
     end
     if (rst) begin
-      \$33  = 64'h0000000000000000;
+      \$804  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$34  = turn_0;
-    if (seeding) begin
-      (* full_case = 32'd1 *)
-      if (\$25 ) begin
-        \$34  = 1'h1;
-      end else begin
-        if (\$27 ) begin
-          \$34  = 1'h0;
-        end
-      end
+    \$805  = turn_0;
+    if (\$signal$7 ) begin
+      \$805  = 1'h0;
+    end
+    if (\$signal ) begin
+      \$805  = 1'h1;
     end
     if (rst) begin
-      \$34  = 1'h0;
+      \$805  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$35  = remaining;
-    if (seeding) begin
-      (* full_case = 32'd1 *)
-      if (\$25 ) begin
-      end else begin
-        \$35  = \$26 [6:0];
-      end
+    \$806  = seeding;
+    if (\$signal$6 ) begin
+      \$806  = 1'h0;
     end
-    if (\$29 ) begin
-      \$35  = 7'h7f;
+    if (\$signal ) begin
+      \$806  = 1'h1;
     end
     if (rst) begin
-      \$35  = 7'h00;
+      \$806  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$36  = seeding;
-    if (seeding) begin
-      (* full_case = 32'd1 *)
-      if (\$25 ) begin
-      end else begin
-        if (\$27 ) begin
-          \$36  = \$28 ;
-        end
-      end
+    \$807  = seed_error;
+    if (\$signal$6 ) begin
+      \$807  = \$48 ;
     end
-    if (\$29 ) begin
-      \$36  = 1'h1;
+    if (\$signal ) begin
+      \$807  = 1'h0;
     end
     if (rst) begin
-      \$36  = 1'h0;
+      \$807  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$37  = random_seed;
-    if (\$29 ) begin
-      \$37  = seed__payload;
+    \$808  = random_seed;
+    if (\$signal ) begin
+      \$808  = seed__payload;
     end
     if (rst) begin
-      \$37  = 64'h0000000000000000;
+      \$808  = 64'h0000000000000000;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$38  = seeded;
-    if (\$29 ) begin
-      \$38  = 1'h1;
-    end
+    \$809  = state_index[4:0];
     if (rst) begin
-      \$38  = 1'h0;
+      \$809  = 5'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$39  = 32'd0;
-    casez (state_index)
-      16'h0000:
-          \$39  = state_0[31:0];
-      16'h0001:
-          \$39  = state_0[63:32];
-      16'h0002:
-          \$39  = state_0[95:64];
-      16'h0003:
-          \$39  = state_0[127:96];
-      16'h0004:
-          \$39  = state_0[159:128];
-      16'h0005:
-          \$39  = state_0[191:160];
-      16'h0006:
-          \$39  = state_0[223:192];
-      16'h0007:
-          \$39  = state_0[255:224];
-      16'h0008:
-          \$39  = state_0[287:256];
-      16'h0009:
-          \$39  = state_0[319:288];
-      16'h000a:
-          \$39  = state_0[351:320];
-      16'h000b:
-          \$39  = state_0[383:352];
-      16'h000c:
-          \$39  = state_0[415:384];
-      16'h000d:
-          \$39  = state_0[447:416];
-      16'h000e:
-          \$39  = state_0[479:448];
-      16'h000f:
-          \$39  = state_0[511:480];
-      16'h0010:
-          \$39  = { 23'h000000, state_0[520:512] };
-    endcase
+    \$810  = \$49 ;
     if (rst) begin
-      \$39  = 32'd0;
+      \$810  = 1'h0;
     end
   end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    (* full_case = 32'd1 *)
+    if (\$signal$28 ) begin
+      \$811  = 9'h000;
+    end else begin
+      \$811  = { \$58 , \$57 , \$56 , \$55 , \$54 , \$53 , \$52 , \$51 , \$50  };
+    end
+    if (rst) begin
+      \$811  = 9'h000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    (* full_case = 32'd1 *)
+    if (\$signal$28 ) begin
+      \$812  = 1'h0;
+    end else begin
+      \$812  = \$69 ;
+    end
+    if (rst) begin
+      \$812  = 1'h0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    \$813  = \$78 ;
+    if (rst) begin
+      \$813  = 32'd0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    \$814  = \$438 ;
+    if (rst) begin
+      \$814  = 32'd0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    \$815  = \$798 ;
+    if (rst) begin
+      \$815  = 32'd0;
+    end
+  end
+  assign \$signal$14  = \$signal$15 [0];
+  assign passed_0 = state_word;
   assign words__payload = state_0[127:0];
   assign \words__payload[0]  = state_0[15:0];
   assign \words__payload[1]  = state_0[31:16];
@@ -13295,16 +14891,11 @@ module \pulsetrain_core.controller.random_source (state_index, clk, rst, seed__v
   assign \words__payload[5]  = state_0[95:80];
   assign \words__payload[6]  = state_0[111:96];
   assign \words__payload[7]  = state_0[127:112];
-  assign \$11  = { 2'h0, x, 13'h0000 };
-  assign \$13  = { 2'h0, x, 13'h0000 };
-  assign \$15  = { 7'h00, \$14 [63:7] };
-  assign \$17  = { 2'h0, x, 13'h0000 };
-  assign \$19  = { 2'h0, x, 13'h0000 };
-  assign \$21  = { 7'h00, \$20 [63:7] };
-  assign \$23  = { 14'h0000, \$22 , 17'h00000 };
+  assign \$71  = 32'd0;
+  assign \$75  = \$74 ;
 endmodule
 
-module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__valid, targets__valid, o__ready, samples__valid, room, targets__payload, parallel_max, \port$4732$208 , clear, slots__payload, slots__ready, targets__ready, cells__valid, \port$5053$0 , \port$5057$0 , \port$5059$0 , \port$5061$0 , active, \port$5077$0 
+module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__valid, targets__valid, o__ready, samples__valid, room, targets__payload, parallel_max, \port$5489$208 , clear, slots__payload, slots__ready, targets__ready, cells__valid, \port$5824$0 , \port$5828$0 , \port$5830$0 , \port$5832$0 , active, \port$5848$0 
 , o__valid, counted__verified, counted__unreached, counted__unverified, cells__payload, value, samples__group, samples__codes, samples__last, clk);
   reg \$auto$verilog_backend.cc:2355:dump_module$10  = 0;
   wire [2:0] \$1 ;
@@ -13588,22 +15179,22 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   (* enum_value_0 = "SET" *)
   (* enum_value_1 = "RESET" *)
   reg \polarity$51  = 1'h0;
-  input [187:0] \port$4732$208 ;
-  wire [187:0] \port$4732$208 ;
-  output [36:0] \port$5053$0 ;
-  wire [36:0] \port$5053$0 ;
+  input [187:0] \port$5489$208 ;
+  wire [187:0] \port$5489$208 ;
+  output [36:0] \port$5824$0 ;
+  wire [36:0] \port$5824$0 ;
   (* init = 3'h0 *)
-  output [2:0] \port$5057$0 ;
-  wire [2:0] \port$5057$0 ;
+  output [2:0] \port$5828$0 ;
+  wire [2:0] \port$5828$0 ;
   (* init = 2'h0 *)
-  output [1:0] \port$5059$0 ;
-  wire [1:0] \port$5059$0 ;
+  output [1:0] \port$5830$0 ;
+  wire [1:0] \port$5830$0 ;
   (* init = 2'h0 *)
-  output [1:0] \port$5061$0 ;
-  wire [1:0] \port$5061$0 ;
+  output [1:0] \port$5832$0 ;
+  wire [1:0] \port$5832$0 ;
   (* init = 1'h0 *)
-  output \port$5077$0 ;
-  wire \port$5077$0 ;
+  output \port$5848$0 ;
+  wire \port$5848$0 ;
   wire [7:0] program_tolerance;
   reg [3:0] programmer_state = 4'h0;
   wire pulsed;
@@ -13833,7 +15424,7 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign \$49  = | \$48 ;
   assign \$50  = ~ \$49 ;
   assign \$51  = | round;
-  assign \$52  = round >= \port$4732$208 [31:24];
+  assign \$52  = round >= \port$5489$208 [31:24];
   assign \$53  = \$51  & \$52 ;
   assign \$54  = round + 1'h1;
   assign \$55  = \polarity$51  ? falling : rising;
@@ -13845,7 +15436,7 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign \$61  = \$59  & \$60 ;
   assign \$62  = ~ refreshes;
   assign \$63  = \$signal$132  + 1'h1;
-  assign \$64  = \$63  == \port$4732$208 [41:34];
+  assign \$64  = \$63  == \port$5489$208 [41:34];
   assign \$65  = \$62  | \$64 ;
   assign \$66  = ! work;
   assign \$67  = cells__valid & cells__ready;
@@ -13866,8 +15457,8 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign \$82  = work == 1'h1;
   assign \$83  = work == 2'h2;
   assign \$84  = \$82  | \$83 ;
-  assign \$85  = \port$4732$208 [43:42] == 1'h1;
-  assign \$86  = \port$4732$208 [43:42] == 2'h2;
+  assign \$85  = \port$5489$208 [43:42] == 1'h1;
+  assign \$86  = \port$5489$208 [43:42] == 2'h2;
   assign \$87  = \$85  | \$86 ;
   assign \$88  = \$84  & \$87 ;
   assign \$89  = \$81  & \$88 ;
@@ -13928,7 +15519,7 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
     .clk(clk),
     .forms(forms),
     .is_reset(\polarity$51 ),
-    .\port$4732$252 (\port$4732$208 [187:44]),
+    .\port$5489$252 (\port$5489$208 [187:44]),
     .restart(restart),
     .rst(rst),
     .step(\step$111 ),
@@ -13973,8 +15564,8 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
     .last(last),
     .left(left),
     .moves(moves),
-    .\port$4732$208 (\port$4732$208 [23:0]),
-    .\port$5036$5 (slots__payload[37:5]),
+    .\port$5489$208 (\port$5489$208 [23:0]),
+    .\port$5807$5 (slots__payload[37:5]),
     .reads(reads),
     .report(cells__payload),
     .resting(resting),
@@ -15037,12 +16628,12 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign \$signal$18  = first;
   assign \$signal$20  = refreshes;
   assign \$signal$22  = round;
-  assign step = \port$4732$208 [7:0];
-  assign settings__verify_step = \port$4732$208 [7:0];
-  assign verify_tolerance = \port$4732$208 [15:8];
-  assign settings__verify_tolerance = \port$4732$208 [15:8];
-  assign program_tolerance = \port$4732$208 [23:16];
-  assign settings__program_tolerance = \port$4732$208 [23:16];
+  assign step = \port$5489$208 [7:0];
+  assign settings__verify_step = \port$5489$208 [7:0];
+  assign verify_tolerance = \port$5489$208 [15:8];
+  assign settings__verify_tolerance = \port$5489$208 [15:8];
+  assign program_tolerance = \port$5489$208 [23:16];
+  assign settings__program_tolerance = \port$5489$208 [23:16];
   assign targets = targets__payload[255:0];
   assign cells = slots__payload[37:6];
   assign polarity = slots__payload[5];
@@ -15054,8 +16645,8 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign \samples__valid$44  = samples__valid;
   assign \clear$45  = clear;
   assign settings__parallel_max = parallel_max;
-  assign pair_policy = \port$4732$208 [33:32];
-  assign settings__pair_policy = \port$4732$208 [33:32];
+  assign pair_policy = \port$5489$208 [33:32];
+  assign settings__pair_policy = \port$5489$208 [33:32];
   assign \refreshes$50  = refreshes;
   assign \$signal$52  = \polarity$51 ;
   assign free = \$signal$2 ;
@@ -15066,24 +16657,24 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign chosen__rises = rises;
   assign is_reset = \polarity$51 ;
   assign begins = restart;
-  assign set_ramp__start = \port$4732$208 [59:44];
-  assign settings__set_ramp__start = \port$4732$208 [59:44];
-  assign set_ramp__step = \port$4732$208 [75:60];
-  assign settings__set_ramp__step = \port$4732$208 [75:60];
-  assign set_ramp__stop = \port$4732$208 [91:76];
-  assign settings__set_ramp__stop = \port$4732$208 [91:76];
-  assign reset_ramp__start = \port$4732$208 [107:92];
-  assign settings__reset_ramp__start = \port$4732$208 [107:92];
-  assign reset_ramp__step = \port$4732$208 [123:108];
-  assign settings__reset_ramp__step = \port$4732$208 [123:108];
-  assign reset_ramp__stop = \port$4732$208 [139:124];
-  assign settings__reset_ramp__stop = \port$4732$208 [139:124];
-  assign form_ramp__start = \port$4732$208 [155:140];
-  assign settings__form_ramp__start = \port$4732$208 [155:140];
-  assign form_ramp__step = \port$4732$208 [171:156];
-  assign settings__form_ramp__step = \port$4732$208 [171:156];
-  assign form_ramp__stop = \port$4732$208 [187:172];
-  assign settings__form_ramp__stop = \port$4732$208 [187:172];
+  assign set_ramp__start = \port$5489$208 [59:44];
+  assign settings__set_ramp__start = \port$5489$208 [59:44];
+  assign set_ramp__step = \port$5489$208 [75:60];
+  assign settings__set_ramp__step = \port$5489$208 [75:60];
+  assign set_ramp__stop = \port$5489$208 [91:76];
+  assign settings__set_ramp__stop = \port$5489$208 [91:76];
+  assign reset_ramp__start = \port$5489$208 [107:92];
+  assign settings__reset_ramp__start = \port$5489$208 [107:92];
+  assign reset_ramp__step = \port$5489$208 [123:108];
+  assign settings__reset_ramp__step = \port$5489$208 [123:108];
+  assign reset_ramp__stop = \port$5489$208 [139:124];
+  assign settings__reset_ramp__stop = \port$5489$208 [139:124];
+  assign form_ramp__start = \port$5489$208 [155:140];
+  assign settings__form_ramp__start = \port$5489$208 [155:140];
+  assign form_ramp__step = \port$5489$208 [171:156];
+  assign settings__form_ramp__step = \port$5489$208 [171:156];
+  assign form_ramp__stop = \port$5489$208 [187:172];
+  assign settings__form_ramp__stop = \port$5489$208 [187:172];
   assign \$like$91  = visited_1;
   assign others = \$2 [1:0];
   assign report = cells__payload;
@@ -15091,14 +16682,14 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign shown_verified = counted__verified;
   assign shown_unreached = counted__unreached;
   assign shown_unverified = counted__unverified;
-  assign settings__try_limit = \port$4732$208 [31:24];
-  assign settings__refresh_pulses = \port$4732$208 [41:34];
-  assign settings__ramp = \port$4732$208 [43:42];
-  assign \port$5053$0  = \$99 ;
-  assign \port$5057$0  = \$101 ;
-  assign \port$5059$0  = \$103 ;
-  assign \port$5061$0  = \$105 ;
-  assign \port$5077$0  = \$signal$122 ;
+  assign settings__try_limit = \port$5489$208 [31:24];
+  assign settings__refresh_pulses = \port$5489$208 [41:34];
+  assign settings__ramp = \port$5489$208 [43:42];
+  assign \port$5824$0  = \$99 ;
+  assign \port$5828$0  = \$101 ;
+  assign \port$5830$0  = \$103 ;
+  assign \port$5832$0  = \$105 ;
+  assign \port$5848$0  = \$signal$122 ;
   assign \targets[0]  = targets__payload[15:0];
   assign \targets[1]  = targets__payload[31:16];
   assign \targets[2]  = targets__payload[47:32];
@@ -15200,7 +16791,7 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign visited_low_1 = \$signal$89 [0];
 endmodule
 
-module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \port$4732$252 , restart, step, is_reset, value, clk);
+module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \port$5489$252 , restart, step, is_reset, value, clk);
   reg \$auto$verilog_backend.cc:2355:dump_module$11  = 0;
   wire \$1 ;
   wire \$10 ;
@@ -15819,8 +17410,8 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   wire forms;
   input is_reset;
   wire is_reset;
-  input [143:0] \port$4732$252 ;
-  wire [143:0] \port$4732$252 ;
+  input [143:0] \port$5489$252 ;
+  wire [143:0] \port$5489$252 ;
   wire [15:0] reset_ramp__start;
   wire [15:0] reset_ramp__step;
   wire [15:0] reset_ramp__stop;
@@ -15898,7 +17489,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$469  = forms & \$468 ;
   assign \$470  = ~ \$signal$8 [1];
   assign \$472  = \$469  & \$471 ;
-  assign \$473  = \port$4732$252 [127:112] & { \$472 , \$467 , \$462 , \$457 , \$452 , \$447 , \$442 , \$437 , \$432 , \$427 , \$422 , \$417 , \$412 , \$407 , \$402 , \$397  };
+  assign \$473  = \port$5489$252 [127:112] & { \$472 , \$467 , \$462 , \$457 , \$452 , \$447 , \$442 , \$437 , \$432 , \$427 , \$422 , \$417 , \$412 , \$407 , \$402 , \$397  };
   assign \$474  = \$392  | \$473 ;
   assign \$475  = \$213  | \$474 ;
   assign \$476  = ~ is_reset;
@@ -15981,8 +17572,8 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$553  = forms & \$552 ;
   assign \$554  = ~ \$553 ;
   assign \$555  = \$551  & \$554 ;
-  assign \$556  = \port$4732$252 [47:32] & { \$555 , \$550 , \$545 , \$540 , \$535 , \$530 , \$525 , \$520 , \$515 , \$510 , \$505 , \$500 , \$495 , \$490 , \$485 , \$480  };
-  assign \$557  = \port$4732$252 [95:80] & { is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset };
+  assign \$556  = \port$5489$252 [47:32] & { \$555 , \$550 , \$545 , \$540 , \$535 , \$530 , \$525 , \$520 , \$515 , \$510 , \$505 , \$500 , \$495 , \$490 , \$485 , \$480  };
+  assign \$557  = \port$5489$252 [95:80] & { is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset };
   assign \$558  = \$556  | \$557 ;
   assign \$559  = ~ is_reset;
   assign \$560  = forms & \$559 ;
@@ -16016,7 +17607,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$588  = forms & \$587 ;
   assign \$589  = ~ is_reset;
   assign \$590  = forms & \$589 ;
-  assign \$591  = \port$4732$252 [143:128] & { \$590 , \$588 , \$586 , \$584 , \$582 , \$580 , \$578 , \$576 , \$574 , \$572 , \$570 , \$568 , \$566 , \$564 , \$562 , \$560  };
+  assign \$591  = \port$5489$252 [143:128] & { \$590 , \$588 , \$586 , \$584 , \$582 , \$580 , \$578 , \$576 , \$574 , \$572 , \$570 , \$568 , \$566 , \$564 , \$562 , \$560  };
   assign \$592  = \$558  | \$591 ;
   assign \$593  = \$signal$19  + \$signal ;
   assign \$596  = total > \$signal$14 ;
@@ -16147,7 +17738,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$110  = \$106  & \$109 ;
   assign \$111  = ~ \$signal$8 [1];
   assign \$112  = \$110  & \$111 ;
-  assign \$113  = \port$4732$252 [15:0] & { \$112 , \$105 , \$98 , \$91 , \$84 , \$77 , \$70 , \$63 , \$56 , \$49 , \$42 , \$35 , \$28 , \$21 , \$14 , \$7  };
+  assign \$113  = \port$5489$252 [15:0] & { \$112 , \$105 , \$98 , \$91 , \$84 , \$77 , \$70 , \$63 , \$56 , \$49 , \$42 , \$35 , \$28 , \$21 , \$14 , \$7  };
   assign \$114  = ~ \$signal$8 [1];
   assign \$115  = is_reset & \$114 ;
   assign \$116  = ~ \$signal$8 [1];
@@ -16180,7 +17771,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$143  = is_reset & \$142 ;
   assign \$144  = ~ \$signal$8 [1];
   assign \$145  = is_reset & \$144 ;
-  assign \$146  = \port$4732$252 [63:48] & { \$145 , \$143 , \$141 , \$139 , \$137 , \$135 , \$133 , \$131 , \$129 , \$127 , \$125 , \$123 , \$121 , \$119 , \$117 , \$115  };
+  assign \$146  = \port$5489$252 [63:48] & { \$145 , \$143 , \$141 , \$139 , \$137 , \$135 , \$133 , \$131 , \$129 , \$127 , \$125 , \$123 , \$121 , \$119 , \$117 , \$115  };
   assign \$147  = \$113  | \$146 ;
   assign \$148  = ~ is_reset;
   assign \$149  = forms & \$148 ;
@@ -16246,7 +17837,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$209  = forms & \$208 ;
   assign \$210  = ~ \$signal$8 [1];
   assign \$211  = \$209  & \$210 ;
-  assign \$212  = \port$4732$252 [111:96] & { \$211 , \$207 , \$203 , \$199 , \$195 , \$191 , \$187 , \$183 , \$179 , \$175 , \$171 , \$167 , \$163 , \$159 , \$155 , \$151  };
+  assign \$212  = \port$5489$252 [111:96] & { \$211 , \$207 , \$203 , \$199 , \$195 , \$191 , \$187 , \$183 , \$179 , \$175 , \$171 , \$167 , \$163 , \$159 , \$155 , \$151  };
   assign \$213  = \$147  | \$212 ;
   assign \$214  = ~ is_reset;
   assign \$215  = ~ is_reset;
@@ -16360,7 +17951,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$338  = \$334  & \$337 ;
   assign \$339  = ~ \$signal$8 [1];
   assign \$341  = \$338  & \$340 ;
-  assign \$342  = \port$4732$252 [31:16] & { \$341 , \$333 , \$325 , \$317 , \$309 , \$301 , \$293 , \$285 , \$277 , \$269 , \$261 , \$253 , \$245 , \$237 , \$229 , \$221  };
+  assign \$342  = \port$5489$252 [31:16] & { \$341 , \$333 , \$325 , \$317 , \$309 , \$301 , \$293 , \$285 , \$277 , \$269 , \$261 , \$253 , \$245 , \$237 , \$229 , \$221  };
   assign \$343  = ~ \$signal$8 [1];
   assign \$345  = is_reset & \$344 ;
   assign \$346  = ~ \$signal$8 [1];
@@ -16393,7 +17984,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$387  = is_reset & \$386 ;
   assign \$388  = ~ \$signal$8 [1];
   assign \$390  = is_reset & \$389 ;
-  assign \$391  = \port$4732$252 [79:64] & { \$390 , \$387 , \$384 , \$381 , \$378 , \$375 , \$372 , \$369 , \$366 , \$363 , \$360 , \$357 , \$354 , \$351 , \$348 , \$345  };
+  assign \$391  = \port$5489$252 [79:64] & { \$390 , \$387 , \$384 , \$381 , \$378 , \$375 , \$372 , \$369 , \$366 , \$363 , \$360 , \$357 , \$354 , \$351 , \$348 , \$345  };
   assign \$392  = \$342  | \$391 ;
   assign \$393  = ~ is_reset;
   assign \$394  = forms & \$393 ;
@@ -16465,15 +18056,15 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
       \$604  = 16'h0000;
     end
   end
-  assign set_ramp__start = \port$4732$252 [15:0];
-  assign reset_ramp__start = \port$4732$252 [63:48];
-  assign form_ramp__start = \port$4732$252 [111:96];
-  assign set_ramp__step = \port$4732$252 [31:16];
-  assign reset_ramp__step = \port$4732$252 [79:64];
-  assign form_ramp__step = \port$4732$252 [127:112];
-  assign set_ramp__stop = \port$4732$252 [47:32];
-  assign reset_ramp__stop = \port$4732$252 [95:80];
-  assign form_ramp__stop = \port$4732$252 [143:128];
+  assign set_ramp__start = \port$5489$252 [15:0];
+  assign reset_ramp__start = \port$5489$252 [63:48];
+  assign form_ramp__start = \port$5489$252 [111:96];
+  assign set_ramp__step = \port$5489$252 [31:16];
+  assign reset_ramp__step = \port$5489$252 [79:64];
+  assign form_ramp__step = \port$5489$252 [127:112];
+  assign set_ramp__stop = \port$5489$252 [47:32];
+  assign reset_ramp__stop = \port$5489$252 [95:80];
+  assign form_ramp__stop = \port$5489$252 [143:128];
   assign \$220  = \$signal$8 [1];
   assign \$228  = \$signal$8 [1];
   assign \$236  = \$signal$8 [1];
@@ -16814,7 +18405,7 @@ module \pulsetrain_core.controller.row_programmer.round_slots (rst, free, leaves
   assign \$55  = \$signal$9 ;
 endmodule
 
-module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting, moves, targets, \port$4732$208 , \port$5036$5 , forget, begins, action, group, reads, first, round, work, chosen__index, chosen__valid, chosen__group, chosen__pulsed, chosen__rises, report
+module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting, moves, targets, \port$5489$208 , \port$5807$5 , forget, begins, action, group, reads, first, round, work, chosen__index, chosen__valid, chosen__group, chosen__pulsed, chosen__rises, report
 , left, rising, falling, counts__verified, counts__unreached, counts__unverified, codes, clk);
   reg \$auto$verilog_backend.cc:2355:dump_module$13  = 0;
   wire \$1 ;
@@ -17274,10 +18865,10 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting,
   (* enum_value_0 = "SET" *)
   (* enum_value_1 = "RESET" *)
   wire polarity;
-  input [23:0] \port$4732$208 ;
-  wire [23:0] \port$4732$208 ;
-  input [32:0] \port$5036$5 ;
-  wire [32:0] \port$5036$5 ;
+  input [23:0] \port$5489$208 ;
+  wire [23:0] \port$5489$208 ;
+  input [32:0] \port$5807$5 ;
+  wire [32:0] \port$5807$5 ;
   wire [7:0] program_tolerance;
   input reads;
   wire reads;
@@ -17435,7 +19026,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting,
   assign \$11  = ! work;
   assign moves_target = first & \$12 ;
   assign in_rounds = | round;
-  assign tolerance = verifies ? \port$4732$208 [15:8] : \port$4732$208 [23:16];
+  assign tolerance = verifies ? \port$5489$208 [15:8] : \port$5489$208 [23:16];
   assign forms = work == 2'h2;
   assign \$13  = ~ \$signature__data [28];
   assign \$14  = \$signature__data [25] | \$signature__data [29];
@@ -17560,70 +19151,70 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting,
   assign \$125  = codes[127:120] & { \$signal$8 [15], \$signal$8 [15], \$signal$8 [15], \$signal$8 [15], \$signal$8 [15], \$signal$8 [15], \$signal$8 [15], \$signal$8 [15] };
   assign \$126  = \$124  | \$125 ;
   assign \$127  = now[0] ? \$95  : { 8'h00, \$126  };
-  assign \$128  = \port$5036$5 [1] & \$signal$8 [0];
-  assign \$129  = \port$5036$5 [2] & \$signal$8 [1];
+  assign \$128  = \port$5807$5 [1] & \$signal$8 [0];
+  assign \$129  = \port$5807$5 [2] & \$signal$8 [1];
   assign \$130  = \$128  | \$129 ;
-  assign \$131  = \port$5036$5 [3] & \$signal$8 [2];
+  assign \$131  = \port$5807$5 [3] & \$signal$8 [2];
   assign \$132  = \$130  | \$131 ;
-  assign \$133  = \port$5036$5 [4] & \$signal$8 [3];
+  assign \$133  = \port$5807$5 [4] & \$signal$8 [3];
   assign \$134  = \$132  | \$133 ;
-  assign \$135  = \port$5036$5 [5] & \$signal$8 [4];
+  assign \$135  = \port$5807$5 [5] & \$signal$8 [4];
   assign \$136  = \$134  | \$135 ;
-  assign \$137  = \port$5036$5 [6] & \$signal$8 [5];
+  assign \$137  = \port$5807$5 [6] & \$signal$8 [5];
   assign \$138  = \$136  | \$137 ;
-  assign \$139  = \port$5036$5 [7] & \$signal$8 [6];
+  assign \$139  = \port$5807$5 [7] & \$signal$8 [6];
   assign \$140  = \$138  | \$139 ;
-  assign \$141  = \port$5036$5 [8] & \$signal$8 [7];
+  assign \$141  = \port$5807$5 [8] & \$signal$8 [7];
   assign \$142  = \$140  | \$141 ;
-  assign \$143  = \port$5036$5 [9] & \$signal$8 [8];
+  assign \$143  = \port$5807$5 [9] & \$signal$8 [8];
   assign \$144  = \$142  | \$143 ;
-  assign \$145  = \port$5036$5 [10] & \$signal$8 [9];
+  assign \$145  = \port$5807$5 [10] & \$signal$8 [9];
   assign \$146  = \$144  | \$145 ;
-  assign \$147  = \port$5036$5 [11] & \$signal$8 [10];
+  assign \$147  = \port$5807$5 [11] & \$signal$8 [10];
   assign \$148  = \$146  | \$147 ;
-  assign \$149  = \port$5036$5 [12] & \$signal$8 [11];
+  assign \$149  = \port$5807$5 [12] & \$signal$8 [11];
   assign \$150  = \$148  | \$149 ;
-  assign \$151  = \port$5036$5 [13] & \$signal$8 [12];
+  assign \$151  = \port$5807$5 [13] & \$signal$8 [12];
   assign \$152  = \$150  | \$151 ;
-  assign \$153  = \port$5036$5 [14] & \$signal$8 [13];
+  assign \$153  = \port$5807$5 [14] & \$signal$8 [13];
   assign \$154  = \$152  | \$153 ;
-  assign \$155  = \port$5036$5 [15] & \$signal$8 [14];
+  assign \$155  = \port$5807$5 [15] & \$signal$8 [14];
   assign \$156  = \$154  | \$155 ;
-  assign \$157  = \port$5036$5 [16] & \$signal$8 [15];
+  assign \$157  = \port$5807$5 [16] & \$signal$8 [15];
   assign \$158  = \$156  | \$157 ;
-  assign \$159  = \port$5036$5 [17] & \$signal$8 [0];
-  assign \$160  = \port$5036$5 [18] & \$signal$8 [1];
+  assign \$159  = \port$5807$5 [17] & \$signal$8 [0];
+  assign \$160  = \port$5807$5 [18] & \$signal$8 [1];
   assign \$161  = \$159  | \$160 ;
-  assign \$162  = \port$5036$5 [19] & \$signal$8 [2];
+  assign \$162  = \port$5807$5 [19] & \$signal$8 [2];
   assign \$163  = \$161  | \$162 ;
-  assign \$164  = \port$5036$5 [20] & \$signal$8 [3];
+  assign \$164  = \port$5807$5 [20] & \$signal$8 [3];
   assign \$165  = \$163  | \$164 ;
-  assign \$166  = \port$5036$5 [21] & \$signal$8 [4];
+  assign \$166  = \port$5807$5 [21] & \$signal$8 [4];
   assign \$167  = \$165  | \$166 ;
-  assign \$168  = \port$5036$5 [22] & \$signal$8 [5];
+  assign \$168  = \port$5807$5 [22] & \$signal$8 [5];
   assign \$169  = \$167  | \$168 ;
-  assign \$170  = \port$5036$5 [23] & \$signal$8 [6];
+  assign \$170  = \port$5807$5 [23] & \$signal$8 [6];
   assign \$171  = \$169  | \$170 ;
-  assign \$172  = \port$5036$5 [24] & \$signal$8 [7];
+  assign \$172  = \port$5807$5 [24] & \$signal$8 [7];
   assign \$173  = \$171  | \$172 ;
-  assign \$174  = \port$5036$5 [25] & \$signal$8 [8];
+  assign \$174  = \port$5807$5 [25] & \$signal$8 [8];
   assign \$175  = \$173  | \$174 ;
-  assign \$176  = \port$5036$5 [26] & \$signal$8 [9];
+  assign \$176  = \port$5807$5 [26] & \$signal$8 [9];
   assign \$177  = \$175  | \$176 ;
-  assign \$178  = \port$5036$5 [27] & \$signal$8 [10];
+  assign \$178  = \port$5807$5 [27] & \$signal$8 [10];
   assign \$179  = \$177  | \$178 ;
-  assign \$180  = \port$5036$5 [28] & \$signal$8 [11];
+  assign \$180  = \port$5807$5 [28] & \$signal$8 [11];
   assign \$181  = \$179  | \$180 ;
-  assign \$182  = \port$5036$5 [29] & \$signal$8 [12];
+  assign \$182  = \port$5807$5 [29] & \$signal$8 [12];
   assign \$183  = \$181  | \$182 ;
-  assign \$184  = \port$5036$5 [30] & \$signal$8 [13];
+  assign \$184  = \port$5807$5 [30] & \$signal$8 [13];
   assign \$185  = \$183  | \$184 ;
-  assign \$186  = \port$5036$5 [31] & \$signal$8 [14];
+  assign \$186  = \port$5807$5 [31] & \$signal$8 [14];
   assign \$187  = \$185  | \$186 ;
-  assign \$188  = \port$5036$5 [32] & \$signal$8 [15];
+  assign \$188  = \port$5807$5 [32] & \$signal$8 [15];
   assign \$189  = \$187  | \$188 ;
   assign \$190  = { \$189 , \$158  } >> group;
-  assign \$197  = { 1'h0, \port$4732$208 [7:0] } ^ { lowers, lowers, lowers, lowers, lowers, lowers, lowers, lowers, lowers };
+  assign \$197  = { 1'h0, \port$5489$208 [7:0] } ^ { lowers, lowers, lowers, lowers, lowers, lowers, lowers, lowers, lowers };
   assign \$198  = stage_1[1] ? { 1'h0, \$197  } : { value_0[7], value_0[7], value_0[7:0] };
   assign \$199  = \$signal$33  & lowers;
   assign \$200  = ! round;
@@ -18116,15 +19707,15 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting,
   assign \$signature__en  = moves;
   assign chosen_position = chosen__index;
   assign refreshes = 1'h0;
-  assign program_tolerance = \port$4732$208 [23:16];
-  assign verify_tolerance = \port$4732$208 [15:8];
+  assign program_tolerance = \port$5489$208 [23:16];
+  assign verify_tolerance = \port$5489$208 [15:8];
   assign total_0 = \$45 [10:1];
   assign address_3 = \$signature__addr$50 ;
   assign \report$56  = report;
   assign unverified_now = result_0[39];
-  assign polarity = \port$5036$5 [0];
-  assign cells = \port$5036$5 [32:1];
-  assign step = \port$4732$208 [7:0];
+  assign polarity = \port$5807$5 [0];
+  assign cells = \port$5807$5 [32:1];
+  assign step = \port$5489$208 [7:0];
   assign chosen__valid = stage_2[3];
   assign chosen__group = address_2[4];
   assign \now.targets  = now[0];
@@ -18232,7 +19823,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting,
   assign some_left = \$51 ;
   assign some_rising = \$56 ;
   assign some_falling = \$59 ;
-  assign \$64  = \port$5036$5 [0];
+  assign \$64  = \port$5807$5 [0];
   assign \$191  = group;
   assign \$192  = 16'h0000;
   assign \$193  = 1'h0;

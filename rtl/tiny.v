@@ -577,8 +577,8 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire \$609 ;
   wire \$61 ;
   wire \$610 ;
-  wire \$611 ;
-  wire [9:0] \$612 ;
+  wire [9:0] \$611 ;
+  wire \$612 ;
   wire \$613 ;
   wire \$614 ;
   wire \$615 ;
@@ -636,19 +636,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire \$662 ;
   wire \$663 ;
   wire \$664 ;
-  wire \$665 ;
+  wire [1:0] \$665 ;
   wire [1:0] \$666 ;
-  wire [1:0] \$667 ;
-  wire \$668 ;
+  wire \$667 ;
+  wire [1:0] \$668 ;
   wire [1:0] \$669 ;
   wire \$67 ;
-  wire [1:0] \$670 ;
+  reg \$670 ;
   reg \$671 ;
   reg \$672 ;
-  reg \$673 ;
-  reg [4:0] \$674 ;
+  reg [4:0] \$673 ;
+  reg [3:0] \$674 ;
   reg [3:0] \$675 ;
-  reg [3:0] \$676 ;
+  reg [15:0] \$676 ;
   reg [15:0] \$677 ;
   reg [15:0] \$678 ;
   reg [15:0] \$679 ;
@@ -661,16 +661,16 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   reg [15:0] \$685 ;
   reg [15:0] \$686 ;
   reg [15:0] \$687 ;
-  reg [15:0] \$688 ;
-  reg \$689 ;
+  reg \$688 ;
+  reg [7:0] \$689 ;
   wire \$69 ;
   reg [7:0] \$690 ;
   reg [7:0] \$691 ;
   reg [7:0] \$692 ;
-  reg [7:0] \$693 ;
-  reg [1:0] \$694 ;
-  reg [7:0] \$695 ;
-  reg [1:0] \$696 ;
+  reg [1:0] \$693 ;
+  reg [7:0] \$694 ;
+  reg [1:0] \$695 ;
+  reg [15:0] \$696 ;
   reg [15:0] \$697 ;
   reg [15:0] \$698 ;
   reg [15:0] \$699 ;
@@ -681,38 +681,37 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   reg [15:0] \$702 ;
   reg [15:0] \$703 ;
   reg [15:0] \$704 ;
-  reg [15:0] \$705 ;
+  reg [7:0] \$705 ;
   reg [7:0] \$706 ;
   reg [7:0] \$707 ;
-  reg [7:0] \$708 ;
+  reg [1:0] \$708 ;
   reg [1:0] \$709 ;
   wire \$71 ;
   reg [1:0] \$710 ;
-  reg [1:0] \$711 ;
+  reg [7:0] \$711 ;
   reg [7:0] \$712 ;
   reg [7:0] \$713 ;
-  reg [7:0] \$714 ;
+  reg [1:0] \$714 ;
   reg [1:0] \$715 ;
   reg [1:0] \$716 ;
-  reg [1:0] \$717 ;
+  reg [7:0] \$717 ;
   reg [7:0] \$718 ;
   reg [7:0] \$719 ;
   wire \$72 ;
-  reg [7:0] \$720 ;
+  reg [1:0] \$720 ;
   reg [1:0] \$721 ;
   reg [1:0] \$722 ;
-  reg [1:0] \$723 ;
+  reg [7:0] \$723 ;
   reg [7:0] \$724 ;
   reg [7:0] \$725 ;
-  reg [7:0] \$726 ;
+  reg [1:0] \$726 ;
   reg [1:0] \$727 ;
   reg [1:0] \$728 ;
-  reg [1:0] \$729 ;
+  reg [3:0] \$729 ;
   wire \$73 ;
-  reg [3:0] \$730 ;
+  reg \$730 ;
   reg \$731 ;
-  reg \$732 ;
-  wire [127:0] \$733 ;
+  wire [127:0] \$732 ;
   wire \$74 ;
   wire \$75 ;
   wire \$76 ;
@@ -1660,7 +1659,6 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire [3:0] \verdict__status$424 ;
   wire verdict__valid;
   wire \verdict__valid$426 ;
-  assign \$267  = header__opcode == 3'h4;
   assign \$268  = header__opcode == 3'h5;
   assign \$269  = header__opcode == 3'h6;
   assign \$270  = header__opcode == 3'h7;
@@ -1985,231 +1983,229 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \seed__valid$212  = seed__valid & \$586 ;
   assign \$587  = ~ busy;
   assign seed__ready = \seed__ready$213  & \$587 ;
-  assign \$588  = ! seed__payload;
-  assign seed_error = seed__valid & \$588 ;
-  assign \$589  = ! settings__threshold_log2;
-  assign \$590  = settings__threshold_log2 > 5'h10;
-  assign \$591  = \$589  | \$590 ;
-  assign \$592  = ! settings__max_pulses;
-  assign \$593  = ! settings__parallel_max;
-  assign \$594  = settings__parallel_max > 4'h8;
-  assign \$595  = \$593  | \$594 ;
-  assign \$596  = ! settings__setup_cycles;
-  assign \$597  = ! settings__set_cycles;
-  assign \$598  = settings__set_cycles > armed_limit;
-  assign \$599  = \$597  | \$598 ;
-  assign \$600  = ! settings__reset_cycles;
-  assign \$601  = settings__reset_cycles > armed_limit;
-  assign \$602  = \$600  | \$601 ;
-  assign \$603  = ! settings__hold_cycles;
-  assign \$604  = ! settings__recovery_cycles;
-  assign \$605  = ! settings__ready_limit;
-  assign \$606  = ! settings__settle_cycles;
-  assign \$607  = ! settings__conversion_limit;
-  assign \$608  = ! settings__forward_full_scale;
-  assign \$609  = ! settings__backward_full_scale;
-  assign \$610  = ! settings__verify_full_scale;
-  assign \$611  = ! settings__verify_step;
-  assign \$612  = 2'h2 * settings__verify_tolerance;
-  assign \$613  = \$612  > settings__verify_step;
-  assign \$614  = ! settings__try_limit;
-  assign \$615  = ! settings__form_cycles;
-  assign \$616  = settings__form_cycles > armed_limit;
-  assign \$617  = \$615  | \$616 ;
-  assign \$618  = settings__ramp == 1'h1;
-  assign \$619  = settings__set_ramp__start > settings__set_ramp__stop;
-  assign \$620  = settings__reset_ramp__start > settings__reset_ramp__stop;
-  assign \$621  = settings__form_ramp__start > settings__form_ramp__stop;
-  assign \$622  = | { \$621 , \$620 , \$619  };
-  assign \$623  = ! settings__set_ramp__start;
-  assign \$624  = settings__set_ramp__stop > armed_limit;
-  assign \$625  = \$623  | \$624 ;
-  assign \$626  = ! settings__reset_ramp__start;
-  assign \$627  = settings__reset_ramp__stop > armed_limit;
-  assign \$628  = \$626  | \$627 ;
-  assign \$629  = ! settings__form_ramp__start;
-  assign \$630  = settings__form_ramp__stop > armed_limit;
-  assign \$631  = \$629  | \$630 ;
-  assign \$632  = | { \$631 , \$628 , \$625  };
-  assign \$633  = \$622  | \$632 ;
-  assign \$634  = \$618  & \$633 ;
-  assign \$635  = settings__ramp == 2'h2;
-  assign \$636  = settings__set_ramp__start > settings__set_ramp__stop;
-  assign \$637  = settings__reset_ramp__start > settings__reset_ramp__stop;
-  assign \$638  = settings__form_ramp__start > settings__form_ramp__stop;
-  assign \$639  = | { \$638 , \$637 , \$636  };
-  assign \$640  = settings__set_ramp__stop > 8'hff;
-  assign \$641  = settings__reset_ramp__stop > 8'hff;
-  assign \$642  = settings__form_ramp__stop > 8'hff;
-  assign \$643  = | { \$642 , \$641 , \$640  };
-  assign \$644  = \$639  | \$643 ;
-  assign \$645  = \$635  & \$644 ;
-  assign \$646  = \$634  | \$645 ;
-  assign \$647  = settings__ramp > 2'h2;
-  assign \$648  = \$646  | \$647 ;
-  assign \$649  = ~ armed;
-  assign refusals__disarmed = \$649  | released;
-  assign \$650  = ~ seeded;
-  assign refusals__unseeded = \$650  | seeding;
+  assign \$588  = ! settings__threshold_log2;
+  assign \$589  = settings__threshold_log2 > 5'h10;
+  assign \$590  = \$588  | \$589 ;
+  assign \$591  = ! settings__max_pulses;
+  assign \$592  = ! settings__parallel_max;
+  assign \$593  = settings__parallel_max > 4'h8;
+  assign \$594  = \$592  | \$593 ;
+  assign \$595  = ! settings__setup_cycles;
+  assign \$596  = ! settings__set_cycles;
+  assign \$597  = settings__set_cycles > armed_limit;
+  assign \$598  = \$596  | \$597 ;
+  assign \$599  = ! settings__reset_cycles;
+  assign \$600  = settings__reset_cycles > armed_limit;
+  assign \$601  = \$599  | \$600 ;
+  assign \$602  = ! settings__hold_cycles;
+  assign \$603  = ! settings__recovery_cycles;
+  assign \$604  = ! settings__ready_limit;
+  assign \$605  = ! settings__settle_cycles;
+  assign \$606  = ! settings__conversion_limit;
+  assign \$607  = ! settings__forward_full_scale;
+  assign \$608  = ! settings__backward_full_scale;
+  assign \$609  = ! settings__verify_full_scale;
+  assign \$610  = ! settings__verify_step;
+  assign \$611  = 2'h2 * settings__verify_tolerance;
+  assign \$612  = \$611  > settings__verify_step;
+  assign \$613  = ! settings__try_limit;
+  assign \$614  = ! settings__form_cycles;
+  assign \$615  = settings__form_cycles > armed_limit;
+  assign \$616  = \$614  | \$615 ;
+  assign \$617  = settings__ramp == 1'h1;
+  assign \$618  = settings__set_ramp__start > settings__set_ramp__stop;
+  assign \$619  = settings__reset_ramp__start > settings__reset_ramp__stop;
+  assign \$620  = settings__form_ramp__start > settings__form_ramp__stop;
+  assign \$621  = | { \$620 , \$619 , \$618  };
+  assign \$622  = ! settings__set_ramp__start;
+  assign \$623  = settings__set_ramp__stop > armed_limit;
+  assign \$624  = \$622  | \$623 ;
+  assign \$625  = ! settings__reset_ramp__start;
+  assign \$626  = settings__reset_ramp__stop > armed_limit;
+  assign \$627  = \$625  | \$626 ;
+  assign \$628  = ! settings__form_ramp__start;
+  assign \$629  = settings__form_ramp__stop > armed_limit;
+  assign \$630  = \$628  | \$629 ;
+  assign \$631  = | { \$630 , \$627 , \$624  };
+  assign \$632  = \$621  | \$631 ;
+  assign \$633  = \$617  & \$632 ;
+  assign \$634  = settings__ramp == 2'h2;
+  assign \$635  = settings__set_ramp__start > settings__set_ramp__stop;
+  assign \$636  = settings__reset_ramp__start > settings__reset_ramp__stop;
+  assign \$637  = settings__form_ramp__start > settings__form_ramp__stop;
+  assign \$638  = | { \$637 , \$636 , \$635  };
+  assign \$639  = settings__set_ramp__stop > 8'hff;
+  assign \$640  = settings__reset_ramp__stop > 8'hff;
+  assign \$641  = settings__form_ramp__stop > 8'hff;
+  assign \$642  = | { \$641 , \$640 , \$639  };
+  assign \$643  = \$638  | \$642 ;
+  assign \$644  = \$634  & \$643 ;
+  assign \$645  = \$633  | \$644 ;
+  assign \$646  = settings__ramp > 2'h2;
+  assign \$647  = \$645  | \$646 ;
+  assign \$648  = ~ armed;
+  assign refusals__disarmed = \$648  | released;
+  assign \$649  = ~ seeded;
+  assign refusals__unseeded = \$649  | seeding;
   assign refusals__locked = form_key != 16'hf03a;
-  assign refusals__illegal_settings = | { \$648 , \$617 , \$614 , \$613 , \$611 , \$610 , \$609 , \$608 , \$607 , \$606 , \$605 , \$604 , \$603 , \$602 , \$599 , \$596 , \$595 , \$592 , \$591  };
+  assign refusals__illegal_settings = | { \$647 , \$616 , \$613 , \$612 , \$610 , \$609 , \$608 , \$607 , \$606 , \$605 , \$604 , \$603 , \$602 , \$601 , \$598 , \$595 , \$594 , \$591 , \$590  };
   assign refusals__illegal_refresh = settings__pair_policy == 2'h2;
   assign settings_free = ~ \$signal$126 ;
-  assign \$651  = \$signal$126  & product;
-  assign \$652  = ~ \$651 ;
-  assign room = \room$258  & \$652 ;
-  assign \$653  = \$signal$259  | read_starts;
-  assign sampled = \$653  | programmed;
-  assign \$654  = ! \$signal$187 ;
-  assign \$655  = ~ \$654 ;
-  assign \$656  = ~ reading;
-  assign \$signal$318  = \$655  | \$656 ;
+  assign \$650  = \$signal$126  & product;
+  assign \$651  = ~ \$650 ;
+  assign room = \room$258  & \$651 ;
+  assign \$652  = \$signal$259  | read_starts;
+  assign sampled = \$652  | programmed;
+  assign \$653  = ! \$signal$187 ;
+  assign \$654  = ~ \$653 ;
+  assign \$655  = ~ reading;
+  assign \$signal$318  = \$654  | \$655 ;
   assign deltas__payload = \busy$321  ? \deltas__payload$323  : \deltas__payload$322 ;
-  assign \$657  = \busy$321  ? \deltas__valid$326  : \deltas__valid$325 ;
-  assign deltas__valid = \$signal$318  & \$657 ;
+  assign \$656  = \busy$321  ? \deltas__valid$326  : \deltas__valid$325 ;
+  assign deltas__valid = \$signal$318  & \$656 ;
   assign deltas__ready = \$signal$318  & \deltas__ready$328 ;
-  assign \$658  = \$signal$318  & \deltas__ready$328 ;
-  assign \$659  = ~ \busy$321 ;
-  assign \deltas__ready$329  = \$658  & \$659 ;
+  assign \$657  = \$signal$318  & \deltas__ready$328 ;
+  assign \$658  = ~ \busy$321 ;
+  assign \deltas__ready$329  = \$657  & \$658 ;
   assign moves = deltas__valid & \deltas__ready$328 ;
-  assign \$660  = ! \$signal$187 ;
-  assign \$signal$259  = moves & \$660 ;
-  assign \$661  = ! done__status;
-  assign updated = done__valid & \$661 ;
-  assign \$662  = header__opcode == 2'h2;
-  assign \$663  = header__opcode == 2'h3;
-  assign \$664  = | { \$663 , \$662  };
-  assign i__valid = \$signal$127  & \$664 ;
+  assign \$659  = ! \$signal$187 ;
+  assign \$signal$259  = moves & \$659 ;
+  assign \$660  = ! done__status;
+  assign updated = done__valid & \$660 ;
+  assign \$661  = header__opcode == 2'h2;
+  assign \$662  = header__opcode == 2'h3;
+  assign \$663  = | { \$662 , \$661  };
+  assign i__valid = \$signal$127  & \$663 ;
   assign i__payload = header__opcode == 2'h3;
   assign read_starts = read__valid & read__ready;
-  assign \$665  = ~ reading;
-  assign \$667  = { 1'h0, \targets__valid$361  } & \$666 ;
-  assign \$668  = ~ reading;
-  assign \$670  = { 1'h0, \targets__ready$363  } & \$669 ;
+  assign \$664  = ~ reading;
+  assign \$666  = { 1'h0, \targets__valid$361  } & \$665 ;
+  assign \$667  = ~ reading;
+  assign \$669  = { 1'h0, \targets__ready$363  } & \$668 ;
   always @(posedge clk)
-    \$signal  <= \$671 ;
+    \$signal  <= \$670 ;
   always @(posedge clk)
-    \$signal$126  <= \$672 ;
+    \$signal$126  <= \$671 ;
   always @(posedge clk)
-    product <= \$673 ;
+    product <= \$672 ;
   always @(posedge clk)
-    held_threshold_log2 <= \$674 ;
+    held_threshold_log2 <= \$673 ;
   always @(posedge clk)
-    held_max_pulses <= \$675 ;
+    held_max_pulses <= \$674 ;
   always @(posedge clk)
-    held_parallel_max <= \$676 ;
+    held_parallel_max <= \$675 ;
   always @(posedge clk)
-    held_setup_cycles <= \$677 ;
+    held_setup_cycles <= \$676 ;
   always @(posedge clk)
-    held_set_cycles <= \$678 ;
+    held_set_cycles <= \$677 ;
   always @(posedge clk)
-    held_reset_cycles <= \$679 ;
+    held_reset_cycles <= \$678 ;
   always @(posedge clk)
-    held_hold_cycles <= \$680 ;
+    held_hold_cycles <= \$679 ;
   always @(posedge clk)
-    held_recovery_cycles <= \$681 ;
+    held_recovery_cycles <= \$680 ;
   always @(posedge clk)
-    held_ready_limit <= \$682 ;
+    held_ready_limit <= \$681 ;
   always @(posedge clk)
-    held_settle_cycles <= \$683 ;
+    held_settle_cycles <= \$682 ;
   always @(posedge clk)
-    held_conversion_limit <= \$684 ;
+    held_conversion_limit <= \$683 ;
   always @(posedge clk)
-    held_form_cycles <= \$685 ;
+    held_form_cycles <= \$684 ;
   always @(posedge clk)
-    held_forward_full_scale <= \$686 ;
+    held_forward_full_scale <= \$685 ;
   always @(posedge clk)
-    held_backward_full_scale <= \$687 ;
+    held_backward_full_scale <= \$686 ;
   always @(posedge clk)
-    held_verify_full_scale <= \$688 ;
+    held_verify_full_scale <= \$687 ;
   always @(posedge clk)
-    held_verify <= \$689 ;
+    held_verify <= \$688 ;
   always @(posedge clk)
-    held_verify_step <= \$690 ;
+    held_verify_step <= \$689 ;
   always @(posedge clk)
-    held_verify_tolerance <= \$691 ;
+    held_verify_tolerance <= \$690 ;
   always @(posedge clk)
-    held_program_tolerance <= \$692 ;
+    held_program_tolerance <= \$691 ;
   always @(posedge clk)
-    held_try_limit <= \$693 ;
+    held_try_limit <= \$692 ;
   always @(posedge clk)
-    held_pair_policy <= \$694 ;
+    held_pair_policy <= \$693 ;
   always @(posedge clk)
-    held_refresh_pulses <= \$695 ;
+    held_refresh_pulses <= \$694 ;
   always @(posedge clk)
-    held_ramp <= \$696 ;
+    held_ramp <= \$695 ;
   always @(posedge clk)
-    held_set_ramp__start <= \$697 ;
+    held_set_ramp__start <= \$696 ;
   always @(posedge clk)
-    held_set_ramp__step <= \$698 ;
+    held_set_ramp__step <= \$697 ;
   always @(posedge clk)
-    held_set_ramp__stop <= \$699 ;
+    held_set_ramp__stop <= \$698 ;
   always @(posedge clk)
-    held_reset_ramp__start <= \$700 ;
+    held_reset_ramp__start <= \$699 ;
   always @(posedge clk)
-    held_reset_ramp__step <= \$701 ;
+    held_reset_ramp__step <= \$700 ;
   always @(posedge clk)
-    held_reset_ramp__stop <= \$702 ;
+    held_reset_ramp__stop <= \$701 ;
   always @(posedge clk)
-    held_form_ramp__start <= \$703 ;
+    held_form_ramp__start <= \$702 ;
   always @(posedge clk)
-    held_form_ramp__step <= \$704 ;
+    held_form_ramp__step <= \$703 ;
   always @(posedge clk)
-    held_form_ramp__stop <= \$705 ;
+    held_form_ramp__stop <= \$704 ;
   always @(posedge clk)
-    held_set_lines__word_code <= \$706 ;
+    held_set_lines__word_code <= \$705 ;
   always @(posedge clk)
-    held_set_lines__bit_code <= \$707 ;
+    held_set_lines__bit_code <= \$706 ;
   always @(posedge clk)
-    held_set_lines__source_code <= \$708 ;
+    held_set_lines__source_code <= \$707 ;
   always @(posedge clk)
-    held_set_lines__word_unselected <= \$709 ;
+    held_set_lines__word_unselected <= \$708 ;
   always @(posedge clk)
-    held_set_lines__bit_unselected <= \$710 ;
+    held_set_lines__bit_unselected <= \$709 ;
   always @(posedge clk)
-    held_set_lines__source_unselected <= \$711 ;
+    held_set_lines__source_unselected <= \$710 ;
   always @(posedge clk)
-    held_reset_lines__word_code <= \$712 ;
+    held_reset_lines__word_code <= \$711 ;
   always @(posedge clk)
-    held_reset_lines__bit_code <= \$713 ;
+    held_reset_lines__bit_code <= \$712 ;
   always @(posedge clk)
-    held_reset_lines__source_code <= \$714 ;
+    held_reset_lines__source_code <= \$713 ;
   always @(posedge clk)
-    held_reset_lines__word_unselected <= \$715 ;
+    held_reset_lines__word_unselected <= \$714 ;
   always @(posedge clk)
-    held_reset_lines__bit_unselected <= \$716 ;
+    held_reset_lines__bit_unselected <= \$715 ;
   always @(posedge clk)
-    held_reset_lines__source_unselected <= \$717 ;
+    held_reset_lines__source_unselected <= \$716 ;
   always @(posedge clk)
-    held_form_lines__word_code <= \$718 ;
+    held_form_lines__word_code <= \$717 ;
   always @(posedge clk)
-    held_form_lines__bit_code <= \$719 ;
+    held_form_lines__bit_code <= \$718 ;
   always @(posedge clk)
-    held_form_lines__source_code <= \$720 ;
+    held_form_lines__source_code <= \$719 ;
   always @(posedge clk)
-    held_form_lines__word_unselected <= \$721 ;
+    held_form_lines__word_unselected <= \$720 ;
   always @(posedge clk)
-    held_form_lines__bit_unselected <= \$722 ;
+    held_form_lines__bit_unselected <= \$721 ;
   always @(posedge clk)
-    held_form_lines__source_unselected <= \$723 ;
+    held_form_lines__source_unselected <= \$722 ;
   always @(posedge clk)
-    held_read_lines__word_code <= \$724 ;
+    held_read_lines__word_code <= \$723 ;
   always @(posedge clk)
-    held_read_lines__bit_code <= \$725 ;
+    held_read_lines__bit_code <= \$724 ;
   always @(posedge clk)
-    held_read_lines__source_code <= \$726 ;
+    held_read_lines__source_code <= \$725 ;
   always @(posedge clk)
-    held_read_lines__word_unselected <= \$727 ;
+    held_read_lines__word_unselected <= \$726 ;
   always @(posedge clk)
-    held_read_lines__bit_unselected <= \$728 ;
+    held_read_lines__bit_unselected <= \$727 ;
   always @(posedge clk)
-    held_read_lines__source_unselected <= \$729 ;
+    held_read_lines__source_unselected <= \$728 ;
   always @(posedge clk)
-    \$signal$187  <= \$730 ;
+    \$signal$187  <= \$729 ;
   always @(posedge clk)
-    \$signal$189  <= \$731 ;
+    \$signal$189  <= \$730 ;
   always @(posedge clk)
-    difference <= \$732 ;
+    difference <= \$731 ;
   assign \$1  = sampled | \$signal$125 ;
   assign \$2  = header__opcode == 2'h2;
   assign \$3  = header__opcode == 2'h3;
@@ -2476,6 +2472,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \$264  = \$signal$127  & \$263 ;
   assign \$265  = header__opcode == 2'h2;
   assign \$266  = header__opcode == 2'h3;
+  assign \$267  = header__opcode == 3'h4;
   \pulsetrain_core.command_decoder  command_decoder (
     .clear(\$signal$125 ),
     .clk(clk),
@@ -2502,7 +2499,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
     .rst(rst),
     .settings_free(settings_free),
     .targets__payload(targets__payload),
-    .targets__ready(\$670 [0]),
+    .targets__ready(\$669 [0]),
     .targets__valid(\targets__valid$361 ),
     .verdict__settled(verdict__settled),
     .verdict__status(verdict__status),
@@ -2550,11 +2547,11 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
     .deltas__valid(deltas__valid),
     .done__status(done__status),
     .done__valid(done__valid),
-    .\fault$275 (fault),
+    .\fault$276 (fault),
     .faulted(faulted),
     .idle(at_rest),
-    .\port$4620$0 (\$733 ),
-    .\pulse_limit$276 (pulse_limit),
+    .\port$4693$0 (\$732 ),
+    .\pulse_limit$277 (pulse_limit),
     .random_seed(random_seed),
     .random_steps(random_steps),
     .read__payload(backward),
@@ -2576,7 +2573,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
     .seed__payload(seed__payload),
     .seed__ready(\seed__ready$213 ),
     .\seed__valid$20 (\seed__valid$212 ),
-    .seed_error(\seed_error$206 ),
+    .seed_error(seed_error),
     .seeded(seeded),
     .seeding(seeding),
     .settings__backward_full_scale(held_backward_full_scale),
@@ -2639,7 +2636,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
     .state_word(state_word),
     .targets__payload(targets__payload),
     .targets__ready(\targets__ready$363 ),
-    .\targets__valid$149 (\$667 [0])
+    .\targets__valid$150 (\$666 [0])
   );
   \pulsetrain_core.outer_product  outer_product (
     .busy(\busy$321 ),
@@ -2697,7 +2694,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
     .header__status(header__status),
     .header__tag(header__tag),
     .header__valid(header__valid),
-    .\port$4620$0 (\$733 ),
+    .\port$4693$0 (\$732 ),
     .programmed(programmed),
     .read_room(\room$337 ),
     .read_starts(read_starts),
@@ -2741,19 +2738,29 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   );
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$671  = released;
+    \$670  = released;
     if (rst) begin
+      \$670  = 1'h1;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$671  = \$signal$126 ;
+    if (\$1 ) begin
+      \$671  = 1'h0;
+    end
+    if (\$11 ) begin
       \$671  = 1'h1;
     end
+    if (rst) begin
+      \$671  = 1'h0;
+    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$672  = \$signal$126 ;
-    if (\$1 ) begin
-      \$672  = 1'h0;
-    end
+    \$672  = product;
     if (\$11 ) begin
-      \$672  = 1'h1;
+      \$672  = \$14 ;
     end
     if (rst) begin
       \$672  = 1'h0;
@@ -2761,29 +2768,29 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$673  = product;
-    if (\$11 ) begin
-      \$673  = \$14 ;
-    end
-    if (rst) begin
-      \$673  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$674  = held_threshold_log2;
+    \$673  = held_threshold_log2;
     if (\$24 ) begin
-      \$674  = settings__threshold_log2;
+      \$673  = settings__threshold_log2;
     end
     if (rst) begin
-      \$674  = 5'h00;
+      \$673  = 5'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$675  = held_max_pulses;
+    \$674  = held_max_pulses;
     if (\$34 ) begin
-      \$675  = settings__max_pulses;
+      \$674  = settings__max_pulses;
+    end
+    if (rst) begin
+      \$674  = 4'h0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$675  = held_parallel_max;
+    if (\$44 ) begin
+      \$675  = settings__parallel_max;
     end
     if (rst) begin
       \$675  = 4'h0;
@@ -2791,19 +2798,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$676  = held_parallel_max;
-    if (\$44 ) begin
-      \$676  = settings__parallel_max;
+    \$676  = held_setup_cycles;
+    if (\$54 ) begin
+      \$676  = settings__setup_cycles;
     end
     if (rst) begin
-      \$676  = 4'h0;
+      \$676  = 16'h0000;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$677  = held_setup_cycles;
-    if (\$54 ) begin
-      \$677  = settings__setup_cycles;
+    \$677  = held_set_cycles;
+    if (\$64 ) begin
+      \$677  = settings__set_cycles;
     end
     if (rst) begin
       \$677  = 16'h0000;
@@ -2811,9 +2818,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$678  = held_set_cycles;
-    if (\$64 ) begin
-      \$678  = settings__set_cycles;
+    \$678  = held_reset_cycles;
+    if (\$74 ) begin
+      \$678  = settings__reset_cycles;
     end
     if (rst) begin
       \$678  = 16'h0000;
@@ -2821,9 +2828,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$679  = held_reset_cycles;
-    if (\$74 ) begin
-      \$679  = settings__reset_cycles;
+    \$679  = held_hold_cycles;
+    if (\$84 ) begin
+      \$679  = settings__hold_cycles;
     end
     if (rst) begin
       \$679  = 16'h0000;
@@ -2831,9 +2838,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$680  = held_hold_cycles;
-    if (\$84 ) begin
-      \$680  = settings__hold_cycles;
+    \$680  = held_recovery_cycles;
+    if (\$94 ) begin
+      \$680  = settings__recovery_cycles;
     end
     if (rst) begin
       \$680  = 16'h0000;
@@ -2841,9 +2848,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$681  = held_recovery_cycles;
-    if (\$94 ) begin
-      \$681  = settings__recovery_cycles;
+    \$681  = held_ready_limit;
+    if (\$104 ) begin
+      \$681  = settings__ready_limit;
     end
     if (rst) begin
       \$681  = 16'h0000;
@@ -2851,9 +2858,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$682  = held_ready_limit;
-    if (\$104 ) begin
-      \$682  = settings__ready_limit;
+    \$682  = held_settle_cycles;
+    if (\$114 ) begin
+      \$682  = settings__settle_cycles;
     end
     if (rst) begin
       \$682  = 16'h0000;
@@ -2861,9 +2868,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$683  = held_settle_cycles;
-    if (\$114 ) begin
-      \$683  = settings__settle_cycles;
+    \$683  = held_conversion_limit;
+    if (\$124 ) begin
+      \$683  = settings__conversion_limit;
     end
     if (rst) begin
       \$683  = 16'h0000;
@@ -2871,9 +2878,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$684  = held_conversion_limit;
-    if (\$124 ) begin
-      \$684  = settings__conversion_limit;
+    \$684  = held_form_cycles;
+    if (\$134 ) begin
+      \$684  = settings__form_cycles;
     end
     if (rst) begin
       \$684  = 16'h0000;
@@ -2881,9 +2888,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$685  = held_form_cycles;
-    if (\$134 ) begin
-      \$685  = settings__form_cycles;
+    \$685  = held_forward_full_scale;
+    if (\$144 ) begin
+      \$685  = settings__forward_full_scale;
     end
     if (rst) begin
       \$685  = 16'h0000;
@@ -2891,9 +2898,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$686  = held_forward_full_scale;
-    if (\$144 ) begin
-      \$686  = settings__forward_full_scale;
+    \$686  = held_backward_full_scale;
+    if (\$154 ) begin
+      \$686  = settings__backward_full_scale;
     end
     if (rst) begin
       \$686  = 16'h0000;
@@ -2901,9 +2908,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$687  = held_backward_full_scale;
-    if (\$154 ) begin
-      \$687  = settings__backward_full_scale;
+    \$687  = held_verify_full_scale;
+    if (\$164 ) begin
+      \$687  = settings__verify_full_scale;
     end
     if (rst) begin
       \$687  = 16'h0000;
@@ -2911,29 +2918,29 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$688  = held_verify_full_scale;
-    if (\$164 ) begin
-      \$688  = settings__verify_full_scale;
-    end
-    if (rst) begin
-      \$688  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$689  = held_verify;
+    \$688  = held_verify;
     if (\$174 ) begin
-      \$689  = settings__verify;
+      \$688  = settings__verify;
     end
     if (rst) begin
-      \$689  = 1'h0;
+      \$688  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$690  = held_verify_step;
+    \$689  = held_verify_step;
     if (\$184 ) begin
-      \$690  = settings__verify_step;
+      \$689  = settings__verify_step;
+    end
+    if (rst) begin
+      \$689  = 8'h00;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$690  = held_verify_tolerance;
+    if (\$194 ) begin
+      \$690  = settings__verify_tolerance;
     end
     if (rst) begin
       \$690  = 8'h00;
@@ -2941,9 +2948,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$691  = held_verify_tolerance;
-    if (\$194 ) begin
-      \$691  = settings__verify_tolerance;
+    \$691  = held_program_tolerance;
+    if (\$204 ) begin
+      \$691  = settings__program_tolerance;
     end
     if (rst) begin
       \$691  = 8'h00;
@@ -2951,9 +2958,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$692  = held_program_tolerance;
-    if (\$204 ) begin
-      \$692  = settings__program_tolerance;
+    \$692  = held_try_limit;
+    if (\$214 ) begin
+      \$692  = settings__try_limit;
     end
     if (rst) begin
       \$692  = 8'h00;
@@ -2961,49 +2968,49 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$693  = held_try_limit;
-    if (\$214 ) begin
-      \$693  = settings__try_limit;
-    end
-    if (rst) begin
-      \$693  = 8'h00;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$694  = held_pair_policy;
+    \$693  = held_pair_policy;
     if (\$224 ) begin
-      \$694  = settings__pair_policy;
+      \$693  = settings__pair_policy;
     end
     if (rst) begin
-      \$694  = 2'h0;
+      \$693  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$695  = held_refresh_pulses;
+    \$694  = held_refresh_pulses;
     if (\$234 ) begin
-      \$695  = settings__refresh_pulses;
+      \$694  = settings__refresh_pulses;
     end
     if (rst) begin
-      \$695  = 8'h00;
+      \$694  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$696  = held_ramp;
+    \$695  = held_ramp;
     if (\$244 ) begin
-      \$696  = settings__ramp;
+      \$695  = settings__ramp;
     end
     if (rst) begin
-      \$696  = 2'h0;
+      \$695  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$697  = held_set_ramp__start;
+    \$696  = held_set_ramp__start;
     if (\$254 ) begin
-      \$697  = settings__set_ramp__start;
+      \$696  = settings__set_ramp__start;
+    end
+    if (rst) begin
+      \$696  = 16'h0000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$697  = held_set_ramp__step;
+    if (\$264 ) begin
+      \$697  = settings__set_ramp__step;
     end
     if (rst) begin
       \$697  = 16'h0000;
@@ -3011,9 +3018,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$698  = held_set_ramp__step;
-    if (\$264 ) begin
-      \$698  = settings__set_ramp__step;
+    \$698  = held_set_ramp__stop;
+    if (\$274 ) begin
+      \$698  = settings__set_ramp__stop;
     end
     if (rst) begin
       \$698  = 16'h0000;
@@ -3021,9 +3028,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$699  = held_set_ramp__stop;
-    if (\$274 ) begin
-      \$699  = settings__set_ramp__stop;
+    \$699  = held_reset_ramp__start;
+    if (\$284 ) begin
+      \$699  = settings__reset_ramp__start;
     end
     if (rst) begin
       \$699  = 16'h0000;
@@ -3031,9 +3038,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$700  = held_reset_ramp__start;
-    if (\$284 ) begin
-      \$700  = settings__reset_ramp__start;
+    \$700  = held_reset_ramp__step;
+    if (\$294 ) begin
+      \$700  = settings__reset_ramp__step;
     end
     if (rst) begin
       \$700  = 16'h0000;
@@ -3041,9 +3048,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$701  = held_reset_ramp__step;
-    if (\$294 ) begin
-      \$701  = settings__reset_ramp__step;
+    \$701  = held_reset_ramp__stop;
+    if (\$304 ) begin
+      \$701  = settings__reset_ramp__stop;
     end
     if (rst) begin
       \$701  = 16'h0000;
@@ -3051,9 +3058,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$702  = held_reset_ramp__stop;
-    if (\$304 ) begin
-      \$702  = settings__reset_ramp__stop;
+    \$702  = held_form_ramp__start;
+    if (\$314 ) begin
+      \$702  = settings__form_ramp__start;
     end
     if (rst) begin
       \$702  = 16'h0000;
@@ -3061,9 +3068,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$703  = held_form_ramp__start;
-    if (\$314 ) begin
-      \$703  = settings__form_ramp__start;
+    \$703  = held_form_ramp__step;
+    if (\$324 ) begin
+      \$703  = settings__form_ramp__step;
     end
     if (rst) begin
       \$703  = 16'h0000;
@@ -3071,9 +3078,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$704  = held_form_ramp__step;
-    if (\$324 ) begin
-      \$704  = settings__form_ramp__step;
+    \$704  = held_form_ramp__stop;
+    if (\$334 ) begin
+      \$704  = settings__form_ramp__stop;
     end
     if (rst) begin
       \$704  = 16'h0000;
@@ -3081,19 +3088,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$705  = held_form_ramp__stop;
-    if (\$334 ) begin
-      \$705  = settings__form_ramp__stop;
+    \$705  = held_set_lines__word_code;
+    if (\$344 ) begin
+      \$705  = settings__set_lines__word_code;
     end
     if (rst) begin
-      \$705  = 16'h0000;
+      \$705  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$706  = held_set_lines__word_code;
-    if (\$344 ) begin
-      \$706  = settings__set_lines__word_code;
+    \$706  = held_set_lines__bit_code;
+    if (\$354 ) begin
+      \$706  = settings__set_lines__bit_code;
     end
     if (rst) begin
       \$706  = 8'h00;
@@ -3101,9 +3108,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$707  = held_set_lines__bit_code;
-    if (\$354 ) begin
-      \$707  = settings__set_lines__bit_code;
+    \$707  = held_set_lines__source_code;
+    if (\$364 ) begin
+      \$707  = settings__set_lines__source_code;
     end
     if (rst) begin
       \$707  = 8'h00;
@@ -3111,19 +3118,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$708  = held_set_lines__source_code;
-    if (\$364 ) begin
-      \$708  = settings__set_lines__source_code;
+    \$708  = held_set_lines__word_unselected;
+    if (\$374 ) begin
+      \$708  = settings__set_lines__word_unselected;
     end
     if (rst) begin
-      \$708  = 8'h00;
+      \$708  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$709  = held_set_lines__word_unselected;
-    if (\$374 ) begin
-      \$709  = settings__set_lines__word_unselected;
+    \$709  = held_set_lines__bit_unselected;
+    if (\$384 ) begin
+      \$709  = settings__set_lines__bit_unselected;
     end
     if (rst) begin
       \$709  = 2'h0;
@@ -3131,9 +3138,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$710  = held_set_lines__bit_unselected;
-    if (\$384 ) begin
-      \$710  = settings__set_lines__bit_unselected;
+    \$710  = held_set_lines__source_unselected;
+    if (\$394 ) begin
+      \$710  = settings__set_lines__source_unselected;
     end
     if (rst) begin
       \$710  = 2'h0;
@@ -3141,19 +3148,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$711  = held_set_lines__source_unselected;
-    if (\$394 ) begin
-      \$711  = settings__set_lines__source_unselected;
+    \$711  = held_reset_lines__word_code;
+    if (\$404 ) begin
+      \$711  = settings__reset_lines__word_code;
     end
     if (rst) begin
-      \$711  = 2'h0;
+      \$711  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$712  = held_reset_lines__word_code;
-    if (\$404 ) begin
-      \$712  = settings__reset_lines__word_code;
+    \$712  = held_reset_lines__bit_code;
+    if (\$414 ) begin
+      \$712  = settings__reset_lines__bit_code;
     end
     if (rst) begin
       \$712  = 8'h00;
@@ -3161,9 +3168,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$713  = held_reset_lines__bit_code;
-    if (\$414 ) begin
-      \$713  = settings__reset_lines__bit_code;
+    \$713  = held_reset_lines__source_code;
+    if (\$424 ) begin
+      \$713  = settings__reset_lines__source_code;
     end
     if (rst) begin
       \$713  = 8'h00;
@@ -3171,19 +3178,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$714  = held_reset_lines__source_code;
-    if (\$424 ) begin
-      \$714  = settings__reset_lines__source_code;
+    \$714  = held_reset_lines__word_unselected;
+    if (\$434 ) begin
+      \$714  = settings__reset_lines__word_unselected;
     end
     if (rst) begin
-      \$714  = 8'h00;
+      \$714  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$715  = held_reset_lines__word_unselected;
-    if (\$434 ) begin
-      \$715  = settings__reset_lines__word_unselected;
+    \$715  = held_reset_lines__bit_unselected;
+    if (\$444 ) begin
+      \$715  = settings__reset_lines__bit_unselected;
     end
     if (rst) begin
       \$715  = 2'h0;
@@ -3191,9 +3198,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$716  = held_reset_lines__bit_unselected;
-    if (\$444 ) begin
-      \$716  = settings__reset_lines__bit_unselected;
+    \$716  = held_reset_lines__source_unselected;
+    if (\$454 ) begin
+      \$716  = settings__reset_lines__source_unselected;
     end
     if (rst) begin
       \$716  = 2'h0;
@@ -3201,19 +3208,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$717  = held_reset_lines__source_unselected;
-    if (\$454 ) begin
-      \$717  = settings__reset_lines__source_unselected;
+    \$717  = held_form_lines__word_code;
+    if (\$464 ) begin
+      \$717  = settings__form_lines__word_code;
     end
     if (rst) begin
-      \$717  = 2'h0;
+      \$717  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$718  = held_form_lines__word_code;
-    if (\$464 ) begin
-      \$718  = settings__form_lines__word_code;
+    \$718  = held_form_lines__bit_code;
+    if (\$474 ) begin
+      \$718  = settings__form_lines__bit_code;
     end
     if (rst) begin
       \$718  = 8'h00;
@@ -3221,9 +3228,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$719  = held_form_lines__bit_code;
-    if (\$474 ) begin
-      \$719  = settings__form_lines__bit_code;
+    \$719  = held_form_lines__source_code;
+    if (\$484 ) begin
+      \$719  = settings__form_lines__source_code;
     end
     if (rst) begin
       \$719  = 8'h00;
@@ -3231,19 +3238,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$720  = held_form_lines__source_code;
-    if (\$484 ) begin
-      \$720  = settings__form_lines__source_code;
+    \$720  = held_form_lines__word_unselected;
+    if (\$494 ) begin
+      \$720  = settings__form_lines__word_unselected;
     end
     if (rst) begin
-      \$720  = 8'h00;
+      \$720  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$721  = held_form_lines__word_unselected;
-    if (\$494 ) begin
-      \$721  = settings__form_lines__word_unselected;
+    \$721  = held_form_lines__bit_unselected;
+    if (\$504 ) begin
+      \$721  = settings__form_lines__bit_unselected;
     end
     if (rst) begin
       \$721  = 2'h0;
@@ -3251,9 +3258,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$722  = held_form_lines__bit_unselected;
-    if (\$504 ) begin
-      \$722  = settings__form_lines__bit_unselected;
+    \$722  = held_form_lines__source_unselected;
+    if (\$514 ) begin
+      \$722  = settings__form_lines__source_unselected;
     end
     if (rst) begin
       \$722  = 2'h0;
@@ -3261,19 +3268,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$723  = held_form_lines__source_unselected;
-    if (\$514 ) begin
-      \$723  = settings__form_lines__source_unselected;
+    \$723  = held_read_lines__word_code;
+    if (\$524 ) begin
+      \$723  = settings__read_lines__word_code;
     end
     if (rst) begin
-      \$723  = 2'h0;
+      \$723  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$724  = held_read_lines__word_code;
-    if (\$524 ) begin
-      \$724  = settings__read_lines__word_code;
+    \$724  = held_read_lines__bit_code;
+    if (\$534 ) begin
+      \$724  = settings__read_lines__bit_code;
     end
     if (rst) begin
       \$724  = 8'h00;
@@ -3281,9 +3288,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$725  = held_read_lines__bit_code;
-    if (\$534 ) begin
-      \$725  = settings__read_lines__bit_code;
+    \$725  = held_read_lines__source_code;
+    if (\$544 ) begin
+      \$725  = settings__read_lines__source_code;
     end
     if (rst) begin
       \$725  = 8'h00;
@@ -3291,19 +3298,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$726  = held_read_lines__source_code;
-    if (\$544 ) begin
-      \$726  = settings__read_lines__source_code;
+    \$726  = held_read_lines__word_unselected;
+    if (\$554 ) begin
+      \$726  = settings__read_lines__word_unselected;
     end
     if (rst) begin
-      \$726  = 8'h00;
+      \$726  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$727  = held_read_lines__word_unselected;
-    if (\$554 ) begin
-      \$727  = settings__read_lines__word_unselected;
+    \$727  = held_read_lines__bit_unselected;
+    if (\$564 ) begin
+      \$727  = settings__read_lines__bit_unselected;
     end
     if (rst) begin
       \$727  = 2'h0;
@@ -3311,9 +3318,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$728  = held_read_lines__bit_unselected;
-    if (\$564 ) begin
-      \$728  = settings__read_lines__bit_unselected;
+    \$728  = held_read_lines__source_unselected;
+    if (\$574 ) begin
+      \$728  = settings__read_lines__source_unselected;
     end
     if (rst) begin
       \$728  = 2'h0;
@@ -3321,54 +3328,44 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$729  = held_read_lines__source_unselected;
-    if (\$574 ) begin
-      \$729  = settings__read_lines__source_unselected;
-    end
-    if (rst) begin
-      \$729  = 2'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$730  = \$signal$187 ;
+    \$729  = \$signal$187 ;
     if (moves) begin
-      \$730  = \$575 [3:0];
+      \$729  = \$575 [3:0];
       if (\$576 ) begin
-        \$730  = 4'h0;
+        \$729  = 4'h0;
       end
     end
     if (\$signal$125 ) begin
-      \$730  = 4'h0;
+      \$729  = 4'h0;
     end
     if (rst) begin
-      \$730  = 4'h0;
+      \$729  = 4'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$731  = \$signal$189 ;
+    \$730  = \$signal$189 ;
     if (start__ready) begin
-      \$731  = 1'h0;
+      \$730  = 1'h0;
     end
     if (\$580 ) begin
-      \$731  = 1'h1;
+      \$730  = 1'h1;
     end
     if (\$signal$125 ) begin
-      \$731  = 1'h0;
+      \$730  = 1'h0;
     end
     if (rst) begin
-      \$731  = 1'h0;
+      \$730  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$732  = difference;
+    \$731  = difference;
     if (\$580 ) begin
-      \$732  = \$581 ;
+      \$731  = \$581 ;
     end
     if (rst) begin
-      \$732  = 1'h0;
+      \$731  = 1'h0;
     end
   end
   assign clear = \$signal$125 ;
@@ -3384,6 +3381,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \seeded$203  = seeded;
   assign \seeding$204  = seeding;
   assign \fault$205  = fault;
+  assign \seed_error$206  = seed_error;
   assign \random_seed$207  = random_seed;
   assign \random_steps$208  = random_steps;
   assign \state_index$209  = state_index;
@@ -3497,10 +3495,10 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \dac__side$356  = dac__side;
   assign \dac__valid$357  = dac__valid;
   assign \targets__payload$359  = targets__payload;
-  assign targets__valid = \$667 [0];
-  assign targets__ready = \$670 [0];
-  assign cells__payload = { 128'h00000000000000000000000000000000, \$733  };
-  assign \cells__payload$365  = { 128'h00000000000000000000000000000000, \$733  };
+  assign targets__valid = \$666 [0];
+  assign targets__ready = \$669 [0];
+  assign cells__payload = { 128'h00000000000000000000000000000000, \$732  };
+  assign \cells__payload$365  = { 128'h00000000000000000000000000000000, \$732  };
   assign \cells__ready$367  = cells__ready;
   assign \cells__valid$369  = cells__valid;
   assign \load__payload$371  = load__payload;
@@ -3539,7 +3537,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \verdict__valid$426  = verdict__valid;
   assign \faulted$428  = faulted;
   assign idle = at_rest;
-  assign settings_error = { 1'h0, \$648 , \$617 , \$614 , \$613 , \$611 , \$610 , \$609 , \$608 , \$607 , \$606 , \$605 , \$604 , \$603 , \$602 , \$599 , \$596 , \$595 , \$592 , \$591  };
+  assign settings_error = { 1'h0, \$647 , \$616 , \$613 , \$612 , \$610 , \$609 , \$608 , \$607 , \$606 , \$605 , \$604 , \$603 , \$602 , \$601 , \$598 , \$595 , \$594 , \$591 , \$590  };
   assign \commands__payload.data  = commands__payload[255:0];
   assign \commands__payload.last  = commands__payload[256];
   assign \responses__payload.data  = responses__payload[255:0];
@@ -3668,14 +3666,14 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \targets__payload$359.codes[14]  = targets__payload[239:224];
   assign \targets__payload$359.codes[15]  = targets__payload[255:240];
   assign \targets__payload$359.mode  = targets__payload[257:256];
-  assign \cells__payload[0]  = \$733 [15:0];
-  assign \cells__payload[1]  = \$733 [31:16];
-  assign \cells__payload[2]  = \$733 [47:32];
-  assign \cells__payload[3]  = \$733 [63:48];
-  assign \cells__payload[4]  = \$733 [79:64];
-  assign \cells__payload[5]  = \$733 [95:80];
-  assign \cells__payload[6]  = \$733 [111:96];
-  assign \cells__payload[7]  = \$733 [127:112];
+  assign \cells__payload[0]  = \$732 [15:0];
+  assign \cells__payload[1]  = \$732 [31:16];
+  assign \cells__payload[2]  = \$732 [47:32];
+  assign \cells__payload[3]  = \$732 [63:48];
+  assign \cells__payload[4]  = \$732 [79:64];
+  assign \cells__payload[5]  = \$732 [95:80];
+  assign \cells__payload[6]  = \$732 [111:96];
+  assign \cells__payload[7]  = \$732 [127:112];
   assign \cells__payload[8]  = 16'h0000;
   assign \cells__payload[9]  = 16'h0000;
   assign \cells__payload[10]  = 16'h0000;
@@ -3684,14 +3682,14 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \cells__payload[13]  = 16'h0000;
   assign \cells__payload[14]  = 16'h0000;
   assign \cells__payload[15]  = 16'h0000;
-  assign \cells__payload$365[0]  = \$733 [15:0];
-  assign \cells__payload$365[1]  = \$733 [31:16];
-  assign \cells__payload$365[2]  = \$733 [47:32];
-  assign \cells__payload$365[3]  = \$733 [63:48];
-  assign \cells__payload$365[4]  = \$733 [79:64];
-  assign \cells__payload$365[5]  = \$733 [95:80];
-  assign \cells__payload$365[6]  = \$733 [111:96];
-  assign \cells__payload$365[7]  = \$733 [127:112];
+  assign \cells__payload$365[0]  = \$732 [15:0];
+  assign \cells__payload$365[1]  = \$732 [31:16];
+  assign \cells__payload$365[2]  = \$732 [47:32];
+  assign \cells__payload$365[3]  = \$732 [63:48];
+  assign \cells__payload$365[4]  = \$732 [79:64];
+  assign \cells__payload$365[5]  = \$732 [95:80];
+  assign \cells__payload$365[6]  = \$732 [111:96];
+  assign \cells__payload$365[7]  = \$732 [127:112];
   assign \cells__payload$365[8]  = 16'h0000;
   assign \cells__payload$365[9]  = 16'h0000;
   assign \cells__payload$365[10]  = 16'h0000;
@@ -3746,10 +3744,10 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \commands__payload$408.last  = commands__payload[256];
   assign \responses__payload$411.data  = responses__payload[255:0];
   assign \responses__payload$411.last  = responses__payload[256];
-  assign \$666 [0] = \$665 ;
-  assign \$666 [1] = 1'h1;
-  assign \$669 [0] = \$668 ;
-  assign \$669 [1] = 1'h1;
+  assign \$665 [0] = \$664 ;
+  assign \$665 [1] = 1'h1;
+  assign \$668 [0] = \$667 ;
+  assign \$668 [1] = 1'h1;
 endmodule
 
 module \pulsetrain_core.command_decoder (commands__valid, clk, rst, clear, refusals__disarmed, refusals__unseeded, refusals__locked, refusals__illegal_settings, refusals__illegal_refresh, settings_free, room, deltas__ready, targets__ready, verdict__settled, load__valid, deltas__valid, targets__valid, deltas__payload, verdict__valid, verdict__status, load__ready
@@ -4534,11 +4532,11 @@ module \pulsetrain_core.command_decoder (commands__valid, clk, rst, clear, refus
   assign \$116  = \$111 ;
 endmodule
 
-module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__ready, crossbar__converted, crossbar__codes, state_index, clk, rst, \seed__valid$20 , deltas__payload, deltas__valid, \targets__valid$149 , cells__ready, idle, seed__ready, seed_error, deltas__ready, read__ready, targets__ready, samples__valid
+module \pulsetrain_core.controller (arm, \pulse_limit$277 , abort, crossbar__ready, crossbar__converted, crossbar__codes, state_index, clk, rst, \seed__valid$20 , deltas__payload, deltas__valid, \targets__valid$150 , cells__ready, idle, seed__ready, deltas__ready, read__ready, targets__ready, samples__valid, seeded
 , settings__threshold_log2, settings__max_pulses, settings__parallel_max, settings__setup_cycles, settings__set_cycles, settings__reset_cycles, settings__hold_cycles, settings__recovery_cycles, settings__ready_limit, settings__settle_cycles, settings__conversion_limit, settings__form_cycles, settings__forward_full_scale, settings__backward_full_scale, settings__verify_full_scale, settings__verify, settings__verify_step, settings__verify_tolerance, settings__program_tolerance, settings__try_limit, settings__pair_policy
 , settings__refresh_pulses, settings__ramp, settings__set_ramp__start, settings__set_ramp__step, settings__set_ramp__stop, settings__reset_ramp__start, settings__reset_ramp__step, settings__reset_ramp__stop, settings__form_ramp__start, settings__form_ramp__step, settings__form_ramp__stop, settings__set_lines__word_code, settings__set_lines__bit_code, settings__set_lines__source_code, settings__set_lines__word_unselected, settings__set_lines__bit_unselected, settings__set_lines__source_unselected, settings__reset_lines__word_code, settings__reset_lines__bit_code, settings__reset_lines__source_code, settings__reset_lines__word_unselected
-, settings__reset_lines__bit_unselected, settings__reset_lines__source_unselected, settings__form_lines__word_code, settings__form_lines__bit_code, settings__form_lines__source_code, settings__form_lines__word_unselected, settings__form_lines__bit_unselected, settings__form_lines__source_unselected, settings__read_lines__word_code, settings__read_lines__bit_code, settings__read_lines__source_code, settings__read_lines__word_unselected, settings__read_lines__bit_unselected, settings__read_lines__source_unselected, targets__payload, read__valid, read__payload, faulted, released, armed, \fault$275 
-, armed_limit, done__valid, done__status, counters__cells_set, counters__cells_reset, counters__saturated, counters__slots, counters__cut, counters__requests, counters__reads, counters__conversions, counters__verified, counters__unreached, counters__unverified, random_steps, seeding, random_seed, seeded, state_word, cells__valid, \port$4620$0 
+, settings__reset_lines__bit_unselected, settings__reset_lines__source_unselected, settings__form_lines__word_code, settings__form_lines__bit_code, settings__form_lines__source_code, settings__form_lines__word_unselected, settings__form_lines__bit_unselected, settings__form_lines__source_unselected, settings__read_lines__word_code, settings__read_lines__bit_code, settings__read_lines__source_code, settings__read_lines__word_unselected, settings__read_lines__bit_unselected, settings__read_lines__source_unselected, targets__payload, read__valid, read__payload, faulted, released, armed, \fault$276 
+, armed_limit, done__valid, done__status, counters__cells_set, counters__cells_reset, counters__saturated, counters__slots, counters__cut, counters__requests, counters__reads, counters__conversions, counters__verified, counters__unreached, counters__unverified, random_steps, seeding, seed_error, random_seed, state_word, cells__valid, \port$4693$0 
 , crossbar__strobe, report__row, report__polarity, report__form, report__columns, crossbar__select, crossbar__operation, crossbar__row, crossbar__columns, crossbar__whole, crossbar__full_scale, crossbar__word_code, crossbar__word_unselected, crossbar__bit_code, crossbar__bit_unselected, crossbar__source_code, crossbar__source_unselected, crossbar__group, crossbar__convert, samples__group, samples__codes
 , samples__last, report__valid, report__cycles, report__cut, seed__payload);
   reg \$auto$verilog_backend.cc:2355:dump_module$3  = 0;
@@ -4555,13 +4553,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \$108 ;
   wire \$109 ;
   wire \$11 ;
-  wire \$110 ;
+  wire [2:0] \$110 ;
   wire [2:0] \$111 ;
-  wire [2:0] \$112 ;
+  wire \$112 ;
   wire \$113 ;
   wire \$114 ;
-  wire \$115 ;
-  wire [3:0] \$116 ;
+  wire [3:0] \$115 ;
+  wire [15:0] \$116 ;
   wire [15:0] \$117 ;
   wire [15:0] \$118 ;
   wire [15:0] \$119 ;
@@ -4571,28 +4569,28 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [15:0] \$122 ;
   wire [15:0] \$123 ;
   wire [15:0] \$124 ;
-  wire [15:0] \$125 ;
-  wire \$126 ;
+  wire \$125 ;
+  wire [7:0] \$126 ;
   wire [7:0] \$127 ;
   wire [7:0] \$128 ;
-  wire [7:0] \$129 ;
+  wire [1:0] \$129 ;
   wire \$13 ;
-  wire [1:0] \$130 ;
+  wire [29:0] \$130 ;
   wire [29:0] \$131 ;
   wire [29:0] \$132 ;
-  wire [29:0] \$133 ;
+  wire \$133 ;
   wire \$134 ;
-  wire \$135 ;
+  wire [15:0] \$135 ;
   wire [15:0] \$136 ;
-  wire [15:0] \$137 ;
+  wire \$137 ;
   wire \$138 ;
   wire \$139 ;
   wire \$14 ;
   wire \$140 ;
   wire \$141 ;
   wire \$142 ;
-  wire \$143 ;
-  wire [15:0] \$144 ;
+  wire [15:0] \$143 ;
+  wire \$144 ;
   wire \$145 ;
   wire \$146 ;
   wire \$147 ;
@@ -4603,8 +4601,8 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \$151 ;
   wire \$152 ;
   wire \$153 ;
-  wire \$154 ;
-  wire [1:0] \$155 ;
+  wire [1:0] \$154 ;
+  wire \$155 ;
   wire \$156 ;
   wire \$157 ;
   wire \$158 ;
@@ -4617,8 +4615,8 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \$164 ;
   wire \$165 ;
   wire \$166 ;
-  wire \$167 ;
-  wire [4:0] \$168 ;
+  wire [4:0] \$167 ;
+  wire \$168 ;
   wire \$169 ;
   wire \$17 ;
   wire \$170 ;
@@ -4632,58 +4630,58 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \$178 ;
   wire \$179 ;
   wire \$18 ;
-  wire \$180 ;
+  wire [15:0] \$180 ;
   wire [15:0] \$181 ;
-  wire [15:0] \$182 ;
+  wire \$182 ;
   wire \$183 ;
-  wire \$184 ;
+  wire [1:0] \$184 ;
   wire [1:0] \$185 ;
-  wire [1:0] \$186 ;
-  wire [2:0] \$187 ;
-  wire [3:0] \$188 ;
+  wire [2:0] \$186 ;
+  wire [3:0] \$187 ;
+  wire [32:0] \$188 ;
   wire [32:0] \$189 ;
   wire \$19 ;
   wire [32:0] \$190 ;
   wire [32:0] \$191 ;
-  wire [32:0] \$192 ;
-  wire \$193 ;
+  wire \$192 ;
+  wire [32:0] \$193 ;
   wire [32:0] \$194 ;
-  wire [32:0] \$195 ;
-  wire \$196 ;
+  wire \$195 ;
+  wire [32:0] \$196 ;
   wire [32:0] \$197 ;
   wire [32:0] \$198 ;
   wire [32:0] \$199 ;
   wire \$2 ;
   wire \$20 ;
   wire [32:0] \$200 ;
-  wire [32:0] \$201 ;
+  reg \$201 ;
   reg \$202 ;
   reg \$203 ;
-  reg \$204 ;
-  reg [1:0] \$205 ;
-  reg [15:0] \$206 ;
-  reg \$207 ;
-  reg [3:0] \$208 ;
-  reg \$209 ;
+  reg [1:0] \$204 ;
+  reg [15:0] \$205 ;
+  reg \$206 ;
+  reg [3:0] \$207 ;
+  reg \$208 ;
+  reg [4:0] \$209 ;
   wire \$21 ;
-  reg [4:0] \$210 ;
+  reg [3:0] \$210 ;
   reg [3:0] \$211 ;
-  reg [3:0] \$212 ;
+  reg [264:0] \$212 ;
   reg [264:0] \$213 ;
-  reg [264:0] \$214 ;
+  reg \$214 ;
   reg \$215 ;
   reg \$216 ;
   reg \$217 ;
   reg \$218 ;
   reg \$219 ;
   wire \$22 ;
-  reg \$220 ;
-  reg [157:0] \$221 ;
+  reg [157:0] \$220 ;
+  reg \$221 ;
   reg \$222 ;
-  reg \$223 ;
-  reg [1:0] \$224 ;
-  reg \$225 ;
-  reg [1:0] \$226 ;
+  reg [1:0] \$223 ;
+  reg \$224 ;
+  reg [1:0] \$225 ;
+  reg [31:0] \$226 ;
   reg [31:0] \$227 ;
   reg [31:0] \$228 ;
   reg [31:0] \$229 ;
@@ -4695,15 +4693,14 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   reg [31:0] \$234 ;
   reg [31:0] \$235 ;
   reg [31:0] \$236 ;
-  reg [31:0] \$237 ;
-  wire [10:0] \$238 ;
-  wire [2:0] \$239 ;
+  wire [10:0] \$237 ;
+  wire [2:0] \$238 ;
+  wire \$239 ;
   wire \$24 ;
-  wire \$240 ;
-  wire [1:0] \$241 ;
-  wire \$242 ;
-  wire [127:0] \$243 ;
-  wire [15:0] \$244 ;
+  wire [1:0] \$240 ;
+  wire \$241 ;
+  wire [127:0] \$242 ;
+  wire [15:0] \$243 ;
   wire \$25 ;
   wire \$26 ;
   wire \$27 ;
@@ -4722,8 +4719,8 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \$39 ;
   wire \$4 ;
   wire \$40 ;
-  wire \$41 ;
-  wire [9:0] \$42 ;
+  wire [9:0] \$41 ;
+  wire \$42 ;
   wire \$43 ;
   wire \$44 ;
   wire \$45 ;
@@ -4780,36 +4777,36 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \$91 ;
   wire \$92 ;
   wire \$93 ;
-  wire \$94 ;
-  wire [4:0] \$95 ;
+  wire [4:0] \$94 ;
+  wire [3:0] \$95 ;
   wire [3:0] \$96 ;
-  wire [3:0] \$97 ;
+  wire \$97 ;
   wire \$98 ;
   wire \$99 ;
   (* init = 16'h0000 *)
   wire [15:0] \$like ;
   reg [1:0] \$signal  = 2'h0;
-  wire \$signal$105 ;
-  reg \$signal$109  = 1'h0;
-  wire \$signal$113 ;
-  wire \$signal$121 ;
-  wire \$signal$125 ;
-  reg \$signal$127  = 1'h0;
-  wire \$signal$128 ;
-  reg \$signal$129  = 1'h0;
+  reg \$signal$100  = 1'h0;
+  wire \$signal$106 ;
+  reg \$signal$110  = 1'h0;
+  wire \$signal$114 ;
+  wire \$signal$122 ;
+  wire \$signal$126 ;
+  reg \$signal$128  = 1'h0;
+  wire \$signal$129 ;
+  reg \$signal$130  = 1'h0;
   wire \$signal$14 ;
-  wire \$signal$147 ;
+  wire \$signal$148 ;
   reg \$signal$16  = 1'h0;
-  reg [15:0] \$signal$178 ;
-  wire \$signal$191 ;
+  reg [15:0] \$signal$179 ;
+  wire \$signal$192 ;
   wire \$signal$23 ;
-  reg \$signal$264  = 1'h0;
-  reg \$signal$269 ;
+  reg \$signal$265  = 1'h0;
+  reg \$signal$270 ;
   wire \$signal$8 ;
-  wire \$signal$95 ;
-  reg [3:0] \$signal$96  = 4'h0;
-  wire \$signal$97 ;
-  reg \$signal$99  = 1'h0;
+  wire \$signal$96 ;
+  reg [3:0] \$signal$97  = 4'h0;
+  wire \$signal$98 ;
   input abort;
   wire abort;
   wire active;
@@ -4904,23 +4901,23 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [7:0] \bank_1.verify_tolerance ;
   wire busy;
   wire [255:0] cells__payload;
-  wire [255:0] \cells__payload$155 ;
-  wire [15:0] \cells__payload$155[0] ;
-  wire [15:0] \cells__payload$155[10] ;
-  wire [15:0] \cells__payload$155[11] ;
-  wire [15:0] \cells__payload$155[12] ;
-  wire [15:0] \cells__payload$155[13] ;
-  wire [15:0] \cells__payload$155[14] ;
-  wire [15:0] \cells__payload$155[15] ;
-  wire [15:0] \cells__payload$155[1] ;
-  wire [15:0] \cells__payload$155[2] ;
-  wire [15:0] \cells__payload$155[3] ;
-  wire [15:0] \cells__payload$155[4] ;
-  wire [15:0] \cells__payload$155[5] ;
-  wire [15:0] \cells__payload$155[6] ;
-  wire [15:0] \cells__payload$155[7] ;
-  wire [15:0] \cells__payload$155[8] ;
-  wire [15:0] \cells__payload$155[9] ;
+  wire [255:0] \cells__payload$156 ;
+  wire [15:0] \cells__payload$156[0] ;
+  wire [15:0] \cells__payload$156[10] ;
+  wire [15:0] \cells__payload$156[11] ;
+  wire [15:0] \cells__payload$156[12] ;
+  wire [15:0] \cells__payload$156[13] ;
+  wire [15:0] \cells__payload$156[14] ;
+  wire [15:0] \cells__payload$156[15] ;
+  wire [15:0] \cells__payload$156[1] ;
+  wire [15:0] \cells__payload$156[2] ;
+  wire [15:0] \cells__payload$156[3] ;
+  wire [15:0] \cells__payload$156[4] ;
+  wire [15:0] \cells__payload$156[5] ;
+  wire [15:0] \cells__payload$156[6] ;
+  wire [15:0] \cells__payload$156[7] ;
+  wire [15:0] \cells__payload$156[8] ;
+  wire [15:0] \cells__payload$156[9] ;
   wire [15:0] \cells__payload[0] ;
   wire [15:0] \cells__payload[10] ;
   wire [15:0] \cells__payload[11] ;
@@ -4939,10 +4936,10 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [15:0] \cells__payload[9] ;
   input cells__ready;
   wire cells__ready;
-  wire \cells__ready$157 ;
+  wire \cells__ready$158 ;
   output cells__valid;
   wire cells__valid;
-  wire \cells__valid$159 ;
+  wire \cells__valid$160 ;
   reg [15:0] chosen;
   wire [7:0] \chosen.columns ;
   wire \chosen.groups ;
@@ -4965,8 +4962,8 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [15:0] \chosen_timing.setup_cycles ;
   wire clear;
   (* init = 1'h0 *)
-  wire \clear$131 ;
-  wire \clear$181 ;
+  wire \clear$132 ;
+  wire \clear$182 ;
   input clk;
   wire clk;
   reg converted = 1'h0;
@@ -5000,29 +4997,29 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   reg [31:0] counters__verified = 32'd0;
   output [7:0] crossbar__bit_code;
   wire [7:0] crossbar__bit_code;
-  wire [7:0] \crossbar__bit_code$205 ;
+  wire [7:0] \crossbar__bit_code$206 ;
   output [1:0] crossbar__bit_unselected;
   wire [1:0] crossbar__bit_unselected;
-  wire [1:0] \crossbar__bit_unselected$207 ;
+  wire [1:0] \crossbar__bit_unselected$208 ;
   input [127:0] crossbar__codes;
   wire [127:0] crossbar__codes;
-  wire [127:0] \crossbar__codes$209 ;
-  wire [7:0] \crossbar__codes$209[0] ;
-  wire [7:0] \crossbar__codes$209[10] ;
-  wire [7:0] \crossbar__codes$209[11] ;
-  wire [7:0] \crossbar__codes$209[12] ;
-  wire [7:0] \crossbar__codes$209[13] ;
-  wire [7:0] \crossbar__codes$209[14] ;
-  wire [7:0] \crossbar__codes$209[15] ;
-  wire [7:0] \crossbar__codes$209[1] ;
-  wire [7:0] \crossbar__codes$209[2] ;
-  wire [7:0] \crossbar__codes$209[3] ;
-  wire [7:0] \crossbar__codes$209[4] ;
-  wire [7:0] \crossbar__codes$209[5] ;
-  wire [7:0] \crossbar__codes$209[6] ;
-  wire [7:0] \crossbar__codes$209[7] ;
-  wire [7:0] \crossbar__codes$209[8] ;
-  wire [7:0] \crossbar__codes$209[9] ;
+  wire [127:0] \crossbar__codes$210 ;
+  wire [7:0] \crossbar__codes$210[0] ;
+  wire [7:0] \crossbar__codes$210[10] ;
+  wire [7:0] \crossbar__codes$210[11] ;
+  wire [7:0] \crossbar__codes$210[12] ;
+  wire [7:0] \crossbar__codes$210[13] ;
+  wire [7:0] \crossbar__codes$210[14] ;
+  wire [7:0] \crossbar__codes$210[15] ;
+  wire [7:0] \crossbar__codes$210[1] ;
+  wire [7:0] \crossbar__codes$210[2] ;
+  wire [7:0] \crossbar__codes$210[3] ;
+  wire [7:0] \crossbar__codes$210[4] ;
+  wire [7:0] \crossbar__codes$210[5] ;
+  wire [7:0] \crossbar__codes$210[6] ;
+  wire [7:0] \crossbar__codes$210[7] ;
+  wire [7:0] \crossbar__codes$210[8] ;
+  wire [7:0] \crossbar__codes$210[9] ;
   wire [7:0] \crossbar__codes[0] ;
   wire [7:0] \crossbar__codes[10] ;
   wire [7:0] \crossbar__codes[11] ;
@@ -5041,19 +5038,19 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [7:0] \crossbar__codes[9] ;
   output [7:0] crossbar__columns;
   wire [7:0] crossbar__columns;
-  wire [7:0] \crossbar__columns$211 ;
+  wire [7:0] \crossbar__columns$212 ;
   output crossbar__convert;
   wire crossbar__convert;
-  wire \crossbar__convert$213 ;
+  wire \crossbar__convert$214 ;
   input crossbar__converted;
   wire crossbar__converted;
-  wire \crossbar__converted$215 ;
+  wire \crossbar__converted$216 ;
   output [15:0] crossbar__full_scale;
   wire [15:0] crossbar__full_scale;
-  wire [15:0] \crossbar__full_scale$217 ;
+  wire [15:0] \crossbar__full_scale$218 ;
   output crossbar__group;
   wire crossbar__group;
-  wire \crossbar__group$219 ;
+  wire \crossbar__group$220 ;
   (* enum_base_type = "Operation" *)
   (* enum_value_000 = "IDLE" *)
   (* enum_value_001 = "SET" *)
@@ -5070,34 +5067,34 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_value_011 = "FORM" *)
   (* enum_value_100 = "READ_FORWARD" *)
   (* enum_value_101 = "READ_BACKWARD" *)
-  wire [2:0] \crossbar__operation$221 ;
+  wire [2:0] \crossbar__operation$222 ;
   input crossbar__ready;
   wire crossbar__ready;
-  wire \crossbar__ready$223 ;
+  wire \crossbar__ready$224 ;
   output [2:0] crossbar__row;
   wire [2:0] crossbar__row;
-  wire [2:0] \crossbar__row$225 ;
+  wire [2:0] \crossbar__row$226 ;
   output crossbar__select;
   wire crossbar__select;
-  wire \crossbar__select$227 ;
+  wire \crossbar__select$228 ;
   output [7:0] crossbar__source_code;
   wire [7:0] crossbar__source_code;
-  wire [7:0] \crossbar__source_code$229 ;
+  wire [7:0] \crossbar__source_code$230 ;
   output [1:0] crossbar__source_unselected;
   wire [1:0] crossbar__source_unselected;
-  wire [1:0] \crossbar__source_unselected$231 ;
+  wire [1:0] \crossbar__source_unselected$232 ;
   output crossbar__strobe;
   wire crossbar__strobe;
-  wire \crossbar__strobe$233 ;
+  wire \crossbar__strobe$234 ;
   output crossbar__whole;
   wire crossbar__whole;
-  wire \crossbar__whole$235 ;
+  wire \crossbar__whole$236 ;
   output [7:0] crossbar__word_code;
   wire [7:0] crossbar__word_code;
-  wire [7:0] \crossbar__word_code$237 ;
+  wire [7:0] \crossbar__word_code$238 ;
   output [1:0] crossbar__word_unselected;
   wire [1:0] crossbar__word_unselected;
-  wire [1:0] \crossbar__word_unselected$239 ;
+  wire [1:0] \crossbar__word_unselected$240 ;
   input [63:0] deltas__payload;
   wire [63:0] deltas__payload;
   wire [15:0] \deltas__payload[0] ;
@@ -5127,26 +5124,26 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_value_01 = "READY_TIMEOUT" *)
   (* enum_value_10 = "STROBE_LIMIT" *)
   (* enum_value_11 = "CONVERTER_TIMEOUT" *)
-  output [1:0] \fault$275 ;
-  reg [1:0] \fault$275  = 2'h0;
+  output [1:0] \fault$276 ;
+  reg [1:0] \fault$276  = 2'h0;
   output faulted;
   reg faulted = 1'h0;
   wire [15:0] full_scale;
   wire holds;
   wire [141:0] i__payload;
-  wire [28:0] \i__payload$115 ;
-  wire \i__payload$115.bank ;
-  wire [15:0] \i__payload$115.counts ;
-  wire [3:0] \i__payload$115.counts[0] ;
-  wire [3:0] \i__payload$115.counts[1] ;
-  wire [3:0] \i__payload$115.counts[2] ;
-  wire [3:0] \i__payload$115.counts[3] ;
-  wire [3:0] \i__payload$115.parallel_max ;
-  wire [3:0] \i__payload$115.resets ;
-  wire [3:0] \i__payload$115.saturated ;
-  wire [15:0] \i__payload$187 ;
-  wire [7:0] \i__payload$187.columns ;
-  wire \i__payload$187.groups ;
+  wire [28:0] \i__payload$116 ;
+  wire \i__payload$116.bank ;
+  wire [15:0] \i__payload$116.counts ;
+  wire [3:0] \i__payload$116.counts[0] ;
+  wire [3:0] \i__payload$116.counts[1] ;
+  wire [3:0] \i__payload$116.counts[2] ;
+  wire [3:0] \i__payload$116.counts[3] ;
+  wire [3:0] \i__payload$116.parallel_max ;
+  wire [3:0] \i__payload$116.resets ;
+  wire [3:0] \i__payload$116.saturated ;
+  wire [15:0] \i__payload$188 ;
+  wire [7:0] \i__payload$188.columns ;
+  wire \i__payload$188.groups ;
   (* enum_base_type = "Operation" *)
   (* enum_value_000 = "IDLE" *)
   (* enum_value_001 = "SET" *)
@@ -5154,9 +5151,9 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_value_011 = "FORM" *)
   (* enum_value_100 = "READ_FORWARD" *)
   (* enum_value_101 = "READ_BACKWARD" *)
-  wire [2:0] \i__payload$187.operation ;
-  wire [2:0] \i__payload$187.row ;
-  wire \i__payload$187.whole ;
+  wire [2:0] \i__payload$188.operation ;
+  wire [2:0] \i__payload$188.row ;
+  wire \i__payload$188.whole ;
   wire \i__payload.bank ;
   wire [63:0] \i__payload.deltas ;
   wire [15:0] \i__payload.deltas[0] ;
@@ -5172,11 +5169,11 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [15:0] \i__payload.words[2] ;
   wire [15:0] \i__payload.words[3] ;
   wire i__ready;
-  wire \i__ready$118 ;
-  wire \i__ready$190 ;
+  wire \i__ready$119 ;
+  wire \i__ready$191 ;
   wire i__valid;
-  wire \i__valid$119 ;
-  wire \i__valid$185 ;
+  wire \i__valid$120 ;
+  wire \i__valid$186 ;
   output idle;
   wire idle;
   wire \idle$5 ;
@@ -5210,13 +5207,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [15:0] \kept.timing.recovery_cycles ;
   wire [15:0] \kept.timing.setup_cycles ;
   reg [29:0] lines;
-  reg [29:0] \lines$179 ;
-  wire [7:0] \lines$179.bit_code ;
-  wire [1:0] \lines$179.bit_unselected ;
-  wire [7:0] \lines$179.source_code ;
-  wire [1:0] \lines$179.source_unselected ;
-  wire [7:0] \lines$179.word_code ;
-  wire [1:0] \lines$179.word_unselected ;
+  reg [29:0] \lines$180 ;
+  wire [7:0] \lines$180.bit_code ;
+  wire [1:0] \lines$180.bit_unselected ;
+  wire [7:0] \lines$180.source_code ;
+  wire [1:0] \lines$180.source_unselected ;
+  wire [7:0] \lines$180.word_code ;
+  wire [1:0] \lines$180.word_unselected ;
   wire [7:0] \lines.bit_code ;
   wire [1:0] \lines.bit_unselected ;
   wire [7:0] \lines.source_code ;
@@ -5230,20 +5227,20 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [7:0] lines__word_code;
   wire [1:0] lines__word_unselected;
   wire [28:0] o__payload;
-  wire [13:0] \o__payload$122 ;
-  wire \o__payload$122.bank ;
-  wire [7:0] \o__payload$122.columns ;
-  wire \o__payload$122.end ;
+  wire [13:0] \o__payload$123 ;
+  wire \o__payload$123.bank ;
+  wire [7:0] \o__payload$123.columns ;
+  wire \o__payload$123.end ;
   (* enum_base_type = "Polarity" *)
   (* enum_value_0 = "SET" *)
   (* enum_value_1 = "RESET" *)
-  wire \o__payload$122.polarity ;
-  wire [2:0] \o__payload$122.row ;
-  wire [33:0] \o__payload$143 ;
-  wire \o__payload$143.bank ;
-  wire [7:0] \o__payload$143.columns ;
-  wire \o__payload$143.end ;
-  wire \o__payload$143.groups ;
+  wire \o__payload$123.polarity ;
+  wire [2:0] \o__payload$123.row ;
+  wire [33:0] \o__payload$144 ;
+  wire \o__payload$144.bank ;
+  wire [7:0] \o__payload$144.columns ;
+  wire \o__payload$144.end ;
+  wire \o__payload$144.groups ;
   (* enum_base_type = "Operation" *)
   (* enum_value_000 = "IDLE" *)
   (* enum_value_001 = "SET" *)
@@ -5251,10 +5248,10 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_value_011 = "FORM" *)
   (* enum_value_100 = "READ_FORWARD" *)
   (* enum_value_101 = "READ_BACKWARD" *)
-  wire [2:0] \o__payload$143.operation ;
-  wire [15:0] \o__payload$143.ramp_value ;
-  wire \o__payload$143.ramped ;
-  wire [2:0] \o__payload$143.row ;
+  wire [2:0] \o__payload$144.operation ;
+  wire [15:0] \o__payload$144.ramp_value ;
+  wire \o__payload$144.ramped ;
+  wire [2:0] \o__payload$144.row ;
   wire \o__payload.bank ;
   wire [15:0] \o__payload.counts ;
   wire [3:0] \o__payload.counts[0] ;
@@ -5265,11 +5262,11 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [3:0] \o__payload.resets ;
   wire [3:0] \o__payload.saturated ;
   wire o__ready;
-  wire \o__ready$134 ;
-  wire \o__ready$136 ;
+  wire \o__ready$135 ;
+  wire \o__ready$137 ;
   wire o__valid;
-  wire \o__valid$126 ;
-  wire \o__valid$139 ;
+  wire \o__valid$127 ;
+  wire \o__valid$140 ;
   wire [513:0] offered;
   wire [15:0] \offered.backward_full_scale ;
   wire [15:0] \offered.conversion_limit ;
@@ -5342,18 +5339,18 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [15:0] \offered.verify_full_scale ;
   wire [7:0] \offered.verify_step ;
   wire [7:0] \offered.verify_tolerance ;
-  output [127:0] \port$4620$0 ;
-  wire [127:0] \port$4620$0 ;
+  output [127:0] \port$4693$0 ;
+  wire [127:0] \port$4693$0 ;
   (* init = 16'h0000 *)
   wire [15:0] pulse_limit;
-  input [15:0] \pulse_limit$276 ;
-  wire [15:0] \pulse_limit$276 ;
+  input [15:0] \pulse_limit$277 ;
+  wire [15:0] \pulse_limit$277 ;
   output [63:0] random_seed;
   wire [63:0] random_seed;
-  wire [63:0] \random_seed$32 ;
+  wire [63:0] \random_seed$33 ;
   output [63:0] random_steps;
   wire [63:0] random_steps;
-  wire [63:0] \random_steps$34 ;
+  wire [63:0] \random_steps$35 ;
   input read__payload;
   wire read__payload;
   wire \read__payload.backward ;
@@ -5366,16 +5363,16 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   reg released = 1'h0;
   output [7:0] report__columns;
   wire [7:0] report__columns;
-  wire [7:0] \report__columns$241 ;
+  wire [7:0] \report__columns$242 ;
   output report__cut;
   wire report__cut;
-  wire \report__cut$243 ;
+  wire \report__cut$244 ;
   output [15:0] report__cycles;
   wire [15:0] report__cycles;
-  wire [15:0] \report__cycles$245 ;
+  wire [15:0] \report__cycles$246 ;
   output report__form;
   wire report__form;
-  wire \report__form$247 ;
+  wire \report__form$248 ;
   (* enum_base_type = "Polarity" *)
   (* enum_value_0 = "SET" *)
   (* enum_value_1 = "RESET" *)
@@ -5384,15 +5381,15 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_base_type = "Polarity" *)
   (* enum_value_0 = "SET" *)
   (* enum_value_1 = "RESET" *)
-  wire \report__polarity$249 ;
+  wire \report__polarity$250 ;
   output [2:0] report__row;
   wire [2:0] report__row;
-  wire [2:0] \report__row$251 ;
+  wire [2:0] \report__row$252 ;
   output report__valid;
   wire report__valid;
-  wire \report__valid$253 ;
+  wire \report__valid$254 ;
   wire room;
-  wire \room$255 ;
+  wire \room$256 ;
   input rst;
   wire rst;
   reg [3:0] sampled_max_pulses = 4'h0;
@@ -5400,40 +5397,40 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   reg [4:0] sampled_threshold_log2 = 5'h00;
   output [127:0] samples__codes;
   wire [127:0] samples__codes;
-  wire [127:0] \samples__codes$259 ;
-  wire [7:0] \samples__codes$259[0] ;
-  wire [7:0] \samples__codes$259[10] ;
-  wire [7:0] \samples__codes$259[11] ;
-  wire [7:0] \samples__codes$259[12] ;
-  wire [7:0] \samples__codes$259[13] ;
-  wire [7:0] \samples__codes$259[14] ;
-  wire [7:0] \samples__codes$259[15] ;
-  wire [7:0] \samples__codes$259[1] ;
-  wire [7:0] \samples__codes$259[2] ;
-  wire [7:0] \samples__codes$259[3] ;
-  wire [7:0] \samples__codes$259[4] ;
-  wire [7:0] \samples__codes$259[5] ;
-  wire [7:0] \samples__codes$259[6] ;
-  wire [7:0] \samples__codes$259[7] ;
-  wire [7:0] \samples__codes$259[8] ;
-  wire [7:0] \samples__codes$259[9] ;
-  wire [127:0] \samples__codes$266 ;
-  wire [7:0] \samples__codes$266[0] ;
-  wire [7:0] \samples__codes$266[10] ;
-  wire [7:0] \samples__codes$266[11] ;
-  wire [7:0] \samples__codes$266[12] ;
-  wire [7:0] \samples__codes$266[13] ;
-  wire [7:0] \samples__codes$266[14] ;
-  wire [7:0] \samples__codes$266[15] ;
-  wire [7:0] \samples__codes$266[1] ;
-  wire [7:0] \samples__codes$266[2] ;
-  wire [7:0] \samples__codes$266[3] ;
-  wire [7:0] \samples__codes$266[4] ;
-  wire [7:0] \samples__codes$266[5] ;
-  wire [7:0] \samples__codes$266[6] ;
-  wire [7:0] \samples__codes$266[7] ;
-  wire [7:0] \samples__codes$266[8] ;
-  wire [7:0] \samples__codes$266[9] ;
+  wire [127:0] \samples__codes$260 ;
+  wire [7:0] \samples__codes$260[0] ;
+  wire [7:0] \samples__codes$260[10] ;
+  wire [7:0] \samples__codes$260[11] ;
+  wire [7:0] \samples__codes$260[12] ;
+  wire [7:0] \samples__codes$260[13] ;
+  wire [7:0] \samples__codes$260[14] ;
+  wire [7:0] \samples__codes$260[15] ;
+  wire [7:0] \samples__codes$260[1] ;
+  wire [7:0] \samples__codes$260[2] ;
+  wire [7:0] \samples__codes$260[3] ;
+  wire [7:0] \samples__codes$260[4] ;
+  wire [7:0] \samples__codes$260[5] ;
+  wire [7:0] \samples__codes$260[6] ;
+  wire [7:0] \samples__codes$260[7] ;
+  wire [7:0] \samples__codes$260[8] ;
+  wire [7:0] \samples__codes$260[9] ;
+  wire [127:0] \samples__codes$267 ;
+  wire [7:0] \samples__codes$267[0] ;
+  wire [7:0] \samples__codes$267[10] ;
+  wire [7:0] \samples__codes$267[11] ;
+  wire [7:0] \samples__codes$267[12] ;
+  wire [7:0] \samples__codes$267[13] ;
+  wire [7:0] \samples__codes$267[14] ;
+  wire [7:0] \samples__codes$267[15] ;
+  wire [7:0] \samples__codes$267[1] ;
+  wire [7:0] \samples__codes$267[2] ;
+  wire [7:0] \samples__codes$267[3] ;
+  wire [7:0] \samples__codes$267[4] ;
+  wire [7:0] \samples__codes$267[5] ;
+  wire [7:0] \samples__codes$267[6] ;
+  wire [7:0] \samples__codes$267[7] ;
+  wire [7:0] \samples__codes$267[8] ;
+  wire [7:0] \samples__codes$267[9] ;
   wire [7:0] \samples__codes[0] ;
   wire [7:0] \samples__codes[10] ;
   wire [7:0] \samples__codes[11] ;
@@ -5452,16 +5449,16 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [7:0] \samples__codes[9] ;
   output samples__group;
   wire samples__group;
-  wire \samples__group$257 ;
-  wire \samples__group$265 ;
+  wire \samples__group$258 ;
+  wire \samples__group$266 ;
   output samples__last;
   wire samples__last;
-  wire \samples__last$261 ;
-  wire \samples__last$267 ;
+  wire \samples__last$262 ;
+  wire \samples__last$268 ;
   output samples__valid;
   wire samples__valid;
-  wire \samples__valid$263 ;
-  wire \samples__valid$268 ;
+  wire \samples__valid$264 ;
+  wire \samples__valid$269 ;
   input [63:0] seed__payload;
   wire [63:0] seed__payload;
   wire [63:0] \seed__payload$18 ;
@@ -5473,12 +5470,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \seed__valid$20 ;
   output seed_error;
   wire seed_error;
+  wire \seed_error$31 ;
   output seeded;
   wire seeded;
-  wire \seeded$28 ;
+  wire \seeded$27 ;
   output seeding;
   wire seeding;
-  wire \seeding$30 ;
+  wire \seeding$29 ;
   reg [513:0] settings;
   wire [15:0] \settings.backward_full_scale ;
   wire [15:0] \settings.conversion_limit ;
@@ -5571,13 +5569,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [1:0] settings__form_lines__word_unselected;
   input [15:0] settings__form_ramp__start;
   wire [15:0] settings__form_ramp__start;
-  wire [15:0] \settings__form_ramp__start$174 ;
+  wire [15:0] \settings__form_ramp__start$175 ;
   input [15:0] settings__form_ramp__step;
   wire [15:0] settings__form_ramp__step;
-  wire [15:0] \settings__form_ramp__step$175 ;
+  wire [15:0] \settings__form_ramp__step$176 ;
   input [15:0] settings__form_ramp__stop;
   wire [15:0] settings__form_ramp__stop;
-  wire [15:0] \settings__form_ramp__stop$176 ;
+  wire [15:0] \settings__form_ramp__stop$177 ;
   input [15:0] settings__forward_full_scale;
   wire [15:0] settings__forward_full_scale;
   input [15:0] settings__hold_cycles;
@@ -5594,13 +5592,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_value_00 = "SET_ONLY" *)
   (* enum_value_01 = "RESET_ONLY" *)
   (* enum_value_10 = "BOTH" *)
-  wire [1:0] \settings__pair_policy$165 ;
+  wire [1:0] \settings__pair_policy$166 ;
   input [3:0] settings__parallel_max;
   wire [3:0] settings__parallel_max;
-  wire [3:0] \settings__parallel_max$164 ;
+  wire [3:0] \settings__parallel_max$165 ;
   input [7:0] settings__program_tolerance;
   wire [7:0] settings__program_tolerance;
-  wire [7:0] \settings__program_tolerance$162 ;
+  wire [7:0] \settings__program_tolerance$163 ;
   (* enum_base_type = "Ramp" *)
   (* enum_value_00 = "NONE" *)
   (* enum_value_01 = "WIDTH" *)
@@ -5611,7 +5609,7 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_value_00 = "NONE" *)
   (* enum_value_01 = "WIDTH" *)
   (* enum_value_10 = "LEVEL" *)
-  wire [1:0] \settings__ramp$167 ;
+  wire [1:0] \settings__ramp$168 ;
   input [7:0] settings__read_lines__bit_code;
   wire [7:0] settings__read_lines__bit_code;
   input [1:0] settings__read_lines__bit_unselected;
@@ -5630,7 +5628,7 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [15:0] settings__recovery_cycles;
   input [7:0] settings__refresh_pulses;
   wire [7:0] settings__refresh_pulses;
-  wire [7:0] \settings__refresh_pulses$166 ;
+  wire [7:0] \settings__refresh_pulses$167 ;
   input [15:0] settings__reset_cycles;
   wire [15:0] settings__reset_cycles;
   input [7:0] settings__reset_lines__bit_code;
@@ -5647,13 +5645,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [1:0] settings__reset_lines__word_unselected;
   input [15:0] settings__reset_ramp__start;
   wire [15:0] settings__reset_ramp__start;
-  wire [15:0] \settings__reset_ramp__start$171 ;
+  wire [15:0] \settings__reset_ramp__start$172 ;
   input [15:0] settings__reset_ramp__step;
   wire [15:0] settings__reset_ramp__step;
-  wire [15:0] \settings__reset_ramp__step$172 ;
+  wire [15:0] \settings__reset_ramp__step$173 ;
   input [15:0] settings__reset_ramp__stop;
   wire [15:0] settings__reset_ramp__stop;
-  wire [15:0] \settings__reset_ramp__stop$173 ;
+  wire [15:0] \settings__reset_ramp__stop$174 ;
   input [15:0] settings__set_cycles;
   wire [15:0] settings__set_cycles;
   input [7:0] settings__set_lines__bit_code;
@@ -5670,13 +5668,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [1:0] settings__set_lines__word_unselected;
   input [15:0] settings__set_ramp__start;
   wire [15:0] settings__set_ramp__start;
-  wire [15:0] \settings__set_ramp__start$168 ;
+  wire [15:0] \settings__set_ramp__start$169 ;
   input [15:0] settings__set_ramp__step;
   wire [15:0] settings__set_ramp__step;
-  wire [15:0] \settings__set_ramp__step$169 ;
+  wire [15:0] \settings__set_ramp__step$170 ;
   input [15:0] settings__set_ramp__stop;
   wire [15:0] settings__set_ramp__stop;
-  wire [15:0] \settings__set_ramp__stop$170 ;
+  wire [15:0] \settings__set_ramp__stop$171 ;
   input [15:0] settings__settle_cycles;
   wire [15:0] settings__settle_cycles;
   input [15:0] settings__setup_cycles;
@@ -5685,17 +5683,17 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [4:0] settings__threshold_log2;
   input [7:0] settings__try_limit;
   wire [7:0] settings__try_limit;
-  wire [7:0] \settings__try_limit$163 ;
+  wire [7:0] \settings__try_limit$164 ;
   input settings__verify;
   wire settings__verify;
   input [15:0] settings__verify_full_scale;
   wire [15:0] settings__verify_full_scale;
   input [7:0] settings__verify_step;
   wire [7:0] settings__verify_step;
-  wire [7:0] \settings__verify_step$160 ;
+  wire [7:0] \settings__verify_step$161 ;
   input [7:0] settings__verify_tolerance;
   wire [7:0] settings__verify_tolerance;
-  wire [7:0] \settings__verify_tolerance$161 ;
+  wire [7:0] \settings__verify_tolerance$162 ;
   wire [19:0] settings_error;
   wire [13:0] slots__payload;
   wire \slots__payload.bank ;
@@ -5710,35 +5708,35 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire slots__valid;
   input [15:0] state_index;
   wire [15:0] state_index;
-  wire [15:0] \state_index$26 ;
+  wire [15:0] \state_index$25 ;
   output [31:0] state_word;
   wire [31:0] state_word;
-  wire [31:0] \state_word$36 ;
+  wire [31:0] \state_word$37 ;
   input [257:0] targets__payload;
   wire [257:0] targets__payload;
-  wire [257:0] \targets__payload$151 ;
-  wire [255:0] \targets__payload$151.codes ;
-  wire [15:0] \targets__payload$151.codes[0] ;
-  wire [15:0] \targets__payload$151.codes[10] ;
-  wire [15:0] \targets__payload$151.codes[11] ;
-  wire [15:0] \targets__payload$151.codes[12] ;
-  wire [15:0] \targets__payload$151.codes[13] ;
-  wire [15:0] \targets__payload$151.codes[14] ;
-  wire [15:0] \targets__payload$151.codes[15] ;
-  wire [15:0] \targets__payload$151.codes[1] ;
-  wire [15:0] \targets__payload$151.codes[2] ;
-  wire [15:0] \targets__payload$151.codes[3] ;
-  wire [15:0] \targets__payload$151.codes[4] ;
-  wire [15:0] \targets__payload$151.codes[5] ;
-  wire [15:0] \targets__payload$151.codes[6] ;
-  wire [15:0] \targets__payload$151.codes[7] ;
-  wire [15:0] \targets__payload$151.codes[8] ;
-  wire [15:0] \targets__payload$151.codes[9] ;
+  wire [257:0] \targets__payload$152 ;
+  wire [255:0] \targets__payload$152.codes ;
+  wire [15:0] \targets__payload$152.codes[0] ;
+  wire [15:0] \targets__payload$152.codes[10] ;
+  wire [15:0] \targets__payload$152.codes[11] ;
+  wire [15:0] \targets__payload$152.codes[12] ;
+  wire [15:0] \targets__payload$152.codes[13] ;
+  wire [15:0] \targets__payload$152.codes[14] ;
+  wire [15:0] \targets__payload$152.codes[15] ;
+  wire [15:0] \targets__payload$152.codes[1] ;
+  wire [15:0] \targets__payload$152.codes[2] ;
+  wire [15:0] \targets__payload$152.codes[3] ;
+  wire [15:0] \targets__payload$152.codes[4] ;
+  wire [15:0] \targets__payload$152.codes[5] ;
+  wire [15:0] \targets__payload$152.codes[6] ;
+  wire [15:0] \targets__payload$152.codes[7] ;
+  wire [15:0] \targets__payload$152.codes[8] ;
+  wire [15:0] \targets__payload$152.codes[9] ;
   (* enum_base_type = "ProgramMode" *)
   (* enum_value_00 = "PROGRAM" *)
   (* enum_value_01 = "FORM" *)
   (* enum_value_10 = "REFRESH" *)
-  wire [1:0] \targets__payload$151.mode ;
+  wire [1:0] \targets__payload$152.mode ;
   wire [255:0] \targets__payload.codes ;
   wire [15:0] \targets__payload.codes[0] ;
   wire [15:0] \targets__payload.codes[10] ;
@@ -5763,10 +5761,10 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [1:0] \targets__payload.mode ;
   output targets__ready;
   wire targets__ready;
-  wire \targets__ready$153 ;
+  wire \targets__ready$154 ;
   wire targets__valid;
-  input \targets__valid$149 ;
-  wire \targets__valid$149 ;
+  input \targets__valid$150 ;
+  wire \targets__valid$150 ;
   wire [15:0] timing__conversion_limit;
   wire [15:0] timing__hold_cycles;
   wire [15:0] timing__pulse_cycles;
@@ -5814,297 +5812,295 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign seed__valid = \seed__valid$20  & allowed;
   assign seed__ready = \seed__ready$22  & allowed;
   assign \$signal$23  = \seed__valid$20  & seed__ready;
-  assign \$18  = ! seed__payload;
-  assign seed_error = \seed__valid$20  & \$18 ;
-  assign \$19  = ! offered[4:0];
-  assign \$20  = offered[4:0] > 5'h10;
-  assign \$21  = \$19  | \$20 ;
-  assign \$22  = ! offered[8:5];
-  assign \$23  = ! offered[12:9];
-  assign \$24  = offered[12:9] > 4'h8;
-  assign \$25  = \$23  | \$24 ;
-  assign \$26  = ! offered[28:13];
-  assign \$27  = ! offered[44:29];
-  assign \$28  = offered[44:29] > armed_limit;
-  assign \$29  = \$27  | \$28 ;
-  assign \$30  = ! offered[60:45];
-  assign \$31  = offered[60:45] > armed_limit;
-  assign \$32  = \$30  | \$31 ;
-  assign \$33  = ! offered[76:61];
-  assign \$34  = ! offered[92:77];
-  assign \$35  = ! offered[108:93];
-  assign \$36  = ! offered[124:109];
-  assign \$37  = ! offered[140:125];
-  assign \$38  = ! offered[172:157];
-  assign \$39  = ! offered[188:173];
-  assign \$40  = ! offered[204:189];
-  assign \$41  = ! offered[213:206];
-  assign \$42  = 2'h2 * offered[221:214];
-  assign \$43  = \$42  > offered[213:206];
-  assign \$44  = ! offered[237:230];
-  assign \$45  = ! offered[156:141];
-  assign \$46  = offered[156:141] > armed_limit;
-  assign \$47  = \$45  | \$46 ;
-  assign \$48  = offered[249:248] == 1'h1;
-  assign \$49  = offered[265:250] > offered[297:282];
-  assign \$50  = offered[313:298] > offered[345:330];
-  assign \$51  = offered[361:346] > offered[393:378];
-  assign \$52  = | { \$51 , \$50 , \$49  };
-  assign \$53  = ! offered[265:250];
-  assign \$54  = offered[297:282] > armed_limit;
-  assign \$55  = \$53  | \$54 ;
-  assign \$56  = ! offered[313:298];
-  assign \$57  = offered[345:330] > armed_limit;
-  assign \$58  = \$56  | \$57 ;
-  assign \$59  = ! offered[361:346];
-  assign \$60  = offered[393:378] > armed_limit;
-  assign \$61  = \$59  | \$60 ;
-  assign \$62  = | { \$61 , \$58 , \$55  };
-  assign \$63  = \$52  | \$62 ;
-  assign \$64  = \$48  & \$63 ;
-  assign \$65  = offered[249:248] == 2'h2;
-  assign \$66  = offered[265:250] > offered[297:282];
-  assign \$67  = offered[313:298] > offered[345:330];
-  assign \$68  = offered[361:346] > offered[393:378];
-  assign \$69  = | { \$68 , \$67 , \$66  };
-  assign \$70  = offered[297:282] > 8'hff;
-  assign \$71  = offered[345:330] > 8'hff;
-  assign \$72  = offered[393:378] > 8'hff;
-  assign \$73  = | { \$72 , \$71 , \$70  };
-  assign \$74  = \$69  | \$73 ;
-  assign \$75  = \$65  & \$74 ;
-  assign \$76  = \$64  | \$75 ;
-  assign \$77  = offered[249:248] > 2'h2;
-  assign \$78  = \$76  | \$77 ;
-  assign \$signal$95  = ! \$signal$96 ;
-  assign \$79  = ~ released;
-  assign \$80  = armed & \$79 ;
-  assign \$81  = \$80  & words__valid;
-  assign \$82  = ~ \$signal$95 ;
-  assign \$83  = \$signal  != 2'h2;
-  assign \$84  = ~ \$signal$23 ;
-  assign \$85  = \$83  & \$84 ;
-  assign \$86  = ~ \$signal$99 ;
-  assign \$87  = \$85  & \$86 ;
-  assign \$88  = ~ reads;
-  assign \$89  = \$87  & \$88 ;
-  assign \$90  = ! { \$78 , \$47 , \$44 , \$43 , \$41 , \$40 , \$39 , \$38 , \$37 , \$36 , \$35 , \$34 , \$33 , \$32 , \$29 , \$26 , \$25 , \$22 , \$21  };
-  assign \$91  = \$89  & \$90 ;
-  assign \$92  = \$82  | \$91 ;
-  assign \$signal$97  = \$81  & \$92 ;
-  assign deltas__ready = \$signal$97  & i__ready;
-  assign i__valid = \$signal$97  & deltas__valid;
+  assign \$18  = ! offered[4:0];
+  assign \$19  = offered[4:0] > 5'h10;
+  assign \$20  = \$18  | \$19 ;
+  assign \$21  = ! offered[8:5];
+  assign \$22  = ! offered[12:9];
+  assign \$23  = offered[12:9] > 4'h8;
+  assign \$24  = \$22  | \$23 ;
+  assign \$25  = ! offered[28:13];
+  assign \$26  = ! offered[44:29];
+  assign \$27  = offered[44:29] > armed_limit;
+  assign \$28  = \$26  | \$27 ;
+  assign \$29  = ! offered[60:45];
+  assign \$30  = offered[60:45] > armed_limit;
+  assign \$31  = \$29  | \$30 ;
+  assign \$32  = ! offered[76:61];
+  assign \$33  = ! offered[92:77];
+  assign \$34  = ! offered[108:93];
+  assign \$35  = ! offered[124:109];
+  assign \$36  = ! offered[140:125];
+  assign \$37  = ! offered[172:157];
+  assign \$38  = ! offered[188:173];
+  assign \$39  = ! offered[204:189];
+  assign \$40  = ! offered[213:206];
+  assign \$41  = 2'h2 * offered[221:214];
+  assign \$42  = \$41  > offered[213:206];
+  assign \$43  = ! offered[237:230];
+  assign \$44  = ! offered[156:141];
+  assign \$45  = offered[156:141] > armed_limit;
+  assign \$46  = \$44  | \$45 ;
+  assign \$47  = offered[249:248] == 1'h1;
+  assign \$48  = offered[265:250] > offered[297:282];
+  assign \$49  = offered[313:298] > offered[345:330];
+  assign \$50  = offered[361:346] > offered[393:378];
+  assign \$51  = | { \$50 , \$49 , \$48  };
+  assign \$52  = ! offered[265:250];
+  assign \$53  = offered[297:282] > armed_limit;
+  assign \$54  = \$52  | \$53 ;
+  assign \$55  = ! offered[313:298];
+  assign \$56  = offered[345:330] > armed_limit;
+  assign \$57  = \$55  | \$56 ;
+  assign \$58  = ! offered[361:346];
+  assign \$59  = offered[393:378] > armed_limit;
+  assign \$60  = \$58  | \$59 ;
+  assign \$61  = | { \$60 , \$57 , \$54  };
+  assign \$62  = \$51  | \$61 ;
+  assign \$63  = \$47  & \$62 ;
+  assign \$64  = offered[249:248] == 2'h2;
+  assign \$65  = offered[265:250] > offered[297:282];
+  assign \$66  = offered[313:298] > offered[345:330];
+  assign \$67  = offered[361:346] > offered[393:378];
+  assign \$68  = | { \$67 , \$66 , \$65  };
+  assign \$69  = offered[297:282] > 8'hff;
+  assign \$70  = offered[345:330] > 8'hff;
+  assign \$71  = offered[393:378] > 8'hff;
+  assign \$72  = | { \$71 , \$70 , \$69  };
+  assign \$73  = \$68  | \$72 ;
+  assign \$74  = \$64  & \$73 ;
+  assign \$75  = \$63  | \$74 ;
+  assign \$76  = offered[249:248] > 2'h2;
+  assign \$77  = \$75  | \$76 ;
+  assign \$signal$96  = ! \$signal$97 ;
+  assign \$78  = ~ released;
+  assign \$79  = armed & \$78 ;
+  assign \$80  = \$79  & words__valid;
+  assign \$81  = ~ \$signal$96 ;
+  assign \$82  = \$signal  != 2'h2;
+  assign \$83  = ~ \$signal$23 ;
+  assign \$84  = \$82  & \$83 ;
+  assign \$85  = ~ \$signal$100 ;
+  assign \$86  = \$84  & \$85 ;
+  assign \$87  = ~ reads;
+  assign \$88  = \$86  & \$87 ;
+  assign \$89  = ! { \$77 , \$46 , \$43 , \$42 , \$40 , \$39 , \$38 , \$37 , \$36 , \$35 , \$34 , \$33 , \$32 , \$31 , \$28 , \$25 , \$24 , \$21 , \$20  };
+  assign \$90  = \$88  & \$89 ;
+  assign \$91  = \$81  | \$90 ;
+  assign \$signal$98  = \$80  & \$91 ;
+  assign deltas__ready = \$signal$98  & i__ready;
+  assign i__valid = \$signal$98  & deltas__valid;
   assign words__ready = deltas__valid & deltas__ready;
-  assign \$signal$105  = words__ready & \$signal$95 ;
-  assign \$93  = ~ \$signal$95 ;
-  assign \$94  = \$signal$109  ^ \$93 ;
-  assign \$95  = \$signal$95  ? offered[4:0] : sampled_threshold_log2;
-  assign \$96  = \$signal$95  ? offered[8:5] : sampled_max_pulses;
-  assign \$97  = \$signal$95  ? offered[12:9] : sampled_parallel_max;
-  assign \$signal$113  = released | \$signal$99 ;
-  assign \$signal$121  = \o__payload$122 [12] ? bank_1[148] : bank_0[148];
-  assign \$98  = ~ \$signal$121 ;
-  assign \$99  = \o__valid$126  & \$98 ;
-  assign \$100  = ~ \$signal$127 ;
-  assign \$101  = \$99  & \$100 ;
-  assign \$102  = ~ active;
-  assign \$signal$125  = \$101  & \$102 ;
-  assign \$103  = \o__valid$126  & \$signal$121 ;
-  assign \$104  = \o__payload$122 [12] == \$signal$129 ;
-  assign \$105  = ~ active;
-  assign \$106  = \$signal$127  ? \$104  : \$105 ;
-  assign \$signal$128  = \$103  & \$106 ;
+  assign \$signal$106  = words__ready & \$signal$96 ;
+  assign \$92  = ~ \$signal$96 ;
+  assign \$93  = \$signal$110  ^ \$92 ;
+  assign \$94  = \$signal$96  ? offered[4:0] : sampled_threshold_log2;
+  assign \$95  = \$signal$96  ? offered[8:5] : sampled_max_pulses;
+  assign \$96  = \$signal$96  ? offered[12:9] : sampled_parallel_max;
+  assign \$signal$114  = released | \$signal$100 ;
+  assign \$signal$122  = \o__payload$123 [12] ? bank_1[148] : bank_0[148];
+  assign \$97  = ~ \$signal$122 ;
+  assign \$98  = \o__valid$127  & \$97 ;
+  assign \$99  = ~ \$signal$128 ;
+  assign \$100  = \$98  & \$99 ;
+  assign \$101  = ~ active;
+  assign \$signal$126  = \$100  & \$101 ;
+  assign \$102  = \o__valid$127  & \$signal$122 ;
+  assign \$103  = \o__payload$123 [12] == \$signal$130 ;
+  assign \$104  = ~ active;
+  assign \$105  = \$signal$128  ? \$103  : \$104 ;
+  assign \$signal$129  = \$102  & \$105 ;
   assign whole = \$signal$8  & read__valid;
-  assign \$107  = \$signal$125  & \o__ready$134 ;
-  assign \o__ready$136  = \$signal$128  ? slots__ready : \$107 ;
-  assign \$108  = \o__valid$139  | \$signal$125 ;
-  assign upcoming_offered = \$108  | whole;
-  assign \$109  = upcoming_valid & upcoming_whole;
-  assign read__ready = \$109  & upcoming_leaves;
-  assign \$111  = \$110  ? 3'h2 : 3'h1;
-  assign \$112  = read__payload ? 3'h5 : 3'h4;
-  assign \$signal$147  = \$signal$127  ? \$signal$129  : \o__payload$122 [12];
-  assign \$114  = \$signal$127  | \$signal$125 ;
-  assign \$115  = \$114  | \$signal$128 ;
-  assign \$116  = \$signal$147  ? bank_1[3:0] : bank_0[3:0];
-  assign \$117  = \$signal$147  ? bank_1[19:4] : bank_0[19:4];
-  assign \$118  = \$signal$147  ? bank_1[35:20] : bank_0[35:20];
-  assign \$119  = \$signal$147  ? bank_1[51:36] : bank_0[51:36];
-  assign \$120  = \$signal$147  ? bank_1[67:52] : bank_0[67:52];
-  assign \$121  = \$signal$147  ? bank_1[83:68] : bank_0[83:68];
-  assign \$122  = \$signal$147  ? bank_1[99:84] : bank_0[99:84];
-  assign \$123  = \$signal$147  ? bank_1[115:100] : bank_0[115:100];
-  assign \$124  = \$signal$147  ? bank_1[131:116] : bank_0[131:116];
-  assign \$125  = \$signal$147  ? bank_1[147:132] : bank_0[147:132];
-  assign \$126  = \$signal$147  ? bank_1[148] : bank_0[148];
-  assign \$127  = \$signal$147  ? bank_1[156:149] : bank_0[156:149];
-  assign \$128  = \$signal$147  ? bank_1[164:157] : bank_0[164:157];
-  assign \$129  = \$signal$147  ? bank_1[172:165] : bank_0[172:165];
-  assign \$130  = \$signal$147  ? bank_1[174:173] : bank_0[174:173];
-  assign \$131  = \$signal$147  ? bank_1[204:175] : bank_0[204:175];
-  assign \$132  = \$signal$147  ? bank_1[234:205] : bank_0[234:205];
-  assign \$133  = \$signal$147  ? bank_1[264:235] : bank_0[264:235];
-  assign targets__valid = \targets__valid$149  & \$signal$14 ;
-  assign targets__ready = \targets__ready$153  & \$signal$14 ;
-  assign \$134  = chosen[2:0] == 1'h1;
-  assign \$135  = chosen[2:0] == 2'h3;
-  assign \$136  = \$135  ? settings[156:141] : settings[60:45];
-  assign \$137  = \$134  ? settings[44:29] : \$136 ;
-  assign \$138  = \o__valid$139  & \$241 [1];
-  assign \$139  = settings[249:248] == 1'h1;
-  assign \$140  = chosen[2:0] == 2'h2;
-  assign \$141  = chosen[2:0] == 3'h4;
-  assign \$142  = chosen[2:0] == 3'h5;
-  assign \$143  = \$141  | \$142 ;
-  assign \$144  = \$143  ? settings[124:109] : settings[28:13];
-  assign \$145  = ~ upcoming_valid;
-  assign \$146  = ~ released;
-  assign \o__ready$134  = \$145  & \$146 ;
-  assign \$147  = ~ arm;
-  assign \clear$181  = abort | \$147 ;
-  assign \$148  = ~ upcoming_end;
-  assign \$149  = upcoming_valid & \$148 ;
-  assign \$150  = ~ released;
-  assign \i__valid$185  = \$149  & \$150 ;
-  assign \$151  = upcoming_valid & \i__ready$190 ;
-  assign \$152  = ~ released;
-  assign upcoming_leaves = \$151  & \$152 ;
-  assign \$signal$191  = upcoming_leaves & upcoming_end;
-  assign samples__valid = \samples__valid$263  & \$signal$264 ;
-  assign \$153  = ~ \$signal$264 ;
-  assign \samples__valid$268  = \samples__valid$263  & \$153 ;
-  assign \$154  = \samples__valid$263  & samples__last;
-  assign \$155  = converted + 1'h1;
-  assign \$156  = | fault;
-  assign \$157  = ~ arm;
-  assign \$158  = abort | \$157 ;
-  assign \$159  = | fault;
-  assign \$160  = \$158  | \$159 ;
-  assign \$161  = ~ arm;
-  assign \$162  = | fault;
-  assign \$163  = ~ armed;
-  assign \$164  = ! \fault$275 ;
-  assign \$165  = \$163  & \$164 ;
-  assign \$166  = ~ armed;
-  assign \$167  = released | \$166 ;
-  assign \$168  = \$signal$96  + 1'h1;
-  assign \$169  = \$signal$96  == 4'hf;
-  assign \$170  = ~ \$signal$109 ;
-  assign \$171  = ! \$signal$109 ;
-  assign \$172  = \$signal$105  & \$171 ;
-  assign \$174  = \$signal$105  & \$173 ;
-  assign \$175  = ~ holds;
-  assign \$176  = \o__valid$139  & \o__ready$134 ;
-  assign \$177  = \$176  & \$241 [0];
-  assign \$178  = \$signal$113  | \$177 ;
-  assign \$179  = upcoming_leaves | released;
-  assign \$180  = chosen[2:0] == 3'h5;
-  assign \$181  = \$180  ? settings[188:173] : settings[172:157];
-  assign \$182  = chosen[14] ? \$181  : settings[204:189];
-  assign \$183  = \i__valid$185  & \i__ready$190 ;
-  assign \$184  = \i__valid$185  & \i__ready$190 ;
-  assign \$185  = converted + 1'h1;
-  assign \$186  = faulted ? 2'h2 : 2'h1;
-  assign \$187  = \$signal  + \$signal$105 ;
-  assign \$188  = \$187  - \$signal$191 ;
-  assign \$189  = counters__cells_set + counted__cells_set;
-  assign \$190  = counters__cells_reset + counted__cells_reset;
-  assign \$191  = counters__saturated + counted__saturated;
-  assign \$192  = counters__slots + report__valid;
-  assign \$193  = report__valid & report__cut;
-  assign \$194  = counters__cut + \$193 ;
-  assign \$195  = counters__requests + \$signal$191 ;
-  assign \$196  = \samples__valid$263  & samples__last;
-  assign \$197  = counters__reads + \$196 ;
-  assign \$198  = counters__conversions + \$signal$269 ;
-  assign \$199  = counters__verified + counted__verified;
-  assign \$200  = counters__unreached + counted__unreached;
-  assign \$201  = counters__unverified + counted__unverified;
+  assign \$106  = \$signal$126  & \o__ready$135 ;
+  assign \o__ready$137  = \$signal$129  ? slots__ready : \$106 ;
+  assign \$107  = \o__valid$140  | \$signal$126 ;
+  assign upcoming_offered = \$107  | whole;
+  assign \$108  = upcoming_valid & upcoming_whole;
+  assign read__ready = \$108  & upcoming_leaves;
+  assign \$110  = \$109  ? 3'h2 : 3'h1;
+  assign \$111  = read__payload ? 3'h5 : 3'h4;
+  assign \$signal$148  = \$signal$128  ? \$signal$130  : \o__payload$123 [12];
+  assign \$113  = \$signal$128  | \$signal$126 ;
+  assign \$114  = \$113  | \$signal$129 ;
+  assign \$115  = \$signal$148  ? bank_1[3:0] : bank_0[3:0];
+  assign \$116  = \$signal$148  ? bank_1[19:4] : bank_0[19:4];
+  assign \$117  = \$signal$148  ? bank_1[35:20] : bank_0[35:20];
+  assign \$118  = \$signal$148  ? bank_1[51:36] : bank_0[51:36];
+  assign \$119  = \$signal$148  ? bank_1[67:52] : bank_0[67:52];
+  assign \$120  = \$signal$148  ? bank_1[83:68] : bank_0[83:68];
+  assign \$121  = \$signal$148  ? bank_1[99:84] : bank_0[99:84];
+  assign \$122  = \$signal$148  ? bank_1[115:100] : bank_0[115:100];
+  assign \$123  = \$signal$148  ? bank_1[131:116] : bank_0[131:116];
+  assign \$124  = \$signal$148  ? bank_1[147:132] : bank_0[147:132];
+  assign \$125  = \$signal$148  ? bank_1[148] : bank_0[148];
+  assign \$126  = \$signal$148  ? bank_1[156:149] : bank_0[156:149];
+  assign \$127  = \$signal$148  ? bank_1[164:157] : bank_0[164:157];
+  assign \$128  = \$signal$148  ? bank_1[172:165] : bank_0[172:165];
+  assign \$129  = \$signal$148  ? bank_1[174:173] : bank_0[174:173];
+  assign \$130  = \$signal$148  ? bank_1[204:175] : bank_0[204:175];
+  assign \$131  = \$signal$148  ? bank_1[234:205] : bank_0[234:205];
+  assign \$132  = \$signal$148  ? bank_1[264:235] : bank_0[264:235];
+  assign targets__valid = \targets__valid$150  & \$signal$14 ;
+  assign targets__ready = \targets__ready$154  & \$signal$14 ;
+  assign \$133  = chosen[2:0] == 1'h1;
+  assign \$134  = chosen[2:0] == 2'h3;
+  assign \$135  = \$134  ? settings[156:141] : settings[60:45];
+  assign \$136  = \$133  ? settings[44:29] : \$135 ;
+  assign \$137  = \o__valid$140  & \$240 [1];
+  assign \$138  = settings[249:248] == 1'h1;
+  assign \$139  = chosen[2:0] == 2'h2;
+  assign \$140  = chosen[2:0] == 3'h4;
+  assign \$141  = chosen[2:0] == 3'h5;
+  assign \$142  = \$140  | \$141 ;
+  assign \$143  = \$142  ? settings[124:109] : settings[28:13];
+  assign \$144  = ~ upcoming_valid;
+  assign \$145  = ~ released;
+  assign \o__ready$135  = \$144  & \$145 ;
+  assign \$146  = ~ arm;
+  assign \clear$182  = abort | \$146 ;
+  assign \$147  = ~ upcoming_end;
+  assign \$148  = upcoming_valid & \$147 ;
+  assign \$149  = ~ released;
+  assign \i__valid$186  = \$148  & \$149 ;
+  assign \$150  = upcoming_valid & \i__ready$191 ;
+  assign \$151  = ~ released;
+  assign upcoming_leaves = \$150  & \$151 ;
+  assign \$signal$192  = upcoming_leaves & upcoming_end;
+  assign samples__valid = \samples__valid$264  & \$signal$265 ;
+  assign \$152  = ~ \$signal$265 ;
+  assign \samples__valid$269  = \samples__valid$264  & \$152 ;
+  assign \$153  = \samples__valid$264  & samples__last;
+  assign \$154  = converted + 1'h1;
+  assign \$155  = | fault;
+  assign \$156  = ~ arm;
+  assign \$157  = abort | \$156 ;
+  assign \$158  = | fault;
+  assign \$159  = \$157  | \$158 ;
+  assign \$160  = ~ arm;
+  assign \$161  = | fault;
+  assign \$162  = ~ armed;
+  assign \$163  = ! \fault$276 ;
+  assign \$164  = \$162  & \$163 ;
+  assign \$165  = ~ armed;
+  assign \$166  = released | \$165 ;
+  assign \$167  = \$signal$97  + 1'h1;
+  assign \$168  = \$signal$97  == 4'hf;
+  assign \$169  = ~ \$signal$110 ;
+  assign \$170  = ! \$signal$110 ;
+  assign \$171  = \$signal$106  & \$170 ;
+  assign \$173  = \$signal$106  & \$172 ;
+  assign \$174  = ~ holds;
+  assign \$175  = \o__valid$140  & \o__ready$135 ;
+  assign \$176  = \$175  & \$240 [0];
+  assign \$177  = \$signal$114  | \$176 ;
+  assign \$178  = upcoming_leaves | released;
+  assign \$179  = chosen[2:0] == 3'h5;
+  assign \$180  = \$179  ? settings[188:173] : settings[172:157];
+  assign \$181  = chosen[14] ? \$180  : settings[204:189];
+  assign \$182  = \i__valid$186  & \i__ready$191 ;
+  assign \$183  = \i__valid$186  & \i__ready$191 ;
+  assign \$184  = converted + 1'h1;
+  assign \$185  = faulted ? 2'h2 : 2'h1;
+  assign \$186  = \$signal  + \$signal$106 ;
+  assign \$187  = \$186  - \$signal$192 ;
+  assign \$188  = counters__cells_set + counted__cells_set;
+  assign \$189  = counters__cells_reset + counted__cells_reset;
+  assign \$190  = counters__saturated + counted__saturated;
+  assign \$191  = counters__slots + report__valid;
+  assign \$192  = report__valid & report__cut;
+  assign \$193  = counters__cut + \$192 ;
+  assign \$194  = counters__requests + \$signal$192 ;
+  assign \$195  = \samples__valid$264  & samples__last;
+  assign \$196  = counters__reads + \$195 ;
+  assign \$197  = counters__conversions + \$signal$270 ;
+  assign \$198  = counters__verified + counted__verified;
+  assign \$199  = counters__unreached + counted__unreached;
+  assign \$200  = counters__unverified + counted__unverified;
   always @(posedge clk)
-    faulted <= \$202 ;
+    faulted <= \$201 ;
   always @(posedge clk)
-    released <= \$203 ;
+    released <= \$202 ;
   always @(posedge clk)
-    armed <= \$204 ;
+    armed <= \$203 ;
   always @(posedge clk)
-    \fault$275  <= \$205 ;
+    \fault$276  <= \$204 ;
   always @(posedge clk)
-    armed_limit <= \$206 ;
+    armed_limit <= \$205 ;
   always @(posedge clk)
-    \$signal$16  <= \$207 ;
+    \$signal$16  <= \$206 ;
   always @(posedge clk)
-    \$signal$96  <= \$208 ;
+    \$signal$97  <= \$207 ;
   always @(posedge clk)
-    \$signal$109  <= \$209 ;
+    \$signal$110  <= \$208 ;
   always @(posedge clk)
-    sampled_threshold_log2 <= \$210 ;
+    sampled_threshold_log2 <= \$209 ;
   always @(posedge clk)
-    sampled_max_pulses <= \$211 ;
+    sampled_max_pulses <= \$210 ;
   always @(posedge clk)
-    sampled_parallel_max <= \$212 ;
+    sampled_parallel_max <= \$211 ;
   always @(posedge clk)
-    bank_0 <= \$213 ;
+    bank_0 <= \$212 ;
   always @(posedge clk)
-    bank_1 <= \$214 ;
+    bank_1 <= \$213 ;
   always @(posedge clk)
-    \$signal$99  <= \$215 ;
+    \$signal$100  <= \$214 ;
   always @(posedge clk)
-    \$signal$127  <= \$216 ;
+    \$signal$128  <= \$215 ;
   always @(posedge clk)
-    \$signal$129  <= \$217 ;
+    \$signal$130  <= \$216 ;
   always @(posedge clk)
-    upcoming_valid <= \$218 ;
+    upcoming_valid <= \$217 ;
   always @(posedge clk)
-    upcoming_end <= \$219 ;
+    upcoming_end <= \$218 ;
   always @(posedge clk)
-    upcoming_whole <= \$220 ;
+    upcoming_whole <= \$219 ;
   always @(posedge clk)
-    kept <= \$221 ;
+    kept <= \$220 ;
   always @(posedge clk)
-    \$signal$264  <= \$222 ;
+    \$signal$265  <= \$221 ;
   always @(posedge clk)
-    converted <= \$223 ;
+    converted <= \$222 ;
   always @(posedge clk)
-    \$signal  <= \$224 ;
+    \$signal  <= \$223 ;
   always @(posedge clk)
-    done__valid <= \$225 ;
+    done__valid <= \$224 ;
   always @(posedge clk)
-    done__status <= \$226 ;
+    done__status <= \$225 ;
   always @(posedge clk)
-    counters__cells_set <= \$227 ;
+    counters__cells_set <= \$226 ;
   always @(posedge clk)
-    counters__cells_reset <= \$228 ;
+    counters__cells_reset <= \$227 ;
   always @(posedge clk)
-    counters__saturated <= \$229 ;
+    counters__saturated <= \$228 ;
   always @(posedge clk)
-    counters__slots <= \$230 ;
+    counters__slots <= \$229 ;
   always @(posedge clk)
-    counters__cut <= \$231 ;
+    counters__cut <= \$230 ;
   always @(posedge clk)
-    counters__requests <= \$232 ;
+    counters__requests <= \$231 ;
   always @(posedge clk)
-    counters__reads <= \$233 ;
+    counters__reads <= \$232 ;
   always @(posedge clk)
-    counters__conversions <= \$234 ;
+    counters__conversions <= \$233 ;
   always @(posedge clk)
-    counters__verified <= \$235 ;
+    counters__verified <= \$234 ;
   always @(posedge clk)
-    counters__unreached <= \$236 ;
+    counters__unreached <= \$235 ;
   always @(posedge clk)
-    counters__unverified <= \$237 ;
+    counters__unverified <= \$236 ;
   \pulsetrain_core.controller.decision_lanes  decision_lanes (
     .clk(clk),
     .holds(holds),
     .i__payload(i__payload),
     .i__ready(i__ready),
     .i__valid(i__valid),
-    .o__payload(\i__payload$115 ),
+    .o__payload(\i__payload$116 ),
     .o__ready(o__ready),
-    .o__valid(\i__valid$119 ),
+    .o__valid(\i__valid$120 ),
     .rst(rst)
   );
   \pulsetrain_core.controller.line_driver  line_driver (
-    .clear(\clear$181 ),
+    .clear(\clear$182 ),
     .clk(clk),
     .crossbar__bit_code(crossbar__bit_code),
     .crossbar__bit_unselected(crossbar__bit_unselected),
@@ -6125,10 +6121,10 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
     .crossbar__word_code(crossbar__word_code),
     .crossbar__word_unselected(crossbar__word_unselected),
     .fault(fault),
-    .i__ready(\i__ready$190 ),
-    .i__valid(\i__valid$185 ),
+    .i__ready(\i__ready$191 ),
+    .i__valid(\i__valid$186 ),
     .idle(\idle$5 ),
-    .\port$4296$0 (kept),
+    .\port$4359$0 (kept),
     .pulse_limit(armed_limit),
     .report__columns(report__columns),
     .report__cut(report__cut),
@@ -6142,20 +6138,20 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
     .samples__codes(samples__codes),
     .samples__group(samples__group),
     .samples__last(samples__last),
-    .samples__valid(\samples__valid$263 )
+    .samples__valid(\samples__valid$264 )
   );
   \pulsetrain_core.controller.pulse_scheduler  pulse_scheduler (
-    .clear(\$signal$113 ),
+    .clear(\$signal$114 ),
     .clk(clk),
     .counted__cells_reset(counted__cells_reset),
     .counted__cells_set(counted__cells_set),
     .counted__saturated(counted__saturated),
-    .i__payload(\i__payload$115 ),
+    .i__payload(\i__payload$116 ),
     .i__ready(o__ready),
-    .i__valid(\i__valid$119 ),
-    .\o__payload$39 (\o__payload$122 ),
-    .\o__ready$41 (\o__ready$136 ),
-    .\o__valid$43 (\o__valid$126 ),
+    .i__valid(\i__valid$120 ),
+    .\o__payload$39 (\o__payload$123 ),
+    .\o__ready$41 (\o__ready$137 ),
+    .\o__valid$43 (\o__valid$127 ),
     .rst(rst)
   );
   \pulsetrain_core.controller.random_source  random_source (
@@ -6166,6 +6162,7 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
     .seed__payload(seed__payload),
     .seed__ready(\seed__ready$22 ),
     .seed__valid(seed__valid),
+    .seed_error(seed_error),
     .seeded(seeded),
     .seeding(seeding),
     .state_index(state_index),
@@ -6183,80 +6180,80 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
     .counted__unreached(counted__unreached),
     .counted__unverified(counted__unverified),
     .counted__verified(counted__verified),
-    .o__ready(\o__ready$134 ),
-    .o__valid(\o__valid$139 ),
+    .o__ready(\o__ready$135 ),
+    .o__valid(\o__valid$140 ),
     .parallel_max(settings[12:9]),
-    .\port$4249$206 (settings[393:206]),
-    .\port$4527$0 (\$238 ),
-    .\port$4531$0 (\$239 ),
-    .\port$4533$0 (\$240 ),
-    .\port$4535$0 (\$241 ),
-    .\port$4551$0 (\$242 ),
-    .\port$4620$0 (\$243 ),
+    .\port$4312$206 (settings[393:206]),
+    .\port$4600$0 (\$237 ),
+    .\port$4604$0 (\$238 ),
+    .\port$4606$0 (\$239 ),
+    .\port$4608$0 (\$240 ),
+    .\port$4624$0 (\$241 ),
+    .\port$4693$0 (\$242 ),
     .room(room),
     .rst(rst),
     .samples__codes(samples__codes),
     .samples__group(samples__group),
     .samples__last(samples__last),
-    .samples__valid(\samples__valid$268 ),
-    .slots__payload(\o__payload$122 ),
+    .samples__valid(\samples__valid$269 ),
+    .slots__payload(\o__payload$123 ),
     .slots__ready(slots__ready),
-    .slots__valid(\$signal$128 ),
+    .slots__valid(\$signal$129 ),
     .targets__payload(targets__payload),
-    .targets__ready(\targets__ready$153 ),
+    .targets__ready(\targets__ready$154 ),
     .targets__valid(targets__valid),
-    .value(\$244 )
+    .value(\$243 )
   );
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
     chosen[15:3] = 13'h0000;
     (* full_case = 32'd1 *)
-    if (\o__valid$139 ) begin
-      chosen[2:0] = \$239 ;
-      chosen[5:3] = \$238 [2:0];
-      chosen[13:6] = \$238 [10:3];
-      chosen[15] = \$240 ;
-    end else if (\$signal$125 ) begin
-      chosen[2:0] = \$111 ;
-      chosen[5:3] = \o__payload$122 [2:0];
-      chosen[13:6] = \o__payload$122 [11:4];
+    if (\o__valid$140 ) begin
+      chosen[2:0] = \$238 ;
+      chosen[5:3] = \$237 [2:0];
+      chosen[13:6] = \$237 [10:3];
+      chosen[15] = \$239 ;
+    end else if (\$signal$126 ) begin
+      chosen[2:0] = \$110 ;
+      chosen[5:3] = \o__payload$123 [2:0];
+      chosen[13:6] = \o__payload$123 [11:4];
     end else begin
-      chosen[2:0] = \$112 ;
+      chosen[2:0] = \$111 ;
       chosen[14] = 1'h1;
-      chosen[15] = \$113 ;
+      chosen[15] = \$112 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
     upcoming_ends = 1'h0;
-    if (\o__valid$139 ) begin
-      upcoming_ends = \$241 [0];
-    end else if (\$signal$125 ) begin
-      upcoming_ends = \o__payload$122 [13];
+    if (\o__valid$140 ) begin
+      upcoming_ends = \$240 [0];
+    end else if (\$signal$126 ) begin
+      upcoming_ends = \o__payload$123 [13];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
     { settings[513:484], settings[453:394], settings[239:230], settings[221:189], settings[140:9] } = { offered[513:484], offered[453:394], offered[239:230], offered[221:189], offered[140:9] };
-    if (\$115 ) begin
-      settings[12:9] = \$116 ;
-      settings[28:13] = \$117 ;
-      settings[44:29] = \$118 ;
-      settings[60:45] = \$119 ;
-      settings[76:61] = \$120 ;
-      settings[92:77] = \$121 ;
-      settings[108:93] = \$122 ;
-      settings[124:109] = \$123 ;
-      settings[140:125] = \$124 ;
-      settings[204:189] = \$125 ;
-      settings[205] = \$126 ;
-      settings[213:206] = \$127 ;
-      settings[221:214] = \$128 ;
-      settings[237:230] = \$129 ;
-      settings[239:238] = \$130 ;
-      settings[423:394] = \$131 ;
-      settings[453:424] = \$132 ;
-      settings[513:484] = \$133 ;
+    if (\$114 ) begin
+      settings[12:9] = \$115 ;
+      settings[28:13] = \$116 ;
+      settings[44:29] = \$117 ;
+      settings[60:45] = \$118 ;
+      settings[76:61] = \$119 ;
+      settings[92:77] = \$120 ;
+      settings[108:93] = \$121 ;
+      settings[124:109] = \$122 ;
+      settings[140:125] = \$123 ;
+      settings[204:189] = \$124 ;
+      settings[205] = \$125 ;
+      settings[213:206] = \$126 ;
+      settings[221:214] = \$127 ;
+      settings[237:230] = \$128 ;
+      settings[239:238] = \$129 ;
+      settings[423:394] = \$130 ;
+      settings[453:424] = \$131 ;
+      settings[513:484] = \$132 ;
     end
   end
   always @* begin
@@ -6275,132 +6272,142 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$signal$178  = \$137 ;
-    if (\$138 ) begin
-      if (\$139 ) begin
-        \$signal$178  = \$244 ;
+    \$signal$179  = \$136 ;
+    if (\$137 ) begin
+      if (\$138 ) begin
+        \$signal$179  = \$243 ;
       end
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \lines$179 [23:8] = lines[23:8];
-    if (\$138 ) begin
+    \lines$180 [23:8] = lines[23:8];
+    if (\$137 ) begin
       (* full_case = 32'd1 *)
-      if (\$139 ) begin
-      end else if (\$140 ) begin
-        \lines$179 [23:16] = \$244 [7:0];
+      if (\$138 ) begin
+      end else if (\$139 ) begin
+        \lines$180 [23:16] = \$243 [7:0];
       end else begin
-        \lines$179 [15:8] = \$244 [7:0];
+        \lines$180 [15:8] = \$243 [7:0];
       end
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$signal$269  = 1'h0;
-    if (\$154 ) begin
-      \$signal$269  = \$155 [0];
+    \$signal$270  = 1'h0;
+    if (\$153 ) begin
+      \$signal$270  = \$154 [0];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$202  = \$156 ;
+    \$201  = \$155 ;
+    if (rst) begin
+      \$201  = 1'h0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
+    \$202  = \$159 ;
     if (rst) begin
       \$202  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$203  = \$160 ;
+    \$203  = armed;
+    if (\$160 ) begin
+      \$203  = 1'h0;
+    end else if (\$161 ) begin
+      \$203  = 1'h0;
+    end else if (\$164 ) begin
+      \$203  = 1'h1;
+    end
     if (rst) begin
       \$203  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$204  = armed;
-    if (\$161 ) begin
-      \$204  = 1'h0;
-    end else if (\$162 ) begin
-      \$204  = 1'h0;
-    end else if (\$165 ) begin
-      \$204  = 1'h1;
+    \$204  = \fault$276 ;
+    if (\$160 ) begin
+      \$204  = 2'h0;
+    end else if (\$161 ) begin
+      \$204  = fault;
     end
     if (rst) begin
-      \$204  = 1'h0;
+      \$204  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$205  = \fault$275 ;
-    if (\$161 ) begin
-      \$205  = 2'h0;
-    end else if (\$162 ) begin
-      \$205  = fault;
+    \$205  = armed_limit;
+    if (\$160 ) begin
+    end else if (\$161 ) begin
+    end else if (\$164 ) begin
+      \$205  = \pulse_limit$277 ;
     end
     if (rst) begin
-      \$205  = 2'h0;
+      \$205  = 16'h0000;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$206  = armed_limit;
-    if (\$161 ) begin
-    end else if (\$162 ) begin
-    end else if (\$165 ) begin
-      \$206  = \pulse_limit$276 ;
-    end
+    \$206  = abort;
     if (rst) begin
-      \$206  = 16'h0000;
+      \$206  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$207  = abort;
-    if (rst) begin
-      \$207  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$208  = \$signal$96 ;
-    if (\$167 ) begin
-      \$208  = 4'h0;
+    \$207  = \$signal$97 ;
+    if (\$166 ) begin
+      \$207  = 4'h0;
     end else if (words__ready) begin
-      \$208  = \$168 [3:0];
-      if (\$169 ) begin
-        \$208  = 4'h0;
+      \$207  = \$167 [3:0];
+      if (\$168 ) begin
+        \$207  = 4'h0;
       end
     end
     if (rst) begin
-      \$208  = 4'h0;
+      \$207  = 4'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$209  = \$signal$109 ;
-    if (\$signal$105 ) begin
-      \$209  = \$170 ;
+    \$208  = \$signal$110 ;
+    if (\$signal$106 ) begin
+      \$208  = \$169 ;
     end
     if (rst) begin
-      \$209  = 1'h0;
+      \$208  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$210  = sampled_threshold_log2;
-    if (\$signal$105 ) begin
-      \$210  = offered[4:0];
+    \$209  = sampled_threshold_log2;
+    if (\$signal$106 ) begin
+      \$209  = offered[4:0];
     end
     if (rst) begin
-      \$210  = 5'h00;
+      \$209  = 5'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$211  = sampled_max_pulses;
-    if (\$signal$105 ) begin
-      \$211  = offered[8:5];
+    \$210  = sampled_max_pulses;
+    if (\$signal$106 ) begin
+      \$210  = offered[8:5];
+    end
+    if (rst) begin
+      \$210  = 4'h0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
+    \$211  = sampled_parallel_max;
+    if (\$signal$106 ) begin
+      \$211  = offered[12:9];
     end
     if (rst) begin
       \$211  = 4'h0;
@@ -6408,18 +6415,35 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$212  = sampled_parallel_max;
-    if (\$signal$105 ) begin
-      \$212  = offered[12:9];
+    \$212  = bank_0;
+    if (\$171 ) begin
+      \$212 [3:0] = offered[12:9];
+      \$212 [19:4] = offered[28:13];
+      \$212 [35:20] = offered[44:29];
+      \$212 [51:36] = offered[60:45];
+      \$212 [67:52] = offered[76:61];
+      \$212 [83:68] = offered[92:77];
+      \$212 [99:84] = offered[108:93];
+      \$212 [115:100] = offered[124:109];
+      \$212 [131:116] = offered[140:125];
+      \$212 [147:132] = offered[204:189];
+      \$212 [148] = offered[205];
+      \$212 [156:149] = offered[213:206];
+      \$212 [164:157] = offered[221:214];
+      \$212 [172:165] = offered[237:230];
+      \$212 [174:173] = offered[239:238];
+      \$212 [204:175] = offered[423:394];
+      \$212 [234:205] = offered[453:424];
+      \$212 [264:235] = offered[513:484];
     end
     if (rst) begin
-      \$212  = 4'h0;
+      \$212  = 265'h0000000000000000000000000000000000000000000000000000000000000000000;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$213  = bank_0;
-    if (\$172 ) begin
+    \$213  = bank_1;
+    if (\$173 ) begin
       \$213 [3:0] = offered[12:9];
       \$213 [19:4] = offered[28:13];
       \$213 [35:20] = offered[44:29];
@@ -6445,38 +6469,23 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$214  = bank_1;
-    if (\$174 ) begin
-      \$214 [3:0] = offered[12:9];
-      \$214 [19:4] = offered[28:13];
-      \$214 [35:20] = offered[44:29];
-      \$214 [51:36] = offered[60:45];
-      \$214 [67:52] = offered[76:61];
-      \$214 [83:68] = offered[92:77];
-      \$214 [99:84] = offered[108:93];
-      \$214 [115:100] = offered[124:109];
-      \$214 [131:116] = offered[140:125];
-      \$214 [147:132] = offered[204:189];
-      \$214 [148] = offered[205];
-      \$214 [156:149] = offered[213:206];
-      \$214 [164:157] = offered[221:214];
-      \$214 [172:165] = offered[237:230];
-      \$214 [174:173] = offered[239:238];
-      \$214 [204:175] = offered[423:394];
-      \$214 [234:205] = offered[453:424];
-      \$214 [264:235] = offered[513:484];
-    end
-    if (rst) begin
-      \$214  = 265'h0000000000000000000000000000000000000000000000000000000000000000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$215  = \$signal$99 ;
+    \$214  = \$signal$100 ;
     if (released) begin
+      \$214  = 1'h1;
+    end else if (\$174 ) begin
+      \$214  = 1'h0;
+    end
+    if (rst) begin
+      \$214  = 1'h0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
+    \$215  = \$signal$128 ;
+    if (\$177 ) begin
+      \$215  = 1'h0;
+    end else if (\$signal$129 ) begin
       \$215  = 1'h1;
-    end else if (\$175 ) begin
-      \$215  = 1'h0;
     end
     if (rst) begin
       \$215  = 1'h0;
@@ -6484,11 +6493,10 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$216  = \$signal$127 ;
-    if (\$178 ) begin
-      \$216  = 1'h0;
-    end else if (\$signal$128 ) begin
-      \$216  = 1'h1;
+    \$216  = \$signal$130 ;
+    if (\$177 ) begin
+    end else if (\$signal$129 ) begin
+      \$216  = \o__payload$123 [12];
     end
     if (rst) begin
       \$216  = 1'h0;
@@ -6496,10 +6504,12 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$217  = \$signal$129 ;
+    \$217  = upcoming_valid;
     if (\$178 ) begin
-    end else if (\$signal$128 ) begin
-      \$217  = \o__payload$122 [12];
+      \$217  = 1'h0;
+    end
+    if (\o__ready$135 ) begin
+      \$217  = upcoming_offered;
     end
     if (rst) begin
       \$217  = 1'h0;
@@ -6507,12 +6517,9 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$218  = upcoming_valid;
-    if (\$179 ) begin
-      \$218  = 1'h0;
-    end
-    if (\o__ready$134 ) begin
-      \$218  = upcoming_offered;
+    \$218  = upcoming_end;
+    if (\o__ready$135 ) begin
+      \$218  = upcoming_ends;
     end
     if (rst) begin
       \$218  = 1'h0;
@@ -6520,9 +6527,9 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$219  = upcoming_end;
-    if (\o__ready$134 ) begin
-      \$219  = upcoming_ends;
+    \$219  = upcoming_whole;
+    if (\o__ready$135 ) begin
+      \$219  = chosen[14];
     end
     if (rst) begin
       \$219  = 1'h0;
@@ -6530,29 +6537,31 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$220  = upcoming_whole;
-    if (\o__ready$134 ) begin
-      \$220  = chosen[14];
+    \$220  = kept;
+    if (\o__ready$135 ) begin
+      \$220 [15:0] = chosen;
+      \$220 [111:16] = chosen_timing;
+      \$220 [141:112] = \lines$180 ;
+      \$220 [157:142] = \$181 ;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
+    \$221  = \$signal$265 ;
+    if (\$182 ) begin
+      \$221  = kept[14];
     end
     if (rst) begin
-      \$220  = 1'h0;
+      \$221  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$221  = kept;
-    if (\o__ready$134 ) begin
-      \$221 [15:0] = chosen;
-      \$221 [111:16] = chosen_timing;
-      \$221 [141:112] = \lines$179 ;
-      \$221 [157:142] = \$182 ;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$222  = \$signal$264 ;
+    \$222  = converted;
     if (\$183 ) begin
-      \$222  = kept[14];
+      \$222  = 1'h0;
+    end else if (\samples__valid$264 ) begin
+      \$222  = \$184 [0];
     end
     if (rst) begin
       \$222  = 1'h0;
@@ -6560,50 +6569,45 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$223  = converted;
-    if (\$184 ) begin
-      \$223  = 1'h0;
-    end else if (\samples__valid$263 ) begin
-      \$223  = \$185 [0];
+    (* full_case = 32'd1 *)
+    if (released) begin
+      \$223  = 2'h0;
+    end else begin
+      \$223  = \$187 [1:0];
     end
     if (rst) begin
-      \$223  = 1'h0;
+      \$223  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
     (* full_case = 32'd1 *)
     if (released) begin
-      \$224  = 2'h0;
+      \$224  = busy;
     end else begin
-      \$224  = \$188 [1:0];
+      \$224  = \$signal$192 ;
     end
     if (rst) begin
-      \$224  = 2'h0;
+      \$224  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
     (* full_case = 32'd1 *)
     if (released) begin
-      \$225  = busy;
+      \$225  = \$185 ;
     end else begin
-      \$225  = \$signal$191 ;
+      \$225  = 2'h0;
     end
     if (rst) begin
-      \$225  = 1'h0;
+      \$225  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    (* full_case = 32'd1 *)
-    if (released) begin
-      \$226  = \$186 ;
-    end else begin
-      \$226  = 2'h0;
-    end
+    \$226  = \$188 [31:0];
     if (rst) begin
-      \$226  = 2'h0;
+      \$226  = 32'd0;
     end
   end
   always @* begin
@@ -6629,7 +6633,7 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$230  = \$192 [31:0];
+    \$230  = \$193 [31:0];
     if (rst) begin
       \$230  = 32'd0;
     end
@@ -6643,7 +6647,7 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$232  = \$195 [31:0];
+    \$232  = \$196 [31:0];
     if (rst) begin
       \$232  = 32'd0;
     end
@@ -6676,55 +6680,49 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
       \$236  = 32'd0;
     end
   end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$237  = \$201 [31:0];
-    if (rst) begin
-      \$237  = 32'd0;
-    end
-  end
   assign \$like  = armed_limit;
   assign \seed__payload$18  = seed__payload;
-  assign \state_index$26  = state_index;
-  assign \seeded$28  = seeded;
-  assign \seeding$30  = seeding;
-  assign \random_seed$32  = random_seed;
-  assign \random_steps$34  = random_steps;
-  assign \state_word$36  = state_word;
-  assign settings_error = { 1'h0, \$78 , \$47 , \$44 , \$43 , \$41 , \$40 , \$39 , \$38 , \$37 , \$36 , \$35 , \$34 , \$33 , \$32 , \$29 , \$26 , \$25 , \$22 , \$21  };
-  assign clear = \$signal$113 ;
-  assign o__payload = \i__payload$115 ;
-  assign \i__ready$118  = o__ready;
-  assign o__valid = \i__valid$119 ;
-  assign \clear$131  = released;
-  assign slots__valid = \$signal$128 ;
-  assign slots__payload = \o__payload$122 ;
-  assign upcoming_free = \o__ready$134 ;
-  assign \o__payload$143  = { \$244 , \$241 , \$242 , \$240 , \$238 , \$239  };
-  assign \targets__payload$151  = targets__payload;
-  assign cells__payload = { 128'h00000000000000000000000000000000, \$243  };
-  assign \cells__payload$155  = { 128'h00000000000000000000000000000000, \$243  };
-  assign \cells__ready$157  = cells__ready;
-  assign \cells__valid$159  = cells__valid;
-  assign \settings__verify_step$160  = settings[213:206];
-  assign \settings__verify_tolerance$161  = settings[221:214];
-  assign \settings__program_tolerance$162  = settings[229:222];
-  assign \settings__try_limit$163  = settings[237:230];
-  assign \settings__parallel_max$164  = settings[12:9];
-  assign \settings__pair_policy$165  = settings[239:238];
-  assign \settings__refresh_pulses$166  = settings[247:240];
-  assign \settings__ramp$167  = settings[249:248];
-  assign \settings__set_ramp__start$168  = settings[265:250];
-  assign \settings__set_ramp__step$169  = settings[281:266];
-  assign \settings__set_ramp__stop$170  = settings[297:282];
-  assign \settings__reset_ramp__start$171  = settings[313:298];
-  assign \settings__reset_ramp__step$172  = settings[329:314];
-  assign \settings__reset_ramp__stop$173  = settings[345:330];
-  assign \settings__form_ramp__start$174  = settings[361:346];
-  assign \settings__form_ramp__step$175  = settings[377:362];
-  assign \settings__form_ramp__stop$176  = settings[393:378];
+  assign \state_index$25  = state_index;
+  assign \seeded$27  = seeded;
+  assign \seeding$29  = seeding;
+  assign \seed_error$31  = seed_error;
+  assign \random_seed$33  = random_seed;
+  assign \random_steps$35  = random_steps;
+  assign \state_word$37  = state_word;
+  assign settings_error = { 1'h0, \$77 , \$46 , \$43 , \$42 , \$40 , \$39 , \$38 , \$37 , \$36 , \$35 , \$34 , \$33 , \$32 , \$31 , \$28 , \$25 , \$24 , \$21 , \$20  };
+  assign clear = \$signal$114 ;
+  assign o__payload = \i__payload$116 ;
+  assign \i__ready$119  = o__ready;
+  assign o__valid = \i__valid$120 ;
+  assign \clear$132  = released;
+  assign slots__valid = \$signal$129 ;
+  assign slots__payload = \o__payload$123 ;
+  assign upcoming_free = \o__ready$135 ;
+  assign \o__payload$144  = { \$243 , \$240 , \$241 , \$239 , \$237 , \$238  };
+  assign \targets__payload$152  = targets__payload;
+  assign cells__payload = { 128'h00000000000000000000000000000000, \$242  };
+  assign \cells__payload$156  = { 128'h00000000000000000000000000000000, \$242  };
+  assign \cells__ready$158  = cells__ready;
+  assign \cells__valid$160  = cells__valid;
+  assign \settings__verify_step$161  = settings[213:206];
+  assign \settings__verify_tolerance$162  = settings[221:214];
+  assign \settings__program_tolerance$163  = settings[229:222];
+  assign \settings__try_limit$164  = settings[237:230];
+  assign \settings__parallel_max$165  = settings[12:9];
+  assign \settings__pair_policy$166  = settings[239:238];
+  assign \settings__refresh_pulses$167  = settings[247:240];
+  assign \settings__ramp$168  = settings[249:248];
+  assign \settings__set_ramp__start$169  = settings[265:250];
+  assign \settings__set_ramp__step$170  = settings[281:266];
+  assign \settings__set_ramp__stop$171  = settings[297:282];
+  assign \settings__reset_ramp__start$172  = settings[313:298];
+  assign \settings__reset_ramp__step$173  = settings[329:314];
+  assign \settings__reset_ramp__stop$174  = settings[345:330];
+  assign \settings__form_ramp__start$175  = settings[361:346];
+  assign \settings__form_ramp__step$176  = settings[377:362];
+  assign \settings__form_ramp__stop$177  = settings[393:378];
   assign pulse_limit = armed_limit;
-  assign \i__payload$187  = kept[15:0];
+  assign \i__payload$188  = kept[15:0];
   assign full_scale = kept[157:142];
   assign timing__setup_cycles = kept[31:16];
   assign timing__pulse_cycles = kept[47:32];
@@ -6738,39 +6736,39 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign lines__word_unselected = kept[137:136];
   assign lines__bit_unselected = kept[139:138];
   assign lines__source_unselected = kept[141:140];
-  assign \crossbar__bit_code$205  = crossbar__bit_code;
-  assign \crossbar__bit_unselected$207  = crossbar__bit_unselected;
-  assign \crossbar__codes$209  = crossbar__codes;
-  assign \crossbar__columns$211  = crossbar__columns;
-  assign \crossbar__convert$213  = crossbar__convert;
-  assign \crossbar__converted$215  = crossbar__converted;
-  assign \crossbar__full_scale$217  = crossbar__full_scale;
-  assign \crossbar__group$219  = crossbar__group;
-  assign \crossbar__operation$221  = crossbar__operation;
-  assign \crossbar__ready$223  = crossbar__ready;
-  assign \crossbar__row$225  = crossbar__row;
-  assign \crossbar__select$227  = crossbar__select;
-  assign \crossbar__source_code$229  = crossbar__source_code;
-  assign \crossbar__source_unselected$231  = crossbar__source_unselected;
-  assign \crossbar__strobe$233  = crossbar__strobe;
-  assign \crossbar__whole$235  = crossbar__whole;
-  assign \crossbar__word_code$237  = crossbar__word_code;
-  assign \crossbar__word_unselected$239  = crossbar__word_unselected;
-  assign \report__columns$241  = report__columns;
-  assign \report__cut$243  = report__cut;
-  assign \report__cycles$245  = report__cycles;
-  assign \report__form$247  = report__form;
-  assign \report__polarity$249  = report__polarity;
-  assign \report__row$251  = report__row;
-  assign \report__valid$253  = report__valid;
-  assign \room$255  = room;
-  assign \samples__group$257  = samples__group;
-  assign \samples__codes$259  = samples__codes;
-  assign \samples__last$261  = samples__last;
-  assign \samples__group$265  = samples__group;
-  assign \samples__codes$266  = samples__codes;
-  assign \samples__last$267  = samples__last;
-  assign \port$4620$0  = \$243 ;
+  assign \crossbar__bit_code$206  = crossbar__bit_code;
+  assign \crossbar__bit_unselected$208  = crossbar__bit_unselected;
+  assign \crossbar__codes$210  = crossbar__codes;
+  assign \crossbar__columns$212  = crossbar__columns;
+  assign \crossbar__convert$214  = crossbar__convert;
+  assign \crossbar__converted$216  = crossbar__converted;
+  assign \crossbar__full_scale$218  = crossbar__full_scale;
+  assign \crossbar__group$220  = crossbar__group;
+  assign \crossbar__operation$222  = crossbar__operation;
+  assign \crossbar__ready$224  = crossbar__ready;
+  assign \crossbar__row$226  = crossbar__row;
+  assign \crossbar__select$228  = crossbar__select;
+  assign \crossbar__source_code$230  = crossbar__source_code;
+  assign \crossbar__source_unselected$232  = crossbar__source_unselected;
+  assign \crossbar__strobe$234  = crossbar__strobe;
+  assign \crossbar__whole$236  = crossbar__whole;
+  assign \crossbar__word_code$238  = crossbar__word_code;
+  assign \crossbar__word_unselected$240  = crossbar__word_unselected;
+  assign \report__columns$242  = report__columns;
+  assign \report__cut$244  = report__cut;
+  assign \report__cycles$246  = report__cycles;
+  assign \report__form$248  = report__form;
+  assign \report__polarity$250  = report__polarity;
+  assign \report__row$252  = report__row;
+  assign \report__valid$254  = report__valid;
+  assign \room$256  = room;
+  assign \samples__group$258  = samples__group;
+  assign \samples__codes$260  = samples__codes;
+  assign \samples__last$262  = samples__last;
+  assign \samples__group$266  = samples__group;
+  assign \samples__codes$267  = samples__codes;
+  assign \samples__last$268  = samples__last;
+  assign \port$4693$0  = \$242 ;
   assign \offered.threshold_log2  = offered[4:0];
   assign \offered.max_pulses  = offered[8:5];
   assign \offered.parallel_max  = offered[12:9];
@@ -6856,29 +6854,29 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign \words__payload[1]  = words__payload[31:16];
   assign \words__payload[2]  = words__payload[47:32];
   assign \words__payload[3]  = words__payload[63:48];
-  assign \i__payload$115.counts  = \i__payload$115 [15:0];
-  assign \i__payload$115.counts[0]  = \i__payload$115 [3:0];
-  assign \i__payload$115.counts[1]  = \i__payload$115 [7:4];
-  assign \i__payload$115.counts[2]  = \i__payload$115 [11:8];
-  assign \i__payload$115.counts[3]  = \i__payload$115 [15:12];
-  assign \i__payload$115.resets  = \i__payload$115 [19:16];
-  assign \i__payload$115.saturated  = \i__payload$115 [23:20];
-  assign \i__payload$115.parallel_max  = \i__payload$115 [27:24];
-  assign \i__payload$115.bank  = \i__payload$115 [28];
-  assign \o__payload.counts  = \i__payload$115 [15:0];
-  assign \o__payload.counts[0]  = \i__payload$115 [3:0];
-  assign \o__payload.counts[1]  = \i__payload$115 [7:4];
-  assign \o__payload.counts[2]  = \i__payload$115 [11:8];
-  assign \o__payload.counts[3]  = \i__payload$115 [15:12];
-  assign \o__payload.resets  = \i__payload$115 [19:16];
-  assign \o__payload.saturated  = \i__payload$115 [23:20];
-  assign \o__payload.parallel_max  = \i__payload$115 [27:24];
-  assign \o__payload.bank  = \i__payload$115 [28];
-  assign \o__payload$122.row  = \o__payload$122 [2:0];
-  assign \o__payload$122.polarity  = \o__payload$122 [3];
-  assign \o__payload$122.columns  = \o__payload$122 [11:4];
-  assign \o__payload$122.bank  = \o__payload$122 [12];
-  assign \o__payload$122.end  = \o__payload$122 [13];
+  assign \i__payload$116.counts  = \i__payload$116 [15:0];
+  assign \i__payload$116.counts[0]  = \i__payload$116 [3:0];
+  assign \i__payload$116.counts[1]  = \i__payload$116 [7:4];
+  assign \i__payload$116.counts[2]  = \i__payload$116 [11:8];
+  assign \i__payload$116.counts[3]  = \i__payload$116 [15:12];
+  assign \i__payload$116.resets  = \i__payload$116 [19:16];
+  assign \i__payload$116.saturated  = \i__payload$116 [23:20];
+  assign \i__payload$116.parallel_max  = \i__payload$116 [27:24];
+  assign \i__payload$116.bank  = \i__payload$116 [28];
+  assign \o__payload.counts  = \i__payload$116 [15:0];
+  assign \o__payload.counts[0]  = \i__payload$116 [3:0];
+  assign \o__payload.counts[1]  = \i__payload$116 [7:4];
+  assign \o__payload.counts[2]  = \i__payload$116 [11:8];
+  assign \o__payload.counts[3]  = \i__payload$116 [15:12];
+  assign \o__payload.resets  = \i__payload$116 [19:16];
+  assign \o__payload.saturated  = \i__payload$116 [23:20];
+  assign \o__payload.parallel_max  = \i__payload$116 [27:24];
+  assign \o__payload.bank  = \i__payload$116 [28];
+  assign \o__payload$123.row  = \o__payload$123 [2:0];
+  assign \o__payload$123.polarity  = \o__payload$123 [3];
+  assign \o__payload$123.columns  = \o__payload$123 [11:4];
+  assign \o__payload$123.bank  = \o__payload$123 [12];
+  assign \o__payload$123.end  = \o__payload$123 [13];
   assign \bank_0.parallel_max  = bank_0[3:0];
   assign \bank_0.setup_cycles  = bank_0[19:4];
   assign \bank_0.set_cycles  = bank_0[35:20];
@@ -6951,24 +6949,24 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign \bank_1.read_lines.word_unselected  = bank_1[260:259];
   assign \bank_1.read_lines.bit_unselected  = bank_1[262:261];
   assign \bank_1.read_lines.source_unselected  = bank_1[264:263];
-  assign \slots__payload.row  = \o__payload$122 [2:0];
-  assign \slots__payload.polarity  = \o__payload$122 [3];
-  assign \slots__payload.columns  = \o__payload$122 [11:4];
-  assign \slots__payload.bank  = \o__payload$122 [12];
-  assign \slots__payload.end  = \o__payload$122 [13];
+  assign \slots__payload.row  = \o__payload$123 [2:0];
+  assign \slots__payload.polarity  = \o__payload$123 [3];
+  assign \slots__payload.columns  = \o__payload$123 [11:4];
+  assign \slots__payload.bank  = \o__payload$123 [12];
+  assign \slots__payload.end  = \o__payload$123 [13];
   assign \chosen.operation  = chosen[2:0];
   assign \chosen.row  = chosen[5:3];
   assign \chosen.columns  = chosen[13:6];
   assign \chosen.whole  = chosen[14];
   assign \chosen.groups  = chosen[15];
-  assign \o__payload$143.operation  = \$239 ;
-  assign \o__payload$143.row  = \$238 [2:0];
-  assign \o__payload$143.columns  = \$238 [10:3];
-  assign \o__payload$143.groups  = \$240 ;
-  assign \o__payload$143.bank  = \$242 ;
-  assign \o__payload$143.end  = \$241 [0];
-  assign \o__payload$143.ramped  = \$241 [1];
-  assign \o__payload$143.ramp_value  = \$244 ;
+  assign \o__payload$144.operation  = \$238 ;
+  assign \o__payload$144.row  = \$237 [2:0];
+  assign \o__payload$144.columns  = \$237 [10:3];
+  assign \o__payload$144.groups  = \$239 ;
+  assign \o__payload$144.bank  = \$241 ;
+  assign \o__payload$144.end  = \$240 [0];
+  assign \o__payload$144.ramped  = \$240 [1];
+  assign \o__payload$144.ramp_value  = \$243 ;
   assign \read__payload.backward  = read__payload;
   assign \settings.threshold_log2  = settings[4:0];
   assign \settings.max_pulses  = settings[8:5];
@@ -7051,32 +7049,32 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign \targets__payload.codes[14]  = targets__payload[239:224];
   assign \targets__payload.codes[15]  = targets__payload[255:240];
   assign \targets__payload.mode  = targets__payload[257:256];
-  assign \targets__payload$151.codes  = targets__payload[255:0];
-  assign \targets__payload$151.codes[0]  = targets__payload[15:0];
-  assign \targets__payload$151.codes[1]  = targets__payload[31:16];
-  assign \targets__payload$151.codes[2]  = targets__payload[47:32];
-  assign \targets__payload$151.codes[3]  = targets__payload[63:48];
-  assign \targets__payload$151.codes[4]  = targets__payload[79:64];
-  assign \targets__payload$151.codes[5]  = targets__payload[95:80];
-  assign \targets__payload$151.codes[6]  = targets__payload[111:96];
-  assign \targets__payload$151.codes[7]  = targets__payload[127:112];
-  assign \targets__payload$151.codes[8]  = targets__payload[143:128];
-  assign \targets__payload$151.codes[9]  = targets__payload[159:144];
-  assign \targets__payload$151.codes[10]  = targets__payload[175:160];
-  assign \targets__payload$151.codes[11]  = targets__payload[191:176];
-  assign \targets__payload$151.codes[12]  = targets__payload[207:192];
-  assign \targets__payload$151.codes[13]  = targets__payload[223:208];
-  assign \targets__payload$151.codes[14]  = targets__payload[239:224];
-  assign \targets__payload$151.codes[15]  = targets__payload[255:240];
-  assign \targets__payload$151.mode  = targets__payload[257:256];
-  assign \cells__payload[0]  = \$243 [15:0];
-  assign \cells__payload[1]  = \$243 [31:16];
-  assign \cells__payload[2]  = \$243 [47:32];
-  assign \cells__payload[3]  = \$243 [63:48];
-  assign \cells__payload[4]  = \$243 [79:64];
-  assign \cells__payload[5]  = \$243 [95:80];
-  assign \cells__payload[6]  = \$243 [111:96];
-  assign \cells__payload[7]  = \$243 [127:112];
+  assign \targets__payload$152.codes  = targets__payload[255:0];
+  assign \targets__payload$152.codes[0]  = targets__payload[15:0];
+  assign \targets__payload$152.codes[1]  = targets__payload[31:16];
+  assign \targets__payload$152.codes[2]  = targets__payload[47:32];
+  assign \targets__payload$152.codes[3]  = targets__payload[63:48];
+  assign \targets__payload$152.codes[4]  = targets__payload[79:64];
+  assign \targets__payload$152.codes[5]  = targets__payload[95:80];
+  assign \targets__payload$152.codes[6]  = targets__payload[111:96];
+  assign \targets__payload$152.codes[7]  = targets__payload[127:112];
+  assign \targets__payload$152.codes[8]  = targets__payload[143:128];
+  assign \targets__payload$152.codes[9]  = targets__payload[159:144];
+  assign \targets__payload$152.codes[10]  = targets__payload[175:160];
+  assign \targets__payload$152.codes[11]  = targets__payload[191:176];
+  assign \targets__payload$152.codes[12]  = targets__payload[207:192];
+  assign \targets__payload$152.codes[13]  = targets__payload[223:208];
+  assign \targets__payload$152.codes[14]  = targets__payload[239:224];
+  assign \targets__payload$152.codes[15]  = targets__payload[255:240];
+  assign \targets__payload$152.mode  = targets__payload[257:256];
+  assign \cells__payload[0]  = \$242 [15:0];
+  assign \cells__payload[1]  = \$242 [31:16];
+  assign \cells__payload[2]  = \$242 [47:32];
+  assign \cells__payload[3]  = \$242 [63:48];
+  assign \cells__payload[4]  = \$242 [79:64];
+  assign \cells__payload[5]  = \$242 [95:80];
+  assign \cells__payload[6]  = \$242 [111:96];
+  assign \cells__payload[7]  = \$242 [127:112];
   assign \cells__payload[8]  = 16'h0000;
   assign \cells__payload[9]  = 16'h0000;
   assign \cells__payload[10]  = 16'h0000;
@@ -7085,45 +7083,45 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign \cells__payload[13]  = 16'h0000;
   assign \cells__payload[14]  = 16'h0000;
   assign \cells__payload[15]  = 16'h0000;
-  assign \cells__payload$155[0]  = \$243 [15:0];
-  assign \cells__payload$155[1]  = \$243 [31:16];
-  assign \cells__payload$155[2]  = \$243 [47:32];
-  assign \cells__payload$155[3]  = \$243 [63:48];
-  assign \cells__payload$155[4]  = \$243 [79:64];
-  assign \cells__payload$155[5]  = \$243 [95:80];
-  assign \cells__payload$155[6]  = \$243 [111:96];
-  assign \cells__payload$155[7]  = \$243 [127:112];
-  assign \cells__payload$155[8]  = 16'h0000;
-  assign \cells__payload$155[9]  = 16'h0000;
-  assign \cells__payload$155[10]  = 16'h0000;
-  assign \cells__payload$155[11]  = 16'h0000;
-  assign \cells__payload$155[12]  = 16'h0000;
-  assign \cells__payload$155[13]  = 16'h0000;
-  assign \cells__payload$155[14]  = 16'h0000;
-  assign \cells__payload$155[15]  = 16'h0000;
+  assign \cells__payload$156[0]  = \$242 [15:0];
+  assign \cells__payload$156[1]  = \$242 [31:16];
+  assign \cells__payload$156[2]  = \$242 [47:32];
+  assign \cells__payload$156[3]  = \$242 [63:48];
+  assign \cells__payload$156[4]  = \$242 [79:64];
+  assign \cells__payload$156[5]  = \$242 [95:80];
+  assign \cells__payload$156[6]  = \$242 [111:96];
+  assign \cells__payload$156[7]  = \$242 [127:112];
+  assign \cells__payload$156[8]  = 16'h0000;
+  assign \cells__payload$156[9]  = 16'h0000;
+  assign \cells__payload$156[10]  = 16'h0000;
+  assign \cells__payload$156[11]  = 16'h0000;
+  assign \cells__payload$156[12]  = 16'h0000;
+  assign \cells__payload$156[13]  = 16'h0000;
+  assign \cells__payload$156[14]  = 16'h0000;
+  assign \cells__payload$156[15]  = 16'h0000;
   assign \lines.word_code  = lines[7:0];
   assign \lines.bit_code  = lines[15:8];
   assign \lines.source_code  = lines[23:16];
   assign \lines.word_unselected  = lines[25:24];
   assign \lines.bit_unselected  = lines[27:26];
   assign \lines.source_unselected  = lines[29:28];
-  assign \lines$179.word_code  = \lines$179 [7:0];
-  assign \lines$179.bit_code  = \lines$179 [15:8];
-  assign \lines$179.source_code  = \lines$179 [23:16];
-  assign \lines$179.word_unselected  = \lines$179 [25:24];
-  assign \lines$179.bit_unselected  = \lines$179 [27:26];
-  assign \lines$179.source_unselected  = \lines$179 [29:28];
+  assign \lines$180.word_code  = \lines$180 [7:0];
+  assign \lines$180.bit_code  = \lines$180 [15:8];
+  assign \lines$180.source_code  = \lines$180 [23:16];
+  assign \lines$180.word_unselected  = \lines$180 [25:24];
+  assign \lines$180.bit_unselected  = \lines$180 [27:26];
+  assign \lines$180.source_unselected  = \lines$180 [29:28];
   assign \chosen_timing.setup_cycles  = chosen_timing[15:0];
   assign \chosen_timing.pulse_cycles  = chosen_timing[31:16];
   assign \chosen_timing.hold_cycles  = chosen_timing[47:32];
   assign \chosen_timing.recovery_cycles  = chosen_timing[63:48];
   assign \chosen_timing.ready_limit  = chosen_timing[79:64];
   assign \chosen_timing.conversion_limit  = chosen_timing[95:80];
-  assign \i__payload$187.operation  = kept[2:0];
-  assign \i__payload$187.row  = kept[5:3];
-  assign \i__payload$187.columns  = kept[13:6];
-  assign \i__payload$187.whole  = kept[14];
-  assign \i__payload$187.groups  = kept[15];
+  assign \i__payload$188.operation  = kept[2:0];
+  assign \i__payload$188.row  = kept[5:3];
+  assign \i__payload$188.columns  = kept[13:6];
+  assign \i__payload$188.whole  = kept[14];
+  assign \i__payload$188.groups  = kept[15];
   assign \kept.operation  = kept[15:0];
   assign \kept.operation.operation  = kept[2:0];
   assign \kept.operation.row  = kept[5:3];
@@ -7161,22 +7159,22 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign \crossbar__codes[13]  = crossbar__codes[111:104];
   assign \crossbar__codes[14]  = crossbar__codes[119:112];
   assign \crossbar__codes[15]  = crossbar__codes[127:120];
-  assign \crossbar__codes$209[0]  = crossbar__codes[7:0];
-  assign \crossbar__codes$209[1]  = crossbar__codes[15:8];
-  assign \crossbar__codes$209[2]  = crossbar__codes[23:16];
-  assign \crossbar__codes$209[3]  = crossbar__codes[31:24];
-  assign \crossbar__codes$209[4]  = crossbar__codes[39:32];
-  assign \crossbar__codes$209[5]  = crossbar__codes[47:40];
-  assign \crossbar__codes$209[6]  = crossbar__codes[55:48];
-  assign \crossbar__codes$209[7]  = crossbar__codes[63:56];
-  assign \crossbar__codes$209[8]  = crossbar__codes[71:64];
-  assign \crossbar__codes$209[9]  = crossbar__codes[79:72];
-  assign \crossbar__codes$209[10]  = crossbar__codes[87:80];
-  assign \crossbar__codes$209[11]  = crossbar__codes[95:88];
-  assign \crossbar__codes$209[12]  = crossbar__codes[103:96];
-  assign \crossbar__codes$209[13]  = crossbar__codes[111:104];
-  assign \crossbar__codes$209[14]  = crossbar__codes[119:112];
-  assign \crossbar__codes$209[15]  = crossbar__codes[127:120];
+  assign \crossbar__codes$210[0]  = crossbar__codes[7:0];
+  assign \crossbar__codes$210[1]  = crossbar__codes[15:8];
+  assign \crossbar__codes$210[2]  = crossbar__codes[23:16];
+  assign \crossbar__codes$210[3]  = crossbar__codes[31:24];
+  assign \crossbar__codes$210[4]  = crossbar__codes[39:32];
+  assign \crossbar__codes$210[5]  = crossbar__codes[47:40];
+  assign \crossbar__codes$210[6]  = crossbar__codes[55:48];
+  assign \crossbar__codes$210[7]  = crossbar__codes[63:56];
+  assign \crossbar__codes$210[8]  = crossbar__codes[71:64];
+  assign \crossbar__codes$210[9]  = crossbar__codes[79:72];
+  assign \crossbar__codes$210[10]  = crossbar__codes[87:80];
+  assign \crossbar__codes$210[11]  = crossbar__codes[95:88];
+  assign \crossbar__codes$210[12]  = crossbar__codes[103:96];
+  assign \crossbar__codes$210[13]  = crossbar__codes[111:104];
+  assign \crossbar__codes$210[14]  = crossbar__codes[119:112];
+  assign \crossbar__codes$210[15]  = crossbar__codes[127:120];
   assign \samples__codes[0]  = samples__codes[7:0];
   assign \samples__codes[1]  = samples__codes[15:8];
   assign \samples__codes[2]  = samples__codes[23:16];
@@ -7193,48 +7191,48 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign \samples__codes[13]  = samples__codes[111:104];
   assign \samples__codes[14]  = samples__codes[119:112];
   assign \samples__codes[15]  = samples__codes[127:120];
-  assign \samples__codes$259[0]  = samples__codes[7:0];
-  assign \samples__codes$259[1]  = samples__codes[15:8];
-  assign \samples__codes$259[2]  = samples__codes[23:16];
-  assign \samples__codes$259[3]  = samples__codes[31:24];
-  assign \samples__codes$259[4]  = samples__codes[39:32];
-  assign \samples__codes$259[5]  = samples__codes[47:40];
-  assign \samples__codes$259[6]  = samples__codes[55:48];
-  assign \samples__codes$259[7]  = samples__codes[63:56];
-  assign \samples__codes$259[8]  = samples__codes[71:64];
-  assign \samples__codes$259[9]  = samples__codes[79:72];
-  assign \samples__codes$259[10]  = samples__codes[87:80];
-  assign \samples__codes$259[11]  = samples__codes[95:88];
-  assign \samples__codes$259[12]  = samples__codes[103:96];
-  assign \samples__codes$259[13]  = samples__codes[111:104];
-  assign \samples__codes$259[14]  = samples__codes[119:112];
-  assign \samples__codes$259[15]  = samples__codes[127:120];
-  assign \samples__codes$266[0]  = samples__codes[7:0];
-  assign \samples__codes$266[1]  = samples__codes[15:8];
-  assign \samples__codes$266[2]  = samples__codes[23:16];
-  assign \samples__codes$266[3]  = samples__codes[31:24];
-  assign \samples__codes$266[4]  = samples__codes[39:32];
-  assign \samples__codes$266[5]  = samples__codes[47:40];
-  assign \samples__codes$266[6]  = samples__codes[55:48];
-  assign \samples__codes$266[7]  = samples__codes[63:56];
-  assign \samples__codes$266[8]  = samples__codes[71:64];
-  assign \samples__codes$266[9]  = samples__codes[79:72];
-  assign \samples__codes$266[10]  = samples__codes[87:80];
-  assign \samples__codes$266[11]  = samples__codes[95:88];
-  assign \samples__codes$266[12]  = samples__codes[103:96];
-  assign \samples__codes$266[13]  = samples__codes[111:104];
-  assign \samples__codes$266[14]  = samples__codes[119:112];
-  assign \samples__codes$266[15]  = samples__codes[127:120];
+  assign \samples__codes$260[0]  = samples__codes[7:0];
+  assign \samples__codes$260[1]  = samples__codes[15:8];
+  assign \samples__codes$260[2]  = samples__codes[23:16];
+  assign \samples__codes$260[3]  = samples__codes[31:24];
+  assign \samples__codes$260[4]  = samples__codes[39:32];
+  assign \samples__codes$260[5]  = samples__codes[47:40];
+  assign \samples__codes$260[6]  = samples__codes[55:48];
+  assign \samples__codes$260[7]  = samples__codes[63:56];
+  assign \samples__codes$260[8]  = samples__codes[71:64];
+  assign \samples__codes$260[9]  = samples__codes[79:72];
+  assign \samples__codes$260[10]  = samples__codes[87:80];
+  assign \samples__codes$260[11]  = samples__codes[95:88];
+  assign \samples__codes$260[12]  = samples__codes[103:96];
+  assign \samples__codes$260[13]  = samples__codes[111:104];
+  assign \samples__codes$260[14]  = samples__codes[119:112];
+  assign \samples__codes$260[15]  = samples__codes[127:120];
+  assign \samples__codes$267[0]  = samples__codes[7:0];
+  assign \samples__codes$267[1]  = samples__codes[15:8];
+  assign \samples__codes$267[2]  = samples__codes[23:16];
+  assign \samples__codes$267[3]  = samples__codes[31:24];
+  assign \samples__codes$267[4]  = samples__codes[39:32];
+  assign \samples__codes$267[5]  = samples__codes[47:40];
+  assign \samples__codes$267[6]  = samples__codes[55:48];
+  assign \samples__codes$267[7]  = samples__codes[63:56];
+  assign \samples__codes$267[8]  = samples__codes[71:64];
+  assign \samples__codes$267[9]  = samples__codes[79:72];
+  assign \samples__codes$267[10]  = samples__codes[87:80];
+  assign \samples__codes$267[11]  = samples__codes[95:88];
+  assign \samples__codes$267[12]  = samples__codes[103:96];
+  assign \samples__codes$267[13]  = samples__codes[111:104];
+  assign \samples__codes$267[14]  = samples__codes[119:112];
+  assign \samples__codes$267[15]  = samples__codes[127:120];
   assign chosen_timing[95:80] = settings[140:125];
   assign chosen_timing[79:64] = settings[108:93];
   assign chosen_timing[63:48] = settings[92:77];
   assign chosen_timing[47:32] = settings[76:61];
-  assign chosen_timing[31:16] = \$signal$178 ;
-  assign chosen_timing[15:0] = \$144 ;
+  assign chosen_timing[31:16] = \$signal$179 ;
+  assign chosen_timing[15:0] = \$143 ;
   always @*
-    \lines$179 [7:0] = lines[7:0];
+    \lines$180 [7:0] = lines[7:0];
   always @*
-    \lines$179 [29:24] = lines[29:24];
+    \lines$180 [29:24] = lines[29:24];
   always @*
     settings[8:0] = offered[8:0];
   always @*
@@ -7245,10 +7243,10 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
     settings[393:240] = offered[393:240];
   always @*
     settings[483:454] = offered[483:454];
-  assign i__payload[140:137] = \$97 ;
-  assign i__payload[136:133] = \$96 ;
-  assign i__payload[132:128] = \$95 ;
-  assign i__payload[141] = \$94 ;
+  assign i__payload[140:137] = \$96 ;
+  assign i__payload[136:133] = \$95 ;
+  assign i__payload[132:128] = \$94 ;
+  assign i__payload[141] = \$93 ;
   assign i__payload[127:64] = words__payload;
   assign i__payload[63:0] = deltas__payload;
   assign offered[513:484] = { settings__read_lines__source_unselected, settings__read_lines__bit_unselected, settings__read_lines__word_unselected, settings__read_lines__source_code, settings__read_lines__bit_code, settings__read_lines__word_code };
@@ -7281,9 +7279,9 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign offered[12:9] = settings__parallel_max;
   assign offered[8:5] = settings__max_pulses;
   assign offered[4:0] = settings__threshold_log2;
-  assign \$110  = \o__payload$122 [3];
-  assign \$113  = 1'h1;
-  assign \$173  = \$signal$109 ;
+  assign \$109  = \o__payload$123 [3];
+  assign \$112  = 1'h1;
+  assign \$172  = \$signal$110 ;
 endmodule
 
 module \pulsetrain_core.controller.decision_lanes (rst, i__valid, i__ready, holds, o__ready, i__payload, o__valid, o__payload, clk);
@@ -8222,7 +8220,7 @@ module \pulsetrain_core.controller.decision_lanes (rst, i__valid, i__ready, hold
   assign \$49  = { 3'h0, \$signal$18 , 4'h0 };
 endmodule
 
-module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__codes, clk, rst, clear, i__valid, room, pulse_limit, \port$4296$0 , idle, i__ready, fault, crossbar__strobe, report__row, report__polarity, report__form, report__columns, crossbar__select, crossbar__operation, crossbar__row, crossbar__columns
+module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__codes, clk, rst, clear, i__valid, room, pulse_limit, \port$4359$0 , idle, i__ready, fault, crossbar__strobe, report__row, report__polarity, report__form, report__columns, crossbar__select, crossbar__operation, crossbar__row, crossbar__columns
 , crossbar__whole, crossbar__full_scale, crossbar__word_code, crossbar__word_unselected, crossbar__bit_code, crossbar__bit_unselected, crossbar__source_code, crossbar__source_unselected, crossbar__group, crossbar__convert, samples__valid, samples__group, samples__codes, samples__last, report__valid, report__cycles, report__cut, crossbar__ready);
   reg \$auto$verilog_backend.cc:2355:dump_module$5  = 0;
   wire [16:0] \$1 ;
@@ -8424,8 +8422,8 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
   wire [1:0] lines__word_unselected;
   wire over_limit;
   reg [3:0] phase_state = 4'h0;
-  input [157:0] \port$4296$0 ;
-  wire [157:0] \port$4296$0 ;
+  input [157:0] \port$4359$0 ;
+  wire [157:0] \port$4359$0 ;
   reg [15:0] pulse_cycles = 16'h0000;
   reg pulse_ends;
   input [15:0] pulse_limit;
@@ -8504,16 +8502,16 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
   assign \$28  = ~ \$signal$6 ;
   assign \$29  = clear & \$28 ;
   assign \$30  = \$signal$22  | \$signal$20 ;
-  assign \$31  = \port$4296$0 [2:0] == 2'h2;
+  assign \$31  = \port$4359$0 [2:0] == 2'h2;
   assign \$32  = \$31  ? 1'h1 : 1'h0;
-  assign \$33  = \port$4296$0 [2:0] == 2'h3;
-  assign \$34  = \$signal$11  ? \port$4296$0 [157:142] : 16'h0000;
-  assign \$35  = \port$4296$0 [137:136] == 2'h3;
-  assign \$36  = \$35  ? 2'h0 : \port$4296$0 [137:136];
-  assign \$37  = \port$4296$0 [139:138] == 2'h3;
-  assign \$38  = \$37  ? 2'h0 : \port$4296$0 [139:138];
-  assign \$39  = \port$4296$0 [141:140] == 2'h3;
-  assign \$40  = \$39  ? 2'h0 : \port$4296$0 [141:140];
+  assign \$33  = \port$4359$0 [2:0] == 2'h3;
+  assign \$34  = \$signal$11  ? \port$4359$0 [157:142] : 16'h0000;
+  assign \$35  = \port$4359$0 [137:136] == 2'h3;
+  assign \$36  = \$35  ? 2'h0 : \port$4359$0 [137:136];
+  assign \$37  = \port$4359$0 [139:138] == 2'h3;
+  assign \$38  = \$37  ? 2'h0 : \port$4359$0 [139:138];
+  assign \$39  = \port$4359$0 [141:140] == 2'h3;
+  assign \$40  = \$39  ? 2'h0 : \port$4359$0 [141:140];
   assign \$41  = \$signal$25  - 1'h1;
   assign \$42  = { 1'h0, \$signal$25  } & \$41 ;
   assign \$43  = ~ \$signal$20 ;
@@ -8603,8 +8601,8 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
   assign over_limit = \$3  & \$4 ;
   assign \$signal$6  = remaining <= 1'h1;
   assign \$signal$8  = i__valid & i__ready;
-  assign \$5  = \port$4296$0 [2:0] == 3'h4;
-  assign \$6  = \port$4296$0 [2:0] == 3'h5;
+  assign \$5  = \port$4359$0 [2:0] == 3'h4;
+  assign \$6  = \port$4359$0 [2:0] == 3'h5;
   assign \$signal$11  = \$5  | \$6 ;
   assign \$7  = ~ clear;
   assign \$8  = remaining <= 1'h1;
@@ -8864,7 +8862,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     casez (phase_state)
       4'h0:
           if (\$signal$8 ) begin
-            \$53  = \port$4296$0 [31:16];
+            \$53  = \port$4359$0 [31:16];
           end
       4'h1:
         begin
@@ -8938,13 +8936,13 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
       4'h7:
           if (\$signal$6 ) begin
             if (\$signal$8 ) begin
-              \$53  = \port$4296$0 [31:16];
+              \$53  = \port$4359$0 [31:16];
             end
           end
       4'h5:
           if (\$signal$6 ) begin
             if (\$signal$8 ) begin
-              \$53  = \port$4296$0 [31:16];
+              \$53  = \port$4359$0 [31:16];
             end
           end
     endcase
@@ -9133,7 +9131,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$56  = pulse_cycles;
     if (\$signal$8 ) begin
-      \$56  = \port$4296$0 [47:32];
+      \$56  = \port$4359$0 [47:32];
     end
     if (rst) begin
       \$56  = 16'h0000;
@@ -9143,7 +9141,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$57  = hold_cycles;
     if (\$signal$8 ) begin
-      \$57  = \port$4296$0 [63:48];
+      \$57  = \port$4359$0 [63:48];
     end
     if (rst) begin
       \$57  = 16'h0000;
@@ -9153,7 +9151,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$58  = recovery_cycles;
     if (\$signal$8 ) begin
-      \$58  = \port$4296$0 [79:64];
+      \$58  = \port$4359$0 [79:64];
     end
     if (rst) begin
       \$58  = 16'h0000;
@@ -9163,7 +9161,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$59  = ready_limit;
     if (\$signal$8 ) begin
-      \$59  = \port$4296$0 [95:80];
+      \$59  = \port$4359$0 [95:80];
     end
     if (rst) begin
       \$59  = 16'h0000;
@@ -9173,7 +9171,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$60  = conversion_limit;
     if (\$signal$8 ) begin
-      \$60  = \port$4296$0 [111:96];
+      \$60  = \port$4359$0 [111:96];
     end
     if (rst) begin
       \$60  = 16'h0000;
@@ -9193,7 +9191,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$62  = \$signal$25 ;
     if (\$signal$8 ) begin
-      \$62  = \port$4296$0 [15];
+      \$62  = \port$4359$0 [15];
     end else if (\$30 ) begin
     end else if (\$signal$19 ) begin
       \$62  = \$42 [0];
@@ -9206,7 +9204,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$63  = report__row;
     if (\$signal$8 ) begin
-      \$63  = \port$4296$0 [5:3];
+      \$63  = \port$4359$0 [5:3];
     end
     if (rst) begin
       \$63  = 3'h0;
@@ -9236,7 +9234,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$66  = report__columns;
     if (\$signal$8 ) begin
-      \$66  = \port$4296$0 [13:6];
+      \$66  = \port$4359$0 [13:6];
     end
     if (rst) begin
       \$66  = 8'h00;
@@ -9258,7 +9256,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$68  = crossbar__operation;
     if (\$signal$8 ) begin
-      \$68  = \port$4296$0 [2:0];
+      \$68  = \port$4359$0 [2:0];
     end else if (\$30 ) begin
       \$68  = 3'h0;
     end
@@ -9270,7 +9268,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$69  = crossbar__row;
     if (\$signal$8 ) begin
-      \$69  = \port$4296$0 [5:3];
+      \$69  = \port$4359$0 [5:3];
     end else if (\$30 ) begin
       \$69  = 3'h0;
     end
@@ -9282,7 +9280,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$70  = crossbar__columns;
     if (\$signal$8 ) begin
-      \$70  = \port$4296$0 [13:6];
+      \$70  = \port$4359$0 [13:6];
     end else if (\$30 ) begin
       \$70  = 8'h00;
     end
@@ -9294,7 +9292,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$71  = crossbar__whole;
     if (\$signal$8 ) begin
-      \$71  = \port$4296$0 [14];
+      \$71  = \port$4359$0 [14];
     end else if (\$30 ) begin
       \$71  = 1'h0;
     end
@@ -9318,7 +9316,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$73  = crossbar__word_code;
     if (\$signal$8 ) begin
-      \$73  = \port$4296$0 [119:112];
+      \$73  = \port$4359$0 [119:112];
     end else if (\$30 ) begin
       \$73  = 8'h00;
     end
@@ -9342,7 +9340,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$75  = crossbar__bit_code;
     if (\$signal$8 ) begin
-      \$75  = \port$4296$0 [127:120];
+      \$75  = \port$4359$0 [127:120];
     end else if (\$30 ) begin
       \$75  = 8'h00;
     end
@@ -9366,7 +9364,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$77  = crossbar__source_code;
     if (\$signal$8 ) begin
-      \$77  = \port$4296$0 [135:128];
+      \$77  = \port$4359$0 [135:128];
     end else if (\$30 ) begin
       \$77  = 8'h00;
     end
@@ -9465,26 +9463,26 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     end
   end
   assign \$signal  = \$1 [15:0];
-  assign i__payload = \port$4296$0 [15:0];
+  assign i__payload = \port$4359$0 [15:0];
   assign \$like  = 1'h0;
-  assign timing__setup_cycles = \port$4296$0 [31:16];
-  assign timing__pulse_cycles = \port$4296$0 [47:32];
-  assign timing__hold_cycles = \port$4296$0 [63:48];
-  assign timing__recovery_cycles = \port$4296$0 [79:64];
-  assign timing__ready_limit = \port$4296$0 [95:80];
-  assign timing__conversion_limit = \port$4296$0 [111:96];
-  assign full_scale = \port$4296$0 [157:142];
-  assign lines__word_code = \port$4296$0 [119:112];
-  assign lines__word_unselected = \port$4296$0 [137:136];
-  assign lines__bit_code = \port$4296$0 [127:120];
-  assign lines__bit_unselected = \port$4296$0 [139:138];
-  assign lines__source_code = \port$4296$0 [135:128];
-  assign lines__source_unselected = \port$4296$0 [141:140];
-  assign \i__payload.operation  = \port$4296$0 [2:0];
-  assign \i__payload.row  = \port$4296$0 [5:3];
-  assign \i__payload.columns  = \port$4296$0 [13:6];
-  assign \i__payload.whole  = \port$4296$0 [14];
-  assign \i__payload.groups  = \port$4296$0 [15];
+  assign timing__setup_cycles = \port$4359$0 [31:16];
+  assign timing__pulse_cycles = \port$4359$0 [47:32];
+  assign timing__hold_cycles = \port$4359$0 [63:48];
+  assign timing__recovery_cycles = \port$4359$0 [79:64];
+  assign timing__ready_limit = \port$4359$0 [95:80];
+  assign timing__conversion_limit = \port$4359$0 [111:96];
+  assign full_scale = \port$4359$0 [157:142];
+  assign lines__word_code = \port$4359$0 [119:112];
+  assign lines__word_unselected = \port$4359$0 [137:136];
+  assign lines__bit_code = \port$4359$0 [127:120];
+  assign lines__bit_unselected = \port$4359$0 [139:138];
+  assign lines__source_code = \port$4359$0 [135:128];
+  assign lines__source_unselected = \port$4359$0 [141:140];
+  assign \i__payload.operation  = \port$4359$0 [2:0];
+  assign \i__payload.row  = \port$4359$0 [5:3];
+  assign \i__payload.columns  = \port$4359$0 [13:6];
+  assign \i__payload.whole  = \port$4359$0 [14];
+  assign \i__payload.groups  = \port$4359$0 [15];
   assign \samples__codes[0]  = samples__codes[7:0];
   assign \samples__codes[1]  = samples__codes[15:8];
   assign \samples__codes[2]  = samples__codes[23:16];
@@ -11672,56 +11670,135 @@ module \pulsetrain_core.controller.pulse_scheduler.former (rst, clear, o__ready,
   assign \$94  = visit_3[0];
 endmodule
 
-module \pulsetrain_core.controller.random_source (state_index, clk, rst, seed__valid, words__ready, seed__ready, words__valid, random_steps, words__payload, seeding, random_seed, seeded, state_word, seed__payload);
+module \pulsetrain_core.controller.random_source (state_index, clk, rst, seed__valid, words__ready, seed__ready, seeded, words__valid, random_steps, words__payload, seeding, seed_error, random_seed, state_word, seed__payload);
   reg \$auto$verilog_backend.cc:2355:dump_module$9  = 0;
   wire \$1 ;
-  wire [64:0] \$10 ;
-  wire [78:0] \$11 ;
-  wire [78:0] \$12 ;
-  wire [78:0] \$13 ;
-  wire [78:0] \$14 ;
-  wire [63:0] \$15 ;
-  wire [63:0] \$16 ;
-  wire [78:0] \$17 ;
-  wire [78:0] \$18 ;
-  wire [78:0] \$19 ;
-  wire \$2 ;
-  wire [78:0] \$20 ;
-  wire [63:0] \$21 ;
-  wire [63:0] \$22 ;
-  wire [94:0] \$23 ;
-  wire [94:0] \$24 ;
+  wire \$10 ;
+  reg \$100 ;
+  reg [63:0] \$101 ;
+  reg [1:0] \$102 ;
+  reg \$103 ;
+  reg [1:0] \$104 ;
+  reg \$105 ;
+  reg [31:0] \$106 ;
+  wire \$11 ;
+  wire \$12 ;
+  wire \$13 ;
+  wire \$14 ;
+  wire \$15 ;
+  wire \$16 ;
+  wire \$17 ;
+  wire \$18 ;
+  wire \$19 ;
+  wire [64:0] \$2 ;
+  wire \$20 ;
+  wire \$21 ;
+  wire \$22 ;
+  wire \$23 ;
+  wire \$24 ;
   wire \$25 ;
-  wire [7:0] \$26 ;
+  wire \$26 ;
   wire \$27 ;
   wire \$28 ;
   wire \$29 ;
   wire \$3 ;
-  reg [63:0] \$30 ;
-  reg [126:0] \$31 ;
-  reg \$32 ;
-  reg [63:0] \$33 ;
-  reg \$34 ;
-  reg [6:0] \$35 ;
-  reg \$36 ;
-  reg [63:0] \$37 ;
-  reg \$38 ;
-  reg [31:0] \$39 ;
+  wire \$30 ;
+  wire \$31 ;
+  wire \$32 ;
+  wire \$33 ;
+  wire \$34 ;
+  wire \$35 ;
+  wire \$36 ;
+  wire \$37 ;
+  wire \$38 ;
+  wire \$39 ;
   wire [64:0] \$4 ;
-  wire \$5 ;
-  wire [63:0] \$6 ;
+  wire \$40 ;
+  wire \$41 ;
+  wire \$42 ;
+  wire \$43 ;
+  wire \$44 ;
+  wire [63:0] \$45 ;
+  wire \$46 ;
+  wire \$47 ;
+  wire \$48 ;
+  wire \$49 ;
+  wire [64:0] \$5 ;
+  wire \$50 ;
+  wire \$51 ;
+  wire \$52 ;
+  wire \$53 ;
+  wire \$54 ;
+  wire \$55 ;
+  wire [31:0] \$56 ;
+  wire [31:0] \$57 ;
+  wire [31:0] \$58 ;
+  wire [31:0] \$59 ;
+  wire [64:0] \$6 ;
+  wire [31:0] \$60 ;
+  wire [31:0] \$61 ;
+  wire [31:0] \$62 ;
+  wire [31:0] \$63 ;
+  wire [31:0] \$64 ;
+  wire [31:0] \$65 ;
+  wire [31:0] \$66 ;
+  wire [31:0] \$67 ;
+  wire [31:0] \$68 ;
+  wire [31:0] \$69 ;
   wire [64:0] \$7 ;
-  wire [64:0] \$8 ;
-  wire [64:0] \$9 ;
-  reg \$signal  = 1'h0;
+  wire [31:0] \$70 ;
+  wire [31:0] \$71 ;
+  wire [31:0] \$72 ;
+  wire [31:0] \$73 ;
+  wire [31:0] \$74 ;
+  wire [31:0] \$75 ;
+  wire [31:0] \$76 ;
+  wire [31:0] \$77 ;
+  wire [31:0] \$78 ;
+  wire [31:0] \$79 ;
+  wire \$8 ;
+  wire [31:0] \$80 ;
+  wire [31:0] \$81 ;
+  wire [31:0] \$82 ;
+  wire [31:0] \$83 ;
+  wire [31:0] \$84 ;
+  wire [31:0] \$85 ;
+  wire [31:0] \$86 ;
+  wire [31:0] \$87 ;
+  wire [31:0] \$88 ;
+  wire [31:0] \$89 ;
+  wire \$9 ;
+  wire [31:0] \$90 ;
+  wire [31:0] \$91 ;
+  reg [63:0] \$92 ;
+  reg [126:0] \$93 ;
+  reg [63:0] \$94 ;
+  reg \$95 ;
+  reg [8:0] \$96 ;
+  reg \$97 ;
+  reg \$98 ;
+  reg \$99 ;
+  wire \$signal ;
+  reg \$signal$11  = 1'h0;
+  wire \$signal$14 ;
+  reg [63:0] \$signal$15  = 64'h0000000000000000;
+  reg \$signal$22  = 1'h0;
+  reg [1:0] \$signal$26  = 2'h0;
+  reg \$signal$28  = 1'h0;
+  reg [1:0] \$signal$29  = 2'h0;
+  reg \$signal$30  = 1'h0;
+  wire \$signal$6 ;
+  wire \$signal$7 ;
   wire advances;
   input clk;
   wire clk;
+  reg [8:0] count = 9'h001;
+  (* init = 32'd0 *)
+  wire [31:0] passed_0;
   output [63:0] random_seed;
   reg [63:0] random_seed = 64'h0000000000000000;
   output [63:0] random_steps;
   reg [63:0] random_steps = 64'h0000000000000000;
-  reg [6:0] remaining = 7'h00;
   input rst;
   wire rst;
   input [63:0] seed__payload;
@@ -11730,8 +11807,10 @@ module \pulsetrain_core.controller.random_source (state_index, clk, rst, seed__v
   wire seed__ready;
   input seed__valid;
   wire seed__valid;
+  output seed_error;
+  reg seed_error = 1'h0;
   output seeded;
-  reg seeded = 1'h0;
+  wire seeded;
   output seeding;
   reg seeding = 1'h0;
   reg [126:0] state_0 = 127'h00000000000000000000000000000000;
@@ -11750,210 +11829,312 @@ module \pulsetrain_core.controller.random_source (state_index, clk, rst, seed__v
   wire words__ready;
   output words__valid;
   wire words__valid;
-  reg [63:0] x = 64'h0000000000000000;
-  assign \$1  = ~ seeding;
-  assign \$2  = | seed__payload;
-  assign seed__ready = \$1  & \$2 ;
-  assign \$3  = ~ seeding;
-  assign words__valid = seeded & \$3 ;
+  assign \$signal  = seed__valid & seed__ready;
   assign advances = words__valid & words__ready;
-  assign \$4  = random_steps + 1'h1;
-  assign \$5  = advances | turn_0;
-  assign \$6  = turn_0 ? x : 64'h0000000000000000;
-  assign \$7  = { 1'h0, \$6  } ^ state_0[64:0];
-  assign \$8  = \$7  ^ state_0[75:11];
-  assign \$9  = \$8  ^ state_0[108:44];
-  assign \$10  = \$9  ^ state_0[118:54];
-  assign \$12  = { 15'h0000, x } ^ \$11 ;
-  assign \$14  = { 15'h0000, x } ^ \$13 ;
-  assign \$16  = \$12 [63:0] ^ \$15 ;
-  assign \$18  = { 15'h0000, x } ^ \$17 ;
-  assign \$20  = { 15'h0000, x } ^ \$19 ;
-  assign \$22  = \$18 [63:0] ^ \$21 ;
-  assign \$24  = { 31'h00000000, \$16  } ^ \$23 ;
-  assign \$25  = ~ \$signal ;
-  assign \$26  = remaining - 1'h1;
-  assign \$27  = ! remaining;
-  assign \$28  = ~ turn_0;
-  assign \$29  = seed__valid & seed__ready;
+  assign \$signal$6  = \$signal$7  & turn_0;
+  assign seed__ready = ~ seeding;
+  assign seeded = \$signal$11  | seeding;
+  assign \$1  = ~ seeding;
+  assign words__valid = \$signal$11  & \$1 ;
+  assign \$signal$7  = ! count[7:0];
+  assign \$2  = random_steps + 1'h1;
+  assign \$3  = advances | turn_0;
+  assign \$4  = { 64'h0000000000000000, \$signal$15 [0] } ^ state_0[64:0];
+  assign \$5  = \$4  ^ state_0[75:11];
+  assign \$6  = \$5  ^ state_0[108:44];
+  assign \$7  = \$6  ^ state_0[118:54];
+  assign \$8  = ~ \$signal$6 ;
+  assign \$9  = seeding & \$8 ;
+  assign \$10  = \$signal$15 [0] ^ \$signal$15 [1];
+  assign \$11  = \$10  ^ \$signal$15 [3];
+  assign \$12  = \$11  ^ \$signal$15 [4];
+  assign \$13  = \$signal$22  ? random_seed[1] : random_seed[0];
+  assign \$14  = \$signal$22  ? random_seed[3] : random_seed[2];
+  assign \$15  = \$signal$22  ? random_seed[5] : random_seed[4];
+  assign \$16  = \$signal$22  ? random_seed[7] : random_seed[6];
+  assign \$17  = \$signal$22  ? random_seed[9] : random_seed[8];
+  assign \$18  = \$signal$22  ? random_seed[11] : random_seed[10];
+  assign \$19  = \$signal$22  ? random_seed[13] : random_seed[12];
+  assign \$20  = \$signal$22  ? random_seed[15] : random_seed[14];
+  assign \$21  = \$signal$22  ? random_seed[17] : random_seed[16];
+  assign \$22  = \$signal$22  ? random_seed[19] : random_seed[18];
+  assign \$23  = \$signal$22  ? random_seed[21] : random_seed[20];
+  assign \$24  = \$signal$22  ? random_seed[23] : random_seed[22];
+  assign \$25  = \$signal$22  ? random_seed[25] : random_seed[24];
+  assign \$26  = \$signal$22  ? random_seed[27] : random_seed[26];
+  assign \$27  = \$signal$22  ? random_seed[29] : random_seed[28];
+  assign \$28  = \$signal$22  ? random_seed[31] : random_seed[30];
+  assign \$29  = \$signal$22  ? random_seed[33] : random_seed[32];
+  assign \$30  = \$signal$22  ? random_seed[35] : random_seed[34];
+  assign \$31  = \$signal$22  ? random_seed[37] : random_seed[36];
+  assign \$32  = \$signal$22  ? random_seed[39] : random_seed[38];
+  assign \$33  = \$signal$22  ? random_seed[41] : random_seed[40];
+  assign \$34  = \$signal$22  ? random_seed[43] : random_seed[42];
+  assign \$35  = \$signal$22  ? random_seed[45] : random_seed[44];
+  assign \$36  = \$signal$22  ? random_seed[47] : random_seed[46];
+  assign \$37  = \$signal$22  ? random_seed[49] : random_seed[48];
+  assign \$38  = \$signal$22  ? random_seed[51] : random_seed[50];
+  assign \$39  = \$signal$22  ? random_seed[53] : random_seed[52];
+  assign \$40  = \$signal$22  ? random_seed[55] : random_seed[54];
+  assign \$41  = \$signal$22  ? random_seed[57] : random_seed[56];
+  assign \$42  = \$signal$22  ? random_seed[59] : random_seed[58];
+  assign \$43  = \$signal$22  ? random_seed[61] : random_seed[60];
+  assign \$44  = \$signal$22  ? random_seed[63] : random_seed[62];
+  assign \$45  = { \$12 , \$signal$15 [63:1] } ^ { 1'h0, \$44 , 1'h0, \$43 , 1'h0, \$42 , 1'h0, \$41 , 1'h0, \$40 , 1'h0, \$39 , 1'h0, \$38 , 1'h0, \$37 , 1'h0, \$36 , 1'h0, \$35 , 1'h0, \$34 , 1'h0, \$33 , 1'h0, \$32 , 1'h0, \$31 , 1'h0, \$30 , 1'h0, \$29 , 1'h0, \$28 , 1'h0, \$27 , 1'h0, \$26 , 1'h0, \$25 , 1'h0, \$24 , 1'h0, \$23 , 1'h0, \$22 , 1'h0, \$21 , 1'h0, \$20 , 1'h0, \$19 , 1'h0, \$18 , 1'h0, \$17 , 1'h0, \$16 , 1'h0, \$15 , 1'h0, \$14 , 1'h0, \$13  };
+  assign \$46  = ~ \$signal$22 ;
+  assign \$47  = count[8] ^ count[3];
+  assign \$48  = ~ \$signal$11 ;
+  assign \$49  = | state_index[15:2];
+  assign \$50  = ! \$signal$26 [1];
+  assign \$52  = ! \$signal$26 [1];
+  assign \$56  = { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$57  = \$56  & { 1'h0, state_0[126:96] };
+  assign \$58  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$59  = { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] } & \$58 ;
+  assign \$60  = \$59  & state_0[95:64];
+  assign \$61  = \$57  | \$60 ;
+  assign \$62  = ~ { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] };
+  assign \$63  = \$62  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$64  = \$61  | \$63 ;
+  assign \$65  = { \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0] } & \$64 ;
+  assign \$66  = \$65  & state_0[63:32];
+  assign \$67  = { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$68  = \$67  & { 1'h0, state_0[126:96] };
+  assign \$69  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$70  = { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] } & \$69 ;
+  assign \$71  = \$70  & state_0[95:64];
+  assign \$72  = \$68  | \$71 ;
+  assign \$73  = ~ { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] };
+  assign \$74  = \$73  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$75  = \$72  | \$74 ;
+  assign \$76  = ~ \$75 ;
+  assign \$77  = { \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0] } & \$76 ;
+  assign \$78  = \$77  & state_0[31:0];
+  assign \$79  = \$66  | \$78 ;
+  assign \$80  = ~ { \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0] };
+  assign \$81  = { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$82  = \$81  & { 1'h0, state_0[126:96] };
+  assign \$83  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$84  = { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] } & \$83 ;
+  assign \$85  = \$84  & state_0[95:64];
+  assign \$86  = \$82  | \$85 ;
+  assign \$87  = ~ { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] };
+  assign \$88  = \$87  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$89  = \$86  | \$88 ;
+  assign \$90  = \$80  & \$89 ;
+  assign \$91  = \$79  | \$90 ;
   always @(posedge clk)
-    random_steps <= \$30 ;
+    random_steps <= \$92 ;
   always @(posedge clk)
-    state_0 <= \$31 ;
+    state_0 <= \$93 ;
   always @(posedge clk)
-    \$signal  <= \$32 ;
+    \$signal$15  <= \$94 ;
   always @(posedge clk)
-    x <= \$33 ;
+    \$signal$22  <= \$95 ;
   always @(posedge clk)
-    turn_0 <= \$34 ;
+    count <= \$96 ;
   always @(posedge clk)
-    remaining <= \$35 ;
+    \$signal$11  <= \$97 ;
   always @(posedge clk)
-    seeding <= \$36 ;
+    turn_0 <= \$98 ;
   always @(posedge clk)
-    random_seed <= \$37 ;
+    seeding <= \$99 ;
   always @(posedge clk)
-    seeded <= \$38 ;
+    seed_error <= \$100 ;
   always @(posedge clk)
-    state_word <= \$39 ;
+    random_seed <= \$101 ;
+  always @(posedge clk)
+    \$signal$26  <= \$102 ;
+  always @(posedge clk)
+    \$signal$28  <= \$103 ;
+  always @(posedge clk)
+    \$signal$29  <= \$104 ;
+  always @(posedge clk)
+    \$signal$30  <= \$105 ;
+  always @(posedge clk)
+    state_word <= \$106 ;
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$30  = random_steps;
+    \$92  = random_steps;
     if (advances) begin
-      \$30  = \$4 [63:0];
+      \$92  = \$2 [63:0];
     end
-    if (\$29 ) begin
-      \$30  = 64'h0000000000000000;
+    if (\$signal ) begin
+      \$92  = 64'h0000000000000000;
     end
     if (rst) begin
-      \$30  = 64'h0000000000000000;
+      \$92  = 64'h0000000000000000;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$31  = state_0;
-    if (\$5 ) begin
-      \$31  = { \$10 , state_0[126:65] };
+    \$93  = state_0;
+    if (\$3 ) begin
+      \$93  = { \$7 , state_0[126:65] };
     end
-    if (\$29 ) begin
-      \$31  = 127'h00000000000000000000000000000000;
+    if (\$signal ) begin
+      \$93  = 127'h00000000000000000000000000000000;
     end
     if (rst) begin
-      \$31  = 127'h00000000000000000000000000000000;
+      \$93  = 127'h00000000000000000000000000000000;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$32  = \$signal ;
+    (* full_case = 32'd1 *)
+    if (\$9 ) begin
+      \$94  = \$45 ;
+    end else begin
+      \$94  = 64'h0000000000000000;
+    end
+    if (rst) begin
+      \$94  = 64'h0000000000000000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    (* full_case = 32'd1 *)
+    if (\$9 ) begin
+      \$95  = \$46 ;
+    end else begin
+      \$95  = 1'h0;
+    end
+    if (rst) begin
+      \$95  = 1'h0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    \$96  = count;
     if (seeding) begin
-      \$32  = 1'h1;
-    end
-    if (\$29 ) begin
-      \$32  = 1'h0;
+      \$96  = { count[7:0], \$47  };
     end
     if (rst) begin
-      \$32  = 1'h0;
+      \$96  = 9'h001;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$33  = x;
-    if (seeding) begin
-      \$33  = \$24 [63:0];
+    \$97  = \$signal$11 ;
+    if (\$signal$15 [0]) begin
+      \$97  = 1'h1;
     end
-    if (\$29 ) begin
-      \$33  = seed__payload;
+    if (\$signal ) begin
+      \$97  = 1'h0;
     end
     if (rst) begin
-      \$33  = 64'h0000000000000000;
+      \$97  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$34  = turn_0;
-    if (seeding) begin
-      (* full_case = 32'd1 *)
-      if (\$25 ) begin
-        \$34  = 1'h1;
-      end else begin
-        if (\$27 ) begin
-          \$34  = 1'h0;
-        end
-      end
+    \$98  = turn_0;
+    if (\$signal$7 ) begin
+      \$98  = 1'h0;
+    end
+    if (\$signal ) begin
+      \$98  = 1'h1;
     end
     if (rst) begin
-      \$34  = 1'h0;
+      \$98  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$35  = remaining;
-    if (seeding) begin
-      (* full_case = 32'd1 *)
-      if (\$25 ) begin
-      end else begin
-        \$35  = \$26 [6:0];
-      end
+    \$99  = seeding;
+    if (\$signal$6 ) begin
+      \$99  = 1'h0;
     end
-    if (\$29 ) begin
-      \$35  = 7'h7f;
+    if (\$signal ) begin
+      \$99  = 1'h1;
     end
     if (rst) begin
-      \$35  = 7'h00;
+      \$99  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$36  = seeding;
-    if (seeding) begin
-      (* full_case = 32'd1 *)
-      if (\$25 ) begin
-      end else begin
-        if (\$27 ) begin
-          \$36  = \$28 ;
-        end
-      end
+    \$100  = seed_error;
+    if (\$signal$6 ) begin
+      \$100  = \$48 ;
     end
-    if (\$29 ) begin
-      \$36  = 1'h1;
+    if (\$signal ) begin
+      \$100  = 1'h0;
     end
     if (rst) begin
-      \$36  = 1'h0;
+      \$100  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$37  = random_seed;
-    if (\$29 ) begin
-      \$37  = seed__payload;
+    \$101  = random_seed;
+    if (\$signal ) begin
+      \$101  = seed__payload;
     end
     if (rst) begin
-      \$37  = 64'h0000000000000000;
+      \$101  = 64'h0000000000000000;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$38  = seeded;
-    if (\$29 ) begin
-      \$38  = 1'h1;
-    end
+    \$102  = state_index[1:0];
     if (rst) begin
-      \$38  = 1'h0;
+      \$102  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$39  = 32'd0;
-    casez (state_index)
-      16'h0000:
-          \$39  = state_0[31:0];
-      16'h0001:
-          \$39  = state_0[63:32];
-      16'h0002:
-          \$39  = state_0[95:64];
-      16'h0003:
-          \$39  = { 1'h0, state_0[126:96] };
-    endcase
+    \$103  = \$49 ;
     if (rst) begin
-      \$39  = 32'd0;
+      \$103  = 1'h0;
     end
   end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    (* full_case = 32'd1 *)
+    if (\$signal$28 ) begin
+      \$104  = 2'h0;
+    end else begin
+      \$104  = { \$51 , \$50  };
+    end
+    if (rst) begin
+      \$104  = 2'h0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    (* full_case = 32'd1 *)
+    if (\$signal$28 ) begin
+      \$105  = 1'h0;
+    end else begin
+      \$105  = \$55 ;
+    end
+    if (rst) begin
+      \$105  = 1'h0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    \$106  = \$91 ;
+    if (rst) begin
+      \$106  = 32'd0;
+    end
+  end
+  assign \$signal$14  = \$signal$15 [0];
+  assign passed_0 = state_word;
   assign words__payload = state_0[63:0];
   assign \words__payload[0]  = state_0[15:0];
   assign \words__payload[1]  = state_0[31:16];
   assign \words__payload[2]  = state_0[47:32];
   assign \words__payload[3]  = state_0[63:48];
-  assign \$11  = { 2'h0, x, 13'h0000 };
-  assign \$13  = { 2'h0, x, 13'h0000 };
-  assign \$15  = { 7'h00, \$14 [63:7] };
-  assign \$17  = { 2'h0, x, 13'h0000 };
-  assign \$19  = { 2'h0, x, 13'h0000 };
-  assign \$21  = { 7'h00, \$20 [63:7] };
-  assign \$23  = { 14'h0000, \$22 , 17'h00000 };
+  assign \$51  = \$signal$26 [1];
+  assign \$53  = \$signal$26 [1];
+  assign \$54  = 1'h1;
+  assign \$55  = \$signal$26 [0];
 endmodule
 
-module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__valid, targets__valid, o__ready, samples__valid, room, targets__payload, parallel_max, \port$4249$206 , clear, slots__payload, slots__ready, targets__ready, cells__valid, \port$4527$0 , \port$4531$0 , \port$4533$0 , \port$4535$0 , active, \port$4551$0 
-, o__valid, counted__verified, counted__unreached, counted__unverified, \port$4620$0 , value, samples__group, samples__codes, samples__last, clk);
+module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__valid, targets__valid, o__ready, samples__valid, room, targets__payload, parallel_max, \port$4312$206 , clear, slots__payload, slots__ready, targets__ready, cells__valid, \port$4600$0 , \port$4604$0 , \port$4606$0 , \port$4608$0 , active, \port$4624$0 
+, o__valid, counted__verified, counted__unreached, counted__unverified, \port$4693$0 , value, samples__group, samples__codes, samples__last, clk);
   reg \$auto$verilog_backend.cc:2355:dump_module$10  = 0;
   wire [1:0] \$1 ;
   wire \$10 ;
@@ -12235,24 +12416,24 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   (* enum_value_0 = "SET" *)
   (* enum_value_1 = "RESET" *)
   reg \polarity$51  = 1'h0;
-  input [187:0] \port$4249$206 ;
-  wire [187:0] \port$4249$206 ;
-  output [10:0] \port$4527$0 ;
-  wire [10:0] \port$4527$0 ;
+  input [187:0] \port$4312$206 ;
+  wire [187:0] \port$4312$206 ;
+  output [10:0] \port$4600$0 ;
+  wire [10:0] \port$4600$0 ;
   (* init = 3'h0 *)
-  output [2:0] \port$4531$0 ;
-  wire [2:0] \port$4531$0 ;
+  output [2:0] \port$4604$0 ;
+  wire [2:0] \port$4604$0 ;
   (* init = 1'h0 *)
-  output \port$4533$0 ;
-  wire \port$4533$0 ;
+  output \port$4606$0 ;
+  wire \port$4606$0 ;
   (* init = 2'h0 *)
-  output [1:0] \port$4535$0 ;
-  wire [1:0] \port$4535$0 ;
+  output [1:0] \port$4608$0 ;
+  wire [1:0] \port$4608$0 ;
   (* init = 1'h0 *)
-  output \port$4551$0 ;
-  wire \port$4551$0 ;
-  output [127:0] \port$4620$0 ;
-  wire [127:0] \port$4620$0 ;
+  output \port$4624$0 ;
+  wire \port$4624$0 ;
+  output [127:0] \port$4693$0 ;
+  wire [127:0] \port$4693$0 ;
   wire [7:0] program_tolerance;
   reg [3:0] programmer_state = 4'h0;
   wire pulsed;
@@ -12478,7 +12659,7 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign \$47  = rising | falling;
   assign \$49  = ~ \$48 ;
   assign \$50  = | round;
-  assign \$51  = round >= \port$4249$206 [31:24];
+  assign \$51  = round >= \port$4312$206 [31:24];
   assign \$52  = \$50  & \$51 ;
   assign \$53  = round + 1'h1;
   assign \$54  = \polarity$51  ? falling : rising;
@@ -12489,7 +12670,7 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign \$60  = \$58  & \$59 ;
   assign \$61  = ~ refreshes;
   assign \$62  = \$signal$130  + 1'h1;
-  assign \$63  = \$62  == \port$4249$206 [41:34];
+  assign \$63  = \$62  == \port$4312$206 [41:34];
   assign \$64  = \$61  | \$63 ;
   assign \$65  = ! work;
   assign \$66  = cells__valid & cells__ready;
@@ -12510,8 +12691,8 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign \$81  = work == 1'h1;
   assign \$82  = work == 2'h2;
   assign \$83  = \$81  | \$82 ;
-  assign \$84  = \port$4249$206 [43:42] == 1'h1;
-  assign \$85  = \port$4249$206 [43:42] == 2'h2;
+  assign \$84  = \port$4312$206 [43:42] == 1'h1;
+  assign \$85  = \port$4312$206 [43:42] == 2'h2;
   assign \$86  = \$84  | \$85 ;
   assign \$87  = \$83  & \$86 ;
   assign \$88  = \$80  & \$87 ;
@@ -12572,7 +12753,7 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
     .clk(clk),
     .forms(forms),
     .is_reset(\polarity$51 ),
-    .\port$4249$250 (\port$4249$206 [187:44]),
+    .\port$4312$250 (\port$4312$206 [187:44]),
     .restart(restart),
     .rst(rst),
     .step(\step$109 ),
@@ -12615,8 +12796,8 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
     .last(last),
     .left(left),
     .moves(moves),
-    .\port$4249$206 (\port$4249$206 [23:0]),
-    .\port$4511$3 (slots__payload[11:3]),
+    .\port$4312$206 (\port$4312$206 [23:0]),
+    .\port$4584$3 (slots__payload[11:3]),
     .reads(reads),
     .\report$56 (\$124 ),
     .resting(resting),
@@ -13670,12 +13851,12 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign \$signal$18  = first;
   assign \$signal$20  = refreshes;
   assign \$signal$22  = round;
-  assign step = \port$4249$206 [7:0];
-  assign settings__verify_step = \port$4249$206 [7:0];
-  assign verify_tolerance = \port$4249$206 [15:8];
-  assign settings__verify_tolerance = \port$4249$206 [15:8];
-  assign program_tolerance = \port$4249$206 [23:16];
-  assign settings__program_tolerance = \port$4249$206 [23:16];
+  assign step = \port$4312$206 [7:0];
+  assign settings__verify_step = \port$4312$206 [7:0];
+  assign verify_tolerance = \port$4312$206 [15:8];
+  assign settings__verify_tolerance = \port$4312$206 [15:8];
+  assign program_tolerance = \port$4312$206 [23:16];
+  assign settings__program_tolerance = \port$4312$206 [23:16];
   assign targets = targets__payload[255:0];
   assign cells = slots__payload[11:4];
   assign polarity = slots__payload[3];
@@ -13687,8 +13868,8 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign \samples__valid$44  = samples__valid;
   assign \clear$45  = clear;
   assign settings__parallel_max = parallel_max;
-  assign pair_policy = \port$4249$206 [33:32];
-  assign settings__pair_policy = \port$4249$206 [33:32];
+  assign pair_policy = \port$4312$206 [33:32];
+  assign settings__pair_policy = \port$4312$206 [33:32];
   assign \refreshes$50  = refreshes;
   assign \$signal$52  = \polarity$51 ;
   assign free = \$signal$2 ;
@@ -13700,24 +13881,24 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign chosen__rises = rises;
   assign is_reset = \polarity$51 ;
   assign begins = restart;
-  assign set_ramp__start = \port$4249$206 [59:44];
-  assign settings__set_ramp__start = \port$4249$206 [59:44];
-  assign set_ramp__step = \port$4249$206 [75:60];
-  assign settings__set_ramp__step = \port$4249$206 [75:60];
-  assign set_ramp__stop = \port$4249$206 [91:76];
-  assign settings__set_ramp__stop = \port$4249$206 [91:76];
-  assign reset_ramp__start = \port$4249$206 [107:92];
-  assign settings__reset_ramp__start = \port$4249$206 [107:92];
-  assign reset_ramp__step = \port$4249$206 [123:108];
-  assign settings__reset_ramp__step = \port$4249$206 [123:108];
-  assign reset_ramp__stop = \port$4249$206 [139:124];
-  assign settings__reset_ramp__stop = \port$4249$206 [139:124];
-  assign form_ramp__start = \port$4249$206 [155:140];
-  assign settings__form_ramp__start = \port$4249$206 [155:140];
-  assign form_ramp__step = \port$4249$206 [171:156];
-  assign settings__form_ramp__step = \port$4249$206 [171:156];
-  assign form_ramp__stop = \port$4249$206 [187:172];
-  assign settings__form_ramp__stop = \port$4249$206 [187:172];
+  assign set_ramp__start = \port$4312$206 [59:44];
+  assign settings__set_ramp__start = \port$4312$206 [59:44];
+  assign set_ramp__step = \port$4312$206 [75:60];
+  assign settings__set_ramp__step = \port$4312$206 [75:60];
+  assign set_ramp__stop = \port$4312$206 [91:76];
+  assign settings__set_ramp__stop = \port$4312$206 [91:76];
+  assign reset_ramp__start = \port$4312$206 [107:92];
+  assign settings__reset_ramp__start = \port$4312$206 [107:92];
+  assign reset_ramp__step = \port$4312$206 [123:108];
+  assign settings__reset_ramp__step = \port$4312$206 [123:108];
+  assign reset_ramp__stop = \port$4312$206 [139:124];
+  assign settings__reset_ramp__stop = \port$4312$206 [139:124];
+  assign form_ramp__start = \port$4312$206 [155:140];
+  assign settings__form_ramp__start = \port$4312$206 [155:140];
+  assign form_ramp__step = \port$4312$206 [171:156];
+  assign settings__form_ramp__step = \port$4312$206 [171:156];
+  assign form_ramp__stop = \port$4312$206 [187:172];
+  assign settings__form_ramp__stop = \port$4312$206 [187:172];
   assign \$like$88  = 1'h0;
   assign others = \$2 [0];
   assign cells__payload = { 128'h00000000000000000000000000000000, \$124  };
@@ -13726,15 +13907,15 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign shown_verified = counted__verified;
   assign shown_unreached = counted__unreached;
   assign shown_unverified = counted__unverified;
-  assign settings__try_limit = \port$4249$206 [31:24];
-  assign settings__refresh_pulses = \port$4249$206 [41:34];
-  assign settings__ramp = \port$4249$206 [43:42];
-  assign \port$4527$0  = \$98 ;
-  assign \port$4531$0  = \$100 ;
-  assign \port$4533$0  = \$102 ;
-  assign \port$4535$0  = \$104 ;
-  assign \port$4551$0  = \$signal$120 ;
-  assign \port$4620$0  = \$124 ;
+  assign settings__try_limit = \port$4312$206 [31:24];
+  assign settings__refresh_pulses = \port$4312$206 [41:34];
+  assign settings__ramp = \port$4312$206 [43:42];
+  assign \port$4600$0  = \$98 ;
+  assign \port$4604$0  = \$100 ;
+  assign \port$4606$0  = \$102 ;
+  assign \port$4608$0  = \$104 ;
+  assign \port$4624$0  = \$signal$120 ;
+  assign \port$4693$0  = \$124 ;
   assign \targets[0]  = targets__payload[15:0];
   assign \targets[1]  = targets__payload[31:16];
   assign \targets[2]  = targets__payload[47:32];
@@ -13837,7 +14018,7 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign \$55  = \$signal$90 ;
 endmodule
 
-module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \port$4249$250 , restart, step, is_reset, value, clk);
+module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \port$4312$250 , restart, step, is_reset, value, clk);
   reg \$auto$verilog_backend.cc:2355:dump_module$11  = 0;
   wire \$1 ;
   wire \$10 ;
@@ -14456,8 +14637,8 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   wire forms;
   input is_reset;
   wire is_reset;
-  input [143:0] \port$4249$250 ;
-  wire [143:0] \port$4249$250 ;
+  input [143:0] \port$4312$250 ;
+  wire [143:0] \port$4312$250 ;
   wire [15:0] reset_ramp__start;
   wire [15:0] reset_ramp__step;
   wire [15:0] reset_ramp__stop;
@@ -14535,7 +14716,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$469  = forms & \$468 ;
   assign \$470  = ~ \$signal$8 [1];
   assign \$472  = \$469  & \$471 ;
-  assign \$473  = \port$4249$250 [127:112] & { \$472 , \$467 , \$462 , \$457 , \$452 , \$447 , \$442 , \$437 , \$432 , \$427 , \$422 , \$417 , \$412 , \$407 , \$402 , \$397  };
+  assign \$473  = \port$4312$250 [127:112] & { \$472 , \$467 , \$462 , \$457 , \$452 , \$447 , \$442 , \$437 , \$432 , \$427 , \$422 , \$417 , \$412 , \$407 , \$402 , \$397  };
   assign \$474  = \$392  | \$473 ;
   assign \$475  = \$213  | \$474 ;
   assign \$476  = ~ is_reset;
@@ -14618,8 +14799,8 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$553  = forms & \$552 ;
   assign \$554  = ~ \$553 ;
   assign \$555  = \$551  & \$554 ;
-  assign \$556  = \port$4249$250 [47:32] & { \$555 , \$550 , \$545 , \$540 , \$535 , \$530 , \$525 , \$520 , \$515 , \$510 , \$505 , \$500 , \$495 , \$490 , \$485 , \$480  };
-  assign \$557  = \port$4249$250 [95:80] & { is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset };
+  assign \$556  = \port$4312$250 [47:32] & { \$555 , \$550 , \$545 , \$540 , \$535 , \$530 , \$525 , \$520 , \$515 , \$510 , \$505 , \$500 , \$495 , \$490 , \$485 , \$480  };
+  assign \$557  = \port$4312$250 [95:80] & { is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset };
   assign \$558  = \$556  | \$557 ;
   assign \$559  = ~ is_reset;
   assign \$560  = forms & \$559 ;
@@ -14653,7 +14834,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$588  = forms & \$587 ;
   assign \$589  = ~ is_reset;
   assign \$590  = forms & \$589 ;
-  assign \$591  = \port$4249$250 [143:128] & { \$590 , \$588 , \$586 , \$584 , \$582 , \$580 , \$578 , \$576 , \$574 , \$572 , \$570 , \$568 , \$566 , \$564 , \$562 , \$560  };
+  assign \$591  = \port$4312$250 [143:128] & { \$590 , \$588 , \$586 , \$584 , \$582 , \$580 , \$578 , \$576 , \$574 , \$572 , \$570 , \$568 , \$566 , \$564 , \$562 , \$560  };
   assign \$592  = \$558  | \$591 ;
   assign \$593  = \$signal$19  + \$signal ;
   assign \$596  = total > \$signal$14 ;
@@ -14784,7 +14965,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$110  = \$106  & \$109 ;
   assign \$111  = ~ \$signal$8 [1];
   assign \$112  = \$110  & \$111 ;
-  assign \$113  = \port$4249$250 [15:0] & { \$112 , \$105 , \$98 , \$91 , \$84 , \$77 , \$70 , \$63 , \$56 , \$49 , \$42 , \$35 , \$28 , \$21 , \$14 , \$7  };
+  assign \$113  = \port$4312$250 [15:0] & { \$112 , \$105 , \$98 , \$91 , \$84 , \$77 , \$70 , \$63 , \$56 , \$49 , \$42 , \$35 , \$28 , \$21 , \$14 , \$7  };
   assign \$114  = ~ \$signal$8 [1];
   assign \$115  = is_reset & \$114 ;
   assign \$116  = ~ \$signal$8 [1];
@@ -14817,7 +14998,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$143  = is_reset & \$142 ;
   assign \$144  = ~ \$signal$8 [1];
   assign \$145  = is_reset & \$144 ;
-  assign \$146  = \port$4249$250 [63:48] & { \$145 , \$143 , \$141 , \$139 , \$137 , \$135 , \$133 , \$131 , \$129 , \$127 , \$125 , \$123 , \$121 , \$119 , \$117 , \$115  };
+  assign \$146  = \port$4312$250 [63:48] & { \$145 , \$143 , \$141 , \$139 , \$137 , \$135 , \$133 , \$131 , \$129 , \$127 , \$125 , \$123 , \$121 , \$119 , \$117 , \$115  };
   assign \$147  = \$113  | \$146 ;
   assign \$148  = ~ is_reset;
   assign \$149  = forms & \$148 ;
@@ -14883,7 +15064,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$209  = forms & \$208 ;
   assign \$210  = ~ \$signal$8 [1];
   assign \$211  = \$209  & \$210 ;
-  assign \$212  = \port$4249$250 [111:96] & { \$211 , \$207 , \$203 , \$199 , \$195 , \$191 , \$187 , \$183 , \$179 , \$175 , \$171 , \$167 , \$163 , \$159 , \$155 , \$151  };
+  assign \$212  = \port$4312$250 [111:96] & { \$211 , \$207 , \$203 , \$199 , \$195 , \$191 , \$187 , \$183 , \$179 , \$175 , \$171 , \$167 , \$163 , \$159 , \$155 , \$151  };
   assign \$213  = \$147  | \$212 ;
   assign \$214  = ~ is_reset;
   assign \$215  = ~ is_reset;
@@ -14997,7 +15178,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$338  = \$334  & \$337 ;
   assign \$339  = ~ \$signal$8 [1];
   assign \$341  = \$338  & \$340 ;
-  assign \$342  = \port$4249$250 [31:16] & { \$341 , \$333 , \$325 , \$317 , \$309 , \$301 , \$293 , \$285 , \$277 , \$269 , \$261 , \$253 , \$245 , \$237 , \$229 , \$221  };
+  assign \$342  = \port$4312$250 [31:16] & { \$341 , \$333 , \$325 , \$317 , \$309 , \$301 , \$293 , \$285 , \$277 , \$269 , \$261 , \$253 , \$245 , \$237 , \$229 , \$221  };
   assign \$343  = ~ \$signal$8 [1];
   assign \$345  = is_reset & \$344 ;
   assign \$346  = ~ \$signal$8 [1];
@@ -15030,7 +15211,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$387  = is_reset & \$386 ;
   assign \$388  = ~ \$signal$8 [1];
   assign \$390  = is_reset & \$389 ;
-  assign \$391  = \port$4249$250 [79:64] & { \$390 , \$387 , \$384 , \$381 , \$378 , \$375 , \$372 , \$369 , \$366 , \$363 , \$360 , \$357 , \$354 , \$351 , \$348 , \$345  };
+  assign \$391  = \port$4312$250 [79:64] & { \$390 , \$387 , \$384 , \$381 , \$378 , \$375 , \$372 , \$369 , \$366 , \$363 , \$360 , \$357 , \$354 , \$351 , \$348 , \$345  };
   assign \$392  = \$342  | \$391 ;
   assign \$393  = ~ is_reset;
   assign \$394  = forms & \$393 ;
@@ -15102,15 +15283,15 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
       \$604  = 16'h0000;
     end
   end
-  assign set_ramp__start = \port$4249$250 [15:0];
-  assign reset_ramp__start = \port$4249$250 [63:48];
-  assign form_ramp__start = \port$4249$250 [111:96];
-  assign set_ramp__step = \port$4249$250 [31:16];
-  assign reset_ramp__step = \port$4249$250 [79:64];
-  assign form_ramp__step = \port$4249$250 [127:112];
-  assign set_ramp__stop = \port$4249$250 [47:32];
-  assign reset_ramp__stop = \port$4249$250 [95:80];
-  assign form_ramp__stop = \port$4249$250 [143:128];
+  assign set_ramp__start = \port$4312$250 [15:0];
+  assign reset_ramp__start = \port$4312$250 [63:48];
+  assign form_ramp__start = \port$4312$250 [111:96];
+  assign set_ramp__step = \port$4312$250 [31:16];
+  assign reset_ramp__step = \port$4312$250 [79:64];
+  assign form_ramp__step = \port$4312$250 [127:112];
+  assign set_ramp__stop = \port$4312$250 [47:32];
+  assign reset_ramp__stop = \port$4312$250 [95:80];
+  assign form_ramp__stop = \port$4312$250 [143:128];
   assign \$220  = \$signal$8 [1];
   assign \$228  = \$signal$8 [1];
   assign \$236  = \$signal$8 [1];
@@ -15384,7 +15565,7 @@ module \pulsetrain_core.controller.row_programmer.round_slots (rst, free, leaves
   assign \$27  = \$signal$9 ;
 endmodule
 
-module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting, moves, targets, \port$4249$206 , \port$4511$3 , forget, begins, action, group, reads, first, round, work, chosen__index, chosen__valid, chosen__pulsed, chosen__rises, \report$56 , left
+module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting, moves, targets, \port$4312$206 , \port$4584$3 , forget, begins, action, group, reads, first, round, work, chosen__index, chosen__valid, chosen__pulsed, chosen__rises, \report$56 , left
 , rising, falling, counts__verified, counts__unreached, counts__unverified, codes, clk);
   reg \$auto$verilog_backend.cc:2355:dump_module$13  = 0;
   wire \$1 ;
@@ -15747,10 +15928,10 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting,
   (* enum_value_0 = "SET" *)
   (* enum_value_1 = "RESET" *)
   wire polarity;
-  input [23:0] \port$4249$206 ;
-  wire [23:0] \port$4249$206 ;
-  input [8:0] \port$4511$3 ;
-  wire [8:0] \port$4511$3 ;
+  input [23:0] \port$4312$206 ;
+  wire [23:0] \port$4312$206 ;
+  input [8:0] \port$4584$3 ;
+  wire [8:0] \port$4584$3 ;
   wire [7:0] program_tolerance;
   input reads;
   wire reads;
@@ -15883,7 +16064,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting,
   assign \$11  = ! work;
   assign moves_target = first & \$12 ;
   assign in_rounds = | round;
-  assign tolerance = verifies ? \port$4249$206 [15:8] : \port$4249$206 [23:16];
+  assign tolerance = verifies ? \port$4312$206 [15:8] : \port$4312$206 [23:16];
   assign forms = work == 2'h2;
   assign \$13  = ~ \$signature__data [28];
   assign \$14  = \$signature__data [25] | \$signature__data [29];
@@ -15976,24 +16157,24 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting,
   assign \$93  = codes[63:56] & { \$signal$8 [7], \$signal$8 [7], \$signal$8 [7], \$signal$8 [7], \$signal$8 [7], \$signal$8 [7], \$signal$8 [7], \$signal$8 [7] };
   assign \$94  = \$92  | \$93 ;
   assign \$95  = now[0] ? \$79  : { 8'h00, \$94  };
-  assign \$96  = \port$4511$3 [1] & \$signal$8 [0];
-  assign \$97  = \port$4511$3 [2] & \$signal$8 [1];
+  assign \$96  = \port$4584$3 [1] & \$signal$8 [0];
+  assign \$97  = \port$4584$3 [2] & \$signal$8 [1];
   assign \$98  = \$96  | \$97 ;
-  assign \$99  = \port$4511$3 [3] & \$signal$8 [2];
+  assign \$99  = \port$4584$3 [3] & \$signal$8 [2];
   assign \$100  = \$98  | \$99 ;
-  assign \$101  = \port$4511$3 [4] & \$signal$8 [3];
+  assign \$101  = \port$4584$3 [4] & \$signal$8 [3];
   assign \$102  = \$100  | \$101 ;
-  assign \$103  = \port$4511$3 [5] & \$signal$8 [4];
+  assign \$103  = \port$4584$3 [5] & \$signal$8 [4];
   assign \$104  = \$102  | \$103 ;
-  assign \$105  = \port$4511$3 [6] & \$signal$8 [5];
+  assign \$105  = \port$4584$3 [6] & \$signal$8 [5];
   assign \$106  = \$104  | \$105 ;
-  assign \$107  = \port$4511$3 [7] & \$signal$8 [6];
+  assign \$107  = \port$4584$3 [7] & \$signal$8 [6];
   assign \$108  = \$106  | \$107 ;
-  assign \$109  = \port$4511$3 [8] & \$signal$8 [7];
+  assign \$109  = \port$4584$3 [8] & \$signal$8 [7];
   assign \$110  = \$108  | \$109 ;
   assign \$111  = \$110  >> group;
   assign \$112  = ! group;
-  assign \$118  = { 1'h0, \port$4249$206 [7:0] } ^ { lowers, lowers, lowers, lowers, lowers, lowers, lowers, lowers, lowers };
+  assign \$118  = { 1'h0, \port$4312$206 [7:0] } ^ { lowers, lowers, lowers, lowers, lowers, lowers, lowers, lowers, lowers };
   assign \$119  = stage_1[1] ? { 1'h0, \$118  } : { value_0[7], value_0[7], value_0[7:0] };
   assign \$120  = \$signal$33  & lowers;
   assign \$121  = ! round;
@@ -16456,16 +16637,16 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting,
   assign \$signature__en  = moves;
   assign chosen_position = chosen__index;
   assign refreshes = 1'h0;
-  assign program_tolerance = \port$4249$206 [23:16];
-  assign verify_tolerance = \port$4249$206 [15:8];
+  assign program_tolerance = \port$4312$206 [23:16];
+  assign verify_tolerance = \port$4312$206 [15:8];
   assign total_0 = \$45 [10:1];
   assign address_3 = \$signature__addr$50 ;
   assign chosen__group = 1'h0;
   assign report = { 128'h00000000000000000000000000000000, \report$56  };
   assign unverified_now = result_0[39];
-  assign polarity = \port$4511$3 [0];
-  assign cells = \port$4511$3 [8:1];
-  assign step = \port$4249$206 [7:0];
+  assign polarity = \port$4584$3 [0];
+  assign cells = \port$4584$3 [8:1];
+  assign step = \port$4312$206 [7:0];
   assign chosen__valid = stage_2[3];
   assign \now.targets  = now[0];
   assign \now.slot  = now[1];
@@ -16572,7 +16753,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting,
   assign some_left = \$51 ;
   assign some_rising = \$56 ;
   assign some_falling = \$59 ;
-  assign \$64  = \port$4511$3 [0];
+  assign \$64  = \port$4584$3 [0];
   assign \$113  = 8'h00;
   assign \$114  = 1'h0;
   assign \$115  = 1'h0;
@@ -17558,7 +17739,7 @@ module \pulsetrain_core.read_sequencer (rst, clear, i__valid, drive__side, drive
 endmodule
 
 module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdict__settled, verdict__valid, verdict__status, room, read_room, reading, cells__ready, programmed, busy, at_rest, samples__valid, header__opcode, header__tag, header__valid, header__status, header__settled
-, backward, responses__valid, responses__payload, faulted, cells__valid, \port$4620$0 , w_data, samples__last, responses__ready);
+, backward, responses__valid, responses__payload, faulted, cells__valid, \port$4693$0 , w_data, samples__last, responses__ready);
   reg \$auto$verilog_backend.cc:2355:dump_module$17  = 0;
   wire [4:0] \$1 ;
   wire \$10 ;
@@ -18191,8 +18372,8 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   wire [7:0] header__tag;
   input header__valid;
   wire header__valid;
-  input [127:0] \port$4620$0 ;
-  wire [127:0] \port$4620$0 ;
+  input [127:0] \port$4693$0 ;
+  wire [127:0] \port$4693$0 ;
   wire [15:0] present;
   output programmed;
   wire programmed;
@@ -18543,7 +18724,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   assign \$246  = \$signal [3:0] == 4'h8;
   assign \$247  = \$signal [3:0] == 4'h9;
   assign \$248  = | { \$247 , \$246 , \$245  };
-  assign \$249  = \$248  ? { 128'h00000000000000000000000000000000, \port$4620$0  } : bits;
+  assign \$249  = \$248  ? { 128'h00000000000000000000000000000000, \port$4693$0  } : bits;
   always @(posedge clk)
     waiting <= \$250 ;
   always @(posedge clk)
@@ -19190,7 +19371,7 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   end
   assign \$signal$21  = \$1 [3:0];
   assign samples__codes = w_data;
-  assign cells__payload = { 128'h00000000000000000000000000000000, \port$4620$0  };
+  assign cells__payload = { 128'h00000000000000000000000000000000, \port$4693$0  };
   assign \$signal.opcode  = \$signal [3:0];
   assign \$signal.tag  = \$signal [11:4];
   assign \$signal.status  = \$signal [15:12];
@@ -19293,14 +19474,14 @@ module \pulsetrain_core.responder (clk, rst, clear, updated, read_starts, verdic
   assign \bits[15]  = bits[255:240];
   assign \responses__payload.data  = responses__payload[255:0];
   assign \responses__payload.last  = responses__payload[256];
-  assign \cells__payload[0]  = \port$4620$0 [15:0];
-  assign \cells__payload[1]  = \port$4620$0 [31:16];
-  assign \cells__payload[2]  = \port$4620$0 [47:32];
-  assign \cells__payload[3]  = \port$4620$0 [63:48];
-  assign \cells__payload[4]  = \port$4620$0 [79:64];
-  assign \cells__payload[5]  = \port$4620$0 [95:80];
-  assign \cells__payload[6]  = \port$4620$0 [111:96];
-  assign \cells__payload[7]  = \port$4620$0 [127:112];
+  assign \cells__payload[0]  = \port$4693$0 [15:0];
+  assign \cells__payload[1]  = \port$4693$0 [31:16];
+  assign \cells__payload[2]  = \port$4693$0 [47:32];
+  assign \cells__payload[3]  = \port$4693$0 [63:48];
+  assign \cells__payload[4]  = \port$4693$0 [79:64];
+  assign \cells__payload[5]  = \port$4693$0 [95:80];
+  assign \cells__payload[6]  = \port$4693$0 [111:96];
+  assign \cells__payload[7]  = \port$4693$0 [127:112];
   assign \cells__payload[8]  = 16'h0000;
   assign \cells__payload[9]  = 16'h0000;
   assign \cells__payload[10]  = 16'h0000;

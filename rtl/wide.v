@@ -577,8 +577,8 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire \$609 ;
   wire \$61 ;
   wire \$610 ;
-  wire \$611 ;
-  wire [9:0] \$612 ;
+  wire [9:0] \$611 ;
+  wire \$612 ;
   wire \$613 ;
   wire \$614 ;
   wire \$615 ;
@@ -636,19 +636,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire \$662 ;
   wire \$663 ;
   wire \$664 ;
-  wire \$665 ;
+  wire [1:0] \$665 ;
   wire [1:0] \$666 ;
-  wire [1:0] \$667 ;
-  wire \$668 ;
+  wire \$667 ;
+  wire [1:0] \$668 ;
   wire [1:0] \$669 ;
   wire \$67 ;
-  wire [1:0] \$670 ;
+  reg \$670 ;
   reg \$671 ;
   reg \$672 ;
-  reg \$673 ;
-  reg [4:0] \$674 ;
-  reg [3:0] \$675 ;
-  reg [8:0] \$676 ;
+  reg [4:0] \$673 ;
+  reg [3:0] \$674 ;
+  reg [8:0] \$675 ;
+  reg [15:0] \$676 ;
   reg [15:0] \$677 ;
   reg [15:0] \$678 ;
   reg [15:0] \$679 ;
@@ -661,16 +661,16 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   reg [15:0] \$685 ;
   reg [15:0] \$686 ;
   reg [15:0] \$687 ;
-  reg [15:0] \$688 ;
-  reg \$689 ;
+  reg \$688 ;
+  reg [7:0] \$689 ;
   wire \$69 ;
   reg [7:0] \$690 ;
   reg [7:0] \$691 ;
   reg [7:0] \$692 ;
-  reg [7:0] \$693 ;
-  reg [1:0] \$694 ;
-  reg [7:0] \$695 ;
-  reg [1:0] \$696 ;
+  reg [1:0] \$693 ;
+  reg [7:0] \$694 ;
+  reg [1:0] \$695 ;
+  reg [15:0] \$696 ;
   reg [15:0] \$697 ;
   reg [15:0] \$698 ;
   reg [15:0] \$699 ;
@@ -681,37 +681,36 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   reg [15:0] \$702 ;
   reg [15:0] \$703 ;
   reg [15:0] \$704 ;
-  reg [15:0] \$705 ;
+  reg [7:0] \$705 ;
   reg [7:0] \$706 ;
   reg [7:0] \$707 ;
-  reg [7:0] \$708 ;
+  reg [1:0] \$708 ;
   reg [1:0] \$709 ;
   wire \$71 ;
   reg [1:0] \$710 ;
-  reg [1:0] \$711 ;
+  reg [7:0] \$711 ;
   reg [7:0] \$712 ;
   reg [7:0] \$713 ;
-  reg [7:0] \$714 ;
+  reg [1:0] \$714 ;
   reg [1:0] \$715 ;
   reg [1:0] \$716 ;
-  reg [1:0] \$717 ;
+  reg [7:0] \$717 ;
   reg [7:0] \$718 ;
   reg [7:0] \$719 ;
   wire \$72 ;
-  reg [7:0] \$720 ;
+  reg [1:0] \$720 ;
   reg [1:0] \$721 ;
   reg [1:0] \$722 ;
-  reg [1:0] \$723 ;
+  reg [7:0] \$723 ;
   reg [7:0] \$724 ;
   reg [7:0] \$725 ;
-  reg [7:0] \$726 ;
+  reg [1:0] \$726 ;
   reg [1:0] \$727 ;
   reg [1:0] \$728 ;
-  reg [1:0] \$729 ;
+  reg [9:0] \$729 ;
   wire \$73 ;
-  reg [9:0] \$730 ;
+  reg \$730 ;
   reg \$731 ;
-  reg \$732 ;
   wire \$74 ;
   wire \$75 ;
   wire \$76 ;
@@ -2439,7 +2438,6 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   wire [3:0] \verdict__status$424 ;
   wire verdict__valid;
   wire \verdict__valid$426 ;
-  assign \$268  = header__opcode == 3'h5;
   assign \$269  = header__opcode == 3'h6;
   assign \$270  = header__opcode == 3'h7;
   assign \$271  = header__opcode == 4'h8;
@@ -2763,231 +2761,229 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \seed__valid$212  = seed__valid & \$586 ;
   assign \$587  = ~ busy;
   assign seed__ready = \seed__ready$213  & \$587 ;
-  assign \$588  = ! seed__payload;
-  assign seed_error = seed__valid & \$588 ;
-  assign \$589  = ! settings__threshold_log2;
-  assign \$590  = settings__threshold_log2 > 5'h10;
-  assign \$591  = \$589  | \$590 ;
-  assign \$592  = ! settings__max_pulses;
-  assign \$593  = ! settings__parallel_max;
-  assign \$594  = settings__parallel_max > 9'h100;
-  assign \$595  = \$593  | \$594 ;
-  assign \$596  = ! settings__setup_cycles;
-  assign \$597  = ! settings__set_cycles;
-  assign \$598  = settings__set_cycles > armed_limit;
-  assign \$599  = \$597  | \$598 ;
-  assign \$600  = ! settings__reset_cycles;
-  assign \$601  = settings__reset_cycles > armed_limit;
-  assign \$602  = \$600  | \$601 ;
-  assign \$603  = ! settings__hold_cycles;
-  assign \$604  = ! settings__recovery_cycles;
-  assign \$605  = ! settings__ready_limit;
-  assign \$606  = ! settings__settle_cycles;
-  assign \$607  = ! settings__conversion_limit;
-  assign \$608  = ! settings__forward_full_scale;
-  assign \$609  = ! settings__backward_full_scale;
-  assign \$610  = ! settings__verify_full_scale;
-  assign \$611  = ! settings__verify_step;
-  assign \$612  = 2'h2 * settings__verify_tolerance;
-  assign \$613  = \$612  > settings__verify_step;
-  assign \$614  = ! settings__try_limit;
-  assign \$615  = ! settings__form_cycles;
-  assign \$616  = settings__form_cycles > armed_limit;
-  assign \$617  = \$615  | \$616 ;
-  assign \$618  = settings__ramp == 1'h1;
-  assign \$619  = settings__set_ramp__start > settings__set_ramp__stop;
-  assign \$620  = settings__reset_ramp__start > settings__reset_ramp__stop;
-  assign \$621  = settings__form_ramp__start > settings__form_ramp__stop;
-  assign \$622  = | { \$621 , \$620 , \$619  };
-  assign \$623  = ! settings__set_ramp__start;
-  assign \$624  = settings__set_ramp__stop > armed_limit;
-  assign \$625  = \$623  | \$624 ;
-  assign \$626  = ! settings__reset_ramp__start;
-  assign \$627  = settings__reset_ramp__stop > armed_limit;
-  assign \$628  = \$626  | \$627 ;
-  assign \$629  = ! settings__form_ramp__start;
-  assign \$630  = settings__form_ramp__stop > armed_limit;
-  assign \$631  = \$629  | \$630 ;
-  assign \$632  = | { \$631 , \$628 , \$625  };
-  assign \$633  = \$622  | \$632 ;
-  assign \$634  = \$618  & \$633 ;
-  assign \$635  = settings__ramp == 2'h2;
-  assign \$636  = settings__set_ramp__start > settings__set_ramp__stop;
-  assign \$637  = settings__reset_ramp__start > settings__reset_ramp__stop;
-  assign \$638  = settings__form_ramp__start > settings__form_ramp__stop;
-  assign \$639  = | { \$638 , \$637 , \$636  };
-  assign \$640  = settings__set_ramp__stop > 8'hff;
-  assign \$641  = settings__reset_ramp__stop > 8'hff;
-  assign \$642  = settings__form_ramp__stop > 8'hff;
-  assign \$643  = | { \$642 , \$641 , \$640  };
-  assign \$644  = \$639  | \$643 ;
-  assign \$645  = \$635  & \$644 ;
-  assign \$646  = \$634  | \$645 ;
-  assign \$647  = settings__ramp > 2'h2;
-  assign \$648  = \$646  | \$647 ;
-  assign \$649  = ~ armed;
-  assign refusals__disarmed = \$649  | released;
-  assign \$650  = ~ seeded;
-  assign refusals__unseeded = \$650  | seeding;
+  assign \$588  = ! settings__threshold_log2;
+  assign \$589  = settings__threshold_log2 > 5'h10;
+  assign \$590  = \$588  | \$589 ;
+  assign \$591  = ! settings__max_pulses;
+  assign \$592  = ! settings__parallel_max;
+  assign \$593  = settings__parallel_max > 9'h100;
+  assign \$594  = \$592  | \$593 ;
+  assign \$595  = ! settings__setup_cycles;
+  assign \$596  = ! settings__set_cycles;
+  assign \$597  = settings__set_cycles > armed_limit;
+  assign \$598  = \$596  | \$597 ;
+  assign \$599  = ! settings__reset_cycles;
+  assign \$600  = settings__reset_cycles > armed_limit;
+  assign \$601  = \$599  | \$600 ;
+  assign \$602  = ! settings__hold_cycles;
+  assign \$603  = ! settings__recovery_cycles;
+  assign \$604  = ! settings__ready_limit;
+  assign \$605  = ! settings__settle_cycles;
+  assign \$606  = ! settings__conversion_limit;
+  assign \$607  = ! settings__forward_full_scale;
+  assign \$608  = ! settings__backward_full_scale;
+  assign \$609  = ! settings__verify_full_scale;
+  assign \$610  = ! settings__verify_step;
+  assign \$611  = 2'h2 * settings__verify_tolerance;
+  assign \$612  = \$611  > settings__verify_step;
+  assign \$613  = ! settings__try_limit;
+  assign \$614  = ! settings__form_cycles;
+  assign \$615  = settings__form_cycles > armed_limit;
+  assign \$616  = \$614  | \$615 ;
+  assign \$617  = settings__ramp == 1'h1;
+  assign \$618  = settings__set_ramp__start > settings__set_ramp__stop;
+  assign \$619  = settings__reset_ramp__start > settings__reset_ramp__stop;
+  assign \$620  = settings__form_ramp__start > settings__form_ramp__stop;
+  assign \$621  = | { \$620 , \$619 , \$618  };
+  assign \$622  = ! settings__set_ramp__start;
+  assign \$623  = settings__set_ramp__stop > armed_limit;
+  assign \$624  = \$622  | \$623 ;
+  assign \$625  = ! settings__reset_ramp__start;
+  assign \$626  = settings__reset_ramp__stop > armed_limit;
+  assign \$627  = \$625  | \$626 ;
+  assign \$628  = ! settings__form_ramp__start;
+  assign \$629  = settings__form_ramp__stop > armed_limit;
+  assign \$630  = \$628  | \$629 ;
+  assign \$631  = | { \$630 , \$627 , \$624  };
+  assign \$632  = \$621  | \$631 ;
+  assign \$633  = \$617  & \$632 ;
+  assign \$634  = settings__ramp == 2'h2;
+  assign \$635  = settings__set_ramp__start > settings__set_ramp__stop;
+  assign \$636  = settings__reset_ramp__start > settings__reset_ramp__stop;
+  assign \$637  = settings__form_ramp__start > settings__form_ramp__stop;
+  assign \$638  = | { \$637 , \$636 , \$635  };
+  assign \$639  = settings__set_ramp__stop > 8'hff;
+  assign \$640  = settings__reset_ramp__stop > 8'hff;
+  assign \$641  = settings__form_ramp__stop > 8'hff;
+  assign \$642  = | { \$641 , \$640 , \$639  };
+  assign \$643  = \$638  | \$642 ;
+  assign \$644  = \$634  & \$643 ;
+  assign \$645  = \$633  | \$644 ;
+  assign \$646  = settings__ramp > 2'h2;
+  assign \$647  = \$645  | \$646 ;
+  assign \$648  = ~ armed;
+  assign refusals__disarmed = \$648  | released;
+  assign \$649  = ~ seeded;
+  assign refusals__unseeded = \$649  | seeding;
   assign refusals__locked = form_key != 16'hf03a;
-  assign refusals__illegal_settings = | { \$648 , \$617 , \$614 , \$613 , \$611 , \$610 , \$609 , \$608 , \$607 , \$606 , \$605 , \$604 , \$603 , \$602 , \$599 , \$596 , \$595 , \$592 , \$591  };
+  assign refusals__illegal_settings = | { \$647 , \$616 , \$613 , \$612 , \$610 , \$609 , \$608 , \$607 , \$606 , \$605 , \$604 , \$603 , \$602 , \$601 , \$598 , \$595 , \$594 , \$591 , \$590  };
   assign refusals__illegal_refresh = settings__pair_policy == 2'h2;
   assign settings_free = ~ \$signal$126 ;
-  assign \$651  = \$signal$126  & product;
-  assign \$652  = ~ \$651 ;
-  assign room = \room$258  & \$652 ;
-  assign \$653  = \$signal$259  | read_starts;
-  assign sampled = \$653  | programmed;
-  assign \$654  = ! \$signal$187 ;
-  assign \$655  = ~ \$654 ;
-  assign \$656  = ~ reading;
-  assign \$signal$318  = \$655  | \$656 ;
+  assign \$650  = \$signal$126  & product;
+  assign \$651  = ~ \$650 ;
+  assign room = \room$258  & \$651 ;
+  assign \$652  = \$signal$259  | read_starts;
+  assign sampled = \$652  | programmed;
+  assign \$653  = ! \$signal$187 ;
+  assign \$654  = ~ \$653 ;
+  assign \$655  = ~ reading;
+  assign \$signal$318  = \$654  | \$655 ;
   assign deltas__payload = \busy$321  ? \deltas__payload$323  : \deltas__payload$322 ;
-  assign \$657  = \busy$321  ? \deltas__valid$326  : \deltas__valid$325 ;
-  assign deltas__valid = \$signal$318  & \$657 ;
+  assign \$656  = \busy$321  ? \deltas__valid$326  : \deltas__valid$325 ;
+  assign deltas__valid = \$signal$318  & \$656 ;
   assign deltas__ready = \$signal$318  & \deltas__ready$328 ;
-  assign \$658  = \$signal$318  & \deltas__ready$328 ;
-  assign \$659  = ~ \busy$321 ;
-  assign \deltas__ready$329  = \$658  & \$659 ;
+  assign \$657  = \$signal$318  & \deltas__ready$328 ;
+  assign \$658  = ~ \busy$321 ;
+  assign \deltas__ready$329  = \$657  & \$658 ;
   assign moves = deltas__valid & \deltas__ready$328 ;
-  assign \$660  = ! \$signal$187 ;
-  assign \$signal$259  = moves & \$660 ;
-  assign \$661  = ! done__status;
-  assign updated = done__valid & \$661 ;
-  assign \$662  = header__opcode == 2'h2;
-  assign \$663  = header__opcode == 2'h3;
-  assign \$664  = | { \$663 , \$662  };
-  assign i__valid = \$signal$127  & \$664 ;
+  assign \$659  = ! \$signal$187 ;
+  assign \$signal$259  = moves & \$659 ;
+  assign \$660  = ! done__status;
+  assign updated = done__valid & \$660 ;
+  assign \$661  = header__opcode == 2'h2;
+  assign \$662  = header__opcode == 2'h3;
+  assign \$663  = | { \$662 , \$661  };
+  assign i__valid = \$signal$127  & \$663 ;
   assign i__payload = header__opcode == 2'h3;
   assign read_starts = read__valid & read__ready;
-  assign \$665  = ~ reading;
-  assign \$667  = { 1'h0, \targets__valid$361  } & \$666 ;
-  assign \$668  = ~ reading;
-  assign \$670  = { 1'h0, \targets__ready$363  } & \$669 ;
+  assign \$664  = ~ reading;
+  assign \$666  = { 1'h0, \targets__valid$361  } & \$665 ;
+  assign \$667  = ~ reading;
+  assign \$669  = { 1'h0, \targets__ready$363  } & \$668 ;
   always @(posedge clk)
-    \$signal  <= \$671 ;
+    \$signal  <= \$670 ;
   always @(posedge clk)
-    \$signal$126  <= \$672 ;
+    \$signal$126  <= \$671 ;
   always @(posedge clk)
-    product <= \$673 ;
+    product <= \$672 ;
   always @(posedge clk)
-    held_threshold_log2 <= \$674 ;
+    held_threshold_log2 <= \$673 ;
   always @(posedge clk)
-    held_max_pulses <= \$675 ;
+    held_max_pulses <= \$674 ;
   always @(posedge clk)
-    held_parallel_max <= \$676 ;
+    held_parallel_max <= \$675 ;
   always @(posedge clk)
-    held_setup_cycles <= \$677 ;
+    held_setup_cycles <= \$676 ;
   always @(posedge clk)
-    held_set_cycles <= \$678 ;
+    held_set_cycles <= \$677 ;
   always @(posedge clk)
-    held_reset_cycles <= \$679 ;
+    held_reset_cycles <= \$678 ;
   always @(posedge clk)
-    held_hold_cycles <= \$680 ;
+    held_hold_cycles <= \$679 ;
   always @(posedge clk)
-    held_recovery_cycles <= \$681 ;
+    held_recovery_cycles <= \$680 ;
   always @(posedge clk)
-    held_ready_limit <= \$682 ;
+    held_ready_limit <= \$681 ;
   always @(posedge clk)
-    held_settle_cycles <= \$683 ;
+    held_settle_cycles <= \$682 ;
   always @(posedge clk)
-    held_conversion_limit <= \$684 ;
+    held_conversion_limit <= \$683 ;
   always @(posedge clk)
-    held_form_cycles <= \$685 ;
+    held_form_cycles <= \$684 ;
   always @(posedge clk)
-    held_forward_full_scale <= \$686 ;
+    held_forward_full_scale <= \$685 ;
   always @(posedge clk)
-    held_backward_full_scale <= \$687 ;
+    held_backward_full_scale <= \$686 ;
   always @(posedge clk)
-    held_verify_full_scale <= \$688 ;
+    held_verify_full_scale <= \$687 ;
   always @(posedge clk)
-    held_verify <= \$689 ;
+    held_verify <= \$688 ;
   always @(posedge clk)
-    held_verify_step <= \$690 ;
+    held_verify_step <= \$689 ;
   always @(posedge clk)
-    held_verify_tolerance <= \$691 ;
+    held_verify_tolerance <= \$690 ;
   always @(posedge clk)
-    held_program_tolerance <= \$692 ;
+    held_program_tolerance <= \$691 ;
   always @(posedge clk)
-    held_try_limit <= \$693 ;
+    held_try_limit <= \$692 ;
   always @(posedge clk)
-    held_pair_policy <= \$694 ;
+    held_pair_policy <= \$693 ;
   always @(posedge clk)
-    held_refresh_pulses <= \$695 ;
+    held_refresh_pulses <= \$694 ;
   always @(posedge clk)
-    held_ramp <= \$696 ;
+    held_ramp <= \$695 ;
   always @(posedge clk)
-    held_set_ramp__start <= \$697 ;
+    held_set_ramp__start <= \$696 ;
   always @(posedge clk)
-    held_set_ramp__step <= \$698 ;
+    held_set_ramp__step <= \$697 ;
   always @(posedge clk)
-    held_set_ramp__stop <= \$699 ;
+    held_set_ramp__stop <= \$698 ;
   always @(posedge clk)
-    held_reset_ramp__start <= \$700 ;
+    held_reset_ramp__start <= \$699 ;
   always @(posedge clk)
-    held_reset_ramp__step <= \$701 ;
+    held_reset_ramp__step <= \$700 ;
   always @(posedge clk)
-    held_reset_ramp__stop <= \$702 ;
+    held_reset_ramp__stop <= \$701 ;
   always @(posedge clk)
-    held_form_ramp__start <= \$703 ;
+    held_form_ramp__start <= \$702 ;
   always @(posedge clk)
-    held_form_ramp__step <= \$704 ;
+    held_form_ramp__step <= \$703 ;
   always @(posedge clk)
-    held_form_ramp__stop <= \$705 ;
+    held_form_ramp__stop <= \$704 ;
   always @(posedge clk)
-    held_set_lines__word_code <= \$706 ;
+    held_set_lines__word_code <= \$705 ;
   always @(posedge clk)
-    held_set_lines__bit_code <= \$707 ;
+    held_set_lines__bit_code <= \$706 ;
   always @(posedge clk)
-    held_set_lines__source_code <= \$708 ;
+    held_set_lines__source_code <= \$707 ;
   always @(posedge clk)
-    held_set_lines__word_unselected <= \$709 ;
+    held_set_lines__word_unselected <= \$708 ;
   always @(posedge clk)
-    held_set_lines__bit_unselected <= \$710 ;
+    held_set_lines__bit_unselected <= \$709 ;
   always @(posedge clk)
-    held_set_lines__source_unselected <= \$711 ;
+    held_set_lines__source_unselected <= \$710 ;
   always @(posedge clk)
-    held_reset_lines__word_code <= \$712 ;
+    held_reset_lines__word_code <= \$711 ;
   always @(posedge clk)
-    held_reset_lines__bit_code <= \$713 ;
+    held_reset_lines__bit_code <= \$712 ;
   always @(posedge clk)
-    held_reset_lines__source_code <= \$714 ;
+    held_reset_lines__source_code <= \$713 ;
   always @(posedge clk)
-    held_reset_lines__word_unselected <= \$715 ;
+    held_reset_lines__word_unselected <= \$714 ;
   always @(posedge clk)
-    held_reset_lines__bit_unselected <= \$716 ;
+    held_reset_lines__bit_unselected <= \$715 ;
   always @(posedge clk)
-    held_reset_lines__source_unselected <= \$717 ;
+    held_reset_lines__source_unselected <= \$716 ;
   always @(posedge clk)
-    held_form_lines__word_code <= \$718 ;
+    held_form_lines__word_code <= \$717 ;
   always @(posedge clk)
-    held_form_lines__bit_code <= \$719 ;
+    held_form_lines__bit_code <= \$718 ;
   always @(posedge clk)
-    held_form_lines__source_code <= \$720 ;
+    held_form_lines__source_code <= \$719 ;
   always @(posedge clk)
-    held_form_lines__word_unselected <= \$721 ;
+    held_form_lines__word_unselected <= \$720 ;
   always @(posedge clk)
-    held_form_lines__bit_unselected <= \$722 ;
+    held_form_lines__bit_unselected <= \$721 ;
   always @(posedge clk)
-    held_form_lines__source_unselected <= \$723 ;
+    held_form_lines__source_unselected <= \$722 ;
   always @(posedge clk)
-    held_read_lines__word_code <= \$724 ;
+    held_read_lines__word_code <= \$723 ;
   always @(posedge clk)
-    held_read_lines__bit_code <= \$725 ;
+    held_read_lines__bit_code <= \$724 ;
   always @(posedge clk)
-    held_read_lines__source_code <= \$726 ;
+    held_read_lines__source_code <= \$725 ;
   always @(posedge clk)
-    held_read_lines__word_unselected <= \$727 ;
+    held_read_lines__word_unselected <= \$726 ;
   always @(posedge clk)
-    held_read_lines__bit_unselected <= \$728 ;
+    held_read_lines__bit_unselected <= \$727 ;
   always @(posedge clk)
-    held_read_lines__source_unselected <= \$729 ;
+    held_read_lines__source_unselected <= \$728 ;
   always @(posedge clk)
-    \$signal$187  <= \$730 ;
+    \$signal$187  <= \$729 ;
   always @(posedge clk)
-    \$signal$189  <= \$731 ;
+    \$signal$189  <= \$730 ;
   always @(posedge clk)
-    difference <= \$732 ;
+    difference <= \$731 ;
   assign \$1  = sampled | \$signal$125 ;
   assign \$2  = header__opcode == 2'h2;
   assign \$3  = header__opcode == 2'h3;
@@ -3255,6 +3251,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \$265  = header__opcode == 2'h2;
   assign \$266  = header__opcode == 2'h3;
   assign \$267  = header__opcode == 3'h4;
+  assign \$268  = header__opcode == 3'h5;
   \pulsetrain_core.command_decoder  command_decoder (
     .clear(\$signal$125 ),
     .clk(clk),
@@ -3281,7 +3278,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
     .rst(rst),
     .settings_free(settings_free),
     .targets__payload(targets__payload),
-    .targets__ready(\$670 [0]),
+    .targets__ready(\$669 [0]),
     .targets__valid(\targets__valid$361 ),
     .verdict__settled(verdict__settled),
     .verdict__status(verdict__status),
@@ -3330,10 +3327,10 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
     .deltas__valid(deltas__valid),
     .done__status(done__status),
     .done__valid(done__valid),
-    .\fault$275 (fault),
+    .\fault$276 (fault),
     .faulted(faulted),
     .idle(at_rest),
-    .\pulse_limit$276 (pulse_limit),
+    .\pulse_limit$277 (pulse_limit),
     .random_seed(random_seed),
     .random_steps(random_steps),
     .read__payload(backward),
@@ -3355,7 +3352,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
     .seed__payload(seed__payload),
     .seed__ready(\seed__ready$213 ),
     .\seed__valid$20 (\seed__valid$212 ),
-    .seed_error(\seed_error$206 ),
+    .seed_error(seed_error),
     .seeded(seeded),
     .seeding(seeding),
     .settings__backward_full_scale(held_backward_full_scale),
@@ -3418,7 +3415,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
     .state_word(state_word),
     .targets__payload(targets__payload),
     .targets__ready(\targets__ready$363 ),
-    .\targets__valid$149 (\$667 [0])
+    .\targets__valid$150 (\$666 [0])
   );
   \pulsetrain_core.outer_product  outer_product (
     .busy(\busy$321 ),
@@ -3520,19 +3517,29 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   );
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$671  = released;
+    \$670  = released;
     if (rst) begin
+      \$670  = 1'h1;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$671  = \$signal$126 ;
+    if (\$1 ) begin
+      \$671  = 1'h0;
+    end
+    if (\$11 ) begin
       \$671  = 1'h1;
     end
+    if (rst) begin
+      \$671  = 1'h0;
+    end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$672  = \$signal$126 ;
-    if (\$1 ) begin
-      \$672  = 1'h0;
-    end
+    \$672  = product;
     if (\$11 ) begin
-      \$672  = 1'h1;
+      \$672  = \$14 ;
     end
     if (rst) begin
       \$672  = 1'h0;
@@ -3540,49 +3547,49 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$673  = product;
-    if (\$11 ) begin
-      \$673  = \$14 ;
-    end
-    if (rst) begin
-      \$673  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$674  = held_threshold_log2;
+    \$673  = held_threshold_log2;
     if (\$24 ) begin
-      \$674  = settings__threshold_log2;
+      \$673  = settings__threshold_log2;
     end
     if (rst) begin
-      \$674  = 5'h00;
+      \$673  = 5'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$675  = held_max_pulses;
+    \$674  = held_max_pulses;
     if (\$34 ) begin
-      \$675  = settings__max_pulses;
+      \$674  = settings__max_pulses;
     end
     if (rst) begin
-      \$675  = 4'h0;
+      \$674  = 4'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$676  = held_parallel_max;
+    \$675  = held_parallel_max;
     if (\$44 ) begin
-      \$676  = settings__parallel_max;
+      \$675  = settings__parallel_max;
     end
     if (rst) begin
-      \$676  = 9'h000;
+      \$675  = 9'h000;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$677  = held_setup_cycles;
+    \$676  = held_setup_cycles;
     if (\$54 ) begin
-      \$677  = settings__setup_cycles;
+      \$676  = settings__setup_cycles;
+    end
+    if (rst) begin
+      \$676  = 16'h0000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$677  = held_set_cycles;
+    if (\$64 ) begin
+      \$677  = settings__set_cycles;
     end
     if (rst) begin
       \$677  = 16'h0000;
@@ -3590,9 +3597,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$678  = held_set_cycles;
-    if (\$64 ) begin
-      \$678  = settings__set_cycles;
+    \$678  = held_reset_cycles;
+    if (\$74 ) begin
+      \$678  = settings__reset_cycles;
     end
     if (rst) begin
       \$678  = 16'h0000;
@@ -3600,9 +3607,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$679  = held_reset_cycles;
-    if (\$74 ) begin
-      \$679  = settings__reset_cycles;
+    \$679  = held_hold_cycles;
+    if (\$84 ) begin
+      \$679  = settings__hold_cycles;
     end
     if (rst) begin
       \$679  = 16'h0000;
@@ -3610,9 +3617,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$680  = held_hold_cycles;
-    if (\$84 ) begin
-      \$680  = settings__hold_cycles;
+    \$680  = held_recovery_cycles;
+    if (\$94 ) begin
+      \$680  = settings__recovery_cycles;
     end
     if (rst) begin
       \$680  = 16'h0000;
@@ -3620,9 +3627,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$681  = held_recovery_cycles;
-    if (\$94 ) begin
-      \$681  = settings__recovery_cycles;
+    \$681  = held_ready_limit;
+    if (\$104 ) begin
+      \$681  = settings__ready_limit;
     end
     if (rst) begin
       \$681  = 16'h0000;
@@ -3630,9 +3637,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$682  = held_ready_limit;
-    if (\$104 ) begin
-      \$682  = settings__ready_limit;
+    \$682  = held_settle_cycles;
+    if (\$114 ) begin
+      \$682  = settings__settle_cycles;
     end
     if (rst) begin
       \$682  = 16'h0000;
@@ -3640,9 +3647,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$683  = held_settle_cycles;
-    if (\$114 ) begin
-      \$683  = settings__settle_cycles;
+    \$683  = held_conversion_limit;
+    if (\$124 ) begin
+      \$683  = settings__conversion_limit;
     end
     if (rst) begin
       \$683  = 16'h0000;
@@ -3650,9 +3657,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$684  = held_conversion_limit;
-    if (\$124 ) begin
-      \$684  = settings__conversion_limit;
+    \$684  = held_form_cycles;
+    if (\$134 ) begin
+      \$684  = settings__form_cycles;
     end
     if (rst) begin
       \$684  = 16'h0000;
@@ -3660,9 +3667,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$685  = held_form_cycles;
-    if (\$134 ) begin
-      \$685  = settings__form_cycles;
+    \$685  = held_forward_full_scale;
+    if (\$144 ) begin
+      \$685  = settings__forward_full_scale;
     end
     if (rst) begin
       \$685  = 16'h0000;
@@ -3670,9 +3677,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$686  = held_forward_full_scale;
-    if (\$144 ) begin
-      \$686  = settings__forward_full_scale;
+    \$686  = held_backward_full_scale;
+    if (\$154 ) begin
+      \$686  = settings__backward_full_scale;
     end
     if (rst) begin
       \$686  = 16'h0000;
@@ -3680,9 +3687,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$687  = held_backward_full_scale;
-    if (\$154 ) begin
-      \$687  = settings__backward_full_scale;
+    \$687  = held_verify_full_scale;
+    if (\$164 ) begin
+      \$687  = settings__verify_full_scale;
     end
     if (rst) begin
       \$687  = 16'h0000;
@@ -3690,29 +3697,29 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$688  = held_verify_full_scale;
-    if (\$164 ) begin
-      \$688  = settings__verify_full_scale;
-    end
-    if (rst) begin
-      \$688  = 16'h0000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$689  = held_verify;
+    \$688  = held_verify;
     if (\$174 ) begin
-      \$689  = settings__verify;
+      \$688  = settings__verify;
     end
     if (rst) begin
-      \$689  = 1'h0;
+      \$688  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$690  = held_verify_step;
+    \$689  = held_verify_step;
     if (\$184 ) begin
-      \$690  = settings__verify_step;
+      \$689  = settings__verify_step;
+    end
+    if (rst) begin
+      \$689  = 8'h00;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$690  = held_verify_tolerance;
+    if (\$194 ) begin
+      \$690  = settings__verify_tolerance;
     end
     if (rst) begin
       \$690  = 8'h00;
@@ -3720,9 +3727,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$691  = held_verify_tolerance;
-    if (\$194 ) begin
-      \$691  = settings__verify_tolerance;
+    \$691  = held_program_tolerance;
+    if (\$204 ) begin
+      \$691  = settings__program_tolerance;
     end
     if (rst) begin
       \$691  = 8'h00;
@@ -3730,9 +3737,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$692  = held_program_tolerance;
-    if (\$204 ) begin
-      \$692  = settings__program_tolerance;
+    \$692  = held_try_limit;
+    if (\$214 ) begin
+      \$692  = settings__try_limit;
     end
     if (rst) begin
       \$692  = 8'h00;
@@ -3740,49 +3747,49 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$693  = held_try_limit;
-    if (\$214 ) begin
-      \$693  = settings__try_limit;
-    end
-    if (rst) begin
-      \$693  = 8'h00;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$694  = held_pair_policy;
+    \$693  = held_pair_policy;
     if (\$224 ) begin
-      \$694  = settings__pair_policy;
+      \$693  = settings__pair_policy;
     end
     if (rst) begin
-      \$694  = 2'h0;
+      \$693  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$695  = held_refresh_pulses;
+    \$694  = held_refresh_pulses;
     if (\$234 ) begin
-      \$695  = settings__refresh_pulses;
+      \$694  = settings__refresh_pulses;
     end
     if (rst) begin
-      \$695  = 8'h00;
+      \$694  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$696  = held_ramp;
+    \$695  = held_ramp;
     if (\$244 ) begin
-      \$696  = settings__ramp;
+      \$695  = settings__ramp;
     end
     if (rst) begin
-      \$696  = 2'h0;
+      \$695  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$697  = held_set_ramp__start;
+    \$696  = held_set_ramp__start;
     if (\$254 ) begin
-      \$697  = settings__set_ramp__start;
+      \$696  = settings__set_ramp__start;
+    end
+    if (rst) begin
+      \$696  = 16'h0000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
+    \$697  = held_set_ramp__step;
+    if (\$264 ) begin
+      \$697  = settings__set_ramp__step;
     end
     if (rst) begin
       \$697  = 16'h0000;
@@ -3790,9 +3797,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$698  = held_set_ramp__step;
-    if (\$264 ) begin
-      \$698  = settings__set_ramp__step;
+    \$698  = held_set_ramp__stop;
+    if (\$274 ) begin
+      \$698  = settings__set_ramp__stop;
     end
     if (rst) begin
       \$698  = 16'h0000;
@@ -3800,9 +3807,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$699  = held_set_ramp__stop;
-    if (\$274 ) begin
-      \$699  = settings__set_ramp__stop;
+    \$699  = held_reset_ramp__start;
+    if (\$284 ) begin
+      \$699  = settings__reset_ramp__start;
     end
     if (rst) begin
       \$699  = 16'h0000;
@@ -3810,9 +3817,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$700  = held_reset_ramp__start;
-    if (\$284 ) begin
-      \$700  = settings__reset_ramp__start;
+    \$700  = held_reset_ramp__step;
+    if (\$294 ) begin
+      \$700  = settings__reset_ramp__step;
     end
     if (rst) begin
       \$700  = 16'h0000;
@@ -3820,9 +3827,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$701  = held_reset_ramp__step;
-    if (\$294 ) begin
-      \$701  = settings__reset_ramp__step;
+    \$701  = held_reset_ramp__stop;
+    if (\$304 ) begin
+      \$701  = settings__reset_ramp__stop;
     end
     if (rst) begin
       \$701  = 16'h0000;
@@ -3830,9 +3837,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$702  = held_reset_ramp__stop;
-    if (\$304 ) begin
-      \$702  = settings__reset_ramp__stop;
+    \$702  = held_form_ramp__start;
+    if (\$314 ) begin
+      \$702  = settings__form_ramp__start;
     end
     if (rst) begin
       \$702  = 16'h0000;
@@ -3840,9 +3847,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$703  = held_form_ramp__start;
-    if (\$314 ) begin
-      \$703  = settings__form_ramp__start;
+    \$703  = held_form_ramp__step;
+    if (\$324 ) begin
+      \$703  = settings__form_ramp__step;
     end
     if (rst) begin
       \$703  = 16'h0000;
@@ -3850,9 +3857,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$704  = held_form_ramp__step;
-    if (\$324 ) begin
-      \$704  = settings__form_ramp__step;
+    \$704  = held_form_ramp__stop;
+    if (\$334 ) begin
+      \$704  = settings__form_ramp__stop;
     end
     if (rst) begin
       \$704  = 16'h0000;
@@ -3860,19 +3867,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$705  = held_form_ramp__stop;
-    if (\$334 ) begin
-      \$705  = settings__form_ramp__stop;
+    \$705  = held_set_lines__word_code;
+    if (\$344 ) begin
+      \$705  = settings__set_lines__word_code;
     end
     if (rst) begin
-      \$705  = 16'h0000;
+      \$705  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$706  = held_set_lines__word_code;
-    if (\$344 ) begin
-      \$706  = settings__set_lines__word_code;
+    \$706  = held_set_lines__bit_code;
+    if (\$354 ) begin
+      \$706  = settings__set_lines__bit_code;
     end
     if (rst) begin
       \$706  = 8'h00;
@@ -3880,9 +3887,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$707  = held_set_lines__bit_code;
-    if (\$354 ) begin
-      \$707  = settings__set_lines__bit_code;
+    \$707  = held_set_lines__source_code;
+    if (\$364 ) begin
+      \$707  = settings__set_lines__source_code;
     end
     if (rst) begin
       \$707  = 8'h00;
@@ -3890,19 +3897,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$708  = held_set_lines__source_code;
-    if (\$364 ) begin
-      \$708  = settings__set_lines__source_code;
+    \$708  = held_set_lines__word_unselected;
+    if (\$374 ) begin
+      \$708  = settings__set_lines__word_unselected;
     end
     if (rst) begin
-      \$708  = 8'h00;
+      \$708  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$709  = held_set_lines__word_unselected;
-    if (\$374 ) begin
-      \$709  = settings__set_lines__word_unselected;
+    \$709  = held_set_lines__bit_unselected;
+    if (\$384 ) begin
+      \$709  = settings__set_lines__bit_unselected;
     end
     if (rst) begin
       \$709  = 2'h0;
@@ -3910,9 +3917,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$710  = held_set_lines__bit_unselected;
-    if (\$384 ) begin
-      \$710  = settings__set_lines__bit_unselected;
+    \$710  = held_set_lines__source_unselected;
+    if (\$394 ) begin
+      \$710  = settings__set_lines__source_unselected;
     end
     if (rst) begin
       \$710  = 2'h0;
@@ -3920,19 +3927,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$711  = held_set_lines__source_unselected;
-    if (\$394 ) begin
-      \$711  = settings__set_lines__source_unselected;
+    \$711  = held_reset_lines__word_code;
+    if (\$404 ) begin
+      \$711  = settings__reset_lines__word_code;
     end
     if (rst) begin
-      \$711  = 2'h0;
+      \$711  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$712  = held_reset_lines__word_code;
-    if (\$404 ) begin
-      \$712  = settings__reset_lines__word_code;
+    \$712  = held_reset_lines__bit_code;
+    if (\$414 ) begin
+      \$712  = settings__reset_lines__bit_code;
     end
     if (rst) begin
       \$712  = 8'h00;
@@ -3940,9 +3947,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$713  = held_reset_lines__bit_code;
-    if (\$414 ) begin
-      \$713  = settings__reset_lines__bit_code;
+    \$713  = held_reset_lines__source_code;
+    if (\$424 ) begin
+      \$713  = settings__reset_lines__source_code;
     end
     if (rst) begin
       \$713  = 8'h00;
@@ -3950,19 +3957,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$714  = held_reset_lines__source_code;
-    if (\$424 ) begin
-      \$714  = settings__reset_lines__source_code;
+    \$714  = held_reset_lines__word_unselected;
+    if (\$434 ) begin
+      \$714  = settings__reset_lines__word_unselected;
     end
     if (rst) begin
-      \$714  = 8'h00;
+      \$714  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$715  = held_reset_lines__word_unselected;
-    if (\$434 ) begin
-      \$715  = settings__reset_lines__word_unselected;
+    \$715  = held_reset_lines__bit_unselected;
+    if (\$444 ) begin
+      \$715  = settings__reset_lines__bit_unselected;
     end
     if (rst) begin
       \$715  = 2'h0;
@@ -3970,9 +3977,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$716  = held_reset_lines__bit_unselected;
-    if (\$444 ) begin
-      \$716  = settings__reset_lines__bit_unselected;
+    \$716  = held_reset_lines__source_unselected;
+    if (\$454 ) begin
+      \$716  = settings__reset_lines__source_unselected;
     end
     if (rst) begin
       \$716  = 2'h0;
@@ -3980,19 +3987,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$717  = held_reset_lines__source_unselected;
-    if (\$454 ) begin
-      \$717  = settings__reset_lines__source_unselected;
+    \$717  = held_form_lines__word_code;
+    if (\$464 ) begin
+      \$717  = settings__form_lines__word_code;
     end
     if (rst) begin
-      \$717  = 2'h0;
+      \$717  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$718  = held_form_lines__word_code;
-    if (\$464 ) begin
-      \$718  = settings__form_lines__word_code;
+    \$718  = held_form_lines__bit_code;
+    if (\$474 ) begin
+      \$718  = settings__form_lines__bit_code;
     end
     if (rst) begin
       \$718  = 8'h00;
@@ -4000,9 +4007,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$719  = held_form_lines__bit_code;
-    if (\$474 ) begin
-      \$719  = settings__form_lines__bit_code;
+    \$719  = held_form_lines__source_code;
+    if (\$484 ) begin
+      \$719  = settings__form_lines__source_code;
     end
     if (rst) begin
       \$719  = 8'h00;
@@ -4010,19 +4017,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$720  = held_form_lines__source_code;
-    if (\$484 ) begin
-      \$720  = settings__form_lines__source_code;
+    \$720  = held_form_lines__word_unselected;
+    if (\$494 ) begin
+      \$720  = settings__form_lines__word_unselected;
     end
     if (rst) begin
-      \$720  = 8'h00;
+      \$720  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$721  = held_form_lines__word_unselected;
-    if (\$494 ) begin
-      \$721  = settings__form_lines__word_unselected;
+    \$721  = held_form_lines__bit_unselected;
+    if (\$504 ) begin
+      \$721  = settings__form_lines__bit_unselected;
     end
     if (rst) begin
       \$721  = 2'h0;
@@ -4030,9 +4037,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$722  = held_form_lines__bit_unselected;
-    if (\$504 ) begin
-      \$722  = settings__form_lines__bit_unselected;
+    \$722  = held_form_lines__source_unselected;
+    if (\$514 ) begin
+      \$722  = settings__form_lines__source_unselected;
     end
     if (rst) begin
       \$722  = 2'h0;
@@ -4040,19 +4047,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$723  = held_form_lines__source_unselected;
-    if (\$514 ) begin
-      \$723  = settings__form_lines__source_unselected;
+    \$723  = held_read_lines__word_code;
+    if (\$524 ) begin
+      \$723  = settings__read_lines__word_code;
     end
     if (rst) begin
-      \$723  = 2'h0;
+      \$723  = 8'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$724  = held_read_lines__word_code;
-    if (\$524 ) begin
-      \$724  = settings__read_lines__word_code;
+    \$724  = held_read_lines__bit_code;
+    if (\$534 ) begin
+      \$724  = settings__read_lines__bit_code;
     end
     if (rst) begin
       \$724  = 8'h00;
@@ -4060,9 +4067,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$725  = held_read_lines__bit_code;
-    if (\$534 ) begin
-      \$725  = settings__read_lines__bit_code;
+    \$725  = held_read_lines__source_code;
+    if (\$544 ) begin
+      \$725  = settings__read_lines__source_code;
     end
     if (rst) begin
       \$725  = 8'h00;
@@ -4070,19 +4077,19 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$726  = held_read_lines__source_code;
-    if (\$544 ) begin
-      \$726  = settings__read_lines__source_code;
+    \$726  = held_read_lines__word_unselected;
+    if (\$554 ) begin
+      \$726  = settings__read_lines__word_unselected;
     end
     if (rst) begin
-      \$726  = 8'h00;
+      \$726  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$727  = held_read_lines__word_unselected;
-    if (\$554 ) begin
-      \$727  = settings__read_lines__word_unselected;
+    \$727  = held_read_lines__bit_unselected;
+    if (\$564 ) begin
+      \$727  = settings__read_lines__bit_unselected;
     end
     if (rst) begin
       \$727  = 2'h0;
@@ -4090,9 +4097,9 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$728  = held_read_lines__bit_unselected;
-    if (\$564 ) begin
-      \$728  = settings__read_lines__bit_unselected;
+    \$728  = held_read_lines__source_unselected;
+    if (\$574 ) begin
+      \$728  = settings__read_lines__source_unselected;
     end
     if (rst) begin
       \$728  = 2'h0;
@@ -4100,54 +4107,44 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$729  = held_read_lines__source_unselected;
-    if (\$574 ) begin
-      \$729  = settings__read_lines__source_unselected;
-    end
-    if (rst) begin
-      \$729  = 2'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$730  = \$signal$187 ;
+    \$729  = \$signal$187 ;
     if (moves) begin
-      \$730  = \$575 [9:0];
+      \$729  = \$575 [9:0];
       if (\$576 ) begin
-        \$730  = 10'h000;
+        \$729  = 10'h000;
       end
     end
     if (\$signal$125 ) begin
-      \$730  = 10'h000;
+      \$729  = 10'h000;
     end
     if (rst) begin
-      \$730  = 10'h000;
+      \$729  = 10'h000;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$731  = \$signal$189 ;
+    \$730  = \$signal$189 ;
     if (start__ready) begin
-      \$731  = 1'h0;
+      \$730  = 1'h0;
     end
     if (\$580 ) begin
-      \$731  = 1'h1;
+      \$730  = 1'h1;
     end
     if (\$signal$125 ) begin
-      \$731  = 1'h0;
+      \$730  = 1'h0;
     end
     if (rst) begin
-      \$731  = 1'h0;
+      \$730  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$1 ) begin end
-    \$732  = difference;
+    \$731  = difference;
     if (\$580 ) begin
-      \$732  = \$581 ;
+      \$731  = \$581 ;
     end
     if (rst) begin
-      \$732  = 1'h0;
+      \$731  = 1'h0;
     end
   end
   assign clear = \$signal$125 ;
@@ -4163,6 +4160,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \seeded$203  = seeded;
   assign \seeding$204  = seeding;
   assign \fault$205  = fault;
+  assign \seed_error$206  = seed_error;
   assign \random_seed$207  = random_seed;
   assign \random_steps$208  = random_steps;
   assign \state_index$209  = state_index;
@@ -4276,8 +4274,8 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \dac__side$356  = dac__side;
   assign \dac__valid$357  = dac__valid;
   assign \targets__payload$359  = targets__payload;
-  assign targets__valid = \$667 [0];
-  assign targets__ready = \$670 [0];
+  assign targets__valid = \$666 [0];
+  assign targets__ready = \$669 [0];
   assign \cells__payload$365  = cells__payload;
   assign \cells__ready$367  = cells__ready;
   assign \cells__valid$369  = cells__valid;
@@ -4317,7 +4315,7 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \verdict__valid$426  = verdict__valid;
   assign \faulted$428  = faulted;
   assign idle = at_rest;
-  assign settings_error = { 1'h0, \$648 , \$617 , \$614 , \$613 , \$611 , \$610 , \$609 , \$608 , \$607 , \$606 , \$605 , \$604 , \$603 , \$602 , \$599 , \$596 , \$595 , \$592 , \$591  };
+  assign settings_error = { 1'h0, \$647 , \$616 , \$613 , \$612 , \$610 , \$609 , \$608 , \$607 , \$606 , \$605 , \$604 , \$603 , \$602 , \$601 , \$598 , \$595 , \$594 , \$591 , \$590  };
   assign \commands__payload.data  = commands__payload[1023:0];
   assign \commands__payload.last  = commands__payload[1024];
   assign \responses__payload.data  = responses__payload[255:0];
@@ -5304,10 +5302,10 @@ module pulsetrain_core(commands__valid, responses__ready, form_key, seed__payloa
   assign \commands__payload$408.last  = commands__payload[1024];
   assign \responses__payload$411.data  = responses__payload[255:0];
   assign \responses__payload$411.last  = responses__payload[256];
-  assign \$666 [0] = \$665 ;
-  assign \$666 [1] = 1'h1;
-  assign \$669 [0] = \$668 ;
-  assign \$669 [1] = 1'h1;
+  assign \$665 [0] = \$664 ;
+  assign \$665 [1] = 1'h1;
+  assign \$668 [0] = \$667 ;
+  assign \$668 [1] = 1'h1;
 endmodule
 
 module \pulsetrain_core.command_decoder (commands__valid, clk, rst, clear, refusals__disarmed, refusals__unseeded, refusals__locked, refusals__illegal_settings, refusals__illegal_refresh, settings_free, room, deltas__ready, targets__ready, verdict__settled, load__valid, deltas__valid, targets__valid, deltas__payload, verdict__valid, verdict__status, load__ready
@@ -6992,11 +6990,11 @@ module \pulsetrain_core.command_decoder (commands__valid, clk, rst, clear, refus
   assign \$416  = \$411 ;
 endmodule
 
-module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__ready, crossbar__converted, crossbar__codes, state_index, clk, rst, \seed__valid$20 , deltas__payload, deltas__valid, \targets__valid$149 , cells__ready, idle, seed__ready, seed_error, deltas__ready, read__ready, targets__ready, samples__valid
+module \pulsetrain_core.controller (arm, \pulse_limit$277 , abort, crossbar__ready, crossbar__converted, crossbar__codes, state_index, clk, rst, \seed__valid$20 , deltas__payload, deltas__valid, \targets__valid$150 , cells__ready, idle, seed__ready, deltas__ready, read__ready, targets__ready, samples__valid, seeded
 , settings__threshold_log2, settings__max_pulses, settings__parallel_max, settings__setup_cycles, settings__set_cycles, settings__reset_cycles, settings__hold_cycles, settings__recovery_cycles, settings__ready_limit, settings__settle_cycles, settings__conversion_limit, settings__form_cycles, settings__forward_full_scale, settings__backward_full_scale, settings__verify_full_scale, settings__verify, settings__verify_step, settings__verify_tolerance, settings__program_tolerance, settings__try_limit, settings__pair_policy
 , settings__refresh_pulses, settings__ramp, settings__set_ramp__start, settings__set_ramp__step, settings__set_ramp__stop, settings__reset_ramp__start, settings__reset_ramp__step, settings__reset_ramp__stop, settings__form_ramp__start, settings__form_ramp__step, settings__form_ramp__stop, settings__set_lines__word_code, settings__set_lines__bit_code, settings__set_lines__source_code, settings__set_lines__word_unselected, settings__set_lines__bit_unselected, settings__set_lines__source_unselected, settings__reset_lines__word_code, settings__reset_lines__bit_code, settings__reset_lines__source_code, settings__reset_lines__word_unselected
-, settings__reset_lines__bit_unselected, settings__reset_lines__source_unselected, settings__form_lines__word_code, settings__form_lines__bit_code, settings__form_lines__source_code, settings__form_lines__word_unselected, settings__form_lines__bit_unselected, settings__form_lines__source_unselected, settings__read_lines__word_code, settings__read_lines__bit_code, settings__read_lines__source_code, settings__read_lines__word_unselected, settings__read_lines__bit_unselected, settings__read_lines__source_unselected, targets__payload, read__valid, read__payload, faulted, released, armed, \fault$275 
-, armed_limit, done__valid, done__status, counters__cells_set, counters__cells_reset, counters__saturated, counters__slots, counters__cut, counters__requests, counters__reads, counters__conversions, counters__verified, counters__unreached, counters__unverified, random_steps, seeding, random_seed, seeded, state_word, cells__valid, cells__payload
+, settings__reset_lines__bit_unselected, settings__reset_lines__source_unselected, settings__form_lines__word_code, settings__form_lines__bit_code, settings__form_lines__source_code, settings__form_lines__word_unselected, settings__form_lines__bit_unselected, settings__form_lines__source_unselected, settings__read_lines__word_code, settings__read_lines__bit_code, settings__read_lines__source_code, settings__read_lines__word_unselected, settings__read_lines__bit_unselected, settings__read_lines__source_unselected, targets__payload, read__valid, read__payload, faulted, released, armed, \fault$276 
+, armed_limit, done__valid, done__status, counters__cells_set, counters__cells_reset, counters__saturated, counters__slots, counters__cut, counters__requests, counters__reads, counters__conversions, counters__verified, counters__unreached, counters__unverified, random_steps, seeding, seed_error, random_seed, state_word, cells__valid, cells__payload
 , crossbar__strobe, report__row, report__polarity, report__form, report__columns, crossbar__select, crossbar__operation, crossbar__row, crossbar__columns, crossbar__whole, crossbar__full_scale, crossbar__word_code, crossbar__word_unselected, crossbar__bit_code, crossbar__bit_unselected, crossbar__source_code, crossbar__source_unselected, crossbar__group, crossbar__convert, samples__group, samples__codes
 , samples__last, report__valid, report__cycles, report__cut, seed__payload);
   reg \$auto$verilog_backend.cc:2355:dump_module$3  = 0;
@@ -7013,13 +7011,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \$108 ;
   wire \$109 ;
   wire \$11 ;
-  wire \$110 ;
+  wire [2:0] \$110 ;
   wire [2:0] \$111 ;
-  wire [2:0] \$112 ;
-  wire [15:0] \$113 ;
+  wire [15:0] \$112 ;
+  wire \$113 ;
   wire \$114 ;
-  wire \$115 ;
-  wire [8:0] \$116 ;
+  wire [8:0] \$115 ;
+  wire [15:0] \$116 ;
   wire [15:0] \$117 ;
   wire [15:0] \$118 ;
   wire [15:0] \$119 ;
@@ -7029,28 +7027,28 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [15:0] \$122 ;
   wire [15:0] \$123 ;
   wire [15:0] \$124 ;
-  wire [15:0] \$125 ;
-  wire \$126 ;
+  wire \$125 ;
+  wire [7:0] \$126 ;
   wire [7:0] \$127 ;
   wire [7:0] \$128 ;
-  wire [7:0] \$129 ;
+  wire [1:0] \$129 ;
   wire \$13 ;
-  wire [1:0] \$130 ;
+  wire [29:0] \$130 ;
   wire [29:0] \$131 ;
   wire [29:0] \$132 ;
-  wire [29:0] \$133 ;
+  wire \$133 ;
   wire \$134 ;
-  wire \$135 ;
+  wire [15:0] \$135 ;
   wire [15:0] \$136 ;
-  wire [15:0] \$137 ;
+  wire \$137 ;
   wire \$138 ;
   wire \$139 ;
   wire \$14 ;
   wire \$140 ;
   wire \$141 ;
   wire \$142 ;
-  wire \$143 ;
-  wire [15:0] \$144 ;
+  wire [15:0] \$143 ;
+  wire \$144 ;
   wire \$145 ;
   wire \$146 ;
   wire \$147 ;
@@ -7061,8 +7059,8 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \$151 ;
   wire \$152 ;
   wire \$153 ;
-  wire \$154 ;
-  wire [5:0] \$155 ;
+  wire [5:0] \$154 ;
+  wire \$155 ;
   wire \$156 ;
   wire \$157 ;
   wire \$158 ;
@@ -7075,8 +7073,8 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \$164 ;
   wire \$165 ;
   wire \$166 ;
-  wire \$167 ;
-  wire [10:0] \$168 ;
+  wire [10:0] \$167 ;
+  wire \$168 ;
   wire \$169 ;
   wire \$17 ;
   wire \$170 ;
@@ -7090,58 +7088,58 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \$178 ;
   wire \$179 ;
   wire \$18 ;
-  wire \$180 ;
+  wire [15:0] \$180 ;
   wire [15:0] \$181 ;
-  wire [15:0] \$182 ;
+  wire \$182 ;
   wire \$183 ;
-  wire \$184 ;
-  wire [5:0] \$185 ;
-  wire [1:0] \$186 ;
-  wire [2:0] \$187 ;
-  wire [3:0] \$188 ;
+  wire [5:0] \$184 ;
+  wire [1:0] \$185 ;
+  wire [2:0] \$186 ;
+  wire [3:0] \$187 ;
+  wire [32:0] \$188 ;
   wire [32:0] \$189 ;
   wire \$19 ;
   wire [32:0] \$190 ;
   wire [32:0] \$191 ;
-  wire [32:0] \$192 ;
-  wire \$193 ;
+  wire \$192 ;
+  wire [32:0] \$193 ;
   wire [32:0] \$194 ;
-  wire [32:0] \$195 ;
-  wire \$196 ;
+  wire \$195 ;
+  wire [32:0] \$196 ;
   wire [32:0] \$197 ;
   wire [32:0] \$198 ;
   wire [32:0] \$199 ;
   wire \$2 ;
   wire \$20 ;
   wire [32:0] \$200 ;
-  wire [32:0] \$201 ;
+  reg \$201 ;
   reg \$202 ;
   reg \$203 ;
-  reg \$204 ;
-  reg [1:0] \$205 ;
-  reg [15:0] \$206 ;
-  reg \$207 ;
-  reg [9:0] \$208 ;
-  reg \$209 ;
+  reg [1:0] \$204 ;
+  reg [15:0] \$205 ;
+  reg \$206 ;
+  reg [9:0] \$207 ;
+  reg \$208 ;
+  reg [4:0] \$209 ;
   wire \$21 ;
-  reg [4:0] \$210 ;
-  reg [3:0] \$211 ;
-  reg [8:0] \$212 ;
+  reg [3:0] \$210 ;
+  reg [8:0] \$211 ;
+  reg [269:0] \$212 ;
   reg [269:0] \$213 ;
-  reg [269:0] \$214 ;
+  reg \$214 ;
   reg \$215 ;
   reg \$216 ;
   reg \$217 ;
   reg \$218 ;
   reg \$219 ;
   wire \$22 ;
-  reg \$220 ;
-  reg [425:0] \$221 ;
-  reg \$222 ;
-  reg [4:0] \$223 ;
-  reg [1:0] \$224 ;
-  reg \$225 ;
-  reg [1:0] \$226 ;
+  reg [425:0] \$220 ;
+  reg \$221 ;
+  reg [4:0] \$222 ;
+  reg [1:0] \$223 ;
+  reg \$224 ;
+  reg [1:0] \$225 ;
+  reg [31:0] \$226 ;
   reg [31:0] \$227 ;
   reg [31:0] \$228 ;
   reg [31:0] \$229 ;
@@ -7153,14 +7151,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   reg [31:0] \$234 ;
   reg [31:0] \$235 ;
   reg [31:0] \$236 ;
-  reg [31:0] \$237 ;
-  wire [263:0] \$238 ;
-  wire [2:0] \$239 ;
+  wire [263:0] \$237 ;
+  wire [2:0] \$238 ;
+  wire [15:0] \$239 ;
   wire \$24 ;
-  wire [15:0] \$240 ;
-  wire [1:0] \$241 ;
-  wire \$242 ;
-  wire [15:0] \$243 ;
+  wire [1:0] \$240 ;
+  wire \$241 ;
+  wire [15:0] \$242 ;
   wire \$25 ;
   wire \$26 ;
   wire \$27 ;
@@ -7179,8 +7176,8 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \$39 ;
   wire \$4 ;
   wire \$40 ;
-  wire \$41 ;
-  wire [9:0] \$42 ;
+  wire [9:0] \$41 ;
+  wire \$42 ;
   wire \$43 ;
   wire \$44 ;
   wire \$45 ;
@@ -7237,36 +7234,36 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \$91 ;
   wire \$92 ;
   wire \$93 ;
-  wire \$94 ;
-  wire [4:0] \$95 ;
-  wire [3:0] \$96 ;
-  wire [8:0] \$97 ;
+  wire [4:0] \$94 ;
+  wire [3:0] \$95 ;
+  wire [8:0] \$96 ;
+  wire \$97 ;
   wire \$98 ;
   wire \$99 ;
   (* init = 16'h0000 *)
   wire [15:0] \$like ;
   reg [1:0] \$signal  = 2'h0;
-  wire \$signal$105 ;
-  reg \$signal$109  = 1'h0;
-  wire \$signal$113 ;
-  wire \$signal$121 ;
-  wire \$signal$125 ;
-  reg \$signal$127  = 1'h0;
-  wire \$signal$128 ;
-  reg \$signal$129  = 1'h0;
+  reg \$signal$100  = 1'h0;
+  wire \$signal$106 ;
+  reg \$signal$110  = 1'h0;
+  wire \$signal$114 ;
+  wire \$signal$122 ;
+  wire \$signal$126 ;
+  reg \$signal$128  = 1'h0;
+  wire \$signal$129 ;
+  reg \$signal$130  = 1'h0;
   wire \$signal$14 ;
-  wire \$signal$147 ;
+  wire \$signal$148 ;
   reg \$signal$16  = 1'h0;
-  reg [15:0] \$signal$178 ;
-  wire \$signal$191 ;
+  reg [15:0] \$signal$179 ;
+  wire \$signal$192 ;
   wire \$signal$23 ;
-  reg \$signal$264  = 1'h0;
-  reg [4:0] \$signal$269 ;
+  reg \$signal$265  = 1'h0;
+  reg [4:0] \$signal$270 ;
   wire \$signal$8 ;
-  wire \$signal$95 ;
-  reg [9:0] \$signal$96  = 10'h000;
-  wire \$signal$97 ;
-  reg \$signal$99  = 1'h0;
+  wire \$signal$96 ;
+  reg [9:0] \$signal$97  = 10'h000;
+  wire \$signal$98 ;
   input abort;
   wire abort;
   wire active;
@@ -7362,23 +7359,23 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire busy;
   output [255:0] cells__payload;
   wire [255:0] cells__payload;
-  wire [255:0] \cells__payload$155 ;
-  wire [15:0] \cells__payload$155[0] ;
-  wire [15:0] \cells__payload$155[10] ;
-  wire [15:0] \cells__payload$155[11] ;
-  wire [15:0] \cells__payload$155[12] ;
-  wire [15:0] \cells__payload$155[13] ;
-  wire [15:0] \cells__payload$155[14] ;
-  wire [15:0] \cells__payload$155[15] ;
-  wire [15:0] \cells__payload$155[1] ;
-  wire [15:0] \cells__payload$155[2] ;
-  wire [15:0] \cells__payload$155[3] ;
-  wire [15:0] \cells__payload$155[4] ;
-  wire [15:0] \cells__payload$155[5] ;
-  wire [15:0] \cells__payload$155[6] ;
-  wire [15:0] \cells__payload$155[7] ;
-  wire [15:0] \cells__payload$155[8] ;
-  wire [15:0] \cells__payload$155[9] ;
+  wire [255:0] \cells__payload$156 ;
+  wire [15:0] \cells__payload$156[0] ;
+  wire [15:0] \cells__payload$156[10] ;
+  wire [15:0] \cells__payload$156[11] ;
+  wire [15:0] \cells__payload$156[12] ;
+  wire [15:0] \cells__payload$156[13] ;
+  wire [15:0] \cells__payload$156[14] ;
+  wire [15:0] \cells__payload$156[15] ;
+  wire [15:0] \cells__payload$156[1] ;
+  wire [15:0] \cells__payload$156[2] ;
+  wire [15:0] \cells__payload$156[3] ;
+  wire [15:0] \cells__payload$156[4] ;
+  wire [15:0] \cells__payload$156[5] ;
+  wire [15:0] \cells__payload$156[6] ;
+  wire [15:0] \cells__payload$156[7] ;
+  wire [15:0] \cells__payload$156[8] ;
+  wire [15:0] \cells__payload$156[9] ;
   wire [15:0] \cells__payload[0] ;
   wire [15:0] \cells__payload[10] ;
   wire [15:0] \cells__payload[11] ;
@@ -7397,10 +7394,10 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [15:0] \cells__payload[9] ;
   input cells__ready;
   wire cells__ready;
-  wire \cells__ready$157 ;
+  wire \cells__ready$158 ;
   output cells__valid;
   wire cells__valid;
-  wire \cells__valid$159 ;
+  wire \cells__valid$160 ;
   reg [283:0] chosen;
   wire [255:0] \chosen.columns ;
   wire [15:0] \chosen.groups ;
@@ -7423,8 +7420,8 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [15:0] \chosen_timing.setup_cycles ;
   wire clear;
   (* init = 1'h0 *)
-  wire \clear$131 ;
-  wire \clear$181 ;
+  wire \clear$132 ;
+  wire \clear$182 ;
   input clk;
   wire clk;
   reg [4:0] converted = 5'h00;
@@ -7458,29 +7455,29 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   reg [31:0] counters__verified = 32'd0;
   output [7:0] crossbar__bit_code;
   wire [7:0] crossbar__bit_code;
-  wire [7:0] \crossbar__bit_code$205 ;
+  wire [7:0] \crossbar__bit_code$206 ;
   output [1:0] crossbar__bit_unselected;
   wire [1:0] crossbar__bit_unselected;
-  wire [1:0] \crossbar__bit_unselected$207 ;
+  wire [1:0] \crossbar__bit_unselected$208 ;
   input [127:0] crossbar__codes;
   wire [127:0] crossbar__codes;
-  wire [127:0] \crossbar__codes$209 ;
-  wire [7:0] \crossbar__codes$209[0] ;
-  wire [7:0] \crossbar__codes$209[10] ;
-  wire [7:0] \crossbar__codes$209[11] ;
-  wire [7:0] \crossbar__codes$209[12] ;
-  wire [7:0] \crossbar__codes$209[13] ;
-  wire [7:0] \crossbar__codes$209[14] ;
-  wire [7:0] \crossbar__codes$209[15] ;
-  wire [7:0] \crossbar__codes$209[1] ;
-  wire [7:0] \crossbar__codes$209[2] ;
-  wire [7:0] \crossbar__codes$209[3] ;
-  wire [7:0] \crossbar__codes$209[4] ;
-  wire [7:0] \crossbar__codes$209[5] ;
-  wire [7:0] \crossbar__codes$209[6] ;
-  wire [7:0] \crossbar__codes$209[7] ;
-  wire [7:0] \crossbar__codes$209[8] ;
-  wire [7:0] \crossbar__codes$209[9] ;
+  wire [127:0] \crossbar__codes$210 ;
+  wire [7:0] \crossbar__codes$210[0] ;
+  wire [7:0] \crossbar__codes$210[10] ;
+  wire [7:0] \crossbar__codes$210[11] ;
+  wire [7:0] \crossbar__codes$210[12] ;
+  wire [7:0] \crossbar__codes$210[13] ;
+  wire [7:0] \crossbar__codes$210[14] ;
+  wire [7:0] \crossbar__codes$210[15] ;
+  wire [7:0] \crossbar__codes$210[1] ;
+  wire [7:0] \crossbar__codes$210[2] ;
+  wire [7:0] \crossbar__codes$210[3] ;
+  wire [7:0] \crossbar__codes$210[4] ;
+  wire [7:0] \crossbar__codes$210[5] ;
+  wire [7:0] \crossbar__codes$210[6] ;
+  wire [7:0] \crossbar__codes$210[7] ;
+  wire [7:0] \crossbar__codes$210[8] ;
+  wire [7:0] \crossbar__codes$210[9] ;
   wire [7:0] \crossbar__codes[0] ;
   wire [7:0] \crossbar__codes[10] ;
   wire [7:0] \crossbar__codes[11] ;
@@ -7499,19 +7496,19 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [7:0] \crossbar__codes[9] ;
   output [255:0] crossbar__columns;
   wire [255:0] crossbar__columns;
-  wire [255:0] \crossbar__columns$211 ;
+  wire [255:0] \crossbar__columns$212 ;
   output crossbar__convert;
   wire crossbar__convert;
-  wire \crossbar__convert$213 ;
+  wire \crossbar__convert$214 ;
   input crossbar__converted;
   wire crossbar__converted;
-  wire \crossbar__converted$215 ;
+  wire \crossbar__converted$216 ;
   output [15:0] crossbar__full_scale;
   wire [15:0] crossbar__full_scale;
-  wire [15:0] \crossbar__full_scale$217 ;
+  wire [15:0] \crossbar__full_scale$218 ;
   output [3:0] crossbar__group;
   wire [3:0] crossbar__group;
-  wire [3:0] \crossbar__group$219 ;
+  wire [3:0] \crossbar__group$220 ;
   (* enum_base_type = "Operation" *)
   (* enum_value_000 = "IDLE" *)
   (* enum_value_001 = "SET" *)
@@ -7528,34 +7525,34 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_value_011 = "FORM" *)
   (* enum_value_100 = "READ_FORWARD" *)
   (* enum_value_101 = "READ_BACKWARD" *)
-  wire [2:0] \crossbar__operation$221 ;
+  wire [2:0] \crossbar__operation$222 ;
   input crossbar__ready;
   wire crossbar__ready;
-  wire \crossbar__ready$223 ;
+  wire \crossbar__ready$224 ;
   output [7:0] crossbar__row;
   wire [7:0] crossbar__row;
-  wire [7:0] \crossbar__row$225 ;
+  wire [7:0] \crossbar__row$226 ;
   output crossbar__select;
   wire crossbar__select;
-  wire \crossbar__select$227 ;
+  wire \crossbar__select$228 ;
   output [7:0] crossbar__source_code;
   wire [7:0] crossbar__source_code;
-  wire [7:0] \crossbar__source_code$229 ;
+  wire [7:0] \crossbar__source_code$230 ;
   output [1:0] crossbar__source_unselected;
   wire [1:0] crossbar__source_unselected;
-  wire [1:0] \crossbar__source_unselected$231 ;
+  wire [1:0] \crossbar__source_unselected$232 ;
   output crossbar__strobe;
   wire crossbar__strobe;
-  wire \crossbar__strobe$233 ;
+  wire \crossbar__strobe$234 ;
   output crossbar__whole;
   wire crossbar__whole;
-  wire \crossbar__whole$235 ;
+  wire \crossbar__whole$236 ;
   output [7:0] crossbar__word_code;
   wire [7:0] crossbar__word_code;
-  wire [7:0] \crossbar__word_code$237 ;
+  wire [7:0] \crossbar__word_code$238 ;
   output [1:0] crossbar__word_unselected;
   wire [1:0] crossbar__word_unselected;
-  wire [1:0] \crossbar__word_unselected$239 ;
+  wire [1:0] \crossbar__word_unselected$240 ;
   input [1023:0] deltas__payload;
   wire [1023:0] deltas__payload;
   wire [15:0] \deltas__payload[0] ;
@@ -7645,86 +7642,86 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_value_01 = "READY_TIMEOUT" *)
   (* enum_value_10 = "STROBE_LIMIT" *)
   (* enum_value_11 = "CONVERTER_TIMEOUT" *)
-  output [1:0] \fault$275 ;
-  reg [1:0] \fault$275  = 2'h0;
+  output [1:0] \fault$276 ;
+  reg [1:0] \fault$276  = 2'h0;
   output faulted;
   reg faulted = 1'h0;
   wire [15:0] full_scale;
   wire holds;
   wire [2066:0] i__payload;
-  wire [393:0] \i__payload$115 ;
-  wire \i__payload$115.bank ;
-  wire [255:0] \i__payload$115.counts ;
-  wire [3:0] \i__payload$115.counts[0] ;
-  wire [3:0] \i__payload$115.counts[10] ;
-  wire [3:0] \i__payload$115.counts[11] ;
-  wire [3:0] \i__payload$115.counts[12] ;
-  wire [3:0] \i__payload$115.counts[13] ;
-  wire [3:0] \i__payload$115.counts[14] ;
-  wire [3:0] \i__payload$115.counts[15] ;
-  wire [3:0] \i__payload$115.counts[16] ;
-  wire [3:0] \i__payload$115.counts[17] ;
-  wire [3:0] \i__payload$115.counts[18] ;
-  wire [3:0] \i__payload$115.counts[19] ;
-  wire [3:0] \i__payload$115.counts[1] ;
-  wire [3:0] \i__payload$115.counts[20] ;
-  wire [3:0] \i__payload$115.counts[21] ;
-  wire [3:0] \i__payload$115.counts[22] ;
-  wire [3:0] \i__payload$115.counts[23] ;
-  wire [3:0] \i__payload$115.counts[24] ;
-  wire [3:0] \i__payload$115.counts[25] ;
-  wire [3:0] \i__payload$115.counts[26] ;
-  wire [3:0] \i__payload$115.counts[27] ;
-  wire [3:0] \i__payload$115.counts[28] ;
-  wire [3:0] \i__payload$115.counts[29] ;
-  wire [3:0] \i__payload$115.counts[2] ;
-  wire [3:0] \i__payload$115.counts[30] ;
-  wire [3:0] \i__payload$115.counts[31] ;
-  wire [3:0] \i__payload$115.counts[32] ;
-  wire [3:0] \i__payload$115.counts[33] ;
-  wire [3:0] \i__payload$115.counts[34] ;
-  wire [3:0] \i__payload$115.counts[35] ;
-  wire [3:0] \i__payload$115.counts[36] ;
-  wire [3:0] \i__payload$115.counts[37] ;
-  wire [3:0] \i__payload$115.counts[38] ;
-  wire [3:0] \i__payload$115.counts[39] ;
-  wire [3:0] \i__payload$115.counts[3] ;
-  wire [3:0] \i__payload$115.counts[40] ;
-  wire [3:0] \i__payload$115.counts[41] ;
-  wire [3:0] \i__payload$115.counts[42] ;
-  wire [3:0] \i__payload$115.counts[43] ;
-  wire [3:0] \i__payload$115.counts[44] ;
-  wire [3:0] \i__payload$115.counts[45] ;
-  wire [3:0] \i__payload$115.counts[46] ;
-  wire [3:0] \i__payload$115.counts[47] ;
-  wire [3:0] \i__payload$115.counts[48] ;
-  wire [3:0] \i__payload$115.counts[49] ;
-  wire [3:0] \i__payload$115.counts[4] ;
-  wire [3:0] \i__payload$115.counts[50] ;
-  wire [3:0] \i__payload$115.counts[51] ;
-  wire [3:0] \i__payload$115.counts[52] ;
-  wire [3:0] \i__payload$115.counts[53] ;
-  wire [3:0] \i__payload$115.counts[54] ;
-  wire [3:0] \i__payload$115.counts[55] ;
-  wire [3:0] \i__payload$115.counts[56] ;
-  wire [3:0] \i__payload$115.counts[57] ;
-  wire [3:0] \i__payload$115.counts[58] ;
-  wire [3:0] \i__payload$115.counts[59] ;
-  wire [3:0] \i__payload$115.counts[5] ;
-  wire [3:0] \i__payload$115.counts[60] ;
-  wire [3:0] \i__payload$115.counts[61] ;
-  wire [3:0] \i__payload$115.counts[62] ;
-  wire [3:0] \i__payload$115.counts[63] ;
-  wire [3:0] \i__payload$115.counts[6] ;
-  wire [3:0] \i__payload$115.counts[7] ;
-  wire [3:0] \i__payload$115.counts[8] ;
-  wire [3:0] \i__payload$115.counts[9] ;
-  wire [8:0] \i__payload$115.parallel_max ;
-  wire [63:0] \i__payload$115.resets ;
-  wire [63:0] \i__payload$115.saturated ;
-  wire [283:0] \i__payload$187 ;
-  wire [255:0] \i__payload$187.columns ;
-  wire [15:0] \i__payload$187.groups ;
+  wire [393:0] \i__payload$116 ;
+  wire \i__payload$116.bank ;
+  wire [255:0] \i__payload$116.counts ;
+  wire [3:0] \i__payload$116.counts[0] ;
+  wire [3:0] \i__payload$116.counts[10] ;
+  wire [3:0] \i__payload$116.counts[11] ;
+  wire [3:0] \i__payload$116.counts[12] ;
+  wire [3:0] \i__payload$116.counts[13] ;
+  wire [3:0] \i__payload$116.counts[14] ;
+  wire [3:0] \i__payload$116.counts[15] ;
+  wire [3:0] \i__payload$116.counts[16] ;
+  wire [3:0] \i__payload$116.counts[17] ;
+  wire [3:0] \i__payload$116.counts[18] ;
+  wire [3:0] \i__payload$116.counts[19] ;
+  wire [3:0] \i__payload$116.counts[1] ;
+  wire [3:0] \i__payload$116.counts[20] ;
+  wire [3:0] \i__payload$116.counts[21] ;
+  wire [3:0] \i__payload$116.counts[22] ;
+  wire [3:0] \i__payload$116.counts[23] ;
+  wire [3:0] \i__payload$116.counts[24] ;
+  wire [3:0] \i__payload$116.counts[25] ;
+  wire [3:0] \i__payload$116.counts[26] ;
+  wire [3:0] \i__payload$116.counts[27] ;
+  wire [3:0] \i__payload$116.counts[28] ;
+  wire [3:0] \i__payload$116.counts[29] ;
+  wire [3:0] \i__payload$116.counts[2] ;
+  wire [3:0] \i__payload$116.counts[30] ;
+  wire [3:0] \i__payload$116.counts[31] ;
+  wire [3:0] \i__payload$116.counts[32] ;
+  wire [3:0] \i__payload$116.counts[33] ;
+  wire [3:0] \i__payload$116.counts[34] ;
+  wire [3:0] \i__payload$116.counts[35] ;
+  wire [3:0] \i__payload$116.counts[36] ;
+  wire [3:0] \i__payload$116.counts[37] ;
+  wire [3:0] \i__payload$116.counts[38] ;
+  wire [3:0] \i__payload$116.counts[39] ;
+  wire [3:0] \i__payload$116.counts[3] ;
+  wire [3:0] \i__payload$116.counts[40] ;
+  wire [3:0] \i__payload$116.counts[41] ;
+  wire [3:0] \i__payload$116.counts[42] ;
+  wire [3:0] \i__payload$116.counts[43] ;
+  wire [3:0] \i__payload$116.counts[44] ;
+  wire [3:0] \i__payload$116.counts[45] ;
+  wire [3:0] \i__payload$116.counts[46] ;
+  wire [3:0] \i__payload$116.counts[47] ;
+  wire [3:0] \i__payload$116.counts[48] ;
+  wire [3:0] \i__payload$116.counts[49] ;
+  wire [3:0] \i__payload$116.counts[4] ;
+  wire [3:0] \i__payload$116.counts[50] ;
+  wire [3:0] \i__payload$116.counts[51] ;
+  wire [3:0] \i__payload$116.counts[52] ;
+  wire [3:0] \i__payload$116.counts[53] ;
+  wire [3:0] \i__payload$116.counts[54] ;
+  wire [3:0] \i__payload$116.counts[55] ;
+  wire [3:0] \i__payload$116.counts[56] ;
+  wire [3:0] \i__payload$116.counts[57] ;
+  wire [3:0] \i__payload$116.counts[58] ;
+  wire [3:0] \i__payload$116.counts[59] ;
+  wire [3:0] \i__payload$116.counts[5] ;
+  wire [3:0] \i__payload$116.counts[60] ;
+  wire [3:0] \i__payload$116.counts[61] ;
+  wire [3:0] \i__payload$116.counts[62] ;
+  wire [3:0] \i__payload$116.counts[63] ;
+  wire [3:0] \i__payload$116.counts[6] ;
+  wire [3:0] \i__payload$116.counts[7] ;
+  wire [3:0] \i__payload$116.counts[8] ;
+  wire [3:0] \i__payload$116.counts[9] ;
+  wire [8:0] \i__payload$116.parallel_max ;
+  wire [63:0] \i__payload$116.resets ;
+  wire [63:0] \i__payload$116.saturated ;
+  wire [283:0] \i__payload$188 ;
+  wire [255:0] \i__payload$188.columns ;
+  wire [15:0] \i__payload$188.groups ;
   (* enum_base_type = "Operation" *)
   (* enum_value_000 = "IDLE" *)
   (* enum_value_001 = "SET" *)
@@ -7732,9 +7729,9 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_value_011 = "FORM" *)
   (* enum_value_100 = "READ_FORWARD" *)
   (* enum_value_101 = "READ_BACKWARD" *)
-  wire [2:0] \i__payload$187.operation ;
-  wire [7:0] \i__payload$187.row ;
-  wire \i__payload$187.whole ;
+  wire [2:0] \i__payload$188.operation ;
+  wire [7:0] \i__payload$188.row ;
+  wire \i__payload$188.whole ;
   wire \i__payload.bank ;
   wire [1023:0] \i__payload.deltas ;
   wire [15:0] \i__payload.deltas[0] ;
@@ -7870,11 +7867,11 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [15:0] \i__payload.words[8] ;
   wire [15:0] \i__payload.words[9] ;
   wire i__ready;
-  wire \i__ready$118 ;
-  wire \i__ready$190 ;
+  wire \i__ready$119 ;
+  wire \i__ready$191 ;
   wire i__valid;
-  wire \i__valid$119 ;
-  wire \i__valid$185 ;
+  wire \i__valid$120 ;
+  wire \i__valid$186 ;
   output idle;
   wire idle;
   wire \idle$5 ;
@@ -7908,13 +7905,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [15:0] \kept.timing.recovery_cycles ;
   wire [15:0] \kept.timing.setup_cycles ;
   reg [29:0] lines;
-  reg [29:0] \lines$179 ;
-  wire [7:0] \lines$179.bit_code ;
-  wire [1:0] \lines$179.bit_unselected ;
-  wire [7:0] \lines$179.source_code ;
-  wire [1:0] \lines$179.source_unselected ;
-  wire [7:0] \lines$179.word_code ;
-  wire [1:0] \lines$179.word_unselected ;
+  reg [29:0] \lines$180 ;
+  wire [7:0] \lines$180.bit_code ;
+  wire [1:0] \lines$180.bit_unselected ;
+  wire [7:0] \lines$180.source_code ;
+  wire [1:0] \lines$180.source_unselected ;
+  wire [7:0] \lines$180.word_code ;
+  wire [1:0] \lines$180.word_unselected ;
   wire [7:0] \lines.bit_code ;
   wire [1:0] \lines.bit_unselected ;
   wire [7:0] \lines.source_code ;
@@ -7928,20 +7925,20 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [7:0] lines__word_code;
   wire [1:0] lines__word_unselected;
   wire [393:0] o__payload;
-  wire [266:0] \o__payload$122 ;
-  wire \o__payload$122.bank ;
-  wire [255:0] \o__payload$122.columns ;
-  wire \o__payload$122.end ;
+  wire [266:0] \o__payload$123 ;
+  wire \o__payload$123.bank ;
+  wire [255:0] \o__payload$123.columns ;
+  wire \o__payload$123.end ;
   (* enum_base_type = "Polarity" *)
   (* enum_value_0 = "SET" *)
   (* enum_value_1 = "RESET" *)
-  wire \o__payload$122.polarity ;
-  wire [7:0] \o__payload$122.row ;
-  wire [301:0] \o__payload$143 ;
-  wire \o__payload$143.bank ;
-  wire [255:0] \o__payload$143.columns ;
-  wire \o__payload$143.end ;
-  wire [15:0] \o__payload$143.groups ;
+  wire \o__payload$123.polarity ;
+  wire [7:0] \o__payload$123.row ;
+  wire [301:0] \o__payload$144 ;
+  wire \o__payload$144.bank ;
+  wire [255:0] \o__payload$144.columns ;
+  wire \o__payload$144.end ;
+  wire [15:0] \o__payload$144.groups ;
   (* enum_base_type = "Operation" *)
   (* enum_value_000 = "IDLE" *)
   (* enum_value_001 = "SET" *)
@@ -7949,10 +7946,10 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_value_011 = "FORM" *)
   (* enum_value_100 = "READ_FORWARD" *)
   (* enum_value_101 = "READ_BACKWARD" *)
-  wire [2:0] \o__payload$143.operation ;
-  wire [15:0] \o__payload$143.ramp_value ;
-  wire \o__payload$143.ramped ;
-  wire [7:0] \o__payload$143.row ;
+  wire [2:0] \o__payload$144.operation ;
+  wire [15:0] \o__payload$144.ramp_value ;
+  wire \o__payload$144.ramped ;
+  wire [7:0] \o__payload$144.row ;
   wire \o__payload.bank ;
   wire [255:0] \o__payload.counts ;
   wire [3:0] \o__payload.counts[0] ;
@@ -8023,11 +8020,11 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [63:0] \o__payload.resets ;
   wire [63:0] \o__payload.saturated ;
   wire o__ready;
-  wire \o__ready$134 ;
-  wire \o__ready$136 ;
+  wire \o__ready$135 ;
+  wire \o__ready$137 ;
   wire o__valid;
-  wire \o__valid$126 ;
-  wire \o__valid$139 ;
+  wire \o__valid$127 ;
+  wire \o__valid$140 ;
   wire [518:0] offered;
   wire [15:0] \offered.backward_full_scale ;
   wire [15:0] \offered.conversion_limit ;
@@ -8102,14 +8099,14 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [7:0] \offered.verify_tolerance ;
   (* init = 16'h0000 *)
   wire [15:0] pulse_limit;
-  input [15:0] \pulse_limit$276 ;
-  wire [15:0] \pulse_limit$276 ;
+  input [15:0] \pulse_limit$277 ;
+  wire [15:0] \pulse_limit$277 ;
   output [63:0] random_seed;
   wire [63:0] random_seed;
-  wire [63:0] \random_seed$32 ;
+  wire [63:0] \random_seed$33 ;
   output [63:0] random_steps;
   wire [63:0] random_steps;
-  wire [63:0] \random_steps$34 ;
+  wire [63:0] \random_steps$35 ;
   input read__payload;
   wire read__payload;
   wire \read__payload.backward ;
@@ -8122,16 +8119,16 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   reg released = 1'h0;
   output [255:0] report__columns;
   wire [255:0] report__columns;
-  wire [255:0] \report__columns$241 ;
+  wire [255:0] \report__columns$242 ;
   output report__cut;
   wire report__cut;
-  wire \report__cut$243 ;
+  wire \report__cut$244 ;
   output [15:0] report__cycles;
   wire [15:0] report__cycles;
-  wire [15:0] \report__cycles$245 ;
+  wire [15:0] \report__cycles$246 ;
   output report__form;
   wire report__form;
-  wire \report__form$247 ;
+  wire \report__form$248 ;
   (* enum_base_type = "Polarity" *)
   (* enum_value_0 = "SET" *)
   (* enum_value_1 = "RESET" *)
@@ -8140,15 +8137,15 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_base_type = "Polarity" *)
   (* enum_value_0 = "SET" *)
   (* enum_value_1 = "RESET" *)
-  wire \report__polarity$249 ;
+  wire \report__polarity$250 ;
   output [7:0] report__row;
   wire [7:0] report__row;
-  wire [7:0] \report__row$251 ;
+  wire [7:0] \report__row$252 ;
   output report__valid;
   wire report__valid;
-  wire \report__valid$253 ;
+  wire \report__valid$254 ;
   wire room;
-  wire \room$255 ;
+  wire \room$256 ;
   input rst;
   wire rst;
   reg [3:0] sampled_max_pulses = 4'h0;
@@ -8156,40 +8153,40 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   reg [4:0] sampled_threshold_log2 = 5'h00;
   output [127:0] samples__codes;
   wire [127:0] samples__codes;
-  wire [127:0] \samples__codes$259 ;
-  wire [7:0] \samples__codes$259[0] ;
-  wire [7:0] \samples__codes$259[10] ;
-  wire [7:0] \samples__codes$259[11] ;
-  wire [7:0] \samples__codes$259[12] ;
-  wire [7:0] \samples__codes$259[13] ;
-  wire [7:0] \samples__codes$259[14] ;
-  wire [7:0] \samples__codes$259[15] ;
-  wire [7:0] \samples__codes$259[1] ;
-  wire [7:0] \samples__codes$259[2] ;
-  wire [7:0] \samples__codes$259[3] ;
-  wire [7:0] \samples__codes$259[4] ;
-  wire [7:0] \samples__codes$259[5] ;
-  wire [7:0] \samples__codes$259[6] ;
-  wire [7:0] \samples__codes$259[7] ;
-  wire [7:0] \samples__codes$259[8] ;
-  wire [7:0] \samples__codes$259[9] ;
-  wire [127:0] \samples__codes$266 ;
-  wire [7:0] \samples__codes$266[0] ;
-  wire [7:0] \samples__codes$266[10] ;
-  wire [7:0] \samples__codes$266[11] ;
-  wire [7:0] \samples__codes$266[12] ;
-  wire [7:0] \samples__codes$266[13] ;
-  wire [7:0] \samples__codes$266[14] ;
-  wire [7:0] \samples__codes$266[15] ;
-  wire [7:0] \samples__codes$266[1] ;
-  wire [7:0] \samples__codes$266[2] ;
-  wire [7:0] \samples__codes$266[3] ;
-  wire [7:0] \samples__codes$266[4] ;
-  wire [7:0] \samples__codes$266[5] ;
-  wire [7:0] \samples__codes$266[6] ;
-  wire [7:0] \samples__codes$266[7] ;
-  wire [7:0] \samples__codes$266[8] ;
-  wire [7:0] \samples__codes$266[9] ;
+  wire [127:0] \samples__codes$260 ;
+  wire [7:0] \samples__codes$260[0] ;
+  wire [7:0] \samples__codes$260[10] ;
+  wire [7:0] \samples__codes$260[11] ;
+  wire [7:0] \samples__codes$260[12] ;
+  wire [7:0] \samples__codes$260[13] ;
+  wire [7:0] \samples__codes$260[14] ;
+  wire [7:0] \samples__codes$260[15] ;
+  wire [7:0] \samples__codes$260[1] ;
+  wire [7:0] \samples__codes$260[2] ;
+  wire [7:0] \samples__codes$260[3] ;
+  wire [7:0] \samples__codes$260[4] ;
+  wire [7:0] \samples__codes$260[5] ;
+  wire [7:0] \samples__codes$260[6] ;
+  wire [7:0] \samples__codes$260[7] ;
+  wire [7:0] \samples__codes$260[8] ;
+  wire [7:0] \samples__codes$260[9] ;
+  wire [127:0] \samples__codes$267 ;
+  wire [7:0] \samples__codes$267[0] ;
+  wire [7:0] \samples__codes$267[10] ;
+  wire [7:0] \samples__codes$267[11] ;
+  wire [7:0] \samples__codes$267[12] ;
+  wire [7:0] \samples__codes$267[13] ;
+  wire [7:0] \samples__codes$267[14] ;
+  wire [7:0] \samples__codes$267[15] ;
+  wire [7:0] \samples__codes$267[1] ;
+  wire [7:0] \samples__codes$267[2] ;
+  wire [7:0] \samples__codes$267[3] ;
+  wire [7:0] \samples__codes$267[4] ;
+  wire [7:0] \samples__codes$267[5] ;
+  wire [7:0] \samples__codes$267[6] ;
+  wire [7:0] \samples__codes$267[7] ;
+  wire [7:0] \samples__codes$267[8] ;
+  wire [7:0] \samples__codes$267[9] ;
   wire [7:0] \samples__codes[0] ;
   wire [7:0] \samples__codes[10] ;
   wire [7:0] \samples__codes[11] ;
@@ -8208,16 +8205,16 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [7:0] \samples__codes[9] ;
   output [3:0] samples__group;
   wire [3:0] samples__group;
-  wire [3:0] \samples__group$257 ;
-  wire [3:0] \samples__group$265 ;
+  wire [3:0] \samples__group$258 ;
+  wire [3:0] \samples__group$266 ;
   output samples__last;
   wire samples__last;
-  wire \samples__last$261 ;
-  wire \samples__last$267 ;
+  wire \samples__last$262 ;
+  wire \samples__last$268 ;
   output samples__valid;
   wire samples__valid;
-  wire \samples__valid$263 ;
-  wire \samples__valid$268 ;
+  wire \samples__valid$264 ;
+  wire \samples__valid$269 ;
   input [63:0] seed__payload;
   wire [63:0] seed__payload;
   wire [63:0] \seed__payload$18 ;
@@ -8229,12 +8226,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire \seed__valid$20 ;
   output seed_error;
   wire seed_error;
+  wire \seed_error$31 ;
   output seeded;
   wire seeded;
-  wire \seeded$28 ;
+  wire \seeded$27 ;
   output seeding;
   wire seeding;
-  wire \seeding$30 ;
+  wire \seeding$29 ;
   reg [518:0] settings;
   wire [15:0] \settings.backward_full_scale ;
   wire [15:0] \settings.conversion_limit ;
@@ -8327,13 +8325,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [1:0] settings__form_lines__word_unselected;
   input [15:0] settings__form_ramp__start;
   wire [15:0] settings__form_ramp__start;
-  wire [15:0] \settings__form_ramp__start$174 ;
+  wire [15:0] \settings__form_ramp__start$175 ;
   input [15:0] settings__form_ramp__step;
   wire [15:0] settings__form_ramp__step;
-  wire [15:0] \settings__form_ramp__step$175 ;
+  wire [15:0] \settings__form_ramp__step$176 ;
   input [15:0] settings__form_ramp__stop;
   wire [15:0] settings__form_ramp__stop;
-  wire [15:0] \settings__form_ramp__stop$176 ;
+  wire [15:0] \settings__form_ramp__stop$177 ;
   input [15:0] settings__forward_full_scale;
   wire [15:0] settings__forward_full_scale;
   input [15:0] settings__hold_cycles;
@@ -8350,13 +8348,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_value_00 = "SET_ONLY" *)
   (* enum_value_01 = "RESET_ONLY" *)
   (* enum_value_10 = "BOTH" *)
-  wire [1:0] \settings__pair_policy$165 ;
+  wire [1:0] \settings__pair_policy$166 ;
   input [8:0] settings__parallel_max;
   wire [8:0] settings__parallel_max;
-  wire [8:0] \settings__parallel_max$164 ;
+  wire [8:0] \settings__parallel_max$165 ;
   input [7:0] settings__program_tolerance;
   wire [7:0] settings__program_tolerance;
-  wire [7:0] \settings__program_tolerance$162 ;
+  wire [7:0] \settings__program_tolerance$163 ;
   (* enum_base_type = "Ramp" *)
   (* enum_value_00 = "NONE" *)
   (* enum_value_01 = "WIDTH" *)
@@ -8367,7 +8365,7 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   (* enum_value_00 = "NONE" *)
   (* enum_value_01 = "WIDTH" *)
   (* enum_value_10 = "LEVEL" *)
-  wire [1:0] \settings__ramp$167 ;
+  wire [1:0] \settings__ramp$168 ;
   input [7:0] settings__read_lines__bit_code;
   wire [7:0] settings__read_lines__bit_code;
   input [1:0] settings__read_lines__bit_unselected;
@@ -8386,7 +8384,7 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [15:0] settings__recovery_cycles;
   input [7:0] settings__refresh_pulses;
   wire [7:0] settings__refresh_pulses;
-  wire [7:0] \settings__refresh_pulses$166 ;
+  wire [7:0] \settings__refresh_pulses$167 ;
   input [15:0] settings__reset_cycles;
   wire [15:0] settings__reset_cycles;
   input [7:0] settings__reset_lines__bit_code;
@@ -8403,13 +8401,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [1:0] settings__reset_lines__word_unselected;
   input [15:0] settings__reset_ramp__start;
   wire [15:0] settings__reset_ramp__start;
-  wire [15:0] \settings__reset_ramp__start$171 ;
+  wire [15:0] \settings__reset_ramp__start$172 ;
   input [15:0] settings__reset_ramp__step;
   wire [15:0] settings__reset_ramp__step;
-  wire [15:0] \settings__reset_ramp__step$172 ;
+  wire [15:0] \settings__reset_ramp__step$173 ;
   input [15:0] settings__reset_ramp__stop;
   wire [15:0] settings__reset_ramp__stop;
-  wire [15:0] \settings__reset_ramp__stop$173 ;
+  wire [15:0] \settings__reset_ramp__stop$174 ;
   input [15:0] settings__set_cycles;
   wire [15:0] settings__set_cycles;
   input [7:0] settings__set_lines__bit_code;
@@ -8426,13 +8424,13 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [1:0] settings__set_lines__word_unselected;
   input [15:0] settings__set_ramp__start;
   wire [15:0] settings__set_ramp__start;
-  wire [15:0] \settings__set_ramp__start$168 ;
+  wire [15:0] \settings__set_ramp__start$169 ;
   input [15:0] settings__set_ramp__step;
   wire [15:0] settings__set_ramp__step;
-  wire [15:0] \settings__set_ramp__step$169 ;
+  wire [15:0] \settings__set_ramp__step$170 ;
   input [15:0] settings__set_ramp__stop;
   wire [15:0] settings__set_ramp__stop;
-  wire [15:0] \settings__set_ramp__stop$170 ;
+  wire [15:0] \settings__set_ramp__stop$171 ;
   input [15:0] settings__settle_cycles;
   wire [15:0] settings__settle_cycles;
   input [15:0] settings__setup_cycles;
@@ -8441,17 +8439,17 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [4:0] settings__threshold_log2;
   input [7:0] settings__try_limit;
   wire [7:0] settings__try_limit;
-  wire [7:0] \settings__try_limit$163 ;
+  wire [7:0] \settings__try_limit$164 ;
   input settings__verify;
   wire settings__verify;
   input [15:0] settings__verify_full_scale;
   wire [15:0] settings__verify_full_scale;
   input [7:0] settings__verify_step;
   wire [7:0] settings__verify_step;
-  wire [7:0] \settings__verify_step$160 ;
+  wire [7:0] \settings__verify_step$161 ;
   input [7:0] settings__verify_tolerance;
   wire [7:0] settings__verify_tolerance;
-  wire [7:0] \settings__verify_tolerance$161 ;
+  wire [7:0] \settings__verify_tolerance$162 ;
   wire [19:0] settings_error;
   wire [266:0] slots__payload;
   wire \slots__payload.bank ;
@@ -8466,35 +8464,35 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire slots__valid;
   input [15:0] state_index;
   wire [15:0] state_index;
-  wire [15:0] \state_index$26 ;
+  wire [15:0] \state_index$25 ;
   output [31:0] state_word;
   wire [31:0] state_word;
-  wire [31:0] \state_word$36 ;
+  wire [31:0] \state_word$37 ;
   input [257:0] targets__payload;
   wire [257:0] targets__payload;
-  wire [257:0] \targets__payload$151 ;
-  wire [255:0] \targets__payload$151.codes ;
-  wire [15:0] \targets__payload$151.codes[0] ;
-  wire [15:0] \targets__payload$151.codes[10] ;
-  wire [15:0] \targets__payload$151.codes[11] ;
-  wire [15:0] \targets__payload$151.codes[12] ;
-  wire [15:0] \targets__payload$151.codes[13] ;
-  wire [15:0] \targets__payload$151.codes[14] ;
-  wire [15:0] \targets__payload$151.codes[15] ;
-  wire [15:0] \targets__payload$151.codes[1] ;
-  wire [15:0] \targets__payload$151.codes[2] ;
-  wire [15:0] \targets__payload$151.codes[3] ;
-  wire [15:0] \targets__payload$151.codes[4] ;
-  wire [15:0] \targets__payload$151.codes[5] ;
-  wire [15:0] \targets__payload$151.codes[6] ;
-  wire [15:0] \targets__payload$151.codes[7] ;
-  wire [15:0] \targets__payload$151.codes[8] ;
-  wire [15:0] \targets__payload$151.codes[9] ;
+  wire [257:0] \targets__payload$152 ;
+  wire [255:0] \targets__payload$152.codes ;
+  wire [15:0] \targets__payload$152.codes[0] ;
+  wire [15:0] \targets__payload$152.codes[10] ;
+  wire [15:0] \targets__payload$152.codes[11] ;
+  wire [15:0] \targets__payload$152.codes[12] ;
+  wire [15:0] \targets__payload$152.codes[13] ;
+  wire [15:0] \targets__payload$152.codes[14] ;
+  wire [15:0] \targets__payload$152.codes[15] ;
+  wire [15:0] \targets__payload$152.codes[1] ;
+  wire [15:0] \targets__payload$152.codes[2] ;
+  wire [15:0] \targets__payload$152.codes[3] ;
+  wire [15:0] \targets__payload$152.codes[4] ;
+  wire [15:0] \targets__payload$152.codes[5] ;
+  wire [15:0] \targets__payload$152.codes[6] ;
+  wire [15:0] \targets__payload$152.codes[7] ;
+  wire [15:0] \targets__payload$152.codes[8] ;
+  wire [15:0] \targets__payload$152.codes[9] ;
   (* enum_base_type = "ProgramMode" *)
   (* enum_value_00 = "PROGRAM" *)
   (* enum_value_01 = "FORM" *)
   (* enum_value_10 = "REFRESH" *)
-  wire [1:0] \targets__payload$151.mode ;
+  wire [1:0] \targets__payload$152.mode ;
   wire [255:0] \targets__payload.codes ;
   wire [15:0] \targets__payload.codes[0] ;
   wire [15:0] \targets__payload.codes[10] ;
@@ -8519,10 +8517,10 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   wire [1:0] \targets__payload.mode ;
   output targets__ready;
   wire targets__ready;
-  wire \targets__ready$153 ;
+  wire \targets__ready$154 ;
   wire targets__valid;
-  input \targets__valid$149 ;
-  wire \targets__valid$149 ;
+  input \targets__valid$150 ;
+  wire \targets__valid$150 ;
   wire [15:0] timing__conversion_limit;
   wire [15:0] timing__hold_cycles;
   wire [15:0] timing__pulse_cycles;
@@ -8630,297 +8628,295 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign seed__valid = \seed__valid$20  & allowed;
   assign seed__ready = \seed__ready$22  & allowed;
   assign \$signal$23  = \seed__valid$20  & seed__ready;
-  assign \$18  = ! seed__payload;
-  assign seed_error = \seed__valid$20  & \$18 ;
-  assign \$19  = ! offered[4:0];
-  assign \$20  = offered[4:0] > 5'h10;
-  assign \$21  = \$19  | \$20 ;
-  assign \$22  = ! offered[8:5];
-  assign \$23  = ! offered[17:9];
-  assign \$24  = offered[17:9] > 9'h100;
-  assign \$25  = \$23  | \$24 ;
-  assign \$26  = ! offered[33:18];
-  assign \$27  = ! offered[49:34];
-  assign \$28  = offered[49:34] > armed_limit;
-  assign \$29  = \$27  | \$28 ;
-  assign \$30  = ! offered[65:50];
-  assign \$31  = offered[65:50] > armed_limit;
-  assign \$32  = \$30  | \$31 ;
-  assign \$33  = ! offered[81:66];
-  assign \$34  = ! offered[97:82];
-  assign \$35  = ! offered[113:98];
-  assign \$36  = ! offered[129:114];
-  assign \$37  = ! offered[145:130];
-  assign \$38  = ! offered[177:162];
-  assign \$39  = ! offered[193:178];
-  assign \$40  = ! offered[209:194];
-  assign \$41  = ! offered[218:211];
-  assign \$42  = 2'h2 * offered[226:219];
-  assign \$43  = \$42  > offered[218:211];
-  assign \$44  = ! offered[242:235];
-  assign \$45  = ! offered[161:146];
-  assign \$46  = offered[161:146] > armed_limit;
-  assign \$47  = \$45  | \$46 ;
-  assign \$48  = offered[254:253] == 1'h1;
-  assign \$49  = offered[270:255] > offered[302:287];
-  assign \$50  = offered[318:303] > offered[350:335];
-  assign \$51  = offered[366:351] > offered[398:383];
-  assign \$52  = | { \$51 , \$50 , \$49  };
-  assign \$53  = ! offered[270:255];
-  assign \$54  = offered[302:287] > armed_limit;
-  assign \$55  = \$53  | \$54 ;
-  assign \$56  = ! offered[318:303];
-  assign \$57  = offered[350:335] > armed_limit;
-  assign \$58  = \$56  | \$57 ;
-  assign \$59  = ! offered[366:351];
-  assign \$60  = offered[398:383] > armed_limit;
-  assign \$61  = \$59  | \$60 ;
-  assign \$62  = | { \$61 , \$58 , \$55  };
-  assign \$63  = \$52  | \$62 ;
-  assign \$64  = \$48  & \$63 ;
-  assign \$65  = offered[254:253] == 2'h2;
-  assign \$66  = offered[270:255] > offered[302:287];
-  assign \$67  = offered[318:303] > offered[350:335];
-  assign \$68  = offered[366:351] > offered[398:383];
-  assign \$69  = | { \$68 , \$67 , \$66  };
-  assign \$70  = offered[302:287] > 8'hff;
-  assign \$71  = offered[350:335] > 8'hff;
-  assign \$72  = offered[398:383] > 8'hff;
-  assign \$73  = | { \$72 , \$71 , \$70  };
-  assign \$74  = \$69  | \$73 ;
-  assign \$75  = \$65  & \$74 ;
-  assign \$76  = \$64  | \$75 ;
-  assign \$77  = offered[254:253] > 2'h2;
-  assign \$78  = \$76  | \$77 ;
-  assign \$signal$95  = ! \$signal$96 ;
-  assign \$79  = ~ released;
-  assign \$80  = armed & \$79 ;
-  assign \$81  = \$80  & words__valid;
-  assign \$82  = ~ \$signal$95 ;
-  assign \$83  = \$signal  != 2'h2;
-  assign \$84  = ~ \$signal$23 ;
-  assign \$85  = \$83  & \$84 ;
-  assign \$86  = ~ \$signal$99 ;
-  assign \$87  = \$85  & \$86 ;
-  assign \$88  = ~ reads;
-  assign \$89  = \$87  & \$88 ;
-  assign \$90  = ! { \$78 , \$47 , \$44 , \$43 , \$41 , \$40 , \$39 , \$38 , \$37 , \$36 , \$35 , \$34 , \$33 , \$32 , \$29 , \$26 , \$25 , \$22 , \$21  };
-  assign \$91  = \$89  & \$90 ;
-  assign \$92  = \$82  | \$91 ;
-  assign \$signal$97  = \$81  & \$92 ;
-  assign deltas__ready = \$signal$97  & i__ready;
-  assign i__valid = \$signal$97  & deltas__valid;
+  assign \$18  = ! offered[4:0];
+  assign \$19  = offered[4:0] > 5'h10;
+  assign \$20  = \$18  | \$19 ;
+  assign \$21  = ! offered[8:5];
+  assign \$22  = ! offered[17:9];
+  assign \$23  = offered[17:9] > 9'h100;
+  assign \$24  = \$22  | \$23 ;
+  assign \$25  = ! offered[33:18];
+  assign \$26  = ! offered[49:34];
+  assign \$27  = offered[49:34] > armed_limit;
+  assign \$28  = \$26  | \$27 ;
+  assign \$29  = ! offered[65:50];
+  assign \$30  = offered[65:50] > armed_limit;
+  assign \$31  = \$29  | \$30 ;
+  assign \$32  = ! offered[81:66];
+  assign \$33  = ! offered[97:82];
+  assign \$34  = ! offered[113:98];
+  assign \$35  = ! offered[129:114];
+  assign \$36  = ! offered[145:130];
+  assign \$37  = ! offered[177:162];
+  assign \$38  = ! offered[193:178];
+  assign \$39  = ! offered[209:194];
+  assign \$40  = ! offered[218:211];
+  assign \$41  = 2'h2 * offered[226:219];
+  assign \$42  = \$41  > offered[218:211];
+  assign \$43  = ! offered[242:235];
+  assign \$44  = ! offered[161:146];
+  assign \$45  = offered[161:146] > armed_limit;
+  assign \$46  = \$44  | \$45 ;
+  assign \$47  = offered[254:253] == 1'h1;
+  assign \$48  = offered[270:255] > offered[302:287];
+  assign \$49  = offered[318:303] > offered[350:335];
+  assign \$50  = offered[366:351] > offered[398:383];
+  assign \$51  = | { \$50 , \$49 , \$48  };
+  assign \$52  = ! offered[270:255];
+  assign \$53  = offered[302:287] > armed_limit;
+  assign \$54  = \$52  | \$53 ;
+  assign \$55  = ! offered[318:303];
+  assign \$56  = offered[350:335] > armed_limit;
+  assign \$57  = \$55  | \$56 ;
+  assign \$58  = ! offered[366:351];
+  assign \$59  = offered[398:383] > armed_limit;
+  assign \$60  = \$58  | \$59 ;
+  assign \$61  = | { \$60 , \$57 , \$54  };
+  assign \$62  = \$51  | \$61 ;
+  assign \$63  = \$47  & \$62 ;
+  assign \$64  = offered[254:253] == 2'h2;
+  assign \$65  = offered[270:255] > offered[302:287];
+  assign \$66  = offered[318:303] > offered[350:335];
+  assign \$67  = offered[366:351] > offered[398:383];
+  assign \$68  = | { \$67 , \$66 , \$65  };
+  assign \$69  = offered[302:287] > 8'hff;
+  assign \$70  = offered[350:335] > 8'hff;
+  assign \$71  = offered[398:383] > 8'hff;
+  assign \$72  = | { \$71 , \$70 , \$69  };
+  assign \$73  = \$68  | \$72 ;
+  assign \$74  = \$64  & \$73 ;
+  assign \$75  = \$63  | \$74 ;
+  assign \$76  = offered[254:253] > 2'h2;
+  assign \$77  = \$75  | \$76 ;
+  assign \$signal$96  = ! \$signal$97 ;
+  assign \$78  = ~ released;
+  assign \$79  = armed & \$78 ;
+  assign \$80  = \$79  & words__valid;
+  assign \$81  = ~ \$signal$96 ;
+  assign \$82  = \$signal  != 2'h2;
+  assign \$83  = ~ \$signal$23 ;
+  assign \$84  = \$82  & \$83 ;
+  assign \$85  = ~ \$signal$100 ;
+  assign \$86  = \$84  & \$85 ;
+  assign \$87  = ~ reads;
+  assign \$88  = \$86  & \$87 ;
+  assign \$89  = ! { \$77 , \$46 , \$43 , \$42 , \$40 , \$39 , \$38 , \$37 , \$36 , \$35 , \$34 , \$33 , \$32 , \$31 , \$28 , \$25 , \$24 , \$21 , \$20  };
+  assign \$90  = \$88  & \$89 ;
+  assign \$91  = \$81  | \$90 ;
+  assign \$signal$98  = \$80  & \$91 ;
+  assign deltas__ready = \$signal$98  & i__ready;
+  assign i__valid = \$signal$98  & deltas__valid;
   assign words__ready = deltas__valid & deltas__ready;
-  assign \$signal$105  = words__ready & \$signal$95 ;
-  assign \$93  = ~ \$signal$95 ;
-  assign \$94  = \$signal$109  ^ \$93 ;
-  assign \$95  = \$signal$95  ? offered[4:0] : sampled_threshold_log2;
-  assign \$96  = \$signal$95  ? offered[8:5] : sampled_max_pulses;
-  assign \$97  = \$signal$95  ? offered[17:9] : sampled_parallel_max;
-  assign \$signal$113  = released | \$signal$99 ;
-  assign \$signal$121  = \o__payload$122 [265] ? bank_1[153] : bank_0[153];
-  assign \$98  = ~ \$signal$121 ;
-  assign \$99  = \o__valid$126  & \$98 ;
-  assign \$100  = ~ \$signal$127 ;
-  assign \$101  = \$99  & \$100 ;
-  assign \$102  = ~ active;
-  assign \$signal$125  = \$101  & \$102 ;
-  assign \$103  = \o__valid$126  & \$signal$121 ;
-  assign \$104  = \o__payload$122 [265] == \$signal$129 ;
-  assign \$105  = ~ active;
-  assign \$106  = \$signal$127  ? \$104  : \$105 ;
-  assign \$signal$128  = \$103  & \$106 ;
+  assign \$signal$106  = words__ready & \$signal$96 ;
+  assign \$92  = ~ \$signal$96 ;
+  assign \$93  = \$signal$110  ^ \$92 ;
+  assign \$94  = \$signal$96  ? offered[4:0] : sampled_threshold_log2;
+  assign \$95  = \$signal$96  ? offered[8:5] : sampled_max_pulses;
+  assign \$96  = \$signal$96  ? offered[17:9] : sampled_parallel_max;
+  assign \$signal$114  = released | \$signal$100 ;
+  assign \$signal$122  = \o__payload$123 [265] ? bank_1[153] : bank_0[153];
+  assign \$97  = ~ \$signal$122 ;
+  assign \$98  = \o__valid$127  & \$97 ;
+  assign \$99  = ~ \$signal$128 ;
+  assign \$100  = \$98  & \$99 ;
+  assign \$101  = ~ active;
+  assign \$signal$126  = \$100  & \$101 ;
+  assign \$102  = \o__valid$127  & \$signal$122 ;
+  assign \$103  = \o__payload$123 [265] == \$signal$130 ;
+  assign \$104  = ~ active;
+  assign \$105  = \$signal$128  ? \$103  : \$104 ;
+  assign \$signal$129  = \$102  & \$105 ;
   assign whole = \$signal$8  & read__valid;
-  assign \$107  = \$signal$125  & \o__ready$134 ;
-  assign \o__ready$136  = \$signal$128  ? slots__ready : \$107 ;
-  assign \$108  = \o__valid$139  | \$signal$125 ;
-  assign upcoming_offered = \$108  | whole;
-  assign \$109  = upcoming_valid & upcoming_whole;
-  assign read__ready = \$109  & upcoming_leaves;
-  assign \$111  = \$110  ? 3'h2 : 3'h1;
-  assign \$112  = read__payload ? 3'h5 : 3'h4;
-  assign \$signal$147  = \$signal$127  ? \$signal$129  : \o__payload$122 [265];
-  assign \$114  = \$signal$127  | \$signal$125 ;
-  assign \$115  = \$114  | \$signal$128 ;
-  assign \$116  = \$signal$147  ? bank_1[8:0] : bank_0[8:0];
-  assign \$117  = \$signal$147  ? bank_1[24:9] : bank_0[24:9];
-  assign \$118  = \$signal$147  ? bank_1[40:25] : bank_0[40:25];
-  assign \$119  = \$signal$147  ? bank_1[56:41] : bank_0[56:41];
-  assign \$120  = \$signal$147  ? bank_1[72:57] : bank_0[72:57];
-  assign \$121  = \$signal$147  ? bank_1[88:73] : bank_0[88:73];
-  assign \$122  = \$signal$147  ? bank_1[104:89] : bank_0[104:89];
-  assign \$123  = \$signal$147  ? bank_1[120:105] : bank_0[120:105];
-  assign \$124  = \$signal$147  ? bank_1[136:121] : bank_0[136:121];
-  assign \$125  = \$signal$147  ? bank_1[152:137] : bank_0[152:137];
-  assign \$126  = \$signal$147  ? bank_1[153] : bank_0[153];
-  assign \$127  = \$signal$147  ? bank_1[161:154] : bank_0[161:154];
-  assign \$128  = \$signal$147  ? bank_1[169:162] : bank_0[169:162];
-  assign \$129  = \$signal$147  ? bank_1[177:170] : bank_0[177:170];
-  assign \$130  = \$signal$147  ? bank_1[179:178] : bank_0[179:178];
-  assign \$131  = \$signal$147  ? bank_1[209:180] : bank_0[209:180];
-  assign \$132  = \$signal$147  ? bank_1[239:210] : bank_0[239:210];
-  assign \$133  = \$signal$147  ? bank_1[269:240] : bank_0[269:240];
-  assign targets__valid = \targets__valid$149  & \$signal$14 ;
-  assign targets__ready = \targets__ready$153  & \$signal$14 ;
-  assign \$134  = chosen[2:0] == 1'h1;
-  assign \$135  = chosen[2:0] == 2'h3;
-  assign \$136  = \$135  ? settings[161:146] : settings[65:50];
-  assign \$137  = \$134  ? settings[49:34] : \$136 ;
-  assign \$138  = \o__valid$139  & \$241 [1];
-  assign \$139  = settings[254:253] == 1'h1;
-  assign \$140  = chosen[2:0] == 2'h2;
-  assign \$141  = chosen[2:0] == 3'h4;
-  assign \$142  = chosen[2:0] == 3'h5;
-  assign \$143  = \$141  | \$142 ;
-  assign \$144  = \$143  ? settings[129:114] : settings[33:18];
-  assign \$145  = ~ upcoming_valid;
-  assign \$146  = ~ released;
-  assign \o__ready$134  = \$145  & \$146 ;
-  assign \$147  = ~ arm;
-  assign \clear$181  = abort | \$147 ;
-  assign \$148  = ~ upcoming_end;
-  assign \$149  = upcoming_valid & \$148 ;
-  assign \$150  = ~ released;
-  assign \i__valid$185  = \$149  & \$150 ;
-  assign \$151  = upcoming_valid & \i__ready$190 ;
-  assign \$152  = ~ released;
-  assign upcoming_leaves = \$151  & \$152 ;
-  assign \$signal$191  = upcoming_leaves & upcoming_end;
-  assign samples__valid = \samples__valid$263  & \$signal$264 ;
-  assign \$153  = ~ \$signal$264 ;
-  assign \samples__valid$268  = \samples__valid$263  & \$153 ;
-  assign \$154  = \samples__valid$263  & samples__last;
-  assign \$155  = converted + 1'h1;
-  assign \$156  = | fault;
-  assign \$157  = ~ arm;
-  assign \$158  = abort | \$157 ;
-  assign \$159  = | fault;
-  assign \$160  = \$158  | \$159 ;
-  assign \$161  = ~ arm;
-  assign \$162  = | fault;
-  assign \$163  = ~ armed;
-  assign \$164  = ! \fault$275 ;
-  assign \$165  = \$163  & \$164 ;
-  assign \$166  = ~ armed;
-  assign \$167  = released | \$166 ;
-  assign \$168  = \$signal$96  + 1'h1;
-  assign \$169  = \$signal$96  == 10'h3ff;
-  assign \$170  = ~ \$signal$109 ;
-  assign \$171  = ! \$signal$109 ;
-  assign \$172  = \$signal$105  & \$171 ;
-  assign \$174  = \$signal$105  & \$173 ;
-  assign \$175  = ~ holds;
-  assign \$176  = \o__valid$139  & \o__ready$134 ;
-  assign \$177  = \$176  & \$241 [0];
-  assign \$178  = \$signal$113  | \$177 ;
-  assign \$179  = upcoming_leaves | released;
-  assign \$180  = chosen[2:0] == 3'h5;
-  assign \$181  = \$180  ? settings[193:178] : settings[177:162];
-  assign \$182  = chosen[267] ? \$181  : settings[209:194];
-  assign \$183  = \i__valid$185  & \i__ready$190 ;
-  assign \$184  = \i__valid$185  & \i__ready$190 ;
-  assign \$185  = converted + 1'h1;
-  assign \$186  = faulted ? 2'h2 : 2'h1;
-  assign \$187  = \$signal  + \$signal$105 ;
-  assign \$188  = \$187  - \$signal$191 ;
-  assign \$189  = counters__cells_set + counted__cells_set;
-  assign \$190  = counters__cells_reset + counted__cells_reset;
-  assign \$191  = counters__saturated + counted__saturated;
-  assign \$192  = counters__slots + report__valid;
-  assign \$193  = report__valid & report__cut;
-  assign \$194  = counters__cut + \$193 ;
-  assign \$195  = counters__requests + \$signal$191 ;
-  assign \$196  = \samples__valid$263  & samples__last;
-  assign \$197  = counters__reads + \$196 ;
-  assign \$198  = counters__conversions + \$signal$269 ;
-  assign \$199  = counters__verified + counted__verified;
-  assign \$200  = counters__unreached + counted__unreached;
-  assign \$201  = counters__unverified + counted__unverified;
+  assign \$106  = \$signal$126  & \o__ready$135 ;
+  assign \o__ready$137  = \$signal$129  ? slots__ready : \$106 ;
+  assign \$107  = \o__valid$140  | \$signal$126 ;
+  assign upcoming_offered = \$107  | whole;
+  assign \$108  = upcoming_valid & upcoming_whole;
+  assign read__ready = \$108  & upcoming_leaves;
+  assign \$110  = \$109  ? 3'h2 : 3'h1;
+  assign \$111  = read__payload ? 3'h5 : 3'h4;
+  assign \$signal$148  = \$signal$128  ? \$signal$130  : \o__payload$123 [265];
+  assign \$113  = \$signal$128  | \$signal$126 ;
+  assign \$114  = \$113  | \$signal$129 ;
+  assign \$115  = \$signal$148  ? bank_1[8:0] : bank_0[8:0];
+  assign \$116  = \$signal$148  ? bank_1[24:9] : bank_0[24:9];
+  assign \$117  = \$signal$148  ? bank_1[40:25] : bank_0[40:25];
+  assign \$118  = \$signal$148  ? bank_1[56:41] : bank_0[56:41];
+  assign \$119  = \$signal$148  ? bank_1[72:57] : bank_0[72:57];
+  assign \$120  = \$signal$148  ? bank_1[88:73] : bank_0[88:73];
+  assign \$121  = \$signal$148  ? bank_1[104:89] : bank_0[104:89];
+  assign \$122  = \$signal$148  ? bank_1[120:105] : bank_0[120:105];
+  assign \$123  = \$signal$148  ? bank_1[136:121] : bank_0[136:121];
+  assign \$124  = \$signal$148  ? bank_1[152:137] : bank_0[152:137];
+  assign \$125  = \$signal$148  ? bank_1[153] : bank_0[153];
+  assign \$126  = \$signal$148  ? bank_1[161:154] : bank_0[161:154];
+  assign \$127  = \$signal$148  ? bank_1[169:162] : bank_0[169:162];
+  assign \$128  = \$signal$148  ? bank_1[177:170] : bank_0[177:170];
+  assign \$129  = \$signal$148  ? bank_1[179:178] : bank_0[179:178];
+  assign \$130  = \$signal$148  ? bank_1[209:180] : bank_0[209:180];
+  assign \$131  = \$signal$148  ? bank_1[239:210] : bank_0[239:210];
+  assign \$132  = \$signal$148  ? bank_1[269:240] : bank_0[269:240];
+  assign targets__valid = \targets__valid$150  & \$signal$14 ;
+  assign targets__ready = \targets__ready$154  & \$signal$14 ;
+  assign \$133  = chosen[2:0] == 1'h1;
+  assign \$134  = chosen[2:0] == 2'h3;
+  assign \$135  = \$134  ? settings[161:146] : settings[65:50];
+  assign \$136  = \$133  ? settings[49:34] : \$135 ;
+  assign \$137  = \o__valid$140  & \$240 [1];
+  assign \$138  = settings[254:253] == 1'h1;
+  assign \$139  = chosen[2:0] == 2'h2;
+  assign \$140  = chosen[2:0] == 3'h4;
+  assign \$141  = chosen[2:0] == 3'h5;
+  assign \$142  = \$140  | \$141 ;
+  assign \$143  = \$142  ? settings[129:114] : settings[33:18];
+  assign \$144  = ~ upcoming_valid;
+  assign \$145  = ~ released;
+  assign \o__ready$135  = \$144  & \$145 ;
+  assign \$146  = ~ arm;
+  assign \clear$182  = abort | \$146 ;
+  assign \$147  = ~ upcoming_end;
+  assign \$148  = upcoming_valid & \$147 ;
+  assign \$149  = ~ released;
+  assign \i__valid$186  = \$148  & \$149 ;
+  assign \$150  = upcoming_valid & \i__ready$191 ;
+  assign \$151  = ~ released;
+  assign upcoming_leaves = \$150  & \$151 ;
+  assign \$signal$192  = upcoming_leaves & upcoming_end;
+  assign samples__valid = \samples__valid$264  & \$signal$265 ;
+  assign \$152  = ~ \$signal$265 ;
+  assign \samples__valid$269  = \samples__valid$264  & \$152 ;
+  assign \$153  = \samples__valid$264  & samples__last;
+  assign \$154  = converted + 1'h1;
+  assign \$155  = | fault;
+  assign \$156  = ~ arm;
+  assign \$157  = abort | \$156 ;
+  assign \$158  = | fault;
+  assign \$159  = \$157  | \$158 ;
+  assign \$160  = ~ arm;
+  assign \$161  = | fault;
+  assign \$162  = ~ armed;
+  assign \$163  = ! \fault$276 ;
+  assign \$164  = \$162  & \$163 ;
+  assign \$165  = ~ armed;
+  assign \$166  = released | \$165 ;
+  assign \$167  = \$signal$97  + 1'h1;
+  assign \$168  = \$signal$97  == 10'h3ff;
+  assign \$169  = ~ \$signal$110 ;
+  assign \$170  = ! \$signal$110 ;
+  assign \$171  = \$signal$106  & \$170 ;
+  assign \$173  = \$signal$106  & \$172 ;
+  assign \$174  = ~ holds;
+  assign \$175  = \o__valid$140  & \o__ready$135 ;
+  assign \$176  = \$175  & \$240 [0];
+  assign \$177  = \$signal$114  | \$176 ;
+  assign \$178  = upcoming_leaves | released;
+  assign \$179  = chosen[2:0] == 3'h5;
+  assign \$180  = \$179  ? settings[193:178] : settings[177:162];
+  assign \$181  = chosen[267] ? \$180  : settings[209:194];
+  assign \$182  = \i__valid$186  & \i__ready$191 ;
+  assign \$183  = \i__valid$186  & \i__ready$191 ;
+  assign \$184  = converted + 1'h1;
+  assign \$185  = faulted ? 2'h2 : 2'h1;
+  assign \$186  = \$signal  + \$signal$106 ;
+  assign \$187  = \$186  - \$signal$192 ;
+  assign \$188  = counters__cells_set + counted__cells_set;
+  assign \$189  = counters__cells_reset + counted__cells_reset;
+  assign \$190  = counters__saturated + counted__saturated;
+  assign \$191  = counters__slots + report__valid;
+  assign \$192  = report__valid & report__cut;
+  assign \$193  = counters__cut + \$192 ;
+  assign \$194  = counters__requests + \$signal$192 ;
+  assign \$195  = \samples__valid$264  & samples__last;
+  assign \$196  = counters__reads + \$195 ;
+  assign \$197  = counters__conversions + \$signal$270 ;
+  assign \$198  = counters__verified + counted__verified;
+  assign \$199  = counters__unreached + counted__unreached;
+  assign \$200  = counters__unverified + counted__unverified;
   always @(posedge clk)
-    faulted <= \$202 ;
+    faulted <= \$201 ;
   always @(posedge clk)
-    released <= \$203 ;
+    released <= \$202 ;
   always @(posedge clk)
-    armed <= \$204 ;
+    armed <= \$203 ;
   always @(posedge clk)
-    \fault$275  <= \$205 ;
+    \fault$276  <= \$204 ;
   always @(posedge clk)
-    armed_limit <= \$206 ;
+    armed_limit <= \$205 ;
   always @(posedge clk)
-    \$signal$16  <= \$207 ;
+    \$signal$16  <= \$206 ;
   always @(posedge clk)
-    \$signal$96  <= \$208 ;
+    \$signal$97  <= \$207 ;
   always @(posedge clk)
-    \$signal$109  <= \$209 ;
+    \$signal$110  <= \$208 ;
   always @(posedge clk)
-    sampled_threshold_log2 <= \$210 ;
+    sampled_threshold_log2 <= \$209 ;
   always @(posedge clk)
-    sampled_max_pulses <= \$211 ;
+    sampled_max_pulses <= \$210 ;
   always @(posedge clk)
-    sampled_parallel_max <= \$212 ;
+    sampled_parallel_max <= \$211 ;
   always @(posedge clk)
-    bank_0 <= \$213 ;
+    bank_0 <= \$212 ;
   always @(posedge clk)
-    bank_1 <= \$214 ;
+    bank_1 <= \$213 ;
   always @(posedge clk)
-    \$signal$99  <= \$215 ;
+    \$signal$100  <= \$214 ;
   always @(posedge clk)
-    \$signal$127  <= \$216 ;
+    \$signal$128  <= \$215 ;
   always @(posedge clk)
-    \$signal$129  <= \$217 ;
+    \$signal$130  <= \$216 ;
   always @(posedge clk)
-    upcoming_valid <= \$218 ;
+    upcoming_valid <= \$217 ;
   always @(posedge clk)
-    upcoming_end <= \$219 ;
+    upcoming_end <= \$218 ;
   always @(posedge clk)
-    upcoming_whole <= \$220 ;
+    upcoming_whole <= \$219 ;
   always @(posedge clk)
-    kept <= \$221 ;
+    kept <= \$220 ;
   always @(posedge clk)
-    \$signal$264  <= \$222 ;
+    \$signal$265  <= \$221 ;
   always @(posedge clk)
-    converted <= \$223 ;
+    converted <= \$222 ;
   always @(posedge clk)
-    \$signal  <= \$224 ;
+    \$signal  <= \$223 ;
   always @(posedge clk)
-    done__valid <= \$225 ;
+    done__valid <= \$224 ;
   always @(posedge clk)
-    done__status <= \$226 ;
+    done__status <= \$225 ;
   always @(posedge clk)
-    counters__cells_set <= \$227 ;
+    counters__cells_set <= \$226 ;
   always @(posedge clk)
-    counters__cells_reset <= \$228 ;
+    counters__cells_reset <= \$227 ;
   always @(posedge clk)
-    counters__saturated <= \$229 ;
+    counters__saturated <= \$228 ;
   always @(posedge clk)
-    counters__slots <= \$230 ;
+    counters__slots <= \$229 ;
   always @(posedge clk)
-    counters__cut <= \$231 ;
+    counters__cut <= \$230 ;
   always @(posedge clk)
-    counters__requests <= \$232 ;
+    counters__requests <= \$231 ;
   always @(posedge clk)
-    counters__reads <= \$233 ;
+    counters__reads <= \$232 ;
   always @(posedge clk)
-    counters__conversions <= \$234 ;
+    counters__conversions <= \$233 ;
   always @(posedge clk)
-    counters__verified <= \$235 ;
+    counters__verified <= \$234 ;
   always @(posedge clk)
-    counters__unreached <= \$236 ;
+    counters__unreached <= \$235 ;
   always @(posedge clk)
-    counters__unverified <= \$237 ;
+    counters__unverified <= \$236 ;
   \pulsetrain_core.controller.decision_lanes  decision_lanes (
     .clk(clk),
     .holds(holds),
     .i__payload(i__payload),
     .i__ready(i__ready),
     .i__valid(i__valid),
-    .o__payload(\i__payload$115 ),
+    .o__payload(\i__payload$116 ),
     .o__ready(o__ready),
-    .o__valid(\i__valid$119 ),
+    .o__valid(\i__valid$120 ),
     .rst(rst)
   );
   \pulsetrain_core.controller.line_driver  line_driver (
-    .clear(\clear$181 ),
+    .clear(\clear$182 ),
     .clk(clk),
     .crossbar__bit_code(crossbar__bit_code),
     .crossbar__bit_unselected(crossbar__bit_unselected),
@@ -8941,10 +8937,10 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
     .crossbar__word_code(crossbar__word_code),
     .crossbar__word_unselected(crossbar__word_unselected),
     .fault(fault),
-    .i__ready(\i__ready$190 ),
-    .i__valid(\i__valid$185 ),
+    .i__ready(\i__ready$191 ),
+    .i__valid(\i__valid$186 ),
     .idle(\idle$5 ),
-    .\port$10084$0 (kept),
+    .\port$11911$0 (kept),
     .pulse_limit(armed_limit),
     .report__columns(report__columns),
     .report__cut(report__cut),
@@ -8958,20 +8954,20 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
     .samples__codes(samples__codes),
     .samples__group(samples__group),
     .samples__last(samples__last),
-    .samples__valid(\samples__valid$263 )
+    .samples__valid(\samples__valid$264 )
   );
   \pulsetrain_core.controller.pulse_scheduler  pulse_scheduler (
-    .clear(\$signal$113 ),
+    .clear(\$signal$114 ),
     .clk(clk),
     .counted__cells_reset(counted__cells_reset),
     .counted__cells_set(counted__cells_set),
     .counted__saturated(counted__saturated),
-    .i__payload(\i__payload$115 ),
+    .i__payload(\i__payload$116 ),
     .i__ready(o__ready),
-    .i__valid(\i__valid$119 ),
-    .\o__payload$39 (\o__payload$122 ),
-    .\o__ready$41 (\o__ready$136 ),
-    .\o__valid$43 (\o__valid$126 ),
+    .i__valid(\i__valid$120 ),
+    .\o__payload$39 (\o__payload$123 ),
+    .\o__ready$41 (\o__ready$137 ),
+    .\o__valid$43 (\o__valid$127 ),
     .rst(rst)
   );
   \pulsetrain_core.controller.random_source  random_source (
@@ -8982,6 +8978,7 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
     .seed__payload(seed__payload),
     .seed__ready(\seed__ready$22 ),
     .seed__valid(seed__valid),
+    .seed_error(seed_error),
     .seeded(seeded),
     .seeding(seeding),
     .state_index(state_index),
@@ -9000,79 +8997,79 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
     .counted__unreached(counted__unreached),
     .counted__unverified(counted__unverified),
     .counted__verified(counted__verified),
-    .o__ready(\o__ready$134 ),
-    .o__valid(\o__valid$139 ),
+    .o__ready(\o__ready$135 ),
+    .o__valid(\o__valid$140 ),
     .parallel_max(settings[17:9]),
-    .\port$10037$211 (settings[398:211]),
-    .\port$10920$0 (\$238 ),
-    .\port$10924$0 (\$239 ),
-    .\port$10926$0 (\$240 ),
-    .\port$10928$0 (\$241 ),
-    .\port$10944$0 (\$242 ),
+    .\port$11864$211 (settings[398:211]),
+    .\port$12765$0 (\$237 ),
+    .\port$12769$0 (\$238 ),
+    .\port$12771$0 (\$239 ),
+    .\port$12773$0 (\$240 ),
+    .\port$12789$0 (\$241 ),
     .room(room),
     .rst(rst),
     .samples__codes(samples__codes),
     .samples__group(samples__group),
     .samples__last(samples__last),
-    .samples__valid(\samples__valid$268 ),
-    .slots__payload(\o__payload$122 ),
+    .samples__valid(\samples__valid$269 ),
+    .slots__payload(\o__payload$123 ),
     .slots__ready(slots__ready),
-    .slots__valid(\$signal$128 ),
+    .slots__valid(\$signal$129 ),
     .targets__payload(targets__payload),
-    .targets__ready(\targets__ready$153 ),
+    .targets__ready(\targets__ready$154 ),
     .targets__valid(targets__valid),
-    .value(\$243 )
+    .value(\$242 )
   );
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
     chosen[283:3] = 281'h00000000000000000000000000000000000000000000000000000000000000000000000;
     (* full_case = 32'd1 *)
-    if (\o__valid$139 ) begin
-      chosen[2:0] = \$239 ;
-      chosen[10:3] = \$238 [7:0];
-      chosen[266:11] = \$238 [263:8];
-      chosen[283:268] = \$240 ;
-    end else if (\$signal$125 ) begin
-      chosen[2:0] = \$111 ;
-      chosen[10:3] = \o__payload$122 [7:0];
-      chosen[266:11] = \o__payload$122 [264:9];
+    if (\o__valid$140 ) begin
+      chosen[2:0] = \$238 ;
+      chosen[10:3] = \$237 [7:0];
+      chosen[266:11] = \$237 [263:8];
+      chosen[283:268] = \$239 ;
+    end else if (\$signal$126 ) begin
+      chosen[2:0] = \$110 ;
+      chosen[10:3] = \o__payload$123 [7:0];
+      chosen[266:11] = \o__payload$123 [264:9];
     end else begin
-      chosen[2:0] = \$112 ;
+      chosen[2:0] = \$111 ;
       chosen[267] = 1'h1;
-      chosen[283:268] = \$113 ;
+      chosen[283:268] = \$112 ;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
     upcoming_ends = 1'h0;
-    if (\o__valid$139 ) begin
-      upcoming_ends = \$241 [0];
-    end else if (\$signal$125 ) begin
-      upcoming_ends = \o__payload$122 [266];
+    if (\o__valid$140 ) begin
+      upcoming_ends = \$240 [0];
+    end else if (\$signal$126 ) begin
+      upcoming_ends = \o__payload$123 [266];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
     { settings[518:489], settings[458:399], settings[244:235], settings[226:194], settings[145:9] } = { offered[518:489], offered[458:399], offered[244:235], offered[226:194], offered[145:9] };
-    if (\$115 ) begin
-      settings[17:9] = \$116 ;
-      settings[33:18] = \$117 ;
-      settings[49:34] = \$118 ;
-      settings[65:50] = \$119 ;
-      settings[81:66] = \$120 ;
-      settings[97:82] = \$121 ;
-      settings[113:98] = \$122 ;
-      settings[129:114] = \$123 ;
-      settings[145:130] = \$124 ;
-      settings[209:194] = \$125 ;
-      settings[210] = \$126 ;
-      settings[218:211] = \$127 ;
-      settings[226:219] = \$128 ;
-      settings[242:235] = \$129 ;
-      settings[244:243] = \$130 ;
-      settings[428:399] = \$131 ;
-      settings[458:429] = \$132 ;
-      settings[518:489] = \$133 ;
+    if (\$114 ) begin
+      settings[17:9] = \$115 ;
+      settings[33:18] = \$116 ;
+      settings[49:34] = \$117 ;
+      settings[65:50] = \$118 ;
+      settings[81:66] = \$119 ;
+      settings[97:82] = \$120 ;
+      settings[113:98] = \$121 ;
+      settings[129:114] = \$122 ;
+      settings[145:130] = \$123 ;
+      settings[209:194] = \$124 ;
+      settings[210] = \$125 ;
+      settings[218:211] = \$126 ;
+      settings[226:219] = \$127 ;
+      settings[242:235] = \$128 ;
+      settings[244:243] = \$129 ;
+      settings[428:399] = \$130 ;
+      settings[458:429] = \$131 ;
+      settings[518:489] = \$132 ;
     end
   end
   always @* begin
@@ -9091,151 +9088,178 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$signal$178  = \$137 ;
-    if (\$138 ) begin
-      if (\$139 ) begin
-        \$signal$178  = \$243 ;
+    \$signal$179  = \$136 ;
+    if (\$137 ) begin
+      if (\$138 ) begin
+        \$signal$179  = \$242 ;
       end
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \lines$179 [23:8] = lines[23:8];
-    if (\$138 ) begin
+    \lines$180 [23:8] = lines[23:8];
+    if (\$137 ) begin
       (* full_case = 32'd1 *)
-      if (\$139 ) begin
-      end else if (\$140 ) begin
-        \lines$179 [23:16] = \$243 [7:0];
+      if (\$138 ) begin
+      end else if (\$139 ) begin
+        \lines$180 [23:16] = \$242 [7:0];
       end else begin
-        \lines$179 [15:8] = \$243 [7:0];
+        \lines$180 [15:8] = \$242 [7:0];
       end
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$signal$269  = 5'h00;
-    if (\$154 ) begin
-      \$signal$269  = \$155 [4:0];
+    \$signal$270  = 5'h00;
+    if (\$153 ) begin
+      \$signal$270  = \$154 [4:0];
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$202  = \$156 ;
+    \$201  = \$155 ;
+    if (rst) begin
+      \$201  = 1'h0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
+    \$202  = \$159 ;
     if (rst) begin
       \$202  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$203  = \$160 ;
+    \$203  = armed;
+    if (\$160 ) begin
+      \$203  = 1'h0;
+    end else if (\$161 ) begin
+      \$203  = 1'h0;
+    end else if (\$164 ) begin
+      \$203  = 1'h1;
+    end
     if (rst) begin
       \$203  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$204  = armed;
-    if (\$161 ) begin
-      \$204  = 1'h0;
-    end else if (\$162 ) begin
-      \$204  = 1'h0;
-    end else if (\$165 ) begin
-      \$204  = 1'h1;
+    \$204  = \fault$276 ;
+    if (\$160 ) begin
+      \$204  = 2'h0;
+    end else if (\$161 ) begin
+      \$204  = fault;
     end
     if (rst) begin
-      \$204  = 1'h0;
+      \$204  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$205  = \fault$275 ;
-    if (\$161 ) begin
-      \$205  = 2'h0;
-    end else if (\$162 ) begin
-      \$205  = fault;
+    \$205  = armed_limit;
+    if (\$160 ) begin
+    end else if (\$161 ) begin
+    end else if (\$164 ) begin
+      \$205  = \pulse_limit$277 ;
     end
     if (rst) begin
-      \$205  = 2'h0;
+      \$205  = 16'h0000;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$206  = armed_limit;
-    if (\$161 ) begin
-    end else if (\$162 ) begin
-    end else if (\$165 ) begin
-      \$206  = \pulse_limit$276 ;
-    end
+    \$206  = abort;
     if (rst) begin
-      \$206  = 16'h0000;
+      \$206  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$207  = abort;
-    if (rst) begin
-      \$207  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$208  = \$signal$96 ;
-    if (\$167 ) begin
-      \$208  = 10'h000;
+    \$207  = \$signal$97 ;
+    if (\$166 ) begin
+      \$207  = 10'h000;
     end else if (words__ready) begin
-      \$208  = \$168 [9:0];
-      if (\$169 ) begin
-        \$208  = 10'h000;
+      \$207  = \$167 [9:0];
+      if (\$168 ) begin
+        \$207  = 10'h000;
       end
     end
     if (rst) begin
-      \$208  = 10'h000;
+      \$207  = 10'h000;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$209  = \$signal$109 ;
-    if (\$signal$105 ) begin
-      \$209  = \$170 ;
+    \$208  = \$signal$110 ;
+    if (\$signal$106 ) begin
+      \$208  = \$169 ;
     end
     if (rst) begin
-      \$209  = 1'h0;
+      \$208  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$210  = sampled_threshold_log2;
-    if (\$signal$105 ) begin
-      \$210  = offered[4:0];
+    \$209  = sampled_threshold_log2;
+    if (\$signal$106 ) begin
+      \$209  = offered[4:0];
     end
     if (rst) begin
-      \$210  = 5'h00;
+      \$209  = 5'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$211  = sampled_max_pulses;
-    if (\$signal$105 ) begin
-      \$211  = offered[8:5];
+    \$210  = sampled_max_pulses;
+    if (\$signal$106 ) begin
+      \$210  = offered[8:5];
     end
     if (rst) begin
-      \$211  = 4'h0;
+      \$210  = 4'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$212  = sampled_parallel_max;
-    if (\$signal$105 ) begin
-      \$212  = offered[17:9];
+    \$211  = sampled_parallel_max;
+    if (\$signal$106 ) begin
+      \$211  = offered[17:9];
     end
     if (rst) begin
-      \$212  = 9'h000;
+      \$211  = 9'h000;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$213  = bank_0;
-    if (\$172 ) begin
+    \$212  = bank_0;
+    if (\$171 ) begin
+      \$212 [8:0] = offered[17:9];
+      \$212 [24:9] = offered[33:18];
+      \$212 [40:25] = offered[49:34];
+      \$212 [56:41] = offered[65:50];
+      \$212 [72:57] = offered[81:66];
+      \$212 [88:73] = offered[97:82];
+      \$212 [104:89] = offered[113:98];
+      \$212 [120:105] = offered[129:114];
+      \$212 [136:121] = offered[145:130];
+      \$212 [152:137] = offered[209:194];
+      \$212 [153] = offered[210];
+      \$212 [161:154] = offered[218:211];
+      \$212 [169:162] = offered[226:219];
+      \$212 [177:170] = offered[242:235];
+      \$212 [179:178] = offered[244:243];
+      \$212 [209:180] = offered[428:399];
+      \$212 [239:210] = offered[458:429];
+      \$212 [269:240] = offered[518:489];
+    end
+    if (rst) begin
+      \$212  = 270'h00000000000000000000000000000000000000000000000000000000000000000000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
+    \$213  = bank_1;
+    if (\$173 ) begin
       \$213 [8:0] = offered[17:9];
       \$213 [24:9] = offered[33:18];
       \$213 [40:25] = offered[49:34];
@@ -9261,38 +9285,23 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$214  = bank_1;
-    if (\$174 ) begin
-      \$214 [8:0] = offered[17:9];
-      \$214 [24:9] = offered[33:18];
-      \$214 [40:25] = offered[49:34];
-      \$214 [56:41] = offered[65:50];
-      \$214 [72:57] = offered[81:66];
-      \$214 [88:73] = offered[97:82];
-      \$214 [104:89] = offered[113:98];
-      \$214 [120:105] = offered[129:114];
-      \$214 [136:121] = offered[145:130];
-      \$214 [152:137] = offered[209:194];
-      \$214 [153] = offered[210];
-      \$214 [161:154] = offered[218:211];
-      \$214 [169:162] = offered[226:219];
-      \$214 [177:170] = offered[242:235];
-      \$214 [179:178] = offered[244:243];
-      \$214 [209:180] = offered[428:399];
-      \$214 [239:210] = offered[458:429];
-      \$214 [269:240] = offered[518:489];
-    end
-    if (rst) begin
-      \$214  = 270'h00000000000000000000000000000000000000000000000000000000000000000000;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$215  = \$signal$99 ;
+    \$214  = \$signal$100 ;
     if (released) begin
+      \$214  = 1'h1;
+    end else if (\$174 ) begin
+      \$214  = 1'h0;
+    end
+    if (rst) begin
+      \$214  = 1'h0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
+    \$215  = \$signal$128 ;
+    if (\$177 ) begin
+      \$215  = 1'h0;
+    end else if (\$signal$129 ) begin
       \$215  = 1'h1;
-    end else if (\$175 ) begin
-      \$215  = 1'h0;
     end
     if (rst) begin
       \$215  = 1'h0;
@@ -9300,11 +9309,10 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$216  = \$signal$127 ;
-    if (\$178 ) begin
-      \$216  = 1'h0;
-    end else if (\$signal$128 ) begin
-      \$216  = 1'h1;
+    \$216  = \$signal$130 ;
+    if (\$177 ) begin
+    end else if (\$signal$129 ) begin
+      \$216  = \o__payload$123 [265];
     end
     if (rst) begin
       \$216  = 1'h0;
@@ -9312,10 +9320,12 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$217  = \$signal$129 ;
+    \$217  = upcoming_valid;
     if (\$178 ) begin
-    end else if (\$signal$128 ) begin
-      \$217  = \o__payload$122 [265];
+      \$217  = 1'h0;
+    end
+    if (\o__ready$135 ) begin
+      \$217  = upcoming_offered;
     end
     if (rst) begin
       \$217  = 1'h0;
@@ -9323,12 +9333,9 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$218  = upcoming_valid;
-    if (\$179 ) begin
-      \$218  = 1'h0;
-    end
-    if (\o__ready$134 ) begin
-      \$218  = upcoming_offered;
+    \$218  = upcoming_end;
+    if (\o__ready$135 ) begin
+      \$218  = upcoming_ends;
     end
     if (rst) begin
       \$218  = 1'h0;
@@ -9336,9 +9343,9 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$219  = upcoming_end;
-    if (\o__ready$134 ) begin
-      \$219  = upcoming_ends;
+    \$219  = upcoming_whole;
+    if (\o__ready$135 ) begin
+      \$219  = chosen[267];
     end
     if (rst) begin
       \$219  = 1'h0;
@@ -9346,80 +9353,77 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$220  = upcoming_whole;
-    if (\o__ready$134 ) begin
-      \$220  = chosen[267];
+    \$220  = kept;
+    if (\o__ready$135 ) begin
+      \$220 [283:0] = chosen;
+      \$220 [379:284] = chosen_timing;
+      \$220 [409:380] = \lines$180 ;
+      \$220 [425:410] = \$181 ;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
+    \$221  = \$signal$265 ;
+    if (\$182 ) begin
+      \$221  = kept[267];
     end
     if (rst) begin
-      \$220  = 1'h0;
+      \$221  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$221  = kept;
-    if (\o__ready$134 ) begin
-      \$221 [283:0] = chosen;
-      \$221 [379:284] = chosen_timing;
-      \$221 [409:380] = \lines$179 ;
-      \$221 [425:410] = \$182 ;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$222  = \$signal$264 ;
+    \$222  = converted;
     if (\$183 ) begin
-      \$222  = kept[267];
+      \$222  = 5'h00;
+    end else if (\samples__valid$264 ) begin
+      \$222  = \$184 [4:0];
     end
     if (rst) begin
-      \$222  = 1'h0;
-    end
-  end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$223  = converted;
-    if (\$184 ) begin
-      \$223  = 5'h00;
-    end else if (\samples__valid$263 ) begin
-      \$223  = \$185 [4:0];
-    end
-    if (rst) begin
-      \$223  = 5'h00;
+      \$222  = 5'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
     (* full_case = 32'd1 *)
     if (released) begin
-      \$224  = 2'h0;
+      \$223  = 2'h0;
     end else begin
-      \$224  = \$188 [1:0];
+      \$223  = \$187 [1:0];
     end
     if (rst) begin
-      \$224  = 2'h0;
+      \$223  = 2'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
     (* full_case = 32'd1 *)
     if (released) begin
-      \$225  = busy;
+      \$224  = busy;
     end else begin
-      \$225  = \$signal$191 ;
+      \$224  = \$signal$192 ;
     end
     if (rst) begin
-      \$225  = 1'h0;
+      \$224  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
     (* full_case = 32'd1 *)
     if (released) begin
-      \$226  = \$186 ;
+      \$225  = \$185 ;
     end else begin
-      \$226  = 2'h0;
+      \$225  = 2'h0;
     end
     if (rst) begin
-      \$226  = 2'h0;
+      \$225  = 2'h0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
+    \$226  = \$188 [31:0];
+    if (rst) begin
+      \$226  = 32'd0;
     end
   end
   always @* begin
@@ -9445,7 +9449,7 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$230  = \$192 [31:0];
+    \$230  = \$193 [31:0];
     if (rst) begin
       \$230  = 32'd0;
     end
@@ -9459,7 +9463,7 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$232  = \$195 [31:0];
+    \$232  = \$196 [31:0];
     if (rst) begin
       \$232  = 32'd0;
     end
@@ -9492,54 +9496,48 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
       \$236  = 32'd0;
     end
   end
-  always @* begin
-    if (\$auto$verilog_backend.cc:2355:dump_module$3 ) begin end
-    \$237  = \$201 [31:0];
-    if (rst) begin
-      \$237  = 32'd0;
-    end
-  end
   assign \$like  = armed_limit;
   assign \seed__payload$18  = seed__payload;
-  assign \state_index$26  = state_index;
-  assign \seeded$28  = seeded;
-  assign \seeding$30  = seeding;
-  assign \random_seed$32  = random_seed;
-  assign \random_steps$34  = random_steps;
-  assign \state_word$36  = state_word;
-  assign settings_error = { 1'h0, \$78 , \$47 , \$44 , \$43 , \$41 , \$40 , \$39 , \$38 , \$37 , \$36 , \$35 , \$34 , \$33 , \$32 , \$29 , \$26 , \$25 , \$22 , \$21  };
-  assign clear = \$signal$113 ;
-  assign o__payload = \i__payload$115 ;
-  assign \i__ready$118  = o__ready;
-  assign o__valid = \i__valid$119 ;
-  assign \clear$131  = released;
-  assign slots__valid = \$signal$128 ;
-  assign slots__payload = \o__payload$122 ;
-  assign upcoming_free = \o__ready$134 ;
-  assign \o__payload$143  = { \$243 , \$241 , \$242 , \$240 , \$238 , \$239  };
-  assign \targets__payload$151  = targets__payload;
-  assign \cells__payload$155  = cells__payload;
-  assign \cells__ready$157  = cells__ready;
-  assign \cells__valid$159  = cells__valid;
-  assign \settings__verify_step$160  = settings[218:211];
-  assign \settings__verify_tolerance$161  = settings[226:219];
-  assign \settings__program_tolerance$162  = settings[234:227];
-  assign \settings__try_limit$163  = settings[242:235];
-  assign \settings__parallel_max$164  = settings[17:9];
-  assign \settings__pair_policy$165  = settings[244:243];
-  assign \settings__refresh_pulses$166  = settings[252:245];
-  assign \settings__ramp$167  = settings[254:253];
-  assign \settings__set_ramp__start$168  = settings[270:255];
-  assign \settings__set_ramp__step$169  = settings[286:271];
-  assign \settings__set_ramp__stop$170  = settings[302:287];
-  assign \settings__reset_ramp__start$171  = settings[318:303];
-  assign \settings__reset_ramp__step$172  = settings[334:319];
-  assign \settings__reset_ramp__stop$173  = settings[350:335];
-  assign \settings__form_ramp__start$174  = settings[366:351];
-  assign \settings__form_ramp__step$175  = settings[382:367];
-  assign \settings__form_ramp__stop$176  = settings[398:383];
+  assign \state_index$25  = state_index;
+  assign \seeded$27  = seeded;
+  assign \seeding$29  = seeding;
+  assign \seed_error$31  = seed_error;
+  assign \random_seed$33  = random_seed;
+  assign \random_steps$35  = random_steps;
+  assign \state_word$37  = state_word;
+  assign settings_error = { 1'h0, \$77 , \$46 , \$43 , \$42 , \$40 , \$39 , \$38 , \$37 , \$36 , \$35 , \$34 , \$33 , \$32 , \$31 , \$28 , \$25 , \$24 , \$21 , \$20  };
+  assign clear = \$signal$114 ;
+  assign o__payload = \i__payload$116 ;
+  assign \i__ready$119  = o__ready;
+  assign o__valid = \i__valid$120 ;
+  assign \clear$132  = released;
+  assign slots__valid = \$signal$129 ;
+  assign slots__payload = \o__payload$123 ;
+  assign upcoming_free = \o__ready$135 ;
+  assign \o__payload$144  = { \$242 , \$240 , \$241 , \$239 , \$237 , \$238  };
+  assign \targets__payload$152  = targets__payload;
+  assign \cells__payload$156  = cells__payload;
+  assign \cells__ready$158  = cells__ready;
+  assign \cells__valid$160  = cells__valid;
+  assign \settings__verify_step$161  = settings[218:211];
+  assign \settings__verify_tolerance$162  = settings[226:219];
+  assign \settings__program_tolerance$163  = settings[234:227];
+  assign \settings__try_limit$164  = settings[242:235];
+  assign \settings__parallel_max$165  = settings[17:9];
+  assign \settings__pair_policy$166  = settings[244:243];
+  assign \settings__refresh_pulses$167  = settings[252:245];
+  assign \settings__ramp$168  = settings[254:253];
+  assign \settings__set_ramp__start$169  = settings[270:255];
+  assign \settings__set_ramp__step$170  = settings[286:271];
+  assign \settings__set_ramp__stop$171  = settings[302:287];
+  assign \settings__reset_ramp__start$172  = settings[318:303];
+  assign \settings__reset_ramp__step$173  = settings[334:319];
+  assign \settings__reset_ramp__stop$174  = settings[350:335];
+  assign \settings__form_ramp__start$175  = settings[366:351];
+  assign \settings__form_ramp__step$176  = settings[382:367];
+  assign \settings__form_ramp__stop$177  = settings[398:383];
   assign pulse_limit = armed_limit;
-  assign \i__payload$187  = kept[283:0];
+  assign \i__payload$188  = kept[283:0];
   assign full_scale = kept[425:410];
   assign timing__setup_cycles = kept[299:284];
   assign timing__pulse_cycles = kept[315:300];
@@ -9553,38 +9551,38 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign lines__word_unselected = kept[405:404];
   assign lines__bit_unselected = kept[407:406];
   assign lines__source_unselected = kept[409:408];
-  assign \crossbar__bit_code$205  = crossbar__bit_code;
-  assign \crossbar__bit_unselected$207  = crossbar__bit_unselected;
-  assign \crossbar__codes$209  = crossbar__codes;
-  assign \crossbar__columns$211  = crossbar__columns;
-  assign \crossbar__convert$213  = crossbar__convert;
-  assign \crossbar__converted$215  = crossbar__converted;
-  assign \crossbar__full_scale$217  = crossbar__full_scale;
-  assign \crossbar__group$219  = crossbar__group;
-  assign \crossbar__operation$221  = crossbar__operation;
-  assign \crossbar__ready$223  = crossbar__ready;
-  assign \crossbar__row$225  = crossbar__row;
-  assign \crossbar__select$227  = crossbar__select;
-  assign \crossbar__source_code$229  = crossbar__source_code;
-  assign \crossbar__source_unselected$231  = crossbar__source_unselected;
-  assign \crossbar__strobe$233  = crossbar__strobe;
-  assign \crossbar__whole$235  = crossbar__whole;
-  assign \crossbar__word_code$237  = crossbar__word_code;
-  assign \crossbar__word_unselected$239  = crossbar__word_unselected;
-  assign \report__columns$241  = report__columns;
-  assign \report__cut$243  = report__cut;
-  assign \report__cycles$245  = report__cycles;
-  assign \report__form$247  = report__form;
-  assign \report__polarity$249  = report__polarity;
-  assign \report__row$251  = report__row;
-  assign \report__valid$253  = report__valid;
-  assign \room$255  = room;
-  assign \samples__group$257  = samples__group;
-  assign \samples__codes$259  = samples__codes;
-  assign \samples__last$261  = samples__last;
-  assign \samples__group$265  = samples__group;
-  assign \samples__codes$266  = samples__codes;
-  assign \samples__last$267  = samples__last;
+  assign \crossbar__bit_code$206  = crossbar__bit_code;
+  assign \crossbar__bit_unselected$208  = crossbar__bit_unselected;
+  assign \crossbar__codes$210  = crossbar__codes;
+  assign \crossbar__columns$212  = crossbar__columns;
+  assign \crossbar__convert$214  = crossbar__convert;
+  assign \crossbar__converted$216  = crossbar__converted;
+  assign \crossbar__full_scale$218  = crossbar__full_scale;
+  assign \crossbar__group$220  = crossbar__group;
+  assign \crossbar__operation$222  = crossbar__operation;
+  assign \crossbar__ready$224  = crossbar__ready;
+  assign \crossbar__row$226  = crossbar__row;
+  assign \crossbar__select$228  = crossbar__select;
+  assign \crossbar__source_code$230  = crossbar__source_code;
+  assign \crossbar__source_unselected$232  = crossbar__source_unselected;
+  assign \crossbar__strobe$234  = crossbar__strobe;
+  assign \crossbar__whole$236  = crossbar__whole;
+  assign \crossbar__word_code$238  = crossbar__word_code;
+  assign \crossbar__word_unselected$240  = crossbar__word_unselected;
+  assign \report__columns$242  = report__columns;
+  assign \report__cut$244  = report__cut;
+  assign \report__cycles$246  = report__cycles;
+  assign \report__form$248  = report__form;
+  assign \report__polarity$250  = report__polarity;
+  assign \report__row$252  = report__row;
+  assign \report__valid$254  = report__valid;
+  assign \room$256  = room;
+  assign \samples__group$258  = samples__group;
+  assign \samples__codes$260  = samples__codes;
+  assign \samples__last$262  = samples__last;
+  assign \samples__group$266  = samples__group;
+  assign \samples__codes$267  = samples__codes;
+  assign \samples__last$268  = samples__last;
   assign \offered.threshold_log2  = offered[4:0];
   assign \offered.max_pulses  = offered[8:5];
   assign \offered.parallel_max  = offered[17:9];
@@ -9910,149 +9908,149 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign \words__payload[61]  = words__payload[991:976];
   assign \words__payload[62]  = words__payload[1007:992];
   assign \words__payload[63]  = words__payload[1023:1008];
-  assign \i__payload$115.counts  = \i__payload$115 [255:0];
-  assign \i__payload$115.counts[0]  = \i__payload$115 [3:0];
-  assign \i__payload$115.counts[1]  = \i__payload$115 [7:4];
-  assign \i__payload$115.counts[2]  = \i__payload$115 [11:8];
-  assign \i__payload$115.counts[3]  = \i__payload$115 [15:12];
-  assign \i__payload$115.counts[4]  = \i__payload$115 [19:16];
-  assign \i__payload$115.counts[5]  = \i__payload$115 [23:20];
-  assign \i__payload$115.counts[6]  = \i__payload$115 [27:24];
-  assign \i__payload$115.counts[7]  = \i__payload$115 [31:28];
-  assign \i__payload$115.counts[8]  = \i__payload$115 [35:32];
-  assign \i__payload$115.counts[9]  = \i__payload$115 [39:36];
-  assign \i__payload$115.counts[10]  = \i__payload$115 [43:40];
-  assign \i__payload$115.counts[11]  = \i__payload$115 [47:44];
-  assign \i__payload$115.counts[12]  = \i__payload$115 [51:48];
-  assign \i__payload$115.counts[13]  = \i__payload$115 [55:52];
-  assign \i__payload$115.counts[14]  = \i__payload$115 [59:56];
-  assign \i__payload$115.counts[15]  = \i__payload$115 [63:60];
-  assign \i__payload$115.counts[16]  = \i__payload$115 [67:64];
-  assign \i__payload$115.counts[17]  = \i__payload$115 [71:68];
-  assign \i__payload$115.counts[18]  = \i__payload$115 [75:72];
-  assign \i__payload$115.counts[19]  = \i__payload$115 [79:76];
-  assign \i__payload$115.counts[20]  = \i__payload$115 [83:80];
-  assign \i__payload$115.counts[21]  = \i__payload$115 [87:84];
-  assign \i__payload$115.counts[22]  = \i__payload$115 [91:88];
-  assign \i__payload$115.counts[23]  = \i__payload$115 [95:92];
-  assign \i__payload$115.counts[24]  = \i__payload$115 [99:96];
-  assign \i__payload$115.counts[25]  = \i__payload$115 [103:100];
-  assign \i__payload$115.counts[26]  = \i__payload$115 [107:104];
-  assign \i__payload$115.counts[27]  = \i__payload$115 [111:108];
-  assign \i__payload$115.counts[28]  = \i__payload$115 [115:112];
-  assign \i__payload$115.counts[29]  = \i__payload$115 [119:116];
-  assign \i__payload$115.counts[30]  = \i__payload$115 [123:120];
-  assign \i__payload$115.counts[31]  = \i__payload$115 [127:124];
-  assign \i__payload$115.counts[32]  = \i__payload$115 [131:128];
-  assign \i__payload$115.counts[33]  = \i__payload$115 [135:132];
-  assign \i__payload$115.counts[34]  = \i__payload$115 [139:136];
-  assign \i__payload$115.counts[35]  = \i__payload$115 [143:140];
-  assign \i__payload$115.counts[36]  = \i__payload$115 [147:144];
-  assign \i__payload$115.counts[37]  = \i__payload$115 [151:148];
-  assign \i__payload$115.counts[38]  = \i__payload$115 [155:152];
-  assign \i__payload$115.counts[39]  = \i__payload$115 [159:156];
-  assign \i__payload$115.counts[40]  = \i__payload$115 [163:160];
-  assign \i__payload$115.counts[41]  = \i__payload$115 [167:164];
-  assign \i__payload$115.counts[42]  = \i__payload$115 [171:168];
-  assign \i__payload$115.counts[43]  = \i__payload$115 [175:172];
-  assign \i__payload$115.counts[44]  = \i__payload$115 [179:176];
-  assign \i__payload$115.counts[45]  = \i__payload$115 [183:180];
-  assign \i__payload$115.counts[46]  = \i__payload$115 [187:184];
-  assign \i__payload$115.counts[47]  = \i__payload$115 [191:188];
-  assign \i__payload$115.counts[48]  = \i__payload$115 [195:192];
-  assign \i__payload$115.counts[49]  = \i__payload$115 [199:196];
-  assign \i__payload$115.counts[50]  = \i__payload$115 [203:200];
-  assign \i__payload$115.counts[51]  = \i__payload$115 [207:204];
-  assign \i__payload$115.counts[52]  = \i__payload$115 [211:208];
-  assign \i__payload$115.counts[53]  = \i__payload$115 [215:212];
-  assign \i__payload$115.counts[54]  = \i__payload$115 [219:216];
-  assign \i__payload$115.counts[55]  = \i__payload$115 [223:220];
-  assign \i__payload$115.counts[56]  = \i__payload$115 [227:224];
-  assign \i__payload$115.counts[57]  = \i__payload$115 [231:228];
-  assign \i__payload$115.counts[58]  = \i__payload$115 [235:232];
-  assign \i__payload$115.counts[59]  = \i__payload$115 [239:236];
-  assign \i__payload$115.counts[60]  = \i__payload$115 [243:240];
-  assign \i__payload$115.counts[61]  = \i__payload$115 [247:244];
-  assign \i__payload$115.counts[62]  = \i__payload$115 [251:248];
-  assign \i__payload$115.counts[63]  = \i__payload$115 [255:252];
-  assign \i__payload$115.resets  = \i__payload$115 [319:256];
-  assign \i__payload$115.saturated  = \i__payload$115 [383:320];
-  assign \i__payload$115.parallel_max  = \i__payload$115 [392:384];
-  assign \i__payload$115.bank  = \i__payload$115 [393];
-  assign \o__payload.counts  = \i__payload$115 [255:0];
-  assign \o__payload.counts[0]  = \i__payload$115 [3:0];
-  assign \o__payload.counts[1]  = \i__payload$115 [7:4];
-  assign \o__payload.counts[2]  = \i__payload$115 [11:8];
-  assign \o__payload.counts[3]  = \i__payload$115 [15:12];
-  assign \o__payload.counts[4]  = \i__payload$115 [19:16];
-  assign \o__payload.counts[5]  = \i__payload$115 [23:20];
-  assign \o__payload.counts[6]  = \i__payload$115 [27:24];
-  assign \o__payload.counts[7]  = \i__payload$115 [31:28];
-  assign \o__payload.counts[8]  = \i__payload$115 [35:32];
-  assign \o__payload.counts[9]  = \i__payload$115 [39:36];
-  assign \o__payload.counts[10]  = \i__payload$115 [43:40];
-  assign \o__payload.counts[11]  = \i__payload$115 [47:44];
-  assign \o__payload.counts[12]  = \i__payload$115 [51:48];
-  assign \o__payload.counts[13]  = \i__payload$115 [55:52];
-  assign \o__payload.counts[14]  = \i__payload$115 [59:56];
-  assign \o__payload.counts[15]  = \i__payload$115 [63:60];
-  assign \o__payload.counts[16]  = \i__payload$115 [67:64];
-  assign \o__payload.counts[17]  = \i__payload$115 [71:68];
-  assign \o__payload.counts[18]  = \i__payload$115 [75:72];
-  assign \o__payload.counts[19]  = \i__payload$115 [79:76];
-  assign \o__payload.counts[20]  = \i__payload$115 [83:80];
-  assign \o__payload.counts[21]  = \i__payload$115 [87:84];
-  assign \o__payload.counts[22]  = \i__payload$115 [91:88];
-  assign \o__payload.counts[23]  = \i__payload$115 [95:92];
-  assign \o__payload.counts[24]  = \i__payload$115 [99:96];
-  assign \o__payload.counts[25]  = \i__payload$115 [103:100];
-  assign \o__payload.counts[26]  = \i__payload$115 [107:104];
-  assign \o__payload.counts[27]  = \i__payload$115 [111:108];
-  assign \o__payload.counts[28]  = \i__payload$115 [115:112];
-  assign \o__payload.counts[29]  = \i__payload$115 [119:116];
-  assign \o__payload.counts[30]  = \i__payload$115 [123:120];
-  assign \o__payload.counts[31]  = \i__payload$115 [127:124];
-  assign \o__payload.counts[32]  = \i__payload$115 [131:128];
-  assign \o__payload.counts[33]  = \i__payload$115 [135:132];
-  assign \o__payload.counts[34]  = \i__payload$115 [139:136];
-  assign \o__payload.counts[35]  = \i__payload$115 [143:140];
-  assign \o__payload.counts[36]  = \i__payload$115 [147:144];
-  assign \o__payload.counts[37]  = \i__payload$115 [151:148];
-  assign \o__payload.counts[38]  = \i__payload$115 [155:152];
-  assign \o__payload.counts[39]  = \i__payload$115 [159:156];
-  assign \o__payload.counts[40]  = \i__payload$115 [163:160];
-  assign \o__payload.counts[41]  = \i__payload$115 [167:164];
-  assign \o__payload.counts[42]  = \i__payload$115 [171:168];
-  assign \o__payload.counts[43]  = \i__payload$115 [175:172];
-  assign \o__payload.counts[44]  = \i__payload$115 [179:176];
-  assign \o__payload.counts[45]  = \i__payload$115 [183:180];
-  assign \o__payload.counts[46]  = \i__payload$115 [187:184];
-  assign \o__payload.counts[47]  = \i__payload$115 [191:188];
-  assign \o__payload.counts[48]  = \i__payload$115 [195:192];
-  assign \o__payload.counts[49]  = \i__payload$115 [199:196];
-  assign \o__payload.counts[50]  = \i__payload$115 [203:200];
-  assign \o__payload.counts[51]  = \i__payload$115 [207:204];
-  assign \o__payload.counts[52]  = \i__payload$115 [211:208];
-  assign \o__payload.counts[53]  = \i__payload$115 [215:212];
-  assign \o__payload.counts[54]  = \i__payload$115 [219:216];
-  assign \o__payload.counts[55]  = \i__payload$115 [223:220];
-  assign \o__payload.counts[56]  = \i__payload$115 [227:224];
-  assign \o__payload.counts[57]  = \i__payload$115 [231:228];
-  assign \o__payload.counts[58]  = \i__payload$115 [235:232];
-  assign \o__payload.counts[59]  = \i__payload$115 [239:236];
-  assign \o__payload.counts[60]  = \i__payload$115 [243:240];
-  assign \o__payload.counts[61]  = \i__payload$115 [247:244];
-  assign \o__payload.counts[62]  = \i__payload$115 [251:248];
-  assign \o__payload.counts[63]  = \i__payload$115 [255:252];
-  assign \o__payload.resets  = \i__payload$115 [319:256];
-  assign \o__payload.saturated  = \i__payload$115 [383:320];
-  assign \o__payload.parallel_max  = \i__payload$115 [392:384];
-  assign \o__payload.bank  = \i__payload$115 [393];
-  assign \o__payload$122.row  = \o__payload$122 [7:0];
-  assign \o__payload$122.polarity  = \o__payload$122 [8];
-  assign \o__payload$122.columns  = \o__payload$122 [264:9];
-  assign \o__payload$122.bank  = \o__payload$122 [265];
-  assign \o__payload$122.end  = \o__payload$122 [266];
+  assign \i__payload$116.counts  = \i__payload$116 [255:0];
+  assign \i__payload$116.counts[0]  = \i__payload$116 [3:0];
+  assign \i__payload$116.counts[1]  = \i__payload$116 [7:4];
+  assign \i__payload$116.counts[2]  = \i__payload$116 [11:8];
+  assign \i__payload$116.counts[3]  = \i__payload$116 [15:12];
+  assign \i__payload$116.counts[4]  = \i__payload$116 [19:16];
+  assign \i__payload$116.counts[5]  = \i__payload$116 [23:20];
+  assign \i__payload$116.counts[6]  = \i__payload$116 [27:24];
+  assign \i__payload$116.counts[7]  = \i__payload$116 [31:28];
+  assign \i__payload$116.counts[8]  = \i__payload$116 [35:32];
+  assign \i__payload$116.counts[9]  = \i__payload$116 [39:36];
+  assign \i__payload$116.counts[10]  = \i__payload$116 [43:40];
+  assign \i__payload$116.counts[11]  = \i__payload$116 [47:44];
+  assign \i__payload$116.counts[12]  = \i__payload$116 [51:48];
+  assign \i__payload$116.counts[13]  = \i__payload$116 [55:52];
+  assign \i__payload$116.counts[14]  = \i__payload$116 [59:56];
+  assign \i__payload$116.counts[15]  = \i__payload$116 [63:60];
+  assign \i__payload$116.counts[16]  = \i__payload$116 [67:64];
+  assign \i__payload$116.counts[17]  = \i__payload$116 [71:68];
+  assign \i__payload$116.counts[18]  = \i__payload$116 [75:72];
+  assign \i__payload$116.counts[19]  = \i__payload$116 [79:76];
+  assign \i__payload$116.counts[20]  = \i__payload$116 [83:80];
+  assign \i__payload$116.counts[21]  = \i__payload$116 [87:84];
+  assign \i__payload$116.counts[22]  = \i__payload$116 [91:88];
+  assign \i__payload$116.counts[23]  = \i__payload$116 [95:92];
+  assign \i__payload$116.counts[24]  = \i__payload$116 [99:96];
+  assign \i__payload$116.counts[25]  = \i__payload$116 [103:100];
+  assign \i__payload$116.counts[26]  = \i__payload$116 [107:104];
+  assign \i__payload$116.counts[27]  = \i__payload$116 [111:108];
+  assign \i__payload$116.counts[28]  = \i__payload$116 [115:112];
+  assign \i__payload$116.counts[29]  = \i__payload$116 [119:116];
+  assign \i__payload$116.counts[30]  = \i__payload$116 [123:120];
+  assign \i__payload$116.counts[31]  = \i__payload$116 [127:124];
+  assign \i__payload$116.counts[32]  = \i__payload$116 [131:128];
+  assign \i__payload$116.counts[33]  = \i__payload$116 [135:132];
+  assign \i__payload$116.counts[34]  = \i__payload$116 [139:136];
+  assign \i__payload$116.counts[35]  = \i__payload$116 [143:140];
+  assign \i__payload$116.counts[36]  = \i__payload$116 [147:144];
+  assign \i__payload$116.counts[37]  = \i__payload$116 [151:148];
+  assign \i__payload$116.counts[38]  = \i__payload$116 [155:152];
+  assign \i__payload$116.counts[39]  = \i__payload$116 [159:156];
+  assign \i__payload$116.counts[40]  = \i__payload$116 [163:160];
+  assign \i__payload$116.counts[41]  = \i__payload$116 [167:164];
+  assign \i__payload$116.counts[42]  = \i__payload$116 [171:168];
+  assign \i__payload$116.counts[43]  = \i__payload$116 [175:172];
+  assign \i__payload$116.counts[44]  = \i__payload$116 [179:176];
+  assign \i__payload$116.counts[45]  = \i__payload$116 [183:180];
+  assign \i__payload$116.counts[46]  = \i__payload$116 [187:184];
+  assign \i__payload$116.counts[47]  = \i__payload$116 [191:188];
+  assign \i__payload$116.counts[48]  = \i__payload$116 [195:192];
+  assign \i__payload$116.counts[49]  = \i__payload$116 [199:196];
+  assign \i__payload$116.counts[50]  = \i__payload$116 [203:200];
+  assign \i__payload$116.counts[51]  = \i__payload$116 [207:204];
+  assign \i__payload$116.counts[52]  = \i__payload$116 [211:208];
+  assign \i__payload$116.counts[53]  = \i__payload$116 [215:212];
+  assign \i__payload$116.counts[54]  = \i__payload$116 [219:216];
+  assign \i__payload$116.counts[55]  = \i__payload$116 [223:220];
+  assign \i__payload$116.counts[56]  = \i__payload$116 [227:224];
+  assign \i__payload$116.counts[57]  = \i__payload$116 [231:228];
+  assign \i__payload$116.counts[58]  = \i__payload$116 [235:232];
+  assign \i__payload$116.counts[59]  = \i__payload$116 [239:236];
+  assign \i__payload$116.counts[60]  = \i__payload$116 [243:240];
+  assign \i__payload$116.counts[61]  = \i__payload$116 [247:244];
+  assign \i__payload$116.counts[62]  = \i__payload$116 [251:248];
+  assign \i__payload$116.counts[63]  = \i__payload$116 [255:252];
+  assign \i__payload$116.resets  = \i__payload$116 [319:256];
+  assign \i__payload$116.saturated  = \i__payload$116 [383:320];
+  assign \i__payload$116.parallel_max  = \i__payload$116 [392:384];
+  assign \i__payload$116.bank  = \i__payload$116 [393];
+  assign \o__payload.counts  = \i__payload$116 [255:0];
+  assign \o__payload.counts[0]  = \i__payload$116 [3:0];
+  assign \o__payload.counts[1]  = \i__payload$116 [7:4];
+  assign \o__payload.counts[2]  = \i__payload$116 [11:8];
+  assign \o__payload.counts[3]  = \i__payload$116 [15:12];
+  assign \o__payload.counts[4]  = \i__payload$116 [19:16];
+  assign \o__payload.counts[5]  = \i__payload$116 [23:20];
+  assign \o__payload.counts[6]  = \i__payload$116 [27:24];
+  assign \o__payload.counts[7]  = \i__payload$116 [31:28];
+  assign \o__payload.counts[8]  = \i__payload$116 [35:32];
+  assign \o__payload.counts[9]  = \i__payload$116 [39:36];
+  assign \o__payload.counts[10]  = \i__payload$116 [43:40];
+  assign \o__payload.counts[11]  = \i__payload$116 [47:44];
+  assign \o__payload.counts[12]  = \i__payload$116 [51:48];
+  assign \o__payload.counts[13]  = \i__payload$116 [55:52];
+  assign \o__payload.counts[14]  = \i__payload$116 [59:56];
+  assign \o__payload.counts[15]  = \i__payload$116 [63:60];
+  assign \o__payload.counts[16]  = \i__payload$116 [67:64];
+  assign \o__payload.counts[17]  = \i__payload$116 [71:68];
+  assign \o__payload.counts[18]  = \i__payload$116 [75:72];
+  assign \o__payload.counts[19]  = \i__payload$116 [79:76];
+  assign \o__payload.counts[20]  = \i__payload$116 [83:80];
+  assign \o__payload.counts[21]  = \i__payload$116 [87:84];
+  assign \o__payload.counts[22]  = \i__payload$116 [91:88];
+  assign \o__payload.counts[23]  = \i__payload$116 [95:92];
+  assign \o__payload.counts[24]  = \i__payload$116 [99:96];
+  assign \o__payload.counts[25]  = \i__payload$116 [103:100];
+  assign \o__payload.counts[26]  = \i__payload$116 [107:104];
+  assign \o__payload.counts[27]  = \i__payload$116 [111:108];
+  assign \o__payload.counts[28]  = \i__payload$116 [115:112];
+  assign \o__payload.counts[29]  = \i__payload$116 [119:116];
+  assign \o__payload.counts[30]  = \i__payload$116 [123:120];
+  assign \o__payload.counts[31]  = \i__payload$116 [127:124];
+  assign \o__payload.counts[32]  = \i__payload$116 [131:128];
+  assign \o__payload.counts[33]  = \i__payload$116 [135:132];
+  assign \o__payload.counts[34]  = \i__payload$116 [139:136];
+  assign \o__payload.counts[35]  = \i__payload$116 [143:140];
+  assign \o__payload.counts[36]  = \i__payload$116 [147:144];
+  assign \o__payload.counts[37]  = \i__payload$116 [151:148];
+  assign \o__payload.counts[38]  = \i__payload$116 [155:152];
+  assign \o__payload.counts[39]  = \i__payload$116 [159:156];
+  assign \o__payload.counts[40]  = \i__payload$116 [163:160];
+  assign \o__payload.counts[41]  = \i__payload$116 [167:164];
+  assign \o__payload.counts[42]  = \i__payload$116 [171:168];
+  assign \o__payload.counts[43]  = \i__payload$116 [175:172];
+  assign \o__payload.counts[44]  = \i__payload$116 [179:176];
+  assign \o__payload.counts[45]  = \i__payload$116 [183:180];
+  assign \o__payload.counts[46]  = \i__payload$116 [187:184];
+  assign \o__payload.counts[47]  = \i__payload$116 [191:188];
+  assign \o__payload.counts[48]  = \i__payload$116 [195:192];
+  assign \o__payload.counts[49]  = \i__payload$116 [199:196];
+  assign \o__payload.counts[50]  = \i__payload$116 [203:200];
+  assign \o__payload.counts[51]  = \i__payload$116 [207:204];
+  assign \o__payload.counts[52]  = \i__payload$116 [211:208];
+  assign \o__payload.counts[53]  = \i__payload$116 [215:212];
+  assign \o__payload.counts[54]  = \i__payload$116 [219:216];
+  assign \o__payload.counts[55]  = \i__payload$116 [223:220];
+  assign \o__payload.counts[56]  = \i__payload$116 [227:224];
+  assign \o__payload.counts[57]  = \i__payload$116 [231:228];
+  assign \o__payload.counts[58]  = \i__payload$116 [235:232];
+  assign \o__payload.counts[59]  = \i__payload$116 [239:236];
+  assign \o__payload.counts[60]  = \i__payload$116 [243:240];
+  assign \o__payload.counts[61]  = \i__payload$116 [247:244];
+  assign \o__payload.counts[62]  = \i__payload$116 [251:248];
+  assign \o__payload.counts[63]  = \i__payload$116 [255:252];
+  assign \o__payload.resets  = \i__payload$116 [319:256];
+  assign \o__payload.saturated  = \i__payload$116 [383:320];
+  assign \o__payload.parallel_max  = \i__payload$116 [392:384];
+  assign \o__payload.bank  = \i__payload$116 [393];
+  assign \o__payload$123.row  = \o__payload$123 [7:0];
+  assign \o__payload$123.polarity  = \o__payload$123 [8];
+  assign \o__payload$123.columns  = \o__payload$123 [264:9];
+  assign \o__payload$123.bank  = \o__payload$123 [265];
+  assign \o__payload$123.end  = \o__payload$123 [266];
   assign \bank_0.parallel_max  = bank_0[8:0];
   assign \bank_0.setup_cycles  = bank_0[24:9];
   assign \bank_0.set_cycles  = bank_0[40:25];
@@ -10125,24 +10123,24 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign \bank_1.read_lines.word_unselected  = bank_1[265:264];
   assign \bank_1.read_lines.bit_unselected  = bank_1[267:266];
   assign \bank_1.read_lines.source_unselected  = bank_1[269:268];
-  assign \slots__payload.row  = \o__payload$122 [7:0];
-  assign \slots__payload.polarity  = \o__payload$122 [8];
-  assign \slots__payload.columns  = \o__payload$122 [264:9];
-  assign \slots__payload.bank  = \o__payload$122 [265];
-  assign \slots__payload.end  = \o__payload$122 [266];
+  assign \slots__payload.row  = \o__payload$123 [7:0];
+  assign \slots__payload.polarity  = \o__payload$123 [8];
+  assign \slots__payload.columns  = \o__payload$123 [264:9];
+  assign \slots__payload.bank  = \o__payload$123 [265];
+  assign \slots__payload.end  = \o__payload$123 [266];
   assign \chosen.operation  = chosen[2:0];
   assign \chosen.row  = chosen[10:3];
   assign \chosen.columns  = chosen[266:11];
   assign \chosen.whole  = chosen[267];
   assign \chosen.groups  = chosen[283:268];
-  assign \o__payload$143.operation  = \$239 ;
-  assign \o__payload$143.row  = \$238 [7:0];
-  assign \o__payload$143.columns  = \$238 [263:8];
-  assign \o__payload$143.groups  = \$240 ;
-  assign \o__payload$143.bank  = \$242 ;
-  assign \o__payload$143.end  = \$241 [0];
-  assign \o__payload$143.ramped  = \$241 [1];
-  assign \o__payload$143.ramp_value  = \$243 ;
+  assign \o__payload$144.operation  = \$238 ;
+  assign \o__payload$144.row  = \$237 [7:0];
+  assign \o__payload$144.columns  = \$237 [263:8];
+  assign \o__payload$144.groups  = \$239 ;
+  assign \o__payload$144.bank  = \$241 ;
+  assign \o__payload$144.end  = \$240 [0];
+  assign \o__payload$144.ramped  = \$240 [1];
+  assign \o__payload$144.ramp_value  = \$242 ;
   assign \read__payload.backward  = read__payload;
   assign \settings.threshold_log2  = settings[4:0];
   assign \settings.max_pulses  = settings[8:5];
@@ -10225,24 +10223,24 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign \targets__payload.codes[14]  = targets__payload[239:224];
   assign \targets__payload.codes[15]  = targets__payload[255:240];
   assign \targets__payload.mode  = targets__payload[257:256];
-  assign \targets__payload$151.codes  = targets__payload[255:0];
-  assign \targets__payload$151.codes[0]  = targets__payload[15:0];
-  assign \targets__payload$151.codes[1]  = targets__payload[31:16];
-  assign \targets__payload$151.codes[2]  = targets__payload[47:32];
-  assign \targets__payload$151.codes[3]  = targets__payload[63:48];
-  assign \targets__payload$151.codes[4]  = targets__payload[79:64];
-  assign \targets__payload$151.codes[5]  = targets__payload[95:80];
-  assign \targets__payload$151.codes[6]  = targets__payload[111:96];
-  assign \targets__payload$151.codes[7]  = targets__payload[127:112];
-  assign \targets__payload$151.codes[8]  = targets__payload[143:128];
-  assign \targets__payload$151.codes[9]  = targets__payload[159:144];
-  assign \targets__payload$151.codes[10]  = targets__payload[175:160];
-  assign \targets__payload$151.codes[11]  = targets__payload[191:176];
-  assign \targets__payload$151.codes[12]  = targets__payload[207:192];
-  assign \targets__payload$151.codes[13]  = targets__payload[223:208];
-  assign \targets__payload$151.codes[14]  = targets__payload[239:224];
-  assign \targets__payload$151.codes[15]  = targets__payload[255:240];
-  assign \targets__payload$151.mode  = targets__payload[257:256];
+  assign \targets__payload$152.codes  = targets__payload[255:0];
+  assign \targets__payload$152.codes[0]  = targets__payload[15:0];
+  assign \targets__payload$152.codes[1]  = targets__payload[31:16];
+  assign \targets__payload$152.codes[2]  = targets__payload[47:32];
+  assign \targets__payload$152.codes[3]  = targets__payload[63:48];
+  assign \targets__payload$152.codes[4]  = targets__payload[79:64];
+  assign \targets__payload$152.codes[5]  = targets__payload[95:80];
+  assign \targets__payload$152.codes[6]  = targets__payload[111:96];
+  assign \targets__payload$152.codes[7]  = targets__payload[127:112];
+  assign \targets__payload$152.codes[8]  = targets__payload[143:128];
+  assign \targets__payload$152.codes[9]  = targets__payload[159:144];
+  assign \targets__payload$152.codes[10]  = targets__payload[175:160];
+  assign \targets__payload$152.codes[11]  = targets__payload[191:176];
+  assign \targets__payload$152.codes[12]  = targets__payload[207:192];
+  assign \targets__payload$152.codes[13]  = targets__payload[223:208];
+  assign \targets__payload$152.codes[14]  = targets__payload[239:224];
+  assign \targets__payload$152.codes[15]  = targets__payload[255:240];
+  assign \targets__payload$152.mode  = targets__payload[257:256];
   assign \cells__payload[0]  = cells__payload[15:0];
   assign \cells__payload[1]  = cells__payload[31:16];
   assign \cells__payload[2]  = cells__payload[47:32];
@@ -10259,45 +10257,45 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign \cells__payload[13]  = cells__payload[223:208];
   assign \cells__payload[14]  = cells__payload[239:224];
   assign \cells__payload[15]  = cells__payload[255:240];
-  assign \cells__payload$155[0]  = cells__payload[15:0];
-  assign \cells__payload$155[1]  = cells__payload[31:16];
-  assign \cells__payload$155[2]  = cells__payload[47:32];
-  assign \cells__payload$155[3]  = cells__payload[63:48];
-  assign \cells__payload$155[4]  = cells__payload[79:64];
-  assign \cells__payload$155[5]  = cells__payload[95:80];
-  assign \cells__payload$155[6]  = cells__payload[111:96];
-  assign \cells__payload$155[7]  = cells__payload[127:112];
-  assign \cells__payload$155[8]  = cells__payload[143:128];
-  assign \cells__payload$155[9]  = cells__payload[159:144];
-  assign \cells__payload$155[10]  = cells__payload[175:160];
-  assign \cells__payload$155[11]  = cells__payload[191:176];
-  assign \cells__payload$155[12]  = cells__payload[207:192];
-  assign \cells__payload$155[13]  = cells__payload[223:208];
-  assign \cells__payload$155[14]  = cells__payload[239:224];
-  assign \cells__payload$155[15]  = cells__payload[255:240];
+  assign \cells__payload$156[0]  = cells__payload[15:0];
+  assign \cells__payload$156[1]  = cells__payload[31:16];
+  assign \cells__payload$156[2]  = cells__payload[47:32];
+  assign \cells__payload$156[3]  = cells__payload[63:48];
+  assign \cells__payload$156[4]  = cells__payload[79:64];
+  assign \cells__payload$156[5]  = cells__payload[95:80];
+  assign \cells__payload$156[6]  = cells__payload[111:96];
+  assign \cells__payload$156[7]  = cells__payload[127:112];
+  assign \cells__payload$156[8]  = cells__payload[143:128];
+  assign \cells__payload$156[9]  = cells__payload[159:144];
+  assign \cells__payload$156[10]  = cells__payload[175:160];
+  assign \cells__payload$156[11]  = cells__payload[191:176];
+  assign \cells__payload$156[12]  = cells__payload[207:192];
+  assign \cells__payload$156[13]  = cells__payload[223:208];
+  assign \cells__payload$156[14]  = cells__payload[239:224];
+  assign \cells__payload$156[15]  = cells__payload[255:240];
   assign \lines.word_code  = lines[7:0];
   assign \lines.bit_code  = lines[15:8];
   assign \lines.source_code  = lines[23:16];
   assign \lines.word_unselected  = lines[25:24];
   assign \lines.bit_unselected  = lines[27:26];
   assign \lines.source_unselected  = lines[29:28];
-  assign \lines$179.word_code  = \lines$179 [7:0];
-  assign \lines$179.bit_code  = \lines$179 [15:8];
-  assign \lines$179.source_code  = \lines$179 [23:16];
-  assign \lines$179.word_unselected  = \lines$179 [25:24];
-  assign \lines$179.bit_unselected  = \lines$179 [27:26];
-  assign \lines$179.source_unselected  = \lines$179 [29:28];
+  assign \lines$180.word_code  = \lines$180 [7:0];
+  assign \lines$180.bit_code  = \lines$180 [15:8];
+  assign \lines$180.source_code  = \lines$180 [23:16];
+  assign \lines$180.word_unselected  = \lines$180 [25:24];
+  assign \lines$180.bit_unselected  = \lines$180 [27:26];
+  assign \lines$180.source_unselected  = \lines$180 [29:28];
   assign \chosen_timing.setup_cycles  = chosen_timing[15:0];
   assign \chosen_timing.pulse_cycles  = chosen_timing[31:16];
   assign \chosen_timing.hold_cycles  = chosen_timing[47:32];
   assign \chosen_timing.recovery_cycles  = chosen_timing[63:48];
   assign \chosen_timing.ready_limit  = chosen_timing[79:64];
   assign \chosen_timing.conversion_limit  = chosen_timing[95:80];
-  assign \i__payload$187.operation  = kept[2:0];
-  assign \i__payload$187.row  = kept[10:3];
-  assign \i__payload$187.columns  = kept[266:11];
-  assign \i__payload$187.whole  = kept[267];
-  assign \i__payload$187.groups  = kept[283:268];
+  assign \i__payload$188.operation  = kept[2:0];
+  assign \i__payload$188.row  = kept[10:3];
+  assign \i__payload$188.columns  = kept[266:11];
+  assign \i__payload$188.whole  = kept[267];
+  assign \i__payload$188.groups  = kept[283:268];
   assign \kept.operation  = kept[283:0];
   assign \kept.operation.operation  = kept[2:0];
   assign \kept.operation.row  = kept[10:3];
@@ -10335,22 +10333,22 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign \crossbar__codes[13]  = crossbar__codes[111:104];
   assign \crossbar__codes[14]  = crossbar__codes[119:112];
   assign \crossbar__codes[15]  = crossbar__codes[127:120];
-  assign \crossbar__codes$209[0]  = crossbar__codes[7:0];
-  assign \crossbar__codes$209[1]  = crossbar__codes[15:8];
-  assign \crossbar__codes$209[2]  = crossbar__codes[23:16];
-  assign \crossbar__codes$209[3]  = crossbar__codes[31:24];
-  assign \crossbar__codes$209[4]  = crossbar__codes[39:32];
-  assign \crossbar__codes$209[5]  = crossbar__codes[47:40];
-  assign \crossbar__codes$209[6]  = crossbar__codes[55:48];
-  assign \crossbar__codes$209[7]  = crossbar__codes[63:56];
-  assign \crossbar__codes$209[8]  = crossbar__codes[71:64];
-  assign \crossbar__codes$209[9]  = crossbar__codes[79:72];
-  assign \crossbar__codes$209[10]  = crossbar__codes[87:80];
-  assign \crossbar__codes$209[11]  = crossbar__codes[95:88];
-  assign \crossbar__codes$209[12]  = crossbar__codes[103:96];
-  assign \crossbar__codes$209[13]  = crossbar__codes[111:104];
-  assign \crossbar__codes$209[14]  = crossbar__codes[119:112];
-  assign \crossbar__codes$209[15]  = crossbar__codes[127:120];
+  assign \crossbar__codes$210[0]  = crossbar__codes[7:0];
+  assign \crossbar__codes$210[1]  = crossbar__codes[15:8];
+  assign \crossbar__codes$210[2]  = crossbar__codes[23:16];
+  assign \crossbar__codes$210[3]  = crossbar__codes[31:24];
+  assign \crossbar__codes$210[4]  = crossbar__codes[39:32];
+  assign \crossbar__codes$210[5]  = crossbar__codes[47:40];
+  assign \crossbar__codes$210[6]  = crossbar__codes[55:48];
+  assign \crossbar__codes$210[7]  = crossbar__codes[63:56];
+  assign \crossbar__codes$210[8]  = crossbar__codes[71:64];
+  assign \crossbar__codes$210[9]  = crossbar__codes[79:72];
+  assign \crossbar__codes$210[10]  = crossbar__codes[87:80];
+  assign \crossbar__codes$210[11]  = crossbar__codes[95:88];
+  assign \crossbar__codes$210[12]  = crossbar__codes[103:96];
+  assign \crossbar__codes$210[13]  = crossbar__codes[111:104];
+  assign \crossbar__codes$210[14]  = crossbar__codes[119:112];
+  assign \crossbar__codes$210[15]  = crossbar__codes[127:120];
   assign \samples__codes[0]  = samples__codes[7:0];
   assign \samples__codes[1]  = samples__codes[15:8];
   assign \samples__codes[2]  = samples__codes[23:16];
@@ -10367,48 +10365,48 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign \samples__codes[13]  = samples__codes[111:104];
   assign \samples__codes[14]  = samples__codes[119:112];
   assign \samples__codes[15]  = samples__codes[127:120];
-  assign \samples__codes$259[0]  = samples__codes[7:0];
-  assign \samples__codes$259[1]  = samples__codes[15:8];
-  assign \samples__codes$259[2]  = samples__codes[23:16];
-  assign \samples__codes$259[3]  = samples__codes[31:24];
-  assign \samples__codes$259[4]  = samples__codes[39:32];
-  assign \samples__codes$259[5]  = samples__codes[47:40];
-  assign \samples__codes$259[6]  = samples__codes[55:48];
-  assign \samples__codes$259[7]  = samples__codes[63:56];
-  assign \samples__codes$259[8]  = samples__codes[71:64];
-  assign \samples__codes$259[9]  = samples__codes[79:72];
-  assign \samples__codes$259[10]  = samples__codes[87:80];
-  assign \samples__codes$259[11]  = samples__codes[95:88];
-  assign \samples__codes$259[12]  = samples__codes[103:96];
-  assign \samples__codes$259[13]  = samples__codes[111:104];
-  assign \samples__codes$259[14]  = samples__codes[119:112];
-  assign \samples__codes$259[15]  = samples__codes[127:120];
-  assign \samples__codes$266[0]  = samples__codes[7:0];
-  assign \samples__codes$266[1]  = samples__codes[15:8];
-  assign \samples__codes$266[2]  = samples__codes[23:16];
-  assign \samples__codes$266[3]  = samples__codes[31:24];
-  assign \samples__codes$266[4]  = samples__codes[39:32];
-  assign \samples__codes$266[5]  = samples__codes[47:40];
-  assign \samples__codes$266[6]  = samples__codes[55:48];
-  assign \samples__codes$266[7]  = samples__codes[63:56];
-  assign \samples__codes$266[8]  = samples__codes[71:64];
-  assign \samples__codes$266[9]  = samples__codes[79:72];
-  assign \samples__codes$266[10]  = samples__codes[87:80];
-  assign \samples__codes$266[11]  = samples__codes[95:88];
-  assign \samples__codes$266[12]  = samples__codes[103:96];
-  assign \samples__codes$266[13]  = samples__codes[111:104];
-  assign \samples__codes$266[14]  = samples__codes[119:112];
-  assign \samples__codes$266[15]  = samples__codes[127:120];
+  assign \samples__codes$260[0]  = samples__codes[7:0];
+  assign \samples__codes$260[1]  = samples__codes[15:8];
+  assign \samples__codes$260[2]  = samples__codes[23:16];
+  assign \samples__codes$260[3]  = samples__codes[31:24];
+  assign \samples__codes$260[4]  = samples__codes[39:32];
+  assign \samples__codes$260[5]  = samples__codes[47:40];
+  assign \samples__codes$260[6]  = samples__codes[55:48];
+  assign \samples__codes$260[7]  = samples__codes[63:56];
+  assign \samples__codes$260[8]  = samples__codes[71:64];
+  assign \samples__codes$260[9]  = samples__codes[79:72];
+  assign \samples__codes$260[10]  = samples__codes[87:80];
+  assign \samples__codes$260[11]  = samples__codes[95:88];
+  assign \samples__codes$260[12]  = samples__codes[103:96];
+  assign \samples__codes$260[13]  = samples__codes[111:104];
+  assign \samples__codes$260[14]  = samples__codes[119:112];
+  assign \samples__codes$260[15]  = samples__codes[127:120];
+  assign \samples__codes$267[0]  = samples__codes[7:0];
+  assign \samples__codes$267[1]  = samples__codes[15:8];
+  assign \samples__codes$267[2]  = samples__codes[23:16];
+  assign \samples__codes$267[3]  = samples__codes[31:24];
+  assign \samples__codes$267[4]  = samples__codes[39:32];
+  assign \samples__codes$267[5]  = samples__codes[47:40];
+  assign \samples__codes$267[6]  = samples__codes[55:48];
+  assign \samples__codes$267[7]  = samples__codes[63:56];
+  assign \samples__codes$267[8]  = samples__codes[71:64];
+  assign \samples__codes$267[9]  = samples__codes[79:72];
+  assign \samples__codes$267[10]  = samples__codes[87:80];
+  assign \samples__codes$267[11]  = samples__codes[95:88];
+  assign \samples__codes$267[12]  = samples__codes[103:96];
+  assign \samples__codes$267[13]  = samples__codes[111:104];
+  assign \samples__codes$267[14]  = samples__codes[119:112];
+  assign \samples__codes$267[15]  = samples__codes[127:120];
   assign chosen_timing[95:80] = settings[145:130];
   assign chosen_timing[79:64] = settings[113:98];
   assign chosen_timing[63:48] = settings[97:82];
   assign chosen_timing[47:32] = settings[81:66];
-  assign chosen_timing[31:16] = \$signal$178 ;
-  assign chosen_timing[15:0] = \$144 ;
+  assign chosen_timing[31:16] = \$signal$179 ;
+  assign chosen_timing[15:0] = \$143 ;
   always @*
-    \lines$179 [7:0] = lines[7:0];
+    \lines$180 [7:0] = lines[7:0];
   always @*
-    \lines$179 [29:24] = lines[29:24];
+    \lines$180 [29:24] = lines[29:24];
   always @*
     settings[8:0] = offered[8:0];
   always @*
@@ -10419,10 +10417,10 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
     settings[398:245] = offered[398:245];
   always @*
     settings[488:459] = offered[488:459];
-  assign i__payload[2065:2057] = \$97 ;
-  assign i__payload[2056:2053] = \$96 ;
-  assign i__payload[2052:2048] = \$95 ;
-  assign i__payload[2066] = \$94 ;
+  assign i__payload[2065:2057] = \$96 ;
+  assign i__payload[2056:2053] = \$95 ;
+  assign i__payload[2052:2048] = \$94 ;
+  assign i__payload[2066] = \$93 ;
   assign i__payload[2047:1024] = words__payload;
   assign i__payload[1023:0] = deltas__payload;
   assign offered[518:489] = { settings__read_lines__source_unselected, settings__read_lines__bit_unselected, settings__read_lines__word_unselected, settings__read_lines__source_code, settings__read_lines__bit_code, settings__read_lines__word_code };
@@ -10455,9 +10453,9 @@ module \pulsetrain_core.controller (arm, \pulse_limit$276 , abort, crossbar__rea
   assign offered[17:9] = settings__parallel_max;
   assign offered[8:5] = settings__max_pulses;
   assign offered[4:0] = settings__threshold_log2;
-  assign \$110  = \o__payload$122 [8];
-  assign \$113  = 16'hffff;
-  assign \$173  = \$signal$109 ;
+  assign \$109  = \o__payload$123 [8];
+  assign \$112  = 16'hffff;
+  assign \$172  = \$signal$110 ;
 endmodule
 
 module \pulsetrain_core.controller.decision_lanes (rst, i__valid, i__ready, holds, o__ready, i__payload, o__valid, o__payload, clk);
@@ -20876,7 +20874,7 @@ module \pulsetrain_core.controller.decision_lanes (rst, i__valid, i__ready, hold
   assign \$349  = { 3'h0, \$signal$18 , 4'h0 };
 endmodule
 
-module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__codes, clk, rst, clear, i__valid, room, pulse_limit, \port$10084$0 , idle, i__ready, fault, crossbar__strobe, report__row, report__polarity, report__form, report__columns, crossbar__select, crossbar__operation, crossbar__row, crossbar__columns
+module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__codes, clk, rst, clear, i__valid, room, pulse_limit, \port$11911$0 , idle, i__ready, fault, crossbar__strobe, report__row, report__polarity, report__form, report__columns, crossbar__select, crossbar__operation, crossbar__row, crossbar__columns
 , crossbar__whole, crossbar__full_scale, crossbar__word_code, crossbar__word_unselected, crossbar__bit_code, crossbar__bit_unselected, crossbar__source_code, crossbar__source_unselected, crossbar__group, crossbar__convert, samples__valid, samples__group, samples__codes, samples__last, report__valid, report__cycles, report__cut, crossbar__ready);
   reg \$auto$verilog_backend.cc:2355:dump_module$5  = 0;
   wire [16:0] \$1 ;
@@ -21108,8 +21106,8 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
   wire next_group_low_8;
   wire over_limit;
   reg [3:0] phase_state = 4'h0;
-  input [425:0] \port$10084$0 ;
-  wire [425:0] \port$10084$0 ;
+  input [425:0] \port$11911$0 ;
+  wire [425:0] \port$11911$0 ;
   reg [15:0] pulse_cycles = 16'h0000;
   reg pulse_ends;
   input [15:0] pulse_limit;
@@ -21199,16 +21197,16 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
   assign \$28  = ~ \$signal$6 ;
   assign \$29  = clear & \$28 ;
   assign \$30  = \$signal$53  | \$signal$51 ;
-  assign \$31  = \port$10084$0 [2:0] == 2'h2;
+  assign \$31  = \port$11911$0 [2:0] == 2'h2;
   assign \$32  = \$31  ? 1'h1 : 1'h0;
-  assign \$33  = \port$10084$0 [2:0] == 2'h3;
-  assign \$34  = \$signal$11  ? \port$10084$0 [425:410] : 16'h0000;
-  assign \$35  = \port$10084$0 [405:404] == 2'h3;
-  assign \$36  = \$35  ? 2'h0 : \port$10084$0 [405:404];
-  assign \$37  = \port$10084$0 [407:406] == 2'h3;
-  assign \$38  = \$37  ? 2'h0 : \port$10084$0 [407:406];
-  assign \$39  = \port$10084$0 [409:408] == 2'h3;
-  assign \$40  = \$39  ? 2'h0 : \port$10084$0 [409:408];
+  assign \$33  = \port$11911$0 [2:0] == 2'h3;
+  assign \$34  = \$signal$11  ? \port$11911$0 [425:410] : 16'h0000;
+  assign \$35  = \port$11911$0 [405:404] == 2'h3;
+  assign \$36  = \$35  ? 2'h0 : \port$11911$0 [405:404];
+  assign \$37  = \port$11911$0 [407:406] == 2'h3;
+  assign \$38  = \$37  ? 2'h0 : \port$11911$0 [407:406];
+  assign \$39  = \port$11911$0 [409:408] == 2'h3;
+  assign \$40  = \$39  ? 2'h0 : \port$11911$0 [409:408];
   assign \$41  = \$signal$14  - 1'h1;
   assign \$42  = { 1'h0, \$signal$14  } & \$41 ;
   assign \$43  = ~ \$signal$51 ;
@@ -21299,8 +21297,8 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
   assign over_limit = \$3  & \$4 ;
   assign \$signal$6  = remaining <= 1'h1;
   assign \$signal$8  = i__valid & i__ready;
-  assign \$5  = \port$10084$0 [2:0] == 3'h4;
-  assign \$6  = \port$10084$0 [2:0] == 3'h5;
+  assign \$5  = \port$11911$0 [2:0] == 3'h4;
+  assign \$6  = \port$11911$0 [2:0] == 3'h5;
   assign \$signal$11  = \$5  | \$6 ;
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
@@ -21693,7 +21691,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     casez (phase_state)
       4'h0:
           if (\$signal$8 ) begin
-            \$53  = \port$10084$0 [299:284];
+            \$53  = \port$11911$0 [299:284];
           end
       4'h1:
         begin
@@ -21767,13 +21765,13 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
       4'h7:
           if (\$signal$6 ) begin
             if (\$signal$8 ) begin
-              \$53  = \port$10084$0 [299:284];
+              \$53  = \port$11911$0 [299:284];
             end
           end
       4'h5:
           if (\$signal$6 ) begin
             if (\$signal$8 ) begin
-              \$53  = \port$10084$0 [299:284];
+              \$53  = \port$11911$0 [299:284];
             end
           end
     endcase
@@ -21962,7 +21960,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$56  = pulse_cycles;
     if (\$signal$8 ) begin
-      \$56  = \port$10084$0 [315:300];
+      \$56  = \port$11911$0 [315:300];
     end
     if (rst) begin
       \$56  = 16'h0000;
@@ -21972,7 +21970,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$57  = hold_cycles;
     if (\$signal$8 ) begin
-      \$57  = \port$10084$0 [331:316];
+      \$57  = \port$11911$0 [331:316];
     end
     if (rst) begin
       \$57  = 16'h0000;
@@ -21982,7 +21980,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$58  = recovery_cycles;
     if (\$signal$8 ) begin
-      \$58  = \port$10084$0 [347:332];
+      \$58  = \port$11911$0 [347:332];
     end
     if (rst) begin
       \$58  = 16'h0000;
@@ -21992,7 +21990,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$59  = ready_limit;
     if (\$signal$8 ) begin
-      \$59  = \port$10084$0 [363:348];
+      \$59  = \port$11911$0 [363:348];
     end
     if (rst) begin
       \$59  = 16'h0000;
@@ -22002,7 +22000,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$60  = conversion_limit;
     if (\$signal$8 ) begin
-      \$60  = \port$10084$0 [379:364];
+      \$60  = \port$11911$0 [379:364];
     end
     if (rst) begin
       \$60  = 16'h0000;
@@ -22022,7 +22020,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$62  = \$signal$14 ;
     if (\$signal$8 ) begin
-      \$62  = \port$10084$0 [283:268];
+      \$62  = \port$11911$0 [283:268];
     end else if (\$30 ) begin
     end else if (\$signal$50 ) begin
       \$62  = \$42 [15:0];
@@ -22035,7 +22033,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$63  = report__row;
     if (\$signal$8 ) begin
-      \$63  = \port$10084$0 [10:3];
+      \$63  = \port$11911$0 [10:3];
     end
     if (rst) begin
       \$63  = 8'h00;
@@ -22065,7 +22063,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$66  = report__columns;
     if (\$signal$8 ) begin
-      \$66  = \port$10084$0 [266:11];
+      \$66  = \port$11911$0 [266:11];
     end
     if (rst) begin
       \$66  = 256'h0000000000000000000000000000000000000000000000000000000000000000;
@@ -22087,7 +22085,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$68  = crossbar__operation;
     if (\$signal$8 ) begin
-      \$68  = \port$10084$0 [2:0];
+      \$68  = \port$11911$0 [2:0];
     end else if (\$30 ) begin
       \$68  = 3'h0;
     end
@@ -22099,7 +22097,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$69  = crossbar__row;
     if (\$signal$8 ) begin
-      \$69  = \port$10084$0 [10:3];
+      \$69  = \port$11911$0 [10:3];
     end else if (\$30 ) begin
       \$69  = 8'h00;
     end
@@ -22111,7 +22109,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$70  = crossbar__columns;
     if (\$signal$8 ) begin
-      \$70  = \port$10084$0 [266:11];
+      \$70  = \port$11911$0 [266:11];
     end else if (\$30 ) begin
       \$70  = 256'h0000000000000000000000000000000000000000000000000000000000000000;
     end
@@ -22123,7 +22121,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$71  = crossbar__whole;
     if (\$signal$8 ) begin
-      \$71  = \port$10084$0 [267];
+      \$71  = \port$11911$0 [267];
     end else if (\$30 ) begin
       \$71  = 1'h0;
     end
@@ -22147,7 +22145,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$73  = crossbar__word_code;
     if (\$signal$8 ) begin
-      \$73  = \port$10084$0 [387:380];
+      \$73  = \port$11911$0 [387:380];
     end else if (\$30 ) begin
       \$73  = 8'h00;
     end
@@ -22171,7 +22169,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$75  = crossbar__bit_code;
     if (\$signal$8 ) begin
-      \$75  = \port$10084$0 [395:388];
+      \$75  = \port$11911$0 [395:388];
     end else if (\$30 ) begin
       \$75  = 8'h00;
     end
@@ -22195,7 +22193,7 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     if (\$auto$verilog_backend.cc:2355:dump_module$5 ) begin end
     \$77  = crossbar__source_code;
     if (\$signal$8 ) begin
-      \$77  = \port$10084$0 [403:396];
+      \$77  = \port$11911$0 [403:396];
     end else if (\$30 ) begin
       \$77  = 8'h00;
     end
@@ -22294,26 +22292,26 @@ module \pulsetrain_core.controller.line_driver (crossbar__converted, crossbar__c
     end
   end
   assign \$signal  = \$1 [15:0];
-  assign i__payload = \port$10084$0 [283:0];
+  assign i__payload = \port$11911$0 [283:0];
   assign \$like  = next_group_8;
-  assign timing__setup_cycles = \port$10084$0 [299:284];
-  assign timing__pulse_cycles = \port$10084$0 [315:300];
-  assign timing__hold_cycles = \port$10084$0 [331:316];
-  assign timing__recovery_cycles = \port$10084$0 [347:332];
-  assign timing__ready_limit = \port$10084$0 [363:348];
-  assign timing__conversion_limit = \port$10084$0 [379:364];
-  assign full_scale = \port$10084$0 [425:410];
-  assign lines__word_code = \port$10084$0 [387:380];
-  assign lines__word_unselected = \port$10084$0 [405:404];
-  assign lines__bit_code = \port$10084$0 [395:388];
-  assign lines__bit_unselected = \port$10084$0 [407:406];
-  assign lines__source_code = \port$10084$0 [403:396];
-  assign lines__source_unselected = \port$10084$0 [409:408];
-  assign \i__payload.operation  = \port$10084$0 [2:0];
-  assign \i__payload.row  = \port$10084$0 [10:3];
-  assign \i__payload.columns  = \port$10084$0 [266:11];
-  assign \i__payload.whole  = \port$10084$0 [267];
-  assign \i__payload.groups  = \port$10084$0 [283:268];
+  assign timing__setup_cycles = \port$11911$0 [299:284];
+  assign timing__pulse_cycles = \port$11911$0 [315:300];
+  assign timing__hold_cycles = \port$11911$0 [331:316];
+  assign timing__recovery_cycles = \port$11911$0 [347:332];
+  assign timing__ready_limit = \port$11911$0 [363:348];
+  assign timing__conversion_limit = \port$11911$0 [379:364];
+  assign full_scale = \port$11911$0 [425:410];
+  assign lines__word_code = \port$11911$0 [387:380];
+  assign lines__word_unselected = \port$11911$0 [405:404];
+  assign lines__bit_code = \port$11911$0 [395:388];
+  assign lines__bit_unselected = \port$11911$0 [407:406];
+  assign lines__source_code = \port$11911$0 [403:396];
+  assign lines__source_unselected = \port$11911$0 [409:408];
+  assign \i__payload.operation  = \port$11911$0 [2:0];
+  assign \i__payload.row  = \port$11911$0 [10:3];
+  assign \i__payload.columns  = \port$11911$0 [266:11];
+  assign \i__payload.whole  = \port$11911$0 [267];
+  assign \i__payload.groups  = \port$11911$0 [283:268];
   assign \samples__codes[0]  = samples__codes[7:0];
   assign \samples__codes[1]  = samples__codes[15:8];
   assign \samples__codes[2]  = samples__codes[23:16];
@@ -29920,56 +29918,1943 @@ module \pulsetrain_core.controller.pulse_scheduler.former (rst, clear, o__ready,
   assign \$280  = 1'h1;
 endmodule
 
-module \pulsetrain_core.controller.random_source (state_index, clk, rst, seed__valid, words__ready, seed__ready, words__valid, random_steps, words__payload, seeding, random_seed, seeded, state_word, seed__payload);
+module \pulsetrain_core.controller.random_source (state_index, clk, rst, seed__valid, words__ready, seed__ready, seeded, words__valid, random_steps, words__payload, seeding, seed_error, random_seed, state_word, seed__payload);
   reg \$auto$verilog_backend.cc:2355:dump_module$9  = 0;
   wire \$1 ;
-  wire [1024:0] \$10 ;
-  wire [78:0] \$11 ;
-  wire [78:0] \$12 ;
-  wire [78:0] \$13 ;
-  wire [78:0] \$14 ;
-  wire [63:0] \$15 ;
-  wire [63:0] \$16 ;
-  wire [78:0] \$17 ;
-  wire [78:0] \$18 ;
-  wire [78:0] \$19 ;
-  wire \$2 ;
-  wire [78:0] \$20 ;
-  wire [63:0] \$21 ;
-  wire [63:0] \$22 ;
-  wire [94:0] \$23 ;
-  wire [94:0] \$24 ;
+  wire \$10 ;
+  wire [31:0] \$100 ;
+  wire [31:0] \$1000 ;
+  wire [31:0] \$1001 ;
+  wire [31:0] \$1002 ;
+  wire [31:0] \$1003 ;
+  wire [31:0] \$1004 ;
+  wire [31:0] \$1005 ;
+  wire [31:0] \$1006 ;
+  wire [31:0] \$1007 ;
+  wire [31:0] \$1008 ;
+  wire [31:0] \$1009 ;
+  wire [31:0] \$101 ;
+  wire [31:0] \$1010 ;
+  wire [31:0] \$1011 ;
+  wire [31:0] \$1012 ;
+  wire [31:0] \$1013 ;
+  wire [31:0] \$1014 ;
+  wire [31:0] \$1015 ;
+  wire [31:0] \$1016 ;
+  wire [31:0] \$1017 ;
+  wire [31:0] \$1018 ;
+  wire [31:0] \$1019 ;
+  wire [31:0] \$102 ;
+  wire [31:0] \$1020 ;
+  wire [31:0] \$1021 ;
+  wire [31:0] \$1022 ;
+  wire [31:0] \$1023 ;
+  wire [31:0] \$1024 ;
+  wire [31:0] \$1025 ;
+  wire [31:0] \$1026 ;
+  wire [31:0] \$1027 ;
+  wire [31:0] \$1028 ;
+  wire [31:0] \$1029 ;
+  wire [31:0] \$103 ;
+  wire [31:0] \$1030 ;
+  wire [31:0] \$1031 ;
+  wire [31:0] \$1032 ;
+  wire [31:0] \$1033 ;
+  wire [31:0] \$1034 ;
+  wire [31:0] \$1035 ;
+  wire [31:0] \$1036 ;
+  wire [31:0] \$1037 ;
+  wire [31:0] \$1038 ;
+  wire [31:0] \$1039 ;
+  wire [31:0] \$104 ;
+  wire [31:0] \$1040 ;
+  wire [31:0] \$1041 ;
+  wire [31:0] \$1042 ;
+  wire [31:0] \$1043 ;
+  wire [31:0] \$1044 ;
+  wire [31:0] \$1045 ;
+  wire [31:0] \$1046 ;
+  wire [31:0] \$1047 ;
+  wire [31:0] \$1048 ;
+  wire [31:0] \$1049 ;
+  wire [31:0] \$105 ;
+  wire [31:0] \$1050 ;
+  wire [31:0] \$1051 ;
+  wire [31:0] \$1052 ;
+  wire [31:0] \$1053 ;
+  wire [31:0] \$1054 ;
+  wire [31:0] \$1055 ;
+  wire [31:0] \$1056 ;
+  wire [31:0] \$1057 ;
+  wire [31:0] \$1058 ;
+  wire [31:0] \$1059 ;
+  wire [31:0] \$106 ;
+  wire [31:0] \$1060 ;
+  wire [31:0] \$1061 ;
+  wire [31:0] \$1062 ;
+  wire [31:0] \$1063 ;
+  wire [31:0] \$1064 ;
+  wire [31:0] \$1065 ;
+  wire [31:0] \$1066 ;
+  wire [31:0] \$1067 ;
+  wire [31:0] \$1068 ;
+  wire [31:0] \$1069 ;
+  wire [31:0] \$107 ;
+  wire [31:0] \$1070 ;
+  wire [31:0] \$1071 ;
+  wire [31:0] \$1072 ;
+  wire [31:0] \$1073 ;
+  wire [31:0] \$1074 ;
+  wire [31:0] \$1075 ;
+  wire [31:0] \$1076 ;
+  wire [31:0] \$1077 ;
+  wire [31:0] \$1078 ;
+  wire [31:0] \$1079 ;
+  wire [31:0] \$108 ;
+  wire [31:0] \$1080 ;
+  wire [31:0] \$1081 ;
+  wire [31:0] \$1082 ;
+  wire [31:0] \$1083 ;
+  wire [31:0] \$1084 ;
+  wire [31:0] \$1085 ;
+  wire [31:0] \$1086 ;
+  wire [31:0] \$1087 ;
+  wire [31:0] \$1088 ;
+  wire [31:0] \$1089 ;
+  wire [31:0] \$109 ;
+  wire [31:0] \$1090 ;
+  wire [31:0] \$1091 ;
+  wire [31:0] \$1092 ;
+  wire [31:0] \$1093 ;
+  wire [31:0] \$1094 ;
+  wire [31:0] \$1095 ;
+  wire [31:0] \$1096 ;
+  wire [31:0] \$1097 ;
+  wire [31:0] \$1098 ;
+  wire [31:0] \$1099 ;
+  wire \$11 ;
+  wire [31:0] \$110 ;
+  wire [31:0] \$1100 ;
+  wire [31:0] \$1101 ;
+  wire [31:0] \$1102 ;
+  wire [31:0] \$1103 ;
+  wire [31:0] \$1104 ;
+  wire [31:0] \$1105 ;
+  wire [31:0] \$1106 ;
+  wire [31:0] \$1107 ;
+  wire [31:0] \$1108 ;
+  wire [31:0] \$1109 ;
+  wire [31:0] \$111 ;
+  wire [31:0] \$1110 ;
+  wire [31:0] \$1111 ;
+  wire [31:0] \$1112 ;
+  wire [31:0] \$1113 ;
+  wire [31:0] \$1114 ;
+  wire [31:0] \$1115 ;
+  wire [31:0] \$1116 ;
+  wire [31:0] \$1117 ;
+  wire [31:0] \$1118 ;
+  wire [31:0] \$1119 ;
+  wire [31:0] \$112 ;
+  wire [31:0] \$1120 ;
+  wire [31:0] \$1121 ;
+  wire [31:0] \$1122 ;
+  wire [31:0] \$1123 ;
+  wire [31:0] \$1124 ;
+  wire [31:0] \$1125 ;
+  wire [31:0] \$1126 ;
+  wire [31:0] \$1127 ;
+  wire [31:0] \$1128 ;
+  wire [31:0] \$1129 ;
+  wire [31:0] \$113 ;
+  wire [31:0] \$1130 ;
+  wire [31:0] \$1131 ;
+  wire [31:0] \$1132 ;
+  wire [31:0] \$1133 ;
+  wire [31:0] \$1134 ;
+  wire [31:0] \$1135 ;
+  wire [31:0] \$1136 ;
+  wire [31:0] \$1137 ;
+  wire [31:0] \$1138 ;
+  wire [31:0] \$1139 ;
+  wire [31:0] \$114 ;
+  wire [31:0] \$1140 ;
+  wire [31:0] \$1141 ;
+  wire [31:0] \$1142 ;
+  wire [31:0] \$1143 ;
+  wire [31:0] \$1144 ;
+  wire [31:0] \$1145 ;
+  wire [31:0] \$1146 ;
+  wire [31:0] \$1147 ;
+  wire [31:0] \$1148 ;
+  wire [31:0] \$1149 ;
+  wire [31:0] \$115 ;
+  wire [31:0] \$1150 ;
+  wire [31:0] \$1151 ;
+  wire [31:0] \$1152 ;
+  wire [31:0] \$1153 ;
+  wire [31:0] \$1154 ;
+  wire [31:0] \$1155 ;
+  wire [31:0] \$1156 ;
+  wire [31:0] \$1157 ;
+  wire [31:0] \$1158 ;
+  wire [31:0] \$1159 ;
+  wire [31:0] \$116 ;
+  wire [31:0] \$1160 ;
+  wire [31:0] \$1161 ;
+  wire [31:0] \$1162 ;
+  wire [31:0] \$1163 ;
+  wire [31:0] \$1164 ;
+  wire [31:0] \$1165 ;
+  wire [31:0] \$1166 ;
+  wire [31:0] \$1167 ;
+  wire [31:0] \$1168 ;
+  wire [31:0] \$1169 ;
+  wire [31:0] \$117 ;
+  wire [31:0] \$1170 ;
+  wire [31:0] \$1171 ;
+  wire [31:0] \$1172 ;
+  wire [31:0] \$1173 ;
+  wire [31:0] \$1174 ;
+  wire [31:0] \$1175 ;
+  wire [31:0] \$1176 ;
+  wire [31:0] \$1177 ;
+  wire [31:0] \$1178 ;
+  wire [31:0] \$1179 ;
+  wire [31:0] \$118 ;
+  wire [31:0] \$1180 ;
+  wire [31:0] \$1181 ;
+  wire [31:0] \$1182 ;
+  wire [31:0] \$1183 ;
+  wire [31:0] \$1184 ;
+  wire [31:0] \$1185 ;
+  wire [31:0] \$1186 ;
+  wire [31:0] \$1187 ;
+  wire [31:0] \$1188 ;
+  wire [31:0] \$1189 ;
+  wire [31:0] \$119 ;
+  wire [31:0] \$1190 ;
+  wire [31:0] \$1191 ;
+  wire [31:0] \$1192 ;
+  wire [31:0] \$1193 ;
+  wire [31:0] \$1194 ;
+  wire [31:0] \$1195 ;
+  wire [31:0] \$1196 ;
+  wire [31:0] \$1197 ;
+  wire [31:0] \$1198 ;
+  wire [31:0] \$1199 ;
+  wire \$12 ;
+  wire [31:0] \$120 ;
+  wire [31:0] \$1200 ;
+  wire [31:0] \$1201 ;
+  wire [31:0] \$1202 ;
+  wire [31:0] \$1203 ;
+  wire [31:0] \$1204 ;
+  wire [31:0] \$1205 ;
+  wire [31:0] \$1206 ;
+  wire [31:0] \$1207 ;
+  wire [31:0] \$1208 ;
+  wire [31:0] \$1209 ;
+  wire [31:0] \$121 ;
+  wire [31:0] \$1210 ;
+  wire [31:0] \$1211 ;
+  wire [31:0] \$1212 ;
+  wire [31:0] \$1213 ;
+  wire [31:0] \$1214 ;
+  wire [31:0] \$1215 ;
+  wire [31:0] \$1216 ;
+  wire [31:0] \$1217 ;
+  wire [31:0] \$1218 ;
+  wire [31:0] \$1219 ;
+  wire [31:0] \$122 ;
+  wire [31:0] \$1220 ;
+  wire [31:0] \$1221 ;
+  wire [31:0] \$1222 ;
+  wire [31:0] \$1223 ;
+  wire [31:0] \$1224 ;
+  wire [31:0] \$1225 ;
+  wire [31:0] \$1226 ;
+  wire [31:0] \$1227 ;
+  wire [31:0] \$1228 ;
+  wire [31:0] \$1229 ;
+  wire [31:0] \$123 ;
+  wire [31:0] \$1230 ;
+  wire [31:0] \$1231 ;
+  wire [31:0] \$1232 ;
+  wire [31:0] \$1233 ;
+  wire [31:0] \$1234 ;
+  wire [31:0] \$1235 ;
+  wire [31:0] \$1236 ;
+  wire [31:0] \$1237 ;
+  wire [31:0] \$1238 ;
+  wire [31:0] \$1239 ;
+  wire [31:0] \$124 ;
+  wire [31:0] \$1240 ;
+  wire [31:0] \$1241 ;
+  wire [31:0] \$1242 ;
+  wire [31:0] \$1243 ;
+  wire [31:0] \$1244 ;
+  wire [31:0] \$1245 ;
+  wire [31:0] \$1246 ;
+  wire [31:0] \$1247 ;
+  wire [31:0] \$1248 ;
+  wire [31:0] \$1249 ;
+  wire [31:0] \$125 ;
+  wire [31:0] \$1250 ;
+  wire [31:0] \$1251 ;
+  wire [31:0] \$1252 ;
+  wire [31:0] \$1253 ;
+  wire [31:0] \$1254 ;
+  wire [31:0] \$1255 ;
+  wire [31:0] \$1256 ;
+  wire [31:0] \$1257 ;
+  wire [31:0] \$1258 ;
+  wire [31:0] \$1259 ;
+  wire [31:0] \$126 ;
+  wire [31:0] \$1260 ;
+  wire [31:0] \$1261 ;
+  wire [31:0] \$1262 ;
+  wire [31:0] \$1263 ;
+  wire [31:0] \$1264 ;
+  wire [31:0] \$1265 ;
+  wire [31:0] \$1266 ;
+  wire [31:0] \$1267 ;
+  wire [31:0] \$1268 ;
+  wire [31:0] \$1269 ;
+  wire [31:0] \$127 ;
+  wire [31:0] \$1270 ;
+  wire [31:0] \$1271 ;
+  wire [31:0] \$1272 ;
+  wire [31:0] \$1273 ;
+  wire [31:0] \$1274 ;
+  wire [31:0] \$1275 ;
+  wire [31:0] \$1276 ;
+  wire [31:0] \$1277 ;
+  wire [31:0] \$1278 ;
+  wire [31:0] \$1279 ;
+  wire [31:0] \$128 ;
+  wire [31:0] \$1280 ;
+  wire [31:0] \$1281 ;
+  wire [31:0] \$1282 ;
+  wire [31:0] \$1283 ;
+  wire [31:0] \$1284 ;
+  wire [31:0] \$1285 ;
+  wire [31:0] \$1286 ;
+  wire [31:0] \$1287 ;
+  wire [31:0] \$1288 ;
+  wire [31:0] \$1289 ;
+  wire [31:0] \$129 ;
+  wire [31:0] \$1290 ;
+  wire [31:0] \$1291 ;
+  wire [31:0] \$1292 ;
+  wire [31:0] \$1293 ;
+  wire [31:0] \$1294 ;
+  wire [31:0] \$1295 ;
+  wire [31:0] \$1296 ;
+  wire [31:0] \$1297 ;
+  wire [31:0] \$1298 ;
+  wire [31:0] \$1299 ;
+  wire \$13 ;
+  wire [31:0] \$130 ;
+  wire [31:0] \$1300 ;
+  wire [31:0] \$1301 ;
+  wire [31:0] \$1302 ;
+  wire [31:0] \$1303 ;
+  wire [31:0] \$1304 ;
+  wire [31:0] \$1305 ;
+  wire [31:0] \$1306 ;
+  wire [31:0] \$1307 ;
+  wire [31:0] \$1308 ;
+  wire [31:0] \$1309 ;
+  wire [31:0] \$131 ;
+  wire [31:0] \$1310 ;
+  wire [31:0] \$1311 ;
+  wire [31:0] \$1312 ;
+  wire [31:0] \$1313 ;
+  wire [31:0] \$1314 ;
+  wire [31:0] \$1315 ;
+  wire [31:0] \$1316 ;
+  wire [31:0] \$1317 ;
+  wire [31:0] \$1318 ;
+  wire [31:0] \$1319 ;
+  wire [31:0] \$132 ;
+  wire [31:0] \$1320 ;
+  wire [31:0] \$1321 ;
+  wire [31:0] \$1322 ;
+  wire [31:0] \$1323 ;
+  wire [31:0] \$1324 ;
+  wire [31:0] \$1325 ;
+  wire [31:0] \$1326 ;
+  wire [31:0] \$1327 ;
+  wire [31:0] \$1328 ;
+  wire [31:0] \$1329 ;
+  wire [31:0] \$133 ;
+  wire [31:0] \$1330 ;
+  wire [31:0] \$1331 ;
+  wire [31:0] \$1332 ;
+  wire [31:0] \$1333 ;
+  wire [31:0] \$1334 ;
+  wire [31:0] \$1335 ;
+  wire [31:0] \$1336 ;
+  wire [31:0] \$1337 ;
+  wire [31:0] \$1338 ;
+  wire [31:0] \$1339 ;
+  wire [31:0] \$134 ;
+  wire [31:0] \$1340 ;
+  wire [31:0] \$1341 ;
+  wire [31:0] \$1342 ;
+  wire [31:0] \$1343 ;
+  wire [31:0] \$1344 ;
+  wire [31:0] \$1345 ;
+  wire [31:0] \$1346 ;
+  wire [31:0] \$1347 ;
+  wire [31:0] \$1348 ;
+  wire [31:0] \$1349 ;
+  wire [31:0] \$135 ;
+  wire [31:0] \$1350 ;
+  wire [31:0] \$1351 ;
+  wire [31:0] \$1352 ;
+  wire [31:0] \$1353 ;
+  wire [31:0] \$1354 ;
+  wire [31:0] \$1355 ;
+  wire [31:0] \$1356 ;
+  wire [31:0] \$1357 ;
+  wire [31:0] \$1358 ;
+  wire [31:0] \$1359 ;
+  wire [31:0] \$136 ;
+  wire [31:0] \$1360 ;
+  wire [31:0] \$1361 ;
+  wire [31:0] \$1362 ;
+  wire [31:0] \$1363 ;
+  wire [31:0] \$1364 ;
+  wire [31:0] \$1365 ;
+  wire [31:0] \$1366 ;
+  wire [31:0] \$1367 ;
+  wire [31:0] \$1368 ;
+  wire [31:0] \$1369 ;
+  wire [31:0] \$137 ;
+  wire [31:0] \$1370 ;
+  wire [31:0] \$1371 ;
+  wire [31:0] \$1372 ;
+  wire [31:0] \$1373 ;
+  wire [31:0] \$1374 ;
+  wire [31:0] \$1375 ;
+  wire [31:0] \$1376 ;
+  wire [31:0] \$1377 ;
+  wire [31:0] \$1378 ;
+  wire [31:0] \$1379 ;
+  wire [31:0] \$138 ;
+  wire [31:0] \$1380 ;
+  wire [31:0] \$1381 ;
+  wire [31:0] \$1382 ;
+  wire [31:0] \$1383 ;
+  wire [31:0] \$1384 ;
+  wire [31:0] \$1385 ;
+  wire [31:0] \$1386 ;
+  wire [31:0] \$1387 ;
+  wire [31:0] \$1388 ;
+  wire [31:0] \$1389 ;
+  wire [31:0] \$139 ;
+  wire [31:0] \$1390 ;
+  wire [31:0] \$1391 ;
+  wire [31:0] \$1392 ;
+  wire [31:0] \$1393 ;
+  wire [31:0] \$1394 ;
+  wire [31:0] \$1395 ;
+  wire [31:0] \$1396 ;
+  wire [31:0] \$1397 ;
+  wire [31:0] \$1398 ;
+  wire [31:0] \$1399 ;
+  wire \$14 ;
+  wire [31:0] \$140 ;
+  wire [31:0] \$1400 ;
+  wire [31:0] \$1401 ;
+  wire [31:0] \$1402 ;
+  wire [31:0] \$1403 ;
+  wire [31:0] \$1404 ;
+  wire [31:0] \$1405 ;
+  wire [31:0] \$1406 ;
+  wire [31:0] \$1407 ;
+  wire [31:0] \$1408 ;
+  wire [31:0] \$1409 ;
+  wire [31:0] \$141 ;
+  wire [31:0] \$1410 ;
+  wire [31:0] \$1411 ;
+  wire [31:0] \$1412 ;
+  wire [31:0] \$1413 ;
+  wire [31:0] \$1414 ;
+  wire [31:0] \$1415 ;
+  wire [31:0] \$1416 ;
+  wire [31:0] \$1417 ;
+  wire [31:0] \$1418 ;
+  wire [31:0] \$1419 ;
+  wire [31:0] \$142 ;
+  wire [31:0] \$1420 ;
+  wire [31:0] \$1421 ;
+  wire [31:0] \$1422 ;
+  wire [31:0] \$1423 ;
+  wire [31:0] \$1424 ;
+  wire [31:0] \$1425 ;
+  wire [31:0] \$1426 ;
+  wire [31:0] \$1427 ;
+  wire [31:0] \$1428 ;
+  wire [31:0] \$1429 ;
+  wire [31:0] \$143 ;
+  wire [31:0] \$1430 ;
+  wire [31:0] \$1431 ;
+  wire [31:0] \$1432 ;
+  wire [31:0] \$1433 ;
+  wire [31:0] \$1434 ;
+  wire [31:0] \$1435 ;
+  wire [31:0] \$1436 ;
+  wire [31:0] \$1437 ;
+  wire [31:0] \$1438 ;
+  wire [31:0] \$1439 ;
+  wire [31:0] \$144 ;
+  wire [31:0] \$1440 ;
+  wire [31:0] \$1441 ;
+  wire [31:0] \$1442 ;
+  wire [31:0] \$1443 ;
+  wire [31:0] \$1444 ;
+  wire [31:0] \$1445 ;
+  wire [31:0] \$1446 ;
+  wire [31:0] \$1447 ;
+  wire [31:0] \$1448 ;
+  wire [31:0] \$1449 ;
+  wire [31:0] \$145 ;
+  wire [31:0] \$1450 ;
+  wire [31:0] \$1451 ;
+  wire [31:0] \$1452 ;
+  wire [31:0] \$1453 ;
+  wire [31:0] \$1454 ;
+  wire [31:0] \$1455 ;
+  wire [31:0] \$1456 ;
+  wire [31:0] \$1457 ;
+  wire [31:0] \$1458 ;
+  wire [31:0] \$1459 ;
+  wire [31:0] \$146 ;
+  wire [31:0] \$1460 ;
+  wire [31:0] \$1461 ;
+  wire [31:0] \$1462 ;
+  wire [31:0] \$1463 ;
+  wire [31:0] \$1464 ;
+  wire [31:0] \$1465 ;
+  wire [31:0] \$1466 ;
+  wire [31:0] \$1467 ;
+  wire [31:0] \$1468 ;
+  wire [31:0] \$1469 ;
+  wire [31:0] \$147 ;
+  wire [31:0] \$1470 ;
+  wire [31:0] \$1471 ;
+  wire [31:0] \$1472 ;
+  wire [31:0] \$1473 ;
+  wire [31:0] \$1474 ;
+  wire [31:0] \$1475 ;
+  wire [31:0] \$1476 ;
+  wire [31:0] \$1477 ;
+  wire [31:0] \$1478 ;
+  wire [31:0] \$1479 ;
+  wire [31:0] \$148 ;
+  wire [31:0] \$1480 ;
+  wire [31:0] \$1481 ;
+  wire [31:0] \$1482 ;
+  wire [31:0] \$1483 ;
+  wire [31:0] \$1484 ;
+  wire [31:0] \$1485 ;
+  wire [31:0] \$1486 ;
+  wire [31:0] \$1487 ;
+  wire [31:0] \$1488 ;
+  wire [31:0] \$1489 ;
+  wire [31:0] \$149 ;
+  wire [31:0] \$1490 ;
+  wire [31:0] \$1491 ;
+  wire [31:0] \$1492 ;
+  wire [31:0] \$1493 ;
+  wire [31:0] \$1494 ;
+  wire [31:0] \$1495 ;
+  wire [31:0] \$1496 ;
+  wire [31:0] \$1497 ;
+  wire [31:0] \$1498 ;
+  wire [31:0] \$1499 ;
+  wire \$15 ;
+  wire [31:0] \$150 ;
+  wire [31:0] \$1500 ;
+  wire [31:0] \$1501 ;
+  wire [31:0] \$1502 ;
+  wire [31:0] \$1503 ;
+  wire [31:0] \$1504 ;
+  wire [31:0] \$1505 ;
+  wire [31:0] \$1506 ;
+  wire [31:0] \$1507 ;
+  wire [31:0] \$1508 ;
+  wire [31:0] \$1509 ;
+  wire [31:0] \$151 ;
+  wire [31:0] \$1510 ;
+  wire [31:0] \$1511 ;
+  wire [31:0] \$1512 ;
+  wire [31:0] \$1513 ;
+  wire [31:0] \$1514 ;
+  wire [31:0] \$1515 ;
+  wire [31:0] \$1516 ;
+  wire [31:0] \$1517 ;
+  wire [31:0] \$1518 ;
+  wire [31:0] \$1519 ;
+  wire [31:0] \$152 ;
+  wire [31:0] \$1520 ;
+  wire [31:0] \$1521 ;
+  wire [31:0] \$1522 ;
+  wire [31:0] \$1523 ;
+  wire [31:0] \$1524 ;
+  wire [31:0] \$1525 ;
+  wire [31:0] \$1526 ;
+  wire [31:0] \$1527 ;
+  wire [31:0] \$1528 ;
+  wire [31:0] \$1529 ;
+  wire [31:0] \$153 ;
+  wire [31:0] \$1530 ;
+  wire [31:0] \$1531 ;
+  wire [31:0] \$1532 ;
+  wire [31:0] \$1533 ;
+  wire [31:0] \$1534 ;
+  wire [31:0] \$1535 ;
+  wire [31:0] \$1536 ;
+  wire [31:0] \$1537 ;
+  wire [31:0] \$1538 ;
+  wire [31:0] \$1539 ;
+  wire [31:0] \$154 ;
+  wire [31:0] \$1540 ;
+  wire [31:0] \$1541 ;
+  wire [31:0] \$1542 ;
+  wire [31:0] \$1543 ;
+  wire [31:0] \$1544 ;
+  wire [31:0] \$1545 ;
+  wire [31:0] \$1546 ;
+  wire [31:0] \$1547 ;
+  wire [31:0] \$1548 ;
+  wire [31:0] \$1549 ;
+  wire [31:0] \$155 ;
+  wire [31:0] \$1550 ;
+  wire [31:0] \$1551 ;
+  wire [31:0] \$1552 ;
+  wire [31:0] \$1553 ;
+  wire [31:0] \$1554 ;
+  wire [31:0] \$1555 ;
+  wire [31:0] \$1556 ;
+  wire [31:0] \$1557 ;
+  wire [31:0] \$1558 ;
+  wire [31:0] \$1559 ;
+  wire [31:0] \$156 ;
+  wire [31:0] \$1560 ;
+  wire [31:0] \$1561 ;
+  wire [31:0] \$1562 ;
+  wire [31:0] \$1563 ;
+  wire [31:0] \$1564 ;
+  wire [31:0] \$1565 ;
+  wire [31:0] \$1566 ;
+  wire [31:0] \$1567 ;
+  wire [31:0] \$1568 ;
+  wire [31:0] \$1569 ;
+  wire [31:0] \$157 ;
+  wire [31:0] \$1570 ;
+  wire [31:0] \$1571 ;
+  wire [31:0] \$1572 ;
+  wire [31:0] \$1573 ;
+  wire [31:0] \$1574 ;
+  wire [31:0] \$1575 ;
+  wire [31:0] \$1576 ;
+  wire [31:0] \$1577 ;
+  wire [31:0] \$1578 ;
+  wire [31:0] \$1579 ;
+  wire [31:0] \$158 ;
+  wire [31:0] \$1580 ;
+  wire [31:0] \$1581 ;
+  wire [31:0] \$1582 ;
+  wire [31:0] \$1583 ;
+  wire [31:0] \$1584 ;
+  wire [31:0] \$1585 ;
+  wire [31:0] \$1586 ;
+  wire [31:0] \$1587 ;
+  wire [31:0] \$1588 ;
+  wire [31:0] \$1589 ;
+  wire [31:0] \$159 ;
+  wire [31:0] \$1590 ;
+  wire [31:0] \$1591 ;
+  wire [31:0] \$1592 ;
+  wire [31:0] \$1593 ;
+  wire [31:0] \$1594 ;
+  wire [31:0] \$1595 ;
+  wire [31:0] \$1596 ;
+  wire [31:0] \$1597 ;
+  wire [31:0] \$1598 ;
+  wire [31:0] \$1599 ;
+  wire \$16 ;
+  wire [31:0] \$160 ;
+  wire [31:0] \$1600 ;
+  wire [31:0] \$1601 ;
+  wire [31:0] \$1602 ;
+  wire [31:0] \$1603 ;
+  wire [31:0] \$1604 ;
+  wire [31:0] \$1605 ;
+  wire [31:0] \$1606 ;
+  wire [31:0] \$1607 ;
+  wire [31:0] \$1608 ;
+  wire [31:0] \$1609 ;
+  wire [31:0] \$161 ;
+  wire [31:0] \$1610 ;
+  wire [31:0] \$1611 ;
+  wire [31:0] \$1612 ;
+  wire [31:0] \$1613 ;
+  wire [31:0] \$1614 ;
+  wire [31:0] \$1615 ;
+  wire [31:0] \$1616 ;
+  wire [31:0] \$1617 ;
+  wire [31:0] \$1618 ;
+  wire [31:0] \$1619 ;
+  wire [31:0] \$162 ;
+  wire [31:0] \$1620 ;
+  wire [31:0] \$1621 ;
+  wire [31:0] \$1622 ;
+  wire [31:0] \$1623 ;
+  wire [31:0] \$1624 ;
+  wire [31:0] \$1625 ;
+  wire [31:0] \$1626 ;
+  wire [31:0] \$1627 ;
+  wire [31:0] \$1628 ;
+  wire [31:0] \$1629 ;
+  wire [31:0] \$163 ;
+  wire [31:0] \$1630 ;
+  wire [31:0] \$1631 ;
+  wire [31:0] \$1632 ;
+  wire [31:0] \$1633 ;
+  wire [31:0] \$1634 ;
+  wire [31:0] \$1635 ;
+  wire [31:0] \$1636 ;
+  wire [31:0] \$1637 ;
+  wire [31:0] \$1638 ;
+  wire [31:0] \$1639 ;
+  wire [31:0] \$164 ;
+  wire [31:0] \$1640 ;
+  wire [31:0] \$1641 ;
+  wire [31:0] \$1642 ;
+  wire [31:0] \$1643 ;
+  wire [31:0] \$1644 ;
+  wire [31:0] \$1645 ;
+  wire [31:0] \$1646 ;
+  wire [31:0] \$1647 ;
+  wire [31:0] \$1648 ;
+  wire [31:0] \$1649 ;
+  wire [31:0] \$165 ;
+  wire [31:0] \$1650 ;
+  wire [31:0] \$1651 ;
+  wire [31:0] \$1652 ;
+  wire [31:0] \$1653 ;
+  wire [31:0] \$1654 ;
+  wire [31:0] \$1655 ;
+  wire [31:0] \$1656 ;
+  wire [31:0] \$1657 ;
+  wire [31:0] \$1658 ;
+  wire [31:0] \$1659 ;
+  wire [31:0] \$166 ;
+  wire [31:0] \$1660 ;
+  wire [31:0] \$1661 ;
+  wire [31:0] \$1662 ;
+  wire [31:0] \$1663 ;
+  wire [31:0] \$1664 ;
+  wire [31:0] \$1665 ;
+  wire [31:0] \$1666 ;
+  wire [31:0] \$1667 ;
+  wire [31:0] \$1668 ;
+  wire [31:0] \$1669 ;
+  wire [31:0] \$167 ;
+  wire [31:0] \$1670 ;
+  wire [31:0] \$1671 ;
+  wire [31:0] \$1672 ;
+  wire [31:0] \$1673 ;
+  wire [31:0] \$1674 ;
+  wire [31:0] \$1675 ;
+  wire [31:0] \$1676 ;
+  wire [31:0] \$1677 ;
+  wire [31:0] \$1678 ;
+  wire [31:0] \$1679 ;
+  wire [31:0] \$168 ;
+  wire [31:0] \$1680 ;
+  wire [31:0] \$1681 ;
+  wire [31:0] \$1682 ;
+  wire [31:0] \$1683 ;
+  wire [31:0] \$1684 ;
+  wire [31:0] \$1685 ;
+  wire [31:0] \$1686 ;
+  wire [31:0] \$1687 ;
+  wire [31:0] \$1688 ;
+  wire [31:0] \$1689 ;
+  wire [31:0] \$169 ;
+  wire [31:0] \$1690 ;
+  wire [31:0] \$1691 ;
+  wire [31:0] \$1692 ;
+  wire [31:0] \$1693 ;
+  wire [31:0] \$1694 ;
+  wire [31:0] \$1695 ;
+  wire [31:0] \$1696 ;
+  wire [31:0] \$1697 ;
+  wire [31:0] \$1698 ;
+  wire [31:0] \$1699 ;
+  wire \$17 ;
+  wire [31:0] \$170 ;
+  wire [31:0] \$1700 ;
+  wire [31:0] \$1701 ;
+  wire [31:0] \$1702 ;
+  wire [31:0] \$1703 ;
+  wire [31:0] \$1704 ;
+  wire [31:0] \$1705 ;
+  wire [31:0] \$1706 ;
+  wire [31:0] \$1707 ;
+  wire [31:0] \$1708 ;
+  wire [31:0] \$1709 ;
+  wire [31:0] \$171 ;
+  wire [31:0] \$1710 ;
+  wire [31:0] \$1711 ;
+  wire [31:0] \$1712 ;
+  wire [31:0] \$1713 ;
+  wire [31:0] \$1714 ;
+  wire [31:0] \$1715 ;
+  wire [31:0] \$1716 ;
+  wire [31:0] \$1717 ;
+  wire [31:0] \$1718 ;
+  wire [31:0] \$1719 ;
+  wire [31:0] \$172 ;
+  wire [31:0] \$1720 ;
+  wire [31:0] \$1721 ;
+  wire [31:0] \$1722 ;
+  wire [31:0] \$1723 ;
+  wire [31:0] \$1724 ;
+  wire [31:0] \$1725 ;
+  wire [31:0] \$1726 ;
+  wire [31:0] \$1727 ;
+  wire [31:0] \$1728 ;
+  wire [31:0] \$1729 ;
+  wire [31:0] \$173 ;
+  wire [31:0] \$1730 ;
+  wire [31:0] \$1731 ;
+  wire [31:0] \$1732 ;
+  wire [31:0] \$1733 ;
+  wire [31:0] \$1734 ;
+  wire [31:0] \$1735 ;
+  wire [31:0] \$1736 ;
+  wire [31:0] \$1737 ;
+  wire [31:0] \$1738 ;
+  wire [31:0] \$1739 ;
+  wire [31:0] \$174 ;
+  wire [31:0] \$1740 ;
+  wire [31:0] \$1741 ;
+  wire [31:0] \$1742 ;
+  wire [31:0] \$1743 ;
+  wire [31:0] \$1744 ;
+  wire [31:0] \$1745 ;
+  wire [31:0] \$1746 ;
+  wire [31:0] \$1747 ;
+  wire [31:0] \$1748 ;
+  wire [31:0] \$1749 ;
+  wire [31:0] \$175 ;
+  wire [31:0] \$1750 ;
+  wire [31:0] \$1751 ;
+  wire [31:0] \$1752 ;
+  wire [31:0] \$1753 ;
+  wire [31:0] \$1754 ;
+  wire [31:0] \$1755 ;
+  wire [31:0] \$1756 ;
+  wire [31:0] \$1757 ;
+  wire [31:0] \$1758 ;
+  wire [31:0] \$1759 ;
+  wire [31:0] \$176 ;
+  wire [31:0] \$1760 ;
+  wire [31:0] \$1761 ;
+  wire [31:0] \$1762 ;
+  wire [31:0] \$1763 ;
+  wire [31:0] \$1764 ;
+  wire [31:0] \$1765 ;
+  wire [31:0] \$1766 ;
+  wire [31:0] \$1767 ;
+  wire [31:0] \$1768 ;
+  wire [31:0] \$1769 ;
+  wire [31:0] \$177 ;
+  wire [31:0] \$1770 ;
+  wire [31:0] \$1771 ;
+  wire [31:0] \$1772 ;
+  wire [31:0] \$1773 ;
+  wire [31:0] \$1774 ;
+  wire [31:0] \$1775 ;
+  wire [31:0] \$1776 ;
+  wire [31:0] \$1777 ;
+  wire [31:0] \$1778 ;
+  wire [31:0] \$1779 ;
+  wire [31:0] \$178 ;
+  wire [31:0] \$1780 ;
+  wire [31:0] \$1781 ;
+  wire [31:0] \$1782 ;
+  wire [31:0] \$1783 ;
+  wire [31:0] \$1784 ;
+  wire [31:0] \$1785 ;
+  wire [31:0] \$1786 ;
+  wire [31:0] \$1787 ;
+  wire [31:0] \$1788 ;
+  wire [31:0] \$1789 ;
+  wire [31:0] \$179 ;
+  wire [31:0] \$1790 ;
+  wire [31:0] \$1791 ;
+  wire [31:0] \$1792 ;
+  wire [31:0] \$1793 ;
+  wire [31:0] \$1794 ;
+  wire [31:0] \$1795 ;
+  wire [31:0] \$1796 ;
+  wire [31:0] \$1797 ;
+  wire [31:0] \$1798 ;
+  wire [31:0] \$1799 ;
+  wire \$18 ;
+  wire [31:0] \$180 ;
+  wire [31:0] \$1800 ;
+  wire [31:0] \$1801 ;
+  wire [31:0] \$1802 ;
+  wire [31:0] \$1803 ;
+  wire [31:0] \$1804 ;
+  wire [31:0] \$1805 ;
+  wire [31:0] \$1806 ;
+  wire [31:0] \$1807 ;
+  wire [31:0] \$1808 ;
+  wire [31:0] \$1809 ;
+  wire [31:0] \$181 ;
+  wire [31:0] \$1810 ;
+  wire [31:0] \$1811 ;
+  wire [31:0] \$1812 ;
+  wire [31:0] \$1813 ;
+  wire [31:0] \$1814 ;
+  wire [31:0] \$1815 ;
+  wire [31:0] \$1816 ;
+  wire [31:0] \$1817 ;
+  wire [31:0] \$1818 ;
+  wire [31:0] \$1819 ;
+  wire [31:0] \$182 ;
+  wire [31:0] \$1820 ;
+  wire [31:0] \$1821 ;
+  wire [31:0] \$1822 ;
+  wire [31:0] \$1823 ;
+  wire [31:0] \$1824 ;
+  wire [31:0] \$1825 ;
+  wire [31:0] \$1826 ;
+  wire [31:0] \$1827 ;
+  wire [31:0] \$1828 ;
+  wire [31:0] \$1829 ;
+  wire [31:0] \$183 ;
+  wire [31:0] \$1830 ;
+  wire [31:0] \$1831 ;
+  wire [31:0] \$1832 ;
+  wire [31:0] \$1833 ;
+  wire [31:0] \$1834 ;
+  wire [31:0] \$1835 ;
+  wire [31:0] \$1836 ;
+  wire [31:0] \$1837 ;
+  wire [31:0] \$1838 ;
+  wire [31:0] \$1839 ;
+  wire [31:0] \$184 ;
+  wire [31:0] \$1840 ;
+  wire [31:0] \$1841 ;
+  wire [31:0] \$1842 ;
+  wire [31:0] \$1843 ;
+  wire [31:0] \$1844 ;
+  wire [31:0] \$1845 ;
+  wire [31:0] \$1846 ;
+  wire [31:0] \$1847 ;
+  wire [31:0] \$1848 ;
+  wire [31:0] \$1849 ;
+  wire [31:0] \$185 ;
+  wire [31:0] \$1850 ;
+  wire [31:0] \$1851 ;
+  wire [31:0] \$1852 ;
+  wire [31:0] \$1853 ;
+  wire [31:0] \$1854 ;
+  wire [31:0] \$1855 ;
+  wire [31:0] \$1856 ;
+  wire [31:0] \$1857 ;
+  wire [31:0] \$1858 ;
+  wire [31:0] \$1859 ;
+  wire [31:0] \$186 ;
+  wire [31:0] \$1860 ;
+  wire [31:0] \$1861 ;
+  wire [31:0] \$1862 ;
+  wire [31:0] \$1863 ;
+  wire [31:0] \$1864 ;
+  wire [31:0] \$1865 ;
+  wire [31:0] \$1866 ;
+  wire [31:0] \$1867 ;
+  wire [31:0] \$1868 ;
+  wire [31:0] \$1869 ;
+  wire [31:0] \$187 ;
+  wire [31:0] \$1870 ;
+  wire [31:0] \$1871 ;
+  wire [31:0] \$1872 ;
+  wire [31:0] \$1873 ;
+  wire [31:0] \$1874 ;
+  wire [31:0] \$1875 ;
+  wire [31:0] \$1876 ;
+  wire [31:0] \$1877 ;
+  wire [31:0] \$1878 ;
+  wire [31:0] \$1879 ;
+  wire [31:0] \$188 ;
+  wire [31:0] \$1880 ;
+  wire [31:0] \$1881 ;
+  wire [31:0] \$1882 ;
+  wire [31:0] \$1883 ;
+  wire [31:0] \$1884 ;
+  wire [31:0] \$1885 ;
+  wire [31:0] \$1886 ;
+  wire [31:0] \$1887 ;
+  wire [31:0] \$1888 ;
+  wire [31:0] \$1889 ;
+  wire [31:0] \$189 ;
+  wire [31:0] \$1890 ;
+  wire [31:0] \$1891 ;
+  reg [63:0] \$1892 ;
+  reg [1278:0] \$1893 ;
+  reg [63:0] \$1894 ;
+  reg \$1895 ;
+  reg [8:0] \$1896 ;
+  reg \$1897 ;
+  reg \$1898 ;
+  reg \$1899 ;
+  wire \$19 ;
+  wire [31:0] \$190 ;
+  reg \$1900 ;
+  reg [63:0] \$1901 ;
+  reg [5:0] \$1902 ;
+  reg \$1903 ;
+  reg [19:0] \$1904 ;
+  reg \$1905 ;
+  reg [31:0] \$1906 ;
+  reg [31:0] \$1907 ;
+  reg [31:0] \$1908 ;
+  reg [31:0] \$1909 ;
+  wire [31:0] \$191 ;
+  reg [31:0] \$1910 ;
+  wire [31:0] \$192 ;
+  wire [31:0] \$193 ;
+  wire [31:0] \$194 ;
+  wire [31:0] \$195 ;
+  wire [31:0] \$196 ;
+  wire [31:0] \$197 ;
+  wire [31:0] \$198 ;
+  wire [31:0] \$199 ;
+  wire [64:0] \$2 ;
+  wire \$20 ;
+  wire [31:0] \$200 ;
+  wire [31:0] \$201 ;
+  wire [31:0] \$202 ;
+  wire [31:0] \$203 ;
+  wire [31:0] \$204 ;
+  wire [31:0] \$205 ;
+  wire [31:0] \$206 ;
+  wire [31:0] \$207 ;
+  wire [31:0] \$208 ;
+  wire [31:0] \$209 ;
+  wire \$21 ;
+  wire [31:0] \$210 ;
+  wire [31:0] \$211 ;
+  wire [31:0] \$212 ;
+  wire [31:0] \$213 ;
+  wire [31:0] \$214 ;
+  wire [31:0] \$215 ;
+  wire [31:0] \$216 ;
+  wire [31:0] \$217 ;
+  wire [31:0] \$218 ;
+  wire [31:0] \$219 ;
+  wire \$22 ;
+  wire [31:0] \$220 ;
+  wire [31:0] \$221 ;
+  wire [31:0] \$222 ;
+  wire [31:0] \$223 ;
+  wire [31:0] \$224 ;
+  wire [31:0] \$225 ;
+  wire [31:0] \$226 ;
+  wire [31:0] \$227 ;
+  wire [31:0] \$228 ;
+  wire [31:0] \$229 ;
+  wire \$23 ;
+  wire [31:0] \$230 ;
+  wire [31:0] \$231 ;
+  wire [31:0] \$232 ;
+  wire [31:0] \$233 ;
+  wire [31:0] \$234 ;
+  wire [31:0] \$235 ;
+  wire [31:0] \$236 ;
+  wire [31:0] \$237 ;
+  wire [31:0] \$238 ;
+  wire [31:0] \$239 ;
+  wire \$24 ;
+  wire [31:0] \$240 ;
+  wire [31:0] \$241 ;
+  wire [31:0] \$242 ;
+  wire [31:0] \$243 ;
+  wire [31:0] \$244 ;
+  wire [31:0] \$245 ;
+  wire [31:0] \$246 ;
+  wire [31:0] \$247 ;
+  wire [31:0] \$248 ;
+  wire [31:0] \$249 ;
   wire \$25 ;
-  wire [7:0] \$26 ;
+  wire [31:0] \$250 ;
+  wire [31:0] \$251 ;
+  wire [31:0] \$252 ;
+  wire [31:0] \$253 ;
+  wire [31:0] \$254 ;
+  wire [31:0] \$255 ;
+  wire [31:0] \$256 ;
+  wire [31:0] \$257 ;
+  wire [31:0] \$258 ;
+  wire [31:0] \$259 ;
+  wire \$26 ;
+  wire [31:0] \$260 ;
+  wire [31:0] \$261 ;
+  wire [31:0] \$262 ;
+  wire [31:0] \$263 ;
+  wire [31:0] \$264 ;
+  wire [31:0] \$265 ;
+  wire [31:0] \$266 ;
+  wire [31:0] \$267 ;
+  wire [31:0] \$268 ;
+  wire [31:0] \$269 ;
   wire \$27 ;
+  wire [31:0] \$270 ;
+  wire [31:0] \$271 ;
+  wire [31:0] \$272 ;
+  wire [31:0] \$273 ;
+  wire [31:0] \$274 ;
+  wire [31:0] \$275 ;
+  wire [31:0] \$276 ;
+  wire [31:0] \$277 ;
+  wire [31:0] \$278 ;
+  wire [31:0] \$279 ;
   wire \$28 ;
+  wire [31:0] \$280 ;
+  wire [31:0] \$281 ;
+  wire [31:0] \$282 ;
+  wire [31:0] \$283 ;
+  wire [31:0] \$284 ;
+  wire [31:0] \$285 ;
+  wire [31:0] \$286 ;
+  wire [31:0] \$287 ;
+  wire [31:0] \$288 ;
+  wire [31:0] \$289 ;
   wire \$29 ;
+  wire [31:0] \$290 ;
+  wire [31:0] \$291 ;
+  wire [31:0] \$292 ;
+  wire [31:0] \$293 ;
+  wire [31:0] \$294 ;
+  wire [31:0] \$295 ;
+  wire [31:0] \$296 ;
+  wire [31:0] \$297 ;
+  wire [31:0] \$298 ;
+  wire [31:0] \$299 ;
   wire \$3 ;
-  reg [63:0] \$30 ;
-  reg [1278:0] \$31 ;
-  reg \$32 ;
-  reg [63:0] \$33 ;
-  reg \$34 ;
-  reg [6:0] \$35 ;
-  reg \$36 ;
-  reg [63:0] \$37 ;
-  reg \$38 ;
-  reg [31:0] \$39 ;
-  wire [64:0] \$4 ;
-  wire \$5 ;
-  wire [63:0] \$6 ;
+  wire \$30 ;
+  wire [31:0] \$300 ;
+  wire [31:0] \$301 ;
+  wire [31:0] \$302 ;
+  wire [31:0] \$303 ;
+  wire [31:0] \$304 ;
+  wire [31:0] \$305 ;
+  wire [31:0] \$306 ;
+  wire [31:0] \$307 ;
+  wire [31:0] \$308 ;
+  wire [31:0] \$309 ;
+  wire \$31 ;
+  wire [31:0] \$310 ;
+  wire [31:0] \$311 ;
+  wire [31:0] \$312 ;
+  wire [31:0] \$313 ;
+  wire [31:0] \$314 ;
+  wire [31:0] \$315 ;
+  wire [31:0] \$316 ;
+  wire [31:0] \$317 ;
+  wire [31:0] \$318 ;
+  wire [31:0] \$319 ;
+  wire \$32 ;
+  wire [31:0] \$320 ;
+  wire [31:0] \$321 ;
+  wire [31:0] \$322 ;
+  wire [31:0] \$323 ;
+  wire [31:0] \$324 ;
+  wire [31:0] \$325 ;
+  wire [31:0] \$326 ;
+  wire [31:0] \$327 ;
+  wire [31:0] \$328 ;
+  wire [31:0] \$329 ;
+  wire \$33 ;
+  wire [31:0] \$330 ;
+  wire [31:0] \$331 ;
+  wire [31:0] \$332 ;
+  wire [31:0] \$333 ;
+  wire [31:0] \$334 ;
+  wire [31:0] \$335 ;
+  wire [31:0] \$336 ;
+  wire [31:0] \$337 ;
+  wire [31:0] \$338 ;
+  wire [31:0] \$339 ;
+  wire \$34 ;
+  wire [31:0] \$340 ;
+  wire [31:0] \$341 ;
+  wire [31:0] \$342 ;
+  wire [31:0] \$343 ;
+  wire [31:0] \$344 ;
+  wire [31:0] \$345 ;
+  wire [31:0] \$346 ;
+  wire [31:0] \$347 ;
+  wire [31:0] \$348 ;
+  wire [31:0] \$349 ;
+  wire \$35 ;
+  wire [31:0] \$350 ;
+  wire [31:0] \$351 ;
+  wire [31:0] \$352 ;
+  wire [31:0] \$353 ;
+  wire [31:0] \$354 ;
+  wire [31:0] \$355 ;
+  wire [31:0] \$356 ;
+  wire [31:0] \$357 ;
+  wire [31:0] \$358 ;
+  wire [31:0] \$359 ;
+  wire \$36 ;
+  wire [31:0] \$360 ;
+  wire [31:0] \$361 ;
+  wire [31:0] \$362 ;
+  wire [31:0] \$363 ;
+  wire [31:0] \$364 ;
+  wire [31:0] \$365 ;
+  wire [31:0] \$366 ;
+  wire [31:0] \$367 ;
+  wire [31:0] \$368 ;
+  wire [31:0] \$369 ;
+  wire \$37 ;
+  wire [31:0] \$370 ;
+  wire [31:0] \$371 ;
+  wire [31:0] \$372 ;
+  wire [31:0] \$373 ;
+  wire [31:0] \$374 ;
+  wire [31:0] \$375 ;
+  wire [31:0] \$376 ;
+  wire [31:0] \$377 ;
+  wire [31:0] \$378 ;
+  wire [31:0] \$379 ;
+  wire \$38 ;
+  wire [31:0] \$380 ;
+  wire [31:0] \$381 ;
+  wire [31:0] \$382 ;
+  wire [31:0] \$383 ;
+  wire [31:0] \$384 ;
+  wire [31:0] \$385 ;
+  wire [31:0] \$386 ;
+  wire [31:0] \$387 ;
+  wire [31:0] \$388 ;
+  wire [31:0] \$389 ;
+  wire \$39 ;
+  wire [31:0] \$390 ;
+  wire [31:0] \$391 ;
+  wire [31:0] \$392 ;
+  wire [31:0] \$393 ;
+  wire [31:0] \$394 ;
+  wire [31:0] \$395 ;
+  wire [31:0] \$396 ;
+  wire [31:0] \$397 ;
+  wire [31:0] \$398 ;
+  wire [31:0] \$399 ;
+  wire [1024:0] \$4 ;
+  wire \$40 ;
+  wire [31:0] \$400 ;
+  wire [31:0] \$401 ;
+  wire [31:0] \$402 ;
+  wire [31:0] \$403 ;
+  wire [31:0] \$404 ;
+  wire [31:0] \$405 ;
+  wire [31:0] \$406 ;
+  wire [31:0] \$407 ;
+  wire [31:0] \$408 ;
+  wire [31:0] \$409 ;
+  wire \$41 ;
+  wire [31:0] \$410 ;
+  wire [31:0] \$411 ;
+  wire [31:0] \$412 ;
+  wire [31:0] \$413 ;
+  wire [31:0] \$414 ;
+  wire [31:0] \$415 ;
+  wire [31:0] \$416 ;
+  wire [31:0] \$417 ;
+  wire [31:0] \$418 ;
+  wire [31:0] \$419 ;
+  wire \$42 ;
+  wire [31:0] \$420 ;
+  wire [31:0] \$421 ;
+  wire [31:0] \$422 ;
+  wire [31:0] \$423 ;
+  wire [31:0] \$424 ;
+  wire [31:0] \$425 ;
+  wire [31:0] \$426 ;
+  wire [31:0] \$427 ;
+  wire [31:0] \$428 ;
+  wire [31:0] \$429 ;
+  wire \$43 ;
+  wire [31:0] \$430 ;
+  wire [31:0] \$431 ;
+  wire [31:0] \$432 ;
+  wire [31:0] \$433 ;
+  wire [31:0] \$434 ;
+  wire [31:0] \$435 ;
+  wire [31:0] \$436 ;
+  wire [31:0] \$437 ;
+  wire [31:0] \$438 ;
+  wire [31:0] \$439 ;
+  wire \$44 ;
+  wire [31:0] \$440 ;
+  wire [31:0] \$441 ;
+  wire [31:0] \$442 ;
+  wire [31:0] \$443 ;
+  wire [31:0] \$444 ;
+  wire [31:0] \$445 ;
+  wire [31:0] \$446 ;
+  wire [31:0] \$447 ;
+  wire [31:0] \$448 ;
+  wire [31:0] \$449 ;
+  wire [63:0] \$45 ;
+  wire [31:0] \$450 ;
+  wire [31:0] \$451 ;
+  wire [31:0] \$452 ;
+  wire [31:0] \$453 ;
+  wire [31:0] \$454 ;
+  wire [31:0] \$455 ;
+  wire [31:0] \$456 ;
+  wire [31:0] \$457 ;
+  wire [31:0] \$458 ;
+  wire [31:0] \$459 ;
+  wire \$46 ;
+  wire [31:0] \$460 ;
+  wire [31:0] \$461 ;
+  wire [31:0] \$462 ;
+  wire [31:0] \$463 ;
+  wire [31:0] \$464 ;
+  wire [31:0] \$465 ;
+  wire [31:0] \$466 ;
+  wire [31:0] \$467 ;
+  wire [31:0] \$468 ;
+  wire [31:0] \$469 ;
+  wire \$47 ;
+  wire [31:0] \$470 ;
+  wire [31:0] \$471 ;
+  wire [31:0] \$472 ;
+  wire [31:0] \$473 ;
+  wire [31:0] \$474 ;
+  wire [31:0] \$475 ;
+  wire [31:0] \$476 ;
+  wire [31:0] \$477 ;
+  wire [31:0] \$478 ;
+  wire [31:0] \$479 ;
+  wire \$48 ;
+  wire [31:0] \$480 ;
+  wire [31:0] \$481 ;
+  wire [31:0] \$482 ;
+  wire [31:0] \$483 ;
+  wire [31:0] \$484 ;
+  wire [31:0] \$485 ;
+  wire [31:0] \$486 ;
+  wire [31:0] \$487 ;
+  wire [31:0] \$488 ;
+  wire [31:0] \$489 ;
+  wire \$49 ;
+  wire [31:0] \$490 ;
+  wire [31:0] \$491 ;
+  wire [31:0] \$492 ;
+  wire [31:0] \$493 ;
+  wire [31:0] \$494 ;
+  wire [31:0] \$495 ;
+  wire [31:0] \$496 ;
+  wire [31:0] \$497 ;
+  wire [31:0] \$498 ;
+  wire [31:0] \$499 ;
+  wire [1024:0] \$5 ;
+  wire \$50 ;
+  wire [31:0] \$500 ;
+  wire [31:0] \$501 ;
+  wire [31:0] \$502 ;
+  wire [31:0] \$503 ;
+  wire [31:0] \$504 ;
+  wire [31:0] \$505 ;
+  wire [31:0] \$506 ;
+  wire [31:0] \$507 ;
+  wire [31:0] \$508 ;
+  wire [31:0] \$509 ;
+  wire \$51 ;
+  wire [31:0] \$510 ;
+  wire [31:0] \$511 ;
+  wire [31:0] \$512 ;
+  wire [31:0] \$513 ;
+  wire [31:0] \$514 ;
+  wire [31:0] \$515 ;
+  wire [31:0] \$516 ;
+  wire [31:0] \$517 ;
+  wire [31:0] \$518 ;
+  wire [31:0] \$519 ;
+  wire \$52 ;
+  wire [31:0] \$520 ;
+  wire [31:0] \$521 ;
+  wire [31:0] \$522 ;
+  wire [31:0] \$523 ;
+  wire [31:0] \$524 ;
+  wire [31:0] \$525 ;
+  wire [31:0] \$526 ;
+  wire [31:0] \$527 ;
+  wire [31:0] \$528 ;
+  wire [31:0] \$529 ;
+  wire \$53 ;
+  wire [31:0] \$530 ;
+  wire [31:0] \$531 ;
+  wire [31:0] \$532 ;
+  wire [31:0] \$533 ;
+  wire [31:0] \$534 ;
+  wire [31:0] \$535 ;
+  wire [31:0] \$536 ;
+  wire [31:0] \$537 ;
+  wire [31:0] \$538 ;
+  wire [31:0] \$539 ;
+  wire \$54 ;
+  wire [31:0] \$540 ;
+  wire [31:0] \$541 ;
+  wire [31:0] \$542 ;
+  wire [31:0] \$543 ;
+  wire [31:0] \$544 ;
+  wire [31:0] \$545 ;
+  wire [31:0] \$546 ;
+  wire [31:0] \$547 ;
+  wire [31:0] \$548 ;
+  wire [31:0] \$549 ;
+  wire \$55 ;
+  wire [31:0] \$550 ;
+  wire [31:0] \$551 ;
+  wire [31:0] \$552 ;
+  wire [31:0] \$553 ;
+  wire [31:0] \$554 ;
+  wire [31:0] \$555 ;
+  wire [31:0] \$556 ;
+  wire [31:0] \$557 ;
+  wire [31:0] \$558 ;
+  wire [31:0] \$559 ;
+  wire \$56 ;
+  wire [31:0] \$560 ;
+  wire [31:0] \$561 ;
+  wire [31:0] \$562 ;
+  wire [31:0] \$563 ;
+  wire [31:0] \$564 ;
+  wire [31:0] \$565 ;
+  wire [31:0] \$566 ;
+  wire [31:0] \$567 ;
+  wire [31:0] \$568 ;
+  wire [31:0] \$569 ;
+  wire \$57 ;
+  wire [31:0] \$570 ;
+  wire [31:0] \$571 ;
+  wire [31:0] \$572 ;
+  wire [31:0] \$573 ;
+  wire [31:0] \$574 ;
+  wire [31:0] \$575 ;
+  wire [31:0] \$576 ;
+  wire [31:0] \$577 ;
+  wire [31:0] \$578 ;
+  wire [31:0] \$579 ;
+  wire \$58 ;
+  wire [31:0] \$580 ;
+  wire [31:0] \$581 ;
+  wire [31:0] \$582 ;
+  wire [31:0] \$583 ;
+  wire [31:0] \$584 ;
+  wire [31:0] \$585 ;
+  wire [31:0] \$586 ;
+  wire [31:0] \$587 ;
+  wire [31:0] \$588 ;
+  wire [31:0] \$589 ;
+  wire \$59 ;
+  wire [31:0] \$590 ;
+  wire [31:0] \$591 ;
+  wire [31:0] \$592 ;
+  wire [31:0] \$593 ;
+  wire [31:0] \$594 ;
+  wire [31:0] \$595 ;
+  wire [31:0] \$596 ;
+  wire [31:0] \$597 ;
+  wire [31:0] \$598 ;
+  wire [31:0] \$599 ;
+  wire [1024:0] \$6 ;
+  wire \$60 ;
+  wire [31:0] \$600 ;
+  wire [31:0] \$601 ;
+  wire [31:0] \$602 ;
+  wire [31:0] \$603 ;
+  wire [31:0] \$604 ;
+  wire [31:0] \$605 ;
+  wire [31:0] \$606 ;
+  wire [31:0] \$607 ;
+  wire [31:0] \$608 ;
+  wire [31:0] \$609 ;
+  wire \$61 ;
+  wire [31:0] \$610 ;
+  wire [31:0] \$611 ;
+  wire [31:0] \$612 ;
+  wire [31:0] \$613 ;
+  wire [31:0] \$614 ;
+  wire [31:0] \$615 ;
+  wire [31:0] \$616 ;
+  wire [31:0] \$617 ;
+  wire [31:0] \$618 ;
+  wire [31:0] \$619 ;
+  wire \$62 ;
+  wire [31:0] \$620 ;
+  wire [31:0] \$621 ;
+  wire [31:0] \$622 ;
+  wire [31:0] \$623 ;
+  wire [31:0] \$624 ;
+  wire [31:0] \$625 ;
+  wire [31:0] \$626 ;
+  wire [31:0] \$627 ;
+  wire [31:0] \$628 ;
+  wire [31:0] \$629 ;
+  wire \$63 ;
+  wire [31:0] \$630 ;
+  wire [31:0] \$631 ;
+  wire [31:0] \$632 ;
+  wire [31:0] \$633 ;
+  wire [31:0] \$634 ;
+  wire [31:0] \$635 ;
+  wire [31:0] \$636 ;
+  wire [31:0] \$637 ;
+  wire [31:0] \$638 ;
+  wire [31:0] \$639 ;
+  wire \$64 ;
+  wire [31:0] \$640 ;
+  wire [31:0] \$641 ;
+  wire [31:0] \$642 ;
+  wire [31:0] \$643 ;
+  wire [31:0] \$644 ;
+  wire [31:0] \$645 ;
+  wire [31:0] \$646 ;
+  wire [31:0] \$647 ;
+  wire [31:0] \$648 ;
+  wire [31:0] \$649 ;
+  wire \$65 ;
+  wire [31:0] \$650 ;
+  wire [31:0] \$651 ;
+  wire [31:0] \$652 ;
+  wire [31:0] \$653 ;
+  wire [31:0] \$654 ;
+  wire [31:0] \$655 ;
+  wire [31:0] \$656 ;
+  wire [31:0] \$657 ;
+  wire [31:0] \$658 ;
+  wire [31:0] \$659 ;
+  wire \$66 ;
+  wire [31:0] \$660 ;
+  wire [31:0] \$661 ;
+  wire [31:0] \$662 ;
+  wire [31:0] \$663 ;
+  wire [31:0] \$664 ;
+  wire [31:0] \$665 ;
+  wire [31:0] \$666 ;
+  wire [31:0] \$667 ;
+  wire [31:0] \$668 ;
+  wire [31:0] \$669 ;
+  wire \$67 ;
+  wire [31:0] \$670 ;
+  wire [31:0] \$671 ;
+  wire [31:0] \$672 ;
+  wire [31:0] \$673 ;
+  wire [31:0] \$674 ;
+  wire [31:0] \$675 ;
+  wire [31:0] \$676 ;
+  wire [31:0] \$677 ;
+  wire [31:0] \$678 ;
+  wire [31:0] \$679 ;
+  wire \$68 ;
+  wire [31:0] \$680 ;
+  wire [31:0] \$681 ;
+  wire [31:0] \$682 ;
+  wire [31:0] \$683 ;
+  wire [31:0] \$684 ;
+  wire [31:0] \$685 ;
+  wire [31:0] \$686 ;
+  wire [31:0] \$687 ;
+  wire [31:0] \$688 ;
+  wire [31:0] \$689 ;
+  wire \$69 ;
+  wire [31:0] \$690 ;
+  wire [31:0] \$691 ;
+  wire [31:0] \$692 ;
+  wire [31:0] \$693 ;
+  wire [31:0] \$694 ;
+  wire [31:0] \$695 ;
+  wire [31:0] \$696 ;
+  wire [31:0] \$697 ;
+  wire [31:0] \$698 ;
+  wire [31:0] \$699 ;
   wire [1024:0] \$7 ;
-  wire [1024:0] \$8 ;
-  wire [1024:0] \$9 ;
-  reg \$signal  = 1'h0;
+  wire \$70 ;
+  wire [31:0] \$700 ;
+  wire [31:0] \$701 ;
+  wire [31:0] \$702 ;
+  wire [31:0] \$703 ;
+  wire [31:0] \$704 ;
+  wire [31:0] \$705 ;
+  wire [31:0] \$706 ;
+  wire [31:0] \$707 ;
+  wire [31:0] \$708 ;
+  wire [31:0] \$709 ;
+  wire \$71 ;
+  wire [31:0] \$710 ;
+  wire [31:0] \$711 ;
+  wire [31:0] \$712 ;
+  wire [31:0] \$713 ;
+  wire [31:0] \$714 ;
+  wire [31:0] \$715 ;
+  wire [31:0] \$716 ;
+  wire [31:0] \$717 ;
+  wire [31:0] \$718 ;
+  wire [31:0] \$719 ;
+  wire \$72 ;
+  wire [31:0] \$720 ;
+  wire [31:0] \$721 ;
+  wire [31:0] \$722 ;
+  wire [31:0] \$723 ;
+  wire [31:0] \$724 ;
+  wire [31:0] \$725 ;
+  wire [31:0] \$726 ;
+  wire [31:0] \$727 ;
+  wire [31:0] \$728 ;
+  wire [31:0] \$729 ;
+  wire \$73 ;
+  wire [31:0] \$730 ;
+  wire [31:0] \$731 ;
+  wire [31:0] \$732 ;
+  wire [31:0] \$733 ;
+  wire [31:0] \$734 ;
+  wire [31:0] \$735 ;
+  wire [31:0] \$736 ;
+  wire [31:0] \$737 ;
+  wire [31:0] \$738 ;
+  wire [31:0] \$739 ;
+  wire \$74 ;
+  wire [31:0] \$740 ;
+  wire [31:0] \$741 ;
+  wire [31:0] \$742 ;
+  wire [31:0] \$743 ;
+  wire [31:0] \$744 ;
+  wire [31:0] \$745 ;
+  wire [31:0] \$746 ;
+  wire [31:0] \$747 ;
+  wire [31:0] \$748 ;
+  wire [31:0] \$749 ;
+  wire \$75 ;
+  wire [31:0] \$750 ;
+  wire [31:0] \$751 ;
+  wire [31:0] \$752 ;
+  wire [31:0] \$753 ;
+  wire [31:0] \$754 ;
+  wire [31:0] \$755 ;
+  wire [31:0] \$756 ;
+  wire [31:0] \$757 ;
+  wire [31:0] \$758 ;
+  wire [31:0] \$759 ;
+  wire \$76 ;
+  wire [31:0] \$760 ;
+  wire [31:0] \$761 ;
+  wire [31:0] \$762 ;
+  wire [31:0] \$763 ;
+  wire [31:0] \$764 ;
+  wire [31:0] \$765 ;
+  wire [31:0] \$766 ;
+  wire [31:0] \$767 ;
+  wire [31:0] \$768 ;
+  wire [31:0] \$769 ;
+  wire \$77 ;
+  wire [31:0] \$770 ;
+  wire [31:0] \$771 ;
+  wire [31:0] \$772 ;
+  wire [31:0] \$773 ;
+  wire [31:0] \$774 ;
+  wire [31:0] \$775 ;
+  wire [31:0] \$776 ;
+  wire [31:0] \$777 ;
+  wire [31:0] \$778 ;
+  wire [31:0] \$779 ;
+  wire \$78 ;
+  wire [31:0] \$780 ;
+  wire [31:0] \$781 ;
+  wire [31:0] \$782 ;
+  wire [31:0] \$783 ;
+  wire [31:0] \$784 ;
+  wire [31:0] \$785 ;
+  wire [31:0] \$786 ;
+  wire [31:0] \$787 ;
+  wire [31:0] \$788 ;
+  wire [31:0] \$789 ;
+  wire \$79 ;
+  wire [31:0] \$790 ;
+  wire [31:0] \$791 ;
+  wire [31:0] \$792 ;
+  wire [31:0] \$793 ;
+  wire [31:0] \$794 ;
+  wire [31:0] \$795 ;
+  wire [31:0] \$796 ;
+  wire [31:0] \$797 ;
+  wire [31:0] \$798 ;
+  wire [31:0] \$799 ;
+  wire \$8 ;
+  wire \$80 ;
+  wire [31:0] \$800 ;
+  wire [31:0] \$801 ;
+  wire [31:0] \$802 ;
+  wire [31:0] \$803 ;
+  wire [31:0] \$804 ;
+  wire [31:0] \$805 ;
+  wire [31:0] \$806 ;
+  wire [31:0] \$807 ;
+  wire [31:0] \$808 ;
+  wire [31:0] \$809 ;
+  wire \$81 ;
+  wire [31:0] \$810 ;
+  wire [31:0] \$811 ;
+  wire [31:0] \$812 ;
+  wire [31:0] \$813 ;
+  wire [31:0] \$814 ;
+  wire [31:0] \$815 ;
+  wire [31:0] \$816 ;
+  wire [31:0] \$817 ;
+  wire [31:0] \$818 ;
+  wire [31:0] \$819 ;
+  wire \$82 ;
+  wire [31:0] \$820 ;
+  wire [31:0] \$821 ;
+  wire [31:0] \$822 ;
+  wire [31:0] \$823 ;
+  wire [31:0] \$824 ;
+  wire [31:0] \$825 ;
+  wire [31:0] \$826 ;
+  wire [31:0] \$827 ;
+  wire [31:0] \$828 ;
+  wire [31:0] \$829 ;
+  wire \$83 ;
+  wire [31:0] \$830 ;
+  wire [31:0] \$831 ;
+  wire [31:0] \$832 ;
+  wire [31:0] \$833 ;
+  wire [31:0] \$834 ;
+  wire [31:0] \$835 ;
+  wire [31:0] \$836 ;
+  wire [31:0] \$837 ;
+  wire [31:0] \$838 ;
+  wire [31:0] \$839 ;
+  wire \$84 ;
+  wire [31:0] \$840 ;
+  wire [31:0] \$841 ;
+  wire [31:0] \$842 ;
+  wire [31:0] \$843 ;
+  wire [31:0] \$844 ;
+  wire [31:0] \$845 ;
+  wire [31:0] \$846 ;
+  wire [31:0] \$847 ;
+  wire [31:0] \$848 ;
+  wire [31:0] \$849 ;
+  wire \$85 ;
+  wire [31:0] \$850 ;
+  wire [31:0] \$851 ;
+  wire [31:0] \$852 ;
+  wire [31:0] \$853 ;
+  wire [31:0] \$854 ;
+  wire [31:0] \$855 ;
+  wire [31:0] \$856 ;
+  wire [31:0] \$857 ;
+  wire [31:0] \$858 ;
+  wire [31:0] \$859 ;
+  wire \$86 ;
+  wire [31:0] \$860 ;
+  wire [31:0] \$861 ;
+  wire [31:0] \$862 ;
+  wire [31:0] \$863 ;
+  wire [31:0] \$864 ;
+  wire [31:0] \$865 ;
+  wire [31:0] \$866 ;
+  wire [31:0] \$867 ;
+  wire [31:0] \$868 ;
+  wire [31:0] \$869 ;
+  wire \$87 ;
+  wire [31:0] \$870 ;
+  wire [31:0] \$871 ;
+  wire [31:0] \$872 ;
+  wire [31:0] \$873 ;
+  wire [31:0] \$874 ;
+  wire [31:0] \$875 ;
+  wire [31:0] \$876 ;
+  wire [31:0] \$877 ;
+  wire [31:0] \$878 ;
+  wire [31:0] \$879 ;
+  wire \$88 ;
+  wire [31:0] \$880 ;
+  wire [31:0] \$881 ;
+  wire [31:0] \$882 ;
+  wire [31:0] \$883 ;
+  wire [31:0] \$884 ;
+  wire [31:0] \$885 ;
+  wire [31:0] \$886 ;
+  wire [31:0] \$887 ;
+  wire [31:0] \$888 ;
+  wire [31:0] \$889 ;
+  wire \$89 ;
+  wire [31:0] \$890 ;
+  wire [31:0] \$891 ;
+  wire [31:0] \$892 ;
+  wire [31:0] \$893 ;
+  wire [31:0] \$894 ;
+  wire [31:0] \$895 ;
+  wire [31:0] \$896 ;
+  wire [31:0] \$897 ;
+  wire [31:0] \$898 ;
+  wire [31:0] \$899 ;
+  wire \$9 ;
+  wire \$90 ;
+  wire [31:0] \$900 ;
+  wire [31:0] \$901 ;
+  wire [31:0] \$902 ;
+  wire [31:0] \$903 ;
+  wire [31:0] \$904 ;
+  wire [31:0] \$905 ;
+  wire [31:0] \$906 ;
+  wire [31:0] \$907 ;
+  wire [31:0] \$908 ;
+  wire [31:0] \$909 ;
+  wire \$91 ;
+  wire [31:0] \$910 ;
+  wire [31:0] \$911 ;
+  wire [31:0] \$912 ;
+  wire [31:0] \$913 ;
+  wire [31:0] \$914 ;
+  wire [31:0] \$915 ;
+  wire [31:0] \$916 ;
+  wire [31:0] \$917 ;
+  wire [31:0] \$918 ;
+  wire [31:0] \$919 ;
+  wire [31:0] \$92 ;
+  wire [31:0] \$920 ;
+  wire [31:0] \$921 ;
+  wire [31:0] \$922 ;
+  wire [31:0] \$923 ;
+  wire [31:0] \$924 ;
+  wire [31:0] \$925 ;
+  wire [31:0] \$926 ;
+  wire [31:0] \$927 ;
+  wire [31:0] \$928 ;
+  wire [31:0] \$929 ;
+  wire [31:0] \$93 ;
+  wire [31:0] \$930 ;
+  wire [31:0] \$931 ;
+  wire [31:0] \$932 ;
+  wire [31:0] \$933 ;
+  wire [31:0] \$934 ;
+  wire [31:0] \$935 ;
+  wire [31:0] \$936 ;
+  wire [31:0] \$937 ;
+  wire [31:0] \$938 ;
+  wire [31:0] \$939 ;
+  wire [31:0] \$94 ;
+  wire [31:0] \$940 ;
+  wire [31:0] \$941 ;
+  wire [31:0] \$942 ;
+  wire [31:0] \$943 ;
+  wire [31:0] \$944 ;
+  wire [31:0] \$945 ;
+  wire [31:0] \$946 ;
+  wire [31:0] \$947 ;
+  wire [31:0] \$948 ;
+  wire [31:0] \$949 ;
+  wire [31:0] \$95 ;
+  wire [31:0] \$950 ;
+  wire [31:0] \$951 ;
+  wire [31:0] \$952 ;
+  wire [31:0] \$953 ;
+  wire [31:0] \$954 ;
+  wire [31:0] \$955 ;
+  wire [31:0] \$956 ;
+  wire [31:0] \$957 ;
+  wire [31:0] \$958 ;
+  wire [31:0] \$959 ;
+  wire [31:0] \$96 ;
+  wire [31:0] \$960 ;
+  wire [31:0] \$961 ;
+  wire [31:0] \$962 ;
+  wire [31:0] \$963 ;
+  wire [31:0] \$964 ;
+  wire [31:0] \$965 ;
+  wire [31:0] \$966 ;
+  wire [31:0] \$967 ;
+  wire [31:0] \$968 ;
+  wire [31:0] \$969 ;
+  wire [31:0] \$97 ;
+  wire [31:0] \$970 ;
+  wire [31:0] \$971 ;
+  wire [31:0] \$972 ;
+  wire [31:0] \$973 ;
+  wire [31:0] \$974 ;
+  wire [31:0] \$975 ;
+  wire [31:0] \$976 ;
+  wire [31:0] \$977 ;
+  wire [31:0] \$978 ;
+  wire [31:0] \$979 ;
+  wire [31:0] \$98 ;
+  wire [31:0] \$980 ;
+  wire [31:0] \$981 ;
+  wire [31:0] \$982 ;
+  wire [31:0] \$983 ;
+  wire [31:0] \$984 ;
+  wire [31:0] \$985 ;
+  wire [31:0] \$986 ;
+  wire [31:0] \$987 ;
+  wire [31:0] \$988 ;
+  wire [31:0] \$989 ;
+  wire [31:0] \$99 ;
+  wire [31:0] \$990 ;
+  wire [31:0] \$991 ;
+  wire [31:0] \$992 ;
+  wire [31:0] \$993 ;
+  wire [31:0] \$994 ;
+  wire [31:0] \$995 ;
+  wire [31:0] \$996 ;
+  wire [31:0] \$997 ;
+  wire [31:0] \$998 ;
+  wire [31:0] \$999 ;
+  wire \$signal ;
+  reg \$signal$11  = 1'h0;
+  wire \$signal$14 ;
+  reg [63:0] \$signal$15  = 64'h0000000000000000;
+  reg \$signal$22  = 1'h0;
+  reg [5:0] \$signal$26  = 6'h00;
+  reg \$signal$28  = 1'h0;
+  reg [19:0] \$signal$29  = 20'h00000;
+  reg \$signal$30  = 1'h0;
+  wire \$signal$6 ;
+  wire \$signal$7 ;
   wire advances;
   input clk;
   wire clk;
+  reg [8:0] count = 9'h001;
+  (* init = 32'd0 *)
+  wire [31:0] passed_0;
+  reg [31:0] passed_12 = 32'd0;
+  reg [31:0] passed_16 = 32'd0;
+  reg [31:0] passed_4 = 32'd0;
+  reg [31:0] passed_8 = 32'd0;
   output [63:0] random_seed;
   reg [63:0] random_seed = 64'h0000000000000000;
   output [63:0] random_steps;
   reg [63:0] random_steps = 64'h0000000000000000;
-  reg [6:0] remaining = 7'h00;
   input rst;
   wire rst;
   input [63:0] seed__payload;
@@ -29978,8 +31863,10 @@ module \pulsetrain_core.controller.random_source (state_index, clk, rst, seed__v
   wire seed__ready;
   input seed__valid;
   wire seed__valid;
+  output seed_error;
+  reg seed_error = 1'h0;
   output seeded;
-  reg seeded = 1'h0;
+  wire seeded;
   output seeding;
   reg seeding = 1'h0;
   reg [1278:0] state_0 = 1279'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
@@ -30058,266 +31945,2139 @@ module \pulsetrain_core.controller.random_source (state_index, clk, rst, seed__v
   wire words__ready;
   output words__valid;
   wire words__valid;
-  reg [63:0] x = 64'h0000000000000000;
-  assign \$1  = ~ seeding;
-  assign \$2  = | seed__payload;
-  assign seed__ready = \$1  & \$2 ;
-  assign \$3  = ~ seeding;
-  assign words__valid = seeded & \$3 ;
+  assign \$signal  = seed__valid & seed__ready;
   assign advances = words__valid & words__ready;
-  assign \$4  = random_steps + 1'h1;
-  assign \$5  = advances | turn_0;
-  assign \$6  = turn_0 ? x : 64'h0000000000000000;
-  assign \$7  = { 961'h0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000, \$6  } ^ state_0[1024:0];
-  assign \$8  = \$7  ^ state_0[1068:44];
-  assign \$9  = \$8  ^ state_0[1178:154];
-  assign \$10  = \$9  ^ state_0[1261:237];
-  assign \$12  = { 15'h0000, x } ^ \$11 ;
-  assign \$14  = { 15'h0000, x } ^ \$13 ;
-  assign \$16  = \$12 [63:0] ^ \$15 ;
-  assign \$18  = { 15'h0000, x } ^ \$17 ;
-  assign \$20  = { 15'h0000, x } ^ \$19 ;
-  assign \$22  = \$18 [63:0] ^ \$21 ;
-  assign \$24  = { 31'h00000000, \$16  } ^ \$23 ;
-  assign \$25  = ~ \$signal ;
-  assign \$26  = remaining - 1'h1;
-  assign \$27  = ! remaining;
-  assign \$28  = ~ turn_0;
-  assign \$29  = seed__valid & seed__ready;
+  assign \$signal$6  = \$signal$7  & turn_0;
+  assign seed__ready = ~ seeding;
+  assign seeded = \$signal$11  | seeding;
+  assign \$1  = ~ seeding;
+  assign words__valid = \$signal$11  & \$1 ;
+  assign \$signal$7  = ! count[7:0];
+  assign \$2  = random_steps + 1'h1;
+  assign \$3  = advances | turn_0;
+  assign \$4  = { 1024'h0000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000, \$signal$15 [0] } ^ state_0[1024:0];
+  assign \$5  = \$4  ^ state_0[1068:44];
+  assign \$6  = \$5  ^ state_0[1178:154];
+  assign \$7  = \$6  ^ state_0[1261:237];
+  assign \$8  = ~ \$signal$6 ;
+  assign \$9  = seeding & \$8 ;
+  assign \$10  = \$signal$15 [0] ^ \$signal$15 [1];
+  assign \$11  = \$10  ^ \$signal$15 [3];
+  assign \$12  = \$11  ^ \$signal$15 [4];
+  assign \$13  = \$signal$22  ? random_seed[1] : random_seed[0];
+  assign \$14  = \$signal$22  ? random_seed[3] : random_seed[2];
+  assign \$15  = \$signal$22  ? random_seed[5] : random_seed[4];
+  assign \$16  = \$signal$22  ? random_seed[7] : random_seed[6];
+  assign \$17  = \$signal$22  ? random_seed[9] : random_seed[8];
+  assign \$18  = \$signal$22  ? random_seed[11] : random_seed[10];
+  assign \$19  = \$signal$22  ? random_seed[13] : random_seed[12];
+  assign \$20  = \$signal$22  ? random_seed[15] : random_seed[14];
+  assign \$21  = \$signal$22  ? random_seed[17] : random_seed[16];
+  assign \$22  = \$signal$22  ? random_seed[19] : random_seed[18];
+  assign \$23  = \$signal$22  ? random_seed[21] : random_seed[20];
+  assign \$24  = \$signal$22  ? random_seed[23] : random_seed[22];
+  assign \$25  = \$signal$22  ? random_seed[25] : random_seed[24];
+  assign \$26  = \$signal$22  ? random_seed[27] : random_seed[26];
+  assign \$27  = \$signal$22  ? random_seed[29] : random_seed[28];
+  assign \$28  = \$signal$22  ? random_seed[31] : random_seed[30];
+  assign \$29  = \$signal$22  ? random_seed[33] : random_seed[32];
+  assign \$30  = \$signal$22  ? random_seed[35] : random_seed[34];
+  assign \$31  = \$signal$22  ? random_seed[37] : random_seed[36];
+  assign \$32  = \$signal$22  ? random_seed[39] : random_seed[38];
+  assign \$33  = \$signal$22  ? random_seed[41] : random_seed[40];
+  assign \$34  = \$signal$22  ? random_seed[43] : random_seed[42];
+  assign \$35  = \$signal$22  ? random_seed[45] : random_seed[44];
+  assign \$36  = \$signal$22  ? random_seed[47] : random_seed[46];
+  assign \$37  = \$signal$22  ? random_seed[49] : random_seed[48];
+  assign \$38  = \$signal$22  ? random_seed[51] : random_seed[50];
+  assign \$39  = \$signal$22  ? random_seed[53] : random_seed[52];
+  assign \$40  = \$signal$22  ? random_seed[55] : random_seed[54];
+  assign \$41  = \$signal$22  ? random_seed[57] : random_seed[56];
+  assign \$42  = \$signal$22  ? random_seed[59] : random_seed[58];
+  assign \$43  = \$signal$22  ? random_seed[61] : random_seed[60];
+  assign \$44  = \$signal$22  ? random_seed[63] : random_seed[62];
+  assign \$45  = { \$12 , \$signal$15 [63:1] } ^ { 1'h0, \$44 , 1'h0, \$43 , 1'h0, \$42 , 1'h0, \$41 , 1'h0, \$40 , 1'h0, \$39 , 1'h0, \$38 , 1'h0, \$37 , 1'h0, \$36 , 1'h0, \$35 , 1'h0, \$34 , 1'h0, \$33 , 1'h0, \$32 , 1'h0, \$31 , 1'h0, \$30 , 1'h0, \$29 , 1'h0, \$28 , 1'h0, \$27 , 1'h0, \$26 , 1'h0, \$25 , 1'h0, \$24 , 1'h0, \$23 , 1'h0, \$22 , 1'h0, \$21 , 1'h0, \$20 , 1'h0, \$19 , 1'h0, \$18 , 1'h0, \$17 , 1'h0, \$16 , 1'h0, \$15 , 1'h0, \$14 , 1'h0, \$13  };
+  assign \$46  = ~ \$signal$22 ;
+  assign \$47  = count[8] ^ count[3];
+  assign \$48  = ~ \$signal$11 ;
+  assign \$49  = | state_index[15:6];
+  assign \$50  = ! \$signal$26 [5:1];
+  assign \$51  = \$signal$26 [5:1] == 1'h1;
+  assign \$52  = \$signal$26 [5:1] == 2'h2;
+  assign \$53  = \$signal$26 [5:1] == 2'h3;
+  assign \$54  = \$signal$26 [5:1] == 3'h4;
+  assign \$55  = \$signal$26 [5:1] == 3'h5;
+  assign \$56  = \$signal$26 [5:1] == 3'h6;
+  assign \$57  = \$signal$26 [5:1] == 3'h7;
+  assign \$58  = \$signal$26 [5:1] == 4'h8;
+  assign \$59  = \$signal$26 [5:1] == 4'h9;
+  assign \$60  = \$signal$26 [5:1] == 4'ha;
+  assign \$61  = \$signal$26 [5:1] == 4'hb;
+  assign \$62  = \$signal$26 [5:1] == 4'hc;
+  assign \$63  = \$signal$26 [5:1] == 4'hd;
+  assign \$64  = \$signal$26 [5:1] == 4'he;
+  assign \$65  = \$signal$26 [5:1] == 4'hf;
+  assign \$66  = \$signal$26 [5:1] == 5'h10;
+  assign \$67  = \$signal$26 [5:1] == 5'h11;
+  assign \$68  = \$signal$26 [5:1] == 5'h12;
+  assign \$69  = \$signal$26 [5:1] == 5'h13;
+  assign \$70  = ! \$signal$26 [5:1];
+  assign \$71  = \$signal$26 [5:1] == 1'h1;
+  assign \$72  = \$signal$26 [5:1] == 2'h2;
+  assign \$73  = \$signal$26 [5:1] == 2'h3;
+  assign \$74  = \$signal$26 [5:1] == 3'h4;
+  assign \$75  = \$signal$26 [5:1] == 3'h5;
+  assign \$76  = \$signal$26 [5:1] == 3'h6;
+  assign \$77  = \$signal$26 [5:1] == 3'h7;
+  assign \$78  = \$signal$26 [5:1] == 4'h8;
+  assign \$79  = \$signal$26 [5:1] == 4'h9;
+  assign \$80  = \$signal$26 [5:1] == 4'ha;
+  assign \$81  = \$signal$26 [5:1] == 4'hb;
+  assign \$82  = \$signal$26 [5:1] == 4'hc;
+  assign \$83  = \$signal$26 [5:1] == 4'hd;
+  assign \$84  = \$signal$26 [5:1] == 4'he;
+  assign \$85  = \$signal$26 [5:1] == 4'hf;
+  assign \$86  = \$signal$26 [5:1] == 5'h10;
+  assign \$87  = \$signal$26 [5:1] == 5'h11;
+  assign \$88  = \$signal$26 [5:1] == 5'h12;
+  assign \$89  = \$signal$26 [5:1] == 5'h13;
+  assign \$90  = | { \$89 , \$88 , \$87 , \$86 , \$85 , \$84 , \$83 , \$82 , \$81 , \$80 , \$79 , \$78 , \$77 , \$76 , \$75 , \$74 , \$73 , \$72 , \$71 , \$70  };
+  assign \$91  = \$signal$26 [0] & \$90 ;
+  assign \$92  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$93  = \$92  & { 1'h0, state_0[1278:1248] };
+  assign \$94  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$95  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$94 ;
+  assign \$96  = \$95  & state_0[1247:1216];
+  assign \$97  = \$93  | \$96 ;
+  assign \$98  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$99  = \$98  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$100  = \$97  | \$99 ;
+  assign \$101  = { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] } & \$100 ;
+  assign \$102  = \$101  & state_0[1215:1184];
+  assign \$103  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$104  = \$103  & { 1'h0, state_0[1278:1248] };
+  assign \$105  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$106  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$105 ;
+  assign \$107  = \$106  & state_0[1247:1216];
+  assign \$108  = \$104  | \$107 ;
+  assign \$109  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$110  = \$109  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$111  = \$108  | \$110 ;
+  assign \$112  = ~ \$111 ;
+  assign \$113  = { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] } & \$112 ;
+  assign \$114  = \$113  & state_0[1183:1152];
+  assign \$115  = \$102  | \$114 ;
+  assign \$116  = ~ { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] };
+  assign \$117  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$118  = \$117  & { 1'h0, state_0[1278:1248] };
+  assign \$119  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$120  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$119 ;
+  assign \$121  = \$120  & state_0[1247:1216];
+  assign \$122  = \$118  | \$121 ;
+  assign \$123  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$124  = \$123  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$125  = \$122  | \$124 ;
+  assign \$126  = \$116  & \$125 ;
+  assign \$127  = \$115  | \$126 ;
+  assign \$128  = { \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17] } & \$127 ;
+  assign \$129  = \$128  & state_0[1151:1120];
+  assign \$130  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$131  = \$130  & { 1'h0, state_0[1278:1248] };
+  assign \$132  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$133  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$132 ;
+  assign \$134  = \$133  & state_0[1247:1216];
+  assign \$135  = \$131  | \$134 ;
+  assign \$136  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$137  = \$136  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$138  = \$135  | \$137 ;
+  assign \$139  = { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] } & \$138 ;
+  assign \$140  = \$139  & state_0[1215:1184];
+  assign \$141  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$142  = \$141  & { 1'h0, state_0[1278:1248] };
+  assign \$143  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$144  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$143 ;
+  assign \$145  = \$144  & state_0[1247:1216];
+  assign \$146  = \$142  | \$145 ;
+  assign \$147  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$148  = \$147  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$149  = \$146  | \$148 ;
+  assign \$150  = ~ \$149 ;
+  assign \$151  = { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] } & \$150 ;
+  assign \$152  = \$151  & state_0[1183:1152];
+  assign \$153  = \$140  | \$152 ;
+  assign \$154  = ~ { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] };
+  assign \$155  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$156  = \$155  & { 1'h0, state_0[1278:1248] };
+  assign \$157  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$158  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$157 ;
+  assign \$159  = \$158  & state_0[1247:1216];
+  assign \$160  = \$156  | \$159 ;
+  assign \$161  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$162  = \$161  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$163  = \$160  | \$162 ;
+  assign \$164  = \$154  & \$163 ;
+  assign \$165  = \$153  | \$164 ;
+  assign \$166  = ~ \$165 ;
+  assign \$167  = { \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17] } & \$166 ;
+  assign \$168  = \$167  & state_0[1119:1088];
+  assign \$169  = \$129  | \$168 ;
+  assign \$170  = ~ { \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17] };
+  assign \$171  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$172  = \$171  & { 1'h0, state_0[1278:1248] };
+  assign \$173  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$174  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$173 ;
+  assign \$175  = \$174  & state_0[1247:1216];
+  assign \$176  = \$172  | \$175 ;
+  assign \$177  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$178  = \$177  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$179  = \$176  | \$178 ;
+  assign \$180  = { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] } & \$179 ;
+  assign \$181  = \$180  & state_0[1215:1184];
+  assign \$182  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$183  = \$182  & { 1'h0, state_0[1278:1248] };
+  assign \$184  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$185  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$184 ;
+  assign \$186  = \$185  & state_0[1247:1216];
+  assign \$187  = \$183  | \$186 ;
+  assign \$188  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$189  = \$188  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$190  = \$187  | \$189 ;
+  assign \$191  = ~ \$190 ;
+  assign \$192  = { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] } & \$191 ;
+  assign \$193  = \$192  & state_0[1183:1152];
+  assign \$194  = \$181  | \$193 ;
+  assign \$195  = ~ { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] };
+  assign \$196  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$197  = \$196  & { 1'h0, state_0[1278:1248] };
+  assign \$198  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$199  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$198 ;
+  assign \$200  = \$199  & state_0[1247:1216];
+  assign \$201  = \$197  | \$200 ;
+  assign \$202  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$203  = \$202  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$204  = \$201  | \$203 ;
+  assign \$205  = \$195  & \$204 ;
+  assign \$206  = \$194  | \$205 ;
+  assign \$207  = \$170  & \$206 ;
+  assign \$208  = \$169  | \$207 ;
+  assign \$209  = { \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16] } & \$208 ;
+  assign \$210  = \$209  & state_0[1087:1056];
+  assign \$211  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$212  = \$211  & { 1'h0, state_0[1278:1248] };
+  assign \$213  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$214  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$213 ;
+  assign \$215  = \$214  & state_0[1247:1216];
+  assign \$216  = \$212  | \$215 ;
+  assign \$217  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$218  = \$217  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$219  = \$216  | \$218 ;
+  assign \$220  = { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] } & \$219 ;
+  assign \$221  = \$220  & state_0[1215:1184];
+  assign \$222  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$223  = \$222  & { 1'h0, state_0[1278:1248] };
+  assign \$224  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$225  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$224 ;
+  assign \$226  = \$225  & state_0[1247:1216];
+  assign \$227  = \$223  | \$226 ;
+  assign \$228  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$229  = \$228  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$230  = \$227  | \$229 ;
+  assign \$231  = ~ \$230 ;
+  assign \$232  = { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] } & \$231 ;
+  assign \$233  = \$232  & state_0[1183:1152];
+  assign \$234  = \$221  | \$233 ;
+  assign \$235  = ~ { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] };
+  assign \$236  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$237  = \$236  & { 1'h0, state_0[1278:1248] };
+  assign \$238  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$239  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$238 ;
+  assign \$240  = \$239  & state_0[1247:1216];
+  assign \$241  = \$237  | \$240 ;
+  assign \$242  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$243  = \$242  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$244  = \$241  | \$243 ;
+  assign \$245  = \$235  & \$244 ;
+  assign \$246  = \$234  | \$245 ;
+  assign \$247  = { \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17] } & \$246 ;
+  assign \$248  = \$247  & state_0[1151:1120];
+  assign \$249  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$250  = \$249  & { 1'h0, state_0[1278:1248] };
+  assign \$251  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$252  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$251 ;
+  assign \$253  = \$252  & state_0[1247:1216];
+  assign \$254  = \$250  | \$253 ;
+  assign \$255  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$256  = \$255  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$257  = \$254  | \$256 ;
+  assign \$258  = { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] } & \$257 ;
+  assign \$259  = \$258  & state_0[1215:1184];
+  assign \$260  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$261  = \$260  & { 1'h0, state_0[1278:1248] };
+  assign \$262  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$263  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$262 ;
+  assign \$264  = \$263  & state_0[1247:1216];
+  assign \$265  = \$261  | \$264 ;
+  assign \$266  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$267  = \$266  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$268  = \$265  | \$267 ;
+  assign \$269  = ~ \$268 ;
+  assign \$270  = { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] } & \$269 ;
+  assign \$271  = \$270  & state_0[1183:1152];
+  assign \$272  = \$259  | \$271 ;
+  assign \$273  = ~ { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] };
+  assign \$274  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$275  = \$274  & { 1'h0, state_0[1278:1248] };
+  assign \$276  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$277  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$276 ;
+  assign \$278  = \$277  & state_0[1247:1216];
+  assign \$279  = \$275  | \$278 ;
+  assign \$280  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$281  = \$280  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$282  = \$279  | \$281 ;
+  assign \$283  = \$273  & \$282 ;
+  assign \$284  = \$272  | \$283 ;
+  assign \$285  = ~ \$284 ;
+  assign \$286  = { \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17] } & \$285 ;
+  assign \$287  = \$286  & state_0[1119:1088];
+  assign \$288  = \$248  | \$287 ;
+  assign \$289  = ~ { \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17] };
+  assign \$290  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$291  = \$290  & { 1'h0, state_0[1278:1248] };
+  assign \$292  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$293  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$292 ;
+  assign \$294  = \$293  & state_0[1247:1216];
+  assign \$295  = \$291  | \$294 ;
+  assign \$296  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$297  = \$296  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$298  = \$295  | \$297 ;
+  assign \$299  = { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] } & \$298 ;
+  assign \$300  = \$299  & state_0[1215:1184];
+  assign \$301  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$302  = \$301  & { 1'h0, state_0[1278:1248] };
+  assign \$303  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$304  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$303 ;
+  assign \$305  = \$304  & state_0[1247:1216];
+  assign \$306  = \$302  | \$305 ;
+  assign \$307  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$308  = \$307  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$309  = \$306  | \$308 ;
+  assign \$310  = ~ \$309 ;
+  assign \$311  = { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] } & \$310 ;
+  assign \$312  = \$311  & state_0[1183:1152];
+  assign \$313  = \$300  | \$312 ;
+  assign \$314  = ~ { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] };
+  assign \$315  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$316  = \$315  & { 1'h0, state_0[1278:1248] };
+  assign \$317  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$318  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$317 ;
+  assign \$319  = \$318  & state_0[1247:1216];
+  assign \$320  = \$316  | \$319 ;
+  assign \$321  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$322  = \$321  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$323  = \$320  | \$322 ;
+  assign \$324  = \$314  & \$323 ;
+  assign \$325  = \$313  | \$324 ;
+  assign \$326  = \$289  & \$325 ;
+  assign \$327  = \$288  | \$326 ;
+  assign \$328  = ~ \$327 ;
+  assign \$329  = { \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16] } & \$328 ;
+  assign \$330  = \$329  & state_0[1055:1024];
+  assign \$331  = \$210  | \$330 ;
+  assign \$332  = ~ { \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16], \$signal$29 [16] };
+  assign \$333  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$334  = \$333  & { 1'h0, state_0[1278:1248] };
+  assign \$335  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$336  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$335 ;
+  assign \$337  = \$336  & state_0[1247:1216];
+  assign \$338  = \$334  | \$337 ;
+  assign \$339  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$340  = \$339  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$341  = \$338  | \$340 ;
+  assign \$342  = { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] } & \$341 ;
+  assign \$343  = \$342  & state_0[1215:1184];
+  assign \$344  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$345  = \$344  & { 1'h0, state_0[1278:1248] };
+  assign \$346  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$347  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$346 ;
+  assign \$348  = \$347  & state_0[1247:1216];
+  assign \$349  = \$345  | \$348 ;
+  assign \$350  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$351  = \$350  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$352  = \$349  | \$351 ;
+  assign \$353  = ~ \$352 ;
+  assign \$354  = { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] } & \$353 ;
+  assign \$355  = \$354  & state_0[1183:1152];
+  assign \$356  = \$343  | \$355 ;
+  assign \$357  = ~ { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] };
+  assign \$358  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$359  = \$358  & { 1'h0, state_0[1278:1248] };
+  assign \$360  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$361  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$360 ;
+  assign \$362  = \$361  & state_0[1247:1216];
+  assign \$363  = \$359  | \$362 ;
+  assign \$364  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$365  = \$364  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$366  = \$363  | \$365 ;
+  assign \$367  = \$357  & \$366 ;
+  assign \$368  = \$356  | \$367 ;
+  assign \$369  = { \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17] } & \$368 ;
+  assign \$370  = \$369  & state_0[1151:1120];
+  assign \$371  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$372  = \$371  & { 1'h0, state_0[1278:1248] };
+  assign \$373  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$374  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$373 ;
+  assign \$375  = \$374  & state_0[1247:1216];
+  assign \$376  = \$372  | \$375 ;
+  assign \$377  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$378  = \$377  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$379  = \$376  | \$378 ;
+  assign \$380  = { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] } & \$379 ;
+  assign \$381  = \$380  & state_0[1215:1184];
+  assign \$382  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$383  = \$382  & { 1'h0, state_0[1278:1248] };
+  assign \$384  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$385  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$384 ;
+  assign \$386  = \$385  & state_0[1247:1216];
+  assign \$387  = \$383  | \$386 ;
+  assign \$388  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$389  = \$388  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$390  = \$387  | \$389 ;
+  assign \$391  = ~ \$390 ;
+  assign \$392  = { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] } & \$391 ;
+  assign \$393  = \$392  & state_0[1183:1152];
+  assign \$394  = \$381  | \$393 ;
+  assign \$395  = ~ { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] };
+  assign \$396  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$397  = \$396  & { 1'h0, state_0[1278:1248] };
+  assign \$398  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$399  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$398 ;
+  assign \$400  = \$399  & state_0[1247:1216];
+  assign \$401  = \$397  | \$400 ;
+  assign \$402  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$403  = \$402  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$404  = \$401  | \$403 ;
+  assign \$405  = \$395  & \$404 ;
+  assign \$406  = \$394  | \$405 ;
+  assign \$407  = ~ \$406 ;
+  assign \$408  = { \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17] } & \$407 ;
+  assign \$409  = \$408  & state_0[1119:1088];
+  assign \$410  = \$370  | \$409 ;
+  assign \$411  = ~ { \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17], \$signal$29 [17] };
+  assign \$412  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$413  = \$412  & { 1'h0, state_0[1278:1248] };
+  assign \$414  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$415  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$414 ;
+  assign \$416  = \$415  & state_0[1247:1216];
+  assign \$417  = \$413  | \$416 ;
+  assign \$418  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$419  = \$418  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$420  = \$417  | \$419 ;
+  assign \$421  = { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] } & \$420 ;
+  assign \$422  = \$421  & state_0[1215:1184];
+  assign \$423  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$424  = \$423  & { 1'h0, state_0[1278:1248] };
+  assign \$425  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$426  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$425 ;
+  assign \$427  = \$426  & state_0[1247:1216];
+  assign \$428  = \$424  | \$427 ;
+  assign \$429  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$430  = \$429  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$431  = \$428  | \$430 ;
+  assign \$432  = ~ \$431 ;
+  assign \$433  = { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] } & \$432 ;
+  assign \$434  = \$433  & state_0[1183:1152];
+  assign \$435  = \$422  | \$434 ;
+  assign \$436  = ~ { \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18], \$signal$29 [18] };
+  assign \$437  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$438  = \$437  & { 1'h0, state_0[1278:1248] };
+  assign \$439  = ~ { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$440  = { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] } & \$439 ;
+  assign \$441  = \$440  & state_0[1247:1216];
+  assign \$442  = \$438  | \$441 ;
+  assign \$443  = ~ { \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19], \$signal$29 [19] };
+  assign \$444  = \$443  & { \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30 , \$signal$30  };
+  assign \$445  = \$442  | \$444 ;
+  assign \$446  = \$436  & \$445 ;
+  assign \$447  = \$435  | \$446 ;
+  assign \$448  = \$411  & \$447 ;
+  assign \$449  = \$410  | \$448 ;
+  assign \$450  = \$332  & \$449 ;
+  assign \$451  = \$331  | \$450 ;
+  assign \$452  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$453  = \$452  & state_0[1023:992];
+  assign \$454  = ~ passed_16;
+  assign \$455  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$454 ;
+  assign \$456  = \$455  & state_0[991:960];
+  assign \$457  = \$453  | \$456 ;
+  assign \$458  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$459  = \$458  & passed_16;
+  assign \$460  = \$457  | \$459 ;
+  assign \$461  = { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] } & \$460 ;
+  assign \$462  = \$461  & state_0[959:928];
+  assign \$463  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$464  = \$463  & state_0[1023:992];
+  assign \$465  = ~ passed_16;
+  assign \$466  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$465 ;
+  assign \$467  = \$466  & state_0[991:960];
+  assign \$468  = \$464  | \$467 ;
+  assign \$469  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$470  = \$469  & passed_16;
+  assign \$471  = \$468  | \$470 ;
+  assign \$472  = ~ \$471 ;
+  assign \$473  = { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] } & \$472 ;
+  assign \$474  = \$473  & state_0[927:896];
+  assign \$475  = \$462  | \$474 ;
+  assign \$476  = ~ { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] };
+  assign \$477  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$478  = \$477  & state_0[1023:992];
+  assign \$479  = ~ passed_16;
+  assign \$480  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$479 ;
+  assign \$481  = \$480  & state_0[991:960];
+  assign \$482  = \$478  | \$481 ;
+  assign \$483  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$484  = \$483  & passed_16;
+  assign \$485  = \$482  | \$484 ;
+  assign \$486  = \$476  & \$485 ;
+  assign \$487  = \$475  | \$486 ;
+  assign \$488  = { \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13] } & \$487 ;
+  assign \$489  = \$488  & state_0[895:864];
+  assign \$490  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$491  = \$490  & state_0[1023:992];
+  assign \$492  = ~ passed_16;
+  assign \$493  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$492 ;
+  assign \$494  = \$493  & state_0[991:960];
+  assign \$495  = \$491  | \$494 ;
+  assign \$496  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$497  = \$496  & passed_16;
+  assign \$498  = \$495  | \$497 ;
+  assign \$499  = { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] } & \$498 ;
+  assign \$500  = \$499  & state_0[959:928];
+  assign \$501  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$502  = \$501  & state_0[1023:992];
+  assign \$503  = ~ passed_16;
+  assign \$504  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$503 ;
+  assign \$505  = \$504  & state_0[991:960];
+  assign \$506  = \$502  | \$505 ;
+  assign \$507  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$508  = \$507  & passed_16;
+  assign \$509  = \$506  | \$508 ;
+  assign \$510  = ~ \$509 ;
+  assign \$511  = { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] } & \$510 ;
+  assign \$512  = \$511  & state_0[927:896];
+  assign \$513  = \$500  | \$512 ;
+  assign \$514  = ~ { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] };
+  assign \$515  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$516  = \$515  & state_0[1023:992];
+  assign \$517  = ~ passed_16;
+  assign \$518  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$517 ;
+  assign \$519  = \$518  & state_0[991:960];
+  assign \$520  = \$516  | \$519 ;
+  assign \$521  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$522  = \$521  & passed_16;
+  assign \$523  = \$520  | \$522 ;
+  assign \$524  = \$514  & \$523 ;
+  assign \$525  = \$513  | \$524 ;
+  assign \$526  = ~ \$525 ;
+  assign \$527  = { \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13] } & \$526 ;
+  assign \$528  = \$527  & state_0[863:832];
+  assign \$529  = \$489  | \$528 ;
+  assign \$530  = ~ { \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13] };
+  assign \$531  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$532  = \$531  & state_0[1023:992];
+  assign \$533  = ~ passed_16;
+  assign \$534  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$533 ;
+  assign \$535  = \$534  & state_0[991:960];
+  assign \$536  = \$532  | \$535 ;
+  assign \$537  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$538  = \$537  & passed_16;
+  assign \$539  = \$536  | \$538 ;
+  assign \$540  = { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] } & \$539 ;
+  assign \$541  = \$540  & state_0[959:928];
+  assign \$542  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$543  = \$542  & state_0[1023:992];
+  assign \$544  = ~ passed_16;
+  assign \$545  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$544 ;
+  assign \$546  = \$545  & state_0[991:960];
+  assign \$547  = \$543  | \$546 ;
+  assign \$548  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$549  = \$548  & passed_16;
+  assign \$550  = \$547  | \$549 ;
+  assign \$551  = ~ \$550 ;
+  assign \$552  = { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] } & \$551 ;
+  assign \$553  = \$552  & state_0[927:896];
+  assign \$554  = \$541  | \$553 ;
+  assign \$555  = ~ { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] };
+  assign \$556  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$557  = \$556  & state_0[1023:992];
+  assign \$558  = ~ passed_16;
+  assign \$559  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$558 ;
+  assign \$560  = \$559  & state_0[991:960];
+  assign \$561  = \$557  | \$560 ;
+  assign \$562  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$563  = \$562  & passed_16;
+  assign \$564  = \$561  | \$563 ;
+  assign \$565  = \$555  & \$564 ;
+  assign \$566  = \$554  | \$565 ;
+  assign \$567  = \$530  & \$566 ;
+  assign \$568  = \$529  | \$567 ;
+  assign \$569  = { \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12] } & \$568 ;
+  assign \$570  = \$569  & state_0[831:800];
+  assign \$571  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$572  = \$571  & state_0[1023:992];
+  assign \$573  = ~ passed_16;
+  assign \$574  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$573 ;
+  assign \$575  = \$574  & state_0[991:960];
+  assign \$576  = \$572  | \$575 ;
+  assign \$577  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$578  = \$577  & passed_16;
+  assign \$579  = \$576  | \$578 ;
+  assign \$580  = { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] } & \$579 ;
+  assign \$581  = \$580  & state_0[959:928];
+  assign \$582  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$583  = \$582  & state_0[1023:992];
+  assign \$584  = ~ passed_16;
+  assign \$585  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$584 ;
+  assign \$586  = \$585  & state_0[991:960];
+  assign \$587  = \$583  | \$586 ;
+  assign \$588  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$589  = \$588  & passed_16;
+  assign \$590  = \$587  | \$589 ;
+  assign \$591  = ~ \$590 ;
+  assign \$592  = { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] } & \$591 ;
+  assign \$593  = \$592  & state_0[927:896];
+  assign \$594  = \$581  | \$593 ;
+  assign \$595  = ~ { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] };
+  assign \$596  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$597  = \$596  & state_0[1023:992];
+  assign \$598  = ~ passed_16;
+  assign \$599  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$598 ;
+  assign \$600  = \$599  & state_0[991:960];
+  assign \$601  = \$597  | \$600 ;
+  assign \$602  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$603  = \$602  & passed_16;
+  assign \$604  = \$601  | \$603 ;
+  assign \$605  = \$595  & \$604 ;
+  assign \$606  = \$594  | \$605 ;
+  assign \$607  = { \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13] } & \$606 ;
+  assign \$608  = \$607  & state_0[895:864];
+  assign \$609  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$610  = \$609  & state_0[1023:992];
+  assign \$611  = ~ passed_16;
+  assign \$612  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$611 ;
+  assign \$613  = \$612  & state_0[991:960];
+  assign \$614  = \$610  | \$613 ;
+  assign \$615  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$616  = \$615  & passed_16;
+  assign \$617  = \$614  | \$616 ;
+  assign \$618  = { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] } & \$617 ;
+  assign \$619  = \$618  & state_0[959:928];
+  assign \$620  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$621  = \$620  & state_0[1023:992];
+  assign \$622  = ~ passed_16;
+  assign \$623  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$622 ;
+  assign \$624  = \$623  & state_0[991:960];
+  assign \$625  = \$621  | \$624 ;
+  assign \$626  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$627  = \$626  & passed_16;
+  assign \$628  = \$625  | \$627 ;
+  assign \$629  = ~ \$628 ;
+  assign \$630  = { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] } & \$629 ;
+  assign \$631  = \$630  & state_0[927:896];
+  assign \$632  = \$619  | \$631 ;
+  assign \$633  = ~ { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] };
+  assign \$634  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$635  = \$634  & state_0[1023:992];
+  assign \$636  = ~ passed_16;
+  assign \$637  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$636 ;
+  assign \$638  = \$637  & state_0[991:960];
+  assign \$639  = \$635  | \$638 ;
+  assign \$640  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$641  = \$640  & passed_16;
+  assign \$642  = \$639  | \$641 ;
+  assign \$643  = \$633  & \$642 ;
+  assign \$644  = \$632  | \$643 ;
+  assign \$645  = ~ \$644 ;
+  assign \$646  = { \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13] } & \$645 ;
+  assign \$647  = \$646  & state_0[863:832];
+  assign \$648  = \$608  | \$647 ;
+  assign \$649  = ~ { \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13] };
+  assign \$650  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$651  = \$650  & state_0[1023:992];
+  assign \$652  = ~ passed_16;
+  assign \$653  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$652 ;
+  assign \$654  = \$653  & state_0[991:960];
+  assign \$655  = \$651  | \$654 ;
+  assign \$656  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$657  = \$656  & passed_16;
+  assign \$658  = \$655  | \$657 ;
+  assign \$659  = { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] } & \$658 ;
+  assign \$660  = \$659  & state_0[959:928];
+  assign \$661  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$662  = \$661  & state_0[1023:992];
+  assign \$663  = ~ passed_16;
+  assign \$664  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$663 ;
+  assign \$665  = \$664  & state_0[991:960];
+  assign \$666  = \$662  | \$665 ;
+  assign \$667  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$668  = \$667  & passed_16;
+  assign \$669  = \$666  | \$668 ;
+  assign \$670  = ~ \$669 ;
+  assign \$671  = { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] } & \$670 ;
+  assign \$672  = \$671  & state_0[927:896];
+  assign \$673  = \$660  | \$672 ;
+  assign \$674  = ~ { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] };
+  assign \$675  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$676  = \$675  & state_0[1023:992];
+  assign \$677  = ~ passed_16;
+  assign \$678  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$677 ;
+  assign \$679  = \$678  & state_0[991:960];
+  assign \$680  = \$676  | \$679 ;
+  assign \$681  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$682  = \$681  & passed_16;
+  assign \$683  = \$680  | \$682 ;
+  assign \$684  = \$674  & \$683 ;
+  assign \$685  = \$673  | \$684 ;
+  assign \$686  = \$649  & \$685 ;
+  assign \$687  = \$648  | \$686 ;
+  assign \$688  = ~ \$687 ;
+  assign \$689  = { \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12] } & \$688 ;
+  assign \$690  = \$689  & state_0[799:768];
+  assign \$691  = \$570  | \$690 ;
+  assign \$692  = ~ { \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12], \$signal$29 [12] };
+  assign \$693  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$694  = \$693  & state_0[1023:992];
+  assign \$695  = ~ passed_16;
+  assign \$696  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$695 ;
+  assign \$697  = \$696  & state_0[991:960];
+  assign \$698  = \$694  | \$697 ;
+  assign \$699  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$700  = \$699  & passed_16;
+  assign \$701  = \$698  | \$700 ;
+  assign \$702  = { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] } & \$701 ;
+  assign \$703  = \$702  & state_0[959:928];
+  assign \$704  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$705  = \$704  & state_0[1023:992];
+  assign \$706  = ~ passed_16;
+  assign \$707  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$706 ;
+  assign \$708  = \$707  & state_0[991:960];
+  assign \$709  = \$705  | \$708 ;
+  assign \$710  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$711  = \$710  & passed_16;
+  assign \$712  = \$709  | \$711 ;
+  assign \$713  = ~ \$712 ;
+  assign \$714  = { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] } & \$713 ;
+  assign \$715  = \$714  & state_0[927:896];
+  assign \$716  = \$703  | \$715 ;
+  assign \$717  = ~ { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] };
+  assign \$718  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$719  = \$718  & state_0[1023:992];
+  assign \$720  = ~ passed_16;
+  assign \$721  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$720 ;
+  assign \$722  = \$721  & state_0[991:960];
+  assign \$723  = \$719  | \$722 ;
+  assign \$724  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$725  = \$724  & passed_16;
+  assign \$726  = \$723  | \$725 ;
+  assign \$727  = \$717  & \$726 ;
+  assign \$728  = \$716  | \$727 ;
+  assign \$729  = { \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13] } & \$728 ;
+  assign \$730  = \$729  & state_0[895:864];
+  assign \$731  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$732  = \$731  & state_0[1023:992];
+  assign \$733  = ~ passed_16;
+  assign \$734  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$733 ;
+  assign \$735  = \$734  & state_0[991:960];
+  assign \$736  = \$732  | \$735 ;
+  assign \$737  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$738  = \$737  & passed_16;
+  assign \$739  = \$736  | \$738 ;
+  assign \$740  = { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] } & \$739 ;
+  assign \$741  = \$740  & state_0[959:928];
+  assign \$742  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$743  = \$742  & state_0[1023:992];
+  assign \$744  = ~ passed_16;
+  assign \$745  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$744 ;
+  assign \$746  = \$745  & state_0[991:960];
+  assign \$747  = \$743  | \$746 ;
+  assign \$748  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$749  = \$748  & passed_16;
+  assign \$750  = \$747  | \$749 ;
+  assign \$751  = ~ \$750 ;
+  assign \$752  = { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] } & \$751 ;
+  assign \$753  = \$752  & state_0[927:896];
+  assign \$754  = \$741  | \$753 ;
+  assign \$755  = ~ { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] };
+  assign \$756  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$757  = \$756  & state_0[1023:992];
+  assign \$758  = ~ passed_16;
+  assign \$759  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$758 ;
+  assign \$760  = \$759  & state_0[991:960];
+  assign \$761  = \$757  | \$760 ;
+  assign \$762  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$763  = \$762  & passed_16;
+  assign \$764  = \$761  | \$763 ;
+  assign \$765  = \$755  & \$764 ;
+  assign \$766  = \$754  | \$765 ;
+  assign \$767  = ~ \$766 ;
+  assign \$768  = { \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13] } & \$767 ;
+  assign \$769  = \$768  & state_0[863:832];
+  assign \$770  = \$730  | \$769 ;
+  assign \$771  = ~ { \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13], \$signal$29 [13] };
+  assign \$772  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$773  = \$772  & state_0[1023:992];
+  assign \$774  = ~ passed_16;
+  assign \$775  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$774 ;
+  assign \$776  = \$775  & state_0[991:960];
+  assign \$777  = \$773  | \$776 ;
+  assign \$778  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$779  = \$778  & passed_16;
+  assign \$780  = \$777  | \$779 ;
+  assign \$781  = { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] } & \$780 ;
+  assign \$782  = \$781  & state_0[959:928];
+  assign \$783  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$784  = \$783  & state_0[1023:992];
+  assign \$785  = ~ passed_16;
+  assign \$786  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$785 ;
+  assign \$787  = \$786  & state_0[991:960];
+  assign \$788  = \$784  | \$787 ;
+  assign \$789  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$790  = \$789  & passed_16;
+  assign \$791  = \$788  | \$790 ;
+  assign \$792  = ~ \$791 ;
+  assign \$793  = { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] } & \$792 ;
+  assign \$794  = \$793  & state_0[927:896];
+  assign \$795  = \$782  | \$794 ;
+  assign \$796  = ~ { \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14], \$signal$29 [14] };
+  assign \$797  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & passed_16;
+  assign \$798  = \$797  & state_0[1023:992];
+  assign \$799  = ~ passed_16;
+  assign \$800  = { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] } & \$799 ;
+  assign \$801  = \$800  & state_0[991:960];
+  assign \$802  = \$798  | \$801 ;
+  assign \$803  = ~ { \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15], \$signal$29 [15] };
+  assign \$804  = \$803  & passed_16;
+  assign \$805  = \$802  | \$804 ;
+  assign \$806  = \$796  & \$805 ;
+  assign \$807  = \$795  | \$806 ;
+  assign \$808  = \$771  & \$807 ;
+  assign \$809  = \$770  | \$808 ;
+  assign \$810  = \$692  & \$809 ;
+  assign \$811  = \$691  | \$810 ;
+  assign \$812  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$813  = \$812  & state_0[767:736];
+  assign \$814  = ~ passed_12;
+  assign \$815  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$814 ;
+  assign \$816  = \$815  & state_0[735:704];
+  assign \$817  = \$813  | \$816 ;
+  assign \$818  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$819  = \$818  & passed_12;
+  assign \$820  = \$817  | \$819 ;
+  assign \$821  = { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] } & \$820 ;
+  assign \$822  = \$821  & state_0[703:672];
+  assign \$823  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$824  = \$823  & state_0[767:736];
+  assign \$825  = ~ passed_12;
+  assign \$826  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$825 ;
+  assign \$827  = \$826  & state_0[735:704];
+  assign \$828  = \$824  | \$827 ;
+  assign \$829  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$830  = \$829  & passed_12;
+  assign \$831  = \$828  | \$830 ;
+  assign \$832  = ~ \$831 ;
+  assign \$833  = { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] } & \$832 ;
+  assign \$834  = \$833  & state_0[671:640];
+  assign \$835  = \$822  | \$834 ;
+  assign \$836  = ~ { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] };
+  assign \$837  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$838  = \$837  & state_0[767:736];
+  assign \$839  = ~ passed_12;
+  assign \$840  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$839 ;
+  assign \$841  = \$840  & state_0[735:704];
+  assign \$842  = \$838  | \$841 ;
+  assign \$843  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$844  = \$843  & passed_12;
+  assign \$845  = \$842  | \$844 ;
+  assign \$846  = \$836  & \$845 ;
+  assign \$847  = \$835  | \$846 ;
+  assign \$848  = { \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9] } & \$847 ;
+  assign \$849  = \$848  & state_0[639:608];
+  assign \$850  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$851  = \$850  & state_0[767:736];
+  assign \$852  = ~ passed_12;
+  assign \$853  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$852 ;
+  assign \$854  = \$853  & state_0[735:704];
+  assign \$855  = \$851  | \$854 ;
+  assign \$856  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$857  = \$856  & passed_12;
+  assign \$858  = \$855  | \$857 ;
+  assign \$859  = { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] } & \$858 ;
+  assign \$860  = \$859  & state_0[703:672];
+  assign \$861  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$862  = \$861  & state_0[767:736];
+  assign \$863  = ~ passed_12;
+  assign \$864  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$863 ;
+  assign \$865  = \$864  & state_0[735:704];
+  assign \$866  = \$862  | \$865 ;
+  assign \$867  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$868  = \$867  & passed_12;
+  assign \$869  = \$866  | \$868 ;
+  assign \$870  = ~ \$869 ;
+  assign \$871  = { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] } & \$870 ;
+  assign \$872  = \$871  & state_0[671:640];
+  assign \$873  = \$860  | \$872 ;
+  assign \$874  = ~ { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] };
+  assign \$875  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$876  = \$875  & state_0[767:736];
+  assign \$877  = ~ passed_12;
+  assign \$878  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$877 ;
+  assign \$879  = \$878  & state_0[735:704];
+  assign \$880  = \$876  | \$879 ;
+  assign \$881  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$882  = \$881  & passed_12;
+  assign \$883  = \$880  | \$882 ;
+  assign \$884  = \$874  & \$883 ;
+  assign \$885  = \$873  | \$884 ;
+  assign \$886  = ~ \$885 ;
+  assign \$887  = { \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9] } & \$886 ;
+  assign \$888  = \$887  & state_0[607:576];
+  assign \$889  = \$849  | \$888 ;
+  assign \$890  = ~ { \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9] };
+  assign \$891  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$892  = \$891  & state_0[767:736];
+  assign \$893  = ~ passed_12;
+  assign \$894  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$893 ;
+  assign \$895  = \$894  & state_0[735:704];
+  assign \$896  = \$892  | \$895 ;
+  assign \$897  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$898  = \$897  & passed_12;
+  assign \$899  = \$896  | \$898 ;
+  assign \$900  = { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] } & \$899 ;
+  assign \$901  = \$900  & state_0[703:672];
+  assign \$902  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$903  = \$902  & state_0[767:736];
+  assign \$904  = ~ passed_12;
+  assign \$905  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$904 ;
+  assign \$906  = \$905  & state_0[735:704];
+  assign \$907  = \$903  | \$906 ;
+  assign \$908  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$909  = \$908  & passed_12;
+  assign \$910  = \$907  | \$909 ;
+  assign \$911  = ~ \$910 ;
+  assign \$912  = { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] } & \$911 ;
+  assign \$913  = \$912  & state_0[671:640];
+  assign \$914  = \$901  | \$913 ;
+  assign \$915  = ~ { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] };
+  assign \$916  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$917  = \$916  & state_0[767:736];
+  assign \$918  = ~ passed_12;
+  assign \$919  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$918 ;
+  assign \$920  = \$919  & state_0[735:704];
+  assign \$921  = \$917  | \$920 ;
+  assign \$922  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$923  = \$922  & passed_12;
+  assign \$924  = \$921  | \$923 ;
+  assign \$925  = \$915  & \$924 ;
+  assign \$926  = \$914  | \$925 ;
+  assign \$927  = \$890  & \$926 ;
+  assign \$928  = \$889  | \$927 ;
+  assign \$929  = { \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8] } & \$928 ;
+  assign \$930  = \$929  & state_0[575:544];
+  assign \$931  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$932  = \$931  & state_0[767:736];
+  assign \$933  = ~ passed_12;
+  assign \$934  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$933 ;
+  assign \$935  = \$934  & state_0[735:704];
+  assign \$936  = \$932  | \$935 ;
+  assign \$937  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$938  = \$937  & passed_12;
+  assign \$939  = \$936  | \$938 ;
+  assign \$940  = { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] } & \$939 ;
+  assign \$941  = \$940  & state_0[703:672];
+  assign \$942  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$943  = \$942  & state_0[767:736];
+  assign \$944  = ~ passed_12;
+  assign \$945  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$944 ;
+  assign \$946  = \$945  & state_0[735:704];
+  assign \$947  = \$943  | \$946 ;
+  assign \$948  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$949  = \$948  & passed_12;
+  assign \$950  = \$947  | \$949 ;
+  assign \$951  = ~ \$950 ;
+  assign \$952  = { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] } & \$951 ;
+  assign \$953  = \$952  & state_0[671:640];
+  assign \$954  = \$941  | \$953 ;
+  assign \$955  = ~ { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] };
+  assign \$956  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$957  = \$956  & state_0[767:736];
+  assign \$958  = ~ passed_12;
+  assign \$959  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$958 ;
+  assign \$960  = \$959  & state_0[735:704];
+  assign \$961  = \$957  | \$960 ;
+  assign \$962  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$963  = \$962  & passed_12;
+  assign \$964  = \$961  | \$963 ;
+  assign \$965  = \$955  & \$964 ;
+  assign \$966  = \$954  | \$965 ;
+  assign \$967  = { \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9] } & \$966 ;
+  assign \$968  = \$967  & state_0[639:608];
+  assign \$969  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$970  = \$969  & state_0[767:736];
+  assign \$971  = ~ passed_12;
+  assign \$972  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$971 ;
+  assign \$973  = \$972  & state_0[735:704];
+  assign \$974  = \$970  | \$973 ;
+  assign \$975  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$976  = \$975  & passed_12;
+  assign \$977  = \$974  | \$976 ;
+  assign \$978  = { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] } & \$977 ;
+  assign \$979  = \$978  & state_0[703:672];
+  assign \$980  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$981  = \$980  & state_0[767:736];
+  assign \$982  = ~ passed_12;
+  assign \$983  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$982 ;
+  assign \$984  = \$983  & state_0[735:704];
+  assign \$985  = \$981  | \$984 ;
+  assign \$986  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$987  = \$986  & passed_12;
+  assign \$988  = \$985  | \$987 ;
+  assign \$989  = ~ \$988 ;
+  assign \$990  = { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] } & \$989 ;
+  assign \$991  = \$990  & state_0[671:640];
+  assign \$992  = \$979  | \$991 ;
+  assign \$993  = ~ { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] };
+  assign \$994  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$995  = \$994  & state_0[767:736];
+  assign \$996  = ~ passed_12;
+  assign \$997  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$996 ;
+  assign \$998  = \$997  & state_0[735:704];
+  assign \$999  = \$995  | \$998 ;
+  assign \$1000  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$1001  = \$1000  & passed_12;
+  assign \$1002  = \$999  | \$1001 ;
+  assign \$1003  = \$993  & \$1002 ;
+  assign \$1004  = \$992  | \$1003 ;
+  assign \$1005  = ~ \$1004 ;
+  assign \$1006  = { \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9] } & \$1005 ;
+  assign \$1007  = \$1006  & state_0[607:576];
+  assign \$1008  = \$968  | \$1007 ;
+  assign \$1009  = ~ { \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9] };
+  assign \$1010  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$1011  = \$1010  & state_0[767:736];
+  assign \$1012  = ~ passed_12;
+  assign \$1013  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$1012 ;
+  assign \$1014  = \$1013  & state_0[735:704];
+  assign \$1015  = \$1011  | \$1014 ;
+  assign \$1016  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$1017  = \$1016  & passed_12;
+  assign \$1018  = \$1015  | \$1017 ;
+  assign \$1019  = { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] } & \$1018 ;
+  assign \$1020  = \$1019  & state_0[703:672];
+  assign \$1021  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$1022  = \$1021  & state_0[767:736];
+  assign \$1023  = ~ passed_12;
+  assign \$1024  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$1023 ;
+  assign \$1025  = \$1024  & state_0[735:704];
+  assign \$1026  = \$1022  | \$1025 ;
+  assign \$1027  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$1028  = \$1027  & passed_12;
+  assign \$1029  = \$1026  | \$1028 ;
+  assign \$1030  = ~ \$1029 ;
+  assign \$1031  = { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] } & \$1030 ;
+  assign \$1032  = \$1031  & state_0[671:640];
+  assign \$1033  = \$1020  | \$1032 ;
+  assign \$1034  = ~ { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] };
+  assign \$1035  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$1036  = \$1035  & state_0[767:736];
+  assign \$1037  = ~ passed_12;
+  assign \$1038  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$1037 ;
+  assign \$1039  = \$1038  & state_0[735:704];
+  assign \$1040  = \$1036  | \$1039 ;
+  assign \$1041  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$1042  = \$1041  & passed_12;
+  assign \$1043  = \$1040  | \$1042 ;
+  assign \$1044  = \$1034  & \$1043 ;
+  assign \$1045  = \$1033  | \$1044 ;
+  assign \$1046  = \$1009  & \$1045 ;
+  assign \$1047  = \$1008  | \$1046 ;
+  assign \$1048  = ~ \$1047 ;
+  assign \$1049  = { \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8] } & \$1048 ;
+  assign \$1050  = \$1049  & state_0[543:512];
+  assign \$1051  = \$930  | \$1050 ;
+  assign \$1052  = ~ { \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8], \$signal$29 [8] };
+  assign \$1053  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$1054  = \$1053  & state_0[767:736];
+  assign \$1055  = ~ passed_12;
+  assign \$1056  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$1055 ;
+  assign \$1057  = \$1056  & state_0[735:704];
+  assign \$1058  = \$1054  | \$1057 ;
+  assign \$1059  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$1060  = \$1059  & passed_12;
+  assign \$1061  = \$1058  | \$1060 ;
+  assign \$1062  = { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] } & \$1061 ;
+  assign \$1063  = \$1062  & state_0[703:672];
+  assign \$1064  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$1065  = \$1064  & state_0[767:736];
+  assign \$1066  = ~ passed_12;
+  assign \$1067  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$1066 ;
+  assign \$1068  = \$1067  & state_0[735:704];
+  assign \$1069  = \$1065  | \$1068 ;
+  assign \$1070  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$1071  = \$1070  & passed_12;
+  assign \$1072  = \$1069  | \$1071 ;
+  assign \$1073  = ~ \$1072 ;
+  assign \$1074  = { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] } & \$1073 ;
+  assign \$1075  = \$1074  & state_0[671:640];
+  assign \$1076  = \$1063  | \$1075 ;
+  assign \$1077  = ~ { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] };
+  assign \$1078  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$1079  = \$1078  & state_0[767:736];
+  assign \$1080  = ~ passed_12;
+  assign \$1081  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$1080 ;
+  assign \$1082  = \$1081  & state_0[735:704];
+  assign \$1083  = \$1079  | \$1082 ;
+  assign \$1084  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$1085  = \$1084  & passed_12;
+  assign \$1086  = \$1083  | \$1085 ;
+  assign \$1087  = \$1077  & \$1086 ;
+  assign \$1088  = \$1076  | \$1087 ;
+  assign \$1089  = { \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9] } & \$1088 ;
+  assign \$1090  = \$1089  & state_0[639:608];
+  assign \$1091  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$1092  = \$1091  & state_0[767:736];
+  assign \$1093  = ~ passed_12;
+  assign \$1094  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$1093 ;
+  assign \$1095  = \$1094  & state_0[735:704];
+  assign \$1096  = \$1092  | \$1095 ;
+  assign \$1097  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$1098  = \$1097  & passed_12;
+  assign \$1099  = \$1096  | \$1098 ;
+  assign \$1100  = { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] } & \$1099 ;
+  assign \$1101  = \$1100  & state_0[703:672];
+  assign \$1102  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$1103  = \$1102  & state_0[767:736];
+  assign \$1104  = ~ passed_12;
+  assign \$1105  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$1104 ;
+  assign \$1106  = \$1105  & state_0[735:704];
+  assign \$1107  = \$1103  | \$1106 ;
+  assign \$1108  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$1109  = \$1108  & passed_12;
+  assign \$1110  = \$1107  | \$1109 ;
+  assign \$1111  = ~ \$1110 ;
+  assign \$1112  = { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] } & \$1111 ;
+  assign \$1113  = \$1112  & state_0[671:640];
+  assign \$1114  = \$1101  | \$1113 ;
+  assign \$1115  = ~ { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] };
+  assign \$1116  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$1117  = \$1116  & state_0[767:736];
+  assign \$1118  = ~ passed_12;
+  assign \$1119  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$1118 ;
+  assign \$1120  = \$1119  & state_0[735:704];
+  assign \$1121  = \$1117  | \$1120 ;
+  assign \$1122  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$1123  = \$1122  & passed_12;
+  assign \$1124  = \$1121  | \$1123 ;
+  assign \$1125  = \$1115  & \$1124 ;
+  assign \$1126  = \$1114  | \$1125 ;
+  assign \$1127  = ~ \$1126 ;
+  assign \$1128  = { \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9] } & \$1127 ;
+  assign \$1129  = \$1128  & state_0[607:576];
+  assign \$1130  = \$1090  | \$1129 ;
+  assign \$1131  = ~ { \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9], \$signal$29 [9] };
+  assign \$1132  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$1133  = \$1132  & state_0[767:736];
+  assign \$1134  = ~ passed_12;
+  assign \$1135  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$1134 ;
+  assign \$1136  = \$1135  & state_0[735:704];
+  assign \$1137  = \$1133  | \$1136 ;
+  assign \$1138  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$1139  = \$1138  & passed_12;
+  assign \$1140  = \$1137  | \$1139 ;
+  assign \$1141  = { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] } & \$1140 ;
+  assign \$1142  = \$1141  & state_0[703:672];
+  assign \$1143  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$1144  = \$1143  & state_0[767:736];
+  assign \$1145  = ~ passed_12;
+  assign \$1146  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$1145 ;
+  assign \$1147  = \$1146  & state_0[735:704];
+  assign \$1148  = \$1144  | \$1147 ;
+  assign \$1149  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$1150  = \$1149  & passed_12;
+  assign \$1151  = \$1148  | \$1150 ;
+  assign \$1152  = ~ \$1151 ;
+  assign \$1153  = { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] } & \$1152 ;
+  assign \$1154  = \$1153  & state_0[671:640];
+  assign \$1155  = \$1142  | \$1154 ;
+  assign \$1156  = ~ { \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10], \$signal$29 [10] };
+  assign \$1157  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & passed_12;
+  assign \$1158  = \$1157  & state_0[767:736];
+  assign \$1159  = ~ passed_12;
+  assign \$1160  = { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] } & \$1159 ;
+  assign \$1161  = \$1160  & state_0[735:704];
+  assign \$1162  = \$1158  | \$1161 ;
+  assign \$1163  = ~ { \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11], \$signal$29 [11] };
+  assign \$1164  = \$1163  & passed_12;
+  assign \$1165  = \$1162  | \$1164 ;
+  assign \$1166  = \$1156  & \$1165 ;
+  assign \$1167  = \$1155  | \$1166 ;
+  assign \$1168  = \$1131  & \$1167 ;
+  assign \$1169  = \$1130  | \$1168 ;
+  assign \$1170  = \$1052  & \$1169 ;
+  assign \$1171  = \$1051  | \$1170 ;
+  assign \$1172  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1173  = \$1172  & state_0[511:480];
+  assign \$1174  = ~ passed_8;
+  assign \$1175  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1174 ;
+  assign \$1176  = \$1175  & state_0[479:448];
+  assign \$1177  = \$1173  | \$1176 ;
+  assign \$1178  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1179  = \$1178  & passed_8;
+  assign \$1180  = \$1177  | \$1179 ;
+  assign \$1181  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$1180 ;
+  assign \$1182  = \$1181  & state_0[447:416];
+  assign \$1183  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1184  = \$1183  & state_0[511:480];
+  assign \$1185  = ~ passed_8;
+  assign \$1186  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1185 ;
+  assign \$1187  = \$1186  & state_0[479:448];
+  assign \$1188  = \$1184  | \$1187 ;
+  assign \$1189  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1190  = \$1189  & passed_8;
+  assign \$1191  = \$1188  | \$1190 ;
+  assign \$1192  = ~ \$1191 ;
+  assign \$1193  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$1192 ;
+  assign \$1194  = \$1193  & state_0[415:384];
+  assign \$1195  = \$1182  | \$1194 ;
+  assign \$1196  = ~ { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] };
+  assign \$1197  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1198  = \$1197  & state_0[511:480];
+  assign \$1199  = ~ passed_8;
+  assign \$1200  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1199 ;
+  assign \$1201  = \$1200  & state_0[479:448];
+  assign \$1202  = \$1198  | \$1201 ;
+  assign \$1203  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1204  = \$1203  & passed_8;
+  assign \$1205  = \$1202  | \$1204 ;
+  assign \$1206  = \$1196  & \$1205 ;
+  assign \$1207  = \$1195  | \$1206 ;
+  assign \$1208  = { \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5] } & \$1207 ;
+  assign \$1209  = \$1208  & state_0[383:352];
+  assign \$1210  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1211  = \$1210  & state_0[511:480];
+  assign \$1212  = ~ passed_8;
+  assign \$1213  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1212 ;
+  assign \$1214  = \$1213  & state_0[479:448];
+  assign \$1215  = \$1211  | \$1214 ;
+  assign \$1216  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1217  = \$1216  & passed_8;
+  assign \$1218  = \$1215  | \$1217 ;
+  assign \$1219  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$1218 ;
+  assign \$1220  = \$1219  & state_0[447:416];
+  assign \$1221  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1222  = \$1221  & state_0[511:480];
+  assign \$1223  = ~ passed_8;
+  assign \$1224  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1223 ;
+  assign \$1225  = \$1224  & state_0[479:448];
+  assign \$1226  = \$1222  | \$1225 ;
+  assign \$1227  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1228  = \$1227  & passed_8;
+  assign \$1229  = \$1226  | \$1228 ;
+  assign \$1230  = ~ \$1229 ;
+  assign \$1231  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$1230 ;
+  assign \$1232  = \$1231  & state_0[415:384];
+  assign \$1233  = \$1220  | \$1232 ;
+  assign \$1234  = ~ { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] };
+  assign \$1235  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1236  = \$1235  & state_0[511:480];
+  assign \$1237  = ~ passed_8;
+  assign \$1238  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1237 ;
+  assign \$1239  = \$1238  & state_0[479:448];
+  assign \$1240  = \$1236  | \$1239 ;
+  assign \$1241  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1242  = \$1241  & passed_8;
+  assign \$1243  = \$1240  | \$1242 ;
+  assign \$1244  = \$1234  & \$1243 ;
+  assign \$1245  = \$1233  | \$1244 ;
+  assign \$1246  = ~ \$1245 ;
+  assign \$1247  = { \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5] } & \$1246 ;
+  assign \$1248  = \$1247  & state_0[351:320];
+  assign \$1249  = \$1209  | \$1248 ;
+  assign \$1250  = ~ { \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5] };
+  assign \$1251  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1252  = \$1251  & state_0[511:480];
+  assign \$1253  = ~ passed_8;
+  assign \$1254  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1253 ;
+  assign \$1255  = \$1254  & state_0[479:448];
+  assign \$1256  = \$1252  | \$1255 ;
+  assign \$1257  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1258  = \$1257  & passed_8;
+  assign \$1259  = \$1256  | \$1258 ;
+  assign \$1260  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$1259 ;
+  assign \$1261  = \$1260  & state_0[447:416];
+  assign \$1262  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1263  = \$1262  & state_0[511:480];
+  assign \$1264  = ~ passed_8;
+  assign \$1265  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1264 ;
+  assign \$1266  = \$1265  & state_0[479:448];
+  assign \$1267  = \$1263  | \$1266 ;
+  assign \$1268  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1269  = \$1268  & passed_8;
+  assign \$1270  = \$1267  | \$1269 ;
+  assign \$1271  = ~ \$1270 ;
+  assign \$1272  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$1271 ;
+  assign \$1273  = \$1272  & state_0[415:384];
+  assign \$1274  = \$1261  | \$1273 ;
+  assign \$1275  = ~ { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] };
+  assign \$1276  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1277  = \$1276  & state_0[511:480];
+  assign \$1278  = ~ passed_8;
+  assign \$1279  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1278 ;
+  assign \$1280  = \$1279  & state_0[479:448];
+  assign \$1281  = \$1277  | \$1280 ;
+  assign \$1282  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1283  = \$1282  & passed_8;
+  assign \$1284  = \$1281  | \$1283 ;
+  assign \$1285  = \$1275  & \$1284 ;
+  assign \$1286  = \$1274  | \$1285 ;
+  assign \$1287  = \$1250  & \$1286 ;
+  assign \$1288  = \$1249  | \$1287 ;
+  assign \$1289  = { \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4] } & \$1288 ;
+  assign \$1290  = \$1289  & state_0[319:288];
+  assign \$1291  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1292  = \$1291  & state_0[511:480];
+  assign \$1293  = ~ passed_8;
+  assign \$1294  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1293 ;
+  assign \$1295  = \$1294  & state_0[479:448];
+  assign \$1296  = \$1292  | \$1295 ;
+  assign \$1297  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1298  = \$1297  & passed_8;
+  assign \$1299  = \$1296  | \$1298 ;
+  assign \$1300  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$1299 ;
+  assign \$1301  = \$1300  & state_0[447:416];
+  assign \$1302  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1303  = \$1302  & state_0[511:480];
+  assign \$1304  = ~ passed_8;
+  assign \$1305  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1304 ;
+  assign \$1306  = \$1305  & state_0[479:448];
+  assign \$1307  = \$1303  | \$1306 ;
+  assign \$1308  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1309  = \$1308  & passed_8;
+  assign \$1310  = \$1307  | \$1309 ;
+  assign \$1311  = ~ \$1310 ;
+  assign \$1312  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$1311 ;
+  assign \$1313  = \$1312  & state_0[415:384];
+  assign \$1314  = \$1301  | \$1313 ;
+  assign \$1315  = ~ { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] };
+  assign \$1316  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1317  = \$1316  & state_0[511:480];
+  assign \$1318  = ~ passed_8;
+  assign \$1319  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1318 ;
+  assign \$1320  = \$1319  & state_0[479:448];
+  assign \$1321  = \$1317  | \$1320 ;
+  assign \$1322  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1323  = \$1322  & passed_8;
+  assign \$1324  = \$1321  | \$1323 ;
+  assign \$1325  = \$1315  & \$1324 ;
+  assign \$1326  = \$1314  | \$1325 ;
+  assign \$1327  = { \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5] } & \$1326 ;
+  assign \$1328  = \$1327  & state_0[383:352];
+  assign \$1329  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1330  = \$1329  & state_0[511:480];
+  assign \$1331  = ~ passed_8;
+  assign \$1332  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1331 ;
+  assign \$1333  = \$1332  & state_0[479:448];
+  assign \$1334  = \$1330  | \$1333 ;
+  assign \$1335  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1336  = \$1335  & passed_8;
+  assign \$1337  = \$1334  | \$1336 ;
+  assign \$1338  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$1337 ;
+  assign \$1339  = \$1338  & state_0[447:416];
+  assign \$1340  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1341  = \$1340  & state_0[511:480];
+  assign \$1342  = ~ passed_8;
+  assign \$1343  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1342 ;
+  assign \$1344  = \$1343  & state_0[479:448];
+  assign \$1345  = \$1341  | \$1344 ;
+  assign \$1346  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1347  = \$1346  & passed_8;
+  assign \$1348  = \$1345  | \$1347 ;
+  assign \$1349  = ~ \$1348 ;
+  assign \$1350  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$1349 ;
+  assign \$1351  = \$1350  & state_0[415:384];
+  assign \$1352  = \$1339  | \$1351 ;
+  assign \$1353  = ~ { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] };
+  assign \$1354  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1355  = \$1354  & state_0[511:480];
+  assign \$1356  = ~ passed_8;
+  assign \$1357  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1356 ;
+  assign \$1358  = \$1357  & state_0[479:448];
+  assign \$1359  = \$1355  | \$1358 ;
+  assign \$1360  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1361  = \$1360  & passed_8;
+  assign \$1362  = \$1359  | \$1361 ;
+  assign \$1363  = \$1353  & \$1362 ;
+  assign \$1364  = \$1352  | \$1363 ;
+  assign \$1365  = ~ \$1364 ;
+  assign \$1366  = { \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5] } & \$1365 ;
+  assign \$1367  = \$1366  & state_0[351:320];
+  assign \$1368  = \$1328  | \$1367 ;
+  assign \$1369  = ~ { \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5] };
+  assign \$1370  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1371  = \$1370  & state_0[511:480];
+  assign \$1372  = ~ passed_8;
+  assign \$1373  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1372 ;
+  assign \$1374  = \$1373  & state_0[479:448];
+  assign \$1375  = \$1371  | \$1374 ;
+  assign \$1376  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1377  = \$1376  & passed_8;
+  assign \$1378  = \$1375  | \$1377 ;
+  assign \$1379  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$1378 ;
+  assign \$1380  = \$1379  & state_0[447:416];
+  assign \$1381  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1382  = \$1381  & state_0[511:480];
+  assign \$1383  = ~ passed_8;
+  assign \$1384  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1383 ;
+  assign \$1385  = \$1384  & state_0[479:448];
+  assign \$1386  = \$1382  | \$1385 ;
+  assign \$1387  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1388  = \$1387  & passed_8;
+  assign \$1389  = \$1386  | \$1388 ;
+  assign \$1390  = ~ \$1389 ;
+  assign \$1391  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$1390 ;
+  assign \$1392  = \$1391  & state_0[415:384];
+  assign \$1393  = \$1380  | \$1392 ;
+  assign \$1394  = ~ { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] };
+  assign \$1395  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1396  = \$1395  & state_0[511:480];
+  assign \$1397  = ~ passed_8;
+  assign \$1398  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1397 ;
+  assign \$1399  = \$1398  & state_0[479:448];
+  assign \$1400  = \$1396  | \$1399 ;
+  assign \$1401  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1402  = \$1401  & passed_8;
+  assign \$1403  = \$1400  | \$1402 ;
+  assign \$1404  = \$1394  & \$1403 ;
+  assign \$1405  = \$1393  | \$1404 ;
+  assign \$1406  = \$1369  & \$1405 ;
+  assign \$1407  = \$1368  | \$1406 ;
+  assign \$1408  = ~ \$1407 ;
+  assign \$1409  = { \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4] } & \$1408 ;
+  assign \$1410  = \$1409  & state_0[287:256];
+  assign \$1411  = \$1290  | \$1410 ;
+  assign \$1412  = ~ { \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4], \$signal$29 [4] };
+  assign \$1413  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1414  = \$1413  & state_0[511:480];
+  assign \$1415  = ~ passed_8;
+  assign \$1416  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1415 ;
+  assign \$1417  = \$1416  & state_0[479:448];
+  assign \$1418  = \$1414  | \$1417 ;
+  assign \$1419  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1420  = \$1419  & passed_8;
+  assign \$1421  = \$1418  | \$1420 ;
+  assign \$1422  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$1421 ;
+  assign \$1423  = \$1422  & state_0[447:416];
+  assign \$1424  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1425  = \$1424  & state_0[511:480];
+  assign \$1426  = ~ passed_8;
+  assign \$1427  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1426 ;
+  assign \$1428  = \$1427  & state_0[479:448];
+  assign \$1429  = \$1425  | \$1428 ;
+  assign \$1430  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1431  = \$1430  & passed_8;
+  assign \$1432  = \$1429  | \$1431 ;
+  assign \$1433  = ~ \$1432 ;
+  assign \$1434  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$1433 ;
+  assign \$1435  = \$1434  & state_0[415:384];
+  assign \$1436  = \$1423  | \$1435 ;
+  assign \$1437  = ~ { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] };
+  assign \$1438  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1439  = \$1438  & state_0[511:480];
+  assign \$1440  = ~ passed_8;
+  assign \$1441  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1440 ;
+  assign \$1442  = \$1441  & state_0[479:448];
+  assign \$1443  = \$1439  | \$1442 ;
+  assign \$1444  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1445  = \$1444  & passed_8;
+  assign \$1446  = \$1443  | \$1445 ;
+  assign \$1447  = \$1437  & \$1446 ;
+  assign \$1448  = \$1436  | \$1447 ;
+  assign \$1449  = { \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5] } & \$1448 ;
+  assign \$1450  = \$1449  & state_0[383:352];
+  assign \$1451  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1452  = \$1451  & state_0[511:480];
+  assign \$1453  = ~ passed_8;
+  assign \$1454  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1453 ;
+  assign \$1455  = \$1454  & state_0[479:448];
+  assign \$1456  = \$1452  | \$1455 ;
+  assign \$1457  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1458  = \$1457  & passed_8;
+  assign \$1459  = \$1456  | \$1458 ;
+  assign \$1460  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$1459 ;
+  assign \$1461  = \$1460  & state_0[447:416];
+  assign \$1462  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1463  = \$1462  & state_0[511:480];
+  assign \$1464  = ~ passed_8;
+  assign \$1465  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1464 ;
+  assign \$1466  = \$1465  & state_0[479:448];
+  assign \$1467  = \$1463  | \$1466 ;
+  assign \$1468  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1469  = \$1468  & passed_8;
+  assign \$1470  = \$1467  | \$1469 ;
+  assign \$1471  = ~ \$1470 ;
+  assign \$1472  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$1471 ;
+  assign \$1473  = \$1472  & state_0[415:384];
+  assign \$1474  = \$1461  | \$1473 ;
+  assign \$1475  = ~ { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] };
+  assign \$1476  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1477  = \$1476  & state_0[511:480];
+  assign \$1478  = ~ passed_8;
+  assign \$1479  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1478 ;
+  assign \$1480  = \$1479  & state_0[479:448];
+  assign \$1481  = \$1477  | \$1480 ;
+  assign \$1482  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1483  = \$1482  & passed_8;
+  assign \$1484  = \$1481  | \$1483 ;
+  assign \$1485  = \$1475  & \$1484 ;
+  assign \$1486  = \$1474  | \$1485 ;
+  assign \$1487  = ~ \$1486 ;
+  assign \$1488  = { \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5] } & \$1487 ;
+  assign \$1489  = \$1488  & state_0[351:320];
+  assign \$1490  = \$1450  | \$1489 ;
+  assign \$1491  = ~ { \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5], \$signal$29 [5] };
+  assign \$1492  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1493  = \$1492  & state_0[511:480];
+  assign \$1494  = ~ passed_8;
+  assign \$1495  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1494 ;
+  assign \$1496  = \$1495  & state_0[479:448];
+  assign \$1497  = \$1493  | \$1496 ;
+  assign \$1498  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1499  = \$1498  & passed_8;
+  assign \$1500  = \$1497  | \$1499 ;
+  assign \$1501  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$1500 ;
+  assign \$1502  = \$1501  & state_0[447:416];
+  assign \$1503  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1504  = \$1503  & state_0[511:480];
+  assign \$1505  = ~ passed_8;
+  assign \$1506  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1505 ;
+  assign \$1507  = \$1506  & state_0[479:448];
+  assign \$1508  = \$1504  | \$1507 ;
+  assign \$1509  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1510  = \$1509  & passed_8;
+  assign \$1511  = \$1508  | \$1510 ;
+  assign \$1512  = ~ \$1511 ;
+  assign \$1513  = { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] } & \$1512 ;
+  assign \$1514  = \$1513  & state_0[415:384];
+  assign \$1515  = \$1502  | \$1514 ;
+  assign \$1516  = ~ { \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6], \$signal$29 [6] };
+  assign \$1517  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & passed_8;
+  assign \$1518  = \$1517  & state_0[511:480];
+  assign \$1519  = ~ passed_8;
+  assign \$1520  = { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] } & \$1519 ;
+  assign \$1521  = \$1520  & state_0[479:448];
+  assign \$1522  = \$1518  | \$1521 ;
+  assign \$1523  = ~ { \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7], \$signal$29 [7] };
+  assign \$1524  = \$1523  & passed_8;
+  assign \$1525  = \$1522  | \$1524 ;
+  assign \$1526  = \$1516  & \$1525 ;
+  assign \$1527  = \$1515  | \$1526 ;
+  assign \$1528  = \$1491  & \$1527 ;
+  assign \$1529  = \$1490  | \$1528 ;
+  assign \$1530  = \$1412  & \$1529 ;
+  assign \$1531  = \$1411  | \$1530 ;
+  assign \$1532  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1533  = \$1532  & state_0[255:224];
+  assign \$1534  = ~ passed_4;
+  assign \$1535  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1534 ;
+  assign \$1536  = \$1535  & state_0[223:192];
+  assign \$1537  = \$1533  | \$1536 ;
+  assign \$1538  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1539  = \$1538  & passed_4;
+  assign \$1540  = \$1537  | \$1539 ;
+  assign \$1541  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$1540 ;
+  assign \$1542  = \$1541  & state_0[191:160];
+  assign \$1543  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1544  = \$1543  & state_0[255:224];
+  assign \$1545  = ~ passed_4;
+  assign \$1546  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1545 ;
+  assign \$1547  = \$1546  & state_0[223:192];
+  assign \$1548  = \$1544  | \$1547 ;
+  assign \$1549  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1550  = \$1549  & passed_4;
+  assign \$1551  = \$1548  | \$1550 ;
+  assign \$1552  = ~ \$1551 ;
+  assign \$1553  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$1552 ;
+  assign \$1554  = \$1553  & state_0[159:128];
+  assign \$1555  = \$1542  | \$1554 ;
+  assign \$1556  = ~ { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] };
+  assign \$1557  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1558  = \$1557  & state_0[255:224];
+  assign \$1559  = ~ passed_4;
+  assign \$1560  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1559 ;
+  assign \$1561  = \$1560  & state_0[223:192];
+  assign \$1562  = \$1558  | \$1561 ;
+  assign \$1563  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1564  = \$1563  & passed_4;
+  assign \$1565  = \$1562  | \$1564 ;
+  assign \$1566  = \$1556  & \$1565 ;
+  assign \$1567  = \$1555  | \$1566 ;
+  assign \$1568  = { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] } & \$1567 ;
+  assign \$1569  = \$1568  & state_0[127:96];
+  assign \$1570  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1571  = \$1570  & state_0[255:224];
+  assign \$1572  = ~ passed_4;
+  assign \$1573  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1572 ;
+  assign \$1574  = \$1573  & state_0[223:192];
+  assign \$1575  = \$1571  | \$1574 ;
+  assign \$1576  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1577  = \$1576  & passed_4;
+  assign \$1578  = \$1575  | \$1577 ;
+  assign \$1579  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$1578 ;
+  assign \$1580  = \$1579  & state_0[191:160];
+  assign \$1581  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1582  = \$1581  & state_0[255:224];
+  assign \$1583  = ~ passed_4;
+  assign \$1584  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1583 ;
+  assign \$1585  = \$1584  & state_0[223:192];
+  assign \$1586  = \$1582  | \$1585 ;
+  assign \$1587  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1588  = \$1587  & passed_4;
+  assign \$1589  = \$1586  | \$1588 ;
+  assign \$1590  = ~ \$1589 ;
+  assign \$1591  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$1590 ;
+  assign \$1592  = \$1591  & state_0[159:128];
+  assign \$1593  = \$1580  | \$1592 ;
+  assign \$1594  = ~ { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] };
+  assign \$1595  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1596  = \$1595  & state_0[255:224];
+  assign \$1597  = ~ passed_4;
+  assign \$1598  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1597 ;
+  assign \$1599  = \$1598  & state_0[223:192];
+  assign \$1600  = \$1596  | \$1599 ;
+  assign \$1601  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1602  = \$1601  & passed_4;
+  assign \$1603  = \$1600  | \$1602 ;
+  assign \$1604  = \$1594  & \$1603 ;
+  assign \$1605  = \$1593  | \$1604 ;
+  assign \$1606  = ~ \$1605 ;
+  assign \$1607  = { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] } & \$1606 ;
+  assign \$1608  = \$1607  & state_0[95:64];
+  assign \$1609  = \$1569  | \$1608 ;
+  assign \$1610  = ~ { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] };
+  assign \$1611  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1612  = \$1611  & state_0[255:224];
+  assign \$1613  = ~ passed_4;
+  assign \$1614  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1613 ;
+  assign \$1615  = \$1614  & state_0[223:192];
+  assign \$1616  = \$1612  | \$1615 ;
+  assign \$1617  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1618  = \$1617  & passed_4;
+  assign \$1619  = \$1616  | \$1618 ;
+  assign \$1620  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$1619 ;
+  assign \$1621  = \$1620  & state_0[191:160];
+  assign \$1622  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1623  = \$1622  & state_0[255:224];
+  assign \$1624  = ~ passed_4;
+  assign \$1625  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1624 ;
+  assign \$1626  = \$1625  & state_0[223:192];
+  assign \$1627  = \$1623  | \$1626 ;
+  assign \$1628  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1629  = \$1628  & passed_4;
+  assign \$1630  = \$1627  | \$1629 ;
+  assign \$1631  = ~ \$1630 ;
+  assign \$1632  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$1631 ;
+  assign \$1633  = \$1632  & state_0[159:128];
+  assign \$1634  = \$1621  | \$1633 ;
+  assign \$1635  = ~ { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] };
+  assign \$1636  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1637  = \$1636  & state_0[255:224];
+  assign \$1638  = ~ passed_4;
+  assign \$1639  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1638 ;
+  assign \$1640  = \$1639  & state_0[223:192];
+  assign \$1641  = \$1637  | \$1640 ;
+  assign \$1642  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1643  = \$1642  & passed_4;
+  assign \$1644  = \$1641  | \$1643 ;
+  assign \$1645  = \$1635  & \$1644 ;
+  assign \$1646  = \$1634  | \$1645 ;
+  assign \$1647  = \$1610  & \$1646 ;
+  assign \$1648  = \$1609  | \$1647 ;
+  assign \$1649  = { \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0] } & \$1648 ;
+  assign \$1650  = \$1649  & state_0[63:32];
+  assign \$1651  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1652  = \$1651  & state_0[255:224];
+  assign \$1653  = ~ passed_4;
+  assign \$1654  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1653 ;
+  assign \$1655  = \$1654  & state_0[223:192];
+  assign \$1656  = \$1652  | \$1655 ;
+  assign \$1657  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1658  = \$1657  & passed_4;
+  assign \$1659  = \$1656  | \$1658 ;
+  assign \$1660  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$1659 ;
+  assign \$1661  = \$1660  & state_0[191:160];
+  assign \$1662  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1663  = \$1662  & state_0[255:224];
+  assign \$1664  = ~ passed_4;
+  assign \$1665  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1664 ;
+  assign \$1666  = \$1665  & state_0[223:192];
+  assign \$1667  = \$1663  | \$1666 ;
+  assign \$1668  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1669  = \$1668  & passed_4;
+  assign \$1670  = \$1667  | \$1669 ;
+  assign \$1671  = ~ \$1670 ;
+  assign \$1672  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$1671 ;
+  assign \$1673  = \$1672  & state_0[159:128];
+  assign \$1674  = \$1661  | \$1673 ;
+  assign \$1675  = ~ { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] };
+  assign \$1676  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1677  = \$1676  & state_0[255:224];
+  assign \$1678  = ~ passed_4;
+  assign \$1679  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1678 ;
+  assign \$1680  = \$1679  & state_0[223:192];
+  assign \$1681  = \$1677  | \$1680 ;
+  assign \$1682  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1683  = \$1682  & passed_4;
+  assign \$1684  = \$1681  | \$1683 ;
+  assign \$1685  = \$1675  & \$1684 ;
+  assign \$1686  = \$1674  | \$1685 ;
+  assign \$1687  = { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] } & \$1686 ;
+  assign \$1688  = \$1687  & state_0[127:96];
+  assign \$1689  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1690  = \$1689  & state_0[255:224];
+  assign \$1691  = ~ passed_4;
+  assign \$1692  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1691 ;
+  assign \$1693  = \$1692  & state_0[223:192];
+  assign \$1694  = \$1690  | \$1693 ;
+  assign \$1695  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1696  = \$1695  & passed_4;
+  assign \$1697  = \$1694  | \$1696 ;
+  assign \$1698  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$1697 ;
+  assign \$1699  = \$1698  & state_0[191:160];
+  assign \$1700  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1701  = \$1700  & state_0[255:224];
+  assign \$1702  = ~ passed_4;
+  assign \$1703  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1702 ;
+  assign \$1704  = \$1703  & state_0[223:192];
+  assign \$1705  = \$1701  | \$1704 ;
+  assign \$1706  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1707  = \$1706  & passed_4;
+  assign \$1708  = \$1705  | \$1707 ;
+  assign \$1709  = ~ \$1708 ;
+  assign \$1710  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$1709 ;
+  assign \$1711  = \$1710  & state_0[159:128];
+  assign \$1712  = \$1699  | \$1711 ;
+  assign \$1713  = ~ { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] };
+  assign \$1714  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1715  = \$1714  & state_0[255:224];
+  assign \$1716  = ~ passed_4;
+  assign \$1717  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1716 ;
+  assign \$1718  = \$1717  & state_0[223:192];
+  assign \$1719  = \$1715  | \$1718 ;
+  assign \$1720  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1721  = \$1720  & passed_4;
+  assign \$1722  = \$1719  | \$1721 ;
+  assign \$1723  = \$1713  & \$1722 ;
+  assign \$1724  = \$1712  | \$1723 ;
+  assign \$1725  = ~ \$1724 ;
+  assign \$1726  = { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] } & \$1725 ;
+  assign \$1727  = \$1726  & state_0[95:64];
+  assign \$1728  = \$1688  | \$1727 ;
+  assign \$1729  = ~ { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] };
+  assign \$1730  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1731  = \$1730  & state_0[255:224];
+  assign \$1732  = ~ passed_4;
+  assign \$1733  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1732 ;
+  assign \$1734  = \$1733  & state_0[223:192];
+  assign \$1735  = \$1731  | \$1734 ;
+  assign \$1736  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1737  = \$1736  & passed_4;
+  assign \$1738  = \$1735  | \$1737 ;
+  assign \$1739  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$1738 ;
+  assign \$1740  = \$1739  & state_0[191:160];
+  assign \$1741  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1742  = \$1741  & state_0[255:224];
+  assign \$1743  = ~ passed_4;
+  assign \$1744  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1743 ;
+  assign \$1745  = \$1744  & state_0[223:192];
+  assign \$1746  = \$1742  | \$1745 ;
+  assign \$1747  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1748  = \$1747  & passed_4;
+  assign \$1749  = \$1746  | \$1748 ;
+  assign \$1750  = ~ \$1749 ;
+  assign \$1751  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$1750 ;
+  assign \$1752  = \$1751  & state_0[159:128];
+  assign \$1753  = \$1740  | \$1752 ;
+  assign \$1754  = ~ { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] };
+  assign \$1755  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1756  = \$1755  & state_0[255:224];
+  assign \$1757  = ~ passed_4;
+  assign \$1758  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1757 ;
+  assign \$1759  = \$1758  & state_0[223:192];
+  assign \$1760  = \$1756  | \$1759 ;
+  assign \$1761  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1762  = \$1761  & passed_4;
+  assign \$1763  = \$1760  | \$1762 ;
+  assign \$1764  = \$1754  & \$1763 ;
+  assign \$1765  = \$1753  | \$1764 ;
+  assign \$1766  = \$1729  & \$1765 ;
+  assign \$1767  = \$1728  | \$1766 ;
+  assign \$1768  = ~ \$1767 ;
+  assign \$1769  = { \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0] } & \$1768 ;
+  assign \$1770  = \$1769  & state_0[31:0];
+  assign \$1771  = \$1650  | \$1770 ;
+  assign \$1772  = ~ { \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0], \$signal$29 [0] };
+  assign \$1773  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1774  = \$1773  & state_0[255:224];
+  assign \$1775  = ~ passed_4;
+  assign \$1776  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1775 ;
+  assign \$1777  = \$1776  & state_0[223:192];
+  assign \$1778  = \$1774  | \$1777 ;
+  assign \$1779  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1780  = \$1779  & passed_4;
+  assign \$1781  = \$1778  | \$1780 ;
+  assign \$1782  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$1781 ;
+  assign \$1783  = \$1782  & state_0[191:160];
+  assign \$1784  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1785  = \$1784  & state_0[255:224];
+  assign \$1786  = ~ passed_4;
+  assign \$1787  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1786 ;
+  assign \$1788  = \$1787  & state_0[223:192];
+  assign \$1789  = \$1785  | \$1788 ;
+  assign \$1790  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1791  = \$1790  & passed_4;
+  assign \$1792  = \$1789  | \$1791 ;
+  assign \$1793  = ~ \$1792 ;
+  assign \$1794  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$1793 ;
+  assign \$1795  = \$1794  & state_0[159:128];
+  assign \$1796  = \$1783  | \$1795 ;
+  assign \$1797  = ~ { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] };
+  assign \$1798  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1799  = \$1798  & state_0[255:224];
+  assign \$1800  = ~ passed_4;
+  assign \$1801  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1800 ;
+  assign \$1802  = \$1801  & state_0[223:192];
+  assign \$1803  = \$1799  | \$1802 ;
+  assign \$1804  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1805  = \$1804  & passed_4;
+  assign \$1806  = \$1803  | \$1805 ;
+  assign \$1807  = \$1797  & \$1806 ;
+  assign \$1808  = \$1796  | \$1807 ;
+  assign \$1809  = { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] } & \$1808 ;
+  assign \$1810  = \$1809  & state_0[127:96];
+  assign \$1811  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1812  = \$1811  & state_0[255:224];
+  assign \$1813  = ~ passed_4;
+  assign \$1814  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1813 ;
+  assign \$1815  = \$1814  & state_0[223:192];
+  assign \$1816  = \$1812  | \$1815 ;
+  assign \$1817  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1818  = \$1817  & passed_4;
+  assign \$1819  = \$1816  | \$1818 ;
+  assign \$1820  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$1819 ;
+  assign \$1821  = \$1820  & state_0[191:160];
+  assign \$1822  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1823  = \$1822  & state_0[255:224];
+  assign \$1824  = ~ passed_4;
+  assign \$1825  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1824 ;
+  assign \$1826  = \$1825  & state_0[223:192];
+  assign \$1827  = \$1823  | \$1826 ;
+  assign \$1828  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1829  = \$1828  & passed_4;
+  assign \$1830  = \$1827  | \$1829 ;
+  assign \$1831  = ~ \$1830 ;
+  assign \$1832  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$1831 ;
+  assign \$1833  = \$1832  & state_0[159:128];
+  assign \$1834  = \$1821  | \$1833 ;
+  assign \$1835  = ~ { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] };
+  assign \$1836  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1837  = \$1836  & state_0[255:224];
+  assign \$1838  = ~ passed_4;
+  assign \$1839  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1838 ;
+  assign \$1840  = \$1839  & state_0[223:192];
+  assign \$1841  = \$1837  | \$1840 ;
+  assign \$1842  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1843  = \$1842  & passed_4;
+  assign \$1844  = \$1841  | \$1843 ;
+  assign \$1845  = \$1835  & \$1844 ;
+  assign \$1846  = \$1834  | \$1845 ;
+  assign \$1847  = ~ \$1846 ;
+  assign \$1848  = { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] } & \$1847 ;
+  assign \$1849  = \$1848  & state_0[95:64];
+  assign \$1850  = \$1810  | \$1849 ;
+  assign \$1851  = ~ { \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1], \$signal$29 [1] };
+  assign \$1852  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1853  = \$1852  & state_0[255:224];
+  assign \$1854  = ~ passed_4;
+  assign \$1855  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1854 ;
+  assign \$1856  = \$1855  & state_0[223:192];
+  assign \$1857  = \$1853  | \$1856 ;
+  assign \$1858  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1859  = \$1858  & passed_4;
+  assign \$1860  = \$1857  | \$1859 ;
+  assign \$1861  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$1860 ;
+  assign \$1862  = \$1861  & state_0[191:160];
+  assign \$1863  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1864  = \$1863  & state_0[255:224];
+  assign \$1865  = ~ passed_4;
+  assign \$1866  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1865 ;
+  assign \$1867  = \$1866  & state_0[223:192];
+  assign \$1868  = \$1864  | \$1867 ;
+  assign \$1869  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1870  = \$1869  & passed_4;
+  assign \$1871  = \$1868  | \$1870 ;
+  assign \$1872  = ~ \$1871 ;
+  assign \$1873  = { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] } & \$1872 ;
+  assign \$1874  = \$1873  & state_0[159:128];
+  assign \$1875  = \$1862  | \$1874 ;
+  assign \$1876  = ~ { \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2], \$signal$29 [2] };
+  assign \$1877  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & passed_4;
+  assign \$1878  = \$1877  & state_0[255:224];
+  assign \$1879  = ~ passed_4;
+  assign \$1880  = { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] } & \$1879 ;
+  assign \$1881  = \$1880  & state_0[223:192];
+  assign \$1882  = \$1878  | \$1881 ;
+  assign \$1883  = ~ { \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3], \$signal$29 [3] };
+  assign \$1884  = \$1883  & passed_4;
+  assign \$1885  = \$1882  | \$1884 ;
+  assign \$1886  = \$1876  & \$1885 ;
+  assign \$1887  = \$1875  | \$1886 ;
+  assign \$1888  = \$1851  & \$1887 ;
+  assign \$1889  = \$1850  | \$1888 ;
+  assign \$1890  = \$1772  & \$1889 ;
+  assign \$1891  = \$1771  | \$1890 ;
   always @(posedge clk)
-    random_steps <= \$30 ;
+    random_steps <= \$1892 ;
   always @(posedge clk)
-    state_0 <= \$31 ;
+    state_0 <= \$1893 ;
   always @(posedge clk)
-    \$signal  <= \$32 ;
+    \$signal$15  <= \$1894 ;
   always @(posedge clk)
-    x <= \$33 ;
+    \$signal$22  <= \$1895 ;
   always @(posedge clk)
-    turn_0 <= \$34 ;
+    count <= \$1896 ;
   always @(posedge clk)
-    remaining <= \$35 ;
+    \$signal$11  <= \$1897 ;
   always @(posedge clk)
-    seeding <= \$36 ;
+    turn_0 <= \$1898 ;
   always @(posedge clk)
-    random_seed <= \$37 ;
+    seeding <= \$1899 ;
   always @(posedge clk)
-    seeded <= \$38 ;
+    seed_error <= \$1900 ;
   always @(posedge clk)
-    state_word <= \$39 ;
+    random_seed <= \$1901 ;
+  always @(posedge clk)
+    \$signal$26  <= \$1902 ;
+  always @(posedge clk)
+    \$signal$28  <= \$1903 ;
+  always @(posedge clk)
+    \$signal$29  <= \$1904 ;
+  always @(posedge clk)
+    \$signal$30  <= \$1905 ;
+  always @(posedge clk)
+    passed_16 <= \$1906 ;
+  always @(posedge clk)
+    passed_12 <= \$1907 ;
+  always @(posedge clk)
+    passed_8 <= \$1908 ;
+  always @(posedge clk)
+    passed_4 <= \$1909 ;
+  always @(posedge clk)
+    state_word <= \$1910 ;
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$30  = random_steps;
+    \$1892  = random_steps;
     if (advances) begin
-      \$30  = \$4 [63:0];
+      \$1892  = \$2 [63:0];
     end
-    if (\$29 ) begin
-      \$30  = 64'h0000000000000000;
+    if (\$signal ) begin
+      \$1892  = 64'h0000000000000000;
     end
     if (rst) begin
-      \$30  = 64'h0000000000000000;
+      \$1892  = 64'h0000000000000000;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$31  = state_0;
-    if (\$5 ) begin
-      \$31  = { \$10 , state_0[1278:1025] };
+    \$1893  = state_0;
+    if (\$3 ) begin
+      \$1893  = { \$7 , state_0[1278:1025] };
     end
-    if (\$29 ) begin
-      \$31  = 1279'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
+    if (\$signal ) begin
+      \$1893  = 1279'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
     end
     if (rst) begin
-      \$31  = 1279'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
+      \$1893  = 1279'h00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$32  = \$signal ;
+    (* full_case = 32'd1 *)
+    if (\$9 ) begin
+      \$1894  = \$45 ;
+    end else begin
+      \$1894  = 64'h0000000000000000;
+    end
+    if (rst) begin
+      \$1894  = 64'h0000000000000000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    (* full_case = 32'd1 *)
+    if (\$9 ) begin
+      \$1895  = \$46 ;
+    end else begin
+      \$1895  = 1'h0;
+    end
+    if (rst) begin
+      \$1895  = 1'h0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    \$1896  = count;
     if (seeding) begin
-      \$32  = 1'h1;
-    end
-    if (\$29 ) begin
-      \$32  = 1'h0;
+      \$1896  = { count[7:0], \$47  };
     end
     if (rst) begin
-      \$32  = 1'h0;
+      \$1896  = 9'h001;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$33  = x;
-    if (seeding) begin
-      \$33  = \$24 [63:0];
+    \$1897  = \$signal$11 ;
+    if (\$signal$15 [0]) begin
+      \$1897  = 1'h1;
     end
-    if (\$29 ) begin
-      \$33  = seed__payload;
+    if (\$signal ) begin
+      \$1897  = 1'h0;
     end
     if (rst) begin
-      \$33  = 64'h0000000000000000;
+      \$1897  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$34  = turn_0;
-    if (seeding) begin
-      (* full_case = 32'd1 *)
-      if (\$25 ) begin
-        \$34  = 1'h1;
-      end else begin
-        if (\$27 ) begin
-          \$34  = 1'h0;
-        end
-      end
+    \$1898  = turn_0;
+    if (\$signal$7 ) begin
+      \$1898  = 1'h0;
+    end
+    if (\$signal ) begin
+      \$1898  = 1'h1;
     end
     if (rst) begin
-      \$34  = 1'h0;
+      \$1898  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$35  = remaining;
-    if (seeding) begin
-      (* full_case = 32'd1 *)
-      if (\$25 ) begin
-      end else begin
-        \$35  = \$26 [6:0];
-      end
+    \$1899  = seeding;
+    if (\$signal$6 ) begin
+      \$1899  = 1'h0;
     end
-    if (\$29 ) begin
-      \$35  = 7'h7f;
+    if (\$signal ) begin
+      \$1899  = 1'h1;
     end
     if (rst) begin
-      \$35  = 7'h00;
+      \$1899  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$36  = seeding;
-    if (seeding) begin
-      (* full_case = 32'd1 *)
-      if (\$25 ) begin
-      end else begin
-        if (\$27 ) begin
-          \$36  = \$28 ;
-        end
-      end
+    \$1900  = seed_error;
+    if (\$signal$6 ) begin
+      \$1900  = \$48 ;
     end
-    if (\$29 ) begin
-      \$36  = 1'h1;
+    if (\$signal ) begin
+      \$1900  = 1'h0;
     end
     if (rst) begin
-      \$36  = 1'h0;
+      \$1900  = 1'h0;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$37  = random_seed;
-    if (\$29 ) begin
-      \$37  = seed__payload;
+    \$1901  = random_seed;
+    if (\$signal ) begin
+      \$1901  = seed__payload;
     end
     if (rst) begin
-      \$37  = 64'h0000000000000000;
+      \$1901  = 64'h0000000000000000;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$38  = seeded;
-    if (\$29 ) begin
-      \$38  = 1'h1;
-    end
+    \$1902  = state_index[5:0];
     if (rst) begin
-      \$38  = 1'h0;
+      \$1902  = 6'h00;
     end
   end
   always @* begin
     if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
-    \$39  = 32'd0;
-    casez (state_index)
-      16'h0000:
-          \$39  = state_0[31:0];
-      16'h0001:
-          \$39  = state_0[63:32];
-      16'h0002:
-          \$39  = state_0[95:64];
-      16'h0003:
-          \$39  = state_0[127:96];
-      16'h0004:
-          \$39  = state_0[159:128];
-      16'h0005:
-          \$39  = state_0[191:160];
-      16'h0006:
-          \$39  = state_0[223:192];
-      16'h0007:
-          \$39  = state_0[255:224];
-      16'h0008:
-          \$39  = state_0[287:256];
-      16'h0009:
-          \$39  = state_0[319:288];
-      16'h000a:
-          \$39  = state_0[351:320];
-      16'h000b:
-          \$39  = state_0[383:352];
-      16'h000c:
-          \$39  = state_0[415:384];
-      16'h000d:
-          \$39  = state_0[447:416];
-      16'h000e:
-          \$39  = state_0[479:448];
-      16'h000f:
-          \$39  = state_0[511:480];
-      16'h0010:
-          \$39  = state_0[543:512];
-      16'h0011:
-          \$39  = state_0[575:544];
-      16'h0012:
-          \$39  = state_0[607:576];
-      16'h0013:
-          \$39  = state_0[639:608];
-      16'h0014:
-          \$39  = state_0[671:640];
-      16'h0015:
-          \$39  = state_0[703:672];
-      16'h0016:
-          \$39  = state_0[735:704];
-      16'h0017:
-          \$39  = state_0[767:736];
-      16'h0018:
-          \$39  = state_0[799:768];
-      16'h0019:
-          \$39  = state_0[831:800];
-      16'h001a:
-          \$39  = state_0[863:832];
-      16'h001b:
-          \$39  = state_0[895:864];
-      16'h001c:
-          \$39  = state_0[927:896];
-      16'h001d:
-          \$39  = state_0[959:928];
-      16'h001e:
-          \$39  = state_0[991:960];
-      16'h001f:
-          \$39  = state_0[1023:992];
-      16'h0020:
-          \$39  = state_0[1055:1024];
-      16'h0021:
-          \$39  = state_0[1087:1056];
-      16'h0022:
-          \$39  = state_0[1119:1088];
-      16'h0023:
-          \$39  = state_0[1151:1120];
-      16'h0024:
-          \$39  = state_0[1183:1152];
-      16'h0025:
-          \$39  = state_0[1215:1184];
-      16'h0026:
-          \$39  = state_0[1247:1216];
-      16'h0027:
-          \$39  = { 1'h0, state_0[1278:1248] };
-    endcase
+    \$1903  = \$49 ;
     if (rst) begin
-      \$39  = 32'd0;
+      \$1903  = 1'h0;
     end
   end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    (* full_case = 32'd1 *)
+    if (\$signal$28 ) begin
+      \$1904  = 20'h00000;
+    end else begin
+      \$1904  = { \$69 , \$68 , \$67 , \$66 , \$65 , \$64 , \$63 , \$62 , \$61 , \$60 , \$59 , \$58 , \$57 , \$56 , \$55 , \$54 , \$53 , \$52 , \$51 , \$50  };
+    end
+    if (rst) begin
+      \$1904  = 20'h00000;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    (* full_case = 32'd1 *)
+    if (\$signal$28 ) begin
+      \$1905  = 1'h0;
+    end else begin
+      \$1905  = \$91 ;
+    end
+    if (rst) begin
+      \$1905  = 1'h0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    \$1906  = \$451 ;
+    if (rst) begin
+      \$1906  = 32'd0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    \$1907  = \$811 ;
+    if (rst) begin
+      \$1907  = 32'd0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    \$1908  = \$1171 ;
+    if (rst) begin
+      \$1908  = 32'd0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    \$1909  = \$1531 ;
+    if (rst) begin
+      \$1909  = 32'd0;
+    end
+  end
+  always @* begin
+    if (\$auto$verilog_backend.cc:2355:dump_module$9 ) begin end
+    \$1910  = \$1891 ;
+    if (rst) begin
+      \$1910  = 32'd0;
+    end
+  end
+  assign \$signal$14  = \$signal$15 [0];
+  assign passed_0 = state_word;
   assign words__payload = state_0[1023:0];
   assign \words__payload[0]  = state_0[15:0];
   assign \words__payload[1]  = state_0[31:16];
@@ -30383,16 +34143,9 @@ module \pulsetrain_core.controller.random_source (state_index, clk, rst, seed__v
   assign \words__payload[61]  = state_0[991:976];
   assign \words__payload[62]  = state_0[1007:992];
   assign \words__payload[63]  = state_0[1023:1008];
-  assign \$11  = { 2'h0, x, 13'h0000 };
-  assign \$13  = { 2'h0, x, 13'h0000 };
-  assign \$15  = { 7'h00, \$14 [63:7] };
-  assign \$17  = { 2'h0, x, 13'h0000 };
-  assign \$19  = { 2'h0, x, 13'h0000 };
-  assign \$21  = { 7'h00, \$20 [63:7] };
-  assign \$23  = { 14'h0000, \$22 , 17'h00000 };
 endmodule
 
-module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__valid, targets__valid, o__ready, samples__valid, room, targets__payload, parallel_max, \port$10037$211 , clear, slots__payload, slots__ready, targets__ready, cells__valid, \port$10920$0 , \port$10924$0 , \port$10926$0 , \port$10928$0 , active, \port$10944$0 
+module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__valid, targets__valid, o__ready, samples__valid, room, targets__payload, parallel_max, \port$11864$211 , clear, slots__payload, slots__ready, targets__ready, cells__valid, \port$12765$0 , \port$12769$0 , \port$12771$0 , \port$12773$0 , active, \port$12789$0 
 , o__valid, counted__verified, counted__unreached, counted__unverified, cells__payload, value, samples__group, samples__codes, samples__last, clk);
   reg \$auto$verilog_backend.cc:2355:dump_module$10  = 0;
   wire [16:0] \$1 ;
@@ -30690,22 +34443,22 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   (* enum_value_0 = "SET" *)
   (* enum_value_1 = "RESET" *)
   reg \polarity$51  = 1'h0;
-  input [187:0] \port$10037$211 ;
-  wire [187:0] \port$10037$211 ;
-  output [263:0] \port$10920$0 ;
-  wire [263:0] \port$10920$0 ;
+  input [187:0] \port$11864$211 ;
+  wire [187:0] \port$11864$211 ;
+  output [263:0] \port$12765$0 ;
+  wire [263:0] \port$12765$0 ;
   (* init = 3'h0 *)
-  output [2:0] \port$10924$0 ;
-  wire [2:0] \port$10924$0 ;
+  output [2:0] \port$12769$0 ;
+  wire [2:0] \port$12769$0 ;
   (* init = 16'h0000 *)
-  output [15:0] \port$10926$0 ;
-  wire [15:0] \port$10926$0 ;
+  output [15:0] \port$12771$0 ;
+  wire [15:0] \port$12771$0 ;
   (* init = 2'h0 *)
-  output [1:0] \port$10928$0 ;
-  wire [1:0] \port$10928$0 ;
+  output [1:0] \port$12773$0 ;
+  wire [1:0] \port$12773$0 ;
   (* init = 1'h0 *)
-  output \port$10944$0 ;
-  wire \port$10944$0 ;
+  output \port$12789$0 ;
+  wire \port$12789$0 ;
   wire [7:0] program_tolerance;
   reg [3:0] programmer_state = 4'h0;
   wire pulsed;
@@ -30985,7 +34738,7 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign \$63  = | \$62 ;
   assign \$64  = ~ \$63 ;
   assign \$65  = | round;
-  assign \$66  = round >= \port$10037$211 [31:24];
+  assign \$66  = round >= \port$11864$211 [31:24];
   assign \$67  = \$65  & \$66 ;
   assign \$68  = round + 1'h1;
   assign \$69  = \polarity$51  ? falling : rising;
@@ -30997,7 +34750,7 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign \$75  = \$73  & \$74 ;
   assign \$76  = ~ refreshes;
   assign \$77  = \$signal$160  + 1'h1;
-  assign \$78  = \$77  == \port$10037$211 [41:34];
+  assign \$78  = \$77  == \port$11864$211 [41:34];
   assign \$79  = \$76  | \$78 ;
   assign \$80  = ! work;
   assign \$81  = cells__valid & cells__ready;
@@ -31018,8 +34771,8 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign \$96  = work == 1'h1;
   assign \$97  = work == 2'h2;
   assign \$98  = \$96  | \$97 ;
-  assign \$99  = \port$10037$211 [43:42] == 1'h1;
-  assign \$100  = \port$10037$211 [43:42] == 2'h2;
+  assign \$99  = \port$11864$211 [43:42] == 1'h1;
+  assign \$100  = \port$11864$211 [43:42] == 2'h2;
   assign \$101  = \$99  | \$100 ;
   assign \$102  = \$98  & \$101 ;
   assign \$103  = \$95  & \$102 ;
@@ -31080,7 +34833,7 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
     .clk(clk),
     .forms(forms),
     .is_reset(\polarity$51 ),
-    .\port$10037$255 (\port$10037$211 [187:44]),
+    .\port$11864$255 (\port$11864$211 [187:44]),
     .restart(restart),
     .rst(rst),
     .step(\step$139 ),
@@ -31125,8 +34878,8 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
     .last(last),
     .left(left),
     .moves(moves),
-    .\port$10037$211 (\port$10037$211 [23:0]),
-    .\port$10889$8 (slots__payload[264:8]),
+    .\port$11864$211 (\port$11864$211 [23:0]),
+    .\port$12734$8 (slots__payload[264:8]),
     .reads(reads),
     .report(cells__payload),
     .resting(resting),
@@ -32315,12 +36068,12 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign \$signal$18  = first;
   assign \$signal$20  = refreshes;
   assign \$signal$22  = round;
-  assign step = \port$10037$211 [7:0];
-  assign settings__verify_step = \port$10037$211 [7:0];
-  assign verify_tolerance = \port$10037$211 [15:8];
-  assign settings__verify_tolerance = \port$10037$211 [15:8];
-  assign program_tolerance = \port$10037$211 [23:16];
-  assign settings__program_tolerance = \port$10037$211 [23:16];
+  assign step = \port$11864$211 [7:0];
+  assign settings__verify_step = \port$11864$211 [7:0];
+  assign verify_tolerance = \port$11864$211 [15:8];
+  assign settings__verify_tolerance = \port$11864$211 [15:8];
+  assign program_tolerance = \port$11864$211 [23:16];
+  assign settings__program_tolerance = \port$11864$211 [23:16];
   assign targets = targets__payload[255:0];
   assign cells = slots__payload[264:9];
   assign polarity = slots__payload[8];
@@ -32332,8 +36085,8 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign \samples__valid$44  = samples__valid;
   assign \clear$45  = clear;
   assign settings__parallel_max = parallel_max;
-  assign pair_policy = \port$10037$211 [33:32];
-  assign settings__pair_policy = \port$10037$211 [33:32];
+  assign pair_policy = \port$11864$211 [33:32];
+  assign settings__pair_policy = \port$11864$211 [33:32];
   assign \refreshes$50  = refreshes;
   assign \$signal$52  = \polarity$51 ;
   assign free = \$signal$2 ;
@@ -32344,24 +36097,24 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign chosen__rises = rises;
   assign is_reset = \polarity$51 ;
   assign begins = restart;
-  assign set_ramp__start = \port$10037$211 [59:44];
-  assign settings__set_ramp__start = \port$10037$211 [59:44];
-  assign set_ramp__step = \port$10037$211 [75:60];
-  assign settings__set_ramp__step = \port$10037$211 [75:60];
-  assign set_ramp__stop = \port$10037$211 [91:76];
-  assign settings__set_ramp__stop = \port$10037$211 [91:76];
-  assign reset_ramp__start = \port$10037$211 [107:92];
-  assign settings__reset_ramp__start = \port$10037$211 [107:92];
-  assign reset_ramp__step = \port$10037$211 [123:108];
-  assign settings__reset_ramp__step = \port$10037$211 [123:108];
-  assign reset_ramp__stop = \port$10037$211 [139:124];
-  assign settings__reset_ramp__stop = \port$10037$211 [139:124];
-  assign form_ramp__start = \port$10037$211 [155:140];
-  assign settings__form_ramp__start = \port$10037$211 [155:140];
-  assign form_ramp__step = \port$10037$211 [171:156];
-  assign settings__form_ramp__step = \port$10037$211 [171:156];
-  assign form_ramp__stop = \port$10037$211 [187:172];
-  assign settings__form_ramp__stop = \port$10037$211 [187:172];
+  assign set_ramp__start = \port$11864$211 [59:44];
+  assign settings__set_ramp__start = \port$11864$211 [59:44];
+  assign set_ramp__step = \port$11864$211 [75:60];
+  assign settings__set_ramp__step = \port$11864$211 [75:60];
+  assign set_ramp__stop = \port$11864$211 [91:76];
+  assign settings__set_ramp__stop = \port$11864$211 [91:76];
+  assign reset_ramp__start = \port$11864$211 [107:92];
+  assign settings__reset_ramp__start = \port$11864$211 [107:92];
+  assign reset_ramp__step = \port$11864$211 [123:108];
+  assign settings__reset_ramp__step = \port$11864$211 [123:108];
+  assign reset_ramp__stop = \port$11864$211 [139:124];
+  assign settings__reset_ramp__stop = \port$11864$211 [139:124];
+  assign form_ramp__start = \port$11864$211 [155:140];
+  assign settings__form_ramp__start = \port$11864$211 [155:140];
+  assign form_ramp__step = \port$11864$211 [171:156];
+  assign settings__form_ramp__step = \port$11864$211 [171:156];
+  assign form_ramp__stop = \port$11864$211 [187:172];
+  assign settings__form_ramp__stop = \port$11864$211 [187:172];
   assign \$like$119  = visited_8;
   assign others = \$2 [15:0];
   assign report = cells__payload;
@@ -32369,14 +36122,14 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign shown_verified = counted__verified;
   assign shown_unreached = counted__unreached;
   assign shown_unverified = counted__unverified;
-  assign settings__try_limit = \port$10037$211 [31:24];
-  assign settings__refresh_pulses = \port$10037$211 [41:34];
-  assign settings__ramp = \port$10037$211 [43:42];
-  assign \port$10920$0  = \$113 ;
-  assign \port$10924$0  = \$115 ;
-  assign \port$10926$0  = \$117 ;
-  assign \port$10928$0  = \$119 ;
-  assign \port$10944$0  = \$signal$150 ;
+  assign settings__try_limit = \port$11864$211 [31:24];
+  assign settings__refresh_pulses = \port$11864$211 [41:34];
+  assign settings__ramp = \port$11864$211 [43:42];
+  assign \port$12765$0  = \$113 ;
+  assign \port$12769$0  = \$115 ;
+  assign \port$12771$0  = \$117 ;
+  assign \port$12773$0  = \$119 ;
+  assign \port$12789$0  = \$signal$150 ;
   assign \targets[0]  = targets__payload[15:0];
   assign \targets[1]  = targets__payload[31:16];
   assign \targets[2]  = targets__payload[47:32];
@@ -32484,7 +36237,7 @@ module \pulsetrain_core.controller.row_programmer (rst, cells__ready, slots__val
   assign \visited_low_1$111  = \$signal$89 [14];
 endmodule
 
-module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \port$10037$255 , restart, step, is_reset, value, clk);
+module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \port$11864$255 , restart, step, is_reset, value, clk);
   reg \$auto$verilog_backend.cc:2355:dump_module$11  = 0;
   wire \$1 ;
   wire \$10 ;
@@ -33103,8 +36856,8 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   wire forms;
   input is_reset;
   wire is_reset;
-  input [143:0] \port$10037$255 ;
-  wire [143:0] \port$10037$255 ;
+  input [143:0] \port$11864$255 ;
+  wire [143:0] \port$11864$255 ;
   wire [15:0] reset_ramp__start;
   wire [15:0] reset_ramp__step;
   wire [15:0] reset_ramp__stop;
@@ -33182,7 +36935,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$469  = forms & \$468 ;
   assign \$470  = ~ \$signal$8 [1];
   assign \$472  = \$469  & \$471 ;
-  assign \$473  = \port$10037$255 [127:112] & { \$472 , \$467 , \$462 , \$457 , \$452 , \$447 , \$442 , \$437 , \$432 , \$427 , \$422 , \$417 , \$412 , \$407 , \$402 , \$397  };
+  assign \$473  = \port$11864$255 [127:112] & { \$472 , \$467 , \$462 , \$457 , \$452 , \$447 , \$442 , \$437 , \$432 , \$427 , \$422 , \$417 , \$412 , \$407 , \$402 , \$397  };
   assign \$474  = \$392  | \$473 ;
   assign \$475  = \$213  | \$474 ;
   assign \$476  = ~ is_reset;
@@ -33265,8 +37018,8 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$553  = forms & \$552 ;
   assign \$554  = ~ \$553 ;
   assign \$555  = \$551  & \$554 ;
-  assign \$556  = \port$10037$255 [47:32] & { \$555 , \$550 , \$545 , \$540 , \$535 , \$530 , \$525 , \$520 , \$515 , \$510 , \$505 , \$500 , \$495 , \$490 , \$485 , \$480  };
-  assign \$557  = \port$10037$255 [95:80] & { is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset };
+  assign \$556  = \port$11864$255 [47:32] & { \$555 , \$550 , \$545 , \$540 , \$535 , \$530 , \$525 , \$520 , \$515 , \$510 , \$505 , \$500 , \$495 , \$490 , \$485 , \$480  };
+  assign \$557  = \port$11864$255 [95:80] & { is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset, is_reset };
   assign \$558  = \$556  | \$557 ;
   assign \$559  = ~ is_reset;
   assign \$560  = forms & \$559 ;
@@ -33300,7 +37053,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$588  = forms & \$587 ;
   assign \$589  = ~ is_reset;
   assign \$590  = forms & \$589 ;
-  assign \$591  = \port$10037$255 [143:128] & { \$590 , \$588 , \$586 , \$584 , \$582 , \$580 , \$578 , \$576 , \$574 , \$572 , \$570 , \$568 , \$566 , \$564 , \$562 , \$560  };
+  assign \$591  = \port$11864$255 [143:128] & { \$590 , \$588 , \$586 , \$584 , \$582 , \$580 , \$578 , \$576 , \$574 , \$572 , \$570 , \$568 , \$566 , \$564 , \$562 , \$560  };
   assign \$592  = \$558  | \$591 ;
   assign \$593  = \$signal$19  + \$signal ;
   assign \$596  = total > \$signal$14 ;
@@ -33431,7 +37184,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$110  = \$106  & \$109 ;
   assign \$111  = ~ \$signal$8 [1];
   assign \$112  = \$110  & \$111 ;
-  assign \$113  = \port$10037$255 [15:0] & { \$112 , \$105 , \$98 , \$91 , \$84 , \$77 , \$70 , \$63 , \$56 , \$49 , \$42 , \$35 , \$28 , \$21 , \$14 , \$7  };
+  assign \$113  = \port$11864$255 [15:0] & { \$112 , \$105 , \$98 , \$91 , \$84 , \$77 , \$70 , \$63 , \$56 , \$49 , \$42 , \$35 , \$28 , \$21 , \$14 , \$7  };
   assign \$114  = ~ \$signal$8 [1];
   assign \$115  = is_reset & \$114 ;
   assign \$116  = ~ \$signal$8 [1];
@@ -33464,7 +37217,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$143  = is_reset & \$142 ;
   assign \$144  = ~ \$signal$8 [1];
   assign \$145  = is_reset & \$144 ;
-  assign \$146  = \port$10037$255 [63:48] & { \$145 , \$143 , \$141 , \$139 , \$137 , \$135 , \$133 , \$131 , \$129 , \$127 , \$125 , \$123 , \$121 , \$119 , \$117 , \$115  };
+  assign \$146  = \port$11864$255 [63:48] & { \$145 , \$143 , \$141 , \$139 , \$137 , \$135 , \$133 , \$131 , \$129 , \$127 , \$125 , \$123 , \$121 , \$119 , \$117 , \$115  };
   assign \$147  = \$113  | \$146 ;
   assign \$148  = ~ is_reset;
   assign \$149  = forms & \$148 ;
@@ -33530,7 +37283,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$209  = forms & \$208 ;
   assign \$210  = ~ \$signal$8 [1];
   assign \$211  = \$209  & \$210 ;
-  assign \$212  = \port$10037$255 [111:96] & { \$211 , \$207 , \$203 , \$199 , \$195 , \$191 , \$187 , \$183 , \$179 , \$175 , \$171 , \$167 , \$163 , \$159 , \$155 , \$151  };
+  assign \$212  = \port$11864$255 [111:96] & { \$211 , \$207 , \$203 , \$199 , \$195 , \$191 , \$187 , \$183 , \$179 , \$175 , \$171 , \$167 , \$163 , \$159 , \$155 , \$151  };
   assign \$213  = \$147  | \$212 ;
   assign \$214  = ~ is_reset;
   assign \$215  = ~ is_reset;
@@ -33644,7 +37397,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$338  = \$334  & \$337 ;
   assign \$339  = ~ \$signal$8 [1];
   assign \$341  = \$338  & \$340 ;
-  assign \$342  = \port$10037$255 [31:16] & { \$341 , \$333 , \$325 , \$317 , \$309 , \$301 , \$293 , \$285 , \$277 , \$269 , \$261 , \$253 , \$245 , \$237 , \$229 , \$221  };
+  assign \$342  = \port$11864$255 [31:16] & { \$341 , \$333 , \$325 , \$317 , \$309 , \$301 , \$293 , \$285 , \$277 , \$269 , \$261 , \$253 , \$245 , \$237 , \$229 , \$221  };
   assign \$343  = ~ \$signal$8 [1];
   assign \$345  = is_reset & \$344 ;
   assign \$346  = ~ \$signal$8 [1];
@@ -33677,7 +37430,7 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
   assign \$387  = is_reset & \$386 ;
   assign \$388  = ~ \$signal$8 [1];
   assign \$390  = is_reset & \$389 ;
-  assign \$391  = \port$10037$255 [79:64] & { \$390 , \$387 , \$384 , \$381 , \$378 , \$375 , \$372 , \$369 , \$366 , \$363 , \$360 , \$357 , \$354 , \$351 , \$348 , \$345  };
+  assign \$391  = \port$11864$255 [79:64] & { \$390 , \$387 , \$384 , \$381 , \$378 , \$375 , \$372 , \$369 , \$366 , \$363 , \$360 , \$357 , \$354 , \$351 , \$348 , \$345  };
   assign \$392  = \$342  | \$391 ;
   assign \$393  = ~ is_reset;
   assign \$394  = forms & \$393 ;
@@ -33749,15 +37502,15 @@ module \pulsetrain_core.controller.row_programmer.ramp_follower (rst, forms, \po
       \$604  = 16'h0000;
     end
   end
-  assign set_ramp__start = \port$10037$255 [15:0];
-  assign reset_ramp__start = \port$10037$255 [63:48];
-  assign form_ramp__start = \port$10037$255 [111:96];
-  assign set_ramp__step = \port$10037$255 [31:16];
-  assign reset_ramp__step = \port$10037$255 [79:64];
-  assign form_ramp__step = \port$10037$255 [127:112];
-  assign set_ramp__stop = \port$10037$255 [47:32];
-  assign reset_ramp__stop = \port$10037$255 [95:80];
-  assign form_ramp__stop = \port$10037$255 [143:128];
+  assign set_ramp__start = \port$11864$255 [15:0];
+  assign reset_ramp__start = \port$11864$255 [63:48];
+  assign form_ramp__start = \port$11864$255 [111:96];
+  assign set_ramp__step = \port$11864$255 [31:16];
+  assign reset_ramp__step = \port$11864$255 [79:64];
+  assign form_ramp__step = \port$11864$255 [127:112];
+  assign set_ramp__stop = \port$11864$255 [47:32];
+  assign reset_ramp__stop = \port$11864$255 [95:80];
+  assign form_ramp__stop = \port$11864$255 [143:128];
   assign \$220  = \$signal$8 [1];
   assign \$228  = \$signal$8 [1];
   assign \$236  = \$signal$8 [1];
@@ -34812,7 +38565,7 @@ module \pulsetrain_core.controller.row_programmer.round_slots (rst, free, leaves
   assign \$335  = \$signal$9 ;
 endmodule
 
-module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting, moves, targets, \port$10037$211 , \port$10889$8 , forget, begins, action, group, reads, first, round, work, chosen__index, chosen__valid, chosen__group, chosen__pulsed, chosen__rises, report
+module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting, moves, targets, \port$11864$211 , \port$12734$8 , forget, begins, action, group, reads, first, round, work, chosen__index, chosen__valid, chosen__group, chosen__pulsed, chosen__rises, report
 , left, rising, falling, counts__verified, counts__unreached, counts__unverified, codes, clk);
   reg \$auto$verilog_backend.cc:2355:dump_module$13  = 0;
   wire \$1 ;
@@ -35958,10 +39711,10 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting,
   (* enum_value_0 = "SET" *)
   (* enum_value_1 = "RESET" *)
   wire polarity;
-  input [23:0] \port$10037$211 ;
-  wire [23:0] \port$10037$211 ;
-  input [256:0] \port$10889$8 ;
-  wire [256:0] \port$10889$8 ;
+  input [23:0] \port$11864$211 ;
+  wire [23:0] \port$11864$211 ;
+  input [256:0] \port$12734$8 ;
+  wire [256:0] \port$12734$8 ;
   wire [7:0] program_tolerance;
   input reads;
   wire reads;
@@ -36343,7 +40096,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting,
   assign \$11  = ! work;
   assign moves_target = first & \$12 ;
   assign in_rounds = | round;
-  assign tolerance = verifies ? \port$10037$211 [15:8] : \port$10037$211 [23:16];
+  assign tolerance = verifies ? \port$11864$211 [15:8] : \port$11864$211 [23:16];
   assign forms = work == 2'h2;
   assign \$13  = ~ \$signature__data [28];
   assign \$14  = \$signature__data [25] | \$signature__data [29];
@@ -36468,505 +40221,505 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting,
   assign \$125  = codes[127:120] & { \$signal$8 [15], \$signal$8 [15], \$signal$8 [15], \$signal$8 [15], \$signal$8 [15], \$signal$8 [15], \$signal$8 [15], \$signal$8 [15] };
   assign \$126  = \$124  | \$125 ;
   assign \$127  = now[0] ? \$95  : { 8'h00, \$126  };
-  assign \$128  = \port$10889$8 [1] & \$signal$8 [0];
-  assign \$129  = \port$10889$8 [2] & \$signal$8 [1];
+  assign \$128  = \port$12734$8 [1] & \$signal$8 [0];
+  assign \$129  = \port$12734$8 [2] & \$signal$8 [1];
   assign \$130  = \$128  | \$129 ;
-  assign \$131  = \port$10889$8 [3] & \$signal$8 [2];
+  assign \$131  = \port$12734$8 [3] & \$signal$8 [2];
   assign \$132  = \$130  | \$131 ;
-  assign \$133  = \port$10889$8 [4] & \$signal$8 [3];
+  assign \$133  = \port$12734$8 [4] & \$signal$8 [3];
   assign \$134  = \$132  | \$133 ;
-  assign \$135  = \port$10889$8 [5] & \$signal$8 [4];
+  assign \$135  = \port$12734$8 [5] & \$signal$8 [4];
   assign \$136  = \$134  | \$135 ;
-  assign \$137  = \port$10889$8 [6] & \$signal$8 [5];
+  assign \$137  = \port$12734$8 [6] & \$signal$8 [5];
   assign \$138  = \$136  | \$137 ;
-  assign \$139  = \port$10889$8 [7] & \$signal$8 [6];
+  assign \$139  = \port$12734$8 [7] & \$signal$8 [6];
   assign \$140  = \$138  | \$139 ;
-  assign \$141  = \port$10889$8 [8] & \$signal$8 [7];
+  assign \$141  = \port$12734$8 [8] & \$signal$8 [7];
   assign \$142  = \$140  | \$141 ;
-  assign \$143  = \port$10889$8 [9] & \$signal$8 [8];
+  assign \$143  = \port$12734$8 [9] & \$signal$8 [8];
   assign \$144  = \$142  | \$143 ;
-  assign \$145  = \port$10889$8 [10] & \$signal$8 [9];
+  assign \$145  = \port$12734$8 [10] & \$signal$8 [9];
   assign \$146  = \$144  | \$145 ;
-  assign \$147  = \port$10889$8 [11] & \$signal$8 [10];
+  assign \$147  = \port$12734$8 [11] & \$signal$8 [10];
   assign \$148  = \$146  | \$147 ;
-  assign \$149  = \port$10889$8 [12] & \$signal$8 [11];
+  assign \$149  = \port$12734$8 [12] & \$signal$8 [11];
   assign \$150  = \$148  | \$149 ;
-  assign \$151  = \port$10889$8 [13] & \$signal$8 [12];
+  assign \$151  = \port$12734$8 [13] & \$signal$8 [12];
   assign \$152  = \$150  | \$151 ;
-  assign \$153  = \port$10889$8 [14] & \$signal$8 [13];
+  assign \$153  = \port$12734$8 [14] & \$signal$8 [13];
   assign \$154  = \$152  | \$153 ;
-  assign \$155  = \port$10889$8 [15] & \$signal$8 [14];
+  assign \$155  = \port$12734$8 [15] & \$signal$8 [14];
   assign \$156  = \$154  | \$155 ;
-  assign \$157  = \port$10889$8 [16] & \$signal$8 [15];
+  assign \$157  = \port$12734$8 [16] & \$signal$8 [15];
   assign \$158  = \$156  | \$157 ;
-  assign \$159  = \port$10889$8 [17] & \$signal$8 [0];
-  assign \$160  = \port$10889$8 [18] & \$signal$8 [1];
+  assign \$159  = \port$12734$8 [17] & \$signal$8 [0];
+  assign \$160  = \port$12734$8 [18] & \$signal$8 [1];
   assign \$161  = \$159  | \$160 ;
-  assign \$162  = \port$10889$8 [19] & \$signal$8 [2];
+  assign \$162  = \port$12734$8 [19] & \$signal$8 [2];
   assign \$163  = \$161  | \$162 ;
-  assign \$164  = \port$10889$8 [20] & \$signal$8 [3];
+  assign \$164  = \port$12734$8 [20] & \$signal$8 [3];
   assign \$165  = \$163  | \$164 ;
-  assign \$166  = \port$10889$8 [21] & \$signal$8 [4];
+  assign \$166  = \port$12734$8 [21] & \$signal$8 [4];
   assign \$167  = \$165  | \$166 ;
-  assign \$168  = \port$10889$8 [22] & \$signal$8 [5];
+  assign \$168  = \port$12734$8 [22] & \$signal$8 [5];
   assign \$169  = \$167  | \$168 ;
-  assign \$170  = \port$10889$8 [23] & \$signal$8 [6];
+  assign \$170  = \port$12734$8 [23] & \$signal$8 [6];
   assign \$171  = \$169  | \$170 ;
-  assign \$172  = \port$10889$8 [24] & \$signal$8 [7];
+  assign \$172  = \port$12734$8 [24] & \$signal$8 [7];
   assign \$173  = \$171  | \$172 ;
-  assign \$174  = \port$10889$8 [25] & \$signal$8 [8];
+  assign \$174  = \port$12734$8 [25] & \$signal$8 [8];
   assign \$175  = \$173  | \$174 ;
-  assign \$176  = \port$10889$8 [26] & \$signal$8 [9];
+  assign \$176  = \port$12734$8 [26] & \$signal$8 [9];
   assign \$177  = \$175  | \$176 ;
-  assign \$178  = \port$10889$8 [27] & \$signal$8 [10];
+  assign \$178  = \port$12734$8 [27] & \$signal$8 [10];
   assign \$179  = \$177  | \$178 ;
-  assign \$180  = \port$10889$8 [28] & \$signal$8 [11];
+  assign \$180  = \port$12734$8 [28] & \$signal$8 [11];
   assign \$181  = \$179  | \$180 ;
-  assign \$182  = \port$10889$8 [29] & \$signal$8 [12];
+  assign \$182  = \port$12734$8 [29] & \$signal$8 [12];
   assign \$183  = \$181  | \$182 ;
-  assign \$184  = \port$10889$8 [30] & \$signal$8 [13];
+  assign \$184  = \port$12734$8 [30] & \$signal$8 [13];
   assign \$185  = \$183  | \$184 ;
-  assign \$186  = \port$10889$8 [31] & \$signal$8 [14];
+  assign \$186  = \port$12734$8 [31] & \$signal$8 [14];
   assign \$187  = \$185  | \$186 ;
-  assign \$188  = \port$10889$8 [32] & \$signal$8 [15];
+  assign \$188  = \port$12734$8 [32] & \$signal$8 [15];
   assign \$189  = \$187  | \$188 ;
-  assign \$190  = \port$10889$8 [33] & \$signal$8 [0];
-  assign \$191  = \port$10889$8 [34] & \$signal$8 [1];
+  assign \$190  = \port$12734$8 [33] & \$signal$8 [0];
+  assign \$191  = \port$12734$8 [34] & \$signal$8 [1];
   assign \$192  = \$190  | \$191 ;
-  assign \$193  = \port$10889$8 [35] & \$signal$8 [2];
+  assign \$193  = \port$12734$8 [35] & \$signal$8 [2];
   assign \$194  = \$192  | \$193 ;
-  assign \$195  = \port$10889$8 [36] & \$signal$8 [3];
+  assign \$195  = \port$12734$8 [36] & \$signal$8 [3];
   assign \$196  = \$194  | \$195 ;
-  assign \$197  = \port$10889$8 [37] & \$signal$8 [4];
+  assign \$197  = \port$12734$8 [37] & \$signal$8 [4];
   assign \$198  = \$196  | \$197 ;
-  assign \$199  = \port$10889$8 [38] & \$signal$8 [5];
+  assign \$199  = \port$12734$8 [38] & \$signal$8 [5];
   assign \$200  = \$198  | \$199 ;
-  assign \$201  = \port$10889$8 [39] & \$signal$8 [6];
+  assign \$201  = \port$12734$8 [39] & \$signal$8 [6];
   assign \$202  = \$200  | \$201 ;
-  assign \$203  = \port$10889$8 [40] & \$signal$8 [7];
+  assign \$203  = \port$12734$8 [40] & \$signal$8 [7];
   assign \$204  = \$202  | \$203 ;
-  assign \$205  = \port$10889$8 [41] & \$signal$8 [8];
+  assign \$205  = \port$12734$8 [41] & \$signal$8 [8];
   assign \$206  = \$204  | \$205 ;
-  assign \$207  = \port$10889$8 [42] & \$signal$8 [9];
+  assign \$207  = \port$12734$8 [42] & \$signal$8 [9];
   assign \$208  = \$206  | \$207 ;
-  assign \$209  = \port$10889$8 [43] & \$signal$8 [10];
+  assign \$209  = \port$12734$8 [43] & \$signal$8 [10];
   assign \$210  = \$208  | \$209 ;
-  assign \$211  = \port$10889$8 [44] & \$signal$8 [11];
+  assign \$211  = \port$12734$8 [44] & \$signal$8 [11];
   assign \$212  = \$210  | \$211 ;
-  assign \$213  = \port$10889$8 [45] & \$signal$8 [12];
+  assign \$213  = \port$12734$8 [45] & \$signal$8 [12];
   assign \$214  = \$212  | \$213 ;
-  assign \$215  = \port$10889$8 [46] & \$signal$8 [13];
+  assign \$215  = \port$12734$8 [46] & \$signal$8 [13];
   assign \$216  = \$214  | \$215 ;
-  assign \$217  = \port$10889$8 [47] & \$signal$8 [14];
+  assign \$217  = \port$12734$8 [47] & \$signal$8 [14];
   assign \$218  = \$216  | \$217 ;
-  assign \$219  = \port$10889$8 [48] & \$signal$8 [15];
+  assign \$219  = \port$12734$8 [48] & \$signal$8 [15];
   assign \$220  = \$218  | \$219 ;
-  assign \$221  = \port$10889$8 [49] & \$signal$8 [0];
-  assign \$222  = \port$10889$8 [50] & \$signal$8 [1];
+  assign \$221  = \port$12734$8 [49] & \$signal$8 [0];
+  assign \$222  = \port$12734$8 [50] & \$signal$8 [1];
   assign \$223  = \$221  | \$222 ;
-  assign \$224  = \port$10889$8 [51] & \$signal$8 [2];
+  assign \$224  = \port$12734$8 [51] & \$signal$8 [2];
   assign \$225  = \$223  | \$224 ;
-  assign \$226  = \port$10889$8 [52] & \$signal$8 [3];
+  assign \$226  = \port$12734$8 [52] & \$signal$8 [3];
   assign \$227  = \$225  | \$226 ;
-  assign \$228  = \port$10889$8 [53] & \$signal$8 [4];
+  assign \$228  = \port$12734$8 [53] & \$signal$8 [4];
   assign \$229  = \$227  | \$228 ;
-  assign \$230  = \port$10889$8 [54] & \$signal$8 [5];
+  assign \$230  = \port$12734$8 [54] & \$signal$8 [5];
   assign \$231  = \$229  | \$230 ;
-  assign \$232  = \port$10889$8 [55] & \$signal$8 [6];
+  assign \$232  = \port$12734$8 [55] & \$signal$8 [6];
   assign \$233  = \$231  | \$232 ;
-  assign \$234  = \port$10889$8 [56] & \$signal$8 [7];
+  assign \$234  = \port$12734$8 [56] & \$signal$8 [7];
   assign \$235  = \$233  | \$234 ;
-  assign \$236  = \port$10889$8 [57] & \$signal$8 [8];
+  assign \$236  = \port$12734$8 [57] & \$signal$8 [8];
   assign \$237  = \$235  | \$236 ;
-  assign \$238  = \port$10889$8 [58] & \$signal$8 [9];
+  assign \$238  = \port$12734$8 [58] & \$signal$8 [9];
   assign \$239  = \$237  | \$238 ;
-  assign \$240  = \port$10889$8 [59] & \$signal$8 [10];
+  assign \$240  = \port$12734$8 [59] & \$signal$8 [10];
   assign \$241  = \$239  | \$240 ;
-  assign \$242  = \port$10889$8 [60] & \$signal$8 [11];
+  assign \$242  = \port$12734$8 [60] & \$signal$8 [11];
   assign \$243  = \$241  | \$242 ;
-  assign \$244  = \port$10889$8 [61] & \$signal$8 [12];
+  assign \$244  = \port$12734$8 [61] & \$signal$8 [12];
   assign \$245  = \$243  | \$244 ;
-  assign \$246  = \port$10889$8 [62] & \$signal$8 [13];
+  assign \$246  = \port$12734$8 [62] & \$signal$8 [13];
   assign \$247  = \$245  | \$246 ;
-  assign \$248  = \port$10889$8 [63] & \$signal$8 [14];
+  assign \$248  = \port$12734$8 [63] & \$signal$8 [14];
   assign \$249  = \$247  | \$248 ;
-  assign \$250  = \port$10889$8 [64] & \$signal$8 [15];
+  assign \$250  = \port$12734$8 [64] & \$signal$8 [15];
   assign \$251  = \$249  | \$250 ;
-  assign \$252  = \port$10889$8 [65] & \$signal$8 [0];
-  assign \$253  = \port$10889$8 [66] & \$signal$8 [1];
+  assign \$252  = \port$12734$8 [65] & \$signal$8 [0];
+  assign \$253  = \port$12734$8 [66] & \$signal$8 [1];
   assign \$254  = \$252  | \$253 ;
-  assign \$255  = \port$10889$8 [67] & \$signal$8 [2];
+  assign \$255  = \port$12734$8 [67] & \$signal$8 [2];
   assign \$256  = \$254  | \$255 ;
-  assign \$257  = \port$10889$8 [68] & \$signal$8 [3];
+  assign \$257  = \port$12734$8 [68] & \$signal$8 [3];
   assign \$258  = \$256  | \$257 ;
-  assign \$259  = \port$10889$8 [69] & \$signal$8 [4];
+  assign \$259  = \port$12734$8 [69] & \$signal$8 [4];
   assign \$260  = \$258  | \$259 ;
-  assign \$261  = \port$10889$8 [70] & \$signal$8 [5];
+  assign \$261  = \port$12734$8 [70] & \$signal$8 [5];
   assign \$262  = \$260  | \$261 ;
-  assign \$263  = \port$10889$8 [71] & \$signal$8 [6];
+  assign \$263  = \port$12734$8 [71] & \$signal$8 [6];
   assign \$264  = \$262  | \$263 ;
-  assign \$265  = \port$10889$8 [72] & \$signal$8 [7];
+  assign \$265  = \port$12734$8 [72] & \$signal$8 [7];
   assign \$266  = \$264  | \$265 ;
-  assign \$267  = \port$10889$8 [73] & \$signal$8 [8];
+  assign \$267  = \port$12734$8 [73] & \$signal$8 [8];
   assign \$268  = \$266  | \$267 ;
-  assign \$269  = \port$10889$8 [74] & \$signal$8 [9];
+  assign \$269  = \port$12734$8 [74] & \$signal$8 [9];
   assign \$270  = \$268  | \$269 ;
-  assign \$271  = \port$10889$8 [75] & \$signal$8 [10];
+  assign \$271  = \port$12734$8 [75] & \$signal$8 [10];
   assign \$272  = \$270  | \$271 ;
-  assign \$273  = \port$10889$8 [76] & \$signal$8 [11];
+  assign \$273  = \port$12734$8 [76] & \$signal$8 [11];
   assign \$274  = \$272  | \$273 ;
-  assign \$275  = \port$10889$8 [77] & \$signal$8 [12];
+  assign \$275  = \port$12734$8 [77] & \$signal$8 [12];
   assign \$276  = \$274  | \$275 ;
-  assign \$277  = \port$10889$8 [78] & \$signal$8 [13];
+  assign \$277  = \port$12734$8 [78] & \$signal$8 [13];
   assign \$278  = \$276  | \$277 ;
-  assign \$279  = \port$10889$8 [79] & \$signal$8 [14];
+  assign \$279  = \port$12734$8 [79] & \$signal$8 [14];
   assign \$280  = \$278  | \$279 ;
-  assign \$281  = \port$10889$8 [80] & \$signal$8 [15];
+  assign \$281  = \port$12734$8 [80] & \$signal$8 [15];
   assign \$282  = \$280  | \$281 ;
-  assign \$283  = \port$10889$8 [81] & \$signal$8 [0];
-  assign \$284  = \port$10889$8 [82] & \$signal$8 [1];
+  assign \$283  = \port$12734$8 [81] & \$signal$8 [0];
+  assign \$284  = \port$12734$8 [82] & \$signal$8 [1];
   assign \$285  = \$283  | \$284 ;
-  assign \$286  = \port$10889$8 [83] & \$signal$8 [2];
+  assign \$286  = \port$12734$8 [83] & \$signal$8 [2];
   assign \$287  = \$285  | \$286 ;
-  assign \$288  = \port$10889$8 [84] & \$signal$8 [3];
+  assign \$288  = \port$12734$8 [84] & \$signal$8 [3];
   assign \$289  = \$287  | \$288 ;
-  assign \$290  = \port$10889$8 [85] & \$signal$8 [4];
+  assign \$290  = \port$12734$8 [85] & \$signal$8 [4];
   assign \$291  = \$289  | \$290 ;
-  assign \$292  = \port$10889$8 [86] & \$signal$8 [5];
+  assign \$292  = \port$12734$8 [86] & \$signal$8 [5];
   assign \$293  = \$291  | \$292 ;
-  assign \$294  = \port$10889$8 [87] & \$signal$8 [6];
+  assign \$294  = \port$12734$8 [87] & \$signal$8 [6];
   assign \$295  = \$293  | \$294 ;
-  assign \$296  = \port$10889$8 [88] & \$signal$8 [7];
+  assign \$296  = \port$12734$8 [88] & \$signal$8 [7];
   assign \$297  = \$295  | \$296 ;
-  assign \$298  = \port$10889$8 [89] & \$signal$8 [8];
+  assign \$298  = \port$12734$8 [89] & \$signal$8 [8];
   assign \$299  = \$297  | \$298 ;
-  assign \$300  = \port$10889$8 [90] & \$signal$8 [9];
+  assign \$300  = \port$12734$8 [90] & \$signal$8 [9];
   assign \$301  = \$299  | \$300 ;
-  assign \$302  = \port$10889$8 [91] & \$signal$8 [10];
+  assign \$302  = \port$12734$8 [91] & \$signal$8 [10];
   assign \$303  = \$301  | \$302 ;
-  assign \$304  = \port$10889$8 [92] & \$signal$8 [11];
+  assign \$304  = \port$12734$8 [92] & \$signal$8 [11];
   assign \$305  = \$303  | \$304 ;
-  assign \$306  = \port$10889$8 [93] & \$signal$8 [12];
+  assign \$306  = \port$12734$8 [93] & \$signal$8 [12];
   assign \$307  = \$305  | \$306 ;
-  assign \$308  = \port$10889$8 [94] & \$signal$8 [13];
+  assign \$308  = \port$12734$8 [94] & \$signal$8 [13];
   assign \$309  = \$307  | \$308 ;
-  assign \$310  = \port$10889$8 [95] & \$signal$8 [14];
+  assign \$310  = \port$12734$8 [95] & \$signal$8 [14];
   assign \$311  = \$309  | \$310 ;
-  assign \$312  = \port$10889$8 [96] & \$signal$8 [15];
+  assign \$312  = \port$12734$8 [96] & \$signal$8 [15];
   assign \$313  = \$311  | \$312 ;
-  assign \$314  = \port$10889$8 [97] & \$signal$8 [0];
-  assign \$315  = \port$10889$8 [98] & \$signal$8 [1];
+  assign \$314  = \port$12734$8 [97] & \$signal$8 [0];
+  assign \$315  = \port$12734$8 [98] & \$signal$8 [1];
   assign \$316  = \$314  | \$315 ;
-  assign \$317  = \port$10889$8 [99] & \$signal$8 [2];
+  assign \$317  = \port$12734$8 [99] & \$signal$8 [2];
   assign \$318  = \$316  | \$317 ;
-  assign \$319  = \port$10889$8 [100] & \$signal$8 [3];
+  assign \$319  = \port$12734$8 [100] & \$signal$8 [3];
   assign \$320  = \$318  | \$319 ;
-  assign \$321  = \port$10889$8 [101] & \$signal$8 [4];
+  assign \$321  = \port$12734$8 [101] & \$signal$8 [4];
   assign \$322  = \$320  | \$321 ;
-  assign \$323  = \port$10889$8 [102] & \$signal$8 [5];
+  assign \$323  = \port$12734$8 [102] & \$signal$8 [5];
   assign \$324  = \$322  | \$323 ;
-  assign \$325  = \port$10889$8 [103] & \$signal$8 [6];
+  assign \$325  = \port$12734$8 [103] & \$signal$8 [6];
   assign \$326  = \$324  | \$325 ;
-  assign \$327  = \port$10889$8 [104] & \$signal$8 [7];
+  assign \$327  = \port$12734$8 [104] & \$signal$8 [7];
   assign \$328  = \$326  | \$327 ;
-  assign \$329  = \port$10889$8 [105] & \$signal$8 [8];
+  assign \$329  = \port$12734$8 [105] & \$signal$8 [8];
   assign \$330  = \$328  | \$329 ;
-  assign \$331  = \port$10889$8 [106] & \$signal$8 [9];
+  assign \$331  = \port$12734$8 [106] & \$signal$8 [9];
   assign \$332  = \$330  | \$331 ;
-  assign \$333  = \port$10889$8 [107] & \$signal$8 [10];
+  assign \$333  = \port$12734$8 [107] & \$signal$8 [10];
   assign \$334  = \$332  | \$333 ;
-  assign \$335  = \port$10889$8 [108] & \$signal$8 [11];
+  assign \$335  = \port$12734$8 [108] & \$signal$8 [11];
   assign \$336  = \$334  | \$335 ;
-  assign \$337  = \port$10889$8 [109] & \$signal$8 [12];
+  assign \$337  = \port$12734$8 [109] & \$signal$8 [12];
   assign \$338  = \$336  | \$337 ;
-  assign \$339  = \port$10889$8 [110] & \$signal$8 [13];
+  assign \$339  = \port$12734$8 [110] & \$signal$8 [13];
   assign \$340  = \$338  | \$339 ;
-  assign \$341  = \port$10889$8 [111] & \$signal$8 [14];
+  assign \$341  = \port$12734$8 [111] & \$signal$8 [14];
   assign \$342  = \$340  | \$341 ;
-  assign \$343  = \port$10889$8 [112] & \$signal$8 [15];
+  assign \$343  = \port$12734$8 [112] & \$signal$8 [15];
   assign \$344  = \$342  | \$343 ;
-  assign \$345  = \port$10889$8 [113] & \$signal$8 [0];
-  assign \$346  = \port$10889$8 [114] & \$signal$8 [1];
+  assign \$345  = \port$12734$8 [113] & \$signal$8 [0];
+  assign \$346  = \port$12734$8 [114] & \$signal$8 [1];
   assign \$347  = \$345  | \$346 ;
-  assign \$348  = \port$10889$8 [115] & \$signal$8 [2];
+  assign \$348  = \port$12734$8 [115] & \$signal$8 [2];
   assign \$349  = \$347  | \$348 ;
-  assign \$350  = \port$10889$8 [116] & \$signal$8 [3];
+  assign \$350  = \port$12734$8 [116] & \$signal$8 [3];
   assign \$351  = \$349  | \$350 ;
-  assign \$352  = \port$10889$8 [117] & \$signal$8 [4];
+  assign \$352  = \port$12734$8 [117] & \$signal$8 [4];
   assign \$353  = \$351  | \$352 ;
-  assign \$354  = \port$10889$8 [118] & \$signal$8 [5];
+  assign \$354  = \port$12734$8 [118] & \$signal$8 [5];
   assign \$355  = \$353  | \$354 ;
-  assign \$356  = \port$10889$8 [119] & \$signal$8 [6];
+  assign \$356  = \port$12734$8 [119] & \$signal$8 [6];
   assign \$357  = \$355  | \$356 ;
-  assign \$358  = \port$10889$8 [120] & \$signal$8 [7];
+  assign \$358  = \port$12734$8 [120] & \$signal$8 [7];
   assign \$359  = \$357  | \$358 ;
-  assign \$360  = \port$10889$8 [121] & \$signal$8 [8];
+  assign \$360  = \port$12734$8 [121] & \$signal$8 [8];
   assign \$361  = \$359  | \$360 ;
-  assign \$362  = \port$10889$8 [122] & \$signal$8 [9];
+  assign \$362  = \port$12734$8 [122] & \$signal$8 [9];
   assign \$363  = \$361  | \$362 ;
-  assign \$364  = \port$10889$8 [123] & \$signal$8 [10];
+  assign \$364  = \port$12734$8 [123] & \$signal$8 [10];
   assign \$365  = \$363  | \$364 ;
-  assign \$366  = \port$10889$8 [124] & \$signal$8 [11];
+  assign \$366  = \port$12734$8 [124] & \$signal$8 [11];
   assign \$367  = \$365  | \$366 ;
-  assign \$368  = \port$10889$8 [125] & \$signal$8 [12];
+  assign \$368  = \port$12734$8 [125] & \$signal$8 [12];
   assign \$369  = \$367  | \$368 ;
-  assign \$370  = \port$10889$8 [126] & \$signal$8 [13];
+  assign \$370  = \port$12734$8 [126] & \$signal$8 [13];
   assign \$371  = \$369  | \$370 ;
-  assign \$372  = \port$10889$8 [127] & \$signal$8 [14];
+  assign \$372  = \port$12734$8 [127] & \$signal$8 [14];
   assign \$373  = \$371  | \$372 ;
-  assign \$374  = \port$10889$8 [128] & \$signal$8 [15];
+  assign \$374  = \port$12734$8 [128] & \$signal$8 [15];
   assign \$375  = \$373  | \$374 ;
-  assign \$376  = \port$10889$8 [129] & \$signal$8 [0];
-  assign \$377  = \port$10889$8 [130] & \$signal$8 [1];
+  assign \$376  = \port$12734$8 [129] & \$signal$8 [0];
+  assign \$377  = \port$12734$8 [130] & \$signal$8 [1];
   assign \$378  = \$376  | \$377 ;
-  assign \$379  = \port$10889$8 [131] & \$signal$8 [2];
+  assign \$379  = \port$12734$8 [131] & \$signal$8 [2];
   assign \$380  = \$378  | \$379 ;
-  assign \$381  = \port$10889$8 [132] & \$signal$8 [3];
+  assign \$381  = \port$12734$8 [132] & \$signal$8 [3];
   assign \$382  = \$380  | \$381 ;
-  assign \$383  = \port$10889$8 [133] & \$signal$8 [4];
+  assign \$383  = \port$12734$8 [133] & \$signal$8 [4];
   assign \$384  = \$382  | \$383 ;
-  assign \$385  = \port$10889$8 [134] & \$signal$8 [5];
+  assign \$385  = \port$12734$8 [134] & \$signal$8 [5];
   assign \$386  = \$384  | \$385 ;
-  assign \$387  = \port$10889$8 [135] & \$signal$8 [6];
+  assign \$387  = \port$12734$8 [135] & \$signal$8 [6];
   assign \$388  = \$386  | \$387 ;
-  assign \$389  = \port$10889$8 [136] & \$signal$8 [7];
+  assign \$389  = \port$12734$8 [136] & \$signal$8 [7];
   assign \$390  = \$388  | \$389 ;
-  assign \$391  = \port$10889$8 [137] & \$signal$8 [8];
+  assign \$391  = \port$12734$8 [137] & \$signal$8 [8];
   assign \$392  = \$390  | \$391 ;
-  assign \$393  = \port$10889$8 [138] & \$signal$8 [9];
+  assign \$393  = \port$12734$8 [138] & \$signal$8 [9];
   assign \$394  = \$392  | \$393 ;
-  assign \$395  = \port$10889$8 [139] & \$signal$8 [10];
+  assign \$395  = \port$12734$8 [139] & \$signal$8 [10];
   assign \$396  = \$394  | \$395 ;
-  assign \$397  = \port$10889$8 [140] & \$signal$8 [11];
+  assign \$397  = \port$12734$8 [140] & \$signal$8 [11];
   assign \$398  = \$396  | \$397 ;
-  assign \$399  = \port$10889$8 [141] & \$signal$8 [12];
+  assign \$399  = \port$12734$8 [141] & \$signal$8 [12];
   assign \$400  = \$398  | \$399 ;
-  assign \$401  = \port$10889$8 [142] & \$signal$8 [13];
+  assign \$401  = \port$12734$8 [142] & \$signal$8 [13];
   assign \$402  = \$400  | \$401 ;
-  assign \$403  = \port$10889$8 [143] & \$signal$8 [14];
+  assign \$403  = \port$12734$8 [143] & \$signal$8 [14];
   assign \$404  = \$402  | \$403 ;
-  assign \$405  = \port$10889$8 [144] & \$signal$8 [15];
+  assign \$405  = \port$12734$8 [144] & \$signal$8 [15];
   assign \$406  = \$404  | \$405 ;
-  assign \$407  = \port$10889$8 [145] & \$signal$8 [0];
-  assign \$408  = \port$10889$8 [146] & \$signal$8 [1];
+  assign \$407  = \port$12734$8 [145] & \$signal$8 [0];
+  assign \$408  = \port$12734$8 [146] & \$signal$8 [1];
   assign \$409  = \$407  | \$408 ;
-  assign \$410  = \port$10889$8 [147] & \$signal$8 [2];
+  assign \$410  = \port$12734$8 [147] & \$signal$8 [2];
   assign \$411  = \$409  | \$410 ;
-  assign \$412  = \port$10889$8 [148] & \$signal$8 [3];
+  assign \$412  = \port$12734$8 [148] & \$signal$8 [3];
   assign \$413  = \$411  | \$412 ;
-  assign \$414  = \port$10889$8 [149] & \$signal$8 [4];
+  assign \$414  = \port$12734$8 [149] & \$signal$8 [4];
   assign \$415  = \$413  | \$414 ;
-  assign \$416  = \port$10889$8 [150] & \$signal$8 [5];
+  assign \$416  = \port$12734$8 [150] & \$signal$8 [5];
   assign \$417  = \$415  | \$416 ;
-  assign \$418  = \port$10889$8 [151] & \$signal$8 [6];
+  assign \$418  = \port$12734$8 [151] & \$signal$8 [6];
   assign \$419  = \$417  | \$418 ;
-  assign \$420  = \port$10889$8 [152] & \$signal$8 [7];
+  assign \$420  = \port$12734$8 [152] & \$signal$8 [7];
   assign \$421  = \$419  | \$420 ;
-  assign \$422  = \port$10889$8 [153] & \$signal$8 [8];
+  assign \$422  = \port$12734$8 [153] & \$signal$8 [8];
   assign \$423  = \$421  | \$422 ;
-  assign \$424  = \port$10889$8 [154] & \$signal$8 [9];
+  assign \$424  = \port$12734$8 [154] & \$signal$8 [9];
   assign \$425  = \$423  | \$424 ;
-  assign \$426  = \port$10889$8 [155] & \$signal$8 [10];
+  assign \$426  = \port$12734$8 [155] & \$signal$8 [10];
   assign \$427  = \$425  | \$426 ;
-  assign \$428  = \port$10889$8 [156] & \$signal$8 [11];
+  assign \$428  = \port$12734$8 [156] & \$signal$8 [11];
   assign \$429  = \$427  | \$428 ;
-  assign \$430  = \port$10889$8 [157] & \$signal$8 [12];
+  assign \$430  = \port$12734$8 [157] & \$signal$8 [12];
   assign \$431  = \$429  | \$430 ;
-  assign \$432  = \port$10889$8 [158] & \$signal$8 [13];
+  assign \$432  = \port$12734$8 [158] & \$signal$8 [13];
   assign \$433  = \$431  | \$432 ;
-  assign \$434  = \port$10889$8 [159] & \$signal$8 [14];
+  assign \$434  = \port$12734$8 [159] & \$signal$8 [14];
   assign \$435  = \$433  | \$434 ;
-  assign \$436  = \port$10889$8 [160] & \$signal$8 [15];
+  assign \$436  = \port$12734$8 [160] & \$signal$8 [15];
   assign \$437  = \$435  | \$436 ;
-  assign \$438  = \port$10889$8 [161] & \$signal$8 [0];
-  assign \$439  = \port$10889$8 [162] & \$signal$8 [1];
+  assign \$438  = \port$12734$8 [161] & \$signal$8 [0];
+  assign \$439  = \port$12734$8 [162] & \$signal$8 [1];
   assign \$440  = \$438  | \$439 ;
-  assign \$441  = \port$10889$8 [163] & \$signal$8 [2];
+  assign \$441  = \port$12734$8 [163] & \$signal$8 [2];
   assign \$442  = \$440  | \$441 ;
-  assign \$443  = \port$10889$8 [164] & \$signal$8 [3];
+  assign \$443  = \port$12734$8 [164] & \$signal$8 [3];
   assign \$444  = \$442  | \$443 ;
-  assign \$445  = \port$10889$8 [165] & \$signal$8 [4];
+  assign \$445  = \port$12734$8 [165] & \$signal$8 [4];
   assign \$446  = \$444  | \$445 ;
-  assign \$447  = \port$10889$8 [166] & \$signal$8 [5];
+  assign \$447  = \port$12734$8 [166] & \$signal$8 [5];
   assign \$448  = \$446  | \$447 ;
-  assign \$449  = \port$10889$8 [167] & \$signal$8 [6];
+  assign \$449  = \port$12734$8 [167] & \$signal$8 [6];
   assign \$450  = \$448  | \$449 ;
-  assign \$451  = \port$10889$8 [168] & \$signal$8 [7];
+  assign \$451  = \port$12734$8 [168] & \$signal$8 [7];
   assign \$452  = \$450  | \$451 ;
-  assign \$453  = \port$10889$8 [169] & \$signal$8 [8];
+  assign \$453  = \port$12734$8 [169] & \$signal$8 [8];
   assign \$454  = \$452  | \$453 ;
-  assign \$455  = \port$10889$8 [170] & \$signal$8 [9];
+  assign \$455  = \port$12734$8 [170] & \$signal$8 [9];
   assign \$456  = \$454  | \$455 ;
-  assign \$457  = \port$10889$8 [171] & \$signal$8 [10];
+  assign \$457  = \port$12734$8 [171] & \$signal$8 [10];
   assign \$458  = \$456  | \$457 ;
-  assign \$459  = \port$10889$8 [172] & \$signal$8 [11];
+  assign \$459  = \port$12734$8 [172] & \$signal$8 [11];
   assign \$460  = \$458  | \$459 ;
-  assign \$461  = \port$10889$8 [173] & \$signal$8 [12];
+  assign \$461  = \port$12734$8 [173] & \$signal$8 [12];
   assign \$462  = \$460  | \$461 ;
-  assign \$463  = \port$10889$8 [174] & \$signal$8 [13];
+  assign \$463  = \port$12734$8 [174] & \$signal$8 [13];
   assign \$464  = \$462  | \$463 ;
-  assign \$465  = \port$10889$8 [175] & \$signal$8 [14];
+  assign \$465  = \port$12734$8 [175] & \$signal$8 [14];
   assign \$466  = \$464  | \$465 ;
-  assign \$467  = \port$10889$8 [176] & \$signal$8 [15];
+  assign \$467  = \port$12734$8 [176] & \$signal$8 [15];
   assign \$468  = \$466  | \$467 ;
-  assign \$469  = \port$10889$8 [177] & \$signal$8 [0];
-  assign \$470  = \port$10889$8 [178] & \$signal$8 [1];
+  assign \$469  = \port$12734$8 [177] & \$signal$8 [0];
+  assign \$470  = \port$12734$8 [178] & \$signal$8 [1];
   assign \$471  = \$469  | \$470 ;
-  assign \$472  = \port$10889$8 [179] & \$signal$8 [2];
+  assign \$472  = \port$12734$8 [179] & \$signal$8 [2];
   assign \$473  = \$471  | \$472 ;
-  assign \$474  = \port$10889$8 [180] & \$signal$8 [3];
+  assign \$474  = \port$12734$8 [180] & \$signal$8 [3];
   assign \$475  = \$473  | \$474 ;
-  assign \$476  = \port$10889$8 [181] & \$signal$8 [4];
+  assign \$476  = \port$12734$8 [181] & \$signal$8 [4];
   assign \$477  = \$475  | \$476 ;
-  assign \$478  = \port$10889$8 [182] & \$signal$8 [5];
+  assign \$478  = \port$12734$8 [182] & \$signal$8 [5];
   assign \$479  = \$477  | \$478 ;
-  assign \$480  = \port$10889$8 [183] & \$signal$8 [6];
+  assign \$480  = \port$12734$8 [183] & \$signal$8 [6];
   assign \$481  = \$479  | \$480 ;
-  assign \$482  = \port$10889$8 [184] & \$signal$8 [7];
+  assign \$482  = \port$12734$8 [184] & \$signal$8 [7];
   assign \$483  = \$481  | \$482 ;
-  assign \$484  = \port$10889$8 [185] & \$signal$8 [8];
+  assign \$484  = \port$12734$8 [185] & \$signal$8 [8];
   assign \$485  = \$483  | \$484 ;
-  assign \$486  = \port$10889$8 [186] & \$signal$8 [9];
+  assign \$486  = \port$12734$8 [186] & \$signal$8 [9];
   assign \$487  = \$485  | \$486 ;
-  assign \$488  = \port$10889$8 [187] & \$signal$8 [10];
+  assign \$488  = \port$12734$8 [187] & \$signal$8 [10];
   assign \$489  = \$487  | \$488 ;
-  assign \$490  = \port$10889$8 [188] & \$signal$8 [11];
+  assign \$490  = \port$12734$8 [188] & \$signal$8 [11];
   assign \$491  = \$489  | \$490 ;
-  assign \$492  = \port$10889$8 [189] & \$signal$8 [12];
+  assign \$492  = \port$12734$8 [189] & \$signal$8 [12];
   assign \$493  = \$491  | \$492 ;
-  assign \$494  = \port$10889$8 [190] & \$signal$8 [13];
+  assign \$494  = \port$12734$8 [190] & \$signal$8 [13];
   assign \$495  = \$493  | \$494 ;
-  assign \$496  = \port$10889$8 [191] & \$signal$8 [14];
+  assign \$496  = \port$12734$8 [191] & \$signal$8 [14];
   assign \$497  = \$495  | \$496 ;
-  assign \$498  = \port$10889$8 [192] & \$signal$8 [15];
+  assign \$498  = \port$12734$8 [192] & \$signal$8 [15];
   assign \$499  = \$497  | \$498 ;
-  assign \$500  = \port$10889$8 [193] & \$signal$8 [0];
-  assign \$501  = \port$10889$8 [194] & \$signal$8 [1];
+  assign \$500  = \port$12734$8 [193] & \$signal$8 [0];
+  assign \$501  = \port$12734$8 [194] & \$signal$8 [1];
   assign \$502  = \$500  | \$501 ;
-  assign \$503  = \port$10889$8 [195] & \$signal$8 [2];
+  assign \$503  = \port$12734$8 [195] & \$signal$8 [2];
   assign \$504  = \$502  | \$503 ;
-  assign \$505  = \port$10889$8 [196] & \$signal$8 [3];
+  assign \$505  = \port$12734$8 [196] & \$signal$8 [3];
   assign \$506  = \$504  | \$505 ;
-  assign \$507  = \port$10889$8 [197] & \$signal$8 [4];
+  assign \$507  = \port$12734$8 [197] & \$signal$8 [4];
   assign \$508  = \$506  | \$507 ;
-  assign \$509  = \port$10889$8 [198] & \$signal$8 [5];
+  assign \$509  = \port$12734$8 [198] & \$signal$8 [5];
   assign \$510  = \$508  | \$509 ;
-  assign \$511  = \port$10889$8 [199] & \$signal$8 [6];
+  assign \$511  = \port$12734$8 [199] & \$signal$8 [6];
   assign \$512  = \$510  | \$511 ;
-  assign \$513  = \port$10889$8 [200] & \$signal$8 [7];
+  assign \$513  = \port$12734$8 [200] & \$signal$8 [7];
   assign \$514  = \$512  | \$513 ;
-  assign \$515  = \port$10889$8 [201] & \$signal$8 [8];
+  assign \$515  = \port$12734$8 [201] & \$signal$8 [8];
   assign \$516  = \$514  | \$515 ;
-  assign \$517  = \port$10889$8 [202] & \$signal$8 [9];
+  assign \$517  = \port$12734$8 [202] & \$signal$8 [9];
   assign \$518  = \$516  | \$517 ;
-  assign \$519  = \port$10889$8 [203] & \$signal$8 [10];
+  assign \$519  = \port$12734$8 [203] & \$signal$8 [10];
   assign \$520  = \$518  | \$519 ;
-  assign \$521  = \port$10889$8 [204] & \$signal$8 [11];
+  assign \$521  = \port$12734$8 [204] & \$signal$8 [11];
   assign \$522  = \$520  | \$521 ;
-  assign \$523  = \port$10889$8 [205] & \$signal$8 [12];
+  assign \$523  = \port$12734$8 [205] & \$signal$8 [12];
   assign \$524  = \$522  | \$523 ;
-  assign \$525  = \port$10889$8 [206] & \$signal$8 [13];
+  assign \$525  = \port$12734$8 [206] & \$signal$8 [13];
   assign \$526  = \$524  | \$525 ;
-  assign \$527  = \port$10889$8 [207] & \$signal$8 [14];
+  assign \$527  = \port$12734$8 [207] & \$signal$8 [14];
   assign \$528  = \$526  | \$527 ;
-  assign \$529  = \port$10889$8 [208] & \$signal$8 [15];
+  assign \$529  = \port$12734$8 [208] & \$signal$8 [15];
   assign \$530  = \$528  | \$529 ;
-  assign \$531  = \port$10889$8 [209] & \$signal$8 [0];
-  assign \$532  = \port$10889$8 [210] & \$signal$8 [1];
+  assign \$531  = \port$12734$8 [209] & \$signal$8 [0];
+  assign \$532  = \port$12734$8 [210] & \$signal$8 [1];
   assign \$533  = \$531  | \$532 ;
-  assign \$534  = \port$10889$8 [211] & \$signal$8 [2];
+  assign \$534  = \port$12734$8 [211] & \$signal$8 [2];
   assign \$535  = \$533  | \$534 ;
-  assign \$536  = \port$10889$8 [212] & \$signal$8 [3];
+  assign \$536  = \port$12734$8 [212] & \$signal$8 [3];
   assign \$537  = \$535  | \$536 ;
-  assign \$538  = \port$10889$8 [213] & \$signal$8 [4];
+  assign \$538  = \port$12734$8 [213] & \$signal$8 [4];
   assign \$539  = \$537  | \$538 ;
-  assign \$540  = \port$10889$8 [214] & \$signal$8 [5];
+  assign \$540  = \port$12734$8 [214] & \$signal$8 [5];
   assign \$541  = \$539  | \$540 ;
-  assign \$542  = \port$10889$8 [215] & \$signal$8 [6];
+  assign \$542  = \port$12734$8 [215] & \$signal$8 [6];
   assign \$543  = \$541  | \$542 ;
-  assign \$544  = \port$10889$8 [216] & \$signal$8 [7];
+  assign \$544  = \port$12734$8 [216] & \$signal$8 [7];
   assign \$545  = \$543  | \$544 ;
-  assign \$546  = \port$10889$8 [217] & \$signal$8 [8];
+  assign \$546  = \port$12734$8 [217] & \$signal$8 [8];
   assign \$547  = \$545  | \$546 ;
-  assign \$548  = \port$10889$8 [218] & \$signal$8 [9];
+  assign \$548  = \port$12734$8 [218] & \$signal$8 [9];
   assign \$549  = \$547  | \$548 ;
-  assign \$550  = \port$10889$8 [219] & \$signal$8 [10];
+  assign \$550  = \port$12734$8 [219] & \$signal$8 [10];
   assign \$551  = \$549  | \$550 ;
-  assign \$552  = \port$10889$8 [220] & \$signal$8 [11];
+  assign \$552  = \port$12734$8 [220] & \$signal$8 [11];
   assign \$553  = \$551  | \$552 ;
-  assign \$554  = \port$10889$8 [221] & \$signal$8 [12];
+  assign \$554  = \port$12734$8 [221] & \$signal$8 [12];
   assign \$555  = \$553  | \$554 ;
-  assign \$556  = \port$10889$8 [222] & \$signal$8 [13];
+  assign \$556  = \port$12734$8 [222] & \$signal$8 [13];
   assign \$557  = \$555  | \$556 ;
-  assign \$558  = \port$10889$8 [223] & \$signal$8 [14];
+  assign \$558  = \port$12734$8 [223] & \$signal$8 [14];
   assign \$559  = \$557  | \$558 ;
-  assign \$560  = \port$10889$8 [224] & \$signal$8 [15];
+  assign \$560  = \port$12734$8 [224] & \$signal$8 [15];
   assign \$561  = \$559  | \$560 ;
-  assign \$562  = \port$10889$8 [225] & \$signal$8 [0];
-  assign \$563  = \port$10889$8 [226] & \$signal$8 [1];
+  assign \$562  = \port$12734$8 [225] & \$signal$8 [0];
+  assign \$563  = \port$12734$8 [226] & \$signal$8 [1];
   assign \$564  = \$562  | \$563 ;
-  assign \$565  = \port$10889$8 [227] & \$signal$8 [2];
+  assign \$565  = \port$12734$8 [227] & \$signal$8 [2];
   assign \$566  = \$564  | \$565 ;
-  assign \$567  = \port$10889$8 [228] & \$signal$8 [3];
+  assign \$567  = \port$12734$8 [228] & \$signal$8 [3];
   assign \$568  = \$566  | \$567 ;
-  assign \$569  = \port$10889$8 [229] & \$signal$8 [4];
+  assign \$569  = \port$12734$8 [229] & \$signal$8 [4];
   assign \$570  = \$568  | \$569 ;
-  assign \$571  = \port$10889$8 [230] & \$signal$8 [5];
+  assign \$571  = \port$12734$8 [230] & \$signal$8 [5];
   assign \$572  = \$570  | \$571 ;
-  assign \$573  = \port$10889$8 [231] & \$signal$8 [6];
+  assign \$573  = \port$12734$8 [231] & \$signal$8 [6];
   assign \$574  = \$572  | \$573 ;
-  assign \$575  = \port$10889$8 [232] & \$signal$8 [7];
+  assign \$575  = \port$12734$8 [232] & \$signal$8 [7];
   assign \$576  = \$574  | \$575 ;
-  assign \$577  = \port$10889$8 [233] & \$signal$8 [8];
+  assign \$577  = \port$12734$8 [233] & \$signal$8 [8];
   assign \$578  = \$576  | \$577 ;
-  assign \$579  = \port$10889$8 [234] & \$signal$8 [9];
+  assign \$579  = \port$12734$8 [234] & \$signal$8 [9];
   assign \$580  = \$578  | \$579 ;
-  assign \$581  = \port$10889$8 [235] & \$signal$8 [10];
+  assign \$581  = \port$12734$8 [235] & \$signal$8 [10];
   assign \$582  = \$580  | \$581 ;
-  assign \$583  = \port$10889$8 [236] & \$signal$8 [11];
+  assign \$583  = \port$12734$8 [236] & \$signal$8 [11];
   assign \$584  = \$582  | \$583 ;
-  assign \$585  = \port$10889$8 [237] & \$signal$8 [12];
+  assign \$585  = \port$12734$8 [237] & \$signal$8 [12];
   assign \$586  = \$584  | \$585 ;
-  assign \$587  = \port$10889$8 [238] & \$signal$8 [13];
+  assign \$587  = \port$12734$8 [238] & \$signal$8 [13];
   assign \$588  = \$586  | \$587 ;
-  assign \$589  = \port$10889$8 [239] & \$signal$8 [14];
+  assign \$589  = \port$12734$8 [239] & \$signal$8 [14];
   assign \$590  = \$588  | \$589 ;
-  assign \$591  = \port$10889$8 [240] & \$signal$8 [15];
+  assign \$591  = \port$12734$8 [240] & \$signal$8 [15];
   assign \$592  = \$590  | \$591 ;
-  assign \$593  = \port$10889$8 [241] & \$signal$8 [0];
-  assign \$594  = \port$10889$8 [242] & \$signal$8 [1];
+  assign \$593  = \port$12734$8 [241] & \$signal$8 [0];
+  assign \$594  = \port$12734$8 [242] & \$signal$8 [1];
   assign \$595  = \$593  | \$594 ;
-  assign \$596  = \port$10889$8 [243] & \$signal$8 [2];
+  assign \$596  = \port$12734$8 [243] & \$signal$8 [2];
   assign \$597  = \$595  | \$596 ;
-  assign \$598  = \port$10889$8 [244] & \$signal$8 [3];
+  assign \$598  = \port$12734$8 [244] & \$signal$8 [3];
   assign \$599  = \$597  | \$598 ;
-  assign \$600  = \port$10889$8 [245] & \$signal$8 [4];
+  assign \$600  = \port$12734$8 [245] & \$signal$8 [4];
   assign \$601  = \$599  | \$600 ;
-  assign \$602  = \port$10889$8 [246] & \$signal$8 [5];
+  assign \$602  = \port$12734$8 [246] & \$signal$8 [5];
   assign \$603  = \$601  | \$602 ;
-  assign \$604  = \port$10889$8 [247] & \$signal$8 [6];
+  assign \$604  = \port$12734$8 [247] & \$signal$8 [6];
   assign \$605  = \$603  | \$604 ;
-  assign \$606  = \port$10889$8 [248] & \$signal$8 [7];
+  assign \$606  = \port$12734$8 [248] & \$signal$8 [7];
   assign \$607  = \$605  | \$606 ;
-  assign \$608  = \port$10889$8 [249] & \$signal$8 [8];
+  assign \$608  = \port$12734$8 [249] & \$signal$8 [8];
   assign \$609  = \$607  | \$608 ;
-  assign \$610  = \port$10889$8 [250] & \$signal$8 [9];
+  assign \$610  = \port$12734$8 [250] & \$signal$8 [9];
   assign \$611  = \$609  | \$610 ;
-  assign \$612  = \port$10889$8 [251] & \$signal$8 [10];
+  assign \$612  = \port$12734$8 [251] & \$signal$8 [10];
   assign \$613  = \$611  | \$612 ;
-  assign \$614  = \port$10889$8 [252] & \$signal$8 [11];
+  assign \$614  = \port$12734$8 [252] & \$signal$8 [11];
   assign \$615  = \$613  | \$614 ;
-  assign \$616  = \port$10889$8 [253] & \$signal$8 [12];
+  assign \$616  = \port$12734$8 [253] & \$signal$8 [12];
   assign \$617  = \$615  | \$616 ;
-  assign \$618  = \port$10889$8 [254] & \$signal$8 [13];
+  assign \$618  = \port$12734$8 [254] & \$signal$8 [13];
   assign \$619  = \$617  | \$618 ;
-  assign \$620  = \port$10889$8 [255] & \$signal$8 [14];
+  assign \$620  = \port$12734$8 [255] & \$signal$8 [14];
   assign \$621  = \$619  | \$620 ;
-  assign \$622  = \port$10889$8 [256] & \$signal$8 [15];
+  assign \$622  = \port$12734$8 [256] & \$signal$8 [15];
   assign \$623  = \$621  | \$622 ;
   assign \$624  = { \$623 , \$592 , \$561 , \$530 , \$499 , \$468 , \$437 , \$406 , \$375 , \$344 , \$313 , \$282 , \$251 , \$220 , \$189 , \$158  } >> group;
   assign \$625  = group == 4'hf;
-  assign \$631  = { 1'h0, \port$10037$211 [7:0] } ^ { lowers, lowers, lowers, lowers, lowers, lowers, lowers, lowers, lowers };
+  assign \$631  = { 1'h0, \port$11864$211 [7:0] } ^ { lowers, lowers, lowers, lowers, lowers, lowers, lowers, lowers, lowers };
   assign \$632  = stage_1[1] ? { 1'h0, \$631  } : { value_0[7], value_0[7], value_0[7:0] };
   assign \$633  = \$signal$33  & lowers;
   assign \$634  = ! round;
@@ -37840,15 +41593,15 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting,
   assign \$signature__en  = moves;
   assign chosen_position = chosen__index;
   assign refreshes = 1'h0;
-  assign program_tolerance = \port$10037$211 [23:16];
-  assign verify_tolerance = \port$10037$211 [15:8];
+  assign program_tolerance = \port$11864$211 [23:16];
+  assign verify_tolerance = \port$11864$211 [15:8];
   assign total_0 = \$45 [10:1];
   assign address_3 = \$signature__addr$50 ;
   assign \report$56  = report;
   assign unverified_now = result_0[39];
-  assign polarity = \port$10889$8 [0];
-  assign cells = \port$10889$8 [256:1];
-  assign step = \port$10037$211 [7:0];
+  assign polarity = \port$12734$8 [0];
+  assign cells = \port$12734$8 [256:1];
+  assign step = \port$11864$211 [7:0];
   assign chosen__valid = stage_2[3];
   assign chosen__group = address_2[7:4];
   assign \now.targets  = now[0];
@@ -37956,7 +41709,7 @@ module \pulsetrain_core.controller.row_programmer.row_cells (rst, last, resting,
   assign some_left = \$51 ;
   assign some_rising = \$56 ;
   assign some_falling = \$59 ;
-  assign \$64  = \port$10889$8 [0];
+  assign \$64  = \port$12734$8 [0];
   assign \$626  = 16'h0000;
   assign \$627  = 1'h0;
   assign \$628  = 1'h0;

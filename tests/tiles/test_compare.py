@@ -49,7 +49,7 @@ DIFFERENT: dict[str, tuple[dict[str, Any], str]] = {
     "threshold": ({"threshold_weight": 0.02}, r"slot \d+ must"),
     "parallel_max": (
         {"settings": ControllerSettings(parallel_max=1)},
-        r"slot 1 must be .* not row 1 SET columns 2 3 7 \(",
+        r"slot 1 must be .* not row 0 RESET columns 2 4 5 \(",
     ),
     "noise": (
         {"device": device(write_noise=1e-6)},

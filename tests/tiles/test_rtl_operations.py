@@ -213,7 +213,7 @@ def test_converters_that_never_answer_are_a_fault(controller: RtlController) -> 
         assert tile.vmm(np.ones(8)).shape == (8,)
 
 
-@pytest.mark.parametrize("abort_cycle", [30, 60, 90, 120, 200, 10**6])
+@pytest.mark.parametrize("abort_cycle", [30, 300, 600, 900, 1300, 10**6])
 def test_abort_in_a_verified_update_is_accounted_for(odd: Path, abort_cycle: int) -> None:
     """The array, which follows the pins, has changed by the pulses that were reported, a cut one by its share."""
     quiet = device(write_noise=0.0, read_noise=0.0)
@@ -228,7 +228,7 @@ def test_abort_in_a_verified_update_is_accounted_for(odd: Path, abort_cycle: int
             )
             expected[pulse["row"], reported_slots(result.pulses).column_list(i)] += step
         np.testing.assert_array_equal(np.rint(1e12 * tile.conductances()), expected)
-        assert (len(result.pulses) > 0) == (abort_cycle >= 90)  # before, the row is read
+        assert (len(result.pulses) > 0) == (abort_cycle >= 600)  # before, the row is read
         assert (tile.array.operation, tile.counters.updates) == (1, 0)
         assert tile.update_deltas(np.full((3, 70), 400)).cells_written > 0
 

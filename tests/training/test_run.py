@@ -27,7 +27,7 @@ PRODUCTS = 3 * 1347 + 2 * 450
 
 BLAS = "62fa64a5a996b831b0df3165a4203adee6b31750eba88464f78ca0e135964863"
 RECORDED = (
-    ("adam", "eapu", "49f9241d0e2b01b4b46f17d6a033eb474fa5cc2cfe079f562807d863c4fc6d4d"),
+    ("adam", "eapu", "b56739938a38dfb4bd8ec5c78ae4257e20e07fe71ce3b221eaa5a5d822f51b0a"),
     ("adam", "every-step", "c432a7a4501c3ded1abf0fc92b8b195d97c34035b497b936206f13383392cdd7"),
     ("sgd", "ideal", "996c0be25a951643d01f0d983d37bb03e2cff29e3056436dee824c71e6a332b7"),
 )

@@ -7,7 +7,7 @@
 
 namespace {
 
-constexpr int settled_cycles = 6; // counters lag by at most 5
+constexpr int settled_cycles = 10 + PULSE_COUNT_BITS; // counters lag by at most one less
 constexpr int drain_cycles = 4096;
 
 constexpr int generators() { // of the random source: specification, section 4
@@ -127,7 +127,7 @@ public:
         run.pulse_count = 0;
         run.status = run.check_pins ? loop<true>(run) : loop<false>(run);
         if (run.status == RunEnd::BUFFER_FULL) return;
-        PORT(commands, valid) = 0;
+        PORT(commands, valid) = top->ABORT = 0;
         PORT(responses, ready) = 0; // an answer that nobody asked for is found by the next run
         PORT(crossbar, ready) = 1;
         if (run.status >= RunEnd::CYCLE_LIMIT) drain(run); // or the next run would begin in the middle of this one

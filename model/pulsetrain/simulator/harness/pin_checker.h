@@ -155,6 +155,7 @@ private:
             return "an operation began before the recovery of the last one was over";
         setup_cycles_ = hold_cycles_ = unselected_cycles_ = 0;
         pulsed_ = waiting_ = converted_ = false;
+        paused_ = 0;
         last_group_ = -1;
         recovery_ = own_->recovery_cycles;
         any_operation_ = true;
@@ -169,6 +170,7 @@ private:
         if (!before_.select || released) return nullptr;
         if (!before_.reads()) return pulsed_ && hold_cycles_ == own_->hold_cycles ? nullptr : "hold had a wrong length";
         if (!converted_) return "a read ended before its conversions";
+        if (paused_) return "a read went on after its last conversion";
         const int groups = before_.operation == Operation::READ_FORWARD ? column_groups : row_groups;
         return before_.whole && last_group_ != groups - 1 ? "a read left groups out" : nullptr;
     }
@@ -186,9 +188,10 @@ private:
             last_group_ = int(now.group);
             waiting_ = true;
             converted_ = false;
+            paused_ = 0;
             return nullptr;
         }
-        if (converted_) return "a read went on after its last conversion";
+        if (converted_ && (now.whole || ++paused_ > longest_pause)) return "a read went on after its last conversion";
         if (before_.select && now.group != before_.group) return "the group changed without a conversion";
         if (!waiting_) ++setup_cycles_;
         else if (moment.converted) waiting_ = false, converted_ = true;
@@ -242,7 +245,7 @@ private:
     uint32_t opcode_ = 0, pulse_limit_ = 0;
     Pins before_ = {};
     bool was_ready_ = false, pulsed_ = false, any_operation_ = false, waiting_ = false, converted_ = false;
-    int last_group_ = -1;
+    int last_group_ = -1, paused_ = 0;
     uint32_t setup_cycles_ = 0, pulse_cycles_ = 0, hold_cycles_ = 0, unselected_cycles_ = 0, recovery_ = 0;
     char text_[160] = "";
 };
