@@ -57,9 +57,15 @@ def _warm() -> None:
     import cocotb.regression  # noqa: F401
     import cocotb_bus.monitors  # noqa: F401
     import numpy as np
+    from pulsetrain.array.crossbar import CrossbarArray
     from pulsetrain.contract.configuration import CONFIGS
-    from pulsetrain.tiles import ModelTile
+    from pulsetrain.contract.settings import ControllerSettings
+    from pulsetrain.controller import GoldenController
+    from pulsetrain.device.parameters import ArrayParameters
 
-    with ModelTile(CONFIGS["tiny"], seed=1) as tile:
-        tile.update_deltas(np.full((tile.config.rows, tile.config.weight_columns), 300))
-        tile.vmm(np.ones((1, tile.config.rows)))
+    config = CONFIGS["tiny"]
+    array = CrossbarArray(config.rows, config.columns, ArrayParameters(), 1)
+    golden = GoldenController(config, ControllerSettings(), 1)
+    array.apply_pulses(golden.update(np.full((config.rows, config.weight_columns), 300)).counts)
+    codes = np.ones((1, config.rows), np.int64)
+    array.read(codes, full_scale=1000, dac_max=config.dac_max, adc_max=config.adc_max)
