@@ -19,4 +19,4 @@ def state_word_count(config: ControllerConfig) -> int:
 
 def readback_cycles(config: ControllerConfig) -> int:
     """Cycles from a new ``state_index`` until ``state_word`` shows its word."""
-    return -(-state_word_count(config) // 8) + 2
+    return -(-state_word_count(config) // 2) + 2

@@ -18,8 +18,6 @@ TURN_BITS, TURN_TAP = 9, 4
 """x^9 + x^4 + 1 is primitive: such a register of one exclusive or is back at its first state after 2^9 − 1 steps."""
 SPREAD_TAPS = (0, 1, 3, 4)
 """Exponents below the highest of x^64 + x^4 + x^3 + x + 1, primitive: the register that spreads the seed."""
-PAIRS_PER_REGISTER = 4
-"""Pairs of state words between two registers of the read-back."""
 LARGEST_USED = 1024
 STATES = ("seeded", "seeding", "seed_error", "random_seed", "random_steps", "state_index", "state_word")
 """Ports of the core that come from here."""
@@ -129,7 +127,7 @@ class RandomSource(wiring.Component):
     seeding : the states are being filled; high for 511·G cycles from the cycle after the seed's transfer.
     seed_error : the seed taken last was 0; from the end of its seeding until the next seed is taken.
     random_seed, random_steps : the seed, and the beats since, modulo 2^64: they determine every word.
-    state_index, state_word : 32 bits of state, ⌈n/8⌉ + 2 cycles after the index, n being the number of words; 0 beyond
+    state_index, state_word : 32 bits of state, ⌈n/2⌉ + 2 cycles after the index, n being the number of words; 0 beyond
         the last word.
 
     Latency: words are ready before they are asked for. Throughput: a beat per cycle.
@@ -252,7 +250,8 @@ class RandomSource(wiring.Component):
         """The state word of the index.
 
         A chain: the lowest bit of the index enters it, every pair of words passes on what comes to it, except that the
-        pair of the index lets it choose one of its two words. So two bits of a state take one cell of four inputs.
+        pair of the index lets it choose one of its two words. So two bits of a state take one cell of four inputs, with
+        a register behind each, or several pairs would become one wide cell.
         """
         words = [
             state[low : min(low + STATE_WORD_BITS, self.generators.degree)]
@@ -272,9 +271,7 @@ class RandomSource(wiring.Component):
         for pair in reversed(range(len(pairs))):
             even_word, odd_word, *_ = (Cat(word, zeros)[:STATE_WORD_BITS] for word in (*pairs[pair], zeros))
             mine = chosen[pair].replicate(STATE_WORD_BITS)
-            chain = (mine & chain & odd_word) | (mine & ~chain & even_word) | (~mine & chain)
-            if pair % PAIRS_PER_REGISTER == 0:
-                passed = Signal(STATE_WORD_BITS, name=f"passed_{pair}")
-                m.d.sync += passed.eq(chain)
-                chain = passed
+            passed = Signal(STATE_WORD_BITS, name=f"passed_{pair}")
+            m.d.sync += passed.eq((mine & chain & odd_word) | (mine & ~chain & even_word) | (~mine & chain))
+            chain = passed
         m.d.comb += self.state_word.eq(chain)

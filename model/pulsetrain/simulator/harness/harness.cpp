@@ -15,7 +15,7 @@ constexpr int generators() { // of the random source: specification, section 4
     while (LANES % count || LANES / count * RANDOM_BITS > 1024) ++count;
     return count;
 }
-constexpr int readback_cycles = 5 * generators() + 4; // a cycle for 8 words, of which a generator has up to 40
+constexpr int readback_cycles = 20 * generators() + 4; // a cycle for 2 words, of which a generator has up to 40
 
 class Harness {
 public:
