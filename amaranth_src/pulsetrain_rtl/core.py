@@ -12,7 +12,7 @@ from pulsetrain_rtl.commands.vector_store import VectorStore
 from pulsetrain_rtl.controller import Controller
 from pulsetrain_rtl.interfaces import Opcode, PairPolicy, RequestStatus, check_config, core_signature
 from pulsetrain_rtl.pins.read_sequencer import ReadSequencer
-from pulsetrain_rtl.update.outer_product import OuterProduct
+from pulsetrain_rtl.update.outer_product import OuterProduct, outer_product_signature
 
 PASSED = tuple(port.name for port in (*CONTROLS, *STATES) if port.name not in ("busy", "settings_error"))
 """Ports that lead straight to the controller."""
@@ -69,7 +69,7 @@ class Core(wiring.Component):
         m = Module()
         m.submodules.command_decoder = decoder = self.command_decoder_class(self.config)
         m.submodules.vector_store = store = self.vector_store_class(self.config)
-        m.submodules.outer_product = product = self.outer_product_class(self.config)
+        product = self._outer_product(m)
         m.submodules.read_sequencer = sequencer = self.read_sequencer_class(self.config)
         m.submodules.responder = responder = self.responder_class(self.config)
         m.submodules.controller = controller = self.controller_class(self.config)
@@ -99,6 +99,13 @@ class Core(wiring.Component):
         wiring.connect(m, decoder.verdict, responder.verdict)
         m.d.comb += [responder.faulted.eq(controller.faulted), responder.at_rest.eq(controller.idle)]
         return m
+
+    def _outer_product(self, m):
+        """The source of products, or its members without anything behind them."""
+        if self.config.product_cycles:
+            m.submodules.outer_product = product = self.outer_product_class(self.config)
+            return product
+        return outer_product_signature(self.config).create(path=("outer_product",))
 
     def _pass_ports(self, m, controller, busy):
         """Ports of the controller that are those of the core."""

@@ -8,7 +8,7 @@ import cocotb
 from pulsetrain.contract.commands import COMMANDS, HEADER
 from pulsetrain.contract.enumerations import FORM_KEY, AnswerStatus, Fault, Opcode, PairPolicy, Ramp, Side
 
-from tb.core.stimulus import PROGRAMS, UPDATES, Command, payload_beats
+from tb.core.stimulus import PROGRAMS, UPDATES, Command, missing_commands, payload_beats
 from tb.core.testbench import CoreTB
 from tb.lib.common import bench_test, check
 from tb.lib.coverage import coverage
@@ -39,8 +39,9 @@ async def unknown_commands_are_refused(dut: Any, idle: bool) -> None:
     """Opcodes that do not exist, or not in this configuration; their payload is dropped."""
     tb = CoreTB(dut, f"unknown/{idle}")
     await tb.start(idle=idle, back_pressure=idle)
-    missing = Opcode.FORM if tb.config.pair else Opcode.REFRESH
-    for opcode in (*(code for code in range(HEADER["opcode"].mask + 1) if code not in COMMANDS), missing, missing):
+    missing = sorted(missing_commands(tb.config))
+    unknown_codes = [code for code in range(HEADER["opcode"].mask + 1) if code not in COMMANDS]
+    for opcode in (*unknown_codes, *missing, *missing):
         bad = unknown(tb, opcode, tb.random.choice((0, 0, 1, tb.random.randint(2, 12))))
         await answered(
             tb,
@@ -49,7 +50,7 @@ async def unknown_commands_are_refused(dut: Any, idle: bool) -> None:
         )
     await answered(
         tb,
-        [unknown(tb, missing, 3)] * 2 + [tb.commands.make(Opcode.UPDATE)],
+        [unknown(tb, missing[0], 3)] * 2 + [tb.commands.make(Opcode.UPDATE)],
         [AnswerStatus.UNKNOWN, AnswerStatus.UNKNOWN, AnswerStatus.OK],
     )
 

@@ -32,7 +32,7 @@ from pulsetrain.controller import GoldenController
 from pulsetrain.controller.slots import Slots
 
 from tb.core.rules import PULSE_OPERATIONS, READ_OPERATIONS, Taken, lane_values, signed
-from tb.core.stimulus import PROGRAMS, READS, UPDATES, Command, payload_beats
+from tb.core.stimulus import PROGRAMS, READS, UPDATES, Command, missing_commands, payload_beats
 from tb.lib.common import check, elements, joined
 from tb.lib.coverage import coverage
 
@@ -84,7 +84,9 @@ class CoreModel:
 
     def _refusal(self, command: Command, armed: bool, seeded: bool, error: int) -> int | None:
         config, opcode = self.config, command.opcode
-        if opcode not in COMMANDS or opcode == (Opcode.FORM if config.pair else Opcode.REFRESH):
+        if opcode not in COMMANDS or opcode in missing_commands(config):
+            return AnswerStatus.UNKNOWN
+        if opcode == Opcode.LOAD and command.which == Which.B and not config.product_cycles:
             return AnswerStatus.UNKNOWN
         if opcode == Opcode.LOAD:
             return None

@@ -29,6 +29,16 @@ UPDATES = (Opcode.UPDATE, Opcode.UPDATE_OUTER, Opcode.UPDATE_DIFFERENCE)
 PROGRAMS = (Opcode.PROGRAM, Opcode.FORM, Opcode.REFRESH)
 
 
+def missing_commands(config: ControllerConfig) -> set[Opcode]:
+    """Commands that this configuration does not have."""
+    missing = {Opcode.FORM if config.pair else Opcode.REFRESH}
+    if not config.verify_lanes:
+        missing |= set(PROGRAMS)
+    if not config.product_cycles:
+        missing |= {Opcode.UPDATE_OUTER, Opcode.UPDATE_DIFFERENCE}
+    return missing
+
+
 @dataclass(eq=False)
 class Command:
     """One packet: header fields, payload beats as they are sent, and what stands on the pins when its header is taken.
@@ -91,7 +101,7 @@ class Commands:
     @property
     def kinds(self) -> tuple[Opcode, ...]:
         """The opcodes that this configuration has."""
-        return tuple(code for code in Opcode if code != (Opcode.FORM if self.config.pair else Opcode.REFRESH))
+        return tuple(code for code in Opcode if code not in missing_commands(self.config))
 
     def settings(self, **changes: Any) -> ControllerSettings:
         """Legal settings with short times. One step of the array is about one code of a verifying read."""
@@ -113,7 +123,7 @@ class Commands:
             "forward_full_scale": random.randint(4 * full, 12 * full),
             "backward_full_scale": random.randint(4 * full, 12 * full),
             "verify_full_scale": random.randint(full // 2, 2 * full),
-            "verify": random.random() < 0.3,
+            "verify": random.random() < 0.3 and config.verify_lanes > 0,
             "verify_step": step,
             "verify_tolerance": random.randint(0, step // 2),
             "try_limit": random.choice((1, 2, 4, 6)),
@@ -152,7 +162,7 @@ class Commands:
         command = Command(opcode, self._tag, settings)
         command.form_key = FORM_KEY if opcode == Opcode.FORM else self.random.choice((0, FORM_KEY))
         if opcode == Opcode.LOAD:
-            command.side, command.which = self.random.randint(0, 1), self.random.randint(0, 1)
+            command.side, command.which = self.random.randint(0, 1), self.random.choice(self.whiches)
             command.beats = self.code_beats(self.codes(command.side))
         elif opcode == Opcode.UPDATE:
             command.beats = self.delta_beats(self.deltas(settings.threshold_log2))
@@ -168,8 +178,13 @@ class Commands:
         return command
 
     def loads(self) -> list[Command]:
-        """LOADs of all four vectors."""
-        return [self.load(side, which) for side in Side for which in Which]
+        """LOADs of all vectors."""
+        return [self.load(side, which) for side in Side for which in self.whiches]
+
+    @property
+    def whiches(self) -> tuple[Which, ...]:
+        """The vectors of a side."""
+        return tuple(Which) if self.config.product_cycles else (Which.A,)
 
     def mixed(self, count: int, **changes: Any) -> list[Command]:
         """Commands of all kinds in random order."""

@@ -163,10 +163,19 @@ BENCHES = {
             verify_lanes=2,
         ),
         _bench("two-generators", ("source",), rows=2, columns=128, lanes=128),
-        _bench("vectors", VECTOR_PARTS, rows=6, columns=12, lanes=4, delta_bits=12, dac_bits=6),
+        _bench("vectors", VECTOR_PARTS, rows=6, columns=12, lanes=4, delta_bits=12, dac_bits=6, product_cycles=2),
         _bench("vectors-pair", VECTOR_PARTS, pair=1, rows=5, columns=12, lanes=2, delta_bits=8, dac_bits=4),
         _bench("vectors-single-cell", VECTOR_PARTS, rows=1, columns=1, lanes=1, delta_bits=8, dac_bits=2),
-        _bench("vectors-wide-codes", VECTOR_PARTS, rows=4, columns=20, lanes=5, delta_bits=24, dac_bits=12),
+        _bench(
+            "vectors-wide-codes",
+            VECTOR_PARTS,
+            rows=4,
+            columns=20,
+            lanes=5,
+            delta_bits=24,
+            dac_bits=12,
+            product_cycles=5,
+        ),
         _bench("core", (CORE,), rows=8, columns=8, lanes=4),
         _bench(
             "core-groups",
@@ -181,6 +190,7 @@ BENCHES = {
             dac_bits=5,
             adc_bits=7,
             adc_count=5,
+            product_cycles=2,
         ),
         _bench(
             "core-pair",
@@ -211,6 +221,23 @@ BENCHES = {
             dac_bits=2,
             adc_bits=3,
             adc_count=1,
+        ),
+        Bench(
+            "core-updates-only",
+            ControllerConfig(
+                rows=5,
+                columns=12,
+                lanes=3,
+                delta_bits=12,
+                random_bits=9,
+                dac_bits=5,
+                adc_bits=7,
+                adc_count=4,
+                verify_lanes=0,
+                product_cycles=0,
+            ),
+            (CORE,),
+            only=("tb.core.bench_core",),
         ),
         Bench(
             "core-cycles", ControllerConfig(rows=32, columns=32, lanes=8), (CORE,), only=("tb.core.bench_core_cycles",)

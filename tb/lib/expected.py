@@ -85,6 +85,7 @@ def settings_error(config: ControllerConfig, pins: Mapping[str, int], limit: int
         "try_limit": pins["try_limit"] == 0,
         "form_cycles": not 1 <= pins["form_cycles"] <= limit,
         "ramp": _ramp_error(config, pins, limit),
+        "verify": bool(pins["verify"]) and not config.verify_lanes,
         "pair_policy": bool(config.pair) and pins["pair_policy"] > max(PairPolicy),
     }
     return sum(wrong[name] << bit for bit, name in enumerate(SETTINGS_ERRORS))

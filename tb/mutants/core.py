@@ -47,8 +47,8 @@ def core(on: Any) -> Any:
     """The core, broken as ``on`` (name -> Value) says."""
 
     class MutatedDecoder(CommandDecoder):
-        def _is_unknown(self, opcode):
-            return super()._is_unknown(opcode) & ~(on("pair-command-known") & (opcode == Opcode.REFRESH.value))
+        def _is_unknown(self, opcode, which):
+            return super()._is_unknown(opcode, which) & ~(on("pair-command-known") & (opcode == Opcode.REFRESH.value))
 
         def _answer_status(self, opcode):
             status, known = super()._answer_status(opcode), ~self._is_unknown(opcode) & (opcode != Opcode.LOAD.value)

@@ -99,12 +99,17 @@ class CommandDecoder(wiring.Component):
 
     # Hooks: each is one rule of the contract, so that a test can break exactly that rule.
 
-    def _is_unknown(self, opcode):
+    def _is_unknown(self, opcode, which):
         """Whether there is no such command in this configuration."""
-        missing = Opcode.FORM if self.config.pair else Opcode.REFRESH
-        return ~is_one_of(opcode, [member for member in Opcode if member is not missing])
+        missing = {Opcode.FORM if self.config.pair else Opcode.REFRESH}
+        if not self.config.verify_lanes:
+            missing.update(PROGRAMS)
+        if not self.config.product_cycles:
+            missing.update(PRODUCTS)
+        unknown = ~is_one_of(opcode, [member for member in Opcode if member not in missing])
+        return unknown if self.config.product_cycles else unknown | ((opcode == Opcode.LOAD.value) & which)
 
-    def _answer_status(self, opcode):
+    def _answer_status(self, opcode, which):
         """The status that refuses a command, OK if none does."""
         refusals = self.refusals
         status = AnswerStatus.OK.value
@@ -115,7 +120,7 @@ class CommandDecoder(wiring.Component):
             (refusals.disarmed, "DISARMED"),
         ):
             status = Mux(applies & (opcode != Opcode.LOAD.value), AnswerStatus[refusal].value, status)
-        return Mux(self._is_unknown(opcode), AnswerStatus.UNKNOWN.value, status)
+        return Mux(self._is_unknown(opcode, which), AnswerStatus.UNKNOWN.value, status)
 
     def _uses_settings(self, opcode):
         """Whether a header must wait until the settings of the command before have been sampled."""
@@ -215,7 +220,7 @@ class CommandDecoder(wiring.Component):
             header.tag.eq(bits_at(commands.p.data, HEADER["tag"])),
             commands.ready.eq(self.room & (self.settings_free | ~self._uses_settings(header.opcode))),
             header.valid.eq(commands.valid & commands.ready),
-            refusal.eq(self._answer_status(header.opcode)),
+            refusal.eq(self._answer_status(header.opcode, bits_at(commands.p.data, HEADER["which"]))),
             wrong_length.eq(payload == commands.p.last),
             header.status.eq(refusal),
         ]

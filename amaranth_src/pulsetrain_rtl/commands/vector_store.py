@@ -93,7 +93,8 @@ class VectorStore(wiring.Component):
     clear : forgets the beats of a vector that was not loaded to its end, also one that ends in this cycle.
     load : in stream of beats, the first one after a ``commit``, ``discard`` or ``clear`` being beat 0. Not ready
         while a reader that started before still needs the place. Lanes beyond the last line are stored as 0.
-    scan, drive : the readers. ``drive.side`` is looked at in the cycle of ``start``.
+    scan, drive : the readers. ``drive.side`` is looked at in the cycle of ``start``. Without ``product_cycles`` there
+        is nothing to ``scan``, and the vectors B do not exist.
 
     A vector is 0 from reset until its first load, and memories are not reset: ``loaded`` tells. A beat per cycle; codes
     a cycle after their beat was asked for. The vectors of a side lie in one memory for each reader.
@@ -177,21 +178,25 @@ class VectorStore(wiring.Component):
             name, mine = side.name.lower(), slice(side * len(Which), (side + 1) * len(Which))
             m.submodules[name] = codes = Memory(
                 shape=unsigned(config.lanes * config.dac_bits),
-                depth=2 * len(Which) << len(beat),
+                depth=(2 * len(Which) if config.product_cycles else 2) << len(beat),
                 init=[],
                 attrs=BLOCK_RAM,
             )
-            write, scan_port, drive_port = codes.write_port(), codes.read_port(), codes.read_port()
-            m.d.comb += [
+            write, drive_port = codes.write_port(), codes.read_port()
+            m.d.comb += [  # addresses of B are beyond the end where there are no products
                 write.addr.eq(Cat(beat, ~current[mine].bit_select(load.p.which, 1), load.p.which)),
                 write.data.eq(Cat(Mux(present[lane], load.p.codes[lane], 0) for lane in range(config.lanes))),
                 write.en.eq(taken & (load.p.side == side)),
-                scan_port.addr.eq(Cat(scan_beat, scan_places[mine].bit_select(scan.which, 1), scan.which)),
-                scan_port.en.eq(scan.enable),
-                scan_codes.as_value().eq(scan_port.data),
                 drive_port.addr.eq(Cat(drive.beat, drive_places[side], Const(Which.A.value, member_bits(Which)))),
             ]
             driven.append(drive_port.data)
+            if config.product_cycles:
+                scan_port = codes.read_port()
+                m.d.comb += [
+                    scan_port.addr.eq(Cat(scan_beat, scan_places[mine].bit_select(scan.which, 1), scan.which)),
+                    scan_port.en.eq(scan.enable),
+                    scan_codes.as_value().eq(scan_port.data),
+                ]
         with m.If(scan.enable):
             both = Cat(scan_loaded[which] & scan_loaded[len(Which) + which] for which in range(len(Which)))
             m.d.sync += scan.loaded.eq(self._is_loaded(both.bit_select(scan.which, 1)))

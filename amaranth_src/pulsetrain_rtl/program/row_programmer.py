@@ -37,6 +37,24 @@ def programmer_settings_signature(config):
     return wiring.Signature({name: members[name] for name in SETTINGS})
 
 
+def row_programmer_signature(config):
+    """The members of ``RowProgrammer``, for those who stand in for it, too."""
+    return wiring.Signature(
+        {
+            "clear": In(1),
+            "slots": In(stream_of(scheduler_output_layout(config))),
+            "targets": In(stream_of(targets_layout(config))),
+            "settings": In(programmer_settings_signature(config)),
+            "o": Out(stream_of(programmer_output_layout(config))),
+            "samples": In(samples_signature(config)),
+            "room": Out(1),
+            "cells": Out(stream_of(codes_layout(config))),
+            "active": Out(1),
+            "counted": Out(counted_cells_signature(config)),
+        }
+    )
+
+
 class RowProgrammer(wiring.Component):
     """One row after the other: its cells are gathered, read, pulsed and read in rounds, counted and reported.
 
@@ -73,20 +91,7 @@ class RowProgrammer(wiring.Component):
 
     def __init__(self, config):
         self._config = check_config(config)
-        super().__init__(
-            {
-                "clear": In(1),
-                "slots": In(stream_of(scheduler_output_layout(config))),
-                "targets": In(stream_of(targets_layout(config))),
-                "settings": In(programmer_settings_signature(config)),
-                "o": Out(stream_of(programmer_output_layout(config))),
-                "samples": In(samples_signature(config)),
-                "room": Out(1),
-                "cells": Out(stream_of(codes_layout(config))),
-                "active": Out(1),
-                "counted": Out(counted_cells_signature(config)),
-            }
-        )
+        super().__init__(row_programmer_signature(config))
 
     @property
     def config(self):

@@ -13,12 +13,26 @@ def start_layout():
     return data.StructLayout({"difference": 1})
 
 
+def outer_product_signature(config):
+    """The members of ``OuterProduct``, for those who stand in for it, too."""
+    return wiring.Signature(
+        {
+            "clear": In(1),
+            "start": In(stream_of(start_layout())),
+            "scan": Out(scan_signature(config)),
+            "deltas": Out(stream_of(deltas_layout(config))),
+            "busy": Out(1),
+        }
+    )
+
+
 class OuterProduct(wiring.Component):
     """Scans the cells in the order of a request and multiplies the codes of their lines.
 
-    A lane has one multiplier: of a difference, the products of A and of B follow each other. Stage 1 asks for the beats
-    of codes, stage 2 picks the row's code, negated for B, stage 3 multiplies, stage 4 adds the product before if it
-    belongs to the same cell. All stages move together, so the codes between them wait where they are.
+    There are ``lanes`` / ``product_cycles`` multipliers: a beat is worked off in so many cycles, from its lowest lanes
+    on, and of a difference first the products of A, then those of B. Stage 1 asks for the beats of codes, stage 2 picks
+    the row's code, negated for B, stage 3 multiplies, stage 4 shifts the sums into the beat of deltas, which holds the
+    products of A until those of B come by. All stages move together, so the codes between them wait where they are.
 
     Members
     -------
@@ -28,23 +42,15 @@ class OuterProduct(wiring.Component):
     deltas : out stream, from registers; all beats of a request for each start.
     busy : beats of a start are still to come.
 
-    The first beat 5 cycles after the start (6 for a difference), then a beat per cycle (two cycles), also from one
-    start to the next.
+    With P = ``product_cycles``, the first beat comes 4 + P cycles after the start (4 + 2P for a difference), then a
+    beat in P (2P) cycles, also from one start to the next.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
     """
 
     def __init__(self, config):
         self._config = check_config(config)
-        super().__init__(
-            {
-                "clear": In(1),
-                "start": In(stream_of(start_layout())),
-                "scan": Out(scan_signature(config)),
-                "deltas": Out(stream_of(deltas_layout(config))),
-                "busy": Out(1),
-            }
-        )
+        super().__init__(outer_product_signature(config))
 
     @property
     def config(self):
@@ -68,29 +74,33 @@ class OuterProduct(wiring.Component):
     def elaborate(self, _platform):
         m = Module()
         config, scan = self.config, self.scan
-        moves, active, ends = Signal(), Signal(), Signal()
+        steps, multipliers = config.product_cycles, config.lanes // config.product_cycles
+        moves, loads, active, ends = Signal(), Signal(), Signal(), Signal()
         row, lane = Signal(config.row_bits), Signal(max(1, bits_of(config.lanes - 1)))
         row_beat, column_beat = Signal(beat_shape(config)), Signal(beat_shape(config))
         cell_ends, row_ends, difference, which = Signal(), Signal(), Signal(), Signal()
-        valid, completes = Signal(3), Signal(3)  # stages 2 to 4; the last one is deltas.valid
+        fetched, multiplies, adds = Signal(), Signal(), Signal()  # stages 2 to 4 have something to do
+        step, last_step = Signal(range(steps)), Signal()
         m.d.comb += [
             moves.eq(~self.deltas.valid | self.deltas.ready),
+            last_step.eq(step == steps - 1),
+            loads.eq(moves & (~multiplies | last_step)),
             cell_ends.eq(which == difference),
             row_ends.eq(cell_ends & (column_beat == config.beats_per_row - 1)),
             ends.eq(row_ends & self._last_row(row)),
-            self.start.ready.eq(~self.clear & (~active | (moves & ends))),
+            self.start.ready.eq(~self.clear & (~active | (loads & ends))),
             scan.start.eq(self.start.valid & self.start.ready),
             scan.difference.eq(difference),
             scan.active.eq(active),
-            scan.enable.eq(moves),
+            scan.enable.eq(loads),
             scan.which.eq(which),
             scan.row_beat.eq(row_beat),
             scan.column_beat.eq(column_beat),
-            self.busy.eq(active | valid.any() | self.deltas.valid),
+            self.busy.eq(active | fetched | multiplies | adds | self.deltas.valid),
         ]
 
         # Stage 1: the beats of codes that the next cells need.
-        with m.If(active & moves):
+        with m.If(active & loads):
             m.d.sync += which.eq(~which & difference)
             with m.If(cell_ends):
                 m.d.sync += column_beat.eq(column_beat + 1)
@@ -104,30 +114,43 @@ class OuterProduct(wiring.Component):
             m.d.sync += [active.eq(1), difference.eq(self.start.p.difference), which.eq(0)]
             m.d.sync += [row.eq(0), lane.eq(0), row_beat.eq(0), column_beat.eq(0)]
 
-        # Stage 2: the code of the row, out of its beat; stage 3: the products; stage 4: the deltas.
-        fetched_lane, subtracts = Signal.like(lane, reset_less=True), Signal(reset_less=True)
+        # Stage 2: the code of the row, out of its beat, and the codes of the columns, the next ones lowest.
+        fetched_lane, fetched_which, fetched_end = (Signal.like(s, reset_less=True) for s in (lane, which, cell_ends))
         row_code = Signal(signed(config.dac_bits), reset_less=True)
         column_codes = Signal(vector_codes_layout(config), reset_less=True)
-        bits = signed(2 * config.dac_bits - 1)  # (2^(b−1) − 1)² and its negative
-        products = [Signal(bits, name=f"product_{lane}", reset_less=True) for lane in range(config.lanes)]
-        before = [Signal(bits, name=f"before_{lane}", reset_less=True) for lane in range(config.lanes)]
-        with m.If(moves):
-            m.d.sync += [valid.eq(Cat(active, valid)), completes.eq(Cat(cell_ends, completes))]
-            m.d.sync += [fetched_lane.eq(lane), subtracts.eq(which)]
-            m.d.sync += self.deltas.valid.eq(valid[2] & completes[2])
-        with m.If(moves & valid[0]):  # only for codes that count: wide products cost power, and time in simulation
+        subtracts, completes = Signal(reset_less=True), Signal(reset_less=True)
+        with m.If(loads):
+            m.d.sync += [fetched.eq(active), fetched_lane.eq(lane), fetched_which.eq(which), fetched_end.eq(cell_ends)]
+            m.d.sync += multiplies.eq(fetched)
+        with m.If(loads & fetched):  # only for codes that count: wide products cost power, and time in simulation
             code = Array(scan.rows[i] for i in range(config.lanes))[fetched_lane]
-            m.d.sync += [row_code.eq(self._factor(code, subtracts)), column_codes.eq(scan.columns)]
+            m.d.sync += [row_code.eq(self._factor(code, fetched_which)), column_codes.eq(scan.columns)]
+            m.d.sync += [subtracts.eq(fetched_which), completes.eq(fetched_end)]
             with m.If(~scan.loaded):
                 m.d.sync += row_code.eq(0)
-        with m.If(moves & valid[1]):
-            for product, column_code in zip(products, column_codes, strict=True):
-                m.d.sync += product.eq(self._product(row_code, column_code))
+        with m.Elif(moves & multiplies):
+            m.d.sync += column_codes.as_value().eq(column_codes.as_value() >> (multipliers * config.dac_bits))
+
+        # Stage 3: products; stage 4: deltas. With more than one step a beat goes around as it is worked off.
+        products = [
+            Signal(signed(2 * config.dac_bits - 1), name=f"product_{i}", reset_less=True)  # (2^(b−1) − 1)², negative
+            for i in range(multipliers)
+        ]
+        accumulates, finishes = Signal(reset_less=True), Signal(reset_less=True)
+        with m.If(moves & multiplies):
+            m.d.sync += step.eq(Mux(last_step, 0, step + 1))
+            m.d.sync += [accumulates.eq(subtracts), finishes.eq(completes & last_step)]
+            m.d.sync += [product.eq(self._product(row_code, column_codes[i])) for i, product in enumerate(products)]
         with m.If(moves):
-            for delta, product, kept in zip(self.deltas.payload, products, before, strict=True):
-                m.d.sync += [delta.eq(product + kept), kept.eq(product)]
-            with m.If(completes[2] | ~valid[2]):
-                m.d.sync += [kept.eq(0) for kept in before]
+            m.d.sync += [adds.eq(multiplies), self.deltas.valid.eq(adds & finishes)]
+        with m.If(moves & adds):
+            deltas = [self.deltas.payload[i] for i in range(config.lanes)]
+            sums = [
+                (product + (delta & accumulates.replicate(len(delta))).as_signed())[: config.delta_bits]
+                for product, delta in zip(products, deltas, strict=False)
+            ]
+            m.d.sync += self.deltas.payload.as_value().eq(Cat(*deltas[multipliers:], *sums))
         with m.If(self.clear):
-            m.d.sync += [active.eq(0), valid.eq(0), self.deltas.valid.eq(0)]
+            m.d.sync += [active.eq(0), fetched.eq(0), multiplies.eq(0), adds.eq(0), step.eq(0)]
+            m.d.sync += self.deltas.valid.eq(0)
         return m

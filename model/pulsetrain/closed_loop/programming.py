@@ -181,6 +181,8 @@ def _pulse_tables(settings: ControllerSettings, ramped: bool) -> tuple[NDArray[n
 
 def check_programming(config: ControllerConfig, settings: ControllerSettings, mode: ProgramMode) -> None:
     """Raise PulsetrainError for what the controller refuses, or what leaves a pulse without a nominal level (§12)."""
+    if not config.verify_lanes:
+        raise PulsetrainError("Programming must be done in a configuration with verify_lanes of at least 1, not 0")
     if mode is ProgramMode.FORM and config.pair:
         raise PulsetrainError("Forming must be done in a configuration of single devices, not in pair mode")
     if mode is ProgramMode.REFRESH:

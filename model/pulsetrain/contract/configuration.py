@@ -46,7 +46,8 @@ class ControllerConfig:
     """What is fixed when the hardware is made. Specification, section 1.
 
     Raises PulsetrainError if a field is out of its range, the weights of a row are not a multiple of ``lanes``, the
-    converters not one of ``verify_lanes``, or products of two DAC codes would not fit a delta.
+    lanes not one of ``product_cycles``, the converters not one of ``verify_lanes``, or products of two DAC codes would
+    not fit a delta.
     """
 
     rows: int = _parameter(64, 1, 1024, "word lines; row 0 is visited first", symbol="R")
@@ -62,8 +63,13 @@ class ControllerConfig:
     adc_bits: int = _parameter(8, 3, 16, "width of one signed output code, sign included")
     adc_count: int = _parameter(16, 1, 1024, "converters, shared among the lines that are sampled", symbol="K")
     verify_lanes: int = _parameter(
-        1, 1, 1024, "cells that programming and verified updates work on per clock cycle", rule="divides K", symbol="V"
-    )
+        1, 0, 1024, "cells that programming and verified updates work on per clock cycle; 0: there are neither",
+        rule="divides K", symbol="V",
+    )  # fmt: skip
+    product_cycles: int = _parameter(
+        1, 0, 1024, "clock cycles for a beat of a product, with lanes/P multipliers; 0: there are no products",
+        rule="divides lanes", symbol="P",
+    )  # fmt: skip
     pair: int = _parameter(0, 0, 1, "1: two devices a weight, side by side", rule="if 1, C is even")
 
     def __post_init__(self) -> None:
@@ -76,7 +82,11 @@ class ControllerConfig:
         if self.weight_columns % self.lanes:
             thing = "Weights of a row" if self.pair else "Columns"
             raise PulsetrainError(f"{thing} must be a multiple of lanes ({self.lanes}), not {self.weight_columns}")
-        if self.adc_count % self.verify_lanes:
+        if self.product_cycles and self.lanes % self.product_cycles:
+            raise PulsetrainError(
+                f"Lanes must be a multiple of product_cycles ({self.product_cycles}), not {self.lanes}"
+            )
+        if self.verify_lanes and self.adc_count % self.verify_lanes:
             raise PulsetrainError(
                 f"ADC count must be a multiple of verify_lanes ({self.verify_lanes}), not {self.adc_count}"
             )
@@ -128,8 +138,8 @@ class ControllerConfig:
 
     @property
     def group_words(self) -> int:
-        """Words of ``verify_lanes`` cells that hold a group of weight columns."""
-        return -(-min(self.adc_count, self.weight_columns) // self.verify_lanes)
+        """Words of ``verify_lanes`` cells that hold a group of weight columns; 0 without ``verify_lanes``."""
+        return -(-min(self.adc_count, self.weight_columns) // self.verify_lanes) if self.verify_lanes else 0
 
     @property
     def dac_max(self) -> int:
@@ -184,7 +194,8 @@ class ControllerConfig:
 CONFIGS: Mapping[str, ControllerConfig] = MappingProxyType(
     {
         "tiny": ControllerConfig(rows=8, columns=8, lanes=4),
-        "macro32": ControllerConfig(rows=32, columns=32, lanes=8),
+        "small32": ControllerConfig(rows=32, columns=32, lanes=2, verify_lanes=0, product_cycles=0),
+        "macro32": ControllerConfig(rows=32, columns=32, lanes=8, product_cycles=4),
         "base": ControllerConfig(),
         "wide": ControllerConfig(rows=256, columns=256, lanes=64),
     }

@@ -274,6 +274,7 @@ class ArrayTile(Tile):
         return self._last_codes
 
     def _update_vectors(self, rows: list[ArrayLike], columns: list[ArrayLike], rate: float) -> UpdateReport:
+        _check_products(self.config)
         found = outer_codes(
             *self._pairs("vector", rows, columns, checked_vectors),
             rate=rate,
@@ -291,6 +292,7 @@ class ArrayTile(Tile):
     def _update_codes(
         self, rows: list[ArrayLike], columns: list[ArrayLike], threshold_log2: int | None
     ) -> UpdateReport:
+        _check_products(self.config)
         check = partial(checked_codes, limit=self.config.dac_max)
         vectors = self._pairs("codes", rows, columns, check)
         log2 = self.settings.threshold_log2 if threshold_log2 is None else threshold_log2
@@ -368,3 +370,10 @@ class ArrayTile(Tile):
         )
         self.counters = self.counters.after(report, 0)
         return report
+
+
+def _check_products(config: ControllerConfig) -> None:
+    """Raise PulsetrainError if the controller has no products."""
+    if not config.product_cycles:
+        rule = "done in a configuration with product_cycles of at least 1"
+        raise PulsetrainError(f"Updates from vectors must be {rule}, not 0")

@@ -9,7 +9,7 @@ constexpr int weight_columns = COLUMNS / (1 + PAIR);
 constexpr int mask_words = (COLUMNS + 63) / 64;
 constexpr int row_groups = (ROWS + ADC_COUNT - 1) / ADC_COUNT;
 constexpr int column_groups = (weight_columns + ADC_COUNT - 1) / ADC_COUNT;
-constexpr int longest_pause = ADC_COUNT / VERIFY_LANES; // cycles between two groups in the read of a row (§14)
+constexpr int longest_pause = VERIFY_LANES ? ADC_COUNT / VERIFY_LANES : 0; // cycles between two groups in the read of a row (§14)
 
 #define PUBLIC __attribute__((visibility("default")))
 
