@@ -14,7 +14,7 @@ from tb.lib.coverage import coverage
 from tb.lib.stimulus import random_deltas, random_threshold
 
 BEATS = 300
-LATENCY = 2
+LATENCY = 3
 
 
 class DecisionTB(TB):
@@ -49,9 +49,9 @@ class DecisionTB(TB):
             )
             for i in range(config.lanes)
         ]
-        # A lane adds one to the magnitude of negative deltas at the very end, so it takes it for one less until then.
-        large = np.abs(deltas.astype(np.int64)) - (deltas < 0) >= 1 << beat.threshold_log2
-        self.further += bool(large.any()) * (config.pulse_count_bits + 2)
+        below = (1 << beat.threshold_log2) - 1
+        wanted = (np.abs(deltas.astype(np.int64)) + below - (words & below)) >> beat.threshold_log2
+        self.further += bool((wanted > 1).any()) * (config.pulse_count_bits + 2)
         self.expected.append((beat, deltas, [int(n[0]) for n, _ in one_by_one], [s for _, s in one_by_one]))
 
     def compare(self, beat: Any) -> None:

@@ -1,12 +1,14 @@
 """Stochastic rounding of deltas to pulse counts, ``lanes`` cells a beat (specification, section 5)."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
 from pulsetrain_rtl.interfaces import (
     check_config,
-    columns_count_shape,
     decision_input_layout,
     decision_output_layout,
     stream_of,
@@ -20,9 +22,11 @@ class DecisionLanes(wiring.Component):
     if u is below the remainder. So a lane is one adder, fed with the word's low t bits inverted, and the number stands
     in the sum from bit t on. Nothing is shifted: t becomes masks, once for all lanes.
 
-    Nearly all cells get no pulse or one, which is bit t of the sum. A lane picks one bit a cycle; only a beat with a
-    |delta| of a threshold or more has its further bits picked, the highest first, compared with ``max_pulses`` on the
+    Nearly all cells get no pulse or one, which is bit t of the sum. A lane picks one bit a cycle; only a beat in which
+    a cell wants more than one pulse has its further bits picked, the highest first, compared with ``max_pulses`` on the
     way: ``pulse_count_bits`` + 2 cycles more for that beat.
+
+    Stage 1 adds, stage 2 tells whether a bit beyond bit t is set in any lane, stage 3 picks.
 
     Members
     -------
@@ -30,8 +34,8 @@ class DecisionLanes(wiring.Component):
     o : out stream of counts, polarity bits and saturation bits.
     holds : a beat is on its way.
 
-    Latency 2 cycles; a beat per cycle, but for beats with a |delta| of a threshold or more. Back-pressure passes
-    through both stages within the cycle, nothing is buffered beyond them.
+    Latency 3 cycles; a beat per cycle, but for beats in which a cell wants more than one pulse. Back-pressure passes
+    through the stages within the cycle, nothing is buffered beyond them.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
     """
@@ -85,24 +89,27 @@ class DecisionLanes(wiring.Component):
         count_bits, magnitude_bits = config.pulse_count_bits, config.delta_bits - 1
         sum_bits = max(magnitude_bits, config.random_bits) + 1
 
-        # Which stages hold a beat, and how far the second one is: 0 picks bit t, which is all for most beats; a beat
+        # Which stages hold a beat, and how far the third one is: 0 picks bit t, which is all for most beats; a beat
         # that needs more goes to count_bits + 1, which asks for an overflow, and down to 1, which picks bit t again.
-        first, second, step = Signal(), Signal(), Signal(range(count_bits + 2))
-        first_moves, second_moves, counts_up = Signal(), Signal(), Signal()
+        first, second, third, step = Signal(), Signal(), Signal(), Signal(range(count_bits + 2))
+        first_moves, second_moves, third_moves, counts_up = Signal(), Signal(), Signal(), Signal()
         begins, finishes = Signal(), Signal()
         m.d.comb += [
-            second_moves.eq(~second | self.o.ready),
-            begins.eq(first & counts_up & (step == 0) & second_moves),
-            finishes.eq(first & second_moves & Mux(step == 0, ~counts_up, step == 1)),
-            first_moves.eq(~first | finishes),
+            third_moves.eq(~third | self.o.ready),
+            begins.eq(second & counts_up & (step == 0) & third_moves),
+            finishes.eq(second & third_moves & Mux(step == 0, ~counts_up, step == 1)),
+            second_moves.eq(~second | finishes),
+            first_moves.eq(~first | second_moves),
             self.i.ready.eq(first_moves),
-            self.o.valid.eq(second),
-            self.holds.eq(first | second),
+            self.o.valid.eq(third),
+            self.holds.eq(first | second | third),
         ]
         with m.If(first_moves):
             m.d.sync += first.eq(self.i.valid)
         with m.If(second_moves):
-            m.d.sync += second.eq(finishes)
+            m.d.sync += second.eq(first)
+        with m.If(third_moves):
+            m.d.sync += third.eq(finishes)
         with m.If(begins):
             m.d.sync += step.eq(count_bits + 1)
         with m.Elif(step != 0):
@@ -110,17 +117,22 @@ class DecisionLanes(wiring.Component):
 
         # Data needs no reset: the valid bits have one. What leaves is kept in one register per field.
         max_pulses = Signal(count_bits, reset_less=True)
-        parallel_max, bank = Signal(columns_count_shape(config), reset_less=True), Signal(reset_less=True)
         decided = Signal(decision_output_layout(config), reset_less=True)
         m.d.comb += self.o.payload.eq(decided)
-        with m.If(first_moves):
-            m.d.sync += [max_pulses.eq(self.i.p.max_pulses), parallel_max.eq(self.i.p.parallel_max)]
-            m.d.sync += bank.eq(self.i.p.bank)
-        with m.If(second_moves):
-            m.d.sync += [decided.parallel_max.eq(parallel_max), decided.bank.eq(bank)]
+        passed = self.i.p
+        for stage, moves in enumerate((first_moves, second_moves), 1):
+            names = ("max_pulses", "parallel_max", "bank")
+            kept = {name: Signal.like(passed[name], name=f"{name}_{stage}", reset_less=True) for name in names}
+            with m.If(moves):
+                m.d.sync += [kept[name].eq(passed[name]) for name in names]
+            passed = kept
+        m.d.comb += max_pulses.eq(passed["max_pulses"])
+        with m.If(third_moves):
+            m.d.sync += [decided.parallel_max.eq(passed["parallel_max"]), decided.bank.eq(passed["bank"])]
 
         # The bit of the sums that is picked: the lowest of ``above``, or for an overflow any of them.
         below, above, picked = Signal(config.random_bits), Signal(sum_bits + count_bits), Signal(sum_bits)
+        above_first, beyond = Signal(sum_bits, reset_less=True), Signal(sum_bits)
         overflow, limit_bit, value_bit = Signal(), Signal(), Signal()
         places = Cat(step == 1, *(step == place + 1 for place in range(1, count_bits)))
         m.d.comb += [
@@ -131,24 +143,27 @@ class DecisionLanes(wiring.Component):
             value_bit.eq((places & self._limit(max_pulses)).any()),
         ]
         with m.If(first_moves):
-            m.d.sync += above.eq(Cat(~below, Const(-1, len(above) - len(below))))
+            m.d.sync += above_first.eq(Cat(~below, Const(-1, sum_bits))[:sum_bits])
+        with m.If(second_moves):
+            m.d.sync += above.eq(Cat(above_first, Const(-1, count_bits)))
         with m.Elif(begins):
             m.d.sync += above.eq(above << count_bits)
         with m.Elif(step != 0):
             m.d.sync += above.eq(Cat(above[1:], Const(1, 1)))
 
-        large, resets, bits, saturated = [], [], [], []
+        sums, resets, bits, saturated = [], [], [], []
         for lane in range(config.lanes):
             delta, word = self.i.p.deltas[lane], self.i.p.words[lane]
             total = Signal(sum_bits, name=f"total_{lane}", reset_less=True)
             negative = Signal(name=f"negative_{lane}", reset_less=True)
-            magnitude = Signal(magnitude_bits, name=f"magnitude_{lane}")
+            total_first, negative_first = Signal.like(total), Signal.like(negative)
             rest, one = self._magnitude(delta)
-            m.d.comb += magnitude.eq(rest)
-            large.append((magnitude & ~Cat(below, Const(0, magnitude_bits))[:magnitude_bits]).any())
+            sums.append(total_first)
             with m.If(first_moves):
-                m.d.sync += total.eq(magnitude + self._rounding(word, below) + one)
-                m.d.sync += negative.eq(self._polarity(delta))
+                m.d.sync += total_first.eq(rest + self._rounding(word, below) + one)
+                m.d.sync += negative_first.eq(self._polarity(delta))
+            with m.If(second_moves):
+                m.d.sync += [total.eq(total_first), negative.eq(negative_first)]
 
             # Whether the count is known to be above or below the limit; at first it is neither, or below where its
             # first bit is all of it.
@@ -165,8 +180,9 @@ class DecisionLanes(wiring.Component):
             resets.append(negative)
             bits.append(Mux(above_limit, value_bit, bit))
             saturated.append(above_limit)
-        with m.If(first_moves):
-            m.d.sync += counts_up.eq(Cat(large).any())
+        m.d.comb += beyond.eq(above_first & Cat(Const(0, 1), above_first))
+        with m.If(second_moves):
+            m.d.sync += counts_up.eq((reduce(or_, sums) & beyond).any())
         with m.If(finishes):
             m.d.sync += [decided.resets.eq(Cat(resets)), decided.saturated.eq(Cat(saturated))]
         for place in range(count_bits):
