@@ -81,6 +81,10 @@ class Controller(wiring.Component):
         """Whether a bank of settings is free for one more request."""
         return in_flight != 2
 
+    def _seed_goes_first(self, waits):
+        """Whether a first beat waits for a seed that is on offer."""
+        return waits
+
     def _last_beat(self, beat):
         """Whether this beat completes its request."""
         return beat == self.config.beats - 1
@@ -145,7 +149,7 @@ class Controller(wiring.Component):
         m.submodules.line_driver = driver = self.line_driver_class(self.config)
 
         in_flight, limit, starts, finished = Signal(2), Signal.like(self.pulse_limit), Signal(), Signal()
-        clear, drains, seed_taken, may_read, may_program = Signal(), Signal(), Signal(), Signal(), Signal()
+        clear, drains, seed_waits, may_read, may_program = Signal(), Signal(), Signal(), Signal(), Signal()
         reads = Signal()
         upcoming = UpcomingOperation(self.config)
         m.d.comb += [
@@ -160,9 +164,9 @@ class Controller(wiring.Component):
         m.d.sync += self.faulted.eq(driver.fault != Fault.NONE)
         m.d.sync += self.released.eq(self._host_releases() | (driver.fault != Fault.NONE))
         self._arm(m, driver, limit)
-        self._seed(m, source, seed_taken)
+        self._seed(m, source, seed_waits)
         offered = self._offer_settings(m, limit)
-        may_start = self._may_start(in_flight) & ~seed_taken & ~drains & ~reads
+        may_start = self._may_start(in_flight) & ~self._seed_goes_first(seed_waits) & ~drains & ~reads
         banks = self._take_beats(m, source, lanes, offered, starts, may_start)
         self._connect_scheduler(m, lanes, scheduler, banks, drains, clear)
         settings = self._route(m, scheduler, programmer, upcoming, offered, banks, clear, may_read)
@@ -211,16 +215,18 @@ class Controller(wiring.Component):
         with m.Elif(~self.armed & (self.fault == Fault.NONE)):
             m.d.sync += [self.armed.eq(1), limit.eq(self.pulse_limit)]
 
-    def _seed(self, m, source, taken):
-        """Seeds pass between requests only; the state can be read at any time."""
-        aborted, allowed = Signal(), Signal()
-        m.d.sync += aborted.eq(self.abort)
-        m.d.comb += allowed.eq(~self.busy & ~aborted)
+    def _seed(self, m, source, waits):
+        """Seeds pass between requests only; the state can be read at any time.
+
+        A seed passes in its second cycle on offer: so the first beat that waits for it (``waits``) follows a register.
+        """
+        aborted, before, allowed = Signal(), Signal(), Signal()
+        m.d.sync += [aborted.eq(self.abort), before.eq(self.seed.valid)]
+        m.d.comb += [waits.eq(before & ~self.busy), allowed.eq(waits & ~aborted)]
         m.d.comb += [
             source.seed.payload.eq(self.seed.payload),
             source.seed.valid.eq(self.seed.valid & allowed),
             self.seed.ready.eq(source.seed.ready & allowed),
-            taken.eq(self.seed.valid & self.seed.ready),
             source.state_index.eq(self.state_index),
         ]
         for name in ("seeded", "seeding", "seed_error", "random_seed", "random_steps", "state_word"):

@@ -152,6 +152,16 @@ async def seeds_are_taken_between_requests_only(dut: Any) -> None:
     tb.set(seed__valid=0)
     await tb.sender
     await tb.quiet()
+    # A seed and a first beat that come at about the same time: never in the same cycle.
+    for gap in range(3):
+        tb.set(seed__valid=1, seed__payload=tb.random.getrandbits(64) | 1)
+        await tb.cycles(gap)
+        tb.begin(tb.random_request())
+        await tb.until(lambda: tb.get("seeding"), 20_000, "the seed's transfer")
+        tb.set(seed__valid=0)
+        await tb.sender
+        await tb.quiet()
+        await tb.until(lambda: not tb.get("seeding"), seeding_limit(tb.config), "the end of seeding")
     await tb.seed(tb.random.getrandbits(64) | 1)
     tb.begin(tb.random_request())
     await tb.sender

@@ -74,6 +74,7 @@ class Scoreboard:
         self._releasing: tuple[SimpleNamespace, int, str] | None = None
         self._read_waits = self._not_yet_idle = self._aborted = 0
         self._seeded_at: int | None = None
+        self._seed_offered = False
         self._known_error = (-1, -1, 0)
         self._moved: tuple[Any, ...] = ()
         self._moved_at = self.cycle
@@ -356,12 +357,13 @@ class Scoreboard:
 
     def _check_seed(self, c: SimpleNamespace) -> None:
         if c.seed__valid:
-            legal = not c.busy and not c.seeding and not self._aborted
+            legal = self._seed_offered and not c.busy and not c.seeding and not self._aborted
             check(c.seed__ready == legal, lambda: f"seed ready is {c.seed__ready}, must be {int(legal)}")
             coverage.hit("seed", "zero is none", legal and c.seed == 0)
             coverage.hit("seed", "refused while a request runs", bool(c.busy))
             coverage.hit("seed", "refused by an abort", bool(self._aborted) and not (c.busy or c.seeding))
             coverage.hit("seed", "while disarmed", legal and not c.armed)
+        self._seed_offered = bool(c.seed__valid)
         zero = self._seeded_at is not None and not self.seed
         check(bool(c.seed_error) == (zero and not c.seeding), lambda: f"seed_error is {c.seed_error}")
         check(bool(c.seeded) == bool(self.seed or c.seeding), lambda: f"seeded is {c.seeded}")

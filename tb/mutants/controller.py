@@ -106,6 +106,7 @@ _LIST = (
     ("other-sides-groups", "reads forward ask for the groups of the rows and the reverse", TOP),
     ("read-not-alone", "a read may begin while a request is in flight", TOP),
     ("forward-only", "reads backward are reads forward", TOP),
+    ("beat-beside-seed", "a first beat does not wait for a seed on offer", TOP),
 )
 _PAIR_LIST = (
     ("refresh-with-the-policy", "REFRESH pulses in the policy's own polarity", PROGRAMMER),
@@ -434,6 +435,9 @@ def _top(on: Any, source: Any, decision: Any, scheduler: Any, driver: Any) -> An
 
         def _may_start(self, in_flight):
             return super()._may_start(in_flight) | on("three-in-flight")
+
+        def _seed_goes_first(self, waits):
+            return super()._seed_goes_first(waits) & ~on("beat-beside-seed")
 
         def _last_beat(self, beat):
             early = on("last-beat-early") & (beat == self.config.beats - 2)

@@ -76,6 +76,7 @@ class RowCells(wiring.Component):
     action, group : what happens in this cycle to the next word of which group. A group is walked through from end to
         end, with NONE in between at any time.
     last : that word is the last one of its group.
+    at_last : it would be, were there an action in this cycle.
     moves : words go on; they all stay where they are while it is low.
     resting : no word is under way.
     work, first, refreshes, round : held by the programmer. ``first``: this is the first read of the row. ``refreshes``:
@@ -103,6 +104,7 @@ class RowCells(wiring.Component):
                 "action": In(Action),
                 "group": In(unsigned(max(1, bits_of(config.column_groups - 1)))),
                 "last": Out(1),
+                "at_last": Out(1),
                 "moves": In(1),
                 "resting": Out(1),
                 "work": In(Work),
@@ -194,6 +196,7 @@ class RowCells(wiring.Component):
             read.addr.eq(Cat(place, self.group)),
             read.en.eq(moves),
             visits.eq((self.action != Action.NONE) & moves),
+            self.at_last.eq(moves & position[-1]),
             self.last.eq(visits & position[-1]),
             self.chosen.index.eq(1),
         ]

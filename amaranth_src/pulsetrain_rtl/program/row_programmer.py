@@ -195,11 +195,10 @@ class RowProgrammer(wiring.Component):
                         m.d.comb += self.slots.ready.eq(~self.clear)
                         m.next = "GATHER"
             with state("TARGETS"):
-                m.d.comb += cells.group.eq(index)
+                m.d.comb += [cells.group.eq(index), self.targets.ready.eq(cells.at_last & ~self.clear)]
                 with m.If(self.targets.valid):
                     m.d.comb += cells.action.eq(Action.TARGETS)
                     with m.If(cells.last):
-                        m.d.comb += self.targets.ready.eq(~self.clear)
                         next_group("TARGETS")
                         with m.If(last_group):
                             m.next = "READ"

@@ -190,8 +190,8 @@ STREAMS: Mapping[str, Stream] = MappingProxyType(
                 "valid": "a seed is offered; it waits while busy is high",
                 "ready": "the seed is accepted",
             },
-            summary="accepted when no command waits for its answer (`busy` low), not seeding, `abort` low; "
-            "armed or not. A header that is taken in that cycle comes after the seed",
+            summary="accepted from its second cycle on offer with no command waiting for its answer (`busy` low), "
+            "not seeding, `abort` low; armed or not. A header that is taken in that cycle comes after the seed",
         ),
     }
 )

@@ -44,8 +44,11 @@ public:
     int32_t seed(uint64_t value) {
         PORT(seed, payload) = value;
         PORT(seed, valid) = 1;
-        cycle();
-        const bool taken = PORT(seed, ready);
+        bool taken = false;
+        for (int i = 0; i < 2 && !taken; ++i) { // it is taken in its second cycle on offer
+            cycle();
+            taken = PORT(seed, ready);
+        }
         PORT(seed, valid) = 0;
         cycle();
         if (!taken) return RunEnd::NOT_SEEDED;
