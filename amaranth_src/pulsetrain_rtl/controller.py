@@ -52,6 +52,9 @@ class Controller(wiring.Component):
     Latency from the last beat of a row to the setup of its first slot: 14 cycles on an idle array.
     Throughput: a beat per cycle, a slot per slot time, both at once.
 
+    ``checks_settings``: whether ``settings_error`` is formed and holds up first beats; not where whoever stands before
+    it lets legal settings pass only.
+
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
     """
 
@@ -62,8 +65,8 @@ class Controller(wiring.Component):
     row_programmer_class = RowProgrammer
     line_driver_class = LineDriver
 
-    def __init__(self, config):
-        self._config = check_config(config)
+    def __init__(self, config, *, checks_settings=True):
+        self._config, self._checks_settings = check_config(config), checks_settings
         super().__init__(controller_signature(config))
 
     @property
@@ -243,7 +246,8 @@ class Controller(wiring.Component):
                 m.d.comb += offered[name].as_value().eq(member)
             else:
                 m.d.comb += offered[name].eq(member)
-        m.d.comb += self.settings_error.eq(Cat(self._settings_errors(offered, limit)))
+        if self._checks_settings:
+            m.d.comb += self.settings_error.eq(Cat(self._settings_errors(offered, limit)))
         return offered
 
     def _take_beats(self, m, source, lanes, offered, starts, may_start):

@@ -72,7 +72,7 @@ class Core(wiring.Component):
         product = self._outer_product(m)
         m.submodules.read_sequencer = sequencer = self.read_sequencer_class(self.config)
         m.submodules.responder = responder = self.responder_class(self.config)
-        m.submodules.controller = controller = self.controller_class(self.config)
+        m.submodules.controller = controller = self.controller_class(self.config, checks_settings=False)
 
         clear, released_before, begins, runs = Signal(), Signal(init=1), Signal(), Signal()
         m.d.sync += released_before.eq(controller.released)
@@ -129,6 +129,9 @@ class Core(wiring.Component):
             self.settings_error.eq(Cat(self._settings_errors(self.settings, controller.armed_limit))),
             refusals.disarmed.eq(~controller.armed | controller.released),
             refusals.unseeded.eq(~controller.seeded | controller.seeding),
+        ]
+        # As it was a cycle ago, when the header was on offer already.
+        m.d.sync += [
             refusals.locked.eq(self.form_key != FORM_KEY),
             refusals.illegal_settings.eq(self.settings_error != 0),
             refusals.illegal_refresh.eq(policy == PairPolicy.BOTH.value),
@@ -140,10 +143,12 @@ class Core(wiring.Component):
         After a product nothing at all is taken before its first beat, so that its vectors stay as they are.
         """
         header, used, product = decoder.header, Signal(), Signal()
-        sampled = Signal()
+        sampled, armed_before = Signal(), Signal()
+        m.d.sync += armed_before.eq(controller.armed)
         m.d.comb += [
             decoder.settings_free.eq(~used),
-            decoder.room.eq(responder.room & ~(used & product)),
+            # Not in the first cycle armed: the settings were checked against the limit of before.
+            decoder.room.eq(responder.room & ~(used & product) & ~(controller.armed & ~armed_before)),
             sampled.eq(begins | responder.read_starts | responder.programmed),
         ]
         with m.If(sampled | clear):
@@ -158,7 +163,7 @@ class Core(wiring.Component):
             live, inner = Value.cast(live), Value.cast(inner)
             held = Signal(len(live), name="held_" + "__".join(path))
             m.d.comb += inner.eq(held)
-            with m.If(takes):
+            with m.If(header.valid & ~used):  # whether the command runs or not: nobody looks before ``used``
                 m.d.sync += held.eq(live)
 
     def _connect_updates(self, m, decoder, product, controller, responder, clear, runs, begins):

@@ -66,8 +66,8 @@ class CommandDecoder(wiring.Component):
     commands : in stream of packets.
     refusals : looked at in the cycle in which a header is taken.
     room : whether a header may be taken at all.
-    settings_free : whether one that uses the settings may. While it is low, one that does not is taken a cycle after it
-        was first on offer: ``ready`` does not follow the beat within a cycle.
+    settings_free : whether one that uses the settings may, looked at a cycle before. A header is taken in its second
+        cycle on offer at the earliest: ``ready`` does not follow the beat within a cycle, and its settings are checked.
     header, verdict : what is taken, for the answers. Combinational.
     load, deltas, targets : out streams of the payloads; ``deltas`` and ``targets`` always complete.
 
@@ -213,15 +213,16 @@ class CommandDecoder(wiring.Component):
 
     def _take_header(self, m):
         """Say what is taken; a header that waits is not looked at by anybody."""
-        commands, header, passes = self.commands, self.header, Signal()
+        commands, header, looked_at, passes = self.commands, self.header, Signal(), Signal()
         # Looked at a cycle before: a beat on offer stays as it is.
-        m.d.sync += passes.eq(commands.valid & ~commands.ready & ~self._uses_settings(header.opcode))
+        m.d.sync += looked_at.eq(commands.valid & ~commands.ready)
+        m.d.sync += passes.eq(self.settings_free | ~self._uses_settings(header.opcode))
         payload = ~is_one_of(header.opcode, (*READS, *PRODUCTS))
         refusal, wrong_length = Signal(AnswerStatus), Signal()
         m.d.comb += [
             header.opcode.eq(bits_at(commands.p.data, HEADER["opcode"])),
             header.tag.eq(bits_at(commands.p.data, HEADER["tag"])),
-            commands.ready.eq(self.room & (self.settings_free | passes)),
+            commands.ready.eq(self.room & looked_at & passes),
             header.valid.eq(commands.valid & commands.ready),
             refusal.eq(self._answer_status(header.opcode, bits_at(commands.p.data, HEADER["which"]))),
             wrong_length.eq(payload == commands.p.last),

@@ -1,7 +1,8 @@
 """Responder: the answers of the commands, in order (specification, section 17)."""
 
-from amaranth.hdl import Array, Module, Mux, ResetInserter, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value, unsigned
 from amaranth.lib import data, fifo, wiring
+from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from pulsetrain.contract.commands import COMMANDS, MOST_WAITING, STATUS_WORD
 
@@ -55,7 +56,8 @@ class Responder(wiring.Component):
     cells : in stream of the reports of a programming; taken when its answer is on turn.
     at_rest : nothing is applied and no row is worked on.
     room : whether one more command may be taken.
-    read_room : whether all codes of one more read have room.
+    read_room : whether all codes of one more read have room, in the direction ``backward`` of a cycle ago and without
+        a read that starts in the cycle before.
     reading : a read was started and has not ended.
     programmed : the status of a programming is sent in this cycle.
     busy : a command has been taken and is not answered.
@@ -121,7 +123,7 @@ class Responder(wiring.Component):
     def elaborate(self, _platform):
         m = Module()
         oldest, known, sent = Signal(answer_layout()), Signal(), Signal(range(self._most_beats() + 1))
-        advances, answers = Signal(), Signal()
+        advances, answers, cleared = Signal(), Signal(), Signal()
         finished = Signal(range(MOST_WAITING + 1))
         self._keep_answers(m, oldest, known, answers)
         kept = self._keep_samples(m, advances & is_one_of(oldest.opcode, READS))
@@ -131,7 +133,7 @@ class Responder(wiring.Component):
         reads, programs = is_one_of(oldest.opcode, READS), is_one_of(oldest.opcode, PROGRAMS)
         updates, more, offered, over = is_one_of(oldest.opcode, UPDATES), Signal(), Signal(), Signal()
         m.d.comb += [
-            free.eq((~response.valid | response.ready) & ~self.clear & known),
+            free.eq((~response.valid | response.ready) & ~self.clear & ~cleared & known),
             more.eq(~oldest.settled & (sent != self._beats(oldest.opcode))),
             offered.eq(Mux(programs, self.cells.valid, kept.r_rdy)),
             over.eq((reads | (programs & self.at_rest) | (updates & self._update_is_done(finished))) & ~more),
@@ -139,8 +141,8 @@ class Responder(wiring.Component):
             answers.eq(free & (oldest.settled | over)),
             self.cells.ready.eq(free & more & programs),
             self.programmed.eq(answers & programs & ~oldest.settled),
-            self.busy.eq(known | response.valid),
         ]
+        m.d.sync += cleared.eq(self.clear)  # until then the oldest command is shown as it was before
         m.d.sync += finished.eq(finished + self.updated - (answers & updates & ~oldest.settled))
         with m.If(response.ready):
             m.d.sync += response.valid.eq(0)
@@ -168,31 +170,57 @@ class Responder(wiring.Component):
         return Mux(is_one_of(opcode, READS), reads, programmed)
 
     def _keep_answers(self, m, oldest, known, answers):
-        """A ring of commands in the order in which they were taken."""
-        ring = [Signal(answer_layout(), name=f"answer_{index}") for index in range(MOST_WAITING)]
-        write, read = Signal(range(MOST_WAITING)), Signal(range(MOST_WAITING))
-        newest, waiting = Signal(range(MOST_WAITING)), Signal(range(MOST_WAITING + 1))
+        """A ring of commands in the order in which they were taken, and the oldest of them as it was a cycle ago.
+
+        A memory keeps opcode, status and tag; three bits of each command stand beside it, which a release changes all
+        at once.
+        """
+        fields = data.StructLayout({"opcode": STATUS_WORD["opcode"].width, "status": AnswerStatus, "tag": 8})
+        step = Value.cast(AnswerStatus.OK).shape().width  # all fields are as wide, or twice
+        m.submodules.taken = memory = Memory(shape=fields.size, depth=MOST_WAITING, init=[])
+        port, look = memory.write_port(granularity=step), memory.read_port()
+        write, read, newest = (Signal(range(MOST_WAITING), name=name) for name in ("write", "read", "newest"))
+        waiting = Signal(range(MOST_WAITING + 1))
+        header, verdict = self.header, self.verdict
         m.d.comb += [
-            oldest.as_value().eq(Array(answer.as_value() for answer in ring)[read]),
-            known.eq(waiting != 0),
             self.room.eq(waiting != MOST_WAITING),
+            self.busy.eq((waiting != 0) | self.responses.valid),
             newest.eq(write - 1),
+            port.addr.eq(Mux(header.valid, write, newest)),
+            port.data.eq(Cat(header.opcode, Mux(header.valid, header.status, verdict.status), header.tag)),
+            port.en.eq(Cat(header.valid, header.valid | verdict.valid, header.valid.replicate(2))),
+            look.addr.eq(read + answers),
         ]
-        m.d.sync += waiting.eq(waiting + self.header.valid - answers)
-        with m.If(self.header.valid):
-            m.d.sync += write.eq(write + 1)
-        with m.If(answers):
-            m.d.sync += read.eq(read + 1)
-        for index, answer in enumerate(ring):
-            settled = Signal(name=f"settled_{index}")
-            m.d.comb += settled.eq(answer.settled)
-            with m.If(self.verdict.valid & (newest == index)):
-                m.d.sync += [answer.status.eq(self.verdict.status), answer.settled.eq(self.verdict.settled)]
-            with m.If(self.header.valid & (write == index)):
-                m.d.comb += settled.eq(self.header.settled)
-                m.d.sync += [getattr(answer, name).eq(getattr(self.header, name)) for name in answer_layout().members]
-            with m.If(self.clear & ~self._keeps_status(settled)):
-                m.d.sync += [answer.status.eq(self._released_status(self.faulted)), answer.settled.eq(1)]
+        m.d.sync += [
+            waiting.eq(waiting + header.valid - answers),
+            write.eq(write + header.valid),
+            read.eq(read + answers),
+            known.eq((waiting != 0) & ~((waiting == 1) & answers)),
+        ]
+        settled, released, faulty = (Signal(MOST_WAITING, name=name) for name in ("settled", "released", "faulty"))
+        for index in range(MOST_WAITING):
+            mine, judged, before = Signal(name=f"taken_{index}"), Signal(name=f"judged_{index}"), settled[index]
+            m.d.comb += mine.eq(header.valid & (write == index))
+            m.d.comb += judged.eq(verdict.valid & (newest == index))
+            with m.If(mine):
+                m.d.sync += [settled[index].eq(header.settled), released[index].eq(0)]
+            with m.Elif(judged):
+                m.d.sync += settled[index].eq(verdict.settled)
+            with m.If(self.clear & ~self._keeps_status(Mux(mine, header.settled, before))):
+                m.d.sync += [settled[index].eq(1), released[index].eq(1), faulty[index].eq(self.faulted)]
+
+        seen = Signal(fields)
+        shown = {name: Signal(name=f"oldest_{name}") for name in ("settled", "released", "faulty")}
+        for name, bits in (("settled", settled), ("released", released), ("faulty", faulty)):
+            m.d.sync += shown[name].eq(bits.bit_select(look.addr, 1))
+        status = Mux(shown["released"], self._released_status(shown["faulty"]), seen.status)
+        m.d.comb += [
+            seen.as_value().eq(look.data),
+            oldest.opcode.eq(seen.opcode),
+            oldest.tag.eq(seen.tag),
+            oldest.status.eq(status),
+            oldest.settled.eq(shown["settled"]),
+        ]
 
     def _keep_samples(self, m, leaves):
         """A queue of samples; codes that a read will bring count from its start on. Returns the queue."""
@@ -205,13 +233,14 @@ class Responder(wiring.Component):
         ends = Signal()
         m.d.comb += [
             groups.eq(Mux(self.backward, config.row_groups, config.column_groups)),
-            self.read_room.eq(self._room_for_read(waiting, groups)),
             self.reading.eq(reads != 0),
             kept.w_en.eq(self.samples.valid & self.reading),
             kept.w_data.eq(self.samples.codes),
             kept.r_en.eq(leaves),
             ends.eq(kept.w_en & self.samples.last),
         ]
+        # From a register: in the cycle after a start it is too early, but no read follows another so soon.
+        m.d.sync += self.read_room.eq(self._room_for_read(waiting, groups))
         m.d.sync += reads.eq(reads + self.read_starts - ends)
         m.d.sync += waiting.eq(waiting + Mux(self.read_starts, groups, 0) - leaves)
         with m.If(self.clear):

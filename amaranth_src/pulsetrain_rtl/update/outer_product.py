@@ -1,6 +1,6 @@
 """Outer products of the loaded vectors as beats of deltas (specification, section 15)."""
 
-from amaranth.hdl import Array, Cat, Module, Mux, Signal, signed
+from amaranth.hdl import Array, Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -31,8 +31,8 @@ class OuterProduct(wiring.Component):
 
     There are ``lanes`` / ``product_cycles`` multipliers: a beat is worked off in so many cycles, from its lowest lanes
     on, and of a difference first the products of A, then those of B. Stage 1 asks for the beats of codes, stage 2 picks
-    the row's code, negated for B, stage 3 multiplies, stage 4 shifts the sums into the beat of deltas, which holds the
-    products of A until those of B come by. All stages move together, so the codes between them wait where they are.
+    the row's code, negated for B, stage 3 multiplies, stage 4 adds up and passes the beat on. All
+    stages move together, so the codes between them wait where they are.
 
     Members
     -------
@@ -118,38 +118,38 @@ class OuterProduct(wiring.Component):
         fetched_lane, fetched_which, fetched_end = (Signal.like(s, reset_less=True) for s in (lane, which, cell_ends))
         row_code = Signal(signed(config.dac_bits), reset_less=True)
         column_codes = Signal(vector_codes_layout(config), reset_less=True)
-        subtracts, completes = Signal(reset_less=True), Signal(reset_less=True)
+        completes = Signal(reset_less=True)
         with m.If(loads):
             m.d.sync += [fetched.eq(active), fetched_lane.eq(lane), fetched_which.eq(which), fetched_end.eq(cell_ends)]
             m.d.sync += multiplies.eq(fetched)
         with m.If(loads & fetched):  # only for codes that count: wide products cost power, and time in simulation
             code = Array(scan.rows[i] for i in range(config.lanes))[fetched_lane]
             m.d.sync += [row_code.eq(self._factor(code, fetched_which)), column_codes.eq(scan.columns)]
-            m.d.sync += [subtracts.eq(fetched_which), completes.eq(fetched_end)]
+            m.d.sync += completes.eq(fetched_end)
             with m.If(~scan.loaded):
                 m.d.sync += row_code.eq(0)
         with m.Elif(moves & multiplies):
             m.d.sync += column_codes.as_value().eq(column_codes.as_value() >> (multipliers * config.dac_bits))
 
-        # Stage 3: products; stage 4: deltas. With more than one step a beat goes around as it is worked off.
-        products = [
-            Signal(signed(2 * config.dac_bits - 1), name=f"product_{i}", reset_less=True)  # (2^(b−1) − 1)², negative
-            for i in range(multipliers)
-        ]
-        accumulates, finishes = Signal(reset_less=True), Signal(reset_less=True)
+        # Stage 3: products; stage 4: sums, which go around until their beat is whole, and then become deltas.
+        # Of b bits codes: (2^(b−1) − 1)² and its negative, and sums of two of them, which a delta holds.
+        bits = 2 * config.dac_bits
+        products = [Signal(signed(bits - 1), name=f"product_{i}", reset_less=True) for i in range(multipliers)]
+        partial = [Signal(signed(bits), name=f"partial_{lane}", reset_less=True) for lane in range(config.lanes)]
+        finishes = Signal(reset_less=True)
         with m.If(moves & multiplies):
             m.d.sync += step.eq(Mux(last_step, 0, step + 1))
-            m.d.sync += [accumulates.eq(subtracts), finishes.eq(completes & last_step)]
+            m.d.sync += finishes.eq(completes & last_step)
             m.d.sync += [product.eq(self._product(row_code, column_codes[i])) for i, product in enumerate(products)]
         with m.If(moves):
             m.d.sync += [adds.eq(multiplies), self.deltas.valid.eq(adds & finishes)]
+        sums = [product + kept for product, kept in zip(products, partial[:multipliers], strict=True)]
         with m.If(moves & adds):
-            deltas = [self.deltas.payload[i] for i in range(config.lanes)]
-            sums = [
-                (product + (delta & accumulates.replicate(len(delta))).as_signed())[: config.delta_bits]
-                for product, delta in zip(products, deltas, strict=False)
-            ]
-            m.d.sync += self.deltas.payload.as_value().eq(Cat(*deltas[multipliers:], *sums))
+            m.d.sync += [kept.eq(new) for kept, new in zip(partial, [*partial[multipliers:], *sums], strict=True)]
+            beat = zip(self.deltas.payload, [*partial[multipliers:], *sums], strict=True)
+            m.d.sync += [delta.eq(new) for delta, new in beat]
+        with m.If(moves & (~adds | finishes)):
+            m.d.sync += [kept.eq(0) for kept in partial]
         with m.If(self.clear):
             m.d.sync += [active.eq(0), fetched.eq(0), multiplies.eq(0), adds.eq(0), step.eq(0)]
             m.d.sync += self.deltas.valid.eq(0)
