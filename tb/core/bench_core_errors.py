@@ -118,7 +118,7 @@ async def refused_commands_do_nothing(dut: Any) -> None:
     await answered(tb, locked, [AnswerStatus.LOCKED] * len(locked))
     tb.set(arm=0)
     await tb.cycles(3)
-    for command in (tb.commands.make(code) for code in tb.commands.kinds * 2):
+    for command in (tb.commands.make(code) for code in tb.commands.kinds * 6):
         command.pins = {"try_limit": 0} if tb.random.random() < 0.5 else {}
         command.form_key = tb.random.choice((0, command.form_key))
         await answered(tb, [command], [AnswerStatus.OK if command.opcode == Opcode.LOAD else AnswerStatus.DISARMED])

@@ -7,7 +7,7 @@
 
 namespace {
 
-constexpr int settled_cycles = 10 + PULSE_COUNT_BITS; // counters lag by at most one less
+constexpr int settled_cycles = 11 + PULSE_COUNT_BITS; // counters lag by at most one less
 constexpr int drain_cycles = 4096;
 
 constexpr int generators() { // of the random source: specification, section 4
