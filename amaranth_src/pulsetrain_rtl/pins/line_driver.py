@@ -135,19 +135,20 @@ class LineDriver(wiring.Component):
         transfers, releases, recovers, reads = Signal(), Signal(), Signal(), Signal()
         phase_ends, pulse_ends = Signal(), Signal()
 
-        # The limiter counts what the strobe register did and compares it with nothing but the limit.
-        high_before, high_cycles, over_limit = Signal(config.time_bits), Signal(config.time_bits), Signal()
+        # The limiter counts what the strobe register did, this cycle included, and compares it with nothing but the
+        # limit. Both that and whether a phase ends are known a cycle ahead: a fault has a long way to go.
+        high_cycles, high_next, reached = Signal(config.time_bits, init=1), Signal(config.time_bits), Signal()
+        over_limit, next_remaining, pulse_ended = Signal(), Signal(config.time_bits), Signal()
         m.d.comb += [
-            high_cycles.eq(high_before + crossbar.strobe),
-            over_limit.eq(crossbar.strobe & ~pulse_ends & self._limit_reached(high_cycles, self.pulse_limit)),
-            phase_ends.eq(self._phase_ends(remaining)),
+            high_next.eq(Mux(crossbar.strobe, high_cycles + 1, 1)),
+            over_limit.eq(crossbar.strobe & ~pulse_ends & reached),
+            next_remaining.eq(Mux(remaining != 0, remaining - 1, 0)),
             transfers.eq(self.i.valid & self.i.ready),
             reads.eq(is_read(self.i.p.operation)),
         ]
-        m.d.sync += high_before.eq(Mux(crossbar.strobe, high_cycles, 0))
-
-        with m.If(remaining != 0):
-            m.d.sync += remaining.eq(remaining - 1)
+        m.d.sync += [high_cycles.eq(high_next), reached.eq(self._limit_reached(high_next, self.pulse_limit))]
+        m.d.sync += [remaining.eq(next_remaining), phase_ends.eq(self._phase_ends(next_remaining))]
+        m.d.sync += pulse_ended.eq(self._pulse_ends(next_remaining))
 
         # The groups of a read that are still to be converted, and the lowest of them.
         waiting, group, converts = Signal(group_count(config)), Signal.like(crossbar.group), Signal()
@@ -162,25 +163,26 @@ class LineDriver(wiring.Component):
             with m.If(reading):
                 convert()
             with m.Else():
-                m.d.sync += [crossbar.strobe.eq(1), remaining.eq(times["pulse_cycles"])]
+                m.d.sync += crossbar.strobe.eq(1)
+                m.d.comb += next_remaining.eq(times["pulse_cycles"])
                 m.next = "PULSE"
 
         def recover():
-            m.d.comb += recovers.eq(1)
-            m.d.sync += remaining.eq(times["recovery_cycles"])
+            m.d.comb += [recovers.eq(1), next_remaining.eq(times["recovery_cycles"])]
             m.next = "RECOVERY"
 
         def accept():
             m.d.comb += self.i.ready.eq(~self.clear)
             with m.If(transfers):
-                m.d.sync += remaining.eq(self.timing.setup_cycles)
+                m.d.comb += next_remaining.eq(self.timing.setup_cycles)
                 m.next = "SETUP"
 
         def release_on_clear():
             with m.If(self.clear):
                 m.d.comb += releases.eq(1)
             with m.If(releases):
-                m.d.sync += [crossbar.strobe.eq(0), remaining.eq(times["recovery_cycles"])]
+                m.d.sync += crossbar.strobe.eq(0)
+                m.d.comb += next_remaining.eq(times["recovery_cycles"])
                 m.next = "RELEASED"
 
         with m.FSM(name="phase"):
@@ -189,7 +191,7 @@ class LineDriver(wiring.Component):
                 accept()
             with m.State("SETUP"):
                 with m.If(phase_ends):
-                    m.d.sync += remaining.eq(times["ready_limit"])
+                    m.d.comb += next_remaining.eq(times["ready_limit"])
                     m.next = "WAIT"
                     with m.If(self._array_ready()):
                         settled()
@@ -201,9 +203,10 @@ class LineDriver(wiring.Component):
                     m.d.comb += [self.fault.eq(Fault.READY_TIMEOUT), releases.eq(1)]
                 release_on_clear()
             with m.State("PULSE"):
-                m.d.comb += pulse_ends.eq(self._pulse_ends(remaining))
+                m.d.comb += pulse_ends.eq(pulse_ended)
                 with m.If(pulse_ends):
-                    m.d.sync += [crossbar.strobe.eq(0), remaining.eq(times["hold_cycles"])]
+                    m.d.sync += crossbar.strobe.eq(0)
+                    m.d.comb += next_remaining.eq(times["hold_cycles"])
                     m.next = "HOLD"
                 with m.Elif(over_limit):
                     m.d.comb += [self.fault.eq(Fault.STROBE_LIMIT), releases.eq(1)]
@@ -213,7 +216,7 @@ class LineDriver(wiring.Component):
                     recover()
                 release_on_clear()
             with m.State("CONVERT"):
-                m.d.sync += remaining.eq(self._conversion_limit(times["conversion_limit"]))
+                m.d.comb += next_remaining.eq(self._conversion_limit(times["conversion_limit"]))
                 m.next = "CONVERTING"
                 release_on_clear()
             with m.State("CONVERTING"):
