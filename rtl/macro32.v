@@ -150,8 +150,8 @@ module pulsetrain_core (
   output [31:0] counters__unreached,
   output [31:0] counters__unverified
 );
-  reg held = 1'b1;
-  reg held_2 = 1'b0;
+  reg released_before = 1'b1;
+  reg used = 1'b0;
   reg product = 1'b0;
   reg [4:0] held_threshold_log2 = 5'd0;
   reg [3:0] held_max_pulses = 4'd0;
@@ -209,8 +209,8 @@ module pulsetrain_core (
   reg [1:0] held_read_lines__word_unselected = 2'd0;
   reg [1:0] held_read_lines__bit_unselected = 2'd0;
   reg [1:0] held_read_lines__source_unselected = 2'd0;
-  reg [6:0] held_3 = 7'd0;
-  reg start__valid = 1'b0;
+  reg [6:0] beat = 7'd0;
+  reg waits = 1'b0;
   reg difference = 1'b0;
   wire verdict__settled;
   wire load__valid;
@@ -269,15 +269,14 @@ module pulsetrain_core (
   wire [127:0] samples__codes;
   wire samples__last;
 
-  wire clear = released & !held;
-  wire held_read_lines__source_unselected_both = header__valid & !header__settled & !clear;
+  wire clear = released & !released_before;
+  wire runs = header__valid & !header__settled & !clear;
   wire i__payload = header__opcode == 4'd3;
   wire held_read_lines__source_unselected_any = |{header__opcode == 4'd9, header__opcode == 4'd8, header__opcode ==
       4'd7, header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd4, i__payload, header__opcode == 4'd2};
-  wire held_read_lines__source_unselected_when = held_read_lines__source_unselected_both &
-      held_read_lines__source_unselected_any;
+  wire held_read_lines__source_unselected_when = runs & held_read_lines__source_unselected_any;
   wire product_any = |{header__opcode == 4'd6, header__opcode == 4'd5};
-  wire difference_when = held_read_lines__source_unselected_both & product_any;
+  wire difference_when = runs & product_any;
   wire seed__valid_2 = seed__valid & !busy;
   assign seed__ready = seed__ready_2 & !busy;
   wire settings_error_either_6 = settings__threshold_log2 == 5'd0 | settings__threshold_log2 > 5'd16;
@@ -306,18 +305,18 @@ module pulsetrain_core (
       settings__hold_cycles == 16'd0, settings_error_either_3, settings_error_either_4, settings__setup_cycles ==
       16'd0, settings_error_either_5, settings__max_pulses == 4'd0, settings_error_either_6} != 19'd0;
   wire refusals__illegal_refresh = settings__pair_policy == 2'd2;
-  wire settings_free = !held_2;
-  wire room = room_2 & !(held_2 & product);
-  wire sampled_either = held_3 != 7'd0 | !reading;
-  wire deltas__valid = sampled_either & (busy_2 ? deltas__valid_3 : deltas__valid_2);
+  wire settings_free = !used;
+  wire room = room_2 & !(used & product);
+  wire may_pass = beat != 7'd0 | !reading;
+  wire deltas__valid = may_pass & (busy_2 ? deltas__valid_3 : deltas__valid_2);
   wire moves = deltas__valid & deltas__ready_2;
   wire read_starts = read__valid & read__ready;
-  wire sampled = (moves & held_3 == 7'd0) | read_starts | programmed;
+  wire sampled = (moves & beat == 7'd0) | read_starts | programmed;
   wire [127:0] deltas__payload = busy_2 ? deltas__payload_3 : deltas__payload_2;
-  wire deltas__ready = sampled_either & deltas__ready_2;
+  wire deltas__ready = may_pass & deltas__ready_2;
   wire deltas__ready_3 = deltas__ready & !busy_2;
   wire updated = done__valid & done__status == 2'd0;
-  wire i__valid = held_read_lines__source_unselected_both & (|{i__payload, header__opcode == 4'd2});
+  wire i__valid = runs & (|{i__payload, header__opcode == 4'd2});
   wire [1:0] command_decoder_targets__ready_either = 2'd2 | !reading;
 
   pulsetrain_core_command_decoder command_decoder (
@@ -389,7 +388,7 @@ module pulsetrain_core (
     .start__ready(start__ready),
     .scan__start(scan__start),
     .busy(busy_2),
-    .start__valid(start__valid),
+    .start__valid(waits),
     .start__payload(difference),
     .scan__loaded(scan__loaded),
     .scan__which(scan__which),
@@ -591,7 +590,7 @@ module pulsetrain_core (
 
   always @(posedge clk) begin
     if (rst) begin
-      held <= 1'b1;
+      released_before <= 1'b1;
       product <= 1'b0;
       held_threshold_log2 <= 5'd0;
       held_max_pulses <= 4'd0;
@@ -712,40 +711,40 @@ module pulsetrain_core (
         held_threshold_log2 <= settings__threshold_log2;
         product <= product_any;
       end
-      held <= released;
+      released_before <= released;
     end
   end
 
   always @(posedge clk) begin
     if (rst)
-      held_2 <= 1'b0;
+      used <= 1'b0;
     else if (held_read_lines__source_unselected_when)
-      held_2 <= 1'b1;
+      used <= 1'b1;
     else if (sampled | clear)
-      held_2 <= 1'b0;
+      used <= 1'b0;
   end
 
   always @(posedge clk) begin
     if (rst)
-      held_3 <= 7'd0;
+      beat <= 7'd0;
     else if (clear)
-      held_3 <= 7'd0;
+      beat <= 7'd0;
     else if (moves) begin
-      held_3 <= held_3 + 1'b1;
-      if (held_3 == 7'd127)
-        held_3 <= 7'd0;
+      beat <= beat + 1'b1;
+      if (beat == 7'd127)
+        beat <= 7'd0;
     end
   end
 
   always @(posedge clk) begin
     if (rst)
-      start__valid <= 1'b0;
+      waits <= 1'b0;
     else if (clear)
-      start__valid <= 1'b0;
+      waits <= 1'b0;
     else if (difference_when)
-      start__valid <= 1'b1;
+      waits <= 1'b1;
     else if (start__ready)
-      start__valid <= 1'b0;
+      waits <= 1'b0;
   end
 
   assign settings_error = {1'b0, settings_error_either, settings_error_either_2, settings__try_limit == 8'd0,
@@ -790,36 +789,36 @@ module pulsetrain_core_command_decoder (
   output [67:0] load__payload
 );
   reg [3:0] opcode = 4'd0;
-  reg held_2 = 1'b0;
-  reg [6:0] held = 7'd0;
+  reg side = 1'b0;
+  reg [6:0] beat = 7'd0;
   reg [1:0] part_state = 2'd0;
-  reg held_3 = 1'b0;
+  reg which = 1'b0;
   reg wrong_before = 1'b0;
 
   wire [7:0] length = opcode == 4'd1 ? 8'd4 : opcode == 4'd4 ? 8'd128 : 8'd64;
   wire [8:0] length_minus_1 = length - 1'b1;
-  wire part_state_when_3 = held == length_minus_1;
-  wire part_state_choice = opcode == 4'd1 ? load__ready : opcode == 4'd4 ? deltas__ready : targets__ready;
-  wire held_value = part_state == 2'd2 ? commands__valid : part_state == 2'd3;
-  wire held_when = held_value & part_state_choice;
+  wire ends = beat == length_minus_1;
+  wire accepted = opcode == 4'd1 ? load__ready : opcode == 4'd4 ? deltas__ready : targets__ready;
+  wire offered = part_state == 2'd2 ? commands__valid : part_state == 2'd3;
+  wire moves = offered & accepted;
   assign header__opcode = part_state == 2'd0 ? commands__payload[3:0] : 4'd0;
   wire commands__ready_any = |{header__opcode == 4'd9, header__opcode == 4'd8, header__opcode == 4'd7, header__opcode
       == 4'd6, header__opcode == 4'd5, header__opcode == 4'd4, header__opcode == 4'd3, header__opcode == 4'd2};
   assign commands__ready =
     part_state == 2'd0 ? room & (settings_free | !commands__ready_any) :
-    part_state == 2'd2 ? part_state_choice :
+    part_state == 2'd2 ? accepted :
     part_state == 2'd1 ? 1'b1 :
     1'b0;
-  wire part_state_when = commands__valid & commands__ready;
-  assign load__valid = held_value & opcode == 4'd1;
-  assign deltas__valid = held_value & opcode == 4'd4;
-  assign targets__valid = held_value & opcode != 4'd1 & opcode != 4'd4;
+  wire taken = commands__valid & commands__ready;
+  assign load__valid = offered & opcode == 4'd1;
+  assign deltas__valid = offered & opcode == 4'd4;
+  assign targets__valid = offered & opcode != 4'd1 & opcode != 4'd4;
   wire filling = part_state == 2'd3;
   wire [255:0] like = filling ? 256'd0 : commands__payload[255:0];
   wire [15:0] missing = filling ? 16'd32768 : 16'd0;
-  wire part_state_when_2 = !(|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd3, header__opcode
-      == 4'd2});
-  wire [7:0] wrong_before_inverse = ~{$signed(commands__payload[127:119]) == $signed(commands__payload[127]) &
+  wire part_state_when = !(|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd3, header__opcode ==
+      4'd2});
+  wire [7:0] wrong_inverse = ~{$signed(commands__payload[127:119]) == $signed(commands__payload[127]) &
       (!commands__payload[127] | (|commands__payload[118:112])), $signed(commands__payload[111:103]) ==
       $signed(commands__payload[111]) & (!commands__payload[111] | (|commands__payload[102:96])),
       $signed(commands__payload[95:87]) == $signed(commands__payload[95]) & (!commands__payload[95] |
@@ -830,13 +829,13 @@ module pulsetrain_core_command_decoder (
       (|commands__payload[38:32])), $signed(commands__payload[31:23]) == $signed(commands__payload[31]) &
       (!commands__payload[31] | (|commands__payload[22:16])), $signed(commands__payload[15:7]) ==
       $signed(commands__payload[15]) & (!commands__payload[15] | (|commands__payload[6:0]))};
-  wire wrong_before_either = wrong_before | (|wrong_before_inverse);
-  wire wrong_before_either_2 = part_state_when_3 | commands__payload[256];
-  wire wrong_before_when = held_when & !filling;
-  wire wrong_before_differs = part_state_when_3 ^ commands__payload[256];
-  assign verdict__valid = wrong_before_when & (opcode == 4'd1 ? wrong_before_either_2 : wrong_before_differs);
-  assign verdict__status = wrong_before_differs ? 4'd4 : wrong_before_either ? 4'd9 : 4'd0;
-  wire part_state_when_4 = part_state_when & commands__payload[256];
+  wire wrong = wrong_before | (|wrong_inverse);
+  wire wrong_either = ends | commands__payload[256];
+  wire wrong_before_when = moves & !filling;
+  wire wrong_before_differs = ends ^ commands__payload[256];
+  assign verdict__valid = wrong_before_when & (opcode == 4'd1 ? wrong_either : wrong_before_differs);
+  assign verdict__status = wrong_before_differs ? 4'd4 : wrong ? 4'd9 : 4'd0;
+  wire part_state_when_2 = taken & commands__payload[256];
   assign targets__payload[15:0] = like[15:0] | missing;
   assign targets__payload[31:16] = like[31:16] | missing;
   assign targets__payload[47:32] = like[47:32] | missing;
@@ -855,27 +854,25 @@ module pulsetrain_core_command_decoder (
   assign targets__payload[255:240] = like[255:240] | missing;
   assign targets__payload[257:256] = opcode == 4'd9 ? 2'd2 : opcode == 4'd8 ? 2'd1 : 2'd0;
   assign header__tag = part_state == 2'd0 ? commands__payload[15:8] : 8'd0;
-  assign header__valid = part_state == 2'd0 & part_state_when;
-  wire header__valid_any = |{header__opcode == 4'd8, header__opcode == 4'd7, header__opcode == 4'd6, header__opcode ==
-      4'd5, header__opcode == 4'd4, header__opcode == 4'd3, header__opcode == 4'd2, header__opcode == 4'd1};
-  wire [3:0] header__valid_choice = refusals__locked & header__opcode == 4'd8 & header__opcode != 4'd1 ? 4'd8 :
+  assign header__valid = part_state == 2'd0 & taken;
+  wire refusal_any = |{header__opcode == 4'd8, header__opcode == 4'd7, header__opcode == 4'd6, header__opcode == 4'd5,
+      header__opcode == 4'd4, header__opcode == 4'd3, header__opcode == 4'd2, header__opcode == 4'd1};
+  wire [3:0] refusal_choice = refusals__locked & header__opcode == 4'd8 & header__opcode != 4'd1 ? 4'd8 :
       (refusals__illegal_settings | (refusals__illegal_refresh & header__opcode == 4'd9)) & header__opcode != 4'd1 ?
       3'd5 : 3'd0;
-  wire [3:0] header__valid_choice_2 = refusals__disarmed & header__opcode != 4'd1 ? 4'd6 : refusals__unseeded &
+  wire [3:0] refusal_choice_2 = refusals__disarmed & header__opcode != 4'd1 ? 4'd6 : refusals__unseeded &
       (|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd4}) & header__opcode != 4'd1 ? 4'd7 :
-      header__valid_choice;
-  wire [3:0] header__valid_value = part_state == 2'd0 ? (!header__valid_any ? 4'd3 : header__valid_choice_2) : 4'd0;
-  wire wrong_length = part_state == 2'd0 & part_state_when_2 == commands__payload[256];
-  assign header__status =
-    part_state == 2'd0 & header__valid_value == 4'd0 & wrong_length ? 4'd4 :
-    part_state == 2'd0 ? header__valid_value :
-    4'd0;
+      refusal_choice;
+  wire [3:0] refusal = part_state == 2'd0 ? (!refusal_any ? 4'd3 : refusal_choice_2) : 4'd0;
+  wire wrong_length = part_state == 2'd0 & part_state_when == commands__payload[256];
+  assign header__status = part_state == 2'd0 & refusal == 4'd0 & wrong_length ? 4'd4 : part_state == 2'd0 ? refusal :
+      4'd0;
   assign header__settled =
-    part_state == 2'd0 ? !(header__valid_value == 4'd0 & (!wrong_length | (|{header__opcode == 4'd9, header__opcode ==
-        4'd8, header__opcode == 4'd7, header__opcode == 4'd4}))) :
+    part_state == 2'd0 ? !(refusal == 4'd0 & (!wrong_length | (|{header__opcode == 4'd9, header__opcode == 4'd8,
+        header__opcode == 4'd7, header__opcode == 4'd4}))) :
     1'b0;
-  assign load__payload[0] = held_2;
-  assign load__payload[1] = held_3;
+  assign load__payload[0] = side;
+  assign load__payload[1] = which;
   assign load__payload[9:2] = commands__payload[7:0];
   assign load__payload[17:10] = commands__payload[23:16];
   assign load__payload[25:18] = commands__payload[39:32];
@@ -884,64 +881,64 @@ module pulsetrain_core_command_decoder (
   assign load__payload[49:42] = commands__payload[87:80];
   assign load__payload[57:50] = commands__payload[103:96];
   assign load__payload[65:58] = commands__payload[119:112];
-  assign load__payload[66] = part_state_when_3 & commands__payload[256] & !wrong_before_either;
-  assign load__payload[67] = wrong_before_either_2 & !load__payload[66];
+  assign load__payload[66] = ends & commands__payload[256] & !wrong;
+  assign load__payload[67] = wrong_either & !load__payload[66];
 
   always @(posedge clk) begin
     if (rst) begin
-      held <= 7'd0;
+      beat <= 7'd0;
       opcode <= 4'd0;
-      held_2 <= 1'b0;
-      held_3 <= 1'b0;
+      side <= 1'b0;
+      which <= 1'b0;
       part_state <= 2'd0;
       wrong_before <= 1'b0;
     end else begin
       if (header__valid)
         wrong_before <= 1'b0;
       else if (wrong_before_when)
-        wrong_before <= wrong_before_either;
-      if (held_when)
-        held <= held + 1'b1;
+        wrong_before <= wrong;
+      if (moves)
+        beat <= beat + 1'b1;
       case (part_state)
         2'd0: begin
-          if (part_state_when) begin
+          if (taken) begin
             if (header__settled | clear) begin
               part_state <= 2'd1;
               if (commands__payload[256])
                 part_state <= 2'd0;
-            end else if (part_state_when_2) begin
+            end else if (part_state_when) begin
               part_state <= 2'd2;
               if (commands__payload[256])
                 part_state <= 2'd3;
             end
           end
-          held_3 <= commands__payload[17];
-          held_2 <= commands__payload[16];
+          which <= commands__payload[17];
+          side <= commands__payload[16];
           opcode <= header__opcode;
-          held <= 7'd0;
+          beat <= 7'd0;
         end
         2'd2: begin
-          if (held_when) begin
-            if (part_state_when_3)
+          if (moves) begin
+            if (ends)
               part_state <= 2'd1;
             if (commands__payload[256]) begin
               part_state <= 2'd3;
-              if (part_state_when_3 | opcode == 4'd1)
+              if (ends | opcode == 4'd1)
                 part_state <= 2'd0;
             end
           end
           if (clear) begin
             part_state <= 2'd1;
-            if (part_state_when_4)
+            if (part_state_when_2)
               part_state <= 2'd0;
           end
         end
         2'd3: begin
-          if ((held_when & part_state_when_3) | clear)
+          if ((moves & ends) | clear)
             part_state <= 2'd0;
         end
         2'd1: begin
-          if (part_state_when_4)
+          if (part_state_when_2)
             part_state <= 2'd0;
         end
       endcase
@@ -977,87 +974,87 @@ module pulsetrain_core_vector_store (
   input drive__active,
   input [1:0] drive__beat
 );
-  reg [1:0] held = 2'd0;
-  reg [3:0] held_3 = 4'd0;
-  reg [3:0] held_2 = 4'd0;
+  reg [1:0] beat = 2'd0;
+  reg [3:0] scan_places = 4'd0;
+  reg [3:0] current = 4'd0;
   reg drive_side = 1'b0;
-  reg [1:0] held_5 = 2'd0;
+  reg [1:0] drive_places = 2'd0;
   reg [63:0] drive_port__data;
   reg [63:0] drive_port__data_2;
   reg [3:0] loaded = 4'd0;
-  reg [3:0] held_4 = 4'd0;
+  reg [3:0] scan_loaded = 4'd0;
   reg [1:0] drive_loaded = 2'd0;
 
-  wire load__valid_and_load__ready_both = scan__active & scan__difference;
-  wire [3:0] load__ready_value;
-  assign load__ready_value[0] = |{drive__active & !drive_side & held_5[0] == !held_2[0], scan__active & held_3[0] ==
-      !held_2[0]};
-  assign load__ready_value[1] = load__valid_and_load__ready_both & held_3[1] == !held_2[1];
-  assign load__ready_value[2] = |{drive__active & drive_side & held_5[1] == !held_2[2], scan__active & held_3[2] ==
-      !held_2[2]};
-  assign load__ready_value[3] = load__valid_and_load__ready_both & held_3[3] == !held_2[3];
-  assign load__ready = !load__ready_value[{load__payload[0], load__payload[1]}];
-  wire load__valid_and_load__ready = load__valid & load__ready;
-  wire rows_address_part = held_2[1:0] >> load__payload[1];
-  wire signature__en = load__valid_and_load__ready & !load__payload[0];
-  wire rows_address_part_2 = held_3[1:0] >> scan__which;
-  wire columns_address_part = held_2[3:2] >> load__payload[1];
-  wire signature__en_2 = load__valid_and_load__ready & load__payload[0];
-  wire columns_address_part_2 = held_3[3:2] >> scan__which;
+  wire taken_both = scan__active & scan__difference;
+  wire [3:0] blocked;
+  assign blocked[0] = |{drive__active & !drive_side & drive_places[0] == !current[0], scan__active & scan_places[0] ==
+      !current[0]};
+  assign blocked[1] = taken_both & scan_places[1] == !current[1];
+  assign blocked[2] = |{drive__active & drive_side & drive_places[1] == !current[2], scan__active & scan_places[2] ==
+      !current[2]};
+  assign blocked[3] = taken_both & scan_places[3] == !current[3];
+  assign load__ready = !blocked[{load__payload[0], load__payload[1]}];
+  wire taken = load__valid & load__ready;
+  wire rows_address_part = current[1:0] >> load__payload[1];
+  wire signature__en = taken & !load__payload[0];
+  wire rows_address_part_2 = scan_places[1:0] >> scan__which;
+  wire columns_address_part = current[3:2] >> load__payload[1];
+  wire signature__en_2 = taken & load__payload[0];
+  wire columns_address_part_2 = scan_places[3:2] >> scan__which;
   assign drive__codes = drive_side ? drive_port__data_2 : drive_port__data;
-  wire loaded_when = load__valid_and_load__ready & load__payload[66] & !load__payload[67] & !clear;
-  wire held_2_inverse = !held_2[{load__payload[0], load__payload[1]}];
+  wire loaded_when = taken & load__payload[66] & !load__payload[67] & !clear;
+  wire current_inverse = !current[{load__payload[0], load__payload[1]}];
 
   always @(posedge clk) begin
     if (rst)
-      held <= 2'd0;
-    else if (clear | (load__valid_and_load__ready & (load__payload[66] | load__payload[67])))
-      held <= 2'd0;
-    else if (load__valid_and_load__ready)
-      held <= held + 1'b1;
+      beat <= 2'd0;
+    else if (clear | (taken & (load__payload[66] | load__payload[67])))
+      beat <= 2'd0;
+    else if (taken)
+      beat <= beat + 1'b1;
   end
 
   always @(posedge clk) begin
     if (rst) begin
       drive_side <= 1'b0;
-      held_2 <= 4'd0;
+      current <= 4'd0;
       loaded <= 4'd0;
-      held_3 <= 4'd0;
-      held_4 <= 4'd0;
-      held_5 <= 2'd0;
+      scan_places <= 4'd0;
+      scan_loaded <= 4'd0;
+      drive_places <= 2'd0;
       drive_loaded <= 2'd0;
       scan__loaded <= 1'b0;
       drive__loaded <= 1'b0;
     end else begin
       drive__loaded <= drive_loaded[drive_side];
       if (scan__enable)
-        scan__loaded <= {held_4[1] & held_4[3], held_4[0] & held_4[2]} >> scan__which;
+        scan__loaded <= {scan_loaded[1] & scan_loaded[3], scan_loaded[0] & scan_loaded[2]} >> scan__which;
       if (scan__start) begin
-        held_4 <= loaded;
-        held_3 <= held_2;
+        scan_loaded <= loaded;
+        scan_places <= current;
       end
       if (loaded_when)
         case ({load__payload[0], load__payload[1]})
           2'd0: begin
             loaded[0] <= 1'b1;
-            held_2[0] <= held_2_inverse;
+            current[0] <= current_inverse;
           end
           2'd1: begin
             loaded[1] <= 1'b1;
-            held_2[1] <= held_2_inverse;
+            current[1] <= current_inverse;
           end
           2'd2: begin
             loaded[2] <= 1'b1;
-            held_2[2] <= held_2_inverse;
+            current[2] <= current_inverse;
           end
           2'd3: begin
             loaded[3] <= 1'b1;
-            held_2[3] <= held_2_inverse;
+            current[3] <= current_inverse;
           end
         endcase
       if (drive__start) begin
         drive_loaded <= {loaded[2], loaded[0]};
-        held_5 <= {held_2[2], held_2[0]};
+        drive_places <= {current[2], current[0]};
         drive_side <= drive__side;
       end
     end
@@ -1069,11 +1066,11 @@ module pulsetrain_core_vector_store (
   initial for (rows_index = 0; rows_index < 16; rows_index = rows_index + 1)
     rows[rows_index] = 64'd0;
   always @(posedge clk)
-    if (signature__en) rows[{load__payload[1], !rows_address_part, held}] <= load__payload[65:2];
+    if (signature__en) rows[{load__payload[1], !rows_address_part, beat}] <= load__payload[65:2];
   always @(posedge clk)
     if (scan__enable) scan__rows <= rows[{scan__which, rows_address_part_2, scan__row_beat}];
   always @(posedge clk)
-    drive_port__data <= rows[{1'b0, held_5[0], drive__beat}];
+    drive_port__data <= rows[{1'b0, drive_places[0], drive__beat}];
 
   // Memory of 16 words.
   (* ram_style = "block", no_rw_check = 1 *) reg [63:0] columns [0:15];
@@ -1081,11 +1078,11 @@ module pulsetrain_core_vector_store (
   initial for (columns_index = 0; columns_index < 16; columns_index = columns_index + 1)
     columns[columns_index] = 64'd0;
   always @(posedge clk)
-    if (signature__en_2) columns[{load__payload[1], !columns_address_part, held}] <= load__payload[65:2];
+    if (signature__en_2) columns[{load__payload[1], !columns_address_part, beat}] <= load__payload[65:2];
   always @(posedge clk)
     if (scan__enable) scan__columns <= columns[{scan__which, columns_address_part_2, scan__column_beat}];
   always @(posedge clk)
-    drive_port__data_2 <= columns[{1'b0, held_5[1], drive__beat}];
+    drive_port__data_2 <= columns[{1'b0, drive_places[1], drive__beat}];
 endmodule
 
 // Scans the cells in the order of a request and multiplies the codes of their lines.
@@ -1111,11 +1108,11 @@ module pulsetrain_core_outer_product (
   output reg deltas__valid = 1'b0,
   output reg [127:0] deltas__payload = 128'd0
 );
-  reg scan__which_2 = 1'b0;
-  reg scan__difference_2 = 1'b0;
-  reg [4:0] held = 5'd0;
-  reg scan__active_2 = 1'b0;
-  reg [2:0] held_2 = 3'd0;
+  reg which = 1'b0;
+  reg difference = 1'b0;
+  reg [4:0] row = 5'd0;
+  reg active = 1'b0;
+  reg [2:0] valid = 3'd0;
   reg [2:0] lane = 3'd0;
   reg [2:0] completes = 3'd0;
   reg [2:0] like = 3'd0;
@@ -1139,15 +1136,15 @@ module pulsetrain_core_outer_product (
   reg [14:0] before_6 = 15'd0;
   reg [14:0] before_7 = 15'd0;
 
-  wire scan__enable_2 = !deltas__valid | deltas__ready;
-  wire column_beat_when_2 = scan__which_2 == scan__difference_2;
-  wire lane_when = column_beat_when_2 & column_beat == 2'd3;
-  wire ends = lane_when & held == 5'd31;
-  assign start__ready = !clear & (!scan__active_2 | (scan__enable_2 & ends));
+  wire moves = !deltas__valid | deltas__ready;
+  wire cell_ends = which == difference;
+  wire row_ends = cell_ends & column_beat == 2'd3;
+  wire ends = row_ends & row == 5'd31;
+  assign start__ready = !clear & (!active | (moves & ends));
   assign scan__start = start__valid & start__ready;
-  assign busy = scan__active_2 | (|held_2) | deltas__valid;
-  wire column_beat_when = scan__active_2 & scan__enable_2;
-  wire column_codes_when = scan__enable_2 & held_2[0];
+  assign busy = active | (|valid) | deltas__valid;
+  wire column_beat_when = active & moves;
+  wire column_codes_when = moves & valid[0];
   wire [7:0] row_code_value =
     like == 3'd0 ? scan__rows[7:0] :
     like == 3'd1 ? scan__rows[15:8] :
@@ -1159,8 +1156,8 @@ module pulsetrain_core_outer_product (
     like == 3'd7 ? scan__rows[63:56] :
     8'd0;
   wire [8:0] row_code_negative = -$signed(row_code_value);
-  wire product_7_when = scan__enable_2 & held_2[1];
-  wire before_7_when = completes[2] | !held_2[2];
+  wire product_7_when = moves & valid[1];
+  wire before_7_when = completes[2] | !valid[2];
   wire [7:0] row_code_value_2 =
     like == 3'd0 ? scan__rows[7:0] :
     like == 3'd1 ? scan__rows[15:8] :
@@ -1174,53 +1171,53 @@ module pulsetrain_core_outer_product (
 
   always @(posedge clk) begin
     if (rst) begin
-      scan__which_2 <= 1'b0;
+      which <= 1'b0;
       column_beat <= 2'd0;
-      held <= 5'd0;
+      row <= 5'd0;
       lane <= 3'd0;
       scan__row_beat <= 2'd0;
     end else if (scan__start) begin
-      scan__which_2 <= 1'b0;
+      which <= 1'b0;
       column_beat <= 2'd0;
-      held <= 5'd0;
+      row <= 5'd0;
       lane <= 3'd0;
       scan__row_beat <= 2'd0;
     end else if (column_beat_when) begin
-      if (column_beat_when_2)
+      if (cell_ends)
         column_beat <= column_beat + 1'b1;
-      if (lane_when) begin
+      if (row_ends) begin
         lane <= lane + 1'b1;
         if (lane == 3'd7) begin
           scan__row_beat <= scan__row_beat + 1'b1;
           lane <= 3'd0;
         end
-        held <= held + 1'b1;
+        row <= row + 1'b1;
         column_beat <= 2'd0;
       end
-      scan__which_2 <= !scan__which_2 & scan__difference_2;
+      which <= !which & difference;
     end
   end
 
   always @(posedge clk) begin
     if (rst)
-      scan__active_2 <= 1'b0;
+      active <= 1'b0;
     else if (clear)
-      scan__active_2 <= 1'b0;
+      active <= 1'b0;
     else if (scan__start)
-      scan__active_2 <= 1'b1;
+      active <= 1'b1;
     else if (column_beat_when) begin
       if (ends)
-        scan__active_2 <= 1'b0;
+        active <= 1'b0;
     end
   end
 
   always @(posedge clk) begin
     if (rst) begin
-      scan__difference_2 <= 1'b0;
+      difference <= 1'b0;
       completes <= 3'd0;
       deltas__payload <= 128'd0;
     end else begin
-      if (scan__enable_2) begin
+      if (moves) begin
         deltas__payload[15:0] <= $signed(product_0) + $signed(before_0);
         deltas__payload[31:16] <= $signed(product_1) + $signed(before_1);
         deltas__payload[47:32] <= $signed(product_2) + $signed(before_2);
@@ -1229,23 +1226,23 @@ module pulsetrain_core_outer_product (
         deltas__payload[95:80] <= $signed(product_5) + $signed(before_5);
         deltas__payload[111:96] <= $signed(product_6) + $signed(before_6);
         deltas__payload[127:112] <= $signed(product_7) + $signed(before_7);
-        completes <= {completes[1:0], column_beat_when_2};
+        completes <= {completes[1:0], cell_ends};
       end
       if (scan__start)
-        scan__difference_2 <= start__payload;
+        difference <= start__payload;
     end
   end
 
   always @(posedge clk) begin
     if (rst) begin
-      held_2 <= 3'd0;
+      valid <= 3'd0;
       deltas__valid <= 1'b0;
     end else if (clear) begin
-      held_2 <= 3'd0;
+      valid <= 3'd0;
       deltas__valid <= 1'b0;
-    end else if (scan__enable_2) begin
-      deltas__valid <= held_2[2] & completes[2];
-      held_2 <= {held_2[1:0], scan__active_2};
+    end else if (moves) begin
+      deltas__valid <= valid[2] & completes[2];
+      valid <= {valid[1:0], active};
     end
   end
 
@@ -1266,7 +1263,7 @@ module pulsetrain_core_outer_product (
       if (!scan__loaded)
         row_code <= 8'd0;
     end
-    if (scan__enable_2) begin
+    if (moves) begin
       before_7 <= product_7;
       before_6 <= product_6;
       before_5 <= product_5;
@@ -1285,15 +1282,15 @@ module pulsetrain_core_outer_product (
         before_1 <= 15'd0;
         before_0 <= 15'd0;
       end
-      subtracts <= scan__which_2;
+      subtracts <= which;
       like <= lane;
     end
   end
 
-  assign scan__enable = scan__enable_2;
-  assign scan__which = scan__which_2;
-  assign scan__active = scan__active_2;
-  assign scan__difference = scan__difference_2;
+  assign scan__enable = moves;
+  assign scan__which = which;
+  assign scan__active = active;
+  assign scan__difference = difference;
 endmodule
 
 // Sends vector A of the driven side to the input registers of the DACs, beat by beat, then offers the read.
@@ -1436,36 +1433,36 @@ module pulsetrain_core_responder (
   reg [16:0] answer_14 = 17'd0;
   reg [16:0] answer_15 = 17'd0;
   reg [4:0] waiting = 5'd0;
-  reg [3:0] held = 4'd0;
-  reg [2:0] held_3 = 3'd0;
-  reg [1:0] held_2 = 2'd0;
+  reg [3:0] write = 4'd0;
+  reg [2:0] waiting_2 = 3'd0;
+  reg [1:0] reads = 2'd0;
   reg [7:0] sent = 8'd0;
   reg [4:0] finished = 5'd0;
   wire [127:0] r_data;
   wire r_rdy;
 
   assign room = waiting != 5'd16;
-  wire [4:0] answer_15_when = held - 1'b1;
-  wire answer_0_when = header__valid & held == 4'd0;
-  wire answer_1_when = header__valid & held == 4'd1;
-  wire answer_2_when = header__valid & held == 4'd2;
-  wire answer_3_when = header__valid & held == 4'd3;
-  wire answer_4_when = header__valid & held == 4'd4;
-  wire answer_5_when = header__valid & held == 4'd5;
-  wire answer_6_when = header__valid & held == 4'd6;
-  wire answer_7_when = header__valid & held == 4'd7;
-  wire answer_8_when = header__valid & held == 4'd8;
-  wire answer_9_when = header__valid & held == 4'd9;
-  wire answer_10_when = header__valid & held == 4'd10;
-  wire answer_11_when = header__valid & held == 4'd11;
-  wire answer_12_when = header__valid & held == 4'd12;
-  wire answer_13_when = header__valid & held == 4'd13;
-  wire answer_14_when = header__valid & held == 4'd14;
-  wire answer_15_when_2 = header__valid & held == 4'd15;
-  assign read_room = held_3 + 2'd2 <= 4'd6;
-  assign reading = held_2 != 2'd0;
+  wire [4:0] answer_15_when = write - 1'b1;
+  wire answer_0_when = header__valid & write == 4'd0;
+  wire answer_1_when = header__valid & write == 4'd1;
+  wire answer_2_when = header__valid & write == 4'd2;
+  wire answer_3_when = header__valid & write == 4'd3;
+  wire answer_4_when = header__valid & write == 4'd4;
+  wire answer_5_when = header__valid & write == 4'd5;
+  wire answer_6_when = header__valid & write == 4'd6;
+  wire answer_7_when = header__valid & write == 4'd7;
+  wire answer_8_when = header__valid & write == 4'd8;
+  wire answer_9_when = header__valid & write == 4'd9;
+  wire answer_10_when = header__valid & write == 4'd10;
+  wire answer_11_when = header__valid & write == 4'd11;
+  wire answer_12_when = header__valid & write == 4'd12;
+  wire answer_13_when = header__valid & write == 4'd13;
+  wire answer_14_when = header__valid & write == 4'd14;
+  wire answer_15_when_2 = header__valid & write == 4'd15;
+  assign read_room = waiting_2 + 2'd2 <= 4'd6;
+  assign reading = reads != 2'd0;
   wire w_en = samples__valid & reading;
-  wire [16:0] responses__payload_value =
+  wire [16:0] oldest =
     read == 4'd0 ? answer_0 :
     read == 4'd1 ? answer_1 :
     read == 4'd2 ? answer_2 :
@@ -1483,22 +1480,19 @@ module pulsetrain_core_responder (
     read == 4'd14 ? answer_14 :
     read == 4'd15 ? answer_15 :
     17'd0;
-  wire w_en_any = |{responses__payload_value[3:0] == 4'd3, responses__payload_value[3:0] == 4'd2};
+  wire w_en_any = |{oldest[3:0] == 4'd3, oldest[3:0] == 4'd2};
   wire free = (!responses__valid | responses__ready) & !clear & waiting != 5'd0;
-  wire responses__payload_any = |{responses__payload_value[3:0] == 4'd9, responses__payload_value[3:0] == 4'd8,
-      responses__payload_value[3:0] == 4'd7};
-  wire responses__payload_both = !responses__payload_value[16] & sent != (w_en_any ? 8'd2 : responses__payload_any ?
-      8'd128 : 8'd0);
-  wire finished_both = free & responses__payload_both;
-  wire sent_when = finished_both & (responses__payload_any ? cells__valid : r_rdy);
-  wire r_en = sent_when & w_en_any;
+  wire responses__payload_any = |{oldest[3:0] == 4'd9, oldest[3:0] == 4'd8, oldest[3:0] == 4'd7};
+  wire more = !oldest[16] & sent != (w_en_any ? 8'd2 : responses__payload_any ? 8'd128 : 8'd0);
+  wire finished_both = free & more;
+  wire advances = finished_both & (responses__payload_any ? cells__valid : r_rdy);
+  wire r_en = advances & w_en_any;
   wire ends = w_en & samples__last;
-  wire finished_any = |{responses__payload_value[3:0] == 4'd6, responses__payload_value[3:0] == 4'd5,
-      responses__payload_value[3:0] == 4'd4};
-  wire answers = free & (responses__payload_value[16] | ((w_en_any | (responses__payload_any & at_rest) | (finished_any
-      & finished != 5'd0)) & !responses__payload_both));
+  wire finished_any = |{oldest[3:0] == 4'd6, oldest[3:0] == 4'd5, oldest[3:0] == 4'd4};
+  wire answers = free & (oldest[16] | ((w_en_any | (responses__payload_any & at_rest) | (finished_any & finished !=
+      5'd0)) & !more));
   assign cells__ready = finished_both & responses__payload_any;
-  assign programmed = answers & responses__payload_any & !responses__payload_value[16];
+  assign programmed = answers & responses__payload_any & !oldest[16];
   assign busy = waiting != 5'd0 | responses__valid;
   wire [1:0] answer_15_choice = faulted ? 2'd2 : 2'd1;
   wire settled_0 = answer_0_when ? header__settled : answer_0[16];
@@ -1549,7 +1543,7 @@ module pulsetrain_core_responder (
   always @(posedge clk) begin
     if (rst) begin
       waiting <= 5'd0;
-      held <= 4'd0;
+      write <= 4'd0;
       read <= 4'd0;
       answer_0 <= 17'd0;
       answer_1 <= 17'd0;
@@ -1573,7 +1567,7 @@ module pulsetrain_core_responder (
     end else begin
       if (responses__ready)
         responses__valid <= 1'b0;
-      if (sent_when) begin
+      if (advances) begin
         sent <= sent + 1'b1;
         responses__payload[256] <= 1'b0;
         responses__payload[255:0] <= responses__payload_any ? cells__payload : bits;
@@ -1581,8 +1575,7 @@ module pulsetrain_core_responder (
       end else if (answers) begin
         sent <= 8'd0;
         responses__payload[256] <= 1'b1;
-        responses__payload[255:0] <= {240'd0, responses__payload_value[11:4], responses__payload_value[15:12],
-            responses__payload_value[3:0]};
+        responses__payload[255:0] <= {240'd0, oldest[11:4], oldest[15:12], oldest[3:0]};
         responses__valid <= 1'b1;
       end
       if (verdict__valid & answer_15_when[3:0] == 4'd15) begin
@@ -1812,24 +1805,24 @@ module pulsetrain_core_responder (
       if (answers)
         read <= read + 1'b1;
       if (header__valid)
-        held <= held + 1'b1;
+        write <= write + 1'b1;
       waiting <= waiting + header__valid - answers;
     end
   end
 
   always @(posedge clk) begin
     if (rst) begin
-      held_2 <= 2'd0;
-      held_3 <= 3'd0;
+      reads <= 2'd0;
+      waiting_2 <= 3'd0;
       finished <= 5'd0;
     end else if (clear) begin
-      held_2 <= 2'd0;
-      held_3 <= 3'd0;
+      reads <= 2'd0;
+      waiting_2 <= 3'd0;
       finished <= 5'd0;
     end else begin
-      finished <= finished + updated - (answers & finished_any & !responses__payload_value[16]);
-      held_3 <= held_3 + (read_starts ? 2'd2 : 2'd0) - r_en;
-      held_2 <= held_2 + read_starts - ends;
+      finished <= finished + updated - (answers & finished_any & !oldest[16]);
+      waiting_2 <= waiting_2 + (read_starts ? 2'd2 : 2'd0) - r_en;
+      reads <= reads + read_starts - ends;
     end
   end
 endmodule
@@ -2026,23 +2019,23 @@ module pulsetrain_core_controller (
   output [15:0] report__cycles,
   output report__cut
 );
-  reg [1:0] held_8 = 2'd0;
+  reg [1:0] in_flight = 2'd0;
   reg upcoming_valid = 1'b0;
   reg upcoming_whole = 1'b0;
-  reg held = 1'b0;
-  reg [6:0] held_2 = 7'd0;
-  reg held_4 = 1'b0;
-  reg held_3 = 1'b0;
+  reg aborted = 1'b0;
+  reg [6:0] beat = 7'd0;
+  reg drains = 1'b0;
+  reg bank = 1'b0;
   reg [4:0] sampled_threshold_log2 = 5'd0;
   reg [3:0] sampled_max_pulses = 4'd0;
   reg [5:0] sampled_parallel_max = 6'd0;
   reg [266:0] bank_0 = 267'd0;
   reg [266:0] bank_1 = 267'd0;
-  reg held_5 = 1'b0;
-  reg held_6 = 1'b0;
+  reg verifying = 1'b0;
+  reg held = 1'b0;
   reg upcoming_end = 1'b0;
   reg [184:0] kept = 185'd0;
-  reg held_7 = 1'b0;
+  reg whole_2 = 1'b0;
   reg [1:0] converted = 2'd0;
   wire seed__ready_2;
   wire words__valid;
@@ -2075,14 +2068,14 @@ module pulsetrain_core_controller (
   wire [1:0] fault_2;
   wire samples__valid_2;
 
-  wire busy = held_8 != 2'd0;
+  wire busy = in_flight != 2'd0;
   assign idle = !busy & idle_2 & !active & !upcoming_valid;
   wire idle_both = armed & !released;
   wire idle_both_2 = upcoming_valid & upcoming_whole;
-  wire whole = idle_both & held_8 == 2'd0 & !active & read__valid;
+  wire whole = idle_both & in_flight == 2'd0 & !active & read__valid;
   wire reads = whole | idle_both_2;
-  wire reads_both = idle_both & held_8 == 2'd0;
-  wire allowed = !busy & !held;
+  wire may_program = idle_both & in_flight == 2'd0;
+  wire allowed = !busy & !aborted;
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
   wire [515:0] offered;
@@ -2129,117 +2122,98 @@ module pulsetrain_core_controller (
         settings__read_lines__word_code};
   wire seed__ready_any = |{offered[363:348] > offered[395:380], offered[315:300] > offered[347:332], offered[267:252] >
       offered[299:284]};
-  wire seed__ready_inverse = held_2 != 7'd0;
-  wire seed__ready_any_2 = |{offered[363:348] == 16'd0 | offered[395:380] > armed_limit, offered[315:300] == 16'd0 |
+  wire seed__ready_inverse = beat != 7'd0;
+  wire allowed_2_any = |{offered[363:348] == 16'd0 | offered[395:380] > armed_limit, offered[315:300] == 16'd0 |
       offered[347:332] > armed_limit, offered[267:252] == 16'd0 | offered[299:284] > armed_limit};
-  wire seed__ready_either = (offered[251:250] == 2'd1 & (seed__ready_any | seed__ready_any_2)) | (offered[251:250] ==
-      2'd2 & (seed__ready_any | (|{offered[395:380] > 16'd255, offered[347:332] > 16'd255, offered[299:284] >
-      16'd255})));
-  wire [9:0] seed__ready_product = 2'd2 * offered[223:216];
-  wire seed__ready_equal = {seed__ready_either | offered[251:250] > 2'd2, offered[158:143] == 16'd0 | offered[158:143]
-      > armed_limit, offered[239:232] == 8'd0, seed__ready_product > offered[215:208], offered[215:208] == 8'd0,
+  wire allowed_2_either = (offered[251:250] == 2'd1 & (seed__ready_any | allowed_2_any)) | (offered[251:250] == 2'd2 &
+      (seed__ready_any | (|{offered[395:380] > 16'd255, offered[347:332] > 16'd255, offered[299:284] > 16'd255})));
+  wire [9:0] allowed_2_product = 2'd2 * offered[223:216];
+  wire allowed_2_equal = {allowed_2_either | offered[251:250] > 2'd2, offered[158:143] == 16'd0 | offered[158:143] >
+      armed_limit, offered[239:232] == 8'd0, allowed_2_product > offered[215:208], offered[215:208] == 8'd0,
       offered[206:191] == 16'd0, offered[190:175] == 16'd0, offered[174:159] == 16'd0, offered[142:127] == 16'd0,
       offered[126:111] == 16'd0, offered[110:95] == 16'd0, offered[94:79] == 16'd0, offered[78:63] == 16'd0,
       offered[62:47] == 16'd0 | offered[62:47] > armed_limit, offered[46:31] == 16'd0 | offered[46:31] > armed_limit,
       offered[30:15] == 16'd0, offered[14:9] == 6'd0 | offered[14:9] > 6'd32, offered[8:5] == 4'd0, offered[4:0] ==
       5'd0 | offered[4:0] > 5'd16} == 19'd0;
-  wire seed__ready_both = idle_both & words__valid & (seed__ready_inverse | (held_8 != 2'd2 & !(seed__valid &
-      seed__ready) & !held_4 & !reads & seed__ready_equal));
-  assign deltas__ready = seed__ready_both & i__ready;
-  wire i__valid = seed__ready_both & deltas__valid;
+  wire allowed_2 = idle_both & words__valid & (seed__ready_inverse | (in_flight != 2'd2 & !(seed__valid & seed__ready)
+      & !drains & !reads & allowed_2_equal));
+  assign deltas__ready = allowed_2 & i__ready;
+  wire i__valid = allowed_2 & deltas__valid;
   wire words__ready = deltas__valid & deltas__ready;
-  wire held_8_both = words__ready & held_2 == 7'd0;
-  wire clear_2 = released | held_4;
-  wire clear_2_choice = o__payload[38] ? bank_1[150] : bank_0[150];
-  wire clear_2_both = o__valid & !clear_2_choice & !held_5 & !active;
-  wire slots__valid = o__valid & clear_2_choice & (held_5 ? o__payload[38] == held_6 : !active);
+  wire starts = words__ready & beat == 7'd0;
+  wire clear_2 = released | drains;
+  wire verified = o__payload[38] ? bank_1[150] : bank_0[150];
+  wire plain = o__valid & !verified & !verifying & !active;
+  wire verifies = o__valid & verified & (verifying ? o__payload[38] == held : !active);
   wire o__ready_2 = !upcoming_valid & !released;
-  wire o__ready_3 = slots__valid ? slots__ready : clear_2_both & o__ready_2;
-  wire upcoming_offered = o__valid_2 | clear_2_both | whole;
+  wire o__ready_3 = verifies ? slots__ready : plain & o__ready_2;
+  wire upcoming_offered = o__valid_2 | plain | whole;
   wire upcoming_leaves = upcoming_valid & i__ready_2 & !released;
   assign read__ready = idle_both_2 & upcoming_leaves;
-  wire read__ready_choice = held_5 ? held_6 : o__payload[38];
-  wire targets__valid_2 = targets__valid & reads_both;
-  assign targets__ready = targets__ready_2 & reads_both;
+  wire current = verifying ? held : o__payload[38];
+  wire targets__valid_2 = targets__valid & may_program;
+  assign targets__ready = targets__ready_2 & may_program;
   wire targets__ready_both = o__valid_2 & signal_2[1];
   wire clear = abort | !arm;
   wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
-  wire upcoming_leaves_and_upcoming_end = upcoming_leaves & upcoming_end;
-  assign samples__valid = samples__valid_2 & held_7;
-  wire samples__valid_3 = samples__valid_2 & !held_7;
+  wire finished = upcoming_leaves & upcoming_end;
+  assign samples__valid = samples__valid_2 & whole_2;
+  wire samples__valid_3 = samples__valid_2 & !whole_2;
   wire counters__conversions_both = samples__valid_2 & samples__last;
   wire [2:0] converted_plus_1 = converted + 1'b1;
   wire armed_limit_when = !armed & fault == 2'd0;
-  wire held_5_when = clear_2 | (o__valid_2 & o__ready_2 & signal_2[0]);
+  wire verifying_when = clear_2 | (o__valid_2 & o__ready_2 & signal_2[0]);
   wire i__valid_3_and_i__ready_2 = i__valid_3 & i__ready_2;
   wire [271:0] i__payload;
   assign i__payload[127:0] = deltas__payload;
   assign i__payload[255:128] = words__payload;
-  assign i__payload[260:256] = held_2 == 7'd0 ? offered[4:0] : sampled_threshold_log2;
-  assign i__payload[264:261] = held_2 == 7'd0 ? offered[8:5] : sampled_max_pulses;
-  assign i__payload[270:265] = held_2 == 7'd0 ? offered[14:9] : sampled_parallel_max;
-  assign i__payload[271] = held_3 ^ seed__ready_inverse;
+  assign i__payload[260:256] = beat == 7'd0 ? offered[4:0] : sampled_threshold_log2;
+  assign i__payload[264:261] = beat == 7'd0 ? offered[8:5] : sampled_max_pulses;
+  assign i__payload[270:265] = beat == 7'd0 ? offered[14:9] : sampled_parallel_max;
+  assign i__payload[271] = bank ^ seed__ready_inverse;
   wire [42:0] chosen;
-  assign chosen[2:0] = o__valid_2 ? o__payload_operation : clear_2_both ? (o__payload[5] ? 3'd2 : 3'd1) : read__payload
-      ? 3'd5 : 3'd4;
-  assign chosen[7:3] = o__valid_2 ? signal[4:0] : clear_2_both ? o__payload[4:0] : 5'd0;
-  assign chosen[39:8] = o__valid_2 ? signal[36:5] : clear_2_both ? o__payload[37:6] : 32'd0;
-  assign chosen[40] = !o__valid_2 & !clear_2_both;
-  assign chosen[42:41] = o__valid_2 ? o__payload_groups : !clear_2_both ? 2'd3 : 2'd0;
-  wire upcoming_ends = o__valid_2 ? signal_2[0] : clear_2_both & o__payload[39];
+  assign chosen[2:0] = o__valid_2 ? o__payload_operation : plain ? (o__payload[5] ? 3'd2 : 3'd1) : read__payload ? 3'd5
+      : 3'd4;
+  assign chosen[7:3] = o__valid_2 ? signal[4:0] : plain ? o__payload[4:0] : 5'd0;
+  assign chosen[39:8] = o__valid_2 ? signal[36:5] : plain ? o__payload[37:6] : 32'd0;
+  assign chosen[40] = !o__valid_2 & !plain;
+  assign chosen[42:41] = o__valid_2 ? o__payload_groups : !plain ? 2'd3 : 2'd0;
+  wire upcoming_ends = o__valid_2 ? signal_2[0] : plain & o__payload[39];
   wire [515:0] settings;
   assign settings[8:0] = offered[8:0];
-  assign settings[14:9] = held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[5:0] : bank_0[5:0]) :
-      offered[14:9];
-  assign settings[30:15] = held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[21:6] : bank_0[21:6]) :
-      offered[30:15];
-  assign settings[46:31] = held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[37:22] : bank_0[37:22])
-      : offered[46:31];
-  assign settings[62:47] = held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[53:38] : bank_0[53:38])
-      : offered[62:47];
-  assign settings[78:63] = held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[69:54] : bank_0[69:54])
-      : offered[78:63];
-  assign settings[94:79] = held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[85:70] : bank_0[85:70])
-      : offered[94:79];
-  assign settings[110:95] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[101:86] : bank_0[101:86]) :
-    offered[110:95];
-  assign settings[126:111] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[117:102] : bank_0[117:102]) :
-    offered[126:111];
-  assign settings[142:127] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[133:118] : bank_0[133:118]) :
-    offered[142:127];
+  assign settings[14:9] = verifying | plain | verifies ? (current ? bank_1[5:0] : bank_0[5:0]) : offered[14:9];
+  assign settings[30:15] = verifying | plain | verifies ? (current ? bank_1[21:6] : bank_0[21:6]) : offered[30:15];
+  assign settings[46:31] = verifying | plain | verifies ? (current ? bank_1[37:22] : bank_0[37:22]) : offered[46:31];
+  assign settings[62:47] = verifying | plain | verifies ? (current ? bank_1[53:38] : bank_0[53:38]) : offered[62:47];
+  assign settings[78:63] = verifying | plain | verifies ? (current ? bank_1[69:54] : bank_0[69:54]) : offered[78:63];
+  assign settings[94:79] = verifying | plain | verifies ? (current ? bank_1[85:70] : bank_0[85:70]) : offered[94:79];
+  assign settings[110:95] = verifying | plain | verifies ? (current ? bank_1[101:86] : bank_0[101:86]) :
+      offered[110:95];
+  assign settings[126:111] = verifying | plain | verifies ? (current ? bank_1[117:102] : bank_0[117:102]) :
+      offered[126:111];
+  assign settings[142:127] = verifying | plain | verifies ? (current ? bank_1[133:118] : bank_0[133:118]) :
+      offered[142:127];
   assign settings[190:143] = offered[190:143];
-  assign settings[206:191] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[149:134] : bank_0[149:134]) :
-    offered[206:191];
-  assign settings[207] = held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[150] : bank_0[150]) :
-      offered[207];
-  assign settings[215:208] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[158:151] : bank_0[158:151]) :
-    offered[215:208];
-  assign settings[223:216] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[166:159] : bank_0[166:159]) :
-    offered[223:216];
+  assign settings[206:191] = verifying | plain | verifies ? (current ? bank_1[149:134] : bank_0[149:134]) :
+      offered[206:191];
+  assign settings[207] = verifying | plain | verifies ? (current ? bank_1[150] : bank_0[150]) : offered[207];
+  assign settings[215:208] = verifying | plain | verifies ? (current ? bank_1[158:151] : bank_0[158:151]) :
+      offered[215:208];
+  assign settings[223:216] = verifying | plain | verifies ? (current ? bank_1[166:159] : bank_0[166:159]) :
+      offered[223:216];
   assign settings[231:224] = offered[231:224];
-  assign settings[239:232] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[174:167] : bank_0[174:167]) :
-    offered[239:232];
-  assign settings[241:240] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[176:175] : bank_0[176:175]) :
-    offered[241:240];
+  assign settings[239:232] = verifying | plain | verifies ? (current ? bank_1[174:167] : bank_0[174:167]) :
+      offered[239:232];
+  assign settings[241:240] = verifying | plain | verifies ? (current ? bank_1[176:175] : bank_0[176:175]) :
+      offered[241:240];
   assign settings[395:242] = offered[395:242];
-  assign settings[425:396] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[206:177] : bank_0[206:177]) :
-    offered[425:396];
-  assign settings[455:426] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[236:207] : bank_0[236:207]) :
-    offered[455:426];
+  assign settings[425:396] = verifying | plain | verifies ? (current ? bank_1[206:177] : bank_0[206:177]) :
+      offered[425:396];
+  assign settings[455:426] = verifying | plain | verifies ? (current ? bank_1[236:207] : bank_0[236:207]) :
+      offered[455:426];
   assign settings[485:456] = offered[485:456];
-  assign settings[515:486] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[266:237] : bank_0[266:237]) :
-    offered[515:486];
+  assign settings[515:486] = verifying | plain | verifies ? (current ? bank_1[266:237] : bank_0[266:237]) :
+      offered[515:486];
   wire [29:0] lines =
     chosen[2:0] == 3'd1 ? settings[425:396] :
     chosen[2:0] == 3'd2 ? settings[455:426] :
@@ -2313,7 +2287,7 @@ module pulsetrain_core_controller (
     .clk(clk),
     .rst(rst),
     .cells__ready(cells__ready),
-    .slots__valid(slots__valid),
+    .slots__valid(verifies),
     .targets__valid(targets__valid_2),
     .o__ready(o__ready_2),
     .samples__valid(samples__valid_3),
@@ -2327,11 +2301,11 @@ module pulsetrain_core_controller (
     .targets__ready(targets__ready_2),
     .cells__valid(cells__valid),
     .values(signal),
-    .values_2(o__payload_operation),
-    .values_3(o__payload_groups),
-    .values_4(signal_2),
+    .o__payload_operation(o__payload_operation),
+    .o__payload_groups(o__payload_groups),
+    .values_2(signal_2),
     .active(active),
-    .signal(),
+    .bank(),
     .o__valid(o__valid_2),
     .counted__verified(counted__verified),
     .counted__unreached(counted__unreached),
@@ -2392,23 +2366,23 @@ module pulsetrain_core_controller (
       armed <= 1'b0;
       fault <= 2'd0;
       armed_limit <= 16'd0;
-      held <= 1'b0;
-      held_2 <= 7'd0;
-      held_3 <= 1'b0;
+      aborted <= 1'b0;
+      beat <= 7'd0;
+      bank <= 1'b0;
       sampled_threshold_log2 <= 5'd0;
       sampled_max_pulses <= 4'd0;
       sampled_parallel_max <= 6'd0;
       bank_0 <= 267'd0;
       bank_1 <= 267'd0;
-      held_4 <= 1'b0;
-      held_5 <= 1'b0;
-      held_6 <= 1'b0;
+      drains <= 1'b0;
+      verifying <= 1'b0;
+      held <= 1'b0;
       upcoming_valid <= 1'b0;
       upcoming_end <= 1'b0;
       upcoming_whole <= 1'b0;
-      held_7 <= 1'b0;
+      whole_2 <= 1'b0;
       converted <= 2'd0;
-      held_8 <= 2'd0;
+      in_flight <= 2'd0;
       done__valid <= 1'b0;
       done__status <= 2'd0;
       counters__cells_set <= 32'd0;
@@ -2428,7 +2402,7 @@ module pulsetrain_core_controller (
       counters__verified <= counters__verified + counted__verified;
       counters__conversions <= counters__conversions + (counters__conversions_both ? converted_plus_1[1:0] : 2'd0);
       counters__reads <= counters__reads + counters__conversions_both;
-      counters__requests <= counters__requests + upcoming_leaves_and_upcoming_end;
+      counters__requests <= counters__requests + finished;
       counters__cut <= counters__cut + (report__valid & report__cut);
       counters__slots <= counters__slots + report__valid;
       counters__saturated <= counters__saturated + counted__saturated;
@@ -2437,18 +2411,18 @@ module pulsetrain_core_controller (
       if (released) begin
         done__status <= faulted ? 2'd2 : 2'd1;
         done__valid <= busy;
-        held_8 <= 2'd0;
+        in_flight <= 2'd0;
       end else begin
         done__status <= 2'd0;
-        done__valid <= upcoming_leaves_and_upcoming_end;
-        held_8 <= held_8 + held_8_both - upcoming_leaves_and_upcoming_end;
+        done__valid <= finished;
+        in_flight <= in_flight + starts - finished;
       end
       if (i__valid_3_and_i__ready_2)
         converted <= 2'd0;
       else if (samples__valid_2)
         converted <= converted_plus_1[1:0];
       if (i__valid_3_and_i__ready_2)
-        held_7 <= kept[40];
+        whole_2 <= kept[40];
       if (upcoming_leaves | released)
         upcoming_valid <= 1'b0;
       if (o__ready_2) begin
@@ -2456,17 +2430,17 @@ module pulsetrain_core_controller (
         upcoming_end <= upcoming_ends;
         upcoming_valid <= upcoming_offered;
       end
-      if (held_5_when)
-        held_5 <= 1'b0;
-      else if (slots__valid) begin
-        held_6 <= o__payload[38];
-        held_5 <= 1'b1;
+      if (verifying_when)
+        verifying <= 1'b0;
+      else if (verifies) begin
+        held <= o__payload[38];
+        verifying <= 1'b1;
       end
       if (released)
-        held_4 <= 1'b1;
+        drains <= 1'b1;
       else if (!holds)
-        held_4 <= 1'b0;
-      if (held_8_both & held_3) begin
+        drains <= 1'b0;
+      if (starts & bank) begin
         bank_1[5:0] <= offered[14:9];
         bank_1[21:6] <= offered[30:15];
         bank_1[37:22] <= offered[46:31];
@@ -2486,7 +2460,7 @@ module pulsetrain_core_controller (
         bank_1[236:207] <= offered[455:426];
         bank_1[266:237] <= offered[515:486];
       end
-      if (held_8_both & !held_3) begin
+      if (starts & !bank) begin
         bank_0[5:0] <= offered[14:9];
         bank_0[21:6] <= offered[30:15];
         bank_0[37:22] <= offered[46:31];
@@ -2506,20 +2480,20 @@ module pulsetrain_core_controller (
         bank_0[236:207] <= offered[455:426];
         bank_0[266:237] <= offered[515:486];
       end
-      if (held_8_both) begin
+      if (starts) begin
         sampled_parallel_max <= offered[14:9];
         sampled_max_pulses <= offered[8:5];
         sampled_threshold_log2 <= offered[4:0];
-        held_3 <= !held_3;
+        bank <= !bank;
       end
       if (released | !armed)
-        held_2 <= 7'd0;
+        beat <= 7'd0;
       else if (words__ready) begin
-        held_2 <= held_2 + 1'b1;
-        if (held_2 == 7'd127)
-          held_2 <= 7'd0;
+        beat <= beat + 1'b1;
+        if (beat == 7'd127)
+          beat <= 7'd0;
       end
-      held <= abort;
+      aborted <= abort;
       if (!arm) begin
         fault <= 2'd0;
         armed <= 1'b0;
@@ -2564,15 +2538,15 @@ module pulsetrain_core_controller_random_source (
   output reg [31:0] state_word = 32'd0
 );
   reg turn_0 = 1'b0;
-  reg held = 1'b0;
+  reg found = 1'b0;
   reg [520:0] state_0 = 521'd0;
-  reg [63:0] held_2 = 64'd0;
+  reg [63:0] spread = 64'd0;
   reg [8:0] count = 9'd1;
-  reg held_3 = 1'b0;
-  reg [4:0] held_4 = 5'd0;
-  reg held_5 = 1'b0;
-  reg [8:0] held_6 = 9'd0;
-  reg held_7 = 1'b0;
+  reg odd_step = 1'b0;
+  reg [4:0] index = 5'd0;
+  reg beyond = 1'b0;
+  reg [8:0] chosen = 9'd0;
+  reg odd = 1'b0;
   reg [31:0] passed_8 = 32'd0;
   reg [31:0] passed_7 = 32'd0;
   reg [31:0] passed_6 = 32'd0;
@@ -2583,41 +2557,41 @@ module pulsetrain_core_controller_random_source (
   reg [31:0] passed_1 = 32'd0;
 
   assign seed__ready = !seeding;
-  wire seed__valid_and_seed__ready = seed__valid & seed__ready;
-  assign words__valid = held & seed__ready;
+  wire seeds = seed__valid & seed__ready;
+  assign words__valid = found & seed__ready;
   wire advances = words__valid & words__ready;
-  wire seed_error_when = count[7:0] == 8'd0 & turn_0;
-  assign seeded = held | seeding;
-  wire held_3_when = seeding & !seed_error_when;
-  wire held_7_any = |{held_4[4:1] == 4'd8, held_4[4:1] == 4'd7, held_4[4:1] == 4'd6, held_4[4:1] == 4'd5, held_4[4:1]
-      == 4'd4, held_4[4:1] == 4'd3, held_4[4:1] == 4'd2, held_4[4:1] == 4'd1, held_4[4:1] == 4'd0};
+  wire ends = count[7:0] == 8'd0 & turn_0;
+  assign seeded = found | seeding;
+  wire odd_step_when = seeding & !ends;
+  wire odd_any = |{index[4:1] == 4'd8, index[4:1] == 4'd7, index[4:1] == 4'd6, index[4:1] == 4'd5, index[4:1] == 4'd4,
+      index[4:1] == 4'd3, index[4:1] == 4'd2, index[4:1] == 4'd1, index[4:1] == 4'd0};
 
   always @(posedge clk) begin
     if (rst) begin
       random_steps <= 64'd0;
       state_0 <= 521'd0;
-      held <= 1'b0;
+      found <= 1'b0;
       turn_0 <= 1'b0;
       seeding <= 1'b0;
       seed_error <= 1'b0;
-    end else if (seed__valid_and_seed__ready) begin
+    end else if (seeds) begin
       random_steps <= 64'd0;
       state_0 <= 521'd0;
-      held <= 1'b0;
+      found <= 1'b0;
       turn_0 <= 1'b1;
       seeding <= 1'b1;
       seed_error <= 1'b0;
     end else begin
-      if (seed_error_when) begin
-        seed_error <= !held;
+      if (ends) begin
+        seed_error <= !found;
         seeding <= 1'b0;
       end
       if (count[7:0] == 8'd0)
         turn_0 <= 1'b0;
-      if (held_2[0])
-        held <= 1'b1;
+      if (spread[0])
+        found <= 1'b1;
       if (advances | turn_0)
-        state_0 <= {held_2[0] ^ state_0[128:0] ^ state_0[156:28] ^ state_0[237:109] ^ state_0[251:123],
+        state_0 <= {spread[0] ^ state_0[128:0] ^ state_0[156:28] ^ state_0[237:109] ^ state_0[251:123],
             state_0[520:129]};
       if (advances)
         random_steps <= random_steps + 1'b1;
@@ -2626,14 +2600,14 @@ module pulsetrain_core_controller_random_source (
 
   always @(posedge clk) begin
     if (rst) begin
-      held_2 <= 64'd0;
-      held_3 <= 1'b0;
+      spread <= 64'd0;
+      odd_step <= 1'b0;
       count <= 9'd1;
       random_seed <= 64'd0;
-      held_4 <= 5'd0;
-      held_5 <= 1'b0;
-      held_6 <= 9'd0;
-      held_7 <= 1'b0;
+      index <= 5'd0;
+      beyond <= 1'b0;
+      chosen <= 9'd0;
+      odd <= 1'b0;
       passed_8 <= 32'd0;
       passed_7 <= 32'd0;
       passed_6 <= 32'd0;
@@ -2644,59 +2618,59 @@ module pulsetrain_core_controller_random_source (
       passed_1 <= 32'd0;
       state_word <= 32'd0;
     end else begin
-      state_word <= ({32{held_6[0]}} & passed_1 & state_0[63:32]) | ({32{held_6[0]}} & ~passed_1 & state_0[31:0]) |
-          (~{32{held_6[0]}} & passed_1);
-      passed_1 <= ({32{held_6[1]}} & passed_2 & state_0[127:96]) | ({32{held_6[1]}} & ~passed_2 & state_0[95:64]) |
-          (~{32{held_6[1]}} & passed_2);
-      passed_2 <= ({32{held_6[2]}} & passed_3 & state_0[191:160]) | ({32{held_6[2]}} & ~passed_3 & state_0[159:128]) |
-          (~{32{held_6[2]}} & passed_3);
-      passed_3 <= ({32{held_6[3]}} & passed_4 & state_0[255:224]) | ({32{held_6[3]}} & ~passed_4 & state_0[223:192]) |
-          (~{32{held_6[3]}} & passed_4);
-      passed_4 <= ({32{held_6[4]}} & passed_5 & state_0[319:288]) | ({32{held_6[4]}} & ~passed_5 & state_0[287:256]) |
-          (~{32{held_6[4]}} & passed_5);
-      passed_5 <= ({32{held_6[5]}} & passed_6 & state_0[383:352]) | ({32{held_6[5]}} & ~passed_6 & state_0[351:320]) |
-          (~{32{held_6[5]}} & passed_6);
-      passed_6 <= ({32{held_6[6]}} & passed_7 & state_0[447:416]) | ({32{held_6[6]}} & ~passed_7 & state_0[415:384]) |
-          (~{32{held_6[6]}} & passed_7);
-      passed_7 <= ({32{held_6[7]}} & passed_8 & state_0[511:480]) | ({32{held_6[7]}} & ~passed_8 & state_0[479:448]) |
-          (~{32{held_6[7]}} & passed_8);
-      passed_8 <= ({32{held_6[8]}} & ~{32{held_7}} & state_0[520:512]) | (~{32{held_6[8]}} & {32{held_7}});
-      if (held_5) begin
-        held_7 <= 1'b0;
-        held_6 <= 9'd0;
+      state_word <= ({32{chosen[0]}} & passed_1 & state_0[63:32]) | ({32{chosen[0]}} & ~passed_1 & state_0[31:0]) |
+          (~{32{chosen[0]}} & passed_1);
+      passed_1 <= ({32{chosen[1]}} & passed_2 & state_0[127:96]) | ({32{chosen[1]}} & ~passed_2 & state_0[95:64]) |
+          (~{32{chosen[1]}} & passed_2);
+      passed_2 <= ({32{chosen[2]}} & passed_3 & state_0[191:160]) | ({32{chosen[2]}} & ~passed_3 & state_0[159:128]) |
+          (~{32{chosen[2]}} & passed_3);
+      passed_3 <= ({32{chosen[3]}} & passed_4 & state_0[255:224]) | ({32{chosen[3]}} & ~passed_4 & state_0[223:192]) |
+          (~{32{chosen[3]}} & passed_4);
+      passed_4 <= ({32{chosen[4]}} & passed_5 & state_0[319:288]) | ({32{chosen[4]}} & ~passed_5 & state_0[287:256]) |
+          (~{32{chosen[4]}} & passed_5);
+      passed_5 <= ({32{chosen[5]}} & passed_6 & state_0[383:352]) | ({32{chosen[5]}} & ~passed_6 & state_0[351:320]) |
+          (~{32{chosen[5]}} & passed_6);
+      passed_6 <= ({32{chosen[6]}} & passed_7 & state_0[447:416]) | ({32{chosen[6]}} & ~passed_7 & state_0[415:384]) |
+          (~{32{chosen[6]}} & passed_7);
+      passed_7 <= ({32{chosen[7]}} & passed_8 & state_0[511:480]) | ({32{chosen[7]}} & ~passed_8 & state_0[479:448]) |
+          (~{32{chosen[7]}} & passed_8);
+      passed_8 <= ({32{chosen[8]}} & ~{32{odd}} & state_0[520:512]) | (~{32{chosen[8]}} & {32{odd}});
+      if (beyond) begin
+        odd <= 1'b0;
+        chosen <= 9'd0;
       end else begin
-        held_7 <= held_4[0] & held_7_any;
-        held_6 <= {held_4[4:1] == 4'd8, held_4[4:1] == 4'd7, held_4[4:1] == 4'd6, held_4[4:1] == 4'd5, held_4[4:1] ==
-            4'd4, held_4[4:1] == 4'd3, held_4[4:1] == 4'd2, held_4[4:1] == 4'd1, held_4[4:1] == 4'd0};
+        odd <= index[0] & odd_any;
+        chosen <= {index[4:1] == 4'd8, index[4:1] == 4'd7, index[4:1] == 4'd6, index[4:1] == 4'd5, index[4:1] == 4'd4,
+            index[4:1] == 4'd3, index[4:1] == 4'd2, index[4:1] == 4'd1, index[4:1] == 4'd0};
       end
-      held_5 <= |state_index[15:5];
-      held_4 <= state_index[4:0];
-      if (seed__valid_and_seed__ready)
+      beyond <= |state_index[15:5];
+      index <= state_index[4:0];
+      if (seeds)
         random_seed <= seed__payload;
       if (seeding)
         count <= {count[7:0], count[8] ^ count[3]};
-      if (held_3_when) begin
-        held_3 <= !held_3;
-        held_2 <= {held_2[0] ^ held_2[1] ^ held_2[3] ^ held_2[4], held_2[63:1]} ^ {held_3 ? random_seed[63] :
-            random_seed[62], 1'b0, held_3 ? random_seed[61] : random_seed[60], 1'b0, held_3 ? random_seed[59] :
-            random_seed[58], 1'b0, held_3 ? random_seed[57] : random_seed[56], 1'b0, held_3 ? random_seed[55] :
-            random_seed[54], 1'b0, held_3 ? random_seed[53] : random_seed[52], 1'b0, held_3 ? random_seed[51] :
-            random_seed[50], 1'b0, held_3 ? random_seed[49] : random_seed[48], 1'b0, held_3 ? random_seed[47] :
-            random_seed[46], 1'b0, held_3 ? random_seed[45] : random_seed[44], 1'b0, held_3 ? random_seed[43] :
-            random_seed[42], 1'b0, held_3 ? random_seed[41] : random_seed[40], 1'b0, held_3 ? random_seed[39] :
-            random_seed[38], 1'b0, held_3 ? random_seed[37] : random_seed[36], 1'b0, held_3 ? random_seed[35] :
-            random_seed[34], 1'b0, held_3 ? random_seed[33] : random_seed[32], 1'b0, held_3 ? random_seed[31] :
-            random_seed[30], 1'b0, held_3 ? random_seed[29] : random_seed[28], 1'b0, held_3 ? random_seed[27] :
-            random_seed[26], 1'b0, held_3 ? random_seed[25] : random_seed[24], 1'b0, held_3 ? random_seed[23] :
-            random_seed[22], 1'b0, held_3 ? random_seed[21] : random_seed[20], 1'b0, held_3 ? random_seed[19] :
-            random_seed[18], 1'b0, held_3 ? random_seed[17] : random_seed[16], 1'b0, held_3 ? random_seed[15] :
-            random_seed[14], 1'b0, held_3 ? random_seed[13] : random_seed[12], 1'b0, held_3 ? random_seed[11] :
-            random_seed[10], 1'b0, held_3 ? random_seed[9] : random_seed[8], 1'b0, held_3 ? random_seed[7] :
-            random_seed[6], 1'b0, held_3 ? random_seed[5] : random_seed[4], 1'b0, held_3 ? random_seed[3] :
-            random_seed[2], 1'b0, held_3 ? random_seed[1] : random_seed[0]};
+      if (odd_step_when) begin
+        odd_step <= !odd_step;
+        spread <= {spread[0] ^ spread[1] ^ spread[3] ^ spread[4], spread[63:1]} ^ {odd_step ? random_seed[63] :
+            random_seed[62], 1'b0, odd_step ? random_seed[61] : random_seed[60], 1'b0, odd_step ? random_seed[59] :
+            random_seed[58], 1'b0, odd_step ? random_seed[57] : random_seed[56], 1'b0, odd_step ? random_seed[55] :
+            random_seed[54], 1'b0, odd_step ? random_seed[53] : random_seed[52], 1'b0, odd_step ? random_seed[51] :
+            random_seed[50], 1'b0, odd_step ? random_seed[49] : random_seed[48], 1'b0, odd_step ? random_seed[47] :
+            random_seed[46], 1'b0, odd_step ? random_seed[45] : random_seed[44], 1'b0, odd_step ? random_seed[43] :
+            random_seed[42], 1'b0, odd_step ? random_seed[41] : random_seed[40], 1'b0, odd_step ? random_seed[39] :
+            random_seed[38], 1'b0, odd_step ? random_seed[37] : random_seed[36], 1'b0, odd_step ? random_seed[35] :
+            random_seed[34], 1'b0, odd_step ? random_seed[33] : random_seed[32], 1'b0, odd_step ? random_seed[31] :
+            random_seed[30], 1'b0, odd_step ? random_seed[29] : random_seed[28], 1'b0, odd_step ? random_seed[27] :
+            random_seed[26], 1'b0, odd_step ? random_seed[25] : random_seed[24], 1'b0, odd_step ? random_seed[23] :
+            random_seed[22], 1'b0, odd_step ? random_seed[21] : random_seed[20], 1'b0, odd_step ? random_seed[19] :
+            random_seed[18], 1'b0, odd_step ? random_seed[17] : random_seed[16], 1'b0, odd_step ? random_seed[15] :
+            random_seed[14], 1'b0, odd_step ? random_seed[13] : random_seed[12], 1'b0, odd_step ? random_seed[11] :
+            random_seed[10], 1'b0, odd_step ? random_seed[9] : random_seed[8], 1'b0, odd_step ? random_seed[7] :
+            random_seed[6], 1'b0, odd_step ? random_seed[5] : random_seed[4], 1'b0, odd_step ? random_seed[3] :
+            random_seed[2], 1'b0, odd_step ? random_seed[1] : random_seed[0]};
       end else begin
-        held_3 <= 1'b0;
-        held_2 <= 64'd0;
+        odd_step <= 1'b0;
+        spread <= 64'd0;
       end
     end
   end
@@ -2716,11 +2690,11 @@ module pulsetrain_core_controller_decision_lanes (
   output o__valid,
   output reg [54:0] o__payload = 55'd0
 );
-  reg o__valid_2 = 1'b0;
-  reg held = 1'b0;
+  reg second = 1'b0;
+  reg first = 1'b0;
   reg counts_up = 1'b0;
-  reg [2:0] held_2 = 3'd0;
-  reg [20:0] held_3 = 21'd0;
+  reg [2:0] step = 3'd0;
+  reg [20:0] above = 21'd0;
   reg [3:0] max_pulses = 4'd0;
   reg [16:0] total_0 = 17'd0;
   reg over_0 = 1'b0;
@@ -2746,7 +2720,7 @@ module pulsetrain_core_controller_decision_lanes (
   reg [16:0] total_7 = 17'd0;
   reg over_7 = 1'b0;
   reg under_7 = 1'b1;
-  reg [5:0] held_4 = 6'd0;
+  reg [5:0] parallel_max = 6'd0;
   reg bank = 1'b0;
   reg negative_0 = 1'b0;
   reg negative_1 = 1'b0;
@@ -2757,14 +2731,14 @@ module pulsetrain_core_controller_decision_lanes (
   reg negative_6 = 1'b0;
   reg negative_7 = 1'b0;
 
-  wire o__valid_2_when = !o__valid_2 | o__ready;
-  wire under_7_both = held & counts_up & held_2 == 3'd0 & o__valid_2_when;
-  wire finishes = held & o__valid_2_when & (held_2 == 3'd0 ? !counts_up : held_2 == 3'd1);
-  wire i__ready_2 = !held | finishes;
-  assign holds = held | o__valid_2;
-  wire [20:0] holds_inverse = ~{21{held_2 == 3'd5}};
-  wire [21:0] holds_both = held_3 & ~({held_3, 1'b0} & holds_inverse);
-  wire value_bit = |({held_2 == 3'd4, held_2 == 3'd3, held_2 == 3'd2, held_2 == 3'd1} & max_pulses);
+  wire second_moves = !second | o__ready;
+  wire begins = first & counts_up & step == 3'd0 & second_moves;
+  wire finishes = first & second_moves & (step == 3'd0 ? !counts_up : step == 3'd1);
+  wire first_moves = !first | finishes;
+  assign holds = first | second;
+  wire [20:0] holds_inverse = ~{21{step == 3'd5}};
+  wire [21:0] holds_both = above & ~({above, 1'b0} & holds_inverse);
+  wire value_bit = |({step == 3'd4, step == 3'd3, step == 3'd2, step == 3'd1} & max_pulses);
   wire [14:0] magnitude_0 = i__payload[14:0] ^ {15{i__payload[15]}};
   wire bit_0 = |(total_0 & holds_both[16:0]);
   wire above_limit_0 = over_0 | (!under_0 & bit_0 & !value_bit);
@@ -2789,7 +2763,7 @@ module pulsetrain_core_controller_decision_lanes (
   wire [14:0] magnitude_7 = i__payload[126:112] ^ {15{i__payload[127]}};
   wire bit_7 = |(total_7 & holds_both[16:0]);
   wire above_limit_7 = over_7 | (!under_7 & bit_7 & !value_bit);
-  wire [15:0] held_3_value =
+  wire [15:0] below =
     i__payload[260:256] == 5'd0 ? 16'd0 :
     i__payload[260:256] == 5'd1 ? 16'd1 :
     i__payload[260:256] == 5'd2 ? 16'd3 :
@@ -2808,16 +2782,16 @@ module pulsetrain_core_controller_decision_lanes (
     i__payload[260:256] == 5'd15 ? 16'd32767 :
     i__payload[260:256] == 5'd16 ? 16'd65535 :
     16'd0;
-  wire [15:0] total_0_both = ~i__payload[143:128] & held_3_value;
-  wire under_7_when = held_2 == 3'd0 | held_2 == 3'd1;
-  wire [15:0] total_1_both = ~i__payload[159:144] & held_3_value;
-  wire [15:0] total_2_both = ~i__payload[175:160] & held_3_value;
-  wire [15:0] total_3_both = ~i__payload[191:176] & held_3_value;
-  wire [15:0] total_4_both = ~i__payload[207:192] & held_3_value;
-  wire [15:0] total_5_both = ~i__payload[223:208] & held_3_value;
-  wire [15:0] total_6_both = ~i__payload[239:224] & held_3_value;
-  wire [15:0] total_7_both = ~i__payload[255:240] & held_3_value;
-  wire [14:0] counts_up_inverse = ~held_3_value[14:0];
+  wire [15:0] total_0_both = ~i__payload[143:128] & below;
+  wire under_7_when = step == 3'd0 | step == 3'd1;
+  wire [15:0] total_1_both = ~i__payload[159:144] & below;
+  wire [15:0] total_2_both = ~i__payload[175:160] & below;
+  wire [15:0] total_3_both = ~i__payload[191:176] & below;
+  wire [15:0] total_4_both = ~i__payload[207:192] & below;
+  wire [15:0] total_5_both = ~i__payload[223:208] & below;
+  wire [15:0] total_6_both = ~i__payload[239:224] & below;
+  wire [15:0] total_7_both = ~i__payload[255:240] & below;
+  wire [14:0] counts_up_inverse = ~below[14:0];
   wire o__payload_choice = above_limit_0 ? value_bit : bit_0;
   wire o__payload_choice_2 = above_limit_1 ? value_bit : bit_1;
   wire o__payload_choice_3 = above_limit_2 ? value_bit : bit_2;
@@ -2826,14 +2800,14 @@ module pulsetrain_core_controller_decision_lanes (
   wire o__payload_choice_6 = above_limit_5 ? value_bit : bit_5;
   wire o__payload_choice_7 = above_limit_6 ? value_bit : bit_6;
   wire o__payload_choice_8 = above_limit_7 ? value_bit : bit_7;
-  wire o__payload_when = under_7_both | (finishes & held_2 == 3'd0);
+  wire o__payload_when = begins | (finishes & step == 3'd0);
 
   always @(posedge clk) begin
     if (rst) begin
-      held <= 1'b0;
-      o__valid_2 <= 1'b0;
-      held_2 <= 3'd0;
-      held_3 <= 21'd0;
+      first <= 1'b0;
+      second <= 1'b0;
+      step <= 3'd0;
+      above <= 21'd0;
       over_0 <= 1'b0;
       under_0 <= 1'b1;
       over_1 <= 1'b0;
@@ -2853,21 +2827,21 @@ module pulsetrain_core_controller_decision_lanes (
       counts_up <= 1'b0;
     end else begin
       if (under_7_when) begin
-        under_7 <= !under_7_both;
+        under_7 <= !begins;
         over_7 <= 1'b0;
-        under_6 <= !under_7_both;
+        under_6 <= !begins;
         over_6 <= 1'b0;
-        under_5 <= !under_7_both;
+        under_5 <= !begins;
         over_5 <= 1'b0;
-        under_4 <= !under_7_both;
+        under_4 <= !begins;
         over_4 <= 1'b0;
-        under_3 <= !under_7_both;
+        under_3 <= !begins;
         over_3 <= 1'b0;
-        under_2 <= !under_7_both;
+        under_2 <= !begins;
         over_2 <= 1'b0;
-        under_1 <= !under_7_both;
+        under_1 <= !begins;
         over_1 <= 1'b0;
-        under_0 <= !under_7_both;
+        under_0 <= !begins;
         over_0 <= 1'b0;
       end else begin
         under_7 <= under_7 | (!over_7 & !bit_7 & value_bit);
@@ -2887,30 +2861,30 @@ module pulsetrain_core_controller_decision_lanes (
         under_0 <= under_0 | (!over_0 & !bit_0 & value_bit);
         over_0 <= above_limit_0;
       end
-      if (i__ready_2)
-        held_3 <= {5'd31, ~held_3_value};
-      else if (under_7_both)
-        held_3 <= held_3 << 3'd4;
-      else if (held_2 != 3'd0)
-        held_3 <= {1'b1, held_3[20:1]};
-      if (under_7_both)
-        held_2 <= 3'd5;
-      else if (held_2 != 3'd0)
-        held_2 <= held_2 - 1'b1;
-      if (o__valid_2_when)
-        o__valid_2 <= finishes;
-      if (i__ready_2) begin
+      if (first_moves)
+        above <= {5'd31, ~below};
+      else if (begins)
+        above <= above << 3'd4;
+      else if (step != 3'd0)
+        above <= {1'b1, above[20:1]};
+      if (begins)
+        step <= 3'd5;
+      else if (step != 3'd0)
+        step <= step - 1'b1;
+      if (second_moves)
+        second <= finishes;
+      if (first_moves) begin
         counts_up <= |{|(magnitude_7 & counts_up_inverse), |(magnitude_6 & counts_up_inverse), |(magnitude_5 &
             counts_up_inverse), |(magnitude_4 & counts_up_inverse), |(magnitude_3 & counts_up_inverse), |(magnitude_2 &
             counts_up_inverse), |(magnitude_1 & counts_up_inverse), |(magnitude_0 & counts_up_inverse)};
-        held <= i__valid;
+        first <= i__valid;
       end
     end
   end
 
   always @(posedge clk) begin
-    if (o__valid_2_when) begin
-      o__payload[53:48] <= held_4;
+    if (second_moves) begin
+      o__payload[53:48] <= parallel_max;
       o__payload[54] <= bank;
     end
     if (finishes) begin
@@ -2929,103 +2903,103 @@ module pulsetrain_core_controller_decision_lanes (
       o__payload[24] <= o__payload_choice_7;
       o__payload[28] <= o__payload_choice_8;
     end
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[1] <= o__payload_choice;
     else if (o__payload_when)
       o__payload[1] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[5] <= o__payload_choice_2;
     else if (o__payload_when)
       o__payload[5] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[9] <= o__payload_choice_3;
     else if (o__payload_when)
       o__payload[9] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[13] <= o__payload_choice_4;
     else if (o__payload_when)
       o__payload[13] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[17] <= o__payload_choice_5;
     else if (o__payload_when)
       o__payload[17] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[21] <= o__payload_choice_6;
     else if (o__payload_when)
       o__payload[21] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[25] <= o__payload_choice_7;
     else if (o__payload_when)
       o__payload[25] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[29] <= o__payload_choice_8;
     else if (o__payload_when)
       o__payload[29] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[2] <= o__payload_choice;
     else if (o__payload_when)
       o__payload[2] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[6] <= o__payload_choice_2;
     else if (o__payload_when)
       o__payload[6] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[10] <= o__payload_choice_3;
     else if (o__payload_when)
       o__payload[10] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[14] <= o__payload_choice_4;
     else if (o__payload_when)
       o__payload[14] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[18] <= o__payload_choice_5;
     else if (o__payload_when)
       o__payload[18] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[22] <= o__payload_choice_6;
     else if (o__payload_when)
       o__payload[22] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[26] <= o__payload_choice_7;
     else if (o__payload_when)
       o__payload[26] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[30] <= o__payload_choice_8;
     else if (o__payload_when)
       o__payload[30] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[3] <= o__payload_choice;
     else if (o__payload_when)
       o__payload[3] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[7] <= o__payload_choice_2;
     else if (o__payload_when)
       o__payload[7] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[11] <= o__payload_choice_3;
     else if (o__payload_when)
       o__payload[11] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[15] <= o__payload_choice_4;
     else if (o__payload_when)
       o__payload[15] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[19] <= o__payload_choice_5;
     else if (o__payload_when)
       o__payload[19] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[23] <= o__payload_choice_6;
     else if (o__payload_when)
       o__payload[23] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[27] <= o__payload_choice_7;
     else if (o__payload_when)
       o__payload[27] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[31] <= o__payload_choice_8;
     else if (o__payload_when)
       o__payload[31] <= 1'b0;
-    if (i__ready_2) begin
+    if (first_moves) begin
       negative_7 <= i__payload[127];
       total_7 <= magnitude_7 + total_7_both + i__payload[127];
       negative_6 <= i__payload[111];
@@ -3043,13 +3017,13 @@ module pulsetrain_core_controller_decision_lanes (
       negative_0 <= i__payload[15];
       total_0 <= magnitude_0 + total_0_both + i__payload[15];
       bank <= i__payload[271];
-      held_4 <= i__payload[270:265];
+      parallel_max <= i__payload[270:265];
       max_pulses <= i__payload[264:261];
     end
   end
 
-  assign i__ready = i__ready_2;
-  assign o__valid = o__valid_2;
+  assign i__ready = first_moves;
+  assign o__valid = second;
 endmodule
 
 // A queue of rows between a collector of beats and a former of slots.
@@ -3068,7 +3042,7 @@ module pulsetrain_core_controller_pulse_scheduler (
   output [39:0] o__payload
 );
   reg [2:0] read_place = 3'd0;
-  reg [2:0] held = 3'd0;
+  reg [2:0] waiting = 3'd0;
   reg [2:0] signature__addr = 3'd0;
   reg [28:0] i__payload_2;
   reg i__valid_2 = 1'b0;
@@ -3082,8 +3056,8 @@ module pulsetrain_core_controller_pulse_scheduler (
   wire cells_read__en;
   wire i__ready_2;
 
-  wire o__ready_2 = held != 3'd4;
-  wire signature__en_2 = o__valid_2 & o__ready_2;
+  wire o__ready_2 = waiting != 3'd4;
+  wire enters = o__valid_2 & o__ready_2;
   wire leaves = i__valid_2 & i__ready_2;
   wire [2:0] next_place = leaves ? (read_place == 3'd4 ? 3'd0 : read_place + 1'b1) : read_place;
 
@@ -3124,22 +3098,22 @@ module pulsetrain_core_controller_pulse_scheduler (
     if (rst)
       i__valid_2 <= 1'b0;
     else
-      i__valid_2 <= held != leaves & !clear;
+      i__valid_2 <= waiting != leaves & !clear;
   end
 
   always @(posedge clk) begin
     if (rst) begin
       signature__addr <= 3'd0;
       read_place <= 3'd0;
-      held <= 3'd0;
+      waiting <= 3'd0;
     end else if (clear) begin
       signature__addr <= 3'd0;
       read_place <= 3'd0;
-      held <= 3'd0;
+      waiting <= 3'd0;
     end else begin
-      held <= held + signature__en_2 - leaves;
+      waiting <= waiting + enters - leaves;
       read_place <= next_place;
-      if (signature__en_2)
+      if (enters)
         signature__addr <= signature__addr == 3'd4 ? 3'd0 : signature__addr + 1'b1;
     end
   end
@@ -3150,7 +3124,7 @@ module pulsetrain_core_controller_pulse_scheduler (
   initial for (rows_index = 0; rows_index < 5; rows_index = rows_index + 1)
     rows[rows_index] = 29'd0;
   always @(posedge clk)
-    if (signature__en_2) rows[signature__addr] <= signature__data;
+    if (enters) rows[signature__addr] <= signature__data;
   always @(posedge clk)
     i__payload_2 <= rows[next_place];
 
@@ -3183,12 +3157,12 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   output reg [39:0] store__cells = 40'd0,
   output [1:0] store__beat
 );
-  reg held_2 = 1'b0;
-  reg [1:0] store__beat_2 = 2'd0;
+  reg held = 1'b0;
+  reg [1:0] place = 2'd0;
   reg [4:0] row = 5'd0;
   reg bank = 1'b0;
   reg [5:0] parallel_max = 6'd0;
-  reg held = 1'b0;
+  reg fresh = 1'b0;
   reg [3:0] saturated_count = 4'd0;
   reg [3:0] set_count = 4'd0;
   reg [3:0] set_chunks = 4'd0;
@@ -3226,9 +3200,9 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   assign o__payload[24:21] = {reset_chunks_here, reset_chunks[3:1]};
   assign o__payload[28:25] = {reset_again_here, reset_again[3:1]};
   wire something = (|o__payload[16:13]) | (|o__payload[24:21]);
-  assign o__valid = held_2 & store__beat_2 == 2'd3 & (something | row == 5'd31);
-  assign moves = held_2 & (!o__valid | o__ready);
-  assign i__ready = !held_2 | moves | clear;
+  assign o__valid = held & place == 2'd3 & (something | row == 5'd31);
+  assign moves = held & (!o__valid | o__ready);
+  assign i__ready = !held | moves | clear;
   wire saturated_count_when = |i__payload[47:40];
   wire [7:0] set_selected = {store__beat_any_8, store__beat_any_7, store__beat_any_6, store__beat_any_5,
       store__beat_any_4, store__beat_any_3, store__beat_any_2, store__beat_any} & ~i__payload[39:32];
@@ -3247,13 +3221,13 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   wire [2:0] saturated_ones_4_2 = i__ready & saturated_count_when ? i__payload[44] + i__payload[45] + (i__payload[46] +
       i__payload[47]) : 3'd0;
   wire [3:0] saturated_ones_8 = i__ready & saturated_count_when ? saturated_ones_4 + saturated_ones_4_2 : 4'd0;
-  assign counted__saturated = held ? saturated_count : 4'd0;
+  assign counted__saturated = fresh ? saturated_count : 4'd0;
   wire [2:0] set_ones_4 = i__ready & any_set_selected ? set_selected[0] + set_selected[1] + (set_selected[2] +
       set_selected[3]) : 3'd0;
   wire [2:0] set_ones_4_2 = i__ready & any_set_selected ? set_selected[4] + set_selected[5] + (set_selected[6] +
       set_selected[7]) : 3'd0;
   wire [3:0] set_ones_8 = i__ready & any_set_selected ? set_ones_4 + set_ones_4_2 : 4'd0;
-  assign counted__cells_set = held ? set_count : 4'd0;
+  assign counted__cells_set = fresh ? set_count : 4'd0;
   wire [2:0] reset_ones_4 =
     i__ready & any_reset_selected ? reset_selected[0] + reset_selected[1] + (reset_selected[2] + reset_selected[3]) :
     3'd0;
@@ -3261,13 +3235,13 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
     i__ready & any_reset_selected ? reset_selected[4] + reset_selected[5] + (reset_selected[6] + reset_selected[7]) :
     3'd0;
   wire [3:0] reset_ones_8 = i__ready & any_reset_selected ? reset_ones_4 + reset_ones_4_2 : 4'd0;
-  assign counted__cells_reset = held ? reset_count : 4'd0;
+  assign counted__cells_reset = fresh ? reset_count : 4'd0;
 
   always @(posedge clk) begin
     if (rst) begin
+      fresh <= 1'b0;
       held <= 1'b0;
-      held_2 <= 1'b0;
-      store__beat_2 <= 2'd0;
+      place <= 2'd0;
       row <= 5'd0;
       saturated_count <= 4'd0;
       set_count <= 4'd0;
@@ -3275,14 +3249,14 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
     end else begin
       if (clear) begin
         row <= 5'd0;
-        store__beat_2 <= 2'd0;
+        place <= 2'd0;
       end else if (moves) begin
-        store__beat_2 <= store__beat_2 + 1'b1;
-        if (store__beat_2 == 2'd3) begin
+        place <= place + 1'b1;
+        if (place == 2'd3) begin
           row <= row + 1'b1;
           if (row == 5'd31)
             row <= 5'd0;
-          store__beat_2 <= 2'd0;
+          place <= 2'd0;
         end
       end
       if (i__ready) begin
@@ -3295,9 +3269,9 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
         saturated_count <= 4'd0;
         if (saturated_count_when)
           saturated_count <= saturated_ones_8;
-        held_2 <= i__valid & !clear;
+        held <= i__valid & !clear;
       end
-      held <= i__valid & i__ready;
+      fresh <= i__valid & i__ready;
     end
   end
 
@@ -3334,7 +3308,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
     end
   end
 
-  assign store__beat = store__beat_2;
+  assign store__beat = place;
 endmodule
 
 // Forms the slots of one row after the other, from visits of the chunks that hold a column for a slot.
@@ -3352,10 +3326,10 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   output reg o__valid = 1'b0,
   output reg [39:0] o__payload = 40'd0
 );
-  reg [3:0] held = 4'd0;
-  reg held_2 = 1'b0;
-  reg [3:0] held_3 = 4'd0;
-  reg held_4 = 1'b0;
+  reg [3:0] todo = 4'd0;
+  reg polarity = 1'b0;
+  reg [3:0] pulse = 4'd0;
+  reg first = 1'b0;
   reg [1:0] former_state = 2'd0;
   reg valid_0 = 1'b0;
   reg valid_1 = 1'b0;
@@ -3364,7 +3338,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   reg valid_3 = 1'b0;
   reg [39:0] cells_2 = 40'd0;
   reg [21:0] visit_1 = 22'd0;
-  reg [7:0] held_5 = 8'd0;
+  reg [7:0] wanted = 8'd0;
   reg begins = 1'b1;
   reg [5:0] like = 6'd0;
   reg [21:0] visit_3 = 22'd0;
@@ -3373,22 +3347,22 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   reg [21:0] visit_0 = 22'd0;
   reg [21:0] visit_2 = 22'd0;
 
-  wire chunk_low_2 = |held[1:0];
-  wire [4:0] held_both = held & (held - 1'b1);
-  wire [3:0] again = held_2 ? i__payload[28:25] : i__payload[20:17];
-  wire chunk_1 = !held[0];
-  wire chunk_1_2 = !held[2];
+  wire chunk_low_2 = |todo[1:0];
+  wire [4:0] todo_both = todo & (todo - 1'b1);
+  wire [3:0] again = polarity ? i__payload[28:25] : i__payload[20:17];
+  wire chunk_1 = !todo[0];
+  wire chunk_1_2 = !todo[2];
   wire [1:0] chunk_2 = chunk_low_2 ? chunk_1 : {1'b1, chunk_1_2};
   assign word = chunk_2 >> 1'b0;
-  wire former_state_when_3 = held_3 == 4'd1 & (|again);
+  wire former_state_when_3 = pulse == 4'd1 & (|again);
   wire former_state_when_2 = |i__payload[24:21];
-  wire former_state_when_4 = !held_2 & former_state_when_2;
+  wire former_state_when_4 = !polarity & former_state_when_2;
   wire former_state_when_5 = !(|{valid_1, valid_0});
   wire any_later = |later;
-  wire cells_2_39_is_visit_1_2_either = !o__valid | o__ready;
+  wire free = !o__valid | o__ready;
   wire [5:0] room = begins ? visit_3[21:16] : like;
-  wire total_at_most_room = total <= room;
-  wire joins = cells_2_39_is_visit_1_2_either & (total_at_most_room | visit_3[9]);
+  wire fits = total <= room;
+  wire joins = free & (fits | visit_3[9]);
   wire moves_3 = !valid_3 | joins;
   wire moves_2 = !valid_2 | moves_3;
   wire moves_1 = !valid_1 | moves_2;
@@ -3403,9 +3377,9 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   wire cells_2_39_is_visit_1_2 = cells_2[39] == visit_1[2];
   wire [7:0] not_waiting = ~waiting;
   wire [8:0] waiting_both = waiting & (not_waiting + 1'b1);
-  wire [7:0] o__payload_choice = total_at_most_room ? waiting : waiting_both[7:0];
-  wire like_when = valid_3 & cells_2_39_is_visit_1_2_either;
-  wire begins_both = like_when & (visit_3[9] | (total_at_most_room ? visit_3[8] | total == room : room == 6'd1));
+  wire [7:0] joining = fits ? waiting : waiting_both[7:0];
+  wire writes = valid_3 & free;
+  wire emits = writes & (visit_3[9] | (fits ? visit_3[8] | total == room : room == 6'd1));
   wire former_state_when = |i__payload[16:13];
   wire [7:0] higher;
   assign higher[0] = cells_2_4_is_visit_1_2 & cells_2[3:0] > visit_1[6:3];
@@ -3417,47 +3391,47 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   assign higher[6] = cells_2_34_is_visit_1_2 & cells_2[33:30] > visit_1[6:3];
   assign higher[7] = cells_2_39_is_visit_1_2 & cells_2[38:35] > visit_1[6:3];
   wire any_higher = |higher;
-  wire [21:0] visit_0_value;
-  assign visit_0_value[1:0] = chunk_2;
-  assign visit_0_value[2] = held_2;
-  assign visit_0_value[6:3] = held_3;
-  assign visit_0_value[7] = held_4;
-  assign visit_0_value[8] = held_both[3:0] == 4'd0;
-  assign visit_0_value[9] = former_state == 2'd2;
-  assign visit_0_value[14:10] = i__payload[4:0];
-  assign visit_0_value[15] = i__payload[6];
-  assign visit_0_value[21:16] = i__payload[12:7];
+  wire [21:0] asked;
+  assign asked[1:0] = chunk_2;
+  assign asked[2] = polarity;
+  assign asked[6:3] = pulse;
+  assign asked[7] = first;
+  assign asked[8] = todo_both[3:0] == 4'd0;
+  assign asked[9] = former_state == 2'd2;
+  assign asked[14:10] = i__payload[4:0];
+  assign asked[15] = i__payload[6];
+  assign asked[21:16] = i__payload[12:7];
   assign i__ready =
-    former_state == 2'd1 & enable & held_both[3:0] == 4'd0 & !former_state_when_3 & held_3 == 4'd1 &
+    former_state == 2'd1 & enable & todo_both[3:0] == 4'd0 & !former_state_when_3 & pulse == 4'd1 &
         !former_state_when_4 & !i__payload[5] ? 1'b1 :
     former_state == 2'd3 & former_state_when_5 & !any_later & !former_state_when_4 & !i__payload[5] ? 1'b1 :
     former_state == 2'd2 & enable ? 1'b1 :
     1'b0;
-  wire [7:0] held_5_value;
-  assign held_5_value[0] = cells_2_4_is_visit_1_2 & cells_2[3:0] >= visit_1[6:3];
-  assign held_5_value[1] = cells_2_9_is_visit_1_2 & cells_2[8:5] >= visit_1[6:3];
-  assign held_5_value[2] = cells_2_14_is_visit_1_2 & cells_2[13:10] >= visit_1[6:3];
-  assign held_5_value[3] = cells_2_19_is_visit_1_2 & cells_2[18:15] >= visit_1[6:3];
-  assign held_5_value[4] = cells_2_24_is_visit_1_2 & cells_2[23:20] >= visit_1[6:3];
-  assign held_5_value[5] = cells_2_29_is_visit_1_2 & cells_2[28:25] >= visit_1[6:3];
-  assign held_5_value[6] = cells_2_34_is_visit_1_2 & cells_2[33:30] >= visit_1[6:3];
-  assign held_5_value[7] = cells_2_39_is_visit_1_2 & cells_2[38:35] >= visit_1[6:3];
-  wire [2:0] wanted_4 = moves_3 ? held_5[0] + held_5[1] + (held_5[2] + held_5[3]) : 3'd0;
-  wire [2:0] wanted_4_2 = moves_3 ? held_5[4] + held_5[5] + (held_5[6] + held_5[7]) : 3'd0;
+  wire [7:0] wants;
+  assign wants[0] = cells_2_4_is_visit_1_2 & cells_2[3:0] >= visit_1[6:3];
+  assign wants[1] = cells_2_9_is_visit_1_2 & cells_2[8:5] >= visit_1[6:3];
+  assign wants[2] = cells_2_14_is_visit_1_2 & cells_2[13:10] >= visit_1[6:3];
+  assign wants[3] = cells_2_19_is_visit_1_2 & cells_2[18:15] >= visit_1[6:3];
+  assign wants[4] = cells_2_24_is_visit_1_2 & cells_2[23:20] >= visit_1[6:3];
+  assign wants[5] = cells_2_29_is_visit_1_2 & cells_2[28:25] >= visit_1[6:3];
+  assign wants[6] = cells_2_34_is_visit_1_2 & cells_2[33:30] >= visit_1[6:3];
+  assign wants[7] = cells_2_39_is_visit_1_2 & cells_2[38:35] >= visit_1[6:3];
+  wire [2:0] wanted_4 = moves_3 ? wanted[0] + wanted[1] + (wanted[2] + wanted[3]) : 3'd0;
+  wire [2:0] wanted_4_2 = moves_3 ? wanted[4] + wanted[5] + (wanted[6] + wanted[7]) : 3'd0;
   wire [3:0] wanted_8 = moves_3 ? wanted_4 + wanted_4_2 : 4'd0;
 
   always @(posedge clk) begin
     if (rst) begin
-      held <= 4'd0;
-      held_2 <= 1'b0;
-      held_3 <= 4'd0;
-      held_4 <= 1'b0;
+      todo <= 4'd0;
+      polarity <= 1'b0;
+      pulse <= 4'd0;
+      first <= 1'b0;
       former_state <= 2'd0;
       later <= 4'd0;
       like <= 6'd0;
     end else begin
-      if (like_when)
-        like <= room - (total_at_most_room ? total : 4'd1);
+      if (writes)
+        like <= room - (fits ? total : 4'd1);
       if (moves_2) begin
         if (valid_1) begin
           if (visit_1[7])
@@ -3479,16 +3453,16 @@ module pulsetrain_core_controller_pulse_scheduler_former (
           if (i__valid) begin
             if (former_state_when) begin
               former_state <= 2'd1;
-              held_4 <= 1'b1;
-              held_3 <= 4'd1;
-              held_2 <= 1'b0;
-              held <= i__payload[16:13];
+              first <= 1'b1;
+              pulse <= 4'd1;
+              polarity <= 1'b0;
+              todo <= i__payload[16:13];
             end else if (former_state_when_2) begin
               former_state <= 2'd1;
-              held_4 <= 1'b1;
-              held_3 <= 4'd1;
-              held_2 <= !1'b0;
-              held <= i__payload[24:21];
+              first <= 1'b1;
+              pulse <= 4'd1;
+              polarity <= !1'b0;
+              todo <= i__payload[24:21];
             end else
               former_state <= 2'd2;
           end
@@ -3497,22 +3471,22 @@ module pulsetrain_core_controller_pulse_scheduler_former (
         end
         2'd1: begin
           if (enable) begin
-            held_4 <= 1'b0;
-            held <= held_both[3:0];
-            if (held_both[3:0] == 4'd0) begin
+            first <= 1'b0;
+            todo <= todo_both[3:0];
+            if (todo_both[3:0] == 4'd0) begin
               if (former_state_when_3) begin
                 former_state <= 2'd1;
-                held_4 <= 1'b1;
-                held_3 <= 4'd2;
-                held_2 <= held_2;
-                held <= again;
-              end else if (held_3 == 4'd1) begin
+                first <= 1'b1;
+                pulse <= 4'd2;
+                polarity <= polarity;
+                todo <= again;
+              end else if (pulse == 4'd1) begin
                 if (former_state_when_4) begin
                   former_state <= 2'd1;
-                  held_4 <= 1'b1;
-                  held_3 <= 4'd1;
-                  held_2 <= !1'b0;
-                  held <= i__payload[24:21];
+                  first <= 1'b1;
+                  pulse <= 4'd1;
+                  polarity <= !1'b0;
+                  todo <= i__payload[24:21];
                 end else if (i__payload[5])
                   former_state <= 2'd2;
                 else
@@ -3528,16 +3502,16 @@ module pulsetrain_core_controller_pulse_scheduler_former (
           if (former_state_when_5) begin
             if (any_later) begin
               former_state <= 2'd1;
-              held_4 <= 1'b1;
-              held_3 <= held_3 + 1'b1;
-              held_2 <= held_2;
-              held <= later;
+              first <= 1'b1;
+              pulse <= pulse + 1'b1;
+              polarity <= polarity;
+              todo <= later;
             end else if (former_state_when_4) begin
               former_state <= 2'd1;
-              held_4 <= 1'b1;
-              held_3 <= 4'd1;
-              held_2 <= !1'b0;
-              held <= i__payload[24:21];
+              first <= 1'b1;
+              pulse <= 4'd1;
+              polarity <= !1'b0;
+              todo <= i__payload[24:21];
             end else if (i__payload[5])
               former_state <= 2'd2;
             else
@@ -3559,29 +3533,25 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   always @(posedge clk) begin
     if (moves_3) begin
       total <= wanted_8;
-      waiting <= held_5;
+      waiting <= wanted;
       visit_3 <= visit_2;
     end
-    if (like_when) begin
+    if (writes) begin
       o__payload[39] <= visit_3[9];
       o__payload[38] <= visit_3[15];
       o__payload[4:0] <= visit_3[14:10];
       o__payload[5] <= visit_3[2];
-      o__payload[13:6] <= (visit_3[1:0] == 2'd0 & !visit_3[9] ? o__payload_choice : 8'd0) | (begins ? 8'd0 :
-          o__payload[13:6]);
-      o__payload[21:14] <= (visit_3[1:0] == 2'd1 & !visit_3[9] ? o__payload_choice : 8'd0) | (begins ? 8'd0 :
-          o__payload[21:14]);
-      o__payload[29:22] <= (visit_3[1:0] == 2'd2 & !visit_3[9] ? o__payload_choice : 8'd0) | (begins ? 8'd0 :
-          o__payload[29:22]);
-      o__payload[37:30] <= (visit_3[1:0] == 2'd3 & !visit_3[9] ? o__payload_choice : 8'd0) | (begins ? 8'd0 :
-          o__payload[37:30]);
+      o__payload[13:6] <= (visit_3[1:0] == 2'd0 & !visit_3[9] ? joining : 8'd0) | (begins ? 8'd0 : o__payload[13:6]);
+      o__payload[21:14] <= (visit_3[1:0] == 2'd1 & !visit_3[9] ? joining : 8'd0) | (begins ? 8'd0 : o__payload[21:14]);
+      o__payload[29:22] <= (visit_3[1:0] == 2'd2 & !visit_3[9] ? joining : 8'd0) | (begins ? 8'd0 : o__payload[29:22]);
+      o__payload[37:30] <= (visit_3[1:0] == 2'd3 & !visit_3[9] ? joining : 8'd0) | (begins ? 8'd0 : o__payload[37:30]);
       if (!joins) begin
         total <= total - 1'b1;
         waiting <= waiting & ~waiting_both[7:0];
       end
     end
     if (moves_2) begin
-      held_5 <= held_5_value;
+      wanted <= wants;
       visit_2 <= visit_1;
     end
     if (moves_1) begin
@@ -3589,7 +3559,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
       visit_1 <= visit_0;
     end
     if (enable)
-      visit_0 <= visit_0_value;
+      visit_0 <= asked;
   end
 
   always @(posedge clk) begin
@@ -3610,9 +3580,9 @@ module pulsetrain_core_controller_pulse_scheduler_former (
     end else begin
       if (o__ready)
         o__valid <= 1'b0;
-      if (like_when) begin
-        begins <= begins_both;
-        o__valid <= begins_both;
+      if (writes) begin
+        begins <= emits;
+        o__valid <= emits;
       end
       if (moves_3)
         valid_3 <= valid_2;
@@ -3645,11 +3615,11 @@ module pulsetrain_core_controller_row_programmer (
   output targets__ready,
   output cells__valid,
   output [36:0] values,
-  output [2:0] values_2,
-  output [1:0] values_3,
-  output [1:0] values_4,
+  output [2:0] o__payload_operation,
+  output [1:0] o__payload_groups,
+  output [1:0] values_2,
   output reg active = 1'b0,
-  output signal,
+  output bank,
   output reg o__valid = 1'b0,
   output reg [5:0] counted__verified = 6'd0,
   output reg [5:0] counted__unreached = 6'd0,
@@ -3666,14 +3636,14 @@ module pulsetrain_core_controller_row_programmer (
   reg refreshes = 1'b0;
   reg [7:0] round = 8'd0;
   reg polarity = 1'b0;
-  reg [1:0] held_3 = 2'd0;
+  reg [1:0] todo = 2'd0;
   reg [3:0] programmer_state = 4'd0;
-  reg [4:0] held_2 = 5'd0;
+  reg [4:0] row = 5'd0;
   reg states = 1'b0;
-  reg port_4 = 1'b0;
-  reg [7:0] held = 8'd0;
-  reg [4:0] held_5 = 5'd0;
-  reg held_4 = 1'b0;
+  reg bank_2 = 1'b0;
+  reg [7:0] repeats = 8'd0;
+  reg [4:0] next_row = 5'd0;
+  reg emitted = 1'b0;
   reg [2:0] port = 3'd0;
   reg [1:0] port_2 = 2'd0;
   reg [1:0] port_3 = 2'd0;
@@ -3699,29 +3669,28 @@ module pulsetrain_core_controller_row_programmer (
   wire last_2;
   wire [127:0] codes;
 
-  wire programmer_state_when_4 = resting & !o__valid;
+  wire at_rest = resting & !o__valid;
   wire leaves = o__valid & o__ready;
   wire forms = work == 2'd2;
-  wire [2:0] programmer_state_when_3 = held_3 & (held_3 - 1'b1);
-  wire programmer_state_when = programmer_state_when_4 & !clear;
-  wire programmer_state_when_2 = !slots__payload[39] & (!active | held_2 == slots__payload[4:0]);
+  wire [2:0] programmer_state_when_3 = todo & (todo - 1'b1);
+  wire programmer_state_when = at_rest & !clear;
+  wire programmer_state_when_2 = !slots__payload[39] & (!active | row == slots__payload[4:0]);
   assign cells__valid = programmer_state == 4'd10 & resting;
   wire cells__valid_and_cells__ready = cells__valid & cells__ready;
   wire [1:0] like_plus_1 = like + 1'b1;
-  wire programmer_state_when_5 = !(|(rising | falling));
-  wire programmer_state_when_6 = round != 8'd0 & round >= settings[31:24];
-  wire [8:0] programmer_state_when_7 = held + 1'b1;
+  wire programmer_state_when_4 = !(|(rising | falling));
+  wire programmer_state_when_5 = round != 8'd0 & round >= settings[31:24];
+  wire [8:0] programmer_state_when_6 = repeats + 1'b1;
   wire counted__unverified_both = programmer_state == 4'd6 & !o__valid & !clear;
-  wire visited_1 = !held_3[0];
+  wire visited_1 = !todo[0];
   wire restart = programmer_state == 4'd0 & !active;
-  wire held_4_value =
+  wire emits =
     programmer_state == 4'd0 & programmer_state_when & slots__valid & !programmer_state_when_2 & !active ? 1'b1 :
-    programmer_state == 4'd2 & programmer_state_when_4 & left != 2'd0 ? 1'b1 :
-    programmer_state == 4'd8 & held_3 == 2'd0 & resting ? some :
+    programmer_state == 4'd2 & at_rest & left != 2'd0 ? 1'b1 :
+    programmer_state == 4'd8 & todo == 2'd0 & resting ? some :
     programmer_state == 4'd8 & full_2 ? 1'b1 :
     1'b0;
-  wire port_3_value = programmer_state == 4'd0 & programmer_state_when & slots__valid & !programmer_state_when_2 &
-      !active;
+  wire ends = programmer_state == 4'd0 & programmer_state_when & slots__valid & !programmer_state_when_2 & !active;
   assign slots__ready =
     programmer_state == 4'd0 & programmer_state_when & slots__valid & !programmer_state_when_2 & !active ? 1'b1 :
     programmer_state == 4'd1 & last & programmer_state_when_3[1:0] == 2'd0 ? !clear :
@@ -3730,7 +3699,7 @@ module pulsetrain_core_controller_row_programmer (
     programmer_state == 4'd1 ? 3'd2 :
     programmer_state == 4'd3 & targets__valid ? 3'd1 :
     programmer_state == 4'd5 & full ? 3'd3 :
-    programmer_state == 4'd8 & held_3 != 2'd0 ? 3'd4 :
+    programmer_state == 4'd8 & todo != 2'd0 ? 3'd4 :
     programmer_state == 4'd9 ? (states ? 3'd6 : 3'd5) :
     3'd0;
   wire group_2 =
@@ -3741,14 +3710,14 @@ module pulsetrain_core_controller_row_programmer (
     programmer_state == 4'd9 ? like :
     1'b0;
   assign targets__ready = programmer_state == 4'd3 & targets__valid & last & !clear;
-  wire reads = programmer_state == 4'd2 & programmer_state_when_4;
-  wire port_3_value_2 = programmer_state == 4'd2 & programmer_state_when_4 & left != 2'd0;
+  wire reads = programmer_state == 4'd2 & at_rest;
+  wire reads_2 = programmer_state == 4'd2 & at_rest & left != 2'd0;
   wire leaves_2 = programmer_state == 4'd5 & full & last;
   wire begins = programmer_state == 4'd7 & !o__valid;
   wire step = programmer_state == 4'd7 & !o__valid & !refreshes;
-  wire [36:0] port_5;
-  assign port_5[4:0] = held_2;
-  assign port_5[36:5] = columns;
+  wire [36:0] port_4;
+  assign port_4[4:0] = row;
+  assign port_4[36:5] = columns;
 
   pulsetrain_core_controller_row_programmer_row_cells row_cells (
     .clk(clk),
@@ -3838,14 +3807,14 @@ module pulsetrain_core_controller_row_programmer (
       first <= 1'b0;
       refreshes <= 1'b0;
       round <= 8'd0;
-      held <= 8'd0;
+      repeats <= 8'd0;
       polarity <= 1'b0;
-      held_2 <= 5'd0;
-      port_4 <= 1'b0;
+      row <= 5'd0;
+      bank_2 <= 1'b0;
       work <= 2'd0;
-      held_3 <= 2'd0;
+      todo <= 2'd0;
       programmer_state <= 4'd0;
-      held_4 <= 1'b0;
+      emitted <= 1'b0;
       counted__verified <= 6'd0;
       counted__unreached <= 6'd0;
       counted__unverified <= 6'd0;
@@ -3859,25 +3828,25 @@ module pulsetrain_core_controller_row_programmer (
             if (slots__valid) begin
               if (programmer_state_when_2) begin
                 programmer_state <= 4'd1;
-                held_3 <= {|slots__payload[37:22], |slots__payload[21:6]};
+                todo <= {|slots__payload[37:22], |slots__payload[21:6]};
                 work <= 2'd0;
-                port_4 <= slots__payload[38];
-                held_2 <= slots__payload[4:0];
+                bank_2 <= slots__payload[38];
+                row <= slots__payload[4:0];
               end else if (active)
                 programmer_state <= 4'd2;
               else
-                port_4 <= slots__payload[38];
+                bank_2 <= slots__payload[38];
             end else if (targets__valid) begin
               programmer_state <= 4'd3;
               work <= targets__payload[257:256] == 2'd2 ? 2'd3 : targets__payload[257:256] == 2'd1 ? 2'd2 : 2'd1;
-              port_4 <= 1'b0;
-              held_2 <= held_5;
+              bank_2 <= 1'b0;
+              row <= next_row;
             end
           end
           if (clear)
             programmer_state <= 4'd0;
           polarity <= 1'b0;
-          held <= 8'd0;
+          repeats <= 8'd0;
           round <= 8'd0;
           refreshes <= 1'b0;
           first <= 1'b1;
@@ -3886,7 +3855,7 @@ module pulsetrain_core_controller_row_programmer (
           if (last) begin
             if (programmer_state_when_3[1:0] == 2'd0)
               programmer_state <= 4'd0;
-            held_3 <= programmer_state_when_3[1:0];
+            todo <= programmer_state_when_3[1:0];
           end
           if (clear)
             programmer_state <= 4'd0;
@@ -3903,7 +3872,7 @@ module pulsetrain_core_controller_row_programmer (
             programmer_state <= 4'd0;
         end
         4'd2: begin
-          if (programmer_state_when_4) begin
+          if (at_rest) begin
             if (left == 2'd0)
               programmer_state <= 4'd4;
             else
@@ -3922,10 +3891,10 @@ module pulsetrain_core_controller_row_programmer (
         end
         4'd4: begin
           if (resting) begin
-            held_4 <= 1'b0;
-            if (programmer_state_when_5)
+            emitted <= 1'b0;
+            if (programmer_state_when_4)
               programmer_state <= 4'd6;
-            else if (programmer_state_when_6)
+            else if (programmer_state_when_5)
               programmer_state <= 4'd6;
             else begin
               programmer_state <= 4'd7;
@@ -3940,26 +3909,26 @@ module pulsetrain_core_controller_row_programmer (
         4'd7: begin
           if (!o__valid) begin
             programmer_state <= 4'd8;
-            held_3 <= polarity ? falling : rising;
+            todo <= polarity ? falling : rising;
           end
           if (clear)
             programmer_state <= 4'd0;
         end
         4'd8: begin
-          if (held_4_value)
-            held_4 <= 1'b1;
-          if (held_3 != 2'd0) begin
+          if (emits)
+            emitted <= 1'b1;
+          if (todo != 2'd0) begin
             if (last)
-              held_3 <= programmer_state_when_3[1:0];
+              todo <= programmer_state_when_3[1:0];
           end else if (resting) begin
             programmer_state <= 4'd7;
             polarity <= !polarity;
             if (polarity) begin
-              if (!held_4 & !some)
+              if (!emitted & !some)
                 programmer_state <= 4'd6;
-              else if (!refreshes | programmer_state_when_7 == settings[41:34])
+              else if (!refreshes | programmer_state_when_6 == settings[41:34])
                 programmer_state <= 4'd2;
-              held <= programmer_state_when_7[7:0];
+              repeats <= programmer_state_when_6[7:0];
             end
           end
           if (clear)
@@ -3994,12 +3963,11 @@ module pulsetrain_core_controller_row_programmer (
         end
         default: ;
       endcase
-      if (held_4_value) begin
-        port_3[0] <= port_3_value;
-        port_3[1] <= !port_3_value_2 & !port_3_value & (work == 2'd1 | forms) & (settings[43:42] == 2'd1 |
-            settings[43:42] == 2'd2);
-        port_2 <= port_3_value_2 ? left : 2'd0;
-        port <= port_3_value ? 3'd0 : port_3_value_2 ? 3'd4 : polarity ? 3'd2 : forms ? 3'd3 : 3'd1;
+      if (emits) begin
+        port_3[0] <= ends;
+        port_3[1] <= !reads_2 & !ends & (work == 2'd1 | forms) & (settings[43:42] == 2'd1 | settings[43:42] == 2'd2);
+        port_2 <= reads_2 ? left : 2'd0;
+        port <= ends ? 3'd0 : reads_2 ? 3'd4 : polarity ? 3'd2 : forms ? 3'd3 : 3'd1;
       end
     end
   end
@@ -4009,12 +3977,12 @@ module pulsetrain_core_controller_row_programmer (
       active <= 1'b0;
       like <= 1'b0;
       states <= 1'b0;
-      held_5 <= 5'd0;
+      next_row <= 5'd0;
     end else if (clear) begin
       active <= 1'b0;
       like <= 1'b0;
       states <= 1'b0;
-      held_5 <= 5'd0;
+      next_row <= 5'd0;
     end else
       case (programmer_state)
         4'd0: begin
@@ -4047,7 +4015,7 @@ module pulsetrain_core_controller_row_programmer (
             if (states) begin
               like <= like_plus_1[0];
               if (like) begin
-                held_5 <= held_2 == 5'd31 ? 5'd0 : held_2 + 1'b1;
+                next_row <= row == 5'd31 ? 5'd0 : row + 1'b1;
                 like <= 1'b0;
                 active <= 1'b0;
               end
@@ -4063,17 +4031,17 @@ module pulsetrain_core_controller_row_programmer (
       o__valid <= 1'b0;
     else if (clear)
       o__valid <= 1'b0;
-    else if (held_4_value)
+    else if (emits)
       o__valid <= 1'b1;
     else if (o__ready)
       o__valid <= 1'b0;
   end
 
-  assign values = port_5;
-  assign values_2 = port;
-  assign values_3 = port_2;
-  assign values_4 = port_3;
-  assign signal = port_4;
+  assign values = port_4;
+  assign o__payload_operation = port;
+  assign o__payload_groups = port_2;
+  assign values_2 = port_3;
+  assign bank = bank_2;
 endmodule
 
 // A memory with verify_lanes cells a word, walked through a converter group at a time.
@@ -4108,12 +4076,12 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   output reg [5:0] counts__unverified = 6'd0,
   input [127:0] codes
 );
-  reg [3:0] held_2 = 4'd0;
-  reg [15:0] held = 16'd1;
+  reg [3:0] place = 4'd0;
+  reg [15:0] position = 16'd1;
   reg [5:0] stage_1 = 6'd0;
   reg [5:0] stage_2 = 6'd0;
   reg [5:0] stage_3 = 6'd0;
-  reg held_3 = 1'b0;
+  reg fresh_before = 1'b0;
   reg exists_0 = 1'b0;
   reg [29:0] signature__data;
   reg takes_0 = 1'b0;
@@ -4128,9 +4096,9 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   reg lowers = 1'b0;
 
   wire visits = action != 3'd0 & moves;
-  assign last = visits & held[15];
+  assign last = visits & position[15];
   assign resting = !(|{stage_3, stage_2, stage_1});
-  wire slot_is_first_choice = held[0] ? !left[group] : held_3;
+  wire fresh = position[0] ? !left[group] : fresh_before;
   wire verifies = work == 2'd0;
   wire moves_target = first & verifies;
   wire in_rounds = round != 8'd0;
@@ -4138,14 +4106,14 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   wire forms = work == 2'd2;
   wire [10:0] forms_choice = stage_1[5] ? {signature__data[28], !signature__data[28] & (signature__data[25] |
       signature__data[29]), signature__data[24:17]} : {{3{signature__data[16]}}, signature__data[16:9]};
-  wire stage_1_1_and_takes_0 = stage_1[1] & takes_0;
-  wire operands_0_when = stage_1[0] | (stage_1[1] & (slot_is_first | !signature__data[25]));
-  wire operands_0_both = signature__data[25] & !operands_0_when;
-  wire operands_0_any = |value_0[6:0];
-  wire operands_0_either = !(|value_0[15:7]) | ((&value_0[15:7]) & operands_0_any);
-  wire operands_0_both_2 = stage_1[2] & operands_0_both;
-  wire operands_0_both_3 = operands_0_both_2 & first & verifies & (!(!value_0[7] | (value_0[7] & operands_0_any)) |
-      (!value_0[7] & (&value_0[6:0])) | (value_0[7] & !(|value_0[6:1])));
+  wire takes = stage_1[1] & takes_0;
+  wire zero = stage_1[0] | (stage_1[1] & (slot_is_first | !signature__data[25]));
+  wire was = signature__data[25] & !zero;
+  wire was_any = |value_0[6:0];
+  wire operands_0_either = !(|value_0[15:7]) | ((&value_0[15:7]) & was_any);
+  wire operands_0_both = stage_1[2] & was;
+  wire blinded = operands_0_both & first & verifies & (!(!value_0[7] | (value_0[7] & was_any)) | (!value_0[7] &
+      (&value_0[6:0])) | (value_0[7] & !(|value_0[6:1])));
   wire [10:0] result_0_sum = $signed({operands_0[8:0], 1'b1}) + $signed({operands_0[17:9], operands_0[18]});
   wire far_0 = result_0_sum[9] ^ result_0_sum[10];
   wire [9:0] distance_0 = $signed(result_0[8:0]) - $signed(result_0[26:19]);
@@ -4165,30 +4133,32 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   wire rising_both = signature__en_either & signature__data_2[27];
   wire falling_both = signature__en_either & !signature__data_2[27];
   wire verified_now = result_0[37] & met_0;
-  wire [15:0] value_0_either = (targets[15:0] & {16{held[0]}}) | (targets[31:16] & {16{held[1]}}) | (targets[47:32] &
-      {16{held[2]}}) | (targets[63:48] & {16{held[3]}}) | (targets[79:64] & {16{held[4]}});
-  wire [15:0] value_0_either_2 = value_0_either | (targets[95:80] & {16{held[5]}}) | (targets[111:96] & {16{held[6]}})
-      | (targets[127:112] & {16{held[7]}}) | (targets[143:128] & {16{held[8]}}) | (targets[159:144] & {16{held[9]}});
-  wire [15:0] value_0_either_3 = value_0_either_2 | (targets[175:160] & {16{held[10]}}) | (targets[191:176] &
-      {16{held[11]}}) | (targets[207:192] & {16{held[12]}}) | (targets[223:208] & {16{held[13]}});
-  wire [7:0] value_0_either_4 = (codes[7:0] & {8{held[0]}}) | (codes[15:8] & {8{held[1]}}) | (codes[23:16] &
-      {8{held[2]}}) | (codes[31:24] & {8{held[3]}}) | (codes[39:32] & {8{held[4]}}) | (codes[47:40] & {8{held[5]}});
-  wire [7:0] value_0_either_5 = value_0_either_4 | (codes[55:48] & {8{held[6]}}) | (codes[63:56] & {8{held[7]}}) |
-      (codes[71:64] & {8{held[8]}}) | (codes[79:72] & {8{held[9]}}) | (codes[87:80] & {8{held[10]}});
-  wire [7:0] value_0_either_6 = value_0_either_5 | (codes[95:88] & {8{held[11]}}) | (codes[103:96] & {8{held[12]}}) |
-      (codes[111:104] & {8{held[13]}}) | (codes[119:112] & {8{held[14]}}) | (codes[127:120] & {8{held[15]}});
-  wire takes_0_either_4 = (slots__payload[1] & held[0]) | (slots__payload[2] & held[1]) | (slots__payload[3] & held[2])
-      | (slots__payload[4] & held[3]) | (slots__payload[5] & held[4]) | (slots__payload[6] & held[5]);
-  wire takes_0_either_5 = takes_0_either_4 | (slots__payload[7] & held[6]) | (slots__payload[8] & held[7]) |
-      (slots__payload[9] & held[8]) | (slots__payload[10] & held[9]) | (slots__payload[11] & held[10]);
-  wire takes_0_either_6 = takes_0_either_5 | (slots__payload[12] & held[11]) | (slots__payload[13] & held[12]) |
-      (slots__payload[14] & held[13]) | (slots__payload[15] & held[14]) | (slots__payload[16] & held[15]);
-  wire takes_0_either = (slots__payload[17] & held[0]) | (slots__payload[18] & held[1]) | (slots__payload[19] &
-      held[2]) | (slots__payload[20] & held[3]) | (slots__payload[21] & held[4]);
-  wire takes_0_either_2 = takes_0_either | (slots__payload[22] & held[5]) | (slots__payload[23] & held[6]) |
-      (slots__payload[24] & held[7]) | (slots__payload[25] & held[8]) | (slots__payload[26] & held[9]);
-  wire takes_0_either_3 = takes_0_either_2 | (slots__payload[27] & held[10]) | (slots__payload[28] & held[11]) |
-      (slots__payload[29] & held[12]) | (slots__payload[30] & held[13]) | (slots__payload[31] & held[14]);
+  wire [15:0] value_0_either = (targets[15:0] & {16{position[0]}}) | (targets[31:16] & {16{position[1]}}) |
+      (targets[47:32] & {16{position[2]}}) | (targets[63:48] & {16{position[3]}}) | (targets[79:64] &
+      {16{position[4]}});
+  wire [15:0] value_0_either_2 = value_0_either | (targets[95:80] & {16{position[5]}}) | (targets[111:96] &
+      {16{position[6]}}) | (targets[127:112] & {16{position[7]}}) | (targets[143:128] & {16{position[8]}});
+  wire [15:0] value_0_either_3 = value_0_either_2 | (targets[159:144] & {16{position[9]}}) | (targets[175:160] &
+      {16{position[10]}}) | (targets[191:176] & {16{position[11]}}) | (targets[207:192] & {16{position[12]}});
+  wire [7:0] value_0_either_4 = (codes[7:0] & {8{position[0]}}) | (codes[15:8] & {8{position[1]}}) | (codes[23:16] &
+      {8{position[2]}}) | (codes[31:24] & {8{position[3]}}) | (codes[39:32] & {8{position[4]}});
+  wire [7:0] value_0_either_5 = value_0_either_4 | (codes[47:40] & {8{position[5]}}) | (codes[55:48] &
+      {8{position[6]}}) | (codes[63:56] & {8{position[7]}}) | (codes[71:64] & {8{position[8]}}) | (codes[79:72] &
+      {8{position[9]}});
+  wire [7:0] value_0_either_6 = value_0_either_5 | (codes[87:80] & {8{position[10]}}) | (codes[95:88] &
+      {8{position[11]}}) | (codes[103:96] & {8{position[12]}}) | (codes[111:104] & {8{position[13]}});
+  wire takes_0_either_4 = (slots__payload[1] & position[0]) | (slots__payload[2] & position[1]) | (slots__payload[3] &
+      position[2]) | (slots__payload[4] & position[3]) | (slots__payload[5] & position[4]);
+  wire takes_0_either_5 = takes_0_either_4 | (slots__payload[6] & position[5]) | (slots__payload[7] & position[6]) |
+      (slots__payload[8] & position[7]) | (slots__payload[9] & position[8]) | (slots__payload[10] & position[9]);
+  wire takes_0_either_6 = takes_0_either_5 | (slots__payload[11] & position[10]) | (slots__payload[12] & position[11])
+      | (slots__payload[13] & position[12]) | (slots__payload[14] & position[13]);
+  wire takes_0_either = (slots__payload[17] & position[0]) | (slots__payload[18] & position[1]) | (slots__payload[19] &
+      position[2]) | (slots__payload[20] & position[3]) | (slots__payload[21] & position[4]);
+  wire takes_0_either_2 = takes_0_either | (slots__payload[22] & position[5]) | (slots__payload[23] & position[6]) |
+      (slots__payload[24] & position[7]) | (slots__payload[25] & position[8]);
+  wire takes_0_either_3 = takes_0_either_2 | (slots__payload[26] & position[9]) | (slots__payload[27] & position[10]) |
+      (slots__payload[28] & position[11]) | (slots__payload[29] & position[12]);
   wire falling_when = signature__en & !signature__addr[4];
   wire falling_inverse = !(stage_3[2] & starts[2]);
   wire falling_when_2 = signature__en & signature__addr[4];
@@ -4203,9 +4173,9 @@ module pulsetrain_core_controller_row_programmer_row_cells (
 
   always @(posedge clk) begin
     if (rst) begin
-      held <= 16'd1;
+      position <= 16'd1;
       chosen__index <= 16'd1;
-      held_2 <= 4'd0;
+      place <= 4'd0;
       stage_1 <= 6'd0;
       stage_2 <= 6'd0;
       stage_3 <= 6'd0;
@@ -4213,9 +4183,9 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       rising <= 2'd0;
       falling <= 2'd0;
     end else if (forget) begin
-      held <= 16'd1;
+      position <= 16'd1;
       chosen__index <= 16'd1;
-      held_2 <= 4'd0;
+      place <= 4'd0;
       stage_1 <= 6'd0;
       stage_2 <= 6'd0;
       stage_3 <= 6'd0;
@@ -4241,8 +4211,8 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       if (stage_2[3] & moves)
         chosen__index <= {chosen__index[14:0], chosen__index[15]};
       if (visits) begin
-        held_2 <= last ? 4'd0 : held_2 + 1'b1;
-        held <= {held[14:0], held[15]};
+        place <= last ? 4'd0 : place + 1'b1;
+        position <= {position[14:0], position[15]};
       end
     end
   end
@@ -4253,7 +4223,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       address_1 <= 5'd0;
       address_2 <= 5'd0;
       signature__addr <= 5'd0;
-      held_3 <= 1'b0;
+      fresh_before <= 1'b0;
       slot_is_first <= 1'b0;
       lowers <= 1'b0;
       value_0 <= 16'd0;
@@ -4277,19 +4247,19 @@ module pulsetrain_core_controller_row_programmer_row_cells (
         chosen__pulsed <= signature__data[25] | (signature__data[26] & signature__data[24:17] >= round);
         operands_0[8:0] <= signature__data[8:0];
         operands_0[17:9] <= stage_1[1] ? settings[7:0] ^ {9{lowers}} : {value_0[7], value_0[7:0]};
-        operands_0[18] <= stage_1_1_and_takes_0 & lowers;
-        operands_0[26:19] <= stage_1[2] & (operands_0_both | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
+        operands_0[18] <= takes & lowers;
+        operands_0[26:19] <= stage_1[2] & (was | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
         operands_0[34:27] <= signature__data[24:17];
-        operands_0[35] <= stage_1_1_and_takes_0 | (operands_0_both_2 & !verifies & in_rounds);
-        operands_0[36] <= stage_1_1_and_takes_0 | (stage_1[0] & exists_0 & value_0 != 16'd32768 & operands_0_either) |
-            (operands_0_both & !stage_1[2]);
-        operands_0[37] <= operands_0_both_2 & !operands_0_both_3 & !1'b0;
-        operands_0[38] <= operands_0_both_3 | (stage_1[2] & signature__data[26]);
-        operands_0[39] <= operands_0_both_3;
-        operands_0[40] <= stage_1_1_and_takes_0 ? !lowers : signature__data[27];
+        operands_0[35] <= takes | (operands_0_both & !verifies & in_rounds);
+        operands_0[36] <= takes | (stage_1[0] & exists_0 & value_0 != 16'd32768 & operands_0_either) | (was &
+            !stage_1[2]);
+        operands_0[37] <= operands_0_both & !blinded & !1'b0;
+        operands_0[38] <= blinded | (stage_1[2] & signature__data[26]);
+        operands_0[39] <= blinded;
+        operands_0[40] <= takes ? !lowers : signature__data[27];
         operands_0[41] <= stage_1[0] ? value_0 == 16'd32768 : signature__data[28];
         operands_0[42] <= stage_1[0] ? !operands_0_either : signature__data[29];
-        if (operands_0_when) begin
+        if (zero) begin
           operands_0[8:0] <= 9'd0;
           operands_0[34:27] <= 8'd0;
         end
@@ -4298,16 +4268,19 @@ module pulsetrain_core_controller_row_programmer_row_cells (
         if ((stage_1[1] & !takes_0) | (stage_1[2] & !moves_target))
           operands_0[17:9] <= 9'd0;
         exists_0 <= !(group & (|16'd0));
-        takes_0 <= {takes_0_either_3 | (slots__payload[32] & held[15]), takes_0_either_6} >> group;
-        value_0 <= now[0] ? value_0_either_3 | (targets[239:224] & {16{held[14]}}) | (targets[255:240] &
-            {16{held[15]}}) : value_0_either_6;
+        takes_0 <= {takes_0_either_3 | (slots__payload[30] & position[13]) | (slots__payload[31] & position[14]) |
+            (slots__payload[32] & position[15]), takes_0_either_6 | (slots__payload[15] & position[14]) |
+            (slots__payload[16] & position[15])} >> group;
+        value_0 <= now[0] ? value_0_either_3 | (targets[223:208] & {16{position[13]}}) | (targets[239:224] &
+            {16{position[14]}}) | (targets[255:240] & {16{position[15]}}) : value_0_either_6 | (codes[119:112] &
+            {8{position[14]}}) | (codes[127:120] & {8{position[15]}});
         lowers <= slots__payload[0];
-        slot_is_first <= slot_is_first_choice;
-        held_3 <= slot_is_first_choice;
+        slot_is_first <= fresh;
+        fresh_before <= fresh;
         signature__addr <= address_2;
         address_2 <= address_1;
-        address_1 <= {group, held_2};
-        starts <= {starts[1:0], held[0]};
+        address_1 <= {group, place};
+        starts <= {starts[1:0], position[0]};
       end
     end
   end
@@ -4342,7 +4315,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   always @(posedge clk)
     if (signature__en) memory[signature__addr] <= signature__data_2;
   always @(posedge clk)
-    if (moves) signature__data <= memory[{group, held_2}];
+    if (moves) signature__data <= memory[{group, place}];
 
   assign chosen__valid = stage_2[3];
   assign chosen__group = address_2[4];
@@ -4368,19 +4341,19 @@ module pulsetrain_core_controller_row_programmer_round_slots (
   output reg [31:0] columns = 32'd0,
   output reg some = 1'b0
 );
-  reg held = 1'b0;
+  reg taken = 1'b0;
   reg [5:0] room = 6'd0;
   reg [15:0] joined_index = 16'd0;
   reg joined_0 = 1'b0;
   reg joined_1 = 1'b0;
 
   wire like = pulsed & (rises ^ polarity);
-  wire room_when = free & !full;
-  wire room_choice = valid & like & !held;
-  wire joined_1_both = room_choice & room_when & room_choice <= room;
-  wire held_unequal = joined_1_both != room_choice;
-  wire full_both = room_when & room_choice & room_choice >= room;
-  assign moves = !held_unequal;
+  wire free_2 = free & !full;
+  wire waiting = valid & like & !taken;
+  wire joining = waiting & free_2 & waiting <= room;
+  wire leftover = joining != waiting;
+  wire fills = free_2 & waiting & waiting >= room;
+  assign moves = !leftover;
 
   always @(posedge clk) begin
     if (rst) begin
@@ -4389,14 +4362,14 @@ module pulsetrain_core_controller_row_programmer_round_slots (
       joined_1 <= 1'b0;
       room <= 6'd0;
     end else begin
-      if (room_when)
-        room <= room - room_choice;
+      if (free_2)
+        room <= room - waiting;
       if (leaves)
         room <= parallel_max;
       if (begins)
         room <= parallel_max;
-      joined_1 <= group & !clear & joined_1_both;
-      joined_0 <= !group & !clear & joined_1_both;
+      joined_1 <= group & !clear & joining;
+      joined_0 <= !group & !clear & joining;
       joined_index <= index;
     end
   end
@@ -4404,13 +4377,13 @@ module pulsetrain_core_controller_row_programmer_round_slots (
   always @(posedge clk) begin
     if (rst) begin
       full <= 1'b0;
-      held <= 1'b0;
+      taken <= 1'b0;
     end else if (clear) begin
       full <= 1'b0;
-      held <= 1'b0;
+      taken <= 1'b0;
     end else begin
-      held <= held_unequal & (held | joined_1_both);
-      full <= full_both;
+      taken <= leftover & (taken | joining);
+      full <= fills;
     end
   end
 
@@ -4441,9 +4414,9 @@ module pulsetrain_core_controller_row_programmer_round_slots (
       some <= 1'b0;
     else if (begins)
       some <= 1'b0;
-    else if (room_when) begin
-      if (room_choice)
-        some <= !full_both;
+    else if (free_2) begin
+      if (waiting)
+        some <= !fills;
     end
   end
 endmodule
@@ -4460,49 +4433,49 @@ module pulsetrain_core_controller_row_programmer_ramp_follower (
   output reg [15:0] value = 16'd0
 );
   reg [1:0] steps = 2'd0;
-  reg [15:0] held = 16'd0;
-  reg [1:0] held_3 = 2'd0;
-  reg [15:0] held_2 = 16'd0;
+  reg [15:0] added = 16'd0;
+  reg [1:0] started = 2'd0;
+  reg [15:0] stop = 16'd0;
   reg [16:0] total = 17'd0;
-  reg [15:0] held_4 = 16'd0;
+  reg [15:0] other = 16'd0;
 
-  wire held_2_both_2 = forms & !is_reset;
-  wire held_2_both = !is_reset & !held_2_both_2;
-  wire held_both = held_2_both & !held_3[1];
-  wire held_both_2 = is_reset & !held_3[1];
-  wire held_both_3 = held_2_both_2 & !held_3[1];
-  wire held_inverse = held_3[1];
-  wire held_both_4 = held_2_both & held_inverse;
-  wire held_both_5 = is_reset & held_inverse;
-  wire held_both_6 = held_2_both_2 & held_inverse;
+  wire stop_both_2 = forms & !is_reset;
+  wire stop_both = !is_reset & !stop_both_2;
+  wire added_both = stop_both & !started[1];
+  wire added_both_2 = is_reset & !started[1];
+  wire added_both_3 = stop_both_2 & !started[1];
+  wire added_inverse = started[1];
+  wire added_both_4 = stop_both & added_inverse;
+  wire added_both_5 = is_reset & added_inverse;
+  wire added_both_6 = stop_both_2 & added_inverse;
 
   always @(posedge clk) begin
     if (rst) begin
       steps <= 2'd0;
-      held <= 16'd0;
-      held_2 <= 16'd0;
+      added <= 16'd0;
+      stop <= 16'd0;
       total <= 17'd0;
-      held_3 <= 2'd0;
+      started <= 2'd0;
       value <= 16'd0;
-      held_4 <= 16'd0;
+      other <= 16'd0;
     end else begin
-      total <= held_4 + held;
-      held_2 <= (settings[47:32] & {16{held_2_both}}) | (settings[95:80] & {16{is_reset}}) | (settings[143:128] &
-          {16{held_2_both_2}});
-      held <= (settings[15:0] & {16{held_both}}) | (settings[63:48] & {16{held_both_2}}) | (settings[111:96] &
-          {16{held_both_3}}) | (settings[31:16] & {16{held_both_4}}) | (settings[79:64] & {16{held_both_5}}) |
-          (settings[127:112] & {16{held_both_6}});
+      total <= other + added;
+      stop <= (settings[47:32] & {16{stop_both}}) | (settings[95:80] & {16{is_reset}}) | (settings[143:128] &
+          {16{stop_both_2}});
+      added <= (settings[15:0] & {16{added_both}}) | (settings[63:48] & {16{added_both_2}}) | (settings[111:96] &
+          {16{added_both_3}}) | (settings[31:16] & {16{added_both_4}}) | (settings[79:64] & {16{added_both_5}}) |
+          (settings[127:112] & {16{added_both_6}});
       steps[0] <= step;
       steps[1] <= steps[0];
       if (restart) begin
-        held_4 <= 16'd0;
+        other <= 16'd0;
         value <= 16'd0;
-        held_3 <= 2'd0;
+        started <= 2'd0;
         steps <= 2'd0;
       end else if (steps[1]) begin
-        held_4 <= value;
-        value <= total > held_2 ? held_2 : total[15:0];
-        held_3 <= (held_3 << 1'b1) | 2'd1;
+        other <= value;
+        value <= total > stop ? stop : total[15:0];
+        started <= (started << 1'b1) | 2'd1;
       end
     end
   end
@@ -4524,24 +4497,24 @@ module pulsetrain_core_controller_row_programmer_sample_buffer (
   input [127:0] samples__codes,
   input samples__last
 );
-  reg held = 1'b0;
+  reg waits = 1'b0;
 
-  wire offered = samples__valid | held;
+  wire offered = samples__valid | waits;
   assign room = !full | leaves;
 
   always @(posedge clk) begin
     if (rst) begin
-      held <= 1'b0;
+      waits <= 1'b0;
       full <= 1'b0;
     end else if (clear) begin
-      held <= 1'b0;
+      waits <= 1'b0;
       full <= 1'b0;
     end else begin
       if (leaves)
         full <= 1'b0;
       if (!full)
         full <= offered;
-      held <= offered & full;
+      waits <= offered & full;
     end
   end
 
@@ -4600,61 +4573,61 @@ module pulsetrain_core_controller_line_driver (
   output reg [15:0] report__cycles = 16'd0,
   output reg report__cut = 1'b0
 );
-  reg [15:0] held = 16'd0;
+  reg [15:0] high_before = 16'd0;
   reg [15:0] remaining = 16'd0;
-  reg [1:0] held_3 = 2'd0;
+  reg [1:0] waiting = 2'd0;
   reg [3:0] phase_state = 4'd0;
-  reg held_2 = 1'b0;
+  reg reading = 1'b0;
   reg [15:0] ready_limit = 16'd0;
   reg [15:0] pulse_cycles = 16'd0;
   reg [15:0] recovery_cycles = 16'd0;
   reg [15:0] hold_cycles = 16'd0;
   reg [15:0] conversion_limit = 16'd0;
 
-  wire [16:0] report__cycles_sum = held + crossbar__strobe;
-  wire remaining_at_most_1 = remaining <= 16'd1;
-  wire pulse_ends = phase_state == 4'd4 & remaining_at_most_1;
+  wire [16:0] report__cycles_sum = high_before + crossbar__strobe;
+  wire phase_ends = remaining <= 16'd1;
+  wire pulse_ends = phase_state == 4'd4 & phase_ends;
   wire over_limit = crossbar__strobe & !pulse_ends & report__cycles_sum[15:0] >= pulse_limit;
   assign i__ready =
     phase_state == 4'd0 ? !clear :
-    phase_state == 4'd7 & remaining_at_most_1 ? !clear :
-    phase_state == 4'd5 & remaining_at_most_1 ? !clear :
+    phase_state == 4'd7 & phase_ends ? !clear :
+    phase_state == 4'd5 & phase_ends ? !clear :
     1'b0;
-  wire i__valid_and_i__ready = i__valid & i__ready;
-  wire crossbar__full_scale_either = kept[2:0] == 3'd4 | kept[2:0] == 3'd5;
-  wire samples__last_inverse = !(|held_3);
-  wire report__valid_value =
+  wire transfers = i__valid & i__ready;
+  wire reads = kept[2:0] == 3'd4 | kept[2:0] == 3'd5;
+  wire samples__last_inverse = !(|waiting);
+  wire releases =
     phase_state == 4'd1 & clear ? 1'b1 :
     phase_state == 4'd2 & clear ? 1'b1 :
-    phase_state == 4'd2 & !crossbar__ready & remaining_at_most_1 ? 1'b1 :
+    phase_state == 4'd2 & !crossbar__ready & phase_ends ? 1'b1 :
     phase_state == 4'd4 & clear ? 1'b1 :
     phase_state == 4'd4 & !pulse_ends & over_limit ? 1'b1 :
     phase_state == 4'd6 & clear ? 1'b1 :
     phase_state == 4'd3 & clear ? 1'b1 :
     phase_state == 4'd8 & clear ? 1'b1 :
-    phase_state == 4'd8 & !crossbar__converted & remaining_at_most_1 ? 1'b1 :
+    phase_state == 4'd8 & !crossbar__converted & phase_ends ? 1'b1 :
     phase_state == 4'd9 & clear ? 1'b1 :
     1'b0;
-  wire crossbar__group_when = (phase_state == 4'd6 & remaining_at_most_1) | (phase_state == 4'd8 & crossbar__converted
-      & samples__last_inverse) | report__valid_value;
-  wire next_group_1 = !held_3[0];
+  wire crossbar__group_when = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & crossbar__converted &
+      samples__last_inverse) | releases;
+  wire next_group_1 = !waiting[0];
   assign idle = phase_state == 4'd0 | (phase_state != 4'd7 & phase_state == 4'd5);
-  wire crossbar__convert_value =
-    phase_state == 4'd1 & remaining_at_most_1 & crossbar__ready & held_2 ? 1'b1 :
-    phase_state == 4'd2 & crossbar__ready & held_2 ? 1'b1 :
+  wire converts =
+    phase_state == 4'd1 & phase_ends & crossbar__ready & reading ? 1'b1 :
+    phase_state == 4'd2 & crossbar__ready & reading ? 1'b1 :
     phase_state == 4'd8 & crossbar__converted & !samples__last_inverse & room ? 1'b1 :
     phase_state == 4'd9 & room ? 1'b1 :
     1'b0;
   assign fault =
-    phase_state == 4'd2 & !crossbar__ready & remaining_at_most_1 ? 2'd1 :
+    phase_state == 4'd2 & !crossbar__ready & phase_ends ? 2'd1 :
     phase_state == 4'd4 & !pulse_ends & over_limit ? 2'd2 :
-    phase_state == 4'd8 & !crossbar__converted & remaining_at_most_1 ? 2'd3 :
+    phase_state == 4'd8 & !crossbar__converted & phase_ends ? 2'd3 :
     2'd0;
-  wire samples__last_value = phase_state == 4'd8 & crossbar__converted;
+  wire converted = phase_state == 4'd8 & crossbar__converted;
 
   always @(posedge clk) begin
     if (rst) begin
-      held <= 16'd0;
+      high_before <= 16'd0;
       remaining <= 16'd0;
       phase_state <= 4'd0;
       crossbar__strobe <= 1'b0;
@@ -4663,8 +4636,8 @@ module pulsetrain_core_controller_line_driver (
       recovery_cycles <= 16'd0;
       ready_limit <= 16'd0;
       conversion_limit <= 16'd0;
-      held_2 <= 1'b0;
-      held_3 <= 2'd0;
+      reading <= 1'b0;
+      waiting <= 2'd0;
       report__row <= 5'd0;
       report__polarity <= 1'b0;
       report__form <= 1'b0;
@@ -4693,22 +4666,22 @@ module pulsetrain_core_controller_line_driver (
     end else begin
       report__cut <= !pulse_ends;
       report__cycles <= report__cycles_sum[15:0];
-      report__valid <= crossbar__strobe & (pulse_ends | report__valid_value);
-      if (samples__last_value) begin
+      report__valid <= crossbar__strobe & (pulse_ends | releases);
+      if (converted) begin
         samples__last <= samples__last_inverse;
         samples__codes <= crossbar__codes;
         samples__group <= crossbar__group;
       end
-      samples__valid <= samples__last_value & !report__valid_value;
-      crossbar__convert <= crossbar__convert_value & !report__valid_value;
-      if (i__valid_and_i__ready) begin
+      samples__valid <= converted & !releases;
+      crossbar__convert <= converts & !releases;
+      if (transfers) begin
         crossbar__source_unselected <= kept[168:167] == 2'd3 ? 2'd0 : kept[168:167];
         crossbar__source_code <= kept[162:155];
         crossbar__bit_unselected <= kept[166:165] == 2'd3 ? 2'd0 : kept[166:165];
         crossbar__bit_code <= kept[154:147];
         crossbar__word_unselected <= kept[164:163] == 2'd3 ? 2'd0 : kept[164:163];
         crossbar__word_code <= kept[146:139];
-        crossbar__full_scale <= crossbar__full_scale_either ? kept[184:169] : 16'd0;
+        crossbar__full_scale <= reads ? kept[184:169] : 16'd0;
         crossbar__whole <= kept[40];
         crossbar__columns <= kept[39:8];
         crossbar__row <= kept[7:3];
@@ -4718,8 +4691,8 @@ module pulsetrain_core_controller_line_driver (
         report__form <= kept[2:0] == 3'd3;
         report__polarity <= kept[2:0] == 3'd2;
         report__row <= kept[7:3];
-        held_3 <= kept[42:41];
-        held_2 <= crossbar__full_scale_either;
+        waiting <= kept[42:41];
+        reading <= reads;
         conversion_limit <= kept[138:123];
         ready_limit <= kept[122:107];
         recovery_cycles <= kept[106:91];
@@ -4739,25 +4712,25 @@ module pulsetrain_core_controller_line_driver (
         crossbar__row <= 5'd0;
         crossbar__operation <= 3'd0;
         crossbar__select <= 1'b0;
-      end else if (crossbar__convert_value) begin
+      end else if (converts) begin
         crossbar__group <= next_group_1;
-        held_3 <= held_3 & (held_3 - 1'b1);
+        waiting <= waiting & (waiting - 1'b1);
       end
       if (remaining != 16'd0)
         remaining <= remaining - 1'b1;
       case (phase_state)
         4'd0: begin
-          if (i__valid_and_i__ready) begin
+          if (transfers) begin
             phase_state <= 4'd1;
             remaining <= kept[58:43];
           end
         end
         4'd1: begin
-          if (remaining_at_most_1) begin
+          if (phase_ends) begin
             phase_state <= 4'd2;
             remaining <= ready_limit;
             if (crossbar__ready) begin
-              if (held_2)
+              if (reading)
                 phase_state <= 4'd3;
               else begin
                 crossbar__strobe <= 1'b1;
@@ -4766,7 +4739,7 @@ module pulsetrain_core_controller_line_driver (
               end
             end
           end
-          if (report__valid_value) begin
+          if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
             remaining <= recovery_cycles;
@@ -4774,7 +4747,7 @@ module pulsetrain_core_controller_line_driver (
         end
         4'd2: begin
           if (crossbar__ready) begin
-            if (held_2)
+            if (reading)
               phase_state <= 4'd3;
             else begin
               crossbar__strobe <= 1'b1;
@@ -4782,7 +4755,7 @@ module pulsetrain_core_controller_line_driver (
               remaining <= pulse_cycles;
             end
           end
-          if (report__valid_value) begin
+          if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
             remaining <= recovery_cycles;
@@ -4794,18 +4767,18 @@ module pulsetrain_core_controller_line_driver (
             phase_state <= 4'd6;
             remaining <= hold_cycles;
           end
-          if (report__valid_value) begin
+          if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
             remaining <= recovery_cycles;
           end
         end
         4'd6: begin
-          if (remaining_at_most_1) begin
+          if (phase_ends) begin
             phase_state <= 4'd7;
             remaining <= recovery_cycles;
           end
-          if (report__valid_value) begin
+          if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
             remaining <= recovery_cycles;
@@ -4814,7 +4787,7 @@ module pulsetrain_core_controller_line_driver (
         4'd3: begin
           phase_state <= 4'd8;
           remaining <= conversion_limit;
-          if (report__valid_value) begin
+          if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
             remaining <= recovery_cycles;
@@ -4830,7 +4803,7 @@ module pulsetrain_core_controller_line_driver (
             else
               phase_state <= 4'd9;
           end
-          if (report__valid_value) begin
+          if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
             remaining <= recovery_cycles;
@@ -4839,27 +4812,27 @@ module pulsetrain_core_controller_line_driver (
         4'd9: begin
           if (room)
             phase_state <= 4'd3;
-          if (report__valid_value) begin
+          if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
             remaining <= recovery_cycles;
           end
         end
         4'd7: begin
-          if (remaining_at_most_1) begin
+          if (phase_ends) begin
             phase_state <= 4'd0;
-            if (i__valid_and_i__ready) begin
+            if (transfers) begin
               phase_state <= 4'd1;
               remaining <= kept[58:43];
             end
           end
-          if (clear & !remaining_at_most_1)
+          if (clear & !phase_ends)
             phase_state <= 4'd5;
         end
         4'd5: begin
-          if (remaining_at_most_1) begin
+          if (phase_ends) begin
             phase_state <= 4'd0;
-            if (i__valid_and_i__ready) begin
+            if (transfers) begin
               phase_state <= 4'd1;
               remaining <= kept[58:43];
             end
@@ -4867,7 +4840,7 @@ module pulsetrain_core_controller_line_driver (
         end
         default: ;
       endcase
-      held <= crossbar__strobe ? report__cycles_sum[15:0] : 16'd0;
+      high_before <= crossbar__strobe ? report__cycles_sum[15:0] : 16'd0;
     end
   end
 endmodule

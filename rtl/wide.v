@@ -150,8 +150,8 @@ module pulsetrain_core (
   output [31:0] counters__unreached,
   output [31:0] counters__unverified
 );
-  reg held = 1'b1;
-  reg held_2 = 1'b0;
+  reg released_before = 1'b1;
+  reg used = 1'b0;
   reg product = 1'b0;
   reg [4:0] held_threshold_log2 = 5'd0;
   reg [3:0] held_max_pulses = 4'd0;
@@ -209,8 +209,8 @@ module pulsetrain_core (
   reg [1:0] held_read_lines__word_unselected = 2'd0;
   reg [1:0] held_read_lines__bit_unselected = 2'd0;
   reg [1:0] held_read_lines__source_unselected = 2'd0;
-  reg [9:0] held_3 = 10'd0;
-  reg start__valid = 1'b0;
+  reg [9:0] beat = 10'd0;
+  reg waits = 1'b0;
   reg difference = 1'b0;
   wire verdict__settled;
   wire load__valid;
@@ -269,15 +269,14 @@ module pulsetrain_core (
   wire [127:0] samples__codes;
   wire samples__last;
 
-  wire clear = released & !held;
-  wire held_read_lines__source_unselected_both = header__valid & !header__settled & !clear;
+  wire clear = released & !released_before;
+  wire runs = header__valid & !header__settled & !clear;
   wire i__payload = header__opcode == 4'd3;
   wire held_read_lines__source_unselected_any = |{header__opcode == 4'd9, header__opcode == 4'd8, header__opcode ==
       4'd7, header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd4, i__payload, header__opcode == 4'd2};
-  wire held_read_lines__source_unselected_when = held_read_lines__source_unselected_both &
-      held_read_lines__source_unselected_any;
+  wire held_read_lines__source_unselected_when = runs & held_read_lines__source_unselected_any;
   wire product_any = |{header__opcode == 4'd6, header__opcode == 4'd5};
-  wire difference_when = held_read_lines__source_unselected_both & product_any;
+  wire difference_when = runs & product_any;
   wire seed__valid_2 = seed__valid & !busy;
   assign seed__ready = seed__ready_2 & !busy;
   wire settings_error_either_6 = settings__threshold_log2 == 5'd0 | settings__threshold_log2 > 5'd16;
@@ -306,18 +305,18 @@ module pulsetrain_core (
       settings__hold_cycles == 16'd0, settings_error_either_3, settings_error_either_4, settings__setup_cycles ==
       16'd0, settings_error_either_5, settings__max_pulses == 4'd0, settings_error_either_6} != 19'd0;
   wire refusals__illegal_refresh = settings__pair_policy == 2'd2;
-  wire settings_free = !held_2;
-  wire room = room_2 & !(held_2 & product);
-  wire sampled_either = held_3 != 10'd0 | !reading;
-  wire deltas__valid = sampled_either & (busy_2 ? deltas__valid_3 : deltas__valid_2);
+  wire settings_free = !used;
+  wire room = room_2 & !(used & product);
+  wire may_pass = beat != 10'd0 | !reading;
+  wire deltas__valid = may_pass & (busy_2 ? deltas__valid_3 : deltas__valid_2);
   wire moves = deltas__valid & deltas__ready_2;
   wire read_starts = read__valid & read__ready;
-  wire sampled = (moves & held_3 == 10'd0) | read_starts | programmed;
+  wire sampled = (moves & beat == 10'd0) | read_starts | programmed;
   wire [1023:0] deltas__payload = busy_2 ? deltas__payload_3 : deltas__payload_2;
-  wire deltas__ready = sampled_either & deltas__ready_2;
+  wire deltas__ready = may_pass & deltas__ready_2;
   wire deltas__ready_3 = deltas__ready & !busy_2;
   wire updated = done__valid & done__status == 2'd0;
-  wire i__valid = held_read_lines__source_unselected_both & (|{i__payload, header__opcode == 4'd2});
+  wire i__valid = runs & (|{i__payload, header__opcode == 4'd2});
   wire [1:0] command_decoder_targets__ready_either = 2'd2 | !reading;
 
   pulsetrain_core_command_decoder command_decoder (
@@ -389,7 +388,7 @@ module pulsetrain_core (
     .start__ready(start__ready),
     .scan__start(scan__start),
     .busy(busy_2),
-    .start__valid(start__valid),
+    .start__valid(waits),
     .start__payload(difference),
     .scan__loaded(scan__loaded),
     .scan__which(scan__which),
@@ -591,7 +590,7 @@ module pulsetrain_core (
 
   always @(posedge clk) begin
     if (rst) begin
-      held <= 1'b1;
+      released_before <= 1'b1;
       product <= 1'b0;
       held_threshold_log2 <= 5'd0;
       held_max_pulses <= 4'd0;
@@ -712,40 +711,40 @@ module pulsetrain_core (
         held_threshold_log2 <= settings__threshold_log2;
         product <= product_any;
       end
-      held <= released;
+      released_before <= released;
     end
   end
 
   always @(posedge clk) begin
     if (rst)
-      held_2 <= 1'b0;
+      used <= 1'b0;
     else if (held_read_lines__source_unselected_when)
-      held_2 <= 1'b1;
+      used <= 1'b1;
     else if (sampled | clear)
-      held_2 <= 1'b0;
+      used <= 1'b0;
   end
 
   always @(posedge clk) begin
     if (rst)
-      held_3 <= 10'd0;
+      beat <= 10'd0;
     else if (clear)
-      held_3 <= 10'd0;
+      beat <= 10'd0;
     else if (moves) begin
-      held_3 <= held_3 + 1'b1;
-      if (held_3 == 10'd1023)
-        held_3 <= 10'd0;
+      beat <= beat + 1'b1;
+      if (beat == 10'd1023)
+        beat <= 10'd0;
     end
   end
 
   always @(posedge clk) begin
     if (rst)
-      start__valid <= 1'b0;
+      waits <= 1'b0;
     else if (clear)
-      start__valid <= 1'b0;
+      waits <= 1'b0;
     else if (difference_when)
-      start__valid <= 1'b1;
+      waits <= 1'b1;
     else if (start__ready)
-      start__valid <= 1'b0;
+      waits <= 1'b0;
   end
 
   assign settings_error = {1'b0, settings_error_either, settings_error_either_2, settings__try_limit == 8'd0,
@@ -790,36 +789,36 @@ module pulsetrain_core_command_decoder (
   output [515:0] load__payload
 );
   reg [3:0] opcode = 4'd0;
-  reg held_2 = 1'b0;
-  reg [11:0] held = 12'd0;
+  reg side = 1'b0;
+  reg [11:0] beat = 12'd0;
   reg [1:0] part_state = 2'd0;
-  reg held_3 = 1'b0;
+  reg which = 1'b0;
   reg wrong_before = 1'b0;
 
   wire [12:0] length = opcode == 4'd1 ? 13'd4 : opcode == 4'd4 ? 13'd1024 : 13'd4096;
   wire [13:0] length_minus_1 = length - 1'b1;
-  wire part_state_when_3 = held == length_minus_1;
-  wire part_state_choice = opcode == 4'd1 ? load__ready : opcode == 4'd4 ? deltas__ready : targets__ready;
-  wire held_value = part_state == 2'd2 ? commands__valid : part_state == 2'd3;
-  wire held_when = held_value & part_state_choice;
+  wire ends = beat == length_minus_1;
+  wire accepted = opcode == 4'd1 ? load__ready : opcode == 4'd4 ? deltas__ready : targets__ready;
+  wire offered = part_state == 2'd2 ? commands__valid : part_state == 2'd3;
+  wire moves = offered & accepted;
   assign header__opcode = part_state == 2'd0 ? commands__payload[3:0] : 4'd0;
   wire commands__ready_any = |{header__opcode == 4'd9, header__opcode == 4'd8, header__opcode == 4'd7, header__opcode
       == 4'd6, header__opcode == 4'd5, header__opcode == 4'd4, header__opcode == 4'd3, header__opcode == 4'd2};
   assign commands__ready =
     part_state == 2'd0 ? room & (settings_free | !commands__ready_any) :
-    part_state == 2'd2 ? part_state_choice :
+    part_state == 2'd2 ? accepted :
     part_state == 2'd1 ? 1'b1 :
     1'b0;
-  wire part_state_when = commands__valid & commands__ready;
-  assign load__valid = held_value & opcode == 4'd1;
-  assign deltas__valid = held_value & opcode == 4'd4;
-  assign targets__valid = held_value & opcode != 4'd1 & opcode != 4'd4;
+  wire taken = commands__valid & commands__ready;
+  assign load__valid = offered & opcode == 4'd1;
+  assign deltas__valid = offered & opcode == 4'd4;
+  assign targets__valid = offered & opcode != 4'd1 & opcode != 4'd4;
   wire filling = part_state == 2'd3;
   wire [1023:0] like = filling ? 1024'd0 : commands__payload[1023:0];
   wire [15:0] missing = filling ? 16'd32768 : 16'd0;
-  wire part_state_when_2 = !(|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd3, header__opcode
-      == 4'd2});
-  wire [63:0] wrong_before_inverse = ~{$signed(commands__payload[1023:1015]) == $signed(commands__payload[1023]) &
+  wire part_state_when = !(|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd3, header__opcode ==
+      4'd2});
+  wire [63:0] wrong_inverse = ~{$signed(commands__payload[1023:1015]) == $signed(commands__payload[1023]) &
       (!commands__payload[1023] | (|commands__payload[1014:1008])), $signed(commands__payload[1007:999]) ==
       $signed(commands__payload[1007]) & (!commands__payload[1007] | (|commands__payload[998:992])),
       $signed(commands__payload[991:983]) == $signed(commands__payload[991]) & (!commands__payload[991] |
@@ -905,13 +904,13 @@ module pulsetrain_core_command_decoder (
       $signed(commands__payload[31:23]) == $signed(commands__payload[31]) & (!commands__payload[31] |
       (|commands__payload[22:16])), $signed(commands__payload[15:7]) == $signed(commands__payload[15]) &
       (!commands__payload[15] | (|commands__payload[6:0]))};
-  wire wrong_before_either = wrong_before | (|wrong_before_inverse);
-  wire wrong_before_either_2 = part_state_when_3 | commands__payload[1024];
-  wire wrong_before_when = held_when & !filling;
-  wire wrong_before_differs = part_state_when_3 ^ commands__payload[1024];
-  assign verdict__valid = wrong_before_when & (opcode == 4'd1 ? wrong_before_either_2 : wrong_before_differs);
-  assign verdict__status = wrong_before_differs ? 4'd4 : wrong_before_either ? 4'd9 : 4'd0;
-  wire part_state_when_4 = part_state_when & commands__payload[1024];
+  wire wrong = wrong_before | (|wrong_inverse);
+  wire wrong_either = ends | commands__payload[1024];
+  wire wrong_before_when = moves & !filling;
+  wire wrong_before_differs = ends ^ commands__payload[1024];
+  assign verdict__valid = wrong_before_when & (opcode == 4'd1 ? wrong_either : wrong_before_differs);
+  assign verdict__status = wrong_before_differs ? 4'd4 : wrong ? 4'd9 : 4'd0;
+  wire part_state_when_2 = taken & commands__payload[1024];
   assign targets__payload[15:0] = like[15:0] | missing;
   assign targets__payload[31:16] = like[31:16] | missing;
   assign targets__payload[47:32] = like[47:32] | missing;
@@ -930,27 +929,25 @@ module pulsetrain_core_command_decoder (
   assign targets__payload[255:240] = like[255:240] | missing;
   assign targets__payload[257:256] = opcode == 4'd9 ? 2'd2 : opcode == 4'd8 ? 2'd1 : 2'd0;
   assign header__tag = part_state == 2'd0 ? commands__payload[15:8] : 8'd0;
-  assign header__valid = part_state == 2'd0 & part_state_when;
-  wire header__valid_any = |{header__opcode == 4'd8, header__opcode == 4'd7, header__opcode == 4'd6, header__opcode ==
-      4'd5, header__opcode == 4'd4, header__opcode == 4'd3, header__opcode == 4'd2, header__opcode == 4'd1};
-  wire [3:0] header__valid_choice = refusals__locked & header__opcode == 4'd8 & header__opcode != 4'd1 ? 4'd8 :
+  assign header__valid = part_state == 2'd0 & taken;
+  wire refusal_any = |{header__opcode == 4'd8, header__opcode == 4'd7, header__opcode == 4'd6, header__opcode == 4'd5,
+      header__opcode == 4'd4, header__opcode == 4'd3, header__opcode == 4'd2, header__opcode == 4'd1};
+  wire [3:0] refusal_choice = refusals__locked & header__opcode == 4'd8 & header__opcode != 4'd1 ? 4'd8 :
       (refusals__illegal_settings | (refusals__illegal_refresh & header__opcode == 4'd9)) & header__opcode != 4'd1 ?
       3'd5 : 3'd0;
-  wire [3:0] header__valid_choice_2 = refusals__disarmed & header__opcode != 4'd1 ? 4'd6 : refusals__unseeded &
+  wire [3:0] refusal_choice_2 = refusals__disarmed & header__opcode != 4'd1 ? 4'd6 : refusals__unseeded &
       (|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd4}) & header__opcode != 4'd1 ? 4'd7 :
-      header__valid_choice;
-  wire [3:0] header__valid_value = part_state == 2'd0 ? (!header__valid_any ? 4'd3 : header__valid_choice_2) : 4'd0;
-  wire wrong_length = part_state == 2'd0 & part_state_when_2 == commands__payload[1024];
-  assign header__status =
-    part_state == 2'd0 & header__valid_value == 4'd0 & wrong_length ? 4'd4 :
-    part_state == 2'd0 ? header__valid_value :
-    4'd0;
+      refusal_choice;
+  wire [3:0] refusal = part_state == 2'd0 ? (!refusal_any ? 4'd3 : refusal_choice_2) : 4'd0;
+  wire wrong_length = part_state == 2'd0 & part_state_when == commands__payload[1024];
+  assign header__status = part_state == 2'd0 & refusal == 4'd0 & wrong_length ? 4'd4 : part_state == 2'd0 ? refusal :
+      4'd0;
   assign header__settled =
-    part_state == 2'd0 ? !(header__valid_value == 4'd0 & (!wrong_length | (|{header__opcode == 4'd9, header__opcode ==
-        4'd8, header__opcode == 4'd7, header__opcode == 4'd4}))) :
+    part_state == 2'd0 ? !(refusal == 4'd0 & (!wrong_length | (|{header__opcode == 4'd9, header__opcode == 4'd8,
+        header__opcode == 4'd7, header__opcode == 4'd4}))) :
     1'b0;
-  assign load__payload[0] = held_2;
-  assign load__payload[1] = held_3;
+  assign load__payload[0] = side;
+  assign load__payload[1] = which;
   assign load__payload[9:2] = commands__payload[7:0];
   assign load__payload[17:10] = commands__payload[23:16];
   assign load__payload[25:18] = commands__payload[39:32];
@@ -1015,64 +1012,64 @@ module pulsetrain_core_command_decoder (
   assign load__payload[497:490] = commands__payload[983:976];
   assign load__payload[505:498] = commands__payload[999:992];
   assign load__payload[513:506] = commands__payload[1015:1008];
-  assign load__payload[514] = part_state_when_3 & commands__payload[1024] & !wrong_before_either;
-  assign load__payload[515] = wrong_before_either_2 & !load__payload[514];
+  assign load__payload[514] = ends & commands__payload[1024] & !wrong;
+  assign load__payload[515] = wrong_either & !load__payload[514];
 
   always @(posedge clk) begin
     if (rst) begin
-      held <= 12'd0;
+      beat <= 12'd0;
       opcode <= 4'd0;
-      held_2 <= 1'b0;
-      held_3 <= 1'b0;
+      side <= 1'b0;
+      which <= 1'b0;
       part_state <= 2'd0;
       wrong_before <= 1'b0;
     end else begin
       if (header__valid)
         wrong_before <= 1'b0;
       else if (wrong_before_when)
-        wrong_before <= wrong_before_either;
-      if (held_when)
-        held <= held + 1'b1;
+        wrong_before <= wrong;
+      if (moves)
+        beat <= beat + 1'b1;
       case (part_state)
         2'd0: begin
-          if (part_state_when) begin
+          if (taken) begin
             if (header__settled | clear) begin
               part_state <= 2'd1;
               if (commands__payload[1024])
                 part_state <= 2'd0;
-            end else if (part_state_when_2) begin
+            end else if (part_state_when) begin
               part_state <= 2'd2;
               if (commands__payload[1024])
                 part_state <= 2'd3;
             end
           end
-          held_3 <= commands__payload[17];
-          held_2 <= commands__payload[16];
+          which <= commands__payload[17];
+          side <= commands__payload[16];
           opcode <= header__opcode;
-          held <= 12'd0;
+          beat <= 12'd0;
         end
         2'd2: begin
-          if (held_when) begin
-            if (part_state_when_3)
+          if (moves) begin
+            if (ends)
               part_state <= 2'd1;
             if (commands__payload[1024]) begin
               part_state <= 2'd3;
-              if (part_state_when_3 | opcode == 4'd1)
+              if (ends | opcode == 4'd1)
                 part_state <= 2'd0;
             end
           end
           if (clear) begin
             part_state <= 2'd1;
-            if (part_state_when_4)
+            if (part_state_when_2)
               part_state <= 2'd0;
           end
         end
         2'd3: begin
-          if ((held_when & part_state_when_3) | clear)
+          if ((moves & ends) | clear)
             part_state <= 2'd0;
         end
         2'd1: begin
-          if (part_state_when_4)
+          if (part_state_when_2)
             part_state <= 2'd0;
         end
       endcase
@@ -1108,87 +1105,87 @@ module pulsetrain_core_vector_store (
   input drive__active,
   input [1:0] drive__beat
 );
-  reg [1:0] held = 2'd0;
-  reg [3:0] held_3 = 4'd0;
-  reg [3:0] held_2 = 4'd0;
+  reg [1:0] beat = 2'd0;
+  reg [3:0] scan_places = 4'd0;
+  reg [3:0] current = 4'd0;
   reg drive_side = 1'b0;
-  reg [1:0] held_5 = 2'd0;
+  reg [1:0] drive_places = 2'd0;
   reg [511:0] drive_port__data;
   reg [511:0] drive_port__data_2;
   reg [3:0] loaded = 4'd0;
-  reg [3:0] held_4 = 4'd0;
+  reg [3:0] scan_loaded = 4'd0;
   reg [1:0] drive_loaded = 2'd0;
 
-  wire load__valid_and_load__ready_both = scan__active & scan__difference;
-  wire [3:0] load__ready_value;
-  assign load__ready_value[0] = |{drive__active & !drive_side & held_5[0] == !held_2[0], scan__active & held_3[0] ==
-      !held_2[0]};
-  assign load__ready_value[1] = load__valid_and_load__ready_both & held_3[1] == !held_2[1];
-  assign load__ready_value[2] = |{drive__active & drive_side & held_5[1] == !held_2[2], scan__active & held_3[2] ==
-      !held_2[2]};
-  assign load__ready_value[3] = load__valid_and_load__ready_both & held_3[3] == !held_2[3];
-  assign load__ready = !load__ready_value[{load__payload[0], load__payload[1]}];
-  wire load__valid_and_load__ready = load__valid & load__ready;
-  wire rows_address_part = held_2[1:0] >> load__payload[1];
-  wire signature__en = load__valid_and_load__ready & !load__payload[0];
-  wire rows_address_part_2 = held_3[1:0] >> scan__which;
-  wire columns_address_part = held_2[3:2] >> load__payload[1];
-  wire signature__en_2 = load__valid_and_load__ready & load__payload[0];
-  wire columns_address_part_2 = held_3[3:2] >> scan__which;
+  wire taken_both = scan__active & scan__difference;
+  wire [3:0] blocked;
+  assign blocked[0] = |{drive__active & !drive_side & drive_places[0] == !current[0], scan__active & scan_places[0] ==
+      !current[0]};
+  assign blocked[1] = taken_both & scan_places[1] == !current[1];
+  assign blocked[2] = |{drive__active & drive_side & drive_places[1] == !current[2], scan__active & scan_places[2] ==
+      !current[2]};
+  assign blocked[3] = taken_both & scan_places[3] == !current[3];
+  assign load__ready = !blocked[{load__payload[0], load__payload[1]}];
+  wire taken = load__valid & load__ready;
+  wire rows_address_part = current[1:0] >> load__payload[1];
+  wire signature__en = taken & !load__payload[0];
+  wire rows_address_part_2 = scan_places[1:0] >> scan__which;
+  wire columns_address_part = current[3:2] >> load__payload[1];
+  wire signature__en_2 = taken & load__payload[0];
+  wire columns_address_part_2 = scan_places[3:2] >> scan__which;
   assign drive__codes = drive_side ? drive_port__data_2 : drive_port__data;
-  wire loaded_when = load__valid_and_load__ready & load__payload[514] & !load__payload[515] & !clear;
-  wire held_2_inverse = !held_2[{load__payload[0], load__payload[1]}];
+  wire loaded_when = taken & load__payload[514] & !load__payload[515] & !clear;
+  wire current_inverse = !current[{load__payload[0], load__payload[1]}];
 
   always @(posedge clk) begin
     if (rst)
-      held <= 2'd0;
-    else if (clear | (load__valid_and_load__ready & (load__payload[514] | load__payload[515])))
-      held <= 2'd0;
-    else if (load__valid_and_load__ready)
-      held <= held + 1'b1;
+      beat <= 2'd0;
+    else if (clear | (taken & (load__payload[514] | load__payload[515])))
+      beat <= 2'd0;
+    else if (taken)
+      beat <= beat + 1'b1;
   end
 
   always @(posedge clk) begin
     if (rst) begin
       drive_side <= 1'b0;
-      held_2 <= 4'd0;
+      current <= 4'd0;
       loaded <= 4'd0;
-      held_3 <= 4'd0;
-      held_4 <= 4'd0;
-      held_5 <= 2'd0;
+      scan_places <= 4'd0;
+      scan_loaded <= 4'd0;
+      drive_places <= 2'd0;
       drive_loaded <= 2'd0;
       scan__loaded <= 1'b0;
       drive__loaded <= 1'b0;
     end else begin
       drive__loaded <= drive_loaded[drive_side];
       if (scan__enable)
-        scan__loaded <= {held_4[1] & held_4[3], held_4[0] & held_4[2]} >> scan__which;
+        scan__loaded <= {scan_loaded[1] & scan_loaded[3], scan_loaded[0] & scan_loaded[2]} >> scan__which;
       if (scan__start) begin
-        held_4 <= loaded;
-        held_3 <= held_2;
+        scan_loaded <= loaded;
+        scan_places <= current;
       end
       if (loaded_when)
         case ({load__payload[0], load__payload[1]})
           2'd0: begin
             loaded[0] <= 1'b1;
-            held_2[0] <= held_2_inverse;
+            current[0] <= current_inverse;
           end
           2'd1: begin
             loaded[1] <= 1'b1;
-            held_2[1] <= held_2_inverse;
+            current[1] <= current_inverse;
           end
           2'd2: begin
             loaded[2] <= 1'b1;
-            held_2[2] <= held_2_inverse;
+            current[2] <= current_inverse;
           end
           2'd3: begin
             loaded[3] <= 1'b1;
-            held_2[3] <= held_2_inverse;
+            current[3] <= current_inverse;
           end
         endcase
       if (drive__start) begin
         drive_loaded <= {loaded[2], loaded[0]};
-        held_5 <= {held_2[2], held_2[0]};
+        drive_places <= {current[2], current[0]};
         drive_side <= drive__side;
       end
     end
@@ -1200,11 +1197,11 @@ module pulsetrain_core_vector_store (
   initial for (rows_index = 0; rows_index < 16; rows_index = rows_index + 1)
     rows[rows_index] = 512'd0;
   always @(posedge clk)
-    if (signature__en) rows[{load__payload[1], !rows_address_part, held}] <= load__payload[513:2];
+    if (signature__en) rows[{load__payload[1], !rows_address_part, beat}] <= load__payload[513:2];
   always @(posedge clk)
     if (scan__enable) scan__rows <= rows[{scan__which, rows_address_part_2, scan__row_beat}];
   always @(posedge clk)
-    drive_port__data <= rows[{1'b0, held_5[0], drive__beat}];
+    drive_port__data <= rows[{1'b0, drive_places[0], drive__beat}];
 
   // Memory of 16 words.
   (* ram_style = "block", no_rw_check = 1 *) reg [511:0] columns [0:15];
@@ -1212,11 +1209,11 @@ module pulsetrain_core_vector_store (
   initial for (columns_index = 0; columns_index < 16; columns_index = columns_index + 1)
     columns[columns_index] = 512'd0;
   always @(posedge clk)
-    if (signature__en_2) columns[{load__payload[1], !columns_address_part, held}] <= load__payload[513:2];
+    if (signature__en_2) columns[{load__payload[1], !columns_address_part, beat}] <= load__payload[513:2];
   always @(posedge clk)
     if (scan__enable) scan__columns <= columns[{scan__which, columns_address_part_2, scan__column_beat}];
   always @(posedge clk)
-    drive_port__data_2 <= columns[{1'b0, held_5[1], drive__beat}];
+    drive_port__data_2 <= columns[{1'b0, drive_places[1], drive__beat}];
 endmodule
 
 // Scans the cells in the order of a request and multiplies the codes of their lines.
@@ -1242,11 +1239,11 @@ module pulsetrain_core_outer_product (
   output reg deltas__valid = 1'b0,
   output reg [1023:0] deltas__payload = 1024'd0
 );
-  reg scan__which_2 = 1'b0;
-  reg scan__difference_2 = 1'b0;
-  reg [7:0] held = 8'd0;
-  reg scan__active_2 = 1'b0;
-  reg [2:0] held_2 = 3'd0;
+  reg which = 1'b0;
+  reg difference = 1'b0;
+  reg [7:0] row = 8'd0;
+  reg active = 1'b0;
+  reg [2:0] valid = 3'd0;
   reg [5:0] lane = 6'd0;
   reg [2:0] completes = 3'd0;
   reg [5:0] like = 6'd0;
@@ -1382,15 +1379,15 @@ module pulsetrain_core_outer_product (
   reg [14:0] before_62 = 15'd0;
   reg [14:0] before_63 = 15'd0;
 
-  wire scan__enable_2 = !deltas__valid | deltas__ready;
-  wire column_beat_when_2 = scan__which_2 == scan__difference_2;
-  wire lane_when = column_beat_when_2 & column_beat == 2'd3;
-  wire ends = lane_when & held == 8'd255;
-  assign start__ready = !clear & (!scan__active_2 | (scan__enable_2 & ends));
+  wire moves = !deltas__valid | deltas__ready;
+  wire cell_ends = which == difference;
+  wire row_ends = cell_ends & column_beat == 2'd3;
+  wire ends = row_ends & row == 8'd255;
+  assign start__ready = !clear & (!active | (moves & ends));
   assign scan__start = start__valid & start__ready;
-  assign busy = scan__active_2 | (|held_2) | deltas__valid;
-  wire column_beat_when = scan__active_2 & scan__enable_2;
-  wire column_codes_when = scan__enable_2 & held_2[0];
+  assign busy = active | (|valid) | deltas__valid;
+  wire column_beat_when = active & moves;
+  wire column_codes_when = moves & valid[0];
   wire [7:0] row_code_value =
     like == 6'd0 ? scan__rows[7:0] :
     like == 6'd1 ? scan__rows[15:8] :
@@ -1458,8 +1455,8 @@ module pulsetrain_core_outer_product (
     like == 6'd63 ? scan__rows[511:504] :
     8'd0;
   wire [8:0] row_code_negative = -$signed(row_code_value);
-  wire product_63_when = scan__enable_2 & held_2[1];
-  wire before_63_when = completes[2] | !held_2[2];
+  wire product_63_when = moves & valid[1];
+  wire before_63_when = completes[2] | !valid[2];
   wire [7:0] row_code_value_2 =
     like == 6'd0 ? scan__rows[7:0] :
     like == 6'd1 ? scan__rows[15:8] :
@@ -1529,53 +1526,53 @@ module pulsetrain_core_outer_product (
 
   always @(posedge clk) begin
     if (rst) begin
-      scan__which_2 <= 1'b0;
+      which <= 1'b0;
       column_beat <= 2'd0;
-      held <= 8'd0;
+      row <= 8'd0;
       lane <= 6'd0;
       scan__row_beat <= 2'd0;
     end else if (scan__start) begin
-      scan__which_2 <= 1'b0;
+      which <= 1'b0;
       column_beat <= 2'd0;
-      held <= 8'd0;
+      row <= 8'd0;
       lane <= 6'd0;
       scan__row_beat <= 2'd0;
     end else if (column_beat_when) begin
-      if (column_beat_when_2)
+      if (cell_ends)
         column_beat <= column_beat + 1'b1;
-      if (lane_when) begin
+      if (row_ends) begin
         lane <= lane + 1'b1;
         if (lane == 6'd63) begin
           scan__row_beat <= scan__row_beat + 1'b1;
           lane <= 6'd0;
         end
-        held <= held + 1'b1;
+        row <= row + 1'b1;
         column_beat <= 2'd0;
       end
-      scan__which_2 <= !scan__which_2 & scan__difference_2;
+      which <= !which & difference;
     end
   end
 
   always @(posedge clk) begin
     if (rst)
-      scan__active_2 <= 1'b0;
+      active <= 1'b0;
     else if (clear)
-      scan__active_2 <= 1'b0;
+      active <= 1'b0;
     else if (scan__start)
-      scan__active_2 <= 1'b1;
+      active <= 1'b1;
     else if (column_beat_when) begin
       if (ends)
-        scan__active_2 <= 1'b0;
+        active <= 1'b0;
     end
   end
 
   always @(posedge clk) begin
     if (rst) begin
-      scan__difference_2 <= 1'b0;
+      difference <= 1'b0;
       completes <= 3'd0;
       deltas__payload <= 1024'd0;
     end else begin
-      if (scan__enable_2) begin
+      if (moves) begin
         deltas__payload[15:0] <= $signed(product_0) + $signed(before_0);
         deltas__payload[31:16] <= $signed(product_1) + $signed(before_1);
         deltas__payload[47:32] <= $signed(product_2) + $signed(before_2);
@@ -1640,23 +1637,23 @@ module pulsetrain_core_outer_product (
         deltas__payload[991:976] <= $signed(product_61) + $signed(before_61);
         deltas__payload[1007:992] <= $signed(product_62) + $signed(before_62);
         deltas__payload[1023:1008] <= $signed(product_63) + $signed(before_63);
-        completes <= {completes[1:0], column_beat_when_2};
+        completes <= {completes[1:0], cell_ends};
       end
       if (scan__start)
-        scan__difference_2 <= start__payload;
+        difference <= start__payload;
     end
   end
 
   always @(posedge clk) begin
     if (rst) begin
-      held_2 <= 3'd0;
+      valid <= 3'd0;
       deltas__valid <= 1'b0;
     end else if (clear) begin
-      held_2 <= 3'd0;
+      valid <= 3'd0;
       deltas__valid <= 1'b0;
-    end else if (scan__enable_2) begin
-      deltas__valid <= held_2[2] & completes[2];
-      held_2 <= {held_2[1:0], scan__active_2};
+    end else if (moves) begin
+      deltas__valid <= valid[2] & completes[2];
+      valid <= {valid[1:0], active};
     end
   end
 
@@ -1733,7 +1730,7 @@ module pulsetrain_core_outer_product (
       if (!scan__loaded)
         row_code <= 8'd0;
     end
-    if (scan__enable_2) begin
+    if (moves) begin
       before_63 <= product_63;
       before_62 <= product_62;
       before_61 <= product_61;
@@ -1864,15 +1861,15 @@ module pulsetrain_core_outer_product (
         before_1 <= 15'd0;
         before_0 <= 15'd0;
       end
-      subtracts <= scan__which_2;
+      subtracts <= which;
       like <= lane;
     end
   end
 
-  assign scan__enable = scan__enable_2;
-  assign scan__which = scan__which_2;
-  assign scan__active = scan__active_2;
-  assign scan__difference = scan__difference_2;
+  assign scan__enable = moves;
+  assign scan__which = which;
+  assign scan__active = active;
+  assign scan__difference = difference;
 endmodule
 
 // Sends vector A of the driven side to the input registers of the DACs, beat by beat, then offers the read.
@@ -2015,36 +2012,36 @@ module pulsetrain_core_responder (
   reg [16:0] answer_14 = 17'd0;
   reg [16:0] answer_15 = 17'd0;
   reg [4:0] waiting = 5'd0;
-  reg [3:0] held = 4'd0;
-  reg [4:0] held_3 = 5'd0;
-  reg [1:0] held_2 = 2'd0;
+  reg [3:0] write = 4'd0;
+  reg [4:0] waiting_2 = 5'd0;
+  reg [1:0] reads = 2'd0;
   reg [13:0] sent = 14'd0;
   reg [4:0] finished = 5'd0;
   wire [127:0] r_data;
   wire r_rdy;
 
   assign room = waiting != 5'd16;
-  wire [4:0] answer_15_when = held - 1'b1;
-  wire answer_0_when = header__valid & held == 4'd0;
-  wire answer_1_when = header__valid & held == 4'd1;
-  wire answer_2_when = header__valid & held == 4'd2;
-  wire answer_3_when = header__valid & held == 4'd3;
-  wire answer_4_when = header__valid & held == 4'd4;
-  wire answer_5_when = header__valid & held == 4'd5;
-  wire answer_6_when = header__valid & held == 4'd6;
-  wire answer_7_when = header__valid & held == 4'd7;
-  wire answer_8_when = header__valid & held == 4'd8;
-  wire answer_9_when = header__valid & held == 4'd9;
-  wire answer_10_when = header__valid & held == 4'd10;
-  wire answer_11_when = header__valid & held == 4'd11;
-  wire answer_12_when = header__valid & held == 4'd12;
-  wire answer_13_when = header__valid & held == 4'd13;
-  wire answer_14_when = header__valid & held == 4'd14;
-  wire answer_15_when_2 = header__valid & held == 4'd15;
-  assign read_room = held_3 + 5'd16 <= 6'd20;
-  assign reading = held_2 != 2'd0;
+  wire [4:0] answer_15_when = write - 1'b1;
+  wire answer_0_when = header__valid & write == 4'd0;
+  wire answer_1_when = header__valid & write == 4'd1;
+  wire answer_2_when = header__valid & write == 4'd2;
+  wire answer_3_when = header__valid & write == 4'd3;
+  wire answer_4_when = header__valid & write == 4'd4;
+  wire answer_5_when = header__valid & write == 4'd5;
+  wire answer_6_when = header__valid & write == 4'd6;
+  wire answer_7_when = header__valid & write == 4'd7;
+  wire answer_8_when = header__valid & write == 4'd8;
+  wire answer_9_when = header__valid & write == 4'd9;
+  wire answer_10_when = header__valid & write == 4'd10;
+  wire answer_11_when = header__valid & write == 4'd11;
+  wire answer_12_when = header__valid & write == 4'd12;
+  wire answer_13_when = header__valid & write == 4'd13;
+  wire answer_14_when = header__valid & write == 4'd14;
+  wire answer_15_when_2 = header__valid & write == 4'd15;
+  assign read_room = waiting_2 + 5'd16 <= 6'd20;
+  assign reading = reads != 2'd0;
   wire w_en = samples__valid & reading;
-  wire [16:0] responses__payload_value =
+  wire [16:0] oldest =
     read == 4'd0 ? answer_0 :
     read == 4'd1 ? answer_1 :
     read == 4'd2 ? answer_2 :
@@ -2062,22 +2059,19 @@ module pulsetrain_core_responder (
     read == 4'd14 ? answer_14 :
     read == 4'd15 ? answer_15 :
     17'd0;
-  wire w_en_any = |{responses__payload_value[3:0] == 4'd3, responses__payload_value[3:0] == 4'd2};
+  wire w_en_any = |{oldest[3:0] == 4'd3, oldest[3:0] == 4'd2};
   wire free = (!responses__valid | responses__ready) & !clear & waiting != 5'd0;
-  wire responses__payload_any = |{responses__payload_value[3:0] == 4'd9, responses__payload_value[3:0] == 4'd8,
-      responses__payload_value[3:0] == 4'd7};
-  wire responses__payload_both = !responses__payload_value[16] & sent != (w_en_any ? 14'd16 : responses__payload_any ?
-      14'd8192 : 14'd0);
-  wire finished_both = free & responses__payload_both;
-  wire sent_when = finished_both & (responses__payload_any ? cells__valid : r_rdy);
-  wire r_en = sent_when & w_en_any;
+  wire responses__payload_any = |{oldest[3:0] == 4'd9, oldest[3:0] == 4'd8, oldest[3:0] == 4'd7};
+  wire more = !oldest[16] & sent != (w_en_any ? 14'd16 : responses__payload_any ? 14'd8192 : 14'd0);
+  wire finished_both = free & more;
+  wire advances = finished_both & (responses__payload_any ? cells__valid : r_rdy);
+  wire r_en = advances & w_en_any;
   wire ends = w_en & samples__last;
-  wire finished_any = |{responses__payload_value[3:0] == 4'd6, responses__payload_value[3:0] == 4'd5,
-      responses__payload_value[3:0] == 4'd4};
-  wire answers = free & (responses__payload_value[16] | ((w_en_any | (responses__payload_any & at_rest) | (finished_any
-      & finished != 5'd0)) & !responses__payload_both));
+  wire finished_any = |{oldest[3:0] == 4'd6, oldest[3:0] == 4'd5, oldest[3:0] == 4'd4};
+  wire answers = free & (oldest[16] | ((w_en_any | (responses__payload_any & at_rest) | (finished_any & finished !=
+      5'd0)) & !more));
   assign cells__ready = finished_both & responses__payload_any;
-  assign programmed = answers & responses__payload_any & !responses__payload_value[16];
+  assign programmed = answers & responses__payload_any & !oldest[16];
   assign busy = waiting != 5'd0 | responses__valid;
   wire [1:0] answer_15_choice = faulted ? 2'd2 : 2'd1;
   wire settled_0 = answer_0_when ? header__settled : answer_0[16];
@@ -2128,7 +2122,7 @@ module pulsetrain_core_responder (
   always @(posedge clk) begin
     if (rst) begin
       waiting <= 5'd0;
-      held <= 4'd0;
+      write <= 4'd0;
       read <= 4'd0;
       answer_0 <= 17'd0;
       answer_1 <= 17'd0;
@@ -2152,7 +2146,7 @@ module pulsetrain_core_responder (
     end else begin
       if (responses__ready)
         responses__valid <= 1'b0;
-      if (sent_when) begin
+      if (advances) begin
         sent <= sent + 1'b1;
         responses__payload[256] <= 1'b0;
         responses__payload[255:0] <= responses__payload_any ? cells__payload : bits;
@@ -2160,8 +2154,7 @@ module pulsetrain_core_responder (
       end else if (answers) begin
         sent <= 14'd0;
         responses__payload[256] <= 1'b1;
-        responses__payload[255:0] <= {240'd0, responses__payload_value[11:4], responses__payload_value[15:12],
-            responses__payload_value[3:0]};
+        responses__payload[255:0] <= {240'd0, oldest[11:4], oldest[15:12], oldest[3:0]};
         responses__valid <= 1'b1;
       end
       if (verdict__valid & answer_15_when[3:0] == 4'd15) begin
@@ -2391,24 +2384,24 @@ module pulsetrain_core_responder (
       if (answers)
         read <= read + 1'b1;
       if (header__valid)
-        held <= held + 1'b1;
+        write <= write + 1'b1;
       waiting <= waiting + header__valid - answers;
     end
   end
 
   always @(posedge clk) begin
     if (rst) begin
-      held_2 <= 2'd0;
-      held_3 <= 5'd0;
+      reads <= 2'd0;
+      waiting_2 <= 5'd0;
       finished <= 5'd0;
     end else if (clear) begin
-      held_2 <= 2'd0;
-      held_3 <= 5'd0;
+      reads <= 2'd0;
+      waiting_2 <= 5'd0;
       finished <= 5'd0;
     end else begin
-      finished <= finished + updated - (answers & finished_any & !responses__payload_value[16]);
-      held_3 <= held_3 + (read_starts ? 5'd16 : 5'd0) - r_en;
-      held_2 <= held_2 + read_starts - ends;
+      finished <= finished + updated - (answers & finished_any & !oldest[16]);
+      waiting_2 <= waiting_2 + (read_starts ? 5'd16 : 5'd0) - r_en;
+      reads <= reads + read_starts - ends;
     end
   end
 endmodule
@@ -2605,23 +2598,23 @@ module pulsetrain_core_controller (
   output [15:0] report__cycles,
   output report__cut
 );
-  reg [1:0] held_8 = 2'd0;
+  reg [1:0] in_flight = 2'd0;
   reg upcoming_valid = 1'b0;
   reg upcoming_whole = 1'b0;
-  reg held = 1'b0;
-  reg [9:0] held_2 = 10'd0;
-  reg held_4 = 1'b0;
-  reg held_3 = 1'b0;
+  reg aborted = 1'b0;
+  reg [9:0] beat = 10'd0;
+  reg drains = 1'b0;
+  reg bank = 1'b0;
   reg [4:0] sampled_threshold_log2 = 5'd0;
   reg [3:0] sampled_max_pulses = 4'd0;
   reg [8:0] sampled_parallel_max = 9'd0;
   reg [269:0] bank_0 = 270'd0;
   reg [269:0] bank_1 = 270'd0;
-  reg held_5 = 1'b0;
-  reg held_6 = 1'b0;
+  reg verifying = 1'b0;
+  reg held = 1'b0;
   reg upcoming_end = 1'b0;
   reg [425:0] kept = 426'd0;
-  reg held_7 = 1'b0;
+  reg whole_2 = 1'b0;
   reg [4:0] converted = 5'd0;
   wire seed__ready_2;
   wire words__valid;
@@ -2654,14 +2647,14 @@ module pulsetrain_core_controller (
   wire [1:0] fault_2;
   wire samples__valid_2;
 
-  wire busy = held_8 != 2'd0;
+  wire busy = in_flight != 2'd0;
   assign idle = !busy & idle_2 & !active & !upcoming_valid;
   wire idle_both = armed & !released;
   wire idle_both_2 = upcoming_valid & upcoming_whole;
-  wire whole = idle_both & held_8 == 2'd0 & !active & read__valid;
+  wire whole = idle_both & in_flight == 2'd0 & !active & read__valid;
   wire reads = whole | idle_both_2;
-  wire reads_both = idle_both & held_8 == 2'd0;
-  wire allowed = !busy & !held;
+  wire may_program = idle_both & in_flight == 2'd0;
+  wire allowed = !busy & !aborted;
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
   wire [518:0] offered;
@@ -2708,117 +2701,98 @@ module pulsetrain_core_controller (
         settings__read_lines__word_code};
   wire seed__ready_any = |{offered[366:351] > offered[398:383], offered[318:303] > offered[350:335], offered[270:255] >
       offered[302:287]};
-  wire seed__ready_inverse = held_2 != 10'd0;
-  wire seed__ready_any_2 = |{offered[366:351] == 16'd0 | offered[398:383] > armed_limit, offered[318:303] == 16'd0 |
+  wire seed__ready_inverse = beat != 10'd0;
+  wire allowed_2_any = |{offered[366:351] == 16'd0 | offered[398:383] > armed_limit, offered[318:303] == 16'd0 |
       offered[350:335] > armed_limit, offered[270:255] == 16'd0 | offered[302:287] > armed_limit};
-  wire seed__ready_either = (offered[254:253] == 2'd1 & (seed__ready_any | seed__ready_any_2)) | (offered[254:253] ==
-      2'd2 & (seed__ready_any | (|{offered[398:383] > 16'd255, offered[350:335] > 16'd255, offered[302:287] >
-      16'd255})));
-  wire [9:0] seed__ready_product = 2'd2 * offered[226:219];
-  wire seed__ready_equal = {seed__ready_either | offered[254:253] > 2'd2, offered[161:146] == 16'd0 | offered[161:146]
-      > armed_limit, offered[242:235] == 8'd0, seed__ready_product > offered[218:211], offered[218:211] == 8'd0,
+  wire allowed_2_either = (offered[254:253] == 2'd1 & (seed__ready_any | allowed_2_any)) | (offered[254:253] == 2'd2 &
+      (seed__ready_any | (|{offered[398:383] > 16'd255, offered[350:335] > 16'd255, offered[302:287] > 16'd255})));
+  wire [9:0] allowed_2_product = 2'd2 * offered[226:219];
+  wire allowed_2_equal = {allowed_2_either | offered[254:253] > 2'd2, offered[161:146] == 16'd0 | offered[161:146] >
+      armed_limit, offered[242:235] == 8'd0, allowed_2_product > offered[218:211], offered[218:211] == 8'd0,
       offered[209:194] == 16'd0, offered[193:178] == 16'd0, offered[177:162] == 16'd0, offered[145:130] == 16'd0,
       offered[129:114] == 16'd0, offered[113:98] == 16'd0, offered[97:82] == 16'd0, offered[81:66] == 16'd0,
       offered[65:50] == 16'd0 | offered[65:50] > armed_limit, offered[49:34] == 16'd0 | offered[49:34] > armed_limit,
       offered[33:18] == 16'd0, offered[17:9] == 9'd0 | offered[17:9] > 9'd256, offered[8:5] == 4'd0, offered[4:0] ==
       5'd0 | offered[4:0] > 5'd16} == 19'd0;
-  wire seed__ready_both = idle_both & words__valid & (seed__ready_inverse | (held_8 != 2'd2 & !(seed__valid &
-      seed__ready) & !held_4 & !reads & seed__ready_equal));
-  assign deltas__ready = seed__ready_both & i__ready;
-  wire i__valid = seed__ready_both & deltas__valid;
+  wire allowed_2 = idle_both & words__valid & (seed__ready_inverse | (in_flight != 2'd2 & !(seed__valid & seed__ready)
+      & !drains & !reads & allowed_2_equal));
+  assign deltas__ready = allowed_2 & i__ready;
+  wire i__valid = allowed_2 & deltas__valid;
   wire words__ready = deltas__valid & deltas__ready;
-  wire held_8_both = words__ready & held_2 == 10'd0;
-  wire clear_2 = released | held_4;
-  wire clear_2_choice = o__payload[265] ? bank_1[153] : bank_0[153];
-  wire clear_2_both = o__valid & !clear_2_choice & !held_5 & !active;
-  wire slots__valid = o__valid & clear_2_choice & (held_5 ? o__payload[265] == held_6 : !active);
+  wire starts = words__ready & beat == 10'd0;
+  wire clear_2 = released | drains;
+  wire verified = o__payload[265] ? bank_1[153] : bank_0[153];
+  wire plain = o__valid & !verified & !verifying & !active;
+  wire verifies = o__valid & verified & (verifying ? o__payload[265] == held : !active);
   wire o__ready_2 = !upcoming_valid & !released;
-  wire o__ready_3 = slots__valid ? slots__ready : clear_2_both & o__ready_2;
-  wire upcoming_offered = o__valid_2 | clear_2_both | whole;
+  wire o__ready_3 = verifies ? slots__ready : plain & o__ready_2;
+  wire upcoming_offered = o__valid_2 | plain | whole;
   wire upcoming_leaves = upcoming_valid & i__ready_2 & !released;
   assign read__ready = idle_both_2 & upcoming_leaves;
-  wire read__ready_choice = held_5 ? held_6 : o__payload[265];
-  wire targets__valid_2 = targets__valid & reads_both;
-  assign targets__ready = targets__ready_2 & reads_both;
+  wire current = verifying ? held : o__payload[265];
+  wire targets__valid_2 = targets__valid & may_program;
+  assign targets__ready = targets__ready_2 & may_program;
   wire targets__ready_both = o__valid_2 & signal_2[1];
   wire clear = abort | !arm;
   wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
-  wire upcoming_leaves_and_upcoming_end = upcoming_leaves & upcoming_end;
-  assign samples__valid = samples__valid_2 & held_7;
-  wire samples__valid_3 = samples__valid_2 & !held_7;
+  wire finished = upcoming_leaves & upcoming_end;
+  assign samples__valid = samples__valid_2 & whole_2;
+  wire samples__valid_3 = samples__valid_2 & !whole_2;
   wire counters__conversions_both = samples__valid_2 & samples__last;
   wire [5:0] converted_plus_1 = converted + 1'b1;
   wire armed_limit_when = !armed & fault == 2'd0;
-  wire held_5_when = clear_2 | (o__valid_2 & o__ready_2 & signal_2[0]);
+  wire verifying_when = clear_2 | (o__valid_2 & o__ready_2 & signal_2[0]);
   wire i__valid_3_and_i__ready_2 = i__valid_3 & i__ready_2;
   wire [2066:0] i__payload;
   assign i__payload[1023:0] = deltas__payload;
   assign i__payload[2047:1024] = words__payload;
-  assign i__payload[2052:2048] = held_2 == 10'd0 ? offered[4:0] : sampled_threshold_log2;
-  assign i__payload[2056:2053] = held_2 == 10'd0 ? offered[8:5] : sampled_max_pulses;
-  assign i__payload[2065:2057] = held_2 == 10'd0 ? offered[17:9] : sampled_parallel_max;
-  assign i__payload[2066] = held_3 ^ seed__ready_inverse;
+  assign i__payload[2052:2048] = beat == 10'd0 ? offered[4:0] : sampled_threshold_log2;
+  assign i__payload[2056:2053] = beat == 10'd0 ? offered[8:5] : sampled_max_pulses;
+  assign i__payload[2065:2057] = beat == 10'd0 ? offered[17:9] : sampled_parallel_max;
+  assign i__payload[2066] = bank ^ seed__ready_inverse;
   wire [283:0] chosen;
-  assign chosen[2:0] = o__valid_2 ? o__payload_operation : clear_2_both ? (o__payload[8] ? 3'd2 : 3'd1) : read__payload
-      ? 3'd5 : 3'd4;
-  assign chosen[10:3] = o__valid_2 ? signal[7:0] : clear_2_both ? o__payload[7:0] : 8'd0;
-  assign chosen[266:11] = o__valid_2 ? signal[263:8] : clear_2_both ? o__payload[264:9] : 256'd0;
-  assign chosen[267] = !o__valid_2 & !clear_2_both;
-  assign chosen[283:268] = o__valid_2 ? o__payload_groups : !clear_2_both ? 16'd65535 : 16'd0;
-  wire upcoming_ends = o__valid_2 ? signal_2[0] : clear_2_both & o__payload[266];
+  assign chosen[2:0] = o__valid_2 ? o__payload_operation : plain ? (o__payload[8] ? 3'd2 : 3'd1) : read__payload ? 3'd5
+      : 3'd4;
+  assign chosen[10:3] = o__valid_2 ? signal[7:0] : plain ? o__payload[7:0] : 8'd0;
+  assign chosen[266:11] = o__valid_2 ? signal[263:8] : plain ? o__payload[264:9] : 256'd0;
+  assign chosen[267] = !o__valid_2 & !plain;
+  assign chosen[283:268] = o__valid_2 ? o__payload_groups : !plain ? 16'd65535 : 16'd0;
+  wire upcoming_ends = o__valid_2 ? signal_2[0] : plain & o__payload[266];
   wire [518:0] settings;
   assign settings[8:0] = offered[8:0];
-  assign settings[17:9] = held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[8:0] : bank_0[8:0]) :
-      offered[17:9];
-  assign settings[33:18] = held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[24:9] : bank_0[24:9]) :
-      offered[33:18];
-  assign settings[49:34] = held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[40:25] : bank_0[40:25])
-      : offered[49:34];
-  assign settings[65:50] = held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[56:41] : bank_0[56:41])
-      : offered[65:50];
-  assign settings[81:66] = held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[72:57] : bank_0[72:57])
-      : offered[81:66];
-  assign settings[97:82] = held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[88:73] : bank_0[88:73])
-      : offered[97:82];
-  assign settings[113:98] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[104:89] : bank_0[104:89]) :
-    offered[113:98];
-  assign settings[129:114] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[120:105] : bank_0[120:105]) :
-    offered[129:114];
-  assign settings[145:130] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[136:121] : bank_0[136:121]) :
-    offered[145:130];
+  assign settings[17:9] = verifying | plain | verifies ? (current ? bank_1[8:0] : bank_0[8:0]) : offered[17:9];
+  assign settings[33:18] = verifying | plain | verifies ? (current ? bank_1[24:9] : bank_0[24:9]) : offered[33:18];
+  assign settings[49:34] = verifying | plain | verifies ? (current ? bank_1[40:25] : bank_0[40:25]) : offered[49:34];
+  assign settings[65:50] = verifying | plain | verifies ? (current ? bank_1[56:41] : bank_0[56:41]) : offered[65:50];
+  assign settings[81:66] = verifying | plain | verifies ? (current ? bank_1[72:57] : bank_0[72:57]) : offered[81:66];
+  assign settings[97:82] = verifying | plain | verifies ? (current ? bank_1[88:73] : bank_0[88:73]) : offered[97:82];
+  assign settings[113:98] = verifying | plain | verifies ? (current ? bank_1[104:89] : bank_0[104:89]) :
+      offered[113:98];
+  assign settings[129:114] = verifying | plain | verifies ? (current ? bank_1[120:105] : bank_0[120:105]) :
+      offered[129:114];
+  assign settings[145:130] = verifying | plain | verifies ? (current ? bank_1[136:121] : bank_0[136:121]) :
+      offered[145:130];
   assign settings[193:146] = offered[193:146];
-  assign settings[209:194] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[152:137] : bank_0[152:137]) :
-    offered[209:194];
-  assign settings[210] = held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[153] : bank_0[153]) :
-      offered[210];
-  assign settings[218:211] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[161:154] : bank_0[161:154]) :
-    offered[218:211];
-  assign settings[226:219] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[169:162] : bank_0[169:162]) :
-    offered[226:219];
+  assign settings[209:194] = verifying | plain | verifies ? (current ? bank_1[152:137] : bank_0[152:137]) :
+      offered[209:194];
+  assign settings[210] = verifying | plain | verifies ? (current ? bank_1[153] : bank_0[153]) : offered[210];
+  assign settings[218:211] = verifying | plain | verifies ? (current ? bank_1[161:154] : bank_0[161:154]) :
+      offered[218:211];
+  assign settings[226:219] = verifying | plain | verifies ? (current ? bank_1[169:162] : bank_0[169:162]) :
+      offered[226:219];
   assign settings[234:227] = offered[234:227];
-  assign settings[242:235] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[177:170] : bank_0[177:170]) :
-    offered[242:235];
-  assign settings[244:243] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[179:178] : bank_0[179:178]) :
-    offered[244:243];
+  assign settings[242:235] = verifying | plain | verifies ? (current ? bank_1[177:170] : bank_0[177:170]) :
+      offered[242:235];
+  assign settings[244:243] = verifying | plain | verifies ? (current ? bank_1[179:178] : bank_0[179:178]) :
+      offered[244:243];
   assign settings[398:245] = offered[398:245];
-  assign settings[428:399] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[209:180] : bank_0[209:180]) :
-    offered[428:399];
-  assign settings[458:429] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[239:210] : bank_0[239:210]) :
-    offered[458:429];
+  assign settings[428:399] = verifying | plain | verifies ? (current ? bank_1[209:180] : bank_0[209:180]) :
+      offered[428:399];
+  assign settings[458:429] = verifying | plain | verifies ? (current ? bank_1[239:210] : bank_0[239:210]) :
+      offered[458:429];
   assign settings[488:459] = offered[488:459];
-  assign settings[518:489] =
-    held_5 | clear_2_both | slots__valid ? (read__ready_choice ? bank_1[269:240] : bank_0[269:240]) :
-    offered[518:489];
+  assign settings[518:489] = verifying | plain | verifies ? (current ? bank_1[269:240] : bank_0[269:240]) :
+      offered[518:489];
   wire [29:0] lines =
     chosen[2:0] == 3'd1 ? settings[428:399] :
     chosen[2:0] == 3'd2 ? settings[458:429] :
@@ -2892,7 +2866,7 @@ module pulsetrain_core_controller (
     .clk(clk),
     .rst(rst),
     .cells__ready(cells__ready),
-    .slots__valid(slots__valid),
+    .slots__valid(verifies),
     .targets__valid(targets__valid_2),
     .o__ready(o__ready_2),
     .samples__valid(samples__valid_3),
@@ -2906,11 +2880,11 @@ module pulsetrain_core_controller (
     .targets__ready(targets__ready_2),
     .cells__valid(cells__valid),
     .values(signal),
-    .values_2(o__payload_operation),
-    .values_3(o__payload_groups),
-    .values_4(signal_2),
+    .o__payload_operation(o__payload_operation),
+    .o__payload_groups(o__payload_groups),
+    .values_2(signal_2),
     .active(active),
-    .signal(),
+    .bank(),
     .o__valid(o__valid_2),
     .counted__verified(counted__verified),
     .counted__unreached(counted__unreached),
@@ -2971,23 +2945,23 @@ module pulsetrain_core_controller (
       armed <= 1'b0;
       fault <= 2'd0;
       armed_limit <= 16'd0;
-      held <= 1'b0;
-      held_2 <= 10'd0;
-      held_3 <= 1'b0;
+      aborted <= 1'b0;
+      beat <= 10'd0;
+      bank <= 1'b0;
       sampled_threshold_log2 <= 5'd0;
       sampled_max_pulses <= 4'd0;
       sampled_parallel_max <= 9'd0;
       bank_0 <= 270'd0;
       bank_1 <= 270'd0;
-      held_4 <= 1'b0;
-      held_5 <= 1'b0;
-      held_6 <= 1'b0;
+      drains <= 1'b0;
+      verifying <= 1'b0;
+      held <= 1'b0;
       upcoming_valid <= 1'b0;
       upcoming_end <= 1'b0;
       upcoming_whole <= 1'b0;
-      held_7 <= 1'b0;
+      whole_2 <= 1'b0;
       converted <= 5'd0;
-      held_8 <= 2'd0;
+      in_flight <= 2'd0;
       done__valid <= 1'b0;
       done__status <= 2'd0;
       counters__cells_set <= 32'd0;
@@ -3007,7 +2981,7 @@ module pulsetrain_core_controller (
       counters__verified <= counters__verified + counted__verified;
       counters__conversions <= counters__conversions + (counters__conversions_both ? converted_plus_1[4:0] : 5'd0);
       counters__reads <= counters__reads + counters__conversions_both;
-      counters__requests <= counters__requests + upcoming_leaves_and_upcoming_end;
+      counters__requests <= counters__requests + finished;
       counters__cut <= counters__cut + (report__valid & report__cut);
       counters__slots <= counters__slots + report__valid;
       counters__saturated <= counters__saturated + counted__saturated;
@@ -3016,18 +2990,18 @@ module pulsetrain_core_controller (
       if (released) begin
         done__status <= faulted ? 2'd2 : 2'd1;
         done__valid <= busy;
-        held_8 <= 2'd0;
+        in_flight <= 2'd0;
       end else begin
         done__status <= 2'd0;
-        done__valid <= upcoming_leaves_and_upcoming_end;
-        held_8 <= held_8 + held_8_both - upcoming_leaves_and_upcoming_end;
+        done__valid <= finished;
+        in_flight <= in_flight + starts - finished;
       end
       if (i__valid_3_and_i__ready_2)
         converted <= 5'd0;
       else if (samples__valid_2)
         converted <= converted_plus_1[4:0];
       if (i__valid_3_and_i__ready_2)
-        held_7 <= kept[267];
+        whole_2 <= kept[267];
       if (upcoming_leaves | released)
         upcoming_valid <= 1'b0;
       if (o__ready_2) begin
@@ -3035,17 +3009,17 @@ module pulsetrain_core_controller (
         upcoming_end <= upcoming_ends;
         upcoming_valid <= upcoming_offered;
       end
-      if (held_5_when)
-        held_5 <= 1'b0;
-      else if (slots__valid) begin
-        held_6 <= o__payload[265];
-        held_5 <= 1'b1;
+      if (verifying_when)
+        verifying <= 1'b0;
+      else if (verifies) begin
+        held <= o__payload[265];
+        verifying <= 1'b1;
       end
       if (released)
-        held_4 <= 1'b1;
+        drains <= 1'b1;
       else if (!holds)
-        held_4 <= 1'b0;
-      if (held_8_both & held_3) begin
+        drains <= 1'b0;
+      if (starts & bank) begin
         bank_1[8:0] <= offered[17:9];
         bank_1[24:9] <= offered[33:18];
         bank_1[40:25] <= offered[49:34];
@@ -3065,7 +3039,7 @@ module pulsetrain_core_controller (
         bank_1[239:210] <= offered[458:429];
         bank_1[269:240] <= offered[518:489];
       end
-      if (held_8_both & !held_3) begin
+      if (starts & !bank) begin
         bank_0[8:0] <= offered[17:9];
         bank_0[24:9] <= offered[33:18];
         bank_0[40:25] <= offered[49:34];
@@ -3085,20 +3059,20 @@ module pulsetrain_core_controller (
         bank_0[239:210] <= offered[458:429];
         bank_0[269:240] <= offered[518:489];
       end
-      if (held_8_both) begin
+      if (starts) begin
         sampled_parallel_max <= offered[17:9];
         sampled_max_pulses <= offered[8:5];
         sampled_threshold_log2 <= offered[4:0];
-        held_3 <= !held_3;
+        bank <= !bank;
       end
       if (released | !armed)
-        held_2 <= 10'd0;
+        beat <= 10'd0;
       else if (words__ready) begin
-        held_2 <= held_2 + 1'b1;
-        if (held_2 == 10'd1023)
-          held_2 <= 10'd0;
+        beat <= beat + 1'b1;
+        if (beat == 10'd1023)
+          beat <= 10'd0;
       end
-      held <= abort;
+      aborted <= abort;
       if (!arm) begin
         fault <= 2'd0;
         armed <= 1'b0;
@@ -3143,15 +3117,15 @@ module pulsetrain_core_controller_random_source (
   output reg [31:0] state_word = 32'd0
 );
   reg turn_0 = 1'b0;
-  reg held = 1'b0;
+  reg found = 1'b0;
   reg [1278:0] state_0 = 1279'd0;
-  reg [63:0] held_2 = 64'd0;
+  reg [63:0] spread = 64'd0;
   reg [8:0] count = 9'd1;
-  reg held_3 = 1'b0;
-  reg [5:0] held_4 = 6'd0;
-  reg held_5 = 1'b0;
-  reg [19:0] held_6 = 20'd0;
-  reg held_7 = 1'b0;
+  reg odd_step = 1'b0;
+  reg [5:0] index = 6'd0;
+  reg beyond = 1'b0;
+  reg [19:0] chosen = 20'd0;
+  reg odd = 1'b0;
   reg [31:0] passed_19 = 32'd0;
   reg [31:0] passed_18 = 32'd0;
   reg [31:0] passed_17 = 32'd0;
@@ -3173,44 +3147,43 @@ module pulsetrain_core_controller_random_source (
   reg [31:0] passed_1 = 32'd0;
 
   assign seed__ready = !seeding;
-  wire seed__valid_and_seed__ready = seed__valid & seed__ready;
-  assign words__valid = held & seed__ready;
+  wire seeds = seed__valid & seed__ready;
+  assign words__valid = found & seed__ready;
   wire advances = words__valid & words__ready;
-  wire seed_error_when = count[7:0] == 8'd0 & turn_0;
-  assign seeded = held | seeding;
-  wire held_3_when = seeding & !seed_error_when;
-  wire held_7_any = |{held_4[5:1] == 5'd19, held_4[5:1] == 5'd18, held_4[5:1] == 5'd17, held_4[5:1] == 5'd16,
-      held_4[5:1] == 5'd15, held_4[5:1] == 5'd14, held_4[5:1] == 5'd13, held_4[5:1] == 5'd12, held_4[5:1] == 5'd11,
-      held_4[5:1] == 5'd10, held_4[5:1] == 5'd9, held_4[5:1] == 5'd8, held_4[5:1] == 5'd7, held_4[5:1] == 5'd6,
-      held_4[5:1] == 5'd5, held_4[5:1] == 5'd4, held_4[5:1] == 5'd3, held_4[5:1] == 5'd2, held_4[5:1] == 5'd1,
-      held_4[5:1] == 5'd0};
+  wire ends = count[7:0] == 8'd0 & turn_0;
+  assign seeded = found | seeding;
+  wire odd_step_when = seeding & !ends;
+  wire odd_any = |{index[5:1] == 5'd19, index[5:1] == 5'd18, index[5:1] == 5'd17, index[5:1] == 5'd16, index[5:1] ==
+      5'd15, index[5:1] == 5'd14, index[5:1] == 5'd13, index[5:1] == 5'd12, index[5:1] == 5'd11, index[5:1] == 5'd10,
+      index[5:1] == 5'd9, index[5:1] == 5'd8, index[5:1] == 5'd7, index[5:1] == 5'd6, index[5:1] == 5'd5, index[5:1] ==
+      5'd4, index[5:1] == 5'd3, index[5:1] == 5'd2, index[5:1] == 5'd1, index[5:1] == 5'd0};
 
   always @(posedge clk) begin
     if (rst) begin
       random_steps <= 64'd0;
       state_0 <= 1279'd0;
-      held <= 1'b0;
+      found <= 1'b0;
       turn_0 <= 1'b0;
       seeding <= 1'b0;
       seed_error <= 1'b0;
-    end else if (seed__valid_and_seed__ready) begin
+    end else if (seeds) begin
       random_steps <= 64'd0;
       state_0 <= 1279'd0;
-      held <= 1'b0;
+      found <= 1'b0;
       turn_0 <= 1'b1;
       seeding <= 1'b1;
       seed_error <= 1'b0;
     end else begin
-      if (seed_error_when) begin
-        seed_error <= !held;
+      if (ends) begin
+        seed_error <= !found;
         seeding <= 1'b0;
       end
       if (count[7:0] == 8'd0)
         turn_0 <= 1'b0;
-      if (held_2[0])
-        held <= 1'b1;
+      if (spread[0])
+        found <= 1'b1;
       if (advances | turn_0)
-        state_0 <= {held_2[0] ^ state_0[1024:0] ^ state_0[1068:44] ^ state_0[1178:154] ^ state_0[1261:237],
+        state_0 <= {spread[0] ^ state_0[1024:0] ^ state_0[1068:44] ^ state_0[1178:154] ^ state_0[1261:237],
             state_0[1278:1025]};
       if (advances)
         random_steps <= random_steps + 1'b1;
@@ -3219,14 +3192,14 @@ module pulsetrain_core_controller_random_source (
 
   always @(posedge clk) begin
     if (rst) begin
-      held_2 <= 64'd0;
-      held_3 <= 1'b0;
+      spread <= 64'd0;
+      odd_step <= 1'b0;
       count <= 9'd1;
       random_seed <= 64'd0;
-      held_4 <= 6'd0;
-      held_5 <= 1'b0;
-      held_6 <= 20'd0;
-      held_7 <= 1'b0;
+      index <= 6'd0;
+      beyond <= 1'b0;
+      chosen <= 20'd0;
+      odd <= 1'b0;
       passed_19 <= 32'd0;
       passed_18 <= 32'd0;
       passed_17 <= 32'd0;
@@ -3248,85 +3221,84 @@ module pulsetrain_core_controller_random_source (
       passed_1 <= 32'd0;
       state_word <= 32'd0;
     end else begin
-      state_word <= ({32{held_6[0]}} & passed_1 & state_0[63:32]) | ({32{held_6[0]}} & ~passed_1 & state_0[31:0]) |
-          (~{32{held_6[0]}} & passed_1);
-      passed_1 <= ({32{held_6[1]}} & passed_2 & state_0[127:96]) | ({32{held_6[1]}} & ~passed_2 & state_0[95:64]) |
-          (~{32{held_6[1]}} & passed_2);
-      passed_2 <= ({32{held_6[2]}} & passed_3 & state_0[191:160]) | ({32{held_6[2]}} & ~passed_3 & state_0[159:128]) |
-          (~{32{held_6[2]}} & passed_3);
-      passed_3 <= ({32{held_6[3]}} & passed_4 & state_0[255:224]) | ({32{held_6[3]}} & ~passed_4 & state_0[223:192]) |
-          (~{32{held_6[3]}} & passed_4);
-      passed_4 <= ({32{held_6[4]}} & passed_5 & state_0[319:288]) | ({32{held_6[4]}} & ~passed_5 & state_0[287:256]) |
-          (~{32{held_6[4]}} & passed_5);
-      passed_5 <= ({32{held_6[5]}} & passed_6 & state_0[383:352]) | ({32{held_6[5]}} & ~passed_6 & state_0[351:320]) |
-          (~{32{held_6[5]}} & passed_6);
-      passed_6 <= ({32{held_6[6]}} & passed_7 & state_0[447:416]) | ({32{held_6[6]}} & ~passed_7 & state_0[415:384]) |
-          (~{32{held_6[6]}} & passed_7);
-      passed_7 <= ({32{held_6[7]}} & passed_8 & state_0[511:480]) | ({32{held_6[7]}} & ~passed_8 & state_0[479:448]) |
-          (~{32{held_6[7]}} & passed_8);
-      passed_8 <= ({32{held_6[8]}} & passed_9 & state_0[575:544]) | ({32{held_6[8]}} & ~passed_9 & state_0[543:512]) |
-          (~{32{held_6[8]}} & passed_9);
-      passed_9 <= ({32{held_6[9]}} & passed_10 & state_0[639:608]) | ({32{held_6[9]}} & ~passed_10 & state_0[607:576])
-          | (~{32{held_6[9]}} & passed_10);
-      passed_10 <= ({32{held_6[10]}} & passed_11 & state_0[703:672]) | ({32{held_6[10]}} & ~passed_11 &
-          state_0[671:640]) | (~{32{held_6[10]}} & passed_11);
-      passed_11 <= ({32{held_6[11]}} & passed_12 & state_0[767:736]) | ({32{held_6[11]}} & ~passed_12 &
-          state_0[735:704]) | (~{32{held_6[11]}} & passed_12);
-      passed_12 <= ({32{held_6[12]}} & passed_13 & state_0[831:800]) | ({32{held_6[12]}} & ~passed_13 &
-          state_0[799:768]) | (~{32{held_6[12]}} & passed_13);
-      passed_13 <= ({32{held_6[13]}} & passed_14 & state_0[895:864]) | ({32{held_6[13]}} & ~passed_14 &
-          state_0[863:832]) | (~{32{held_6[13]}} & passed_14);
-      passed_14 <= ({32{held_6[14]}} & passed_15 & state_0[959:928]) | ({32{held_6[14]}} & ~passed_15 &
-          state_0[927:896]) | (~{32{held_6[14]}} & passed_15);
-      passed_15 <= ({32{held_6[15]}} & passed_16 & state_0[1023:992]) | ({32{held_6[15]}} & ~passed_16 &
-          state_0[991:960]) | (~{32{held_6[15]}} & passed_16);
-      passed_16 <= ({32{held_6[16]}} & passed_17 & state_0[1087:1056]) | ({32{held_6[16]}} & ~passed_17 &
-          state_0[1055:1024]) | (~{32{held_6[16]}} & passed_17);
-      passed_17 <= ({32{held_6[17]}} & passed_18 & state_0[1151:1120]) | ({32{held_6[17]}} & ~passed_18 &
-          state_0[1119:1088]) | (~{32{held_6[17]}} & passed_18);
-      passed_18 <= ({32{held_6[18]}} & passed_19 & state_0[1215:1184]) | ({32{held_6[18]}} & ~passed_19 &
-          state_0[1183:1152]) | (~{32{held_6[18]}} & passed_19);
-      passed_19 <= ({32{held_6[19]}} & {32{held_7}} & state_0[1278:1248]) | ({32{held_6[19]}} & ~{32{held_7}} &
-          state_0[1247:1216]) | (~{32{held_6[19]}} & {32{held_7}});
-      if (held_5) begin
-        held_7 <= 1'b0;
-        held_6 <= 20'd0;
+      state_word <= ({32{chosen[0]}} & passed_1 & state_0[63:32]) | ({32{chosen[0]}} & ~passed_1 & state_0[31:0]) |
+          (~{32{chosen[0]}} & passed_1);
+      passed_1 <= ({32{chosen[1]}} & passed_2 & state_0[127:96]) | ({32{chosen[1]}} & ~passed_2 & state_0[95:64]) |
+          (~{32{chosen[1]}} & passed_2);
+      passed_2 <= ({32{chosen[2]}} & passed_3 & state_0[191:160]) | ({32{chosen[2]}} & ~passed_3 & state_0[159:128]) |
+          (~{32{chosen[2]}} & passed_3);
+      passed_3 <= ({32{chosen[3]}} & passed_4 & state_0[255:224]) | ({32{chosen[3]}} & ~passed_4 & state_0[223:192]) |
+          (~{32{chosen[3]}} & passed_4);
+      passed_4 <= ({32{chosen[4]}} & passed_5 & state_0[319:288]) | ({32{chosen[4]}} & ~passed_5 & state_0[287:256]) |
+          (~{32{chosen[4]}} & passed_5);
+      passed_5 <= ({32{chosen[5]}} & passed_6 & state_0[383:352]) | ({32{chosen[5]}} & ~passed_6 & state_0[351:320]) |
+          (~{32{chosen[5]}} & passed_6);
+      passed_6 <= ({32{chosen[6]}} & passed_7 & state_0[447:416]) | ({32{chosen[6]}} & ~passed_7 & state_0[415:384]) |
+          (~{32{chosen[6]}} & passed_7);
+      passed_7 <= ({32{chosen[7]}} & passed_8 & state_0[511:480]) | ({32{chosen[7]}} & ~passed_8 & state_0[479:448]) |
+          (~{32{chosen[7]}} & passed_8);
+      passed_8 <= ({32{chosen[8]}} & passed_9 & state_0[575:544]) | ({32{chosen[8]}} & ~passed_9 & state_0[543:512]) |
+          (~{32{chosen[8]}} & passed_9);
+      passed_9 <= ({32{chosen[9]}} & passed_10 & state_0[639:608]) | ({32{chosen[9]}} & ~passed_10 & state_0[607:576])
+          | (~{32{chosen[9]}} & passed_10);
+      passed_10 <= ({32{chosen[10]}} & passed_11 & state_0[703:672]) | ({32{chosen[10]}} & ~passed_11 &
+          state_0[671:640]) | (~{32{chosen[10]}} & passed_11);
+      passed_11 <= ({32{chosen[11]}} & passed_12 & state_0[767:736]) | ({32{chosen[11]}} & ~passed_12 &
+          state_0[735:704]) | (~{32{chosen[11]}} & passed_12);
+      passed_12 <= ({32{chosen[12]}} & passed_13 & state_0[831:800]) | ({32{chosen[12]}} & ~passed_13 &
+          state_0[799:768]) | (~{32{chosen[12]}} & passed_13);
+      passed_13 <= ({32{chosen[13]}} & passed_14 & state_0[895:864]) | ({32{chosen[13]}} & ~passed_14 &
+          state_0[863:832]) | (~{32{chosen[13]}} & passed_14);
+      passed_14 <= ({32{chosen[14]}} & passed_15 & state_0[959:928]) | ({32{chosen[14]}} & ~passed_15 &
+          state_0[927:896]) | (~{32{chosen[14]}} & passed_15);
+      passed_15 <= ({32{chosen[15]}} & passed_16 & state_0[1023:992]) | ({32{chosen[15]}} & ~passed_16 &
+          state_0[991:960]) | (~{32{chosen[15]}} & passed_16);
+      passed_16 <= ({32{chosen[16]}} & passed_17 & state_0[1087:1056]) | ({32{chosen[16]}} & ~passed_17 &
+          state_0[1055:1024]) | (~{32{chosen[16]}} & passed_17);
+      passed_17 <= ({32{chosen[17]}} & passed_18 & state_0[1151:1120]) | ({32{chosen[17]}} & ~passed_18 &
+          state_0[1119:1088]) | (~{32{chosen[17]}} & passed_18);
+      passed_18 <= ({32{chosen[18]}} & passed_19 & state_0[1215:1184]) | ({32{chosen[18]}} & ~passed_19 &
+          state_0[1183:1152]) | (~{32{chosen[18]}} & passed_19);
+      passed_19 <= ({32{chosen[19]}} & {32{odd}} & state_0[1278:1248]) | ({32{chosen[19]}} & ~{32{odd}} &
+          state_0[1247:1216]) | (~{32{chosen[19]}} & {32{odd}});
+      if (beyond) begin
+        odd <= 1'b0;
+        chosen <= 20'd0;
       end else begin
-        held_7 <= held_4[0] & held_7_any;
-        held_6 <= {held_4[5:1] == 5'd19, held_4[5:1] == 5'd18, held_4[5:1] == 5'd17, held_4[5:1] == 5'd16, held_4[5:1]
-            == 5'd15, held_4[5:1] == 5'd14, held_4[5:1] == 5'd13, held_4[5:1] == 5'd12, held_4[5:1] == 5'd11,
-            held_4[5:1] == 5'd10, held_4[5:1] == 5'd9, held_4[5:1] == 5'd8, held_4[5:1] == 5'd7, held_4[5:1] == 5'd6,
-            held_4[5:1] == 5'd5, held_4[5:1] == 5'd4, held_4[5:1] == 5'd3, held_4[5:1] == 5'd2, held_4[5:1] == 5'd1,
-            held_4[5:1] == 5'd0};
+        odd <= index[0] & odd_any;
+        chosen <= {index[5:1] == 5'd19, index[5:1] == 5'd18, index[5:1] == 5'd17, index[5:1] == 5'd16, index[5:1] ==
+            5'd15, index[5:1] == 5'd14, index[5:1] == 5'd13, index[5:1] == 5'd12, index[5:1] == 5'd11, index[5:1] ==
+            5'd10, index[5:1] == 5'd9, index[5:1] == 5'd8, index[5:1] == 5'd7, index[5:1] == 5'd6, index[5:1] == 5'd5,
+            index[5:1] == 5'd4, index[5:1] == 5'd3, index[5:1] == 5'd2, index[5:1] == 5'd1, index[5:1] == 5'd0};
       end
-      held_5 <= |state_index[15:6];
-      held_4 <= state_index[5:0];
-      if (seed__valid_and_seed__ready)
+      beyond <= |state_index[15:6];
+      index <= state_index[5:0];
+      if (seeds)
         random_seed <= seed__payload;
       if (seeding)
         count <= {count[7:0], count[8] ^ count[3]};
-      if (held_3_when) begin
-        held_3 <= !held_3;
-        held_2 <= {held_2[0] ^ held_2[1] ^ held_2[3] ^ held_2[4], held_2[63:1]} ^ {held_3 ? random_seed[63] :
-            random_seed[62], 1'b0, held_3 ? random_seed[61] : random_seed[60], 1'b0, held_3 ? random_seed[59] :
-            random_seed[58], 1'b0, held_3 ? random_seed[57] : random_seed[56], 1'b0, held_3 ? random_seed[55] :
-            random_seed[54], 1'b0, held_3 ? random_seed[53] : random_seed[52], 1'b0, held_3 ? random_seed[51] :
-            random_seed[50], 1'b0, held_3 ? random_seed[49] : random_seed[48], 1'b0, held_3 ? random_seed[47] :
-            random_seed[46], 1'b0, held_3 ? random_seed[45] : random_seed[44], 1'b0, held_3 ? random_seed[43] :
-            random_seed[42], 1'b0, held_3 ? random_seed[41] : random_seed[40], 1'b0, held_3 ? random_seed[39] :
-            random_seed[38], 1'b0, held_3 ? random_seed[37] : random_seed[36], 1'b0, held_3 ? random_seed[35] :
-            random_seed[34], 1'b0, held_3 ? random_seed[33] : random_seed[32], 1'b0, held_3 ? random_seed[31] :
-            random_seed[30], 1'b0, held_3 ? random_seed[29] : random_seed[28], 1'b0, held_3 ? random_seed[27] :
-            random_seed[26], 1'b0, held_3 ? random_seed[25] : random_seed[24], 1'b0, held_3 ? random_seed[23] :
-            random_seed[22], 1'b0, held_3 ? random_seed[21] : random_seed[20], 1'b0, held_3 ? random_seed[19] :
-            random_seed[18], 1'b0, held_3 ? random_seed[17] : random_seed[16], 1'b0, held_3 ? random_seed[15] :
-            random_seed[14], 1'b0, held_3 ? random_seed[13] : random_seed[12], 1'b0, held_3 ? random_seed[11] :
-            random_seed[10], 1'b0, held_3 ? random_seed[9] : random_seed[8], 1'b0, held_3 ? random_seed[7] :
-            random_seed[6], 1'b0, held_3 ? random_seed[5] : random_seed[4], 1'b0, held_3 ? random_seed[3] :
-            random_seed[2], 1'b0, held_3 ? random_seed[1] : random_seed[0]};
+      if (odd_step_when) begin
+        odd_step <= !odd_step;
+        spread <= {spread[0] ^ spread[1] ^ spread[3] ^ spread[4], spread[63:1]} ^ {odd_step ? random_seed[63] :
+            random_seed[62], 1'b0, odd_step ? random_seed[61] : random_seed[60], 1'b0, odd_step ? random_seed[59] :
+            random_seed[58], 1'b0, odd_step ? random_seed[57] : random_seed[56], 1'b0, odd_step ? random_seed[55] :
+            random_seed[54], 1'b0, odd_step ? random_seed[53] : random_seed[52], 1'b0, odd_step ? random_seed[51] :
+            random_seed[50], 1'b0, odd_step ? random_seed[49] : random_seed[48], 1'b0, odd_step ? random_seed[47] :
+            random_seed[46], 1'b0, odd_step ? random_seed[45] : random_seed[44], 1'b0, odd_step ? random_seed[43] :
+            random_seed[42], 1'b0, odd_step ? random_seed[41] : random_seed[40], 1'b0, odd_step ? random_seed[39] :
+            random_seed[38], 1'b0, odd_step ? random_seed[37] : random_seed[36], 1'b0, odd_step ? random_seed[35] :
+            random_seed[34], 1'b0, odd_step ? random_seed[33] : random_seed[32], 1'b0, odd_step ? random_seed[31] :
+            random_seed[30], 1'b0, odd_step ? random_seed[29] : random_seed[28], 1'b0, odd_step ? random_seed[27] :
+            random_seed[26], 1'b0, odd_step ? random_seed[25] : random_seed[24], 1'b0, odd_step ? random_seed[23] :
+            random_seed[22], 1'b0, odd_step ? random_seed[21] : random_seed[20], 1'b0, odd_step ? random_seed[19] :
+            random_seed[18], 1'b0, odd_step ? random_seed[17] : random_seed[16], 1'b0, odd_step ? random_seed[15] :
+            random_seed[14], 1'b0, odd_step ? random_seed[13] : random_seed[12], 1'b0, odd_step ? random_seed[11] :
+            random_seed[10], 1'b0, odd_step ? random_seed[9] : random_seed[8], 1'b0, odd_step ? random_seed[7] :
+            random_seed[6], 1'b0, odd_step ? random_seed[5] : random_seed[4], 1'b0, odd_step ? random_seed[3] :
+            random_seed[2], 1'b0, odd_step ? random_seed[1] : random_seed[0]};
       end else begin
-        held_3 <= 1'b0;
-        held_2 <= 64'd0;
+        odd_step <= 1'b0;
+        spread <= 64'd0;
       end
     end
   end
@@ -3346,11 +3318,11 @@ module pulsetrain_core_controller_decision_lanes (
   output o__valid,
   output reg [393:0] o__payload = 394'd0
 );
-  reg o__valid_2 = 1'b0;
-  reg held = 1'b0;
+  reg second = 1'b0;
+  reg first = 1'b0;
   reg counts_up = 1'b0;
-  reg [2:0] held_2 = 3'd0;
-  reg [20:0] held_3 = 21'd0;
+  reg [2:0] step = 3'd0;
+  reg [20:0] above = 21'd0;
   reg [3:0] max_pulses = 4'd0;
   reg [16:0] total_0 = 17'd0;
   reg over_0 = 1'b0;
@@ -3544,7 +3516,7 @@ module pulsetrain_core_controller_decision_lanes (
   reg [16:0] total_63 = 17'd0;
   reg over_63 = 1'b0;
   reg under_63 = 1'b1;
-  reg [8:0] held_4 = 9'd0;
+  reg [8:0] parallel_max = 9'd0;
   reg bank = 1'b0;
   reg negative_0 = 1'b0;
   reg negative_1 = 1'b0;
@@ -3611,14 +3583,14 @@ module pulsetrain_core_controller_decision_lanes (
   reg negative_62 = 1'b0;
   reg negative_63 = 1'b0;
 
-  wire o__valid_2_when = !o__valid_2 | o__ready;
-  wire under_63_both = held & counts_up & held_2 == 3'd0 & o__valid_2_when;
-  wire finishes = held & o__valid_2_when & (held_2 == 3'd0 ? !counts_up : held_2 == 3'd1);
-  wire i__ready_2 = !held | finishes;
-  assign holds = held | o__valid_2;
-  wire [20:0] holds_inverse = ~{21{held_2 == 3'd5}};
-  wire [21:0] holds_both = held_3 & ~({held_3, 1'b0} & holds_inverse);
-  wire value_bit = |({held_2 == 3'd4, held_2 == 3'd3, held_2 == 3'd2, held_2 == 3'd1} & max_pulses);
+  wire second_moves = !second | o__ready;
+  wire begins = first & counts_up & step == 3'd0 & second_moves;
+  wire finishes = first & second_moves & (step == 3'd0 ? !counts_up : step == 3'd1);
+  wire first_moves = !first | finishes;
+  assign holds = first | second;
+  wire [20:0] holds_inverse = ~{21{step == 3'd5}};
+  wire [21:0] holds_both = above & ~({above, 1'b0} & holds_inverse);
+  wire value_bit = |({step == 3'd4, step == 3'd3, step == 3'd2, step == 3'd1} & max_pulses);
   wire [14:0] magnitude_0 = i__payload[14:0] ^ {15{i__payload[15]}};
   wire bit_0 = |(total_0 & holds_both[16:0]);
   wire above_limit_0 = over_0 | (!under_0 & bit_0 & !value_bit);
@@ -3811,7 +3783,7 @@ module pulsetrain_core_controller_decision_lanes (
   wire [14:0] magnitude_63 = i__payload[1022:1008] ^ {15{i__payload[1023]}};
   wire bit_63 = |(total_63 & holds_both[16:0]);
   wire above_limit_63 = over_63 | (!under_63 & bit_63 & !value_bit);
-  wire [15:0] held_3_value =
+  wire [15:0] below =
     i__payload[2052:2048] == 5'd0 ? 16'd0 :
     i__payload[2052:2048] == 5'd1 ? 16'd1 :
     i__payload[2052:2048] == 5'd2 ? 16'd3 :
@@ -3830,72 +3802,72 @@ module pulsetrain_core_controller_decision_lanes (
     i__payload[2052:2048] == 5'd15 ? 16'd32767 :
     i__payload[2052:2048] == 5'd16 ? 16'd65535 :
     16'd0;
-  wire [15:0] total_0_both = ~i__payload[1039:1024] & held_3_value;
-  wire under_63_when = held_2 == 3'd0 | held_2 == 3'd1;
-  wire [15:0] total_1_both = ~i__payload[1055:1040] & held_3_value;
-  wire [15:0] total_2_both = ~i__payload[1071:1056] & held_3_value;
-  wire [15:0] total_3_both = ~i__payload[1087:1072] & held_3_value;
-  wire [15:0] total_4_both = ~i__payload[1103:1088] & held_3_value;
-  wire [15:0] total_5_both = ~i__payload[1119:1104] & held_3_value;
-  wire [15:0] total_6_both = ~i__payload[1135:1120] & held_3_value;
-  wire [15:0] total_7_both = ~i__payload[1151:1136] & held_3_value;
-  wire [15:0] total_8_both = ~i__payload[1167:1152] & held_3_value;
-  wire [15:0] total_9_both = ~i__payload[1183:1168] & held_3_value;
-  wire [15:0] total_10_both = ~i__payload[1199:1184] & held_3_value;
-  wire [15:0] total_11_both = ~i__payload[1215:1200] & held_3_value;
-  wire [15:0] total_12_both = ~i__payload[1231:1216] & held_3_value;
-  wire [15:0] total_13_both = ~i__payload[1247:1232] & held_3_value;
-  wire [15:0] total_14_both = ~i__payload[1263:1248] & held_3_value;
-  wire [15:0] total_15_both = ~i__payload[1279:1264] & held_3_value;
-  wire [15:0] total_16_both = ~i__payload[1295:1280] & held_3_value;
-  wire [15:0] total_17_both = ~i__payload[1311:1296] & held_3_value;
-  wire [15:0] total_18_both = ~i__payload[1327:1312] & held_3_value;
-  wire [15:0] total_19_both = ~i__payload[1343:1328] & held_3_value;
-  wire [15:0] total_20_both = ~i__payload[1359:1344] & held_3_value;
-  wire [15:0] total_21_both = ~i__payload[1375:1360] & held_3_value;
-  wire [15:0] total_22_both = ~i__payload[1391:1376] & held_3_value;
-  wire [15:0] total_23_both = ~i__payload[1407:1392] & held_3_value;
-  wire [15:0] total_24_both = ~i__payload[1423:1408] & held_3_value;
-  wire [15:0] total_25_both = ~i__payload[1439:1424] & held_3_value;
-  wire [15:0] total_26_both = ~i__payload[1455:1440] & held_3_value;
-  wire [15:0] total_27_both = ~i__payload[1471:1456] & held_3_value;
-  wire [15:0] total_28_both = ~i__payload[1487:1472] & held_3_value;
-  wire [15:0] total_29_both = ~i__payload[1503:1488] & held_3_value;
-  wire [15:0] total_30_both = ~i__payload[1519:1504] & held_3_value;
-  wire [15:0] total_31_both = ~i__payload[1535:1520] & held_3_value;
-  wire [15:0] total_32_both = ~i__payload[1551:1536] & held_3_value;
-  wire [15:0] total_33_both = ~i__payload[1567:1552] & held_3_value;
-  wire [15:0] total_34_both = ~i__payload[1583:1568] & held_3_value;
-  wire [15:0] total_35_both = ~i__payload[1599:1584] & held_3_value;
-  wire [15:0] total_36_both = ~i__payload[1615:1600] & held_3_value;
-  wire [15:0] total_37_both = ~i__payload[1631:1616] & held_3_value;
-  wire [15:0] total_38_both = ~i__payload[1647:1632] & held_3_value;
-  wire [15:0] total_39_both = ~i__payload[1663:1648] & held_3_value;
-  wire [15:0] total_40_both = ~i__payload[1679:1664] & held_3_value;
-  wire [15:0] total_41_both = ~i__payload[1695:1680] & held_3_value;
-  wire [15:0] total_42_both = ~i__payload[1711:1696] & held_3_value;
-  wire [15:0] total_43_both = ~i__payload[1727:1712] & held_3_value;
-  wire [15:0] total_44_both = ~i__payload[1743:1728] & held_3_value;
-  wire [15:0] total_45_both = ~i__payload[1759:1744] & held_3_value;
-  wire [15:0] total_46_both = ~i__payload[1775:1760] & held_3_value;
-  wire [15:0] total_47_both = ~i__payload[1791:1776] & held_3_value;
-  wire [15:0] total_48_both = ~i__payload[1807:1792] & held_3_value;
-  wire [15:0] total_49_both = ~i__payload[1823:1808] & held_3_value;
-  wire [15:0] total_50_both = ~i__payload[1839:1824] & held_3_value;
-  wire [15:0] total_51_both = ~i__payload[1855:1840] & held_3_value;
-  wire [15:0] total_52_both = ~i__payload[1871:1856] & held_3_value;
-  wire [15:0] total_53_both = ~i__payload[1887:1872] & held_3_value;
-  wire [15:0] total_54_both = ~i__payload[1903:1888] & held_3_value;
-  wire [15:0] total_55_both = ~i__payload[1919:1904] & held_3_value;
-  wire [15:0] total_56_both = ~i__payload[1935:1920] & held_3_value;
-  wire [15:0] total_57_both = ~i__payload[1951:1936] & held_3_value;
-  wire [15:0] total_58_both = ~i__payload[1967:1952] & held_3_value;
-  wire [15:0] total_59_both = ~i__payload[1983:1968] & held_3_value;
-  wire [15:0] total_60_both = ~i__payload[1999:1984] & held_3_value;
-  wire [15:0] total_61_both = ~i__payload[2015:2000] & held_3_value;
-  wire [15:0] total_62_both = ~i__payload[2031:2016] & held_3_value;
-  wire [15:0] total_63_both = ~i__payload[2047:2032] & held_3_value;
-  wire [14:0] counts_up_inverse = ~held_3_value[14:0];
+  wire [15:0] total_0_both = ~i__payload[1039:1024] & below;
+  wire under_63_when = step == 3'd0 | step == 3'd1;
+  wire [15:0] total_1_both = ~i__payload[1055:1040] & below;
+  wire [15:0] total_2_both = ~i__payload[1071:1056] & below;
+  wire [15:0] total_3_both = ~i__payload[1087:1072] & below;
+  wire [15:0] total_4_both = ~i__payload[1103:1088] & below;
+  wire [15:0] total_5_both = ~i__payload[1119:1104] & below;
+  wire [15:0] total_6_both = ~i__payload[1135:1120] & below;
+  wire [15:0] total_7_both = ~i__payload[1151:1136] & below;
+  wire [15:0] total_8_both = ~i__payload[1167:1152] & below;
+  wire [15:0] total_9_both = ~i__payload[1183:1168] & below;
+  wire [15:0] total_10_both = ~i__payload[1199:1184] & below;
+  wire [15:0] total_11_both = ~i__payload[1215:1200] & below;
+  wire [15:0] total_12_both = ~i__payload[1231:1216] & below;
+  wire [15:0] total_13_both = ~i__payload[1247:1232] & below;
+  wire [15:0] total_14_both = ~i__payload[1263:1248] & below;
+  wire [15:0] total_15_both = ~i__payload[1279:1264] & below;
+  wire [15:0] total_16_both = ~i__payload[1295:1280] & below;
+  wire [15:0] total_17_both = ~i__payload[1311:1296] & below;
+  wire [15:0] total_18_both = ~i__payload[1327:1312] & below;
+  wire [15:0] total_19_both = ~i__payload[1343:1328] & below;
+  wire [15:0] total_20_both = ~i__payload[1359:1344] & below;
+  wire [15:0] total_21_both = ~i__payload[1375:1360] & below;
+  wire [15:0] total_22_both = ~i__payload[1391:1376] & below;
+  wire [15:0] total_23_both = ~i__payload[1407:1392] & below;
+  wire [15:0] total_24_both = ~i__payload[1423:1408] & below;
+  wire [15:0] total_25_both = ~i__payload[1439:1424] & below;
+  wire [15:0] total_26_both = ~i__payload[1455:1440] & below;
+  wire [15:0] total_27_both = ~i__payload[1471:1456] & below;
+  wire [15:0] total_28_both = ~i__payload[1487:1472] & below;
+  wire [15:0] total_29_both = ~i__payload[1503:1488] & below;
+  wire [15:0] total_30_both = ~i__payload[1519:1504] & below;
+  wire [15:0] total_31_both = ~i__payload[1535:1520] & below;
+  wire [15:0] total_32_both = ~i__payload[1551:1536] & below;
+  wire [15:0] total_33_both = ~i__payload[1567:1552] & below;
+  wire [15:0] total_34_both = ~i__payload[1583:1568] & below;
+  wire [15:0] total_35_both = ~i__payload[1599:1584] & below;
+  wire [15:0] total_36_both = ~i__payload[1615:1600] & below;
+  wire [15:0] total_37_both = ~i__payload[1631:1616] & below;
+  wire [15:0] total_38_both = ~i__payload[1647:1632] & below;
+  wire [15:0] total_39_both = ~i__payload[1663:1648] & below;
+  wire [15:0] total_40_both = ~i__payload[1679:1664] & below;
+  wire [15:0] total_41_both = ~i__payload[1695:1680] & below;
+  wire [15:0] total_42_both = ~i__payload[1711:1696] & below;
+  wire [15:0] total_43_both = ~i__payload[1727:1712] & below;
+  wire [15:0] total_44_both = ~i__payload[1743:1728] & below;
+  wire [15:0] total_45_both = ~i__payload[1759:1744] & below;
+  wire [15:0] total_46_both = ~i__payload[1775:1760] & below;
+  wire [15:0] total_47_both = ~i__payload[1791:1776] & below;
+  wire [15:0] total_48_both = ~i__payload[1807:1792] & below;
+  wire [15:0] total_49_both = ~i__payload[1823:1808] & below;
+  wire [15:0] total_50_both = ~i__payload[1839:1824] & below;
+  wire [15:0] total_51_both = ~i__payload[1855:1840] & below;
+  wire [15:0] total_52_both = ~i__payload[1871:1856] & below;
+  wire [15:0] total_53_both = ~i__payload[1887:1872] & below;
+  wire [15:0] total_54_both = ~i__payload[1903:1888] & below;
+  wire [15:0] total_55_both = ~i__payload[1919:1904] & below;
+  wire [15:0] total_56_both = ~i__payload[1935:1920] & below;
+  wire [15:0] total_57_both = ~i__payload[1951:1936] & below;
+  wire [15:0] total_58_both = ~i__payload[1967:1952] & below;
+  wire [15:0] total_59_both = ~i__payload[1983:1968] & below;
+  wire [15:0] total_60_both = ~i__payload[1999:1984] & below;
+  wire [15:0] total_61_both = ~i__payload[2015:2000] & below;
+  wire [15:0] total_62_both = ~i__payload[2031:2016] & below;
+  wire [15:0] total_63_both = ~i__payload[2047:2032] & below;
+  wire [14:0] counts_up_inverse = ~below[14:0];
   wire o__payload_choice = above_limit_0 ? value_bit : bit_0;
   wire o__payload_choice_2 = above_limit_1 ? value_bit : bit_1;
   wire o__payload_choice_3 = above_limit_2 ? value_bit : bit_2;
@@ -3960,14 +3932,14 @@ module pulsetrain_core_controller_decision_lanes (
   wire o__payload_choice_62 = above_limit_61 ? value_bit : bit_61;
   wire o__payload_choice_63 = above_limit_62 ? value_bit : bit_62;
   wire o__payload_choice_64 = above_limit_63 ? value_bit : bit_63;
-  wire o__payload_when = under_63_both | (finishes & held_2 == 3'd0);
+  wire o__payload_when = begins | (finishes & step == 3'd0);
 
   always @(posedge clk) begin
     if (rst) begin
-      held <= 1'b0;
-      o__valid_2 <= 1'b0;
-      held_2 <= 3'd0;
-      held_3 <= 21'd0;
+      first <= 1'b0;
+      second <= 1'b0;
+      step <= 3'd0;
+      above <= 21'd0;
       over_0 <= 1'b0;
       under_0 <= 1'b1;
       over_1 <= 1'b0;
@@ -4099,133 +4071,133 @@ module pulsetrain_core_controller_decision_lanes (
       counts_up <= 1'b0;
     end else begin
       if (under_63_when) begin
-        under_63 <= !under_63_both;
+        under_63 <= !begins;
         over_63 <= 1'b0;
-        under_62 <= !under_63_both;
+        under_62 <= !begins;
         over_62 <= 1'b0;
-        under_61 <= !under_63_both;
+        under_61 <= !begins;
         over_61 <= 1'b0;
-        under_60 <= !under_63_both;
+        under_60 <= !begins;
         over_60 <= 1'b0;
-        under_59 <= !under_63_both;
+        under_59 <= !begins;
         over_59 <= 1'b0;
-        under_58 <= !under_63_both;
+        under_58 <= !begins;
         over_58 <= 1'b0;
-        under_57 <= !under_63_both;
+        under_57 <= !begins;
         over_57 <= 1'b0;
-        under_56 <= !under_63_both;
+        under_56 <= !begins;
         over_56 <= 1'b0;
-        under_55 <= !under_63_both;
+        under_55 <= !begins;
         over_55 <= 1'b0;
-        under_54 <= !under_63_both;
+        under_54 <= !begins;
         over_54 <= 1'b0;
-        under_53 <= !under_63_both;
+        under_53 <= !begins;
         over_53 <= 1'b0;
-        under_52 <= !under_63_both;
+        under_52 <= !begins;
         over_52 <= 1'b0;
-        under_51 <= !under_63_both;
+        under_51 <= !begins;
         over_51 <= 1'b0;
-        under_50 <= !under_63_both;
+        under_50 <= !begins;
         over_50 <= 1'b0;
-        under_49 <= !under_63_both;
+        under_49 <= !begins;
         over_49 <= 1'b0;
-        under_48 <= !under_63_both;
+        under_48 <= !begins;
         over_48 <= 1'b0;
-        under_47 <= !under_63_both;
+        under_47 <= !begins;
         over_47 <= 1'b0;
-        under_46 <= !under_63_both;
+        under_46 <= !begins;
         over_46 <= 1'b0;
-        under_45 <= !under_63_both;
+        under_45 <= !begins;
         over_45 <= 1'b0;
-        under_44 <= !under_63_both;
+        under_44 <= !begins;
         over_44 <= 1'b0;
-        under_43 <= !under_63_both;
+        under_43 <= !begins;
         over_43 <= 1'b0;
-        under_42 <= !under_63_both;
+        under_42 <= !begins;
         over_42 <= 1'b0;
-        under_41 <= !under_63_both;
+        under_41 <= !begins;
         over_41 <= 1'b0;
-        under_40 <= !under_63_both;
+        under_40 <= !begins;
         over_40 <= 1'b0;
-        under_39 <= !under_63_both;
+        under_39 <= !begins;
         over_39 <= 1'b0;
-        under_38 <= !under_63_both;
+        under_38 <= !begins;
         over_38 <= 1'b0;
-        under_37 <= !under_63_both;
+        under_37 <= !begins;
         over_37 <= 1'b0;
-        under_36 <= !under_63_both;
+        under_36 <= !begins;
         over_36 <= 1'b0;
-        under_35 <= !under_63_both;
+        under_35 <= !begins;
         over_35 <= 1'b0;
-        under_34 <= !under_63_both;
+        under_34 <= !begins;
         over_34 <= 1'b0;
-        under_33 <= !under_63_both;
+        under_33 <= !begins;
         over_33 <= 1'b0;
-        under_32 <= !under_63_both;
+        under_32 <= !begins;
         over_32 <= 1'b0;
-        under_31 <= !under_63_both;
+        under_31 <= !begins;
         over_31 <= 1'b0;
-        under_30 <= !under_63_both;
+        under_30 <= !begins;
         over_30 <= 1'b0;
-        under_29 <= !under_63_both;
+        under_29 <= !begins;
         over_29 <= 1'b0;
-        under_28 <= !under_63_both;
+        under_28 <= !begins;
         over_28 <= 1'b0;
-        under_27 <= !under_63_both;
+        under_27 <= !begins;
         over_27 <= 1'b0;
-        under_26 <= !under_63_both;
+        under_26 <= !begins;
         over_26 <= 1'b0;
-        under_25 <= !under_63_both;
+        under_25 <= !begins;
         over_25 <= 1'b0;
-        under_24 <= !under_63_both;
+        under_24 <= !begins;
         over_24 <= 1'b0;
-        under_23 <= !under_63_both;
+        under_23 <= !begins;
         over_23 <= 1'b0;
-        under_22 <= !under_63_both;
+        under_22 <= !begins;
         over_22 <= 1'b0;
-        under_21 <= !under_63_both;
+        under_21 <= !begins;
         over_21 <= 1'b0;
-        under_20 <= !under_63_both;
+        under_20 <= !begins;
         over_20 <= 1'b0;
-        under_19 <= !under_63_both;
+        under_19 <= !begins;
         over_19 <= 1'b0;
-        under_18 <= !under_63_both;
+        under_18 <= !begins;
         over_18 <= 1'b0;
-        under_17 <= !under_63_both;
+        under_17 <= !begins;
         over_17 <= 1'b0;
-        under_16 <= !under_63_both;
+        under_16 <= !begins;
         over_16 <= 1'b0;
-        under_15 <= !under_63_both;
+        under_15 <= !begins;
         over_15 <= 1'b0;
-        under_14 <= !under_63_both;
+        under_14 <= !begins;
         over_14 <= 1'b0;
-        under_13 <= !under_63_both;
+        under_13 <= !begins;
         over_13 <= 1'b0;
-        under_12 <= !under_63_both;
+        under_12 <= !begins;
         over_12 <= 1'b0;
-        under_11 <= !under_63_both;
+        under_11 <= !begins;
         over_11 <= 1'b0;
-        under_10 <= !under_63_both;
+        under_10 <= !begins;
         over_10 <= 1'b0;
-        under_9 <= !under_63_both;
+        under_9 <= !begins;
         over_9 <= 1'b0;
-        under_8 <= !under_63_both;
+        under_8 <= !begins;
         over_8 <= 1'b0;
-        under_7 <= !under_63_both;
+        under_7 <= !begins;
         over_7 <= 1'b0;
-        under_6 <= !under_63_both;
+        under_6 <= !begins;
         over_6 <= 1'b0;
-        under_5 <= !under_63_both;
+        under_5 <= !begins;
         over_5 <= 1'b0;
-        under_4 <= !under_63_both;
+        under_4 <= !begins;
         over_4 <= 1'b0;
-        under_3 <= !under_63_both;
+        under_3 <= !begins;
         over_3 <= 1'b0;
-        under_2 <= !under_63_both;
+        under_2 <= !begins;
         over_2 <= 1'b0;
-        under_1 <= !under_63_both;
+        under_1 <= !begins;
         over_1 <= 1'b0;
-        under_0 <= !under_63_both;
+        under_0 <= !begins;
         over_0 <= 1'b0;
       end else begin
         under_63 <= under_63 | (!over_63 & !bit_63 & value_bit);
@@ -4357,19 +4329,19 @@ module pulsetrain_core_controller_decision_lanes (
         under_0 <= under_0 | (!over_0 & !bit_0 & value_bit);
         over_0 <= above_limit_0;
       end
-      if (i__ready_2)
-        held_3 <= {5'd31, ~held_3_value};
-      else if (under_63_both)
-        held_3 <= held_3 << 3'd4;
-      else if (held_2 != 3'd0)
-        held_3 <= {1'b1, held_3[20:1]};
-      if (under_63_both)
-        held_2 <= 3'd5;
-      else if (held_2 != 3'd0)
-        held_2 <= held_2 - 1'b1;
-      if (o__valid_2_when)
-        o__valid_2 <= finishes;
-      if (i__ready_2) begin
+      if (first_moves)
+        above <= {5'd31, ~below};
+      else if (begins)
+        above <= above << 3'd4;
+      else if (step != 3'd0)
+        above <= {1'b1, above[20:1]};
+      if (begins)
+        step <= 3'd5;
+      else if (step != 3'd0)
+        step <= step - 1'b1;
+      if (second_moves)
+        second <= finishes;
+      if (first_moves) begin
         counts_up <= |{|(magnitude_63 & counts_up_inverse), |(magnitude_62 & counts_up_inverse), |(magnitude_61 &
             counts_up_inverse), |(magnitude_60 & counts_up_inverse), |(magnitude_59 & counts_up_inverse),
             |(magnitude_58 & counts_up_inverse), |(magnitude_57 & counts_up_inverse), |(magnitude_56 &
@@ -4395,14 +4367,14 @@ module pulsetrain_core_controller_decision_lanes (
             & counts_up_inverse), |(magnitude_7 & counts_up_inverse), |(magnitude_6 & counts_up_inverse), |(magnitude_5
             & counts_up_inverse), |(magnitude_4 & counts_up_inverse), |(magnitude_3 & counts_up_inverse), |(magnitude_2
             & counts_up_inverse), |(magnitude_1 & counts_up_inverse), |(magnitude_0 & counts_up_inverse)};
-        held <= i__valid;
+        first <= i__valid;
       end
     end
   end
 
   always @(posedge clk) begin
-    if (o__valid_2_when) begin
-      o__payload[392:384] <= held_4;
+    if (second_moves) begin
+      o__payload[392:384] <= parallel_max;
       o__payload[393] <= bank;
     end
     if (finishes) begin
@@ -4493,775 +4465,775 @@ module pulsetrain_core_controller_decision_lanes (
       o__payload[248] <= o__payload_choice_63;
       o__payload[252] <= o__payload_choice_64;
     end
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[1] <= o__payload_choice;
     else if (o__payload_when)
       o__payload[1] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[5] <= o__payload_choice_2;
     else if (o__payload_when)
       o__payload[5] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[9] <= o__payload_choice_3;
     else if (o__payload_when)
       o__payload[9] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[13] <= o__payload_choice_4;
     else if (o__payload_when)
       o__payload[13] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[17] <= o__payload_choice_5;
     else if (o__payload_when)
       o__payload[17] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[21] <= o__payload_choice_6;
     else if (o__payload_when)
       o__payload[21] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[25] <= o__payload_choice_7;
     else if (o__payload_when)
       o__payload[25] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[29] <= o__payload_choice_8;
     else if (o__payload_when)
       o__payload[29] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[33] <= o__payload_choice_9;
     else if (o__payload_when)
       o__payload[33] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[37] <= o__payload_choice_10;
     else if (o__payload_when)
       o__payload[37] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[41] <= o__payload_choice_11;
     else if (o__payload_when)
       o__payload[41] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[45] <= o__payload_choice_12;
     else if (o__payload_when)
       o__payload[45] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[49] <= o__payload_choice_13;
     else if (o__payload_when)
       o__payload[49] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[53] <= o__payload_choice_14;
     else if (o__payload_when)
       o__payload[53] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[57] <= o__payload_choice_15;
     else if (o__payload_when)
       o__payload[57] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[61] <= o__payload_choice_16;
     else if (o__payload_when)
       o__payload[61] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[65] <= o__payload_choice_17;
     else if (o__payload_when)
       o__payload[65] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[69] <= o__payload_choice_18;
     else if (o__payload_when)
       o__payload[69] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[73] <= o__payload_choice_19;
     else if (o__payload_when)
       o__payload[73] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[77] <= o__payload_choice_20;
     else if (o__payload_when)
       o__payload[77] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[81] <= o__payload_choice_21;
     else if (o__payload_when)
       o__payload[81] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[85] <= o__payload_choice_22;
     else if (o__payload_when)
       o__payload[85] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[89] <= o__payload_choice_23;
     else if (o__payload_when)
       o__payload[89] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[93] <= o__payload_choice_24;
     else if (o__payload_when)
       o__payload[93] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[97] <= o__payload_choice_25;
     else if (o__payload_when)
       o__payload[97] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[101] <= o__payload_choice_26;
     else if (o__payload_when)
       o__payload[101] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[105] <= o__payload_choice_27;
     else if (o__payload_when)
       o__payload[105] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[109] <= o__payload_choice_28;
     else if (o__payload_when)
       o__payload[109] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[113] <= o__payload_choice_29;
     else if (o__payload_when)
       o__payload[113] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[117] <= o__payload_choice_30;
     else if (o__payload_when)
       o__payload[117] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[121] <= o__payload_choice_31;
     else if (o__payload_when)
       o__payload[121] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[125] <= o__payload_choice_32;
     else if (o__payload_when)
       o__payload[125] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[129] <= o__payload_choice_33;
     else if (o__payload_when)
       o__payload[129] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[133] <= o__payload_choice_34;
     else if (o__payload_when)
       o__payload[133] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[137] <= o__payload_choice_35;
     else if (o__payload_when)
       o__payload[137] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[141] <= o__payload_choice_36;
     else if (o__payload_when)
       o__payload[141] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[145] <= o__payload_choice_37;
     else if (o__payload_when)
       o__payload[145] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[149] <= o__payload_choice_38;
     else if (o__payload_when)
       o__payload[149] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[153] <= o__payload_choice_39;
     else if (o__payload_when)
       o__payload[153] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[157] <= o__payload_choice_40;
     else if (o__payload_when)
       o__payload[157] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[161] <= o__payload_choice_41;
     else if (o__payload_when)
       o__payload[161] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[165] <= o__payload_choice_42;
     else if (o__payload_when)
       o__payload[165] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[169] <= o__payload_choice_43;
     else if (o__payload_when)
       o__payload[169] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[173] <= o__payload_choice_44;
     else if (o__payload_when)
       o__payload[173] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[177] <= o__payload_choice_45;
     else if (o__payload_when)
       o__payload[177] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[181] <= o__payload_choice_46;
     else if (o__payload_when)
       o__payload[181] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[185] <= o__payload_choice_47;
     else if (o__payload_when)
       o__payload[185] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[189] <= o__payload_choice_48;
     else if (o__payload_when)
       o__payload[189] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[193] <= o__payload_choice_49;
     else if (o__payload_when)
       o__payload[193] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[197] <= o__payload_choice_50;
     else if (o__payload_when)
       o__payload[197] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[201] <= o__payload_choice_51;
     else if (o__payload_when)
       o__payload[201] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[205] <= o__payload_choice_52;
     else if (o__payload_when)
       o__payload[205] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[209] <= o__payload_choice_53;
     else if (o__payload_when)
       o__payload[209] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[213] <= o__payload_choice_54;
     else if (o__payload_when)
       o__payload[213] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[217] <= o__payload_choice_55;
     else if (o__payload_when)
       o__payload[217] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[221] <= o__payload_choice_56;
     else if (o__payload_when)
       o__payload[221] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[225] <= o__payload_choice_57;
     else if (o__payload_when)
       o__payload[225] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[229] <= o__payload_choice_58;
     else if (o__payload_when)
       o__payload[229] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[233] <= o__payload_choice_59;
     else if (o__payload_when)
       o__payload[233] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[237] <= o__payload_choice_60;
     else if (o__payload_when)
       o__payload[237] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[241] <= o__payload_choice_61;
     else if (o__payload_when)
       o__payload[241] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[245] <= o__payload_choice_62;
     else if (o__payload_when)
       o__payload[245] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[249] <= o__payload_choice_63;
     else if (o__payload_when)
       o__payload[249] <= 1'b0;
-    if (held_2 == 3'd2)
+    if (step == 3'd2)
       o__payload[253] <= o__payload_choice_64;
     else if (o__payload_when)
       o__payload[253] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[2] <= o__payload_choice;
     else if (o__payload_when)
       o__payload[2] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[6] <= o__payload_choice_2;
     else if (o__payload_when)
       o__payload[6] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[10] <= o__payload_choice_3;
     else if (o__payload_when)
       o__payload[10] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[14] <= o__payload_choice_4;
     else if (o__payload_when)
       o__payload[14] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[18] <= o__payload_choice_5;
     else if (o__payload_when)
       o__payload[18] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[22] <= o__payload_choice_6;
     else if (o__payload_when)
       o__payload[22] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[26] <= o__payload_choice_7;
     else if (o__payload_when)
       o__payload[26] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[30] <= o__payload_choice_8;
     else if (o__payload_when)
       o__payload[30] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[34] <= o__payload_choice_9;
     else if (o__payload_when)
       o__payload[34] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[38] <= o__payload_choice_10;
     else if (o__payload_when)
       o__payload[38] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[42] <= o__payload_choice_11;
     else if (o__payload_when)
       o__payload[42] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[46] <= o__payload_choice_12;
     else if (o__payload_when)
       o__payload[46] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[50] <= o__payload_choice_13;
     else if (o__payload_when)
       o__payload[50] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[54] <= o__payload_choice_14;
     else if (o__payload_when)
       o__payload[54] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[58] <= o__payload_choice_15;
     else if (o__payload_when)
       o__payload[58] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[62] <= o__payload_choice_16;
     else if (o__payload_when)
       o__payload[62] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[66] <= o__payload_choice_17;
     else if (o__payload_when)
       o__payload[66] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[70] <= o__payload_choice_18;
     else if (o__payload_when)
       o__payload[70] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[74] <= o__payload_choice_19;
     else if (o__payload_when)
       o__payload[74] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[78] <= o__payload_choice_20;
     else if (o__payload_when)
       o__payload[78] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[82] <= o__payload_choice_21;
     else if (o__payload_when)
       o__payload[82] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[86] <= o__payload_choice_22;
     else if (o__payload_when)
       o__payload[86] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[90] <= o__payload_choice_23;
     else if (o__payload_when)
       o__payload[90] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[94] <= o__payload_choice_24;
     else if (o__payload_when)
       o__payload[94] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[98] <= o__payload_choice_25;
     else if (o__payload_when)
       o__payload[98] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[102] <= o__payload_choice_26;
     else if (o__payload_when)
       o__payload[102] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[106] <= o__payload_choice_27;
     else if (o__payload_when)
       o__payload[106] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[110] <= o__payload_choice_28;
     else if (o__payload_when)
       o__payload[110] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[114] <= o__payload_choice_29;
     else if (o__payload_when)
       o__payload[114] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[118] <= o__payload_choice_30;
     else if (o__payload_when)
       o__payload[118] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[122] <= o__payload_choice_31;
     else if (o__payload_when)
       o__payload[122] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[126] <= o__payload_choice_32;
     else if (o__payload_when)
       o__payload[126] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[130] <= o__payload_choice_33;
     else if (o__payload_when)
       o__payload[130] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[134] <= o__payload_choice_34;
     else if (o__payload_when)
       o__payload[134] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[138] <= o__payload_choice_35;
     else if (o__payload_when)
       o__payload[138] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[142] <= o__payload_choice_36;
     else if (o__payload_when)
       o__payload[142] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[146] <= o__payload_choice_37;
     else if (o__payload_when)
       o__payload[146] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[150] <= o__payload_choice_38;
     else if (o__payload_when)
       o__payload[150] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[154] <= o__payload_choice_39;
     else if (o__payload_when)
       o__payload[154] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[158] <= o__payload_choice_40;
     else if (o__payload_when)
       o__payload[158] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[162] <= o__payload_choice_41;
     else if (o__payload_when)
       o__payload[162] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[166] <= o__payload_choice_42;
     else if (o__payload_when)
       o__payload[166] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[170] <= o__payload_choice_43;
     else if (o__payload_when)
       o__payload[170] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[174] <= o__payload_choice_44;
     else if (o__payload_when)
       o__payload[174] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[178] <= o__payload_choice_45;
     else if (o__payload_when)
       o__payload[178] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[182] <= o__payload_choice_46;
     else if (o__payload_when)
       o__payload[182] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[186] <= o__payload_choice_47;
     else if (o__payload_when)
       o__payload[186] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[190] <= o__payload_choice_48;
     else if (o__payload_when)
       o__payload[190] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[194] <= o__payload_choice_49;
     else if (o__payload_when)
       o__payload[194] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[198] <= o__payload_choice_50;
     else if (o__payload_when)
       o__payload[198] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[202] <= o__payload_choice_51;
     else if (o__payload_when)
       o__payload[202] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[206] <= o__payload_choice_52;
     else if (o__payload_when)
       o__payload[206] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[210] <= o__payload_choice_53;
     else if (o__payload_when)
       o__payload[210] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[214] <= o__payload_choice_54;
     else if (o__payload_when)
       o__payload[214] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[218] <= o__payload_choice_55;
     else if (o__payload_when)
       o__payload[218] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[222] <= o__payload_choice_56;
     else if (o__payload_when)
       o__payload[222] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[226] <= o__payload_choice_57;
     else if (o__payload_when)
       o__payload[226] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[230] <= o__payload_choice_58;
     else if (o__payload_when)
       o__payload[230] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[234] <= o__payload_choice_59;
     else if (o__payload_when)
       o__payload[234] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[238] <= o__payload_choice_60;
     else if (o__payload_when)
       o__payload[238] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[242] <= o__payload_choice_61;
     else if (o__payload_when)
       o__payload[242] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[246] <= o__payload_choice_62;
     else if (o__payload_when)
       o__payload[246] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[250] <= o__payload_choice_63;
     else if (o__payload_when)
       o__payload[250] <= 1'b0;
-    if (held_2 == 3'd3)
+    if (step == 3'd3)
       o__payload[254] <= o__payload_choice_64;
     else if (o__payload_when)
       o__payload[254] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[3] <= o__payload_choice;
     else if (o__payload_when)
       o__payload[3] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[7] <= o__payload_choice_2;
     else if (o__payload_when)
       o__payload[7] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[11] <= o__payload_choice_3;
     else if (o__payload_when)
       o__payload[11] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[15] <= o__payload_choice_4;
     else if (o__payload_when)
       o__payload[15] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[19] <= o__payload_choice_5;
     else if (o__payload_when)
       o__payload[19] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[23] <= o__payload_choice_6;
     else if (o__payload_when)
       o__payload[23] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[27] <= o__payload_choice_7;
     else if (o__payload_when)
       o__payload[27] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[31] <= o__payload_choice_8;
     else if (o__payload_when)
       o__payload[31] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[35] <= o__payload_choice_9;
     else if (o__payload_when)
       o__payload[35] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[39] <= o__payload_choice_10;
     else if (o__payload_when)
       o__payload[39] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[43] <= o__payload_choice_11;
     else if (o__payload_when)
       o__payload[43] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[47] <= o__payload_choice_12;
     else if (o__payload_when)
       o__payload[47] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[51] <= o__payload_choice_13;
     else if (o__payload_when)
       o__payload[51] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[55] <= o__payload_choice_14;
     else if (o__payload_when)
       o__payload[55] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[59] <= o__payload_choice_15;
     else if (o__payload_when)
       o__payload[59] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[63] <= o__payload_choice_16;
     else if (o__payload_when)
       o__payload[63] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[67] <= o__payload_choice_17;
     else if (o__payload_when)
       o__payload[67] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[71] <= o__payload_choice_18;
     else if (o__payload_when)
       o__payload[71] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[75] <= o__payload_choice_19;
     else if (o__payload_when)
       o__payload[75] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[79] <= o__payload_choice_20;
     else if (o__payload_when)
       o__payload[79] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[83] <= o__payload_choice_21;
     else if (o__payload_when)
       o__payload[83] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[87] <= o__payload_choice_22;
     else if (o__payload_when)
       o__payload[87] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[91] <= o__payload_choice_23;
     else if (o__payload_when)
       o__payload[91] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[95] <= o__payload_choice_24;
     else if (o__payload_when)
       o__payload[95] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[99] <= o__payload_choice_25;
     else if (o__payload_when)
       o__payload[99] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[103] <= o__payload_choice_26;
     else if (o__payload_when)
       o__payload[103] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[107] <= o__payload_choice_27;
     else if (o__payload_when)
       o__payload[107] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[111] <= o__payload_choice_28;
     else if (o__payload_when)
       o__payload[111] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[115] <= o__payload_choice_29;
     else if (o__payload_when)
       o__payload[115] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[119] <= o__payload_choice_30;
     else if (o__payload_when)
       o__payload[119] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[123] <= o__payload_choice_31;
     else if (o__payload_when)
       o__payload[123] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[127] <= o__payload_choice_32;
     else if (o__payload_when)
       o__payload[127] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[131] <= o__payload_choice_33;
     else if (o__payload_when)
       o__payload[131] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[135] <= o__payload_choice_34;
     else if (o__payload_when)
       o__payload[135] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[139] <= o__payload_choice_35;
     else if (o__payload_when)
       o__payload[139] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[143] <= o__payload_choice_36;
     else if (o__payload_when)
       o__payload[143] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[147] <= o__payload_choice_37;
     else if (o__payload_when)
       o__payload[147] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[151] <= o__payload_choice_38;
     else if (o__payload_when)
       o__payload[151] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[155] <= o__payload_choice_39;
     else if (o__payload_when)
       o__payload[155] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[159] <= o__payload_choice_40;
     else if (o__payload_when)
       o__payload[159] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[163] <= o__payload_choice_41;
     else if (o__payload_when)
       o__payload[163] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[167] <= o__payload_choice_42;
     else if (o__payload_when)
       o__payload[167] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[171] <= o__payload_choice_43;
     else if (o__payload_when)
       o__payload[171] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[175] <= o__payload_choice_44;
     else if (o__payload_when)
       o__payload[175] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[179] <= o__payload_choice_45;
     else if (o__payload_when)
       o__payload[179] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[183] <= o__payload_choice_46;
     else if (o__payload_when)
       o__payload[183] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[187] <= o__payload_choice_47;
     else if (o__payload_when)
       o__payload[187] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[191] <= o__payload_choice_48;
     else if (o__payload_when)
       o__payload[191] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[195] <= o__payload_choice_49;
     else if (o__payload_when)
       o__payload[195] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[199] <= o__payload_choice_50;
     else if (o__payload_when)
       o__payload[199] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[203] <= o__payload_choice_51;
     else if (o__payload_when)
       o__payload[203] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[207] <= o__payload_choice_52;
     else if (o__payload_when)
       o__payload[207] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[211] <= o__payload_choice_53;
     else if (o__payload_when)
       o__payload[211] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[215] <= o__payload_choice_54;
     else if (o__payload_when)
       o__payload[215] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[219] <= o__payload_choice_55;
     else if (o__payload_when)
       o__payload[219] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[223] <= o__payload_choice_56;
     else if (o__payload_when)
       o__payload[223] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[227] <= o__payload_choice_57;
     else if (o__payload_when)
       o__payload[227] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[231] <= o__payload_choice_58;
     else if (o__payload_when)
       o__payload[231] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[235] <= o__payload_choice_59;
     else if (o__payload_when)
       o__payload[235] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[239] <= o__payload_choice_60;
     else if (o__payload_when)
       o__payload[239] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[243] <= o__payload_choice_61;
     else if (o__payload_when)
       o__payload[243] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[247] <= o__payload_choice_62;
     else if (o__payload_when)
       o__payload[247] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[251] <= o__payload_choice_63;
     else if (o__payload_when)
       o__payload[251] <= 1'b0;
-    if (held_2 == 3'd4)
+    if (step == 3'd4)
       o__payload[255] <= o__payload_choice_64;
     else if (o__payload_when)
       o__payload[255] <= 1'b0;
-    if (i__ready_2) begin
+    if (first_moves) begin
       negative_63 <= i__payload[1023];
       total_63 <= magnitude_63 + total_63_both + i__payload[1023];
       negative_62 <= i__payload[1007];
@@ -5391,13 +5363,13 @@ module pulsetrain_core_controller_decision_lanes (
       negative_0 <= i__payload[15];
       total_0 <= magnitude_0 + total_0_both + i__payload[15];
       bank <= i__payload[2066];
-      held_4 <= i__payload[2065:2057];
+      parallel_max <= i__payload[2065:2057];
       max_pulses <= i__payload[2056:2053];
     end
   end
 
-  assign i__ready = i__ready_2;
-  assign o__valid = o__valid_2;
+  assign i__ready = first_moves;
+  assign o__valid = second;
 endmodule
 
 // A queue of rows between a collector of beats and a former of slots.
@@ -5416,7 +5388,7 @@ module pulsetrain_core_controller_pulse_scheduler (
   output [266:0] o__payload
 );
   reg [2:0] read_place = 3'd0;
-  reg [2:0] held = 3'd0;
+  reg [2:0] waiting = 3'd0;
   reg [2:0] signature__addr = 3'd0;
   reg [50:0] i__payload_2;
   reg i__valid_2 = 1'b0;
@@ -5430,8 +5402,8 @@ module pulsetrain_core_controller_pulse_scheduler (
   wire cells_read__en;
   wire i__ready_2;
 
-  wire o__ready_2 = held != 3'd4;
-  wire signature__en_2 = o__valid_2 & o__ready_2;
+  wire o__ready_2 = waiting != 3'd4;
+  wire enters = o__valid_2 & o__ready_2;
   wire leaves = i__valid_2 & i__ready_2;
   wire [2:0] next_place = leaves ? (read_place == 3'd4 ? 3'd0 : read_place + 1'b1) : read_place;
 
@@ -5472,22 +5444,22 @@ module pulsetrain_core_controller_pulse_scheduler (
     if (rst)
       i__valid_2 <= 1'b0;
     else
-      i__valid_2 <= held != leaves & !clear;
+      i__valid_2 <= waiting != leaves & !clear;
   end
 
   always @(posedge clk) begin
     if (rst) begin
       signature__addr <= 3'd0;
       read_place <= 3'd0;
-      held <= 3'd0;
+      waiting <= 3'd0;
     end else if (clear) begin
       signature__addr <= 3'd0;
       read_place <= 3'd0;
-      held <= 3'd0;
+      waiting <= 3'd0;
     end else begin
-      held <= held + signature__en_2 - leaves;
+      waiting <= waiting + enters - leaves;
       read_place <= next_place;
-      if (signature__en_2)
+      if (enters)
         signature__addr <= signature__addr == 3'd4 ? 3'd0 : signature__addr + 1'b1;
     end
   end
@@ -5498,7 +5470,7 @@ module pulsetrain_core_controller_pulse_scheduler (
   initial for (rows_index = 0; rows_index < 5; rows_index = rows_index + 1)
     rows[rows_index] = 51'd0;
   always @(posedge clk)
-    if (signature__en_2) rows[signature__addr] <= signature__data;
+    if (enters) rows[signature__addr] <= signature__data;
   always @(posedge clk)
     i__payload_2 <= rows[next_place];
 
@@ -5531,12 +5503,12 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   output reg [319:0] store__cells = 320'd0,
   output [1:0] store__beat
 );
-  reg held_2 = 1'b0;
-  reg [1:0] store__beat_2 = 2'd0;
+  reg held = 1'b0;
+  reg [1:0] place = 2'd0;
   reg [7:0] row = 8'd0;
   reg bank = 1'b0;
   reg [8:0] parallel_max = 9'd0;
-  reg held = 1'b0;
+  reg fresh = 1'b0;
   reg [6:0] saturated_count = 7'd0;
   reg [6:0] set_count = 7'd0;
   reg [7:0] set_chunks = 8'd0;
@@ -5686,9 +5658,9 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   assign o__payload[42:35] = {reset_chunks_here, reset_chunks[7:2]};
   assign o__payload[50:43] = {reset_again_here, reset_again[7:2]};
   wire something = (|o__payload[26:19]) | (|o__payload[42:35]);
-  assign o__valid = held_2 & store__beat_2 == 2'd3 & (something | row == 8'd255);
-  assign moves = held_2 & (!o__valid | o__ready);
-  assign i__ready = !held_2 | moves | clear;
+  assign o__valid = held & place == 2'd3 & (something | row == 8'd255);
+  assign moves = held & (!o__valid | o__ready);
+  assign i__ready = !held | moves | clear;
   wire saturated_count_when = |i__payload[383:320];
   wire [63:0] set_selected = {store__beat_any_64, store__beat_any_63, store__beat_any_62, store__beat_any_61,
       store__beat_any_60, store__beat_any_59, store__beat_any_58, store__beat_any_57, store__beat_any_56,
@@ -5811,7 +5783,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   wire [4:0] saturated_ones_16_4 = i__ready & saturated_count_when ? saturated_ones_8_7 + saturated_ones_8_8 : 5'd0;
   wire [5:0] saturated_ones_32_2 = i__ready & saturated_count_when ? saturated_ones_16_3 + saturated_ones_16_4 : 6'd0;
   wire [6:0] saturated_ones_64 = i__ready & saturated_count_when ? saturated_ones_32 + saturated_ones_32_2 : 7'd0;
-  assign counted__saturated = held ? saturated_count : 7'd0;
+  assign counted__saturated = fresh ? saturated_count : 7'd0;
   wire [2:0] set_ones_4 = i__ready & any_set_selected ? set_selected[0] + set_selected[1] + (set_selected[2] +
       set_selected[3]) : 3'd0;
   wire [2:0] set_ones_4_2 = i__ready & any_set_selected ? set_selected[4] + set_selected[5] + (set_selected[6] +
@@ -5872,7 +5844,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   wire [4:0] set_ones_16_4 = i__ready & any_set_selected ? set_ones_8_7 + set_ones_8_8 : 5'd0;
   wire [5:0] set_ones_32_2 = i__ready & any_set_selected ? set_ones_16_3 + set_ones_16_4 : 6'd0;
   wire [6:0] set_ones_64 = i__ready & any_set_selected ? set_ones_32 + set_ones_32_2 : 7'd0;
-  assign counted__cells_set = held ? set_count : 7'd0;
+  assign counted__cells_set = fresh ? set_count : 7'd0;
   wire [2:0] reset_ones_4 =
     i__ready & any_reset_selected ? reset_selected[0] + reset_selected[1] + (reset_selected[2] + reset_selected[3]) :
     3'd0;
@@ -5949,13 +5921,13 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   wire [4:0] reset_ones_16_4 = i__ready & any_reset_selected ? reset_ones_8_7 + reset_ones_8_8 : 5'd0;
   wire [5:0] reset_ones_32_2 = i__ready & any_reset_selected ? reset_ones_16_3 + reset_ones_16_4 : 6'd0;
   wire [6:0] reset_ones_64 = i__ready & any_reset_selected ? reset_ones_32 + reset_ones_32_2 : 7'd0;
-  assign counted__cells_reset = held ? reset_count : 7'd0;
+  assign counted__cells_reset = fresh ? reset_count : 7'd0;
 
   always @(posedge clk) begin
     if (rst) begin
+      fresh <= 1'b0;
       held <= 1'b0;
-      held_2 <= 1'b0;
-      store__beat_2 <= 2'd0;
+      place <= 2'd0;
       row <= 8'd0;
       saturated_count <= 7'd0;
       set_count <= 7'd0;
@@ -5963,14 +5935,14 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
     end else begin
       if (clear) begin
         row <= 8'd0;
-        store__beat_2 <= 2'd0;
+        place <= 2'd0;
       end else if (moves) begin
-        store__beat_2 <= store__beat_2 + 1'b1;
-        if (store__beat_2 == 2'd3) begin
+        place <= place + 1'b1;
+        if (place == 2'd3) begin
           row <= row + 1'b1;
           if (row == 8'd255)
             row <= 8'd0;
-          store__beat_2 <= 2'd0;
+          place <= 2'd0;
         end
       end
       if (i__ready) begin
@@ -5983,9 +5955,9 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
         saturated_count <= 7'd0;
         if (saturated_count_when)
           saturated_count <= saturated_ones_64;
-        held_2 <= i__valid & !clear;
+        held <= i__valid & !clear;
       end
-      held <= i__valid & i__ready;
+      fresh <= i__valid & i__ready;
     end
   end
 
@@ -6134,7 +6106,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
     end
   end
 
-  assign store__beat = store__beat_2;
+  assign store__beat = place;
 endmodule
 
 // Forms the slots of one row after the other, from visits of the chunks that hold a column for a slot.
@@ -6152,10 +6124,10 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   output reg o__valid = 1'b0,
   output reg [266:0] o__payload = 267'd0
 );
-  reg [7:0] held = 8'd0;
-  reg held_2 = 1'b0;
-  reg [3:0] held_3 = 4'd0;
-  reg held_4 = 1'b0;
+  reg [7:0] todo = 8'd0;
+  reg polarity = 1'b0;
+  reg [3:0] pulse = 4'd0;
+  reg first = 1'b0;
   reg [1:0] former_state = 2'd0;
   reg valid_0 = 1'b0;
   reg valid_1 = 1'b0;
@@ -6164,7 +6136,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   reg valid_3 = 1'b0;
   reg [159:0] cells_2 = 160'd0;
   reg [28:0] visit_1 = 29'd0;
-  reg [31:0] held_5 = 32'd0;
+  reg [31:0] wanted = 32'd0;
   reg begins = 1'b1;
   reg [8:0] like = 9'd0;
   reg [28:0] visit_3 = 29'd0;
@@ -6173,20 +6145,20 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   reg [28:0] visit_0 = 29'd0;
   reg [28:0] visit_2 = 29'd0;
 
-  wire chunk_low_2 = |held[1:0];
-  wire chunk_low_2_2 = |held[5:4];
-  wire chunk_low_4 = |held[3:0];
-  wire [8:0] held_both = held & (held - 1'b1);
-  wire [7:0] again = held_2 ? i__payload[50:43] : i__payload[34:27];
-  wire former_state_when_3 = held_3 == 4'd1 & (|again);
+  wire chunk_low_2 = |todo[1:0];
+  wire chunk_low_2_2 = |todo[5:4];
+  wire chunk_low_4 = |todo[3:0];
+  wire [8:0] todo_both = todo & (todo - 1'b1);
+  wire [7:0] again = polarity ? i__payload[50:43] : i__payload[34:27];
+  wire former_state_when_3 = pulse == 4'd1 & (|again);
   wire former_state_when_2 = |i__payload[42:35];
-  wire former_state_when_4 = !held_2 & former_state_when_2;
+  wire former_state_when_4 = !polarity & former_state_when_2;
   wire former_state_when_5 = !(|{valid_1, valid_0});
   wire any_later = |later;
-  wire cells_2_159_is_visit_1_3_either = !o__valid | o__ready;
+  wire free = !o__valid | o__ready;
   wire [8:0] room = begins ? visit_3[28:20] : like;
-  wire total_at_most_room = total <= room;
-  wire joins = cells_2_159_is_visit_1_3_either & (total_at_most_room | visit_3[10]);
+  wire fits = total <= room;
+  wire joins = free & (fits | visit_3[10]);
   wire moves_3 = !valid_3 | joins;
   wire moves_2 = !valid_2 | moves_3;
   wire moves_1 = !valid_1 | moves_2;
@@ -6225,9 +6197,9 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   wire cells_2_159_is_visit_1_3 = cells_2[159] == visit_1[3];
   wire [31:0] not_waiting = ~waiting;
   wire [32:0] waiting_both = waiting & (not_waiting + 1'b1);
-  wire [31:0] o__payload_choice = total_at_most_room ? waiting : waiting_both[31:0];
-  wire like_when = valid_3 & cells_2_159_is_visit_1_3_either;
-  wire begins_both = like_when & (visit_3[10] | (total_at_most_room ? visit_3[9] | total == room : room == 9'd1));
+  wire [31:0] joining = fits ? waiting : waiting_both[31:0];
+  wire writes = valid_3 & free;
+  wire emits = writes & (visit_3[10] | (fits ? visit_3[9] | total == room : room == 9'd1));
   wire former_state_when = |i__payload[26:19];
   wire [31:0] higher;
   assign higher[0] = cells_2_4_is_visit_1_3 & cells_2[3:0] > visit_1[7:4];
@@ -6263,90 +6235,90 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   assign higher[30] = cells_2_154_is_visit_1_3 & cells_2[153:150] > visit_1[7:4];
   assign higher[31] = cells_2_159_is_visit_1_3 & cells_2[158:155] > visit_1[7:4];
   wire any_higher = |higher;
-  wire chunk_1 = !held[0];
-  wire chunk_1_2 = !held[2];
+  wire chunk_1 = !todo[0];
+  wire chunk_1_2 = !todo[2];
   wire [1:0] chunk_2 = chunk_low_2 ? chunk_1 : {1'b1, chunk_1_2};
-  wire chunk_1_3 = !held[4];
-  wire chunk_1_4 = !held[6];
+  wire chunk_1_3 = !todo[4];
+  wire chunk_1_4 = !todo[6];
   wire [1:0] chunk_2_2 = chunk_low_2_2 ? chunk_1_3 : {1'b1, chunk_1_4};
   wire [2:0] chunk_4 = chunk_low_4 ? chunk_2 : {1'b1, chunk_2_2};
-  wire [28:0] visit_0_value;
-  assign visit_0_value[2:0] = chunk_4;
-  assign visit_0_value[3] = held_2;
-  assign visit_0_value[7:4] = held_3;
-  assign visit_0_value[8] = held_4;
-  assign visit_0_value[9] = held_both[7:0] == 8'd0;
-  assign visit_0_value[10] = former_state == 2'd2;
-  assign visit_0_value[18:11] = i__payload[7:0];
-  assign visit_0_value[19] = i__payload[9];
-  assign visit_0_value[28:20] = i__payload[18:10];
+  wire [28:0] asked;
+  assign asked[2:0] = chunk_4;
+  assign asked[3] = polarity;
+  assign asked[7:4] = pulse;
+  assign asked[8] = first;
+  assign asked[9] = todo_both[7:0] == 8'd0;
+  assign asked[10] = former_state == 2'd2;
+  assign asked[18:11] = i__payload[7:0];
+  assign asked[19] = i__payload[9];
+  assign asked[28:20] = i__payload[18:10];
   assign i__ready =
-    former_state == 2'd1 & enable & held_both[7:0] == 8'd0 & !former_state_when_3 & held_3 == 4'd1 &
+    former_state == 2'd1 & enable & todo_both[7:0] == 8'd0 & !former_state_when_3 & pulse == 4'd1 &
         !former_state_when_4 & !i__payload[8] ? 1'b1 :
     former_state == 2'd3 & former_state_when_5 & !any_later & !former_state_when_4 & !i__payload[8] ? 1'b1 :
     former_state == 2'd2 & enable ? 1'b1 :
     1'b0;
-  wire [31:0] held_5_value;
-  assign held_5_value[0] = cells_2_4_is_visit_1_3 & cells_2[3:0] >= visit_1[7:4];
-  assign held_5_value[1] = cells_2_9_is_visit_1_3 & cells_2[8:5] >= visit_1[7:4];
-  assign held_5_value[2] = cells_2_14_is_visit_1_3 & cells_2[13:10] >= visit_1[7:4];
-  assign held_5_value[3] = cells_2_19_is_visit_1_3 & cells_2[18:15] >= visit_1[7:4];
-  assign held_5_value[4] = cells_2_24_is_visit_1_3 & cells_2[23:20] >= visit_1[7:4];
-  assign held_5_value[5] = cells_2_29_is_visit_1_3 & cells_2[28:25] >= visit_1[7:4];
-  assign held_5_value[6] = cells_2_34_is_visit_1_3 & cells_2[33:30] >= visit_1[7:4];
-  assign held_5_value[7] = cells_2_39_is_visit_1_3 & cells_2[38:35] >= visit_1[7:4];
-  assign held_5_value[8] = cells_2_44_is_visit_1_3 & cells_2[43:40] >= visit_1[7:4];
-  assign held_5_value[9] = cells_2_49_is_visit_1_3 & cells_2[48:45] >= visit_1[7:4];
-  assign held_5_value[10] = cells_2_54_is_visit_1_3 & cells_2[53:50] >= visit_1[7:4];
-  assign held_5_value[11] = cells_2_59_is_visit_1_3 & cells_2[58:55] >= visit_1[7:4];
-  assign held_5_value[12] = cells_2_64_is_visit_1_3 & cells_2[63:60] >= visit_1[7:4];
-  assign held_5_value[13] = cells_2_69_is_visit_1_3 & cells_2[68:65] >= visit_1[7:4];
-  assign held_5_value[14] = cells_2_74_is_visit_1_3 & cells_2[73:70] >= visit_1[7:4];
-  assign held_5_value[15] = cells_2_79_is_visit_1_3 & cells_2[78:75] >= visit_1[7:4];
-  assign held_5_value[16] = cells_2_84_is_visit_1_3 & cells_2[83:80] >= visit_1[7:4];
-  assign held_5_value[17] = cells_2_89_is_visit_1_3 & cells_2[88:85] >= visit_1[7:4];
-  assign held_5_value[18] = cells_2_94_is_visit_1_3 & cells_2[93:90] >= visit_1[7:4];
-  assign held_5_value[19] = cells_2_99_is_visit_1_3 & cells_2[98:95] >= visit_1[7:4];
-  assign held_5_value[20] = cells_2_104_is_visit_1_3 & cells_2[103:100] >= visit_1[7:4];
-  assign held_5_value[21] = cells_2_109_is_visit_1_3 & cells_2[108:105] >= visit_1[7:4];
-  assign held_5_value[22] = cells_2_114_is_visit_1_3 & cells_2[113:110] >= visit_1[7:4];
-  assign held_5_value[23] = cells_2_119_is_visit_1_3 & cells_2[118:115] >= visit_1[7:4];
-  assign held_5_value[24] = cells_2_124_is_visit_1_3 & cells_2[123:120] >= visit_1[7:4];
-  assign held_5_value[25] = cells_2_129_is_visit_1_3 & cells_2[128:125] >= visit_1[7:4];
-  assign held_5_value[26] = cells_2_134_is_visit_1_3 & cells_2[133:130] >= visit_1[7:4];
-  assign held_5_value[27] = cells_2_139_is_visit_1_3 & cells_2[138:135] >= visit_1[7:4];
-  assign held_5_value[28] = cells_2_144_is_visit_1_3 & cells_2[143:140] >= visit_1[7:4];
-  assign held_5_value[29] = cells_2_149_is_visit_1_3 & cells_2[148:145] >= visit_1[7:4];
-  assign held_5_value[30] = cells_2_154_is_visit_1_3 & cells_2[153:150] >= visit_1[7:4];
-  assign held_5_value[31] = cells_2_159_is_visit_1_3 & cells_2[158:155] >= visit_1[7:4];
-  wire [2:0] wanted_4 = moves_3 ? held_5[0] + held_5[1] + (held_5[2] + held_5[3]) : 3'd0;
-  wire [2:0] wanted_4_2 = moves_3 ? held_5[4] + held_5[5] + (held_5[6] + held_5[7]) : 3'd0;
+  wire [31:0] wants;
+  assign wants[0] = cells_2_4_is_visit_1_3 & cells_2[3:0] >= visit_1[7:4];
+  assign wants[1] = cells_2_9_is_visit_1_3 & cells_2[8:5] >= visit_1[7:4];
+  assign wants[2] = cells_2_14_is_visit_1_3 & cells_2[13:10] >= visit_1[7:4];
+  assign wants[3] = cells_2_19_is_visit_1_3 & cells_2[18:15] >= visit_1[7:4];
+  assign wants[4] = cells_2_24_is_visit_1_3 & cells_2[23:20] >= visit_1[7:4];
+  assign wants[5] = cells_2_29_is_visit_1_3 & cells_2[28:25] >= visit_1[7:4];
+  assign wants[6] = cells_2_34_is_visit_1_3 & cells_2[33:30] >= visit_1[7:4];
+  assign wants[7] = cells_2_39_is_visit_1_3 & cells_2[38:35] >= visit_1[7:4];
+  assign wants[8] = cells_2_44_is_visit_1_3 & cells_2[43:40] >= visit_1[7:4];
+  assign wants[9] = cells_2_49_is_visit_1_3 & cells_2[48:45] >= visit_1[7:4];
+  assign wants[10] = cells_2_54_is_visit_1_3 & cells_2[53:50] >= visit_1[7:4];
+  assign wants[11] = cells_2_59_is_visit_1_3 & cells_2[58:55] >= visit_1[7:4];
+  assign wants[12] = cells_2_64_is_visit_1_3 & cells_2[63:60] >= visit_1[7:4];
+  assign wants[13] = cells_2_69_is_visit_1_3 & cells_2[68:65] >= visit_1[7:4];
+  assign wants[14] = cells_2_74_is_visit_1_3 & cells_2[73:70] >= visit_1[7:4];
+  assign wants[15] = cells_2_79_is_visit_1_3 & cells_2[78:75] >= visit_1[7:4];
+  assign wants[16] = cells_2_84_is_visit_1_3 & cells_2[83:80] >= visit_1[7:4];
+  assign wants[17] = cells_2_89_is_visit_1_3 & cells_2[88:85] >= visit_1[7:4];
+  assign wants[18] = cells_2_94_is_visit_1_3 & cells_2[93:90] >= visit_1[7:4];
+  assign wants[19] = cells_2_99_is_visit_1_3 & cells_2[98:95] >= visit_1[7:4];
+  assign wants[20] = cells_2_104_is_visit_1_3 & cells_2[103:100] >= visit_1[7:4];
+  assign wants[21] = cells_2_109_is_visit_1_3 & cells_2[108:105] >= visit_1[7:4];
+  assign wants[22] = cells_2_114_is_visit_1_3 & cells_2[113:110] >= visit_1[7:4];
+  assign wants[23] = cells_2_119_is_visit_1_3 & cells_2[118:115] >= visit_1[7:4];
+  assign wants[24] = cells_2_124_is_visit_1_3 & cells_2[123:120] >= visit_1[7:4];
+  assign wants[25] = cells_2_129_is_visit_1_3 & cells_2[128:125] >= visit_1[7:4];
+  assign wants[26] = cells_2_134_is_visit_1_3 & cells_2[133:130] >= visit_1[7:4];
+  assign wants[27] = cells_2_139_is_visit_1_3 & cells_2[138:135] >= visit_1[7:4];
+  assign wants[28] = cells_2_144_is_visit_1_3 & cells_2[143:140] >= visit_1[7:4];
+  assign wants[29] = cells_2_149_is_visit_1_3 & cells_2[148:145] >= visit_1[7:4];
+  assign wants[30] = cells_2_154_is_visit_1_3 & cells_2[153:150] >= visit_1[7:4];
+  assign wants[31] = cells_2_159_is_visit_1_3 & cells_2[158:155] >= visit_1[7:4];
+  wire [2:0] wanted_4 = moves_3 ? wanted[0] + wanted[1] + (wanted[2] + wanted[3]) : 3'd0;
+  wire [2:0] wanted_4_2 = moves_3 ? wanted[4] + wanted[5] + (wanted[6] + wanted[7]) : 3'd0;
   wire [3:0] wanted_8 = moves_3 ? wanted_4 + wanted_4_2 : 4'd0;
-  wire [2:0] wanted_4_3 = moves_3 ? held_5[8] + held_5[9] + (held_5[10] + held_5[11]) : 3'd0;
-  wire [2:0] wanted_4_4 = moves_3 ? held_5[12] + held_5[13] + (held_5[14] + held_5[15]) : 3'd0;
+  wire [2:0] wanted_4_3 = moves_3 ? wanted[8] + wanted[9] + (wanted[10] + wanted[11]) : 3'd0;
+  wire [2:0] wanted_4_4 = moves_3 ? wanted[12] + wanted[13] + (wanted[14] + wanted[15]) : 3'd0;
   wire [3:0] wanted_8_2 = moves_3 ? wanted_4_3 + wanted_4_4 : 4'd0;
   wire [4:0] wanted_16 = moves_3 ? wanted_8 + wanted_8_2 : 5'd0;
-  wire [2:0] wanted_4_5 = moves_3 ? held_5[16] + held_5[17] + (held_5[18] + held_5[19]) : 3'd0;
-  wire [2:0] wanted_4_6 = moves_3 ? held_5[20] + held_5[21] + (held_5[22] + held_5[23]) : 3'd0;
+  wire [2:0] wanted_4_5 = moves_3 ? wanted[16] + wanted[17] + (wanted[18] + wanted[19]) : 3'd0;
+  wire [2:0] wanted_4_6 = moves_3 ? wanted[20] + wanted[21] + (wanted[22] + wanted[23]) : 3'd0;
   wire [3:0] wanted_8_3 = moves_3 ? wanted_4_5 + wanted_4_6 : 4'd0;
-  wire [2:0] wanted_4_7 = moves_3 ? held_5[24] + held_5[25] + (held_5[26] + held_5[27]) : 3'd0;
-  wire [2:0] wanted_4_8 = moves_3 ? held_5[28] + held_5[29] + (held_5[30] + held_5[31]) : 3'd0;
+  wire [2:0] wanted_4_7 = moves_3 ? wanted[24] + wanted[25] + (wanted[26] + wanted[27]) : 3'd0;
+  wire [2:0] wanted_4_8 = moves_3 ? wanted[28] + wanted[29] + (wanted[30] + wanted[31]) : 3'd0;
   wire [3:0] wanted_8_4 = moves_3 ? wanted_4_7 + wanted_4_8 : 4'd0;
   wire [4:0] wanted_16_2 = moves_3 ? wanted_8_3 + wanted_8_4 : 5'd0;
   wire [5:0] wanted_32 = moves_3 ? wanted_16 + wanted_16_2 : 6'd0;
 
   always @(posedge clk) begin
     if (rst) begin
-      held <= 8'd0;
-      held_2 <= 1'b0;
-      held_3 <= 4'd0;
-      held_4 <= 1'b0;
+      todo <= 8'd0;
+      polarity <= 1'b0;
+      pulse <= 4'd0;
+      first <= 1'b0;
       former_state <= 2'd0;
       later <= 8'd0;
       like <= 9'd0;
     end else begin
-      if (like_when)
-        like <= room - (total_at_most_room ? total : 6'd1);
+      if (writes)
+        like <= room - (fits ? total : 6'd1);
       if (moves_2) begin
         if (valid_1) begin
           if (visit_1[8])
@@ -6376,16 +6348,16 @@ module pulsetrain_core_controller_pulse_scheduler_former (
           if (i__valid) begin
             if (former_state_when) begin
               former_state <= 2'd1;
-              held_4 <= 1'b1;
-              held_3 <= 4'd1;
-              held_2 <= 1'b0;
-              held <= i__payload[26:19];
+              first <= 1'b1;
+              pulse <= 4'd1;
+              polarity <= 1'b0;
+              todo <= i__payload[26:19];
             end else if (former_state_when_2) begin
               former_state <= 2'd1;
-              held_4 <= 1'b1;
-              held_3 <= 4'd1;
-              held_2 <= !1'b0;
-              held <= i__payload[42:35];
+              first <= 1'b1;
+              pulse <= 4'd1;
+              polarity <= !1'b0;
+              todo <= i__payload[42:35];
             end else
               former_state <= 2'd2;
           end
@@ -6394,22 +6366,22 @@ module pulsetrain_core_controller_pulse_scheduler_former (
         end
         2'd1: begin
           if (enable) begin
-            held_4 <= 1'b0;
-            held <= held_both[7:0];
-            if (held_both[7:0] == 8'd0) begin
+            first <= 1'b0;
+            todo <= todo_both[7:0];
+            if (todo_both[7:0] == 8'd0) begin
               if (former_state_when_3) begin
                 former_state <= 2'd1;
-                held_4 <= 1'b1;
-                held_3 <= 4'd2;
-                held_2 <= held_2;
-                held <= again;
-              end else if (held_3 == 4'd1) begin
+                first <= 1'b1;
+                pulse <= 4'd2;
+                polarity <= polarity;
+                todo <= again;
+              end else if (pulse == 4'd1) begin
                 if (former_state_when_4) begin
                   former_state <= 2'd1;
-                  held_4 <= 1'b1;
-                  held_3 <= 4'd1;
-                  held_2 <= !1'b0;
-                  held <= i__payload[42:35];
+                  first <= 1'b1;
+                  pulse <= 4'd1;
+                  polarity <= !1'b0;
+                  todo <= i__payload[42:35];
                 end else if (i__payload[8])
                   former_state <= 2'd2;
                 else
@@ -6425,16 +6397,16 @@ module pulsetrain_core_controller_pulse_scheduler_former (
           if (former_state_when_5) begin
             if (any_later) begin
               former_state <= 2'd1;
-              held_4 <= 1'b1;
-              held_3 <= held_3 + 1'b1;
-              held_2 <= held_2;
-              held <= later;
+              first <= 1'b1;
+              pulse <= pulse + 1'b1;
+              polarity <= polarity;
+              todo <= later;
             end else if (former_state_when_4) begin
               former_state <= 2'd1;
-              held_4 <= 1'b1;
-              held_3 <= 4'd1;
-              held_2 <= !1'b0;
-              held <= i__payload[42:35];
+              first <= 1'b1;
+              pulse <= 4'd1;
+              polarity <= !1'b0;
+              todo <= i__payload[42:35];
             end else if (i__payload[8])
               former_state <= 2'd2;
             else
@@ -6456,29 +6428,28 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   always @(posedge clk) begin
     if (moves_3) begin
       total <= wanted_32;
-      waiting <= held_5;
+      waiting <= wanted;
       visit_3 <= visit_2;
     end
-    if (like_when) begin
+    if (writes) begin
       o__payload[266] <= visit_3[10];
       o__payload[265] <= visit_3[19];
       o__payload[7:0] <= visit_3[18:11];
       o__payload[8] <= visit_3[3];
-      o__payload[40:9] <= (visit_3[2:0] == 3'd0 & !visit_3[10] ? o__payload_choice : 32'd0) | (begins ? 32'd0 :
-          o__payload[40:9]);
-      o__payload[72:41] <= (visit_3[2:0] == 3'd1 & !visit_3[10] ? o__payload_choice : 32'd0) | (begins ? 32'd0 :
+      o__payload[40:9] <= (visit_3[2:0] == 3'd0 & !visit_3[10] ? joining : 32'd0) | (begins ? 32'd0 : o__payload[40:9]);
+      o__payload[72:41] <= (visit_3[2:0] == 3'd1 & !visit_3[10] ? joining : 32'd0) | (begins ? 32'd0 :
           o__payload[72:41]);
-      o__payload[104:73] <= (visit_3[2:0] == 3'd2 & !visit_3[10] ? o__payload_choice : 32'd0) | (begins ? 32'd0 :
+      o__payload[104:73] <= (visit_3[2:0] == 3'd2 & !visit_3[10] ? joining : 32'd0) | (begins ? 32'd0 :
           o__payload[104:73]);
-      o__payload[136:105] <= (visit_3[2:0] == 3'd3 & !visit_3[10] ? o__payload_choice : 32'd0) | (begins ? 32'd0 :
+      o__payload[136:105] <= (visit_3[2:0] == 3'd3 & !visit_3[10] ? joining : 32'd0) | (begins ? 32'd0 :
           o__payload[136:105]);
-      o__payload[168:137] <= (visit_3[2:0] == 3'd4 & !visit_3[10] ? o__payload_choice : 32'd0) | (begins ? 32'd0 :
+      o__payload[168:137] <= (visit_3[2:0] == 3'd4 & !visit_3[10] ? joining : 32'd0) | (begins ? 32'd0 :
           o__payload[168:137]);
-      o__payload[200:169] <= (visit_3[2:0] == 3'd5 & !visit_3[10] ? o__payload_choice : 32'd0) | (begins ? 32'd0 :
+      o__payload[200:169] <= (visit_3[2:0] == 3'd5 & !visit_3[10] ? joining : 32'd0) | (begins ? 32'd0 :
           o__payload[200:169]);
-      o__payload[232:201] <= (visit_3[2:0] == 3'd6 & !visit_3[10] ? o__payload_choice : 32'd0) | (begins ? 32'd0 :
+      o__payload[232:201] <= (visit_3[2:0] == 3'd6 & !visit_3[10] ? joining : 32'd0) | (begins ? 32'd0 :
           o__payload[232:201]);
-      o__payload[264:233] <= (visit_3[2:0] == 3'd7 & !visit_3[10] ? o__payload_choice : 32'd0) | (begins ? 32'd0 :
+      o__payload[264:233] <= (visit_3[2:0] == 3'd7 & !visit_3[10] ? joining : 32'd0) | (begins ? 32'd0 :
           o__payload[264:233]);
       if (!joins) begin
         total <= total - 1'b1;
@@ -6486,7 +6457,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
       end
     end
     if (moves_2) begin
-      held_5 <= held_5_value;
+      wanted <= wants;
       visit_2 <= visit_1;
     end
     if (moves_1) begin
@@ -6494,7 +6465,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
       visit_1 <= visit_0;
     end
     if (enable)
-      visit_0 <= visit_0_value;
+      visit_0 <= asked;
   end
 
   always @(posedge clk) begin
@@ -6515,9 +6486,9 @@ module pulsetrain_core_controller_pulse_scheduler_former (
     end else begin
       if (o__ready)
         o__valid <= 1'b0;
-      if (like_when) begin
-        begins <= begins_both;
-        o__valid <= begins_both;
+      if (writes) begin
+        begins <= emits;
+        o__valid <= emits;
       end
       if (moves_3)
         valid_3 <= valid_2;
@@ -6552,11 +6523,11 @@ module pulsetrain_core_controller_row_programmer (
   output targets__ready,
   output cells__valid,
   output [263:0] values,
-  output [2:0] values_2,
-  output [15:0] values_3,
-  output [1:0] values_4,
+  output [2:0] o__payload_operation,
+  output [15:0] o__payload_groups,
+  output [1:0] values_2,
   output reg active = 1'b0,
-  output signal,
+  output bank,
   output reg o__valid = 1'b0,
   output reg [8:0] counted__verified = 9'd0,
   output reg [8:0] counted__unreached = 9'd0,
@@ -6573,14 +6544,14 @@ module pulsetrain_core_controller_row_programmer (
   reg refreshes = 1'b0;
   reg [7:0] round = 8'd0;
   reg polarity = 1'b0;
-  reg [15:0] held_3 = 16'd0;
+  reg [15:0] todo = 16'd0;
   reg [3:0] programmer_state = 4'd0;
-  reg [7:0] held_2 = 8'd0;
+  reg [7:0] row = 8'd0;
   reg states = 1'b0;
-  reg port_4 = 1'b0;
-  reg [7:0] held = 8'd0;
-  reg [7:0] held_5 = 8'd0;
-  reg held_4 = 1'b0;
+  reg bank_2 = 1'b0;
+  reg [7:0] repeats = 8'd0;
+  reg [7:0] next_row = 8'd0;
+  reg emitted = 1'b0;
   reg [2:0] port = 3'd0;
   reg [15:0] port_2 = 16'd0;
   reg [1:0] port_3 = 2'd0;
@@ -6606,50 +6577,49 @@ module pulsetrain_core_controller_row_programmer (
   wire last_2;
   wire [127:0] codes;
 
-  wire programmer_state_when_4 = resting & !o__valid;
+  wire at_rest = resting & !o__valid;
   wire leaves = o__valid & o__ready;
   wire forms = work == 2'd2;
-  wire visited_low_2 = |held_3[1:0];
-  wire visited_low_2_2 = |held_3[5:4];
-  wire visited_low_4 = |held_3[3:0];
-  wire visited_low_2_3 = |held_3[9:8];
-  wire visited_low_2_4 = |held_3[13:12];
-  wire visited_low_4_2 = |held_3[11:8];
-  wire visited_low_8 = |held_3[7:0];
-  wire [16:0] programmer_state_when_3 = held_3 & (held_3 - 1'b1);
-  wire programmer_state_when = programmer_state_when_4 & !clear;
-  wire programmer_state_when_2 = !slots__payload[266] & (!active | held_2 == slots__payload[7:0]);
+  wire visited_low_2 = |todo[1:0];
+  wire visited_low_2_2 = |todo[5:4];
+  wire visited_low_4 = |todo[3:0];
+  wire visited_low_2_3 = |todo[9:8];
+  wire visited_low_2_4 = |todo[13:12];
+  wire visited_low_4_2 = |todo[11:8];
+  wire visited_low_8 = |todo[7:0];
+  wire [16:0] programmer_state_when_3 = todo & (todo - 1'b1);
+  wire programmer_state_when = at_rest & !clear;
+  wire programmer_state_when_2 = !slots__payload[266] & (!active | row == slots__payload[7:0]);
   assign cells__valid = programmer_state == 4'd10 & resting;
   wire cells__valid_and_cells__ready = cells__valid & cells__ready;
   wire [4:0] like_plus_1 = like + 1'b1;
-  wire programmer_state_when_5 = !(|(rising | falling));
-  wire programmer_state_when_6 = round != 8'd0 & round >= settings[31:24];
-  wire [8:0] programmer_state_when_7 = held + 1'b1;
+  wire programmer_state_when_4 = !(|(rising | falling));
+  wire programmer_state_when_5 = round != 8'd0 & round >= settings[31:24];
+  wire [8:0] programmer_state_when_6 = repeats + 1'b1;
   wire counted__unverified_both = programmer_state == 4'd6 & !o__valid & !clear;
-  wire visited_1 = !held_3[0];
-  wire visited_1_2 = !held_3[2];
+  wire visited_1 = !todo[0];
+  wire visited_1_2 = !todo[2];
   wire [1:0] visited_2 = visited_low_2 ? visited_1 : {1'b1, visited_1_2};
-  wire visited_1_3 = !held_3[4];
-  wire visited_1_4 = !held_3[6];
+  wire visited_1_3 = !todo[4];
+  wire visited_1_4 = !todo[6];
   wire [1:0] visited_2_2 = visited_low_2_2 ? visited_1_3 : {1'b1, visited_1_4};
   wire [2:0] visited_4 = visited_low_4 ? visited_2 : {1'b1, visited_2_2};
-  wire visited_1_5 = !held_3[8];
-  wire visited_1_6 = !held_3[10];
+  wire visited_1_5 = !todo[8];
+  wire visited_1_6 = !todo[10];
   wire [1:0] visited_2_3 = visited_low_2_3 ? visited_1_5 : {1'b1, visited_1_6};
-  wire visited_1_7 = !held_3[12];
-  wire visited_1_8 = !held_3[14];
+  wire visited_1_7 = !todo[12];
+  wire visited_1_8 = !todo[14];
   wire [1:0] visited_2_4 = visited_low_2_4 ? visited_1_7 : {1'b1, visited_1_8};
   wire [2:0] visited_4_2 = visited_low_4_2 ? visited_2_3 : {1'b1, visited_2_4};
   wire [3:0] visited_8 = visited_low_8 ? visited_4 : {1'b1, visited_4_2};
   wire restart = programmer_state == 4'd0 & !active;
-  wire held_4_value =
+  wire emits =
     programmer_state == 4'd0 & programmer_state_when & slots__valid & !programmer_state_when_2 & !active ? 1'b1 :
-    programmer_state == 4'd2 & programmer_state_when_4 & left != 16'd0 ? 1'b1 :
-    programmer_state == 4'd8 & held_3 == 16'd0 & resting ? some :
+    programmer_state == 4'd2 & at_rest & left != 16'd0 ? 1'b1 :
+    programmer_state == 4'd8 & todo == 16'd0 & resting ? some :
     programmer_state == 4'd8 & full_2 ? 1'b1 :
     1'b0;
-  wire port_3_value = programmer_state == 4'd0 & programmer_state_when & slots__valid & !programmer_state_when_2 &
-      !active;
+  wire ends = programmer_state == 4'd0 & programmer_state_when & slots__valid & !programmer_state_when_2 & !active;
   assign slots__ready =
     programmer_state == 4'd0 & programmer_state_when & slots__valid & !programmer_state_when_2 & !active ? 1'b1 :
     programmer_state == 4'd1 & last & programmer_state_when_3[15:0] == 16'd0 ? !clear :
@@ -6658,7 +6628,7 @@ module pulsetrain_core_controller_row_programmer (
     programmer_state == 4'd1 ? 3'd2 :
     programmer_state == 4'd3 & targets__valid ? 3'd1 :
     programmer_state == 4'd5 & full ? 3'd3 :
-    programmer_state == 4'd8 & held_3 != 16'd0 ? 3'd4 :
+    programmer_state == 4'd8 & todo != 16'd0 ? 3'd4 :
     programmer_state == 4'd9 ? (states ? 3'd6 : 3'd5) :
     3'd0;
   wire [3:0] group_2 =
@@ -6669,14 +6639,14 @@ module pulsetrain_core_controller_row_programmer (
     programmer_state == 4'd9 ? like :
     4'd0;
   assign targets__ready = programmer_state == 4'd3 & targets__valid & last & !clear;
-  wire reads = programmer_state == 4'd2 & programmer_state_when_4;
-  wire port_3_value_2 = programmer_state == 4'd2 & programmer_state_when_4 & left != 16'd0;
+  wire reads = programmer_state == 4'd2 & at_rest;
+  wire reads_2 = programmer_state == 4'd2 & at_rest & left != 16'd0;
   wire leaves_2 = programmer_state == 4'd5 & full & last;
   wire begins = programmer_state == 4'd7 & !o__valid;
   wire step = programmer_state == 4'd7 & !o__valid & !refreshes;
-  wire [263:0] port_5;
-  assign port_5[7:0] = held_2;
-  assign port_5[263:8] = columns;
+  wire [263:0] port_4;
+  assign port_4[7:0] = row;
+  assign port_4[263:8] = columns;
 
   pulsetrain_core_controller_row_programmer_row_cells row_cells (
     .clk(clk),
@@ -6766,14 +6736,14 @@ module pulsetrain_core_controller_row_programmer (
       first <= 1'b0;
       refreshes <= 1'b0;
       round <= 8'd0;
-      held <= 8'd0;
+      repeats <= 8'd0;
       polarity <= 1'b0;
-      held_2 <= 8'd0;
-      port_4 <= 1'b0;
+      row <= 8'd0;
+      bank_2 <= 1'b0;
       work <= 2'd0;
-      held_3 <= 16'd0;
+      todo <= 16'd0;
       programmer_state <= 4'd0;
-      held_4 <= 1'b0;
+      emitted <= 1'b0;
       counted__verified <= 9'd0;
       counted__unreached <= 9'd0;
       counted__unverified <= 9'd0;
@@ -6787,29 +6757,29 @@ module pulsetrain_core_controller_row_programmer (
             if (slots__valid) begin
               if (programmer_state_when_2) begin
                 programmer_state <= 4'd1;
-                held_3 <= {|slots__payload[264:249], |slots__payload[248:233], |slots__payload[232:217],
+                todo <= {|slots__payload[264:249], |slots__payload[248:233], |slots__payload[232:217],
                     |slots__payload[216:201], |slots__payload[200:185], |slots__payload[184:169],
                     |slots__payload[168:153], |slots__payload[152:137], |slots__payload[136:121],
                     |slots__payload[120:105], |slots__payload[104:89], |slots__payload[88:73], |slots__payload[72:57],
                     |slots__payload[56:41], |slots__payload[40:25], |slots__payload[24:9]};
                 work <= 2'd0;
-                port_4 <= slots__payload[265];
-                held_2 <= slots__payload[7:0];
+                bank_2 <= slots__payload[265];
+                row <= slots__payload[7:0];
               end else if (active)
                 programmer_state <= 4'd2;
               else
-                port_4 <= slots__payload[265];
+                bank_2 <= slots__payload[265];
             end else if (targets__valid) begin
               programmer_state <= 4'd3;
               work <= targets__payload[257:256] == 2'd2 ? 2'd3 : targets__payload[257:256] == 2'd1 ? 2'd2 : 2'd1;
-              port_4 <= 1'b0;
-              held_2 <= held_5;
+              bank_2 <= 1'b0;
+              row <= next_row;
             end
           end
           if (clear)
             programmer_state <= 4'd0;
           polarity <= 1'b0;
-          held <= 8'd0;
+          repeats <= 8'd0;
           round <= 8'd0;
           refreshes <= 1'b0;
           first <= 1'b1;
@@ -6818,7 +6788,7 @@ module pulsetrain_core_controller_row_programmer (
           if (last) begin
             if (programmer_state_when_3[15:0] == 16'd0)
               programmer_state <= 4'd0;
-            held_3 <= programmer_state_when_3[15:0];
+            todo <= programmer_state_when_3[15:0];
           end
           if (clear)
             programmer_state <= 4'd0;
@@ -6835,7 +6805,7 @@ module pulsetrain_core_controller_row_programmer (
             programmer_state <= 4'd0;
         end
         4'd2: begin
-          if (programmer_state_when_4) begin
+          if (at_rest) begin
             if (left == 16'd0)
               programmer_state <= 4'd4;
             else
@@ -6854,10 +6824,10 @@ module pulsetrain_core_controller_row_programmer (
         end
         4'd4: begin
           if (resting) begin
-            held_4 <= 1'b0;
-            if (programmer_state_when_5)
+            emitted <= 1'b0;
+            if (programmer_state_when_4)
               programmer_state <= 4'd6;
-            else if (programmer_state_when_6)
+            else if (programmer_state_when_5)
               programmer_state <= 4'd6;
             else begin
               programmer_state <= 4'd7;
@@ -6872,26 +6842,26 @@ module pulsetrain_core_controller_row_programmer (
         4'd7: begin
           if (!o__valid) begin
             programmer_state <= 4'd8;
-            held_3 <= polarity ? falling : rising;
+            todo <= polarity ? falling : rising;
           end
           if (clear)
             programmer_state <= 4'd0;
         end
         4'd8: begin
-          if (held_4_value)
-            held_4 <= 1'b1;
-          if (held_3 != 16'd0) begin
+          if (emits)
+            emitted <= 1'b1;
+          if (todo != 16'd0) begin
             if (last)
-              held_3 <= programmer_state_when_3[15:0];
+              todo <= programmer_state_when_3[15:0];
           end else if (resting) begin
             programmer_state <= 4'd7;
             polarity <= !polarity;
             if (polarity) begin
-              if (!held_4 & !some)
+              if (!emitted & !some)
                 programmer_state <= 4'd6;
-              else if (!refreshes | programmer_state_when_7 == settings[41:34])
+              else if (!refreshes | programmer_state_when_6 == settings[41:34])
                 programmer_state <= 4'd2;
-              held <= programmer_state_when_7[7:0];
+              repeats <= programmer_state_when_6[7:0];
             end
           end
           if (clear)
@@ -6926,12 +6896,11 @@ module pulsetrain_core_controller_row_programmer (
         end
         default: ;
       endcase
-      if (held_4_value) begin
-        port_3[0] <= port_3_value;
-        port_3[1] <= !port_3_value_2 & !port_3_value & (work == 2'd1 | forms) & (settings[43:42] == 2'd1 |
-            settings[43:42] == 2'd2);
-        port_2 <= port_3_value_2 ? left : 16'd0;
-        port <= port_3_value ? 3'd0 : port_3_value_2 ? 3'd4 : polarity ? 3'd2 : forms ? 3'd3 : 3'd1;
+      if (emits) begin
+        port_3[0] <= ends;
+        port_3[1] <= !reads_2 & !ends & (work == 2'd1 | forms) & (settings[43:42] == 2'd1 | settings[43:42] == 2'd2);
+        port_2 <= reads_2 ? left : 16'd0;
+        port <= ends ? 3'd0 : reads_2 ? 3'd4 : polarity ? 3'd2 : forms ? 3'd3 : 3'd1;
       end
     end
   end
@@ -6941,12 +6910,12 @@ module pulsetrain_core_controller_row_programmer (
       active <= 1'b0;
       like <= 4'd0;
       states <= 1'b0;
-      held_5 <= 8'd0;
+      next_row <= 8'd0;
     end else if (clear) begin
       active <= 1'b0;
       like <= 4'd0;
       states <= 1'b0;
-      held_5 <= 8'd0;
+      next_row <= 8'd0;
     end else
       case (programmer_state)
         4'd0: begin
@@ -6979,7 +6948,7 @@ module pulsetrain_core_controller_row_programmer (
             if (states) begin
               like <= like_plus_1[3:0];
               if (like == 4'd15) begin
-                held_5 <= held_2 == 8'd255 ? 8'd0 : held_2 + 1'b1;
+                next_row <= row == 8'd255 ? 8'd0 : row + 1'b1;
                 like <= 4'd0;
                 active <= 1'b0;
               end
@@ -6995,17 +6964,17 @@ module pulsetrain_core_controller_row_programmer (
       o__valid <= 1'b0;
     else if (clear)
       o__valid <= 1'b0;
-    else if (held_4_value)
+    else if (emits)
       o__valid <= 1'b1;
     else if (o__ready)
       o__valid <= 1'b0;
   end
 
-  assign values = port_5;
-  assign values_2 = port;
-  assign values_3 = port_2;
-  assign values_4 = port_3;
-  assign signal = port_4;
+  assign values = port_4;
+  assign o__payload_operation = port;
+  assign o__payload_groups = port_2;
+  assign values_2 = port_3;
+  assign bank = bank_2;
 endmodule
 
 // A memory with verify_lanes cells a word, walked through a converter group at a time.
@@ -7040,12 +7009,12 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   output reg [8:0] counts__unverified = 9'd0,
   input [127:0] codes
 );
-  reg [3:0] held_2 = 4'd0;
-  reg [15:0] held = 16'd1;
+  reg [3:0] place = 4'd0;
+  reg [15:0] position = 16'd1;
   reg [5:0] stage_1 = 6'd0;
   reg [5:0] stage_2 = 6'd0;
   reg [5:0] stage_3 = 6'd0;
-  reg held_3 = 1'b0;
+  reg fresh_before = 1'b0;
   reg exists_0 = 1'b0;
   reg [29:0] signature__data;
   reg takes_0 = 1'b0;
@@ -7060,9 +7029,9 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   reg lowers = 1'b0;
 
   wire visits = action != 3'd0 & moves;
-  assign last = visits & held[15];
+  assign last = visits & position[15];
   assign resting = !(|{stage_3, stage_2, stage_1});
-  wire slot_is_first_choice = held[0] ? !left[group] : held_3;
+  wire fresh = position[0] ? !left[group] : fresh_before;
   wire verifies = work == 2'd0;
   wire moves_target = first & verifies;
   wire in_rounds = round != 8'd0;
@@ -7070,14 +7039,14 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   wire forms = work == 2'd2;
   wire [10:0] forms_choice = stage_1[5] ? {signature__data[28], !signature__data[28] & (signature__data[25] |
       signature__data[29]), signature__data[24:17]} : {{3{signature__data[16]}}, signature__data[16:9]};
-  wire stage_1_1_and_takes_0 = stage_1[1] & takes_0;
-  wire operands_0_when = stage_1[0] | (stage_1[1] & (slot_is_first | !signature__data[25]));
-  wire operands_0_both = signature__data[25] & !operands_0_when;
-  wire operands_0_any = |value_0[6:0];
-  wire operands_0_either = !(|value_0[15:7]) | ((&value_0[15:7]) & operands_0_any);
-  wire operands_0_both_2 = stage_1[2] & operands_0_both;
-  wire operands_0_both_3 = operands_0_both_2 & first & verifies & (!(!value_0[7] | (value_0[7] & operands_0_any)) |
-      (!value_0[7] & (&value_0[6:0])) | (value_0[7] & !(|value_0[6:1])));
+  wire takes = stage_1[1] & takes_0;
+  wire zero = stage_1[0] | (stage_1[1] & (slot_is_first | !signature__data[25]));
+  wire was = signature__data[25] & !zero;
+  wire was_any = |value_0[6:0];
+  wire operands_0_either = !(|value_0[15:7]) | ((&value_0[15:7]) & was_any);
+  wire operands_0_both = stage_1[2] & was;
+  wire blinded = operands_0_both & first & verifies & (!(!value_0[7] | (value_0[7] & was_any)) | (!value_0[7] &
+      (&value_0[6:0])) | (value_0[7] & !(|value_0[6:1])));
   wire [10:0] result_0_sum = $signed({operands_0[8:0], 1'b1}) + $signed({operands_0[17:9], operands_0[18]});
   wire far_0 = result_0_sum[9] ^ result_0_sum[10];
   wire [9:0] distance_0 = $signed(result_0[8:0]) - $signed(result_0[26:19]);
@@ -7097,114 +7066,116 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   wire rising_both = signature__en_either & signature__data_2[27];
   wire falling_both = signature__en_either & !signature__data_2[27];
   wire verified_now = result_0[37] & met_0;
-  wire [15:0] value_0_either = (targets[15:0] & {16{held[0]}}) | (targets[31:16] & {16{held[1]}}) | (targets[47:32] &
-      {16{held[2]}}) | (targets[63:48] & {16{held[3]}}) | (targets[79:64] & {16{held[4]}});
-  wire [15:0] value_0_either_2 = value_0_either | (targets[95:80] & {16{held[5]}}) | (targets[111:96] & {16{held[6]}})
-      | (targets[127:112] & {16{held[7]}}) | (targets[143:128] & {16{held[8]}}) | (targets[159:144] & {16{held[9]}});
-  wire [15:0] value_0_either_3 = value_0_either_2 | (targets[175:160] & {16{held[10]}}) | (targets[191:176] &
-      {16{held[11]}}) | (targets[207:192] & {16{held[12]}}) | (targets[223:208] & {16{held[13]}});
-  wire [7:0] value_0_either_4 = (codes[7:0] & {8{held[0]}}) | (codes[15:8] & {8{held[1]}}) | (codes[23:16] &
-      {8{held[2]}}) | (codes[31:24] & {8{held[3]}}) | (codes[39:32] & {8{held[4]}}) | (codes[47:40] & {8{held[5]}});
-  wire [7:0] value_0_either_5 = value_0_either_4 | (codes[55:48] & {8{held[6]}}) | (codes[63:56] & {8{held[7]}}) |
-      (codes[71:64] & {8{held[8]}}) | (codes[79:72] & {8{held[9]}}) | (codes[87:80] & {8{held[10]}});
-  wire [7:0] value_0_either_6 = value_0_either_5 | (codes[95:88] & {8{held[11]}}) | (codes[103:96] & {8{held[12]}}) |
-      (codes[111:104] & {8{held[13]}}) | (codes[119:112] & {8{held[14]}}) | (codes[127:120] & {8{held[15]}});
-  wire takes_0_either_46 = (slots__payload[1] & held[0]) | (slots__payload[2] & held[1]) | (slots__payload[3] &
-      held[2]) | (slots__payload[4] & held[3]) | (slots__payload[5] & held[4]) | (slots__payload[6] & held[5]);
-  wire takes_0_either_47 = takes_0_either_46 | (slots__payload[7] & held[6]) | (slots__payload[8] & held[7]) |
-      (slots__payload[9] & held[8]) | (slots__payload[10] & held[9]) | (slots__payload[11] & held[10]);
-  wire takes_0_either_48 = takes_0_either_47 | (slots__payload[12] & held[11]) | (slots__payload[13] & held[12]) |
-      (slots__payload[14] & held[13]) | (slots__payload[15] & held[14]) | (slots__payload[16] & held[15]);
-  wire takes_0_either_43 = (slots__payload[17] & held[0]) | (slots__payload[18] & held[1]) | (slots__payload[19] &
-      held[2]) | (slots__payload[20] & held[3]) | (slots__payload[21] & held[4]);
-  wire takes_0_either_44 = takes_0_either_43 | (slots__payload[22] & held[5]) | (slots__payload[23] & held[6]) |
-      (slots__payload[24] & held[7]) | (slots__payload[25] & held[8]) | (slots__payload[26] & held[9]);
-  wire takes_0_either_45 = takes_0_either_44 | (slots__payload[27] & held[10]) | (slots__payload[28] & held[11]) |
-      (slots__payload[29] & held[12]) | (slots__payload[30] & held[13]) | (slots__payload[31] & held[14]);
-  wire takes_0_either_40 = (slots__payload[33] & held[0]) | (slots__payload[34] & held[1]) | (slots__payload[35] &
-      held[2]) | (slots__payload[36] & held[3]) | (slots__payload[37] & held[4]);
-  wire takes_0_either_41 = takes_0_either_40 | (slots__payload[38] & held[5]) | (slots__payload[39] & held[6]) |
-      (slots__payload[40] & held[7]) | (slots__payload[41] & held[8]) | (slots__payload[42] & held[9]);
-  wire takes_0_either_42 = takes_0_either_41 | (slots__payload[43] & held[10]) | (slots__payload[44] & held[11]) |
-      (slots__payload[45] & held[12]) | (slots__payload[46] & held[13]) | (slots__payload[47] & held[14]);
-  wire takes_0_either_37 = (slots__payload[49] & held[0]) | (slots__payload[50] & held[1]) | (slots__payload[51] &
-      held[2]) | (slots__payload[52] & held[3]) | (slots__payload[53] & held[4]);
-  wire takes_0_either_38 = takes_0_either_37 | (slots__payload[54] & held[5]) | (slots__payload[55] & held[6]) |
-      (slots__payload[56] & held[7]) | (slots__payload[57] & held[8]) | (slots__payload[58] & held[9]);
-  wire takes_0_either_39 = takes_0_either_38 | (slots__payload[59] & held[10]) | (slots__payload[60] & held[11]) |
-      (slots__payload[61] & held[12]) | (slots__payload[62] & held[13]) | (slots__payload[63] & held[14]);
-  wire takes_0_either_34 = (slots__payload[65] & held[0]) | (slots__payload[66] & held[1]) | (slots__payload[67] &
-      held[2]) | (slots__payload[68] & held[3]) | (slots__payload[69] & held[4]);
-  wire takes_0_either_35 = takes_0_either_34 | (slots__payload[70] & held[5]) | (slots__payload[71] & held[6]) |
-      (slots__payload[72] & held[7]) | (slots__payload[73] & held[8]) | (slots__payload[74] & held[9]);
-  wire takes_0_either_36 = takes_0_either_35 | (slots__payload[75] & held[10]) | (slots__payload[76] & held[11]) |
-      (slots__payload[77] & held[12]) | (slots__payload[78] & held[13]) | (slots__payload[79] & held[14]);
-  wire takes_0_either_31 = (slots__payload[81] & held[0]) | (slots__payload[82] & held[1]) | (slots__payload[83] &
-      held[2]) | (slots__payload[84] & held[3]) | (slots__payload[85] & held[4]);
-  wire takes_0_either_32 = takes_0_either_31 | (slots__payload[86] & held[5]) | (slots__payload[87] & held[6]) |
-      (slots__payload[88] & held[7]) | (slots__payload[89] & held[8]) | (slots__payload[90] & held[9]);
-  wire takes_0_either_33 = takes_0_either_32 | (slots__payload[91] & held[10]) | (slots__payload[92] & held[11]) |
-      (slots__payload[93] & held[12]) | (slots__payload[94] & held[13]) | (slots__payload[95] & held[14]);
-  wire takes_0_either_28 = (slots__payload[97] & held[0]) | (slots__payload[98] & held[1]) | (slots__payload[99] &
-      held[2]) | (slots__payload[100] & held[3]) | (slots__payload[101] & held[4]);
-  wire takes_0_either_29 = takes_0_either_28 | (slots__payload[102] & held[5]) | (slots__payload[103] & held[6]) |
-      (slots__payload[104] & held[7]) | (slots__payload[105] & held[8]) | (slots__payload[106] & held[9]);
-  wire takes_0_either_30 = takes_0_either_29 | (slots__payload[107] & held[10]) | (slots__payload[108] & held[11]) |
-      (slots__payload[109] & held[12]) | (slots__payload[110] & held[13]) | (slots__payload[111] & held[14]);
-  wire takes_0_either_25 = (slots__payload[113] & held[0]) | (slots__payload[114] & held[1]) | (slots__payload[115] &
-      held[2]) | (slots__payload[116] & held[3]) | (slots__payload[117] & held[4]);
-  wire takes_0_either_26 = takes_0_either_25 | (slots__payload[118] & held[5]) | (slots__payload[119] & held[6]) |
-      (slots__payload[120] & held[7]) | (slots__payload[121] & held[8]) | (slots__payload[122] & held[9]);
-  wire takes_0_either_27 = takes_0_either_26 | (slots__payload[123] & held[10]) | (slots__payload[124] & held[11]) |
-      (slots__payload[125] & held[12]) | (slots__payload[126] & held[13]) | (slots__payload[127] & held[14]);
-  wire takes_0_either_22 = (slots__payload[129] & held[0]) | (slots__payload[130] & held[1]) | (slots__payload[131] &
-      held[2]) | (slots__payload[132] & held[3]) | (slots__payload[133] & held[4]);
-  wire takes_0_either_23 = takes_0_either_22 | (slots__payload[134] & held[5]) | (slots__payload[135] & held[6]) |
-      (slots__payload[136] & held[7]) | (slots__payload[137] & held[8]) | (slots__payload[138] & held[9]);
-  wire takes_0_either_24 = takes_0_either_23 | (slots__payload[139] & held[10]) | (slots__payload[140] & held[11]) |
-      (slots__payload[141] & held[12]) | (slots__payload[142] & held[13]) | (slots__payload[143] & held[14]);
-  wire takes_0_either_19 = (slots__payload[145] & held[0]) | (slots__payload[146] & held[1]) | (slots__payload[147] &
-      held[2]) | (slots__payload[148] & held[3]) | (slots__payload[149] & held[4]);
-  wire takes_0_either_20 = takes_0_either_19 | (slots__payload[150] & held[5]) | (slots__payload[151] & held[6]) |
-      (slots__payload[152] & held[7]) | (slots__payload[153] & held[8]) | (slots__payload[154] & held[9]);
-  wire takes_0_either_21 = takes_0_either_20 | (slots__payload[155] & held[10]) | (slots__payload[156] & held[11]) |
-      (slots__payload[157] & held[12]) | (slots__payload[158] & held[13]) | (slots__payload[159] & held[14]);
-  wire takes_0_either_16 = (slots__payload[161] & held[0]) | (slots__payload[162] & held[1]) | (slots__payload[163] &
-      held[2]) | (slots__payload[164] & held[3]) | (slots__payload[165] & held[4]);
-  wire takes_0_either_17 = takes_0_either_16 | (slots__payload[166] & held[5]) | (slots__payload[167] & held[6]) |
-      (slots__payload[168] & held[7]) | (slots__payload[169] & held[8]) | (slots__payload[170] & held[9]);
-  wire takes_0_either_18 = takes_0_either_17 | (slots__payload[171] & held[10]) | (slots__payload[172] & held[11]) |
-      (slots__payload[173] & held[12]) | (slots__payload[174] & held[13]) | (slots__payload[175] & held[14]);
-  wire takes_0_either_13 = (slots__payload[177] & held[0]) | (slots__payload[178] & held[1]) | (slots__payload[179] &
-      held[2]) | (slots__payload[180] & held[3]) | (slots__payload[181] & held[4]);
-  wire takes_0_either_14 = takes_0_either_13 | (slots__payload[182] & held[5]) | (slots__payload[183] & held[6]) |
-      (slots__payload[184] & held[7]) | (slots__payload[185] & held[8]) | (slots__payload[186] & held[9]);
-  wire takes_0_either_15 = takes_0_either_14 | (slots__payload[187] & held[10]) | (slots__payload[188] & held[11]) |
-      (slots__payload[189] & held[12]) | (slots__payload[190] & held[13]) | (slots__payload[191] & held[14]);
-  wire takes_0_either_10 = (slots__payload[193] & held[0]) | (slots__payload[194] & held[1]) | (slots__payload[195] &
-      held[2]) | (slots__payload[196] & held[3]) | (slots__payload[197] & held[4]);
-  wire takes_0_either_11 = takes_0_either_10 | (slots__payload[198] & held[5]) | (slots__payload[199] & held[6]) |
-      (slots__payload[200] & held[7]) | (slots__payload[201] & held[8]) | (slots__payload[202] & held[9]);
-  wire takes_0_either_12 = takes_0_either_11 | (slots__payload[203] & held[10]) | (slots__payload[204] & held[11]) |
-      (slots__payload[205] & held[12]) | (slots__payload[206] & held[13]) | (slots__payload[207] & held[14]);
-  wire takes_0_either_7 = (slots__payload[209] & held[0]) | (slots__payload[210] & held[1]) | (slots__payload[211] &
-      held[2]) | (slots__payload[212] & held[3]) | (slots__payload[213] & held[4]);
-  wire takes_0_either_8 = takes_0_either_7 | (slots__payload[214] & held[5]) | (slots__payload[215] & held[6]) |
-      (slots__payload[216] & held[7]) | (slots__payload[217] & held[8]) | (slots__payload[218] & held[9]);
-  wire takes_0_either_9 = takes_0_either_8 | (slots__payload[219] & held[10]) | (slots__payload[220] & held[11]) |
-      (slots__payload[221] & held[12]) | (slots__payload[222] & held[13]) | (slots__payload[223] & held[14]);
-  wire takes_0_either_4 = (slots__payload[225] & held[0]) | (slots__payload[226] & held[1]) | (slots__payload[227] &
-      held[2]) | (slots__payload[228] & held[3]) | (slots__payload[229] & held[4]);
-  wire takes_0_either_5 = takes_0_either_4 | (slots__payload[230] & held[5]) | (slots__payload[231] & held[6]) |
-      (slots__payload[232] & held[7]) | (slots__payload[233] & held[8]) | (slots__payload[234] & held[9]);
-  wire takes_0_either_6 = takes_0_either_5 | (slots__payload[235] & held[10]) | (slots__payload[236] & held[11]) |
-      (slots__payload[237] & held[12]) | (slots__payload[238] & held[13]) | (slots__payload[239] & held[14]);
-  wire takes_0_either = (slots__payload[241] & held[0]) | (slots__payload[242] & held[1]) | (slots__payload[243] &
-      held[2]) | (slots__payload[244] & held[3]) | (slots__payload[245] & held[4]);
-  wire takes_0_either_2 = takes_0_either | (slots__payload[246] & held[5]) | (slots__payload[247] & held[6]) |
-      (slots__payload[248] & held[7]) | (slots__payload[249] & held[8]) | (slots__payload[250] & held[9]);
-  wire takes_0_either_3 = takes_0_either_2 | (slots__payload[251] & held[10]) | (slots__payload[252] & held[11]) |
-      (slots__payload[253] & held[12]) | (slots__payload[254] & held[13]) | (slots__payload[255] & held[14]);
+  wire [15:0] value_0_either = (targets[15:0] & {16{position[0]}}) | (targets[31:16] & {16{position[1]}}) |
+      (targets[47:32] & {16{position[2]}}) | (targets[63:48] & {16{position[3]}}) | (targets[79:64] &
+      {16{position[4]}});
+  wire [15:0] value_0_either_2 = value_0_either | (targets[95:80] & {16{position[5]}}) | (targets[111:96] &
+      {16{position[6]}}) | (targets[127:112] & {16{position[7]}}) | (targets[143:128] & {16{position[8]}});
+  wire [15:0] value_0_either_3 = value_0_either_2 | (targets[159:144] & {16{position[9]}}) | (targets[175:160] &
+      {16{position[10]}}) | (targets[191:176] & {16{position[11]}}) | (targets[207:192] & {16{position[12]}});
+  wire [7:0] value_0_either_4 = (codes[7:0] & {8{position[0]}}) | (codes[15:8] & {8{position[1]}}) | (codes[23:16] &
+      {8{position[2]}}) | (codes[31:24] & {8{position[3]}}) | (codes[39:32] & {8{position[4]}});
+  wire [7:0] value_0_either_5 = value_0_either_4 | (codes[47:40] & {8{position[5]}}) | (codes[55:48] &
+      {8{position[6]}}) | (codes[63:56] & {8{position[7]}}) | (codes[71:64] & {8{position[8]}}) | (codes[79:72] &
+      {8{position[9]}});
+  wire [7:0] value_0_either_6 = value_0_either_5 | (codes[87:80] & {8{position[10]}}) | (codes[95:88] &
+      {8{position[11]}}) | (codes[103:96] & {8{position[12]}}) | (codes[111:104] & {8{position[13]}});
+  wire takes_0_either_46 = (slots__payload[1] & position[0]) | (slots__payload[2] & position[1]) | (slots__payload[3] &
+      position[2]) | (slots__payload[4] & position[3]) | (slots__payload[5] & position[4]);
+  wire takes_0_either_47 = takes_0_either_46 | (slots__payload[6] & position[5]) | (slots__payload[7] & position[6]) |
+      (slots__payload[8] & position[7]) | (slots__payload[9] & position[8]);
+  wire takes_0_either_48 = takes_0_either_47 | (slots__payload[10] & position[9]) | (slots__payload[11] & position[10])
+      | (slots__payload[12] & position[11]) | (slots__payload[13] & position[12]);
+  wire takes_0_either_43 = (slots__payload[17] & position[0]) | (slots__payload[18] & position[1]) |
+      (slots__payload[19] & position[2]) | (slots__payload[20] & position[3]) | (slots__payload[21] & position[4]);
+  wire takes_0_either_44 = takes_0_either_43 | (slots__payload[22] & position[5]) | (slots__payload[23] & position[6])
+      | (slots__payload[24] & position[7]) | (slots__payload[25] & position[8]);
+  wire takes_0_either_45 = takes_0_either_44 | (slots__payload[26] & position[9]) | (slots__payload[27] & position[10])
+      | (slots__payload[28] & position[11]) | (slots__payload[29] & position[12]);
+  wire takes_0_either_40 = (slots__payload[33] & position[0]) | (slots__payload[34] & position[1]) |
+      (slots__payload[35] & position[2]) | (slots__payload[36] & position[3]) | (slots__payload[37] & position[4]);
+  wire takes_0_either_41 = takes_0_either_40 | (slots__payload[38] & position[5]) | (slots__payload[39] & position[6])
+      | (slots__payload[40] & position[7]) | (slots__payload[41] & position[8]);
+  wire takes_0_either_42 = takes_0_either_41 | (slots__payload[42] & position[9]) | (slots__payload[43] & position[10])
+      | (slots__payload[44] & position[11]) | (slots__payload[45] & position[12]);
+  wire takes_0_either_37 = (slots__payload[49] & position[0]) | (slots__payload[50] & position[1]) |
+      (slots__payload[51] & position[2]) | (slots__payload[52] & position[3]) | (slots__payload[53] & position[4]);
+  wire takes_0_either_38 = takes_0_either_37 | (slots__payload[54] & position[5]) | (slots__payload[55] & position[6])
+      | (slots__payload[56] & position[7]) | (slots__payload[57] & position[8]);
+  wire takes_0_either_39 = takes_0_either_38 | (slots__payload[58] & position[9]) | (slots__payload[59] & position[10])
+      | (slots__payload[60] & position[11]) | (slots__payload[61] & position[12]);
+  wire takes_0_either_34 = (slots__payload[65] & position[0]) | (slots__payload[66] & position[1]) |
+      (slots__payload[67] & position[2]) | (slots__payload[68] & position[3]) | (slots__payload[69] & position[4]);
+  wire takes_0_either_35 = takes_0_either_34 | (slots__payload[70] & position[5]) | (slots__payload[71] & position[6])
+      | (slots__payload[72] & position[7]) | (slots__payload[73] & position[8]);
+  wire takes_0_either_36 = takes_0_either_35 | (slots__payload[74] & position[9]) | (slots__payload[75] & position[10])
+      | (slots__payload[76] & position[11]) | (slots__payload[77] & position[12]);
+  wire takes_0_either_31 = (slots__payload[81] & position[0]) | (slots__payload[82] & position[1]) |
+      (slots__payload[83] & position[2]) | (slots__payload[84] & position[3]) | (slots__payload[85] & position[4]);
+  wire takes_0_either_32 = takes_0_either_31 | (slots__payload[86] & position[5]) | (slots__payload[87] & position[6])
+      | (slots__payload[88] & position[7]) | (slots__payload[89] & position[8]);
+  wire takes_0_either_33 = takes_0_either_32 | (slots__payload[90] & position[9]) | (slots__payload[91] & position[10])
+      | (slots__payload[92] & position[11]) | (slots__payload[93] & position[12]);
+  wire takes_0_either_28 = (slots__payload[97] & position[0]) | (slots__payload[98] & position[1]) |
+      (slots__payload[99] & position[2]) | (slots__payload[100] & position[3]) | (slots__payload[101] & position[4]);
+  wire takes_0_either_29 = takes_0_either_28 | (slots__payload[102] & position[5]) | (slots__payload[103] &
+      position[6]) | (slots__payload[104] & position[7]) | (slots__payload[105] & position[8]);
+  wire takes_0_either_30 = takes_0_either_29 | (slots__payload[106] & position[9]) | (slots__payload[107] &
+      position[10]) | (slots__payload[108] & position[11]) | (slots__payload[109] & position[12]);
+  wire takes_0_either_25 = (slots__payload[113] & position[0]) | (slots__payload[114] & position[1]) |
+      (slots__payload[115] & position[2]) | (slots__payload[116] & position[3]) | (slots__payload[117] & position[4]);
+  wire takes_0_either_26 = takes_0_either_25 | (slots__payload[118] & position[5]) | (slots__payload[119] &
+      position[6]) | (slots__payload[120] & position[7]) | (slots__payload[121] & position[8]);
+  wire takes_0_either_27 = takes_0_either_26 | (slots__payload[122] & position[9]) | (slots__payload[123] &
+      position[10]) | (slots__payload[124] & position[11]) | (slots__payload[125] & position[12]);
+  wire takes_0_either_22 = (slots__payload[129] & position[0]) | (slots__payload[130] & position[1]) |
+      (slots__payload[131] & position[2]) | (slots__payload[132] & position[3]) | (slots__payload[133] & position[4]);
+  wire takes_0_either_23 = takes_0_either_22 | (slots__payload[134] & position[5]) | (slots__payload[135] &
+      position[6]) | (slots__payload[136] & position[7]) | (slots__payload[137] & position[8]);
+  wire takes_0_either_24 = takes_0_either_23 | (slots__payload[138] & position[9]) | (slots__payload[139] &
+      position[10]) | (slots__payload[140] & position[11]) | (slots__payload[141] & position[12]);
+  wire takes_0_either_19 = (slots__payload[145] & position[0]) | (slots__payload[146] & position[1]) |
+      (slots__payload[147] & position[2]) | (slots__payload[148] & position[3]) | (slots__payload[149] & position[4]);
+  wire takes_0_either_20 = takes_0_either_19 | (slots__payload[150] & position[5]) | (slots__payload[151] &
+      position[6]) | (slots__payload[152] & position[7]) | (slots__payload[153] & position[8]);
+  wire takes_0_either_21 = takes_0_either_20 | (slots__payload[154] & position[9]) | (slots__payload[155] &
+      position[10]) | (slots__payload[156] & position[11]) | (slots__payload[157] & position[12]);
+  wire takes_0_either_16 = (slots__payload[161] & position[0]) | (slots__payload[162] & position[1]) |
+      (slots__payload[163] & position[2]) | (slots__payload[164] & position[3]) | (slots__payload[165] & position[4]);
+  wire takes_0_either_17 = takes_0_either_16 | (slots__payload[166] & position[5]) | (slots__payload[167] &
+      position[6]) | (slots__payload[168] & position[7]) | (slots__payload[169] & position[8]);
+  wire takes_0_either_18 = takes_0_either_17 | (slots__payload[170] & position[9]) | (slots__payload[171] &
+      position[10]) | (slots__payload[172] & position[11]) | (slots__payload[173] & position[12]);
+  wire takes_0_either_13 = (slots__payload[177] & position[0]) | (slots__payload[178] & position[1]) |
+      (slots__payload[179] & position[2]) | (slots__payload[180] & position[3]) | (slots__payload[181] & position[4]);
+  wire takes_0_either_14 = takes_0_either_13 | (slots__payload[182] & position[5]) | (slots__payload[183] &
+      position[6]) | (slots__payload[184] & position[7]) | (slots__payload[185] & position[8]);
+  wire takes_0_either_15 = takes_0_either_14 | (slots__payload[186] & position[9]) | (slots__payload[187] &
+      position[10]) | (slots__payload[188] & position[11]) | (slots__payload[189] & position[12]);
+  wire takes_0_either_10 = (slots__payload[193] & position[0]) | (slots__payload[194] & position[1]) |
+      (slots__payload[195] & position[2]) | (slots__payload[196] & position[3]) | (slots__payload[197] & position[4]);
+  wire takes_0_either_11 = takes_0_either_10 | (slots__payload[198] & position[5]) | (slots__payload[199] &
+      position[6]) | (slots__payload[200] & position[7]) | (slots__payload[201] & position[8]);
+  wire takes_0_either_12 = takes_0_either_11 | (slots__payload[202] & position[9]) | (slots__payload[203] &
+      position[10]) | (slots__payload[204] & position[11]) | (slots__payload[205] & position[12]);
+  wire takes_0_either_7 = (slots__payload[209] & position[0]) | (slots__payload[210] & position[1]) |
+      (slots__payload[211] & position[2]) | (slots__payload[212] & position[3]) | (slots__payload[213] & position[4]);
+  wire takes_0_either_8 = takes_0_either_7 | (slots__payload[214] & position[5]) | (slots__payload[215] & position[6])
+      | (slots__payload[216] & position[7]) | (slots__payload[217] & position[8]);
+  wire takes_0_either_9 = takes_0_either_8 | (slots__payload[218] & position[9]) | (slots__payload[219] & position[10])
+      | (slots__payload[220] & position[11]) | (slots__payload[221] & position[12]);
+  wire takes_0_either_4 = (slots__payload[225] & position[0]) | (slots__payload[226] & position[1]) |
+      (slots__payload[227] & position[2]) | (slots__payload[228] & position[3]) | (slots__payload[229] & position[4]);
+  wire takes_0_either_5 = takes_0_either_4 | (slots__payload[230] & position[5]) | (slots__payload[231] & position[6])
+      | (slots__payload[232] & position[7]) | (slots__payload[233] & position[8]);
+  wire takes_0_either_6 = takes_0_either_5 | (slots__payload[234] & position[9]) | (slots__payload[235] & position[10])
+      | (slots__payload[236] & position[11]) | (slots__payload[237] & position[12]);
+  wire takes_0_either = (slots__payload[241] & position[0]) | (slots__payload[242] & position[1]) |
+      (slots__payload[243] & position[2]) | (slots__payload[244] & position[3]) | (slots__payload[245] & position[4]);
+  wire takes_0_either_2 = takes_0_either | (slots__payload[246] & position[5]) | (slots__payload[247] & position[6]) |
+      (slots__payload[248] & position[7]) | (slots__payload[249] & position[8]);
+  wire takes_0_either_3 = takes_0_either_2 | (slots__payload[250] & position[9]) | (slots__payload[251] & position[10])
+      | (slots__payload[252] & position[11]) | (slots__payload[253] & position[12]);
   wire falling_when = signature__en & signature__addr[7:4] == 4'd0;
   wire falling_inverse = !(stage_3[2] & starts[2]);
   wire falling_when_2 = signature__en & signature__addr[7:4] == 4'd1;
@@ -7233,9 +7204,9 @@ module pulsetrain_core_controller_row_programmer_row_cells (
 
   always @(posedge clk) begin
     if (rst) begin
-      held <= 16'd1;
+      position <= 16'd1;
       chosen__index <= 16'd1;
-      held_2 <= 4'd0;
+      place <= 4'd0;
       stage_1 <= 6'd0;
       stage_2 <= 6'd0;
       stage_3 <= 6'd0;
@@ -7243,9 +7214,9 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       rising <= 16'd0;
       falling <= 16'd0;
     end else if (forget) begin
-      held <= 16'd1;
+      position <= 16'd1;
       chosen__index <= 16'd1;
-      held_2 <= 4'd0;
+      place <= 4'd0;
       stage_1 <= 6'd0;
       stage_2 <= 6'd0;
       stage_3 <= 6'd0;
@@ -7341,8 +7312,8 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       if (stage_2[3] & moves)
         chosen__index <= {chosen__index[14:0], chosen__index[15]};
       if (visits) begin
-        held_2 <= last ? 4'd0 : held_2 + 1'b1;
-        held <= {held[14:0], held[15]};
+        place <= last ? 4'd0 : place + 1'b1;
+        position <= {position[14:0], position[15]};
       end
     end
   end
@@ -7353,7 +7324,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       address_1 <= 8'd0;
       address_2 <= 8'd0;
       signature__addr <= 8'd0;
-      held_3 <= 1'b0;
+      fresh_before <= 1'b0;
       slot_is_first <= 1'b0;
       lowers <= 1'b0;
       value_0 <= 16'd0;
@@ -7377,19 +7348,19 @@ module pulsetrain_core_controller_row_programmer_row_cells (
         chosen__pulsed <= signature__data[25] | (signature__data[26] & signature__data[24:17] >= round);
         operands_0[8:0] <= signature__data[8:0];
         operands_0[17:9] <= stage_1[1] ? settings[7:0] ^ {9{lowers}} : {value_0[7], value_0[7:0]};
-        operands_0[18] <= stage_1_1_and_takes_0 & lowers;
-        operands_0[26:19] <= stage_1[2] & (operands_0_both | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
+        operands_0[18] <= takes & lowers;
+        operands_0[26:19] <= stage_1[2] & (was | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
         operands_0[34:27] <= signature__data[24:17];
-        operands_0[35] <= stage_1_1_and_takes_0 | (operands_0_both_2 & !verifies & in_rounds);
-        operands_0[36] <= stage_1_1_and_takes_0 | (stage_1[0] & exists_0 & value_0 != 16'd32768 & operands_0_either) |
-            (operands_0_both & !stage_1[2]);
-        operands_0[37] <= operands_0_both_2 & !operands_0_both_3 & !1'b0;
-        operands_0[38] <= operands_0_both_3 | (stage_1[2] & signature__data[26]);
-        operands_0[39] <= operands_0_both_3;
-        operands_0[40] <= stage_1_1_and_takes_0 ? !lowers : signature__data[27];
+        operands_0[35] <= takes | (operands_0_both & !verifies & in_rounds);
+        operands_0[36] <= takes | (stage_1[0] & exists_0 & value_0 != 16'd32768 & operands_0_either) | (was &
+            !stage_1[2]);
+        operands_0[37] <= operands_0_both & !blinded & !1'b0;
+        operands_0[38] <= blinded | (stage_1[2] & signature__data[26]);
+        operands_0[39] <= blinded;
+        operands_0[40] <= takes ? !lowers : signature__data[27];
         operands_0[41] <= stage_1[0] ? value_0 == 16'd32768 : signature__data[28];
         operands_0[42] <= stage_1[0] ? !operands_0_either : signature__data[29];
-        if (operands_0_when) begin
+        if (zero) begin
           operands_0[8:0] <= 9'd0;
           operands_0[34:27] <= 8'd0;
         end
@@ -7398,23 +7369,39 @@ module pulsetrain_core_controller_row_programmer_row_cells (
         if ((stage_1[1] & !takes_0) | (stage_1[2] & !moves_target))
           operands_0[17:9] <= 9'd0;
         exists_0 <= !(group == 4'd15 & (|16'd0));
-        takes_0 <= {takes_0_either_3 | (slots__payload[256] & held[15]), takes_0_either_6 | (slots__payload[240] &
-            held[15]), takes_0_either_9 | (slots__payload[224] & held[15]), takes_0_either_12 | (slots__payload[208] &
-            held[15]), takes_0_either_15 | (slots__payload[192] & held[15]), takes_0_either_18 | (slots__payload[176] &
-            held[15]), takes_0_either_21 | (slots__payload[160] & held[15]), takes_0_either_24 | (slots__payload[144] &
-            held[15]), takes_0_either_27 | (slots__payload[128] & held[15]), takes_0_either_30 | (slots__payload[112] &
-            held[15]), takes_0_either_33 | (slots__payload[96] & held[15]), takes_0_either_36 | (slots__payload[80] &
-            held[15]), takes_0_either_39 | (slots__payload[64] & held[15]), takes_0_either_42 | (slots__payload[48] &
-            held[15]), takes_0_either_45 | (slots__payload[32] & held[15]), takes_0_either_48} >> group;
-        value_0 <= now[0] ? value_0_either_3 | (targets[239:224] & {16{held[14]}}) | (targets[255:240] &
-            {16{held[15]}}) : value_0_either_6;
+        takes_0 <= {takes_0_either_3 | (slots__payload[254] & position[13]) | (slots__payload[255] & position[14]) |
+            (slots__payload[256] & position[15]), takes_0_either_6 | (slots__payload[238] & position[13]) |
+            (slots__payload[239] & position[14]) | (slots__payload[240] & position[15]), takes_0_either_9 |
+            (slots__payload[222] & position[13]) | (slots__payload[223] & position[14]) | (slots__payload[224] &
+            position[15]), takes_0_either_12 | (slots__payload[206] & position[13]) | (slots__payload[207] &
+            position[14]) | (slots__payload[208] & position[15]), takes_0_either_15 | (slots__payload[190] &
+            position[13]) | (slots__payload[191] & position[14]) | (slots__payload[192] & position[15]),
+            takes_0_either_18 | (slots__payload[174] & position[13]) | (slots__payload[175] & position[14]) |
+            (slots__payload[176] & position[15]), takes_0_either_21 | (slots__payload[158] & position[13]) |
+            (slots__payload[159] & position[14]) | (slots__payload[160] & position[15]), takes_0_either_24 |
+            (slots__payload[142] & position[13]) | (slots__payload[143] & position[14]) | (slots__payload[144] &
+            position[15]), takes_0_either_27 | (slots__payload[126] & position[13]) | (slots__payload[127] &
+            position[14]) | (slots__payload[128] & position[15]), takes_0_either_30 | (slots__payload[110] &
+            position[13]) | (slots__payload[111] & position[14]) | (slots__payload[112] & position[15]),
+            takes_0_either_33 | (slots__payload[94] & position[13]) | (slots__payload[95] & position[14]) |
+            (slots__payload[96] & position[15]), takes_0_either_36 | (slots__payload[78] & position[13]) |
+            (slots__payload[79] & position[14]) | (slots__payload[80] & position[15]), takes_0_either_39 |
+            (slots__payload[62] & position[13]) | (slots__payload[63] & position[14]) | (slots__payload[64] &
+            position[15]), takes_0_either_42 | (slots__payload[46] & position[13]) | (slots__payload[47] &
+            position[14]) | (slots__payload[48] & position[15]), takes_0_either_45 | (slots__payload[30] &
+            position[13]) | (slots__payload[31] & position[14]) | (slots__payload[32] & position[15]),
+            takes_0_either_48 | (slots__payload[14] & position[13]) | (slots__payload[15] & position[14]) |
+            (slots__payload[16] & position[15])} >> group;
+        value_0 <= now[0] ? value_0_either_3 | (targets[223:208] & {16{position[13]}}) | (targets[239:224] &
+            {16{position[14]}}) | (targets[255:240] & {16{position[15]}}) : value_0_either_6 | (codes[119:112] &
+            {8{position[14]}}) | (codes[127:120] & {8{position[15]}});
         lowers <= slots__payload[0];
-        slot_is_first <= slot_is_first_choice;
-        held_3 <= slot_is_first_choice;
+        slot_is_first <= fresh;
+        fresh_before <= fresh;
         signature__addr <= address_2;
         address_2 <= address_1;
-        address_1 <= {group, held_2};
-        starts <= {starts[1:0], held[0]};
+        address_1 <= {group, place};
+        starts <= {starts[1:0], position[0]};
       end
     end
   end
@@ -7449,7 +7436,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   always @(posedge clk)
     if (signature__en) memory[signature__addr] <= signature__data_2;
   always @(posedge clk)
-    if (moves) signature__data <= memory[{group, held_2}];
+    if (moves) signature__data <= memory[{group, place}];
 
   assign chosen__valid = stage_2[3];
   assign chosen__group = address_2[7:4];
@@ -7475,7 +7462,7 @@ module pulsetrain_core_controller_row_programmer_round_slots (
   output reg [255:0] columns = 256'd0,
   output reg some = 1'b0
 );
-  reg held = 1'b0;
+  reg taken = 1'b0;
   reg [8:0] room = 9'd0;
   reg [15:0] joined_index = 16'd0;
   reg joined_0 = 1'b0;
@@ -7496,12 +7483,12 @@ module pulsetrain_core_controller_row_programmer_round_slots (
   reg joined_15 = 1'b0;
 
   wire like = pulsed & (rises ^ polarity);
-  wire room_when = free & !full;
-  wire room_choice = valid & like & !held;
-  wire joined_15_both = room_choice & room_when & room_choice <= room;
-  wire held_unequal = joined_15_both != room_choice;
-  wire full_both = room_when & room_choice & room_choice >= room;
-  assign moves = !held_unequal;
+  wire free_2 = free & !full;
+  wire waiting = valid & like & !taken;
+  wire joining = waiting & free_2 & waiting <= room;
+  wire leftover = joining != waiting;
+  wire fills = free_2 & waiting & waiting >= room;
+  assign moves = !leftover;
 
   always @(posedge clk) begin
     if (rst) begin
@@ -7524,28 +7511,28 @@ module pulsetrain_core_controller_row_programmer_round_slots (
       joined_15 <= 1'b0;
       room <= 9'd0;
     end else begin
-      if (room_when)
-        room <= room - room_choice;
+      if (free_2)
+        room <= room - waiting;
       if (leaves)
         room <= parallel_max;
       if (begins)
         room <= parallel_max;
-      joined_15 <= group == 4'd15 & !clear & joined_15_both;
-      joined_14 <= group == 4'd14 & !clear & joined_15_both;
-      joined_13 <= group == 4'd13 & !clear & joined_15_both;
-      joined_12 <= group == 4'd12 & !clear & joined_15_both;
-      joined_11 <= group == 4'd11 & !clear & joined_15_both;
-      joined_10 <= group == 4'd10 & !clear & joined_15_both;
-      joined_9 <= group == 4'd9 & !clear & joined_15_both;
-      joined_8 <= group == 4'd8 & !clear & joined_15_both;
-      joined_7 <= group == 4'd7 & !clear & joined_15_both;
-      joined_6 <= group == 4'd6 & !clear & joined_15_both;
-      joined_5 <= group == 4'd5 & !clear & joined_15_both;
-      joined_4 <= group == 4'd4 & !clear & joined_15_both;
-      joined_3 <= group == 4'd3 & !clear & joined_15_both;
-      joined_2 <= group == 4'd2 & !clear & joined_15_both;
-      joined_1 <= group == 4'd1 & !clear & joined_15_both;
-      joined_0 <= group == 4'd0 & !clear & joined_15_both;
+      joined_15 <= group == 4'd15 & !clear & joining;
+      joined_14 <= group == 4'd14 & !clear & joining;
+      joined_13 <= group == 4'd13 & !clear & joining;
+      joined_12 <= group == 4'd12 & !clear & joining;
+      joined_11 <= group == 4'd11 & !clear & joining;
+      joined_10 <= group == 4'd10 & !clear & joining;
+      joined_9 <= group == 4'd9 & !clear & joining;
+      joined_8 <= group == 4'd8 & !clear & joining;
+      joined_7 <= group == 4'd7 & !clear & joining;
+      joined_6 <= group == 4'd6 & !clear & joining;
+      joined_5 <= group == 4'd5 & !clear & joining;
+      joined_4 <= group == 4'd4 & !clear & joining;
+      joined_3 <= group == 4'd3 & !clear & joining;
+      joined_2 <= group == 4'd2 & !clear & joining;
+      joined_1 <= group == 4'd1 & !clear & joining;
+      joined_0 <= group == 4'd0 & !clear & joining;
       joined_index <= index;
     end
   end
@@ -7553,13 +7540,13 @@ module pulsetrain_core_controller_row_programmer_round_slots (
   always @(posedge clk) begin
     if (rst) begin
       full <= 1'b0;
-      held <= 1'b0;
+      taken <= 1'b0;
     end else if (clear) begin
       full <= 1'b0;
-      held <= 1'b0;
+      taken <= 1'b0;
     end else begin
-      held <= held_unequal & (held | joined_15_both);
-      full <= full_both;
+      taken <= leftover & (taken | joining);
+      full <= fills;
     end
   end
 
@@ -7654,9 +7641,9 @@ module pulsetrain_core_controller_row_programmer_round_slots (
       some <= 1'b0;
     else if (begins)
       some <= 1'b0;
-    else if (room_when) begin
-      if (room_choice)
-        some <= !full_both;
+    else if (free_2) begin
+      if (waiting)
+        some <= !fills;
     end
   end
 endmodule
@@ -7673,49 +7660,49 @@ module pulsetrain_core_controller_row_programmer_ramp_follower (
   output reg [15:0] value = 16'd0
 );
   reg [1:0] steps = 2'd0;
-  reg [15:0] held = 16'd0;
-  reg [1:0] held_3 = 2'd0;
-  reg [15:0] held_2 = 16'd0;
+  reg [15:0] added = 16'd0;
+  reg [1:0] started = 2'd0;
+  reg [15:0] stop = 16'd0;
   reg [16:0] total = 17'd0;
-  reg [15:0] held_4 = 16'd0;
+  reg [15:0] other = 16'd0;
 
-  wire held_2_both_2 = forms & !is_reset;
-  wire held_2_both = !is_reset & !held_2_both_2;
-  wire held_both = held_2_both & !held_3[1];
-  wire held_both_2 = is_reset & !held_3[1];
-  wire held_both_3 = held_2_both_2 & !held_3[1];
-  wire held_inverse = held_3[1];
-  wire held_both_4 = held_2_both & held_inverse;
-  wire held_both_5 = is_reset & held_inverse;
-  wire held_both_6 = held_2_both_2 & held_inverse;
+  wire stop_both_2 = forms & !is_reset;
+  wire stop_both = !is_reset & !stop_both_2;
+  wire added_both = stop_both & !started[1];
+  wire added_both_2 = is_reset & !started[1];
+  wire added_both_3 = stop_both_2 & !started[1];
+  wire added_inverse = started[1];
+  wire added_both_4 = stop_both & added_inverse;
+  wire added_both_5 = is_reset & added_inverse;
+  wire added_both_6 = stop_both_2 & added_inverse;
 
   always @(posedge clk) begin
     if (rst) begin
       steps <= 2'd0;
-      held <= 16'd0;
-      held_2 <= 16'd0;
+      added <= 16'd0;
+      stop <= 16'd0;
       total <= 17'd0;
-      held_3 <= 2'd0;
+      started <= 2'd0;
       value <= 16'd0;
-      held_4 <= 16'd0;
+      other <= 16'd0;
     end else begin
-      total <= held_4 + held;
-      held_2 <= (settings[47:32] & {16{held_2_both}}) | (settings[95:80] & {16{is_reset}}) | (settings[143:128] &
-          {16{held_2_both_2}});
-      held <= (settings[15:0] & {16{held_both}}) | (settings[63:48] & {16{held_both_2}}) | (settings[111:96] &
-          {16{held_both_3}}) | (settings[31:16] & {16{held_both_4}}) | (settings[79:64] & {16{held_both_5}}) |
-          (settings[127:112] & {16{held_both_6}});
+      total <= other + added;
+      stop <= (settings[47:32] & {16{stop_both}}) | (settings[95:80] & {16{is_reset}}) | (settings[143:128] &
+          {16{stop_both_2}});
+      added <= (settings[15:0] & {16{added_both}}) | (settings[63:48] & {16{added_both_2}}) | (settings[111:96] &
+          {16{added_both_3}}) | (settings[31:16] & {16{added_both_4}}) | (settings[79:64] & {16{added_both_5}}) |
+          (settings[127:112] & {16{added_both_6}});
       steps[0] <= step;
       steps[1] <= steps[0];
       if (restart) begin
-        held_4 <= 16'd0;
+        other <= 16'd0;
         value <= 16'd0;
-        held_3 <= 2'd0;
+        started <= 2'd0;
         steps <= 2'd0;
       end else if (steps[1]) begin
-        held_4 <= value;
-        value <= total > held_2 ? held_2 : total[15:0];
-        held_3 <= (held_3 << 1'b1) | 2'd1;
+        other <= value;
+        value <= total > stop ? stop : total[15:0];
+        started <= (started << 1'b1) | 2'd1;
       end
     end
   end
@@ -7737,24 +7724,24 @@ module pulsetrain_core_controller_row_programmer_sample_buffer (
   input [127:0] samples__codes,
   input samples__last
 );
-  reg held = 1'b0;
+  reg waits = 1'b0;
 
-  wire offered = samples__valid | held;
+  wire offered = samples__valid | waits;
   assign room = !full | leaves;
 
   always @(posedge clk) begin
     if (rst) begin
-      held <= 1'b0;
+      waits <= 1'b0;
       full <= 1'b0;
     end else if (clear) begin
-      held <= 1'b0;
+      waits <= 1'b0;
       full <= 1'b0;
     end else begin
       if (leaves)
         full <= 1'b0;
       if (!full)
         full <= offered;
-      held <= offered & full;
+      waits <= offered & full;
     end
   end
 
@@ -7813,82 +7800,82 @@ module pulsetrain_core_controller_line_driver (
   output reg [15:0] report__cycles = 16'd0,
   output reg report__cut = 1'b0
 );
-  reg [15:0] held = 16'd0;
+  reg [15:0] high_before = 16'd0;
   reg [15:0] remaining = 16'd0;
-  reg [15:0] held_3 = 16'd0;
+  reg [15:0] waiting = 16'd0;
   reg [3:0] phase_state = 4'd0;
-  reg held_2 = 1'b0;
+  reg reading = 1'b0;
   reg [15:0] ready_limit = 16'd0;
   reg [15:0] pulse_cycles = 16'd0;
   reg [15:0] recovery_cycles = 16'd0;
   reg [15:0] hold_cycles = 16'd0;
   reg [15:0] conversion_limit = 16'd0;
 
-  wire [16:0] report__cycles_sum = held + crossbar__strobe;
-  wire remaining_at_most_1 = remaining <= 16'd1;
-  wire pulse_ends = phase_state == 4'd4 & remaining_at_most_1;
+  wire [16:0] report__cycles_sum = high_before + crossbar__strobe;
+  wire phase_ends = remaining <= 16'd1;
+  wire pulse_ends = phase_state == 4'd4 & phase_ends;
   wire over_limit = crossbar__strobe & !pulse_ends & report__cycles_sum[15:0] >= pulse_limit;
   assign i__ready =
     phase_state == 4'd0 ? !clear :
-    phase_state == 4'd7 & remaining_at_most_1 ? !clear :
-    phase_state == 4'd5 & remaining_at_most_1 ? !clear :
+    phase_state == 4'd7 & phase_ends ? !clear :
+    phase_state == 4'd5 & phase_ends ? !clear :
     1'b0;
-  wire i__valid_and_i__ready = i__valid & i__ready;
-  wire crossbar__full_scale_either = kept[2:0] == 3'd4 | kept[2:0] == 3'd5;
-  wire next_group_low_2 = |held_3[1:0];
-  wire next_group_low_2_2 = |held_3[5:4];
-  wire next_group_low_4 = |held_3[3:0];
-  wire next_group_low_2_3 = |held_3[9:8];
-  wire next_group_low_2_4 = |held_3[13:12];
-  wire next_group_low_4_2 = |held_3[11:8];
-  wire next_group_low_8 = |held_3[7:0];
-  wire samples__last_inverse = !(|held_3);
-  wire report__valid_value =
+  wire transfers = i__valid & i__ready;
+  wire reads = kept[2:0] == 3'd4 | kept[2:0] == 3'd5;
+  wire next_group_low_2 = |waiting[1:0];
+  wire next_group_low_2_2 = |waiting[5:4];
+  wire next_group_low_4 = |waiting[3:0];
+  wire next_group_low_2_3 = |waiting[9:8];
+  wire next_group_low_2_4 = |waiting[13:12];
+  wire next_group_low_4_2 = |waiting[11:8];
+  wire next_group_low_8 = |waiting[7:0];
+  wire samples__last_inverse = !(|waiting);
+  wire releases =
     phase_state == 4'd1 & clear ? 1'b1 :
     phase_state == 4'd2 & clear ? 1'b1 :
-    phase_state == 4'd2 & !crossbar__ready & remaining_at_most_1 ? 1'b1 :
+    phase_state == 4'd2 & !crossbar__ready & phase_ends ? 1'b1 :
     phase_state == 4'd4 & clear ? 1'b1 :
     phase_state == 4'd4 & !pulse_ends & over_limit ? 1'b1 :
     phase_state == 4'd6 & clear ? 1'b1 :
     phase_state == 4'd3 & clear ? 1'b1 :
     phase_state == 4'd8 & clear ? 1'b1 :
-    phase_state == 4'd8 & !crossbar__converted & remaining_at_most_1 ? 1'b1 :
+    phase_state == 4'd8 & !crossbar__converted & phase_ends ? 1'b1 :
     phase_state == 4'd9 & clear ? 1'b1 :
     1'b0;
-  wire crossbar__group_when = (phase_state == 4'd6 & remaining_at_most_1) | (phase_state == 4'd8 & crossbar__converted
-      & samples__last_inverse) | report__valid_value;
-  wire next_group_1 = !held_3[0];
-  wire next_group_1_2 = !held_3[2];
+  wire crossbar__group_when = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & crossbar__converted &
+      samples__last_inverse) | releases;
+  wire next_group_1 = !waiting[0];
+  wire next_group_1_2 = !waiting[2];
   wire [1:0] next_group_2 = next_group_low_2 ? next_group_1 : {1'b1, next_group_1_2};
-  wire next_group_1_3 = !held_3[4];
-  wire next_group_1_4 = !held_3[6];
+  wire next_group_1_3 = !waiting[4];
+  wire next_group_1_4 = !waiting[6];
   wire [1:0] next_group_2_2 = next_group_low_2_2 ? next_group_1_3 : {1'b1, next_group_1_4};
   wire [2:0] next_group_4 = next_group_low_4 ? next_group_2 : {1'b1, next_group_2_2};
-  wire next_group_1_5 = !held_3[8];
-  wire next_group_1_6 = !held_3[10];
+  wire next_group_1_5 = !waiting[8];
+  wire next_group_1_6 = !waiting[10];
   wire [1:0] next_group_2_3 = next_group_low_2_3 ? next_group_1_5 : {1'b1, next_group_1_6};
-  wire next_group_1_7 = !held_3[12];
-  wire next_group_1_8 = !held_3[14];
+  wire next_group_1_7 = !waiting[12];
+  wire next_group_1_8 = !waiting[14];
   wire [1:0] next_group_2_4 = next_group_low_2_4 ? next_group_1_7 : {1'b1, next_group_1_8};
   wire [2:0] next_group_4_2 = next_group_low_4_2 ? next_group_2_3 : {1'b1, next_group_2_4};
   wire [3:0] next_group_8 = next_group_low_8 ? next_group_4 : {1'b1, next_group_4_2};
   assign idle = phase_state == 4'd0 | (phase_state != 4'd7 & phase_state == 4'd5);
-  wire crossbar__convert_value =
-    phase_state == 4'd1 & remaining_at_most_1 & crossbar__ready & held_2 ? 1'b1 :
-    phase_state == 4'd2 & crossbar__ready & held_2 ? 1'b1 :
+  wire converts =
+    phase_state == 4'd1 & phase_ends & crossbar__ready & reading ? 1'b1 :
+    phase_state == 4'd2 & crossbar__ready & reading ? 1'b1 :
     phase_state == 4'd8 & crossbar__converted & !samples__last_inverse & room ? 1'b1 :
     phase_state == 4'd9 & room ? 1'b1 :
     1'b0;
   assign fault =
-    phase_state == 4'd2 & !crossbar__ready & remaining_at_most_1 ? 2'd1 :
+    phase_state == 4'd2 & !crossbar__ready & phase_ends ? 2'd1 :
     phase_state == 4'd4 & !pulse_ends & over_limit ? 2'd2 :
-    phase_state == 4'd8 & !crossbar__converted & remaining_at_most_1 ? 2'd3 :
+    phase_state == 4'd8 & !crossbar__converted & phase_ends ? 2'd3 :
     2'd0;
-  wire samples__last_value = phase_state == 4'd8 & crossbar__converted;
+  wire converted = phase_state == 4'd8 & crossbar__converted;
 
   always @(posedge clk) begin
     if (rst) begin
-      held <= 16'd0;
+      high_before <= 16'd0;
       remaining <= 16'd0;
       phase_state <= 4'd0;
       crossbar__strobe <= 1'b0;
@@ -7897,8 +7884,8 @@ module pulsetrain_core_controller_line_driver (
       recovery_cycles <= 16'd0;
       ready_limit <= 16'd0;
       conversion_limit <= 16'd0;
-      held_2 <= 1'b0;
-      held_3 <= 16'd0;
+      reading <= 1'b0;
+      waiting <= 16'd0;
       report__row <= 8'd0;
       report__polarity <= 1'b0;
       report__form <= 1'b0;
@@ -7927,22 +7914,22 @@ module pulsetrain_core_controller_line_driver (
     end else begin
       report__cut <= !pulse_ends;
       report__cycles <= report__cycles_sum[15:0];
-      report__valid <= crossbar__strobe & (pulse_ends | report__valid_value);
-      if (samples__last_value) begin
+      report__valid <= crossbar__strobe & (pulse_ends | releases);
+      if (converted) begin
         samples__last <= samples__last_inverse;
         samples__codes <= crossbar__codes;
         samples__group <= crossbar__group;
       end
-      samples__valid <= samples__last_value & !report__valid_value;
-      crossbar__convert <= crossbar__convert_value & !report__valid_value;
-      if (i__valid_and_i__ready) begin
+      samples__valid <= converted & !releases;
+      crossbar__convert <= converts & !releases;
+      if (transfers) begin
         crossbar__source_unselected <= kept[409:408] == 2'd3 ? 2'd0 : kept[409:408];
         crossbar__source_code <= kept[403:396];
         crossbar__bit_unselected <= kept[407:406] == 2'd3 ? 2'd0 : kept[407:406];
         crossbar__bit_code <= kept[395:388];
         crossbar__word_unselected <= kept[405:404] == 2'd3 ? 2'd0 : kept[405:404];
         crossbar__word_code <= kept[387:380];
-        crossbar__full_scale <= crossbar__full_scale_either ? kept[425:410] : 16'd0;
+        crossbar__full_scale <= reads ? kept[425:410] : 16'd0;
         crossbar__whole <= kept[267];
         crossbar__columns <= kept[266:11];
         crossbar__row <= kept[10:3];
@@ -7952,8 +7939,8 @@ module pulsetrain_core_controller_line_driver (
         report__form <= kept[2:0] == 3'd3;
         report__polarity <= kept[2:0] == 3'd2;
         report__row <= kept[10:3];
-        held_3 <= kept[283:268];
-        held_2 <= crossbar__full_scale_either;
+        waiting <= kept[283:268];
+        reading <= reads;
         conversion_limit <= kept[379:364];
         ready_limit <= kept[363:348];
         recovery_cycles <= kept[347:332];
@@ -7973,25 +7960,25 @@ module pulsetrain_core_controller_line_driver (
         crossbar__row <= 8'd0;
         crossbar__operation <= 3'd0;
         crossbar__select <= 1'b0;
-      end else if (crossbar__convert_value) begin
+      end else if (converts) begin
         crossbar__group <= next_group_8;
-        held_3 <= held_3 & (held_3 - 1'b1);
+        waiting <= waiting & (waiting - 1'b1);
       end
       if (remaining != 16'd0)
         remaining <= remaining - 1'b1;
       case (phase_state)
         4'd0: begin
-          if (i__valid_and_i__ready) begin
+          if (transfers) begin
             phase_state <= 4'd1;
             remaining <= kept[299:284];
           end
         end
         4'd1: begin
-          if (remaining_at_most_1) begin
+          if (phase_ends) begin
             phase_state <= 4'd2;
             remaining <= ready_limit;
             if (crossbar__ready) begin
-              if (held_2)
+              if (reading)
                 phase_state <= 4'd3;
               else begin
                 crossbar__strobe <= 1'b1;
@@ -8000,7 +7987,7 @@ module pulsetrain_core_controller_line_driver (
               end
             end
           end
-          if (report__valid_value) begin
+          if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
             remaining <= recovery_cycles;
@@ -8008,7 +7995,7 @@ module pulsetrain_core_controller_line_driver (
         end
         4'd2: begin
           if (crossbar__ready) begin
-            if (held_2)
+            if (reading)
               phase_state <= 4'd3;
             else begin
               crossbar__strobe <= 1'b1;
@@ -8016,7 +8003,7 @@ module pulsetrain_core_controller_line_driver (
               remaining <= pulse_cycles;
             end
           end
-          if (report__valid_value) begin
+          if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
             remaining <= recovery_cycles;
@@ -8028,18 +8015,18 @@ module pulsetrain_core_controller_line_driver (
             phase_state <= 4'd6;
             remaining <= hold_cycles;
           end
-          if (report__valid_value) begin
+          if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
             remaining <= recovery_cycles;
           end
         end
         4'd6: begin
-          if (remaining_at_most_1) begin
+          if (phase_ends) begin
             phase_state <= 4'd7;
             remaining <= recovery_cycles;
           end
-          if (report__valid_value) begin
+          if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
             remaining <= recovery_cycles;
@@ -8048,7 +8035,7 @@ module pulsetrain_core_controller_line_driver (
         4'd3: begin
           phase_state <= 4'd8;
           remaining <= conversion_limit;
-          if (report__valid_value) begin
+          if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
             remaining <= recovery_cycles;
@@ -8064,7 +8051,7 @@ module pulsetrain_core_controller_line_driver (
             else
               phase_state <= 4'd9;
           end
-          if (report__valid_value) begin
+          if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
             remaining <= recovery_cycles;
@@ -8073,27 +8060,27 @@ module pulsetrain_core_controller_line_driver (
         4'd9: begin
           if (room)
             phase_state <= 4'd3;
-          if (report__valid_value) begin
+          if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
             remaining <= recovery_cycles;
           end
         end
         4'd7: begin
-          if (remaining_at_most_1) begin
+          if (phase_ends) begin
             phase_state <= 4'd0;
-            if (i__valid_and_i__ready) begin
+            if (transfers) begin
               phase_state <= 4'd1;
               remaining <= kept[299:284];
             end
           end
-          if (clear & !remaining_at_most_1)
+          if (clear & !phase_ends)
             phase_state <= 4'd5;
         end
         4'd5: begin
-          if (remaining_at_most_1) begin
+          if (phase_ends) begin
             phase_state <= 4'd0;
-            if (i__valid_and_i__ready) begin
+            if (transfers) begin
               phase_state <= 4'd1;
               remaining <= kept[299:284];
             end
@@ -8101,7 +8088,7 @@ module pulsetrain_core_controller_line_driver (
         end
         default: ;
       endcase
-      held <= crossbar__strobe ? report__cycles_sum[15:0] : 16'd0;
+      high_before <= crossbar__strobe ? report__cycles_sum[15:0] : 16'd0;
     end
   end
 endmodule

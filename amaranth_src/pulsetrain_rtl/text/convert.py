@@ -8,26 +8,28 @@ from pulsetrain_rtl.text.netlist import parse
 from pulsetrain_rtl.text.writer import Writer
 
 
-def verilog_of(rtlil, about):
+def verilog_of(rtlil, about, called):
     """Verilog for ``rtlil``, the text of a netlist; ``about`` says by the path of a module what it is.
+
+    ``called``: by the path of a module, names for wires that have none.
 
     Modules keep their hierarchy, instances and the ports of the top their names. Raises PulsetrainError if the netlist
     holds more than synchronous logic with memories.
     """
     modules = parse(rtlil)
     blocks = {name: Block(module, modules) for name, module in modules.items()}
-    ports = _port_names(blocks)
+    ports = _port_names(blocks, called)
     module_names = {name: plain(name.replace(".", "_")) for name in modules}
     found = []
     for name, block in blocks.items():
-        names = Names(block, ports[name])
+        names = Names(block, ports[name], called.get(name, {}))
         lines = Writer(block, names, module_names, ports).lines()
         comment = about.get(name)
         found += ["", *([f"// {comment}"] if comment else []), *lines]
     return "\n".join(found) + "\n"
 
 
-def _port_names(blocks):
+def _port_names(blocks, called):
     """The names of the ports of every module, by wire. One without a name is called after what it is connected to."""
     found = {}
     for name, block in blocks.items():
@@ -40,7 +42,7 @@ def _port_names(blocks):
                     wanted = plain(wire.name)
                     if wire.name.startswith("\\port$"):
                         value = block.resolved(cell.ports[wire.name[1:]])
-                        wanted = _connected(blocks[child.name], wire, value, found[name])
+                        wanted = _connected(block, blocks[child.name], wire, value, found[name], called)
                     names[wire.name] = _free(wanted, names.values())
     return found
 
@@ -50,17 +52,22 @@ def _kept(wire):
     return name if re.fullmatch(r"\w+", name) and plain(name) == name else f"\\{name} "
 
 
-def _connected(child, port, value, names):
+def _connected(parent, child, port, value, names, called):
     """A name for a port from the wires outside, or the wire inside, that it is connected to."""
-    inside = child.resolved(((port.name, 0, port.width),))
-    if len(inside) == 1 and inside[0][0] != port.name and inside[0][0] and inside[0][0].startswith("\\"):
-        return plain(inside[0][0])
-    called = [names.get(wire, plain(wire)) for wire, _, _ in value if wire is not None and _named(wire, names)]
-    if not called:
+    for wire, low, width in child.resolved(((port.name, 0, port.width),)):
+        given = called.get(child.module.name, {})
+        if not low and width == port.width and wire != port.name and (wire in given or _named(wire or "$", {})):
+            return given.get(wire) or plain(wire)
+    if port.direction == "output" and len(value) == 1:
+        for name, other in parent.module.connections:
+            if other == value and _named(name, {}):
+                return plain(name)
+    found = [names.get(wire, plain(wire)) for wire, _, _ in value if wire is not None and _named(wire, names)]
+    if not found:
         return "values" if port.direction == "output" else "inputs"
-    if len(set(called)) == 1:
-        return called[0]
-    groups = {name.partition("__")[0] for name in called}
+    if len(set(found)) == 1:
+        return found[0]
+    groups = {name.partition("__")[0] for name in found}
     return groups.pop() if len(groups) == 1 else "inputs"
 
 
