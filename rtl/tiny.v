@@ -310,8 +310,9 @@ module pulsetrain_core (
   wire may_pass = beat != 4'd0 | !reading;
   wire deltas__valid = may_pass & (busy_2 ? deltas__valid_3 : deltas__valid_2);
   wire moves = deltas__valid & deltas__ready_2;
+  wire begins = moves & beat == 4'd0;
   wire read_starts = read__valid & read__ready;
-  wire sampled = (moves & beat == 4'd0) | read_starts | programmed;
+  wire sampled = begins | read_starts | programmed;
   wire [63:0] deltas__payload = busy_2 ? deltas__payload_3 : deltas__payload_2;
   wire deltas__ready = may_pass & deltas__ready_2;
   wire deltas__ready_3 = deltas__ready & !busy_2;
@@ -795,10 +796,12 @@ module pulsetrain_core_command_decoder (
   reg which = 1'b0;
   reg wrong_before = 1'b0;
 
-  wire [4:0] length = opcode == 4'd1 ? 5'd2 : opcode == 4'd4 ? 5'd16 : 5'd8;
+  wire loads = opcode == 4'd1;
+  wire updates = opcode == 4'd4;
+  wire [4:0] length = loads ? 5'd2 : updates ? 5'd16 : 5'd8;
   wire [5:0] length_minus_1 = length - 1'b1;
   wire ends = beat == length_minus_1;
-  wire accepted = opcode == 4'd1 ? load__ready : opcode == 4'd4 ? deltas__ready : targets__ready;
+  wire accepted = loads ? load__ready : updates ? deltas__ready : targets__ready;
   wire offered = part_state == 2'd2 ? commands__valid : part_state == 2'd3;
   wire moves = offered & accepted;
   assign header__opcode = part_state == 2'd0 ? commands__payload[3:0] : 4'd0;
@@ -810,11 +813,11 @@ module pulsetrain_core_command_decoder (
     part_state == 2'd1 ? 1'b1 :
     1'b0;
   wire taken = commands__valid & commands__ready;
-  assign load__valid = offered & opcode == 4'd1;
-  assign deltas__valid = offered & opcode == 4'd4;
-  assign targets__valid = offered & opcode != 4'd1 & opcode != 4'd4;
+  assign load__valid = offered & loads;
+  assign deltas__valid = offered & updates;
+  assign targets__valid = offered & !loads & !updates;
   wire filling = part_state == 2'd3;
-  wire [255:0] like = filling ? 256'd0 : commands__payload[255:0];
+  wire [255:0] words = filling ? 256'd0 : commands__payload[255:0];
   wire [15:0] missing = filling ? 16'd32768 : 16'd0;
   wire part_state_when = !(|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd3, header__opcode ==
       4'd2});
@@ -825,28 +828,28 @@ module pulsetrain_core_command_decoder (
       (|commands__payload[22:16])), $signed(commands__payload[15:7]) == $signed(commands__payload[15]) &
       (!commands__payload[15] | (|commands__payload[6:0]))};
   wire wrong = wrong_before | (|wrong_inverse);
-  wire wrong_either = ends | commands__payload[256];
+  wire ends_or_commands__payload_256 = ends | commands__payload[256];
   wire wrong_before_when = moves & !filling;
-  wire wrong_before_differs = ends ^ commands__payload[256];
-  assign verdict__valid = wrong_before_when & (opcode == 4'd1 ? wrong_either : wrong_before_differs);
-  assign verdict__status = wrong_before_differs ? 4'd4 : wrong ? 4'd9 : 4'd0;
-  wire part_state_when_2 = taken & commands__payload[256];
-  assign targets__payload[15:0] = like[15:0] | missing;
-  assign targets__payload[31:16] = like[31:16] | missing;
-  assign targets__payload[47:32] = like[47:32] | missing;
-  assign targets__payload[63:48] = like[63:48] | missing;
-  assign targets__payload[79:64] = like[79:64] | missing;
-  assign targets__payload[95:80] = like[95:80] | missing;
-  assign targets__payload[111:96] = like[111:96] | missing;
-  assign targets__payload[127:112] = like[127:112] | missing;
-  assign targets__payload[143:128] = like[143:128] | missing;
-  assign targets__payload[159:144] = like[159:144] | missing;
-  assign targets__payload[175:160] = like[175:160] | missing;
-  assign targets__payload[191:176] = like[191:176] | missing;
-  assign targets__payload[207:192] = like[207:192] | missing;
-  assign targets__payload[223:208] = like[223:208] | missing;
-  assign targets__payload[239:224] = like[239:224] | missing;
-  assign targets__payload[255:240] = like[255:240] | missing;
+  wire ends_xor_commands__payload_256 = ends ^ commands__payload[256];
+  assign verdict__valid = wrong_before_when & (loads ? ends_or_commands__payload_256 : ends_xor_commands__payload_256);
+  assign verdict__status = ends_xor_commands__payload_256 ? 4'd4 : wrong ? 4'd9 : 4'd0;
+  wire taken_and_commands__payload_256 = taken & commands__payload[256];
+  assign targets__payload[15:0] = words[15:0] | missing;
+  assign targets__payload[31:16] = words[31:16] | missing;
+  assign targets__payload[47:32] = words[47:32] | missing;
+  assign targets__payload[63:48] = words[63:48] | missing;
+  assign targets__payload[79:64] = words[79:64] | missing;
+  assign targets__payload[95:80] = words[95:80] | missing;
+  assign targets__payload[111:96] = words[111:96] | missing;
+  assign targets__payload[127:112] = words[127:112] | missing;
+  assign targets__payload[143:128] = words[143:128] | missing;
+  assign targets__payload[159:144] = words[159:144] | missing;
+  assign targets__payload[175:160] = words[175:160] | missing;
+  assign targets__payload[191:176] = words[191:176] | missing;
+  assign targets__payload[207:192] = words[207:192] | missing;
+  assign targets__payload[223:208] = words[223:208] | missing;
+  assign targets__payload[239:224] = words[239:224] | missing;
+  assign targets__payload[255:240] = words[255:240] | missing;
   assign targets__payload[257:256] = opcode == 4'd9 ? 2'd2 : opcode == 4'd8 ? 2'd1 : 2'd0;
   assign header__tag = part_state == 2'd0 ? commands__payload[15:8] : 8'd0;
   assign header__valid = part_state == 2'd0 & taken;
@@ -873,7 +876,7 @@ module pulsetrain_core_command_decoder (
   assign load__payload[25:18] = commands__payload[39:32];
   assign load__payload[33:26] = commands__payload[55:48];
   assign load__payload[34] = ends & commands__payload[256] & !wrong;
-  assign load__payload[35] = wrong_either & !load__payload[34];
+  assign load__payload[35] = ends_or_commands__payload_256 & !load__payload[34];
 
   always @(posedge clk) begin
     if (rst) begin
@@ -914,13 +917,13 @@ module pulsetrain_core_command_decoder (
               part_state <= 2'd1;
             if (commands__payload[256]) begin
               part_state <= 2'd3;
-              if (ends | opcode == 4'd1)
+              if (ends | loads)
                 part_state <= 2'd0;
             end
           end
           if (clear) begin
             part_state <= 2'd1;
-            if (part_state_when_2)
+            if (taken_and_commands__payload_256)
               part_state <= 2'd0;
           end
         end
@@ -929,15 +932,15 @@ module pulsetrain_core_command_decoder (
             part_state <= 2'd0;
         end
         2'd1: begin
-          if (part_state_when_2)
+          if (taken_and_commands__payload_256)
             part_state <= 2'd0;
         end
       endcase
     end
   end
 
-  assign verdict__settled = opcode == 4'd1;
-  assign deltas__payload = like[63:0];
+  assign verdict__settled = loads;
+  assign deltas__payload = words[63:0];
 endmodule
 
 // The vectors rows A and B, columns A and B. A load fills the place that is not current and then makes it so.
@@ -1106,7 +1109,7 @@ module pulsetrain_core_outer_product (
   reg [2:0] valid = 3'd0;
   reg [1:0] lane = 2'd0;
   reg [2:0] completes = 3'd0;
-  reg [1:0] like = 2'd0;
+  reg [1:0] fetched_lane = 2'd0;
   reg subtracts = 1'b0;
   reg [7:0] row_code = 8'd0;
   reg [31:0] column_codes = 32'd0;
@@ -1126,22 +1129,22 @@ module pulsetrain_core_outer_product (
   assign start__ready = !clear & (!active | (moves & ends));
   assign scan__start = start__valid & start__ready;
   assign busy = active | (|valid) | deltas__valid;
-  wire column_beat_when = active & moves;
-  wire column_codes_when = moves & valid[0];
+  wire active_and_moves = active & moves;
+  wire moves_and_valid_0 = moves & valid[0];
   wire [7:0] row_code_value =
-    like == 2'd0 ? scan__rows[7:0] :
-    like == 2'd1 ? scan__rows[15:8] :
-    like == 2'd2 ? scan__rows[23:16] :
-    like == 2'd3 ? scan__rows[31:24] :
+    fetched_lane == 2'd0 ? scan__rows[7:0] :
+    fetched_lane == 2'd1 ? scan__rows[15:8] :
+    fetched_lane == 2'd2 ? scan__rows[23:16] :
+    fetched_lane == 2'd3 ? scan__rows[31:24] :
     8'd0;
   wire [8:0] row_code_negative = -$signed(row_code_value);
-  wire product_3_when = moves & valid[1];
+  wire moves_and_valid_1 = moves & valid[1];
   wire before_3_when = completes[2] | !valid[2];
   wire [7:0] row_code_value_2 =
-    like == 2'd0 ? scan__rows[7:0] :
-    like == 2'd1 ? scan__rows[15:8] :
-    like == 2'd2 ? scan__rows[23:16] :
-    like == 2'd3 ? scan__rows[31:24] :
+    fetched_lane == 2'd0 ? scan__rows[7:0] :
+    fetched_lane == 2'd1 ? scan__rows[15:8] :
+    fetched_lane == 2'd2 ? scan__rows[23:16] :
+    fetched_lane == 2'd3 ? scan__rows[31:24] :
     8'd0;
 
   always @(posedge clk) begin
@@ -1157,7 +1160,7 @@ module pulsetrain_core_outer_product (
       row <= 3'd0;
       lane <= 2'd0;
       scan__row_beat <= 1'b0;
-    end else if (column_beat_when) begin
+    end else if (active_and_moves) begin
       if (cell_ends)
         column_beat <= column_beat + 1'b1;
       if (row_ends) begin
@@ -1180,7 +1183,7 @@ module pulsetrain_core_outer_product (
       active <= 1'b0;
     else if (scan__start)
       active <= 1'b1;
-    else if (column_beat_when) begin
+    else if (active_and_moves) begin
       if (ends)
         active <= 1'b0;
     end
@@ -1218,13 +1221,13 @@ module pulsetrain_core_outer_product (
   end
 
   always @(posedge clk) begin
-    if (product_3_when) begin
+    if (moves_and_valid_1) begin
       product_3 <= $signed(row_code) * $signed(column_codes[31:24]);
       product_2 <= $signed(row_code) * $signed(column_codes[23:16]);
       product_1 <= $signed(row_code) * $signed(column_codes[15:8]);
       product_0 <= $signed(row_code) * $signed(column_codes[7:0]);
     end
-    if (column_codes_when) begin
+    if (moves_and_valid_0) begin
       column_codes <= scan__columns;
       row_code <= subtracts ? row_code_negative[7:0] : row_code_value_2;
       if (!scan__loaded)
@@ -1242,7 +1245,7 @@ module pulsetrain_core_outer_product (
         before_0 <= 15'd0;
       end
       subtracts <= which;
-      like <= lane;
+      fetched_lane <= lane;
     end
   end
 
@@ -1400,8 +1403,9 @@ module pulsetrain_core_responder (
   wire [127:0] r_data;
   wire r_rdy;
 
+  wire known = waiting != 5'd0;
   assign room = waiting != 5'd16;
-  wire [4:0] answer_15_when = write - 1'b1;
+  wire [4:0] write_minus_1 = write - 1'b1;
   wire answer_0_when = header__valid & write == 4'd0;
   wire answer_1_when = header__valid & write == 4'd1;
   wire answer_2_when = header__valid & write == 4'd2;
@@ -1417,7 +1421,7 @@ module pulsetrain_core_responder (
   wire answer_12_when = header__valid & write == 4'd12;
   wire answer_13_when = header__valid & write == 4'd13;
   wire answer_14_when = header__valid & write == 4'd14;
-  wire answer_15_when_2 = header__valid & write == 4'd15;
+  wire answer_15_when = header__valid & write == 4'd15;
   assign read_room = waiting_2 + 1'b1 <= 4'd5;
   assign reading = reads != 2'd0;
   wire w_en = samples__valid & reading;
@@ -1440,11 +1444,12 @@ module pulsetrain_core_responder (
     read == 4'd15 ? answer_15 :
     17'd0;
   wire w_en_any = |{oldest[3:0] == 4'd3, oldest[3:0] == 4'd2};
-  wire free = (!responses__valid | responses__ready) & !clear & waiting != 5'd0;
+  wire free = (!responses__valid | responses__ready) & !clear & known;
   wire responses__payload_any = |{oldest[3:0] == 4'd9, oldest[3:0] == 4'd8, oldest[3:0] == 4'd7};
   wire more = !oldest[16] & sent != (w_en_any ? 5'd1 : responses__payload_any ? 5'd16 : 5'd0);
-  wire finished_both = free & more;
-  wire advances = finished_both & (responses__payload_any ? cells__valid : r_rdy);
+  wire free_and_more = free & more;
+  wire offered = responses__payload_any ? cells__valid : r_rdy;
+  wire advances = free_and_more & offered;
   wire r_en = advances & w_en_any;
   wire ends = w_en & samples__last;
   wire [15:0] ends_choice = sent == 5'd0 ? 16'd255 : 16'd65535;
@@ -1465,11 +1470,11 @@ module pulsetrain_core_responder (
   wire [7:0] ends_choice_16 = ends_choice[14] ? r_data[119:112] : 8'd0;
   wire [7:0] ends_choice_17 = ends_choice[15] ? r_data[127:120] : 8'd0;
   wire finished_any = |{oldest[3:0] == 4'd6, oldest[3:0] == 4'd5, oldest[3:0] == 4'd4};
-  wire answers = free & (oldest[16] | ((w_en_any | (responses__payload_any & at_rest) | (finished_any & finished !=
-      5'd0)) & !more));
-  assign cells__ready = finished_both & responses__payload_any;
+  wire over = (w_en_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
+  wire answers = free & (oldest[16] | over);
+  assign cells__ready = free_and_more & responses__payload_any;
   assign programmed = answers & responses__payload_any & !oldest[16];
-  assign busy = waiting != 5'd0 | responses__valid;
+  assign busy = known | responses__valid;
   wire [1:0] answer_15_choice = faulted ? 2'd2 : 2'd1;
   wire settled_0 = answer_0_when ? header__settled : answer_0[16];
   wire settled_1 = answer_1_when ? header__settled : answer_1[16];
@@ -1486,7 +1491,7 @@ module pulsetrain_core_responder (
   wire settled_12 = answer_12_when ? header__settled : answer_12[16];
   wire settled_13 = answer_13_when ? header__settled : answer_13[16];
   wire settled_14 = answer_14_when ? header__settled : answer_14[16];
-  wire settled_15 = answer_15_when_2 ? header__settled : answer_15[16];
+  wire settled_15 = answer_15_when ? header__settled : answer_15[16];
   wire [255:0] bits;
   assign bits[15:0] = {{8{ends_choice_2[7]}}, ends_choice_2};
   assign bits[31:16] = {{8{ends_choice_3[7]}}, ends_choice_3};
@@ -1554,11 +1559,11 @@ module pulsetrain_core_responder (
         responses__payload[255:0] <= {240'd0, oldest[11:4], oldest[15:12], oldest[3:0]};
         responses__valid <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd15) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd15) begin
         answer_15[15:12] <= verdict__status;
         answer_15[16] <= verdict__settled;
       end
-      if (answer_15_when_2) begin
+      if (answer_15_when) begin
         answer_15[3:0] <= header__opcode;
         answer_15[11:4] <= header__tag;
         answer_15[15:12] <= header__status;
@@ -1568,7 +1573,7 @@ module pulsetrain_core_responder (
         answer_15[15:12] <= {2'd0, answer_15_choice};
         answer_15[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd14) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd14) begin
         answer_14[15:12] <= verdict__status;
         answer_14[16] <= verdict__settled;
       end
@@ -1582,7 +1587,7 @@ module pulsetrain_core_responder (
         answer_14[15:12] <= {2'd0, answer_15_choice};
         answer_14[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd13) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd13) begin
         answer_13[15:12] <= verdict__status;
         answer_13[16] <= verdict__settled;
       end
@@ -1596,7 +1601,7 @@ module pulsetrain_core_responder (
         answer_13[15:12] <= {2'd0, answer_15_choice};
         answer_13[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd12) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd12) begin
         answer_12[15:12] <= verdict__status;
         answer_12[16] <= verdict__settled;
       end
@@ -1610,7 +1615,7 @@ module pulsetrain_core_responder (
         answer_12[15:12] <= {2'd0, answer_15_choice};
         answer_12[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd11) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd11) begin
         answer_11[15:12] <= verdict__status;
         answer_11[16] <= verdict__settled;
       end
@@ -1624,7 +1629,7 @@ module pulsetrain_core_responder (
         answer_11[15:12] <= {2'd0, answer_15_choice};
         answer_11[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd10) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd10) begin
         answer_10[15:12] <= verdict__status;
         answer_10[16] <= verdict__settled;
       end
@@ -1638,7 +1643,7 @@ module pulsetrain_core_responder (
         answer_10[15:12] <= {2'd0, answer_15_choice};
         answer_10[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd9) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd9) begin
         answer_9[15:12] <= verdict__status;
         answer_9[16] <= verdict__settled;
       end
@@ -1652,7 +1657,7 @@ module pulsetrain_core_responder (
         answer_9[15:12] <= {2'd0, answer_15_choice};
         answer_9[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd8) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd8) begin
         answer_8[15:12] <= verdict__status;
         answer_8[16] <= verdict__settled;
       end
@@ -1666,7 +1671,7 @@ module pulsetrain_core_responder (
         answer_8[15:12] <= {2'd0, answer_15_choice};
         answer_8[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd7) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd7) begin
         answer_7[15:12] <= verdict__status;
         answer_7[16] <= verdict__settled;
       end
@@ -1680,7 +1685,7 @@ module pulsetrain_core_responder (
         answer_7[15:12] <= {2'd0, answer_15_choice};
         answer_7[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd6) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd6) begin
         answer_6[15:12] <= verdict__status;
         answer_6[16] <= verdict__settled;
       end
@@ -1694,7 +1699,7 @@ module pulsetrain_core_responder (
         answer_6[15:12] <= {2'd0, answer_15_choice};
         answer_6[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd5) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd5) begin
         answer_5[15:12] <= verdict__status;
         answer_5[16] <= verdict__settled;
       end
@@ -1708,7 +1713,7 @@ module pulsetrain_core_responder (
         answer_5[15:12] <= {2'd0, answer_15_choice};
         answer_5[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd4) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd4) begin
         answer_4[15:12] <= verdict__status;
         answer_4[16] <= verdict__settled;
       end
@@ -1722,7 +1727,7 @@ module pulsetrain_core_responder (
         answer_4[15:12] <= {2'd0, answer_15_choice};
         answer_4[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd3) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd3) begin
         answer_3[15:12] <= verdict__status;
         answer_3[16] <= verdict__settled;
       end
@@ -1736,7 +1741,7 @@ module pulsetrain_core_responder (
         answer_3[15:12] <= {2'd0, answer_15_choice};
         answer_3[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd2) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd2) begin
         answer_2[15:12] <= verdict__status;
         answer_2[16] <= verdict__settled;
       end
@@ -1750,7 +1755,7 @@ module pulsetrain_core_responder (
         answer_2[15:12] <= {2'd0, answer_15_choice};
         answer_2[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd1) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd1) begin
         answer_1[15:12] <= verdict__status;
         answer_1[16] <= verdict__settled;
       end
@@ -1764,7 +1769,7 @@ module pulsetrain_core_responder (
         answer_1[15:12] <= {2'd0, answer_15_choice};
         answer_1[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd0) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd0) begin
         answer_0[15:12] <= verdict__status;
         answer_0[16] <= verdict__settled;
       end
@@ -2048,13 +2053,15 @@ module pulsetrain_core_controller (
   wire busy = in_flight != 2'd0;
   assign idle = !busy & idle_2 & !active & !upcoming_valid;
   wire idle_both = armed & !released;
-  wire idle_both_2 = upcoming_valid & upcoming_whole;
-  wire whole = idle_both & in_flight == 2'd0 & !active & read__valid;
-  wire reads = whole | idle_both_2;
+  wire may_read = idle_both & in_flight == 2'd0 & !active;
+  wire may_read_both = upcoming_valid & upcoming_whole;
+  wire whole = may_read & read__valid;
+  wire reads = whole | may_read_both;
   wire may_program = idle_both & in_flight == 2'd0;
   wire allowed = !busy & !aborted;
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
+  wire seed_taken = seed__valid & seed__ready;
   wire [513:0] offered;
   assign offered[4:0] = settings__threshold_log2;
   assign offered[8:5] = settings__max_pulses;
@@ -2097,13 +2104,13 @@ module pulsetrain_core_controller (
     {settings__read_lines__source_unselected, settings__read_lines__bit_unselected,
         settings__read_lines__word_unselected, settings__read_lines__source_code, settings__read_lines__bit_code,
         settings__read_lines__word_code};
-  wire seed__ready_any = |{offered[361:346] > offered[393:378], offered[313:298] > offered[345:330], offered[265:250] >
+  wire seed_taken_any = |{offered[361:346] > offered[393:378], offered[313:298] > offered[345:330], offered[265:250] >
       offered[297:282]};
-  wire seed__ready_inverse = beat != 4'd0;
+  wire first = beat == 4'd0;
   wire allowed_2_any = |{offered[361:346] == 16'd0 | offered[393:378] > armed_limit, offered[313:298] == 16'd0 |
       offered[345:330] > armed_limit, offered[265:250] == 16'd0 | offered[297:282] > armed_limit};
-  wire allowed_2_either = (offered[249:248] == 2'd1 & (seed__ready_any | allowed_2_any)) | (offered[249:248] == 2'd2 &
-      (seed__ready_any | (|{offered[393:378] > 16'd255, offered[345:330] > 16'd255, offered[297:282] > 16'd255})));
+  wire allowed_2_either = (offered[249:248] == 2'd1 & (seed_taken_any | allowed_2_any)) | (offered[249:248] == 2'd2 &
+      (seed_taken_any | (|{offered[393:378] > 16'd255, offered[345:330] > 16'd255, offered[297:282] > 16'd255})));
   wire [9:0] allowed_2_product = 2'd2 * offered[221:214];
   wire allowed_2_equal = {allowed_2_either | offered[249:248] > 2'd2, offered[156:141] == 16'd0 | offered[156:141] >
       armed_limit, offered[237:230] == 8'd0, allowed_2_product > offered[213:206], offered[213:206] == 8'd0,
@@ -2112,13 +2119,13 @@ module pulsetrain_core_controller (
       offered[60:45] == 16'd0 | offered[60:45] > armed_limit, offered[44:29] == 16'd0 | offered[44:29] > armed_limit,
       offered[28:13] == 16'd0, offered[12:9] == 4'd0 | offered[12:9] > 4'd8, offered[8:5] == 4'd0, offered[4:0] == 5'd0
       | offered[4:0] > 5'd16} == 19'd0;
-  wire allowed_2 = idle_both & words__valid & (seed__ready_inverse | (in_flight != 2'd2 & !(seed__valid & seed__ready)
-      & !drains & !reads & allowed_2_equal));
+  wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_taken & !drains & !reads &
+      allowed_2_equal));
   assign deltas__ready = allowed_2 & i__ready;
   wire i__valid = allowed_2 & deltas__valid;
   wire words__ready = deltas__valid & deltas__ready;
-  wire starts = words__ready & beat == 4'd0;
-  wire clear_2 = released | drains;
+  wire starts = words__ready & first;
+  wire clear = released | drains;
   wire verified = o__payload[12] ? bank_1[148] : bank_0[148];
   wire plain = o__valid & !verified & !verifying & !active;
   wire verifies = o__valid & verified & (verifying ? o__payload[12] == held : !active);
@@ -2126,28 +2133,28 @@ module pulsetrain_core_controller (
   wire o__ready_3 = verifies ? slots__ready : plain & o__ready_2;
   wire upcoming_offered = o__valid_2 | plain | whole;
   wire upcoming_leaves = upcoming_valid & i__ready_2 & !released;
-  assign read__ready = idle_both_2 & upcoming_leaves;
+  assign read__ready = may_read_both & upcoming_leaves;
   wire current = verifying ? held : o__payload[12];
   wire targets__valid_2 = targets__valid & may_program;
   assign targets__ready = targets__ready_2 & may_program;
   wire targets__ready_both = o__valid_2 & signal_2[1];
-  wire clear = abort | !arm;
+  wire clear_2 = abort | !arm;
   wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
   wire finished = upcoming_leaves & upcoming_end;
   assign samples__valid = samples__valid_2 & whole_2;
   wire samples__valid_3 = samples__valid_2 & !whole_2;
-  wire counters__conversions_both = samples__valid_2 & samples__last;
+  wire counters__reads_both = samples__valid_2 & samples__last;
   wire [1:0] converted_plus_1 = converted + 1'b1;
   wire armed_limit_when = !armed & fault == 2'd0;
-  wire verifying_when = clear_2 | (o__valid_2 & o__ready_2 & signal_2[0]);
+  wire verifying_when = clear | (o__valid_2 & o__ready_2 & signal_2[0]);
   wire i__valid_3_and_i__ready_2 = i__valid_3 & i__ready_2;
   wire [141:0] i__payload;
   assign i__payload[63:0] = deltas__payload;
   assign i__payload[127:64] = words__payload;
-  assign i__payload[132:128] = beat == 4'd0 ? offered[4:0] : sampled_threshold_log2;
-  assign i__payload[136:133] = beat == 4'd0 ? offered[8:5] : sampled_max_pulses;
-  assign i__payload[140:137] = beat == 4'd0 ? offered[12:9] : sampled_parallel_max;
-  assign i__payload[141] = bank ^ seed__ready_inverse;
+  assign i__payload[132:128] = first ? offered[4:0] : sampled_threshold_log2;
+  assign i__payload[136:133] = first ? offered[8:5] : sampled_max_pulses;
+  assign i__payload[140:137] = first ? offered[12:9] : sampled_parallel_max;
+  assign i__payload[141] = bank ^ !first;
   wire [15:0] chosen;
   assign chosen[2:0] = o__valid_2 ? o__payload_operation : plain ? (o__payload[3] ? 3'd2 : 3'd1) : read__payload ? 3'd5
       : 3'd4;
@@ -2195,6 +2202,9 @@ module pulsetrain_core_controller (
     chosen[2:0] == 3'd2 ? settings[453:424] :
     chosen[2:0] == 3'd3 ? settings[483:454] :
     settings[513:484];
+  wire [15:0] width =
+    targets__ready_both & settings[249:248] == 2'd1 ? o__payload_ramp_value :
+    (chosen[2:0] == 3'd1 ? settings[44:29] : chosen[2:0] == 3'd3 ? settings[156:141] : settings[60:45]);
   wire [29:0] lines_2;
   assign lines_2[7:0] = lines[7:0];
   assign lines_2[15:8] =
@@ -2206,13 +2216,12 @@ module pulsetrain_core_controller (
   assign lines_2[29:24] = lines[29:24];
   wire [95:0] chosen_timing;
   assign chosen_timing[15:0] = chosen[2:0] == 3'd4 | chosen[2:0] == 3'd5 ? settings[124:109] : settings[28:13];
-  assign chosen_timing[31:16] =
-    (targets__ready_both & settings[249:248] == 2'd1 ? o__payload_ramp_value : chosen[2:0] == 3'd1 ? settings[44:29] :
-        chosen[2:0] == 3'd3 ? settings[156:141] : settings[60:45]);
+  assign chosen_timing[31:16] = width;
   assign chosen_timing[47:32] = settings[76:61];
   assign chosen_timing[63:48] = settings[92:77];
   assign chosen_timing[79:64] = settings[108:93];
   assign chosen_timing[95:80] = settings[140:125];
+  wire conversions = counters__reads_both & converted_plus_1[0];
 
   pulsetrain_core_controller_random_source random_source (
     .seed__payload(seed__payload),
@@ -2247,7 +2256,7 @@ module pulsetrain_core_controller (
   pulsetrain_core_controller_pulse_scheduler pulse_scheduler (
     .clk(clk),
     .rst(rst),
-    .clear(clear_2),
+    .clear(clear),
     .o__ready(o__ready_3),
     .i__ready(o__ready),
     .i__valid(i__valid_2),
@@ -2299,7 +2308,7 @@ module pulsetrain_core_controller (
     .crossbar__codes(crossbar__codes),
     .clk(clk),
     .rst(rst),
-    .clear(clear),
+    .clear(clear_2),
     .i__valid(i__valid_3),
     .room(room),
     .pulse_limit(armed_limit),
@@ -2376,8 +2385,8 @@ module pulsetrain_core_controller (
       counters__unverified <= counters__unverified + counted__unverified;
       counters__unreached <= counters__unreached + counted__unreached;
       counters__verified <= counters__verified + counted__verified;
-      counters__conversions <= counters__conversions + (counters__conversions_both & converted_plus_1[0]);
-      counters__reads <= counters__reads + counters__conversions_both;
+      counters__conversions <= counters__conversions + conversions;
+      counters__reads <= counters__reads + counters__reads_both;
       counters__requests <= counters__requests + finished;
       counters__cut <= counters__cut + (report__valid & report__cut);
       counters__slots <= counters__slots + report__valid;
@@ -2480,7 +2489,7 @@ module pulsetrain_core_controller (
         armed_limit <= pulse_limit;
         armed <= 1'b1;
       end
-      released <= clear | fault_2 != 2'd0;
+      released <= clear_2 | fault_2 != 2'd0;
       faulted <= fault_2 != 2'd0;
     end
   end
@@ -2531,7 +2540,8 @@ module pulsetrain_core_controller_random_source (
   wire seeds = seed__valid & seed__ready;
   assign words__valid = found & seed__ready;
   wire advances = words__valid & words__ready;
-  wire ends = count[7:0] == 8'd0 & turn_0;
+  wire last = count[7:0] == 8'd0;
+  wire ends = last & turn_0;
   assign seeded = found | seeding;
   wire odd_step_when = seeding & !ends;
 
@@ -2555,7 +2565,7 @@ module pulsetrain_core_controller_random_source (
         seed_error <= !found;
         seeding <= 1'b0;
       end
-      if (count[7:0] == 8'd0)
+      if (last)
         turn_0 <= 1'b0;
       if (spread[0])
         found <= 1'b1;
@@ -2667,21 +2677,24 @@ module pulsetrain_core_controller_decision_lanes (
   wire finishes = first & second_moves & (step == 3'd0 ? !counts_up : step == 3'd1);
   wire first_moves = !first | finishes;
   assign holds = first | second;
-  wire [20:0] holds_inverse = ~{21{step == 3'd5}};
-  wire [21:0] holds_both = above & ~({above, 1'b0} & holds_inverse);
-  wire value_bit = |({step == 3'd4, step == 3'd3, step == 3'd2, step == 3'd1} & max_pulses);
+  wire overflow = step == 3'd5;
+  wire [20:0] overflow_inverse = ~{21{overflow}};
+  wire [21:0] overflow_both = above & ~({above, 1'b0} & overflow_inverse);
+  wire [3:0] overflow_both_2 = {step == 3'd4, step == 3'd3, step == 3'd2, step == 3'd1} & max_pulses;
+  wire limit_bit = |overflow_both_2;
+  wire value_bit = |overflow_both_2;
   wire [14:0] magnitude_0 = i__payload[14:0] ^ {15{i__payload[15]}};
-  wire bit_0 = |(total_0 & holds_both[16:0]);
-  wire above_limit_0 = over_0 | (!under_0 & bit_0 & !value_bit);
+  wire bit_0 = |(total_0 & overflow_both[16:0]);
+  wire above_limit_0 = over_0 | (!under_0 & bit_0 & !limit_bit);
   wire [14:0] magnitude_1 = i__payload[30:16] ^ {15{i__payload[31]}};
-  wire bit_1 = |(total_1 & holds_both[16:0]);
-  wire above_limit_1 = over_1 | (!under_1 & bit_1 & !value_bit);
+  wire bit_1 = |(total_1 & overflow_both[16:0]);
+  wire above_limit_1 = over_1 | (!under_1 & bit_1 & !limit_bit);
   wire [14:0] magnitude_2 = i__payload[46:32] ^ {15{i__payload[47]}};
-  wire bit_2 = |(total_2 & holds_both[16:0]);
-  wire above_limit_2 = over_2 | (!under_2 & bit_2 & !value_bit);
+  wire bit_2 = |(total_2 & overflow_both[16:0]);
+  wire above_limit_2 = over_2 | (!under_2 & bit_2 & !limit_bit);
   wire [14:0] magnitude_3 = i__payload[62:48] ^ {15{i__payload[63]}};
-  wire bit_3 = |(total_3 & holds_both[16:0]);
-  wire above_limit_3 = over_3 | (!under_3 & bit_3 & !value_bit);
+  wire bit_3 = |(total_3 & overflow_both[16:0]);
+  wire above_limit_3 = over_3 | (!under_3 & bit_3 & !limit_bit);
   wire [15:0] below =
     i__payload[132:128] == 5'd0 ? 16'd0 :
     i__payload[132:128] == 5'd1 ? 16'd1 :
@@ -2739,13 +2752,13 @@ module pulsetrain_core_controller_decision_lanes (
         under_0 <= !begins;
         over_0 <= 1'b0;
       end else begin
-        under_3 <= under_3 | (!over_3 & !bit_3 & value_bit);
+        under_3 <= under_3 | (!over_3 & !bit_3 & limit_bit);
         over_3 <= above_limit_3;
-        under_2 <= under_2 | (!over_2 & !bit_2 & value_bit);
+        under_2 <= under_2 | (!over_2 & !bit_2 & limit_bit);
         over_2 <= above_limit_2;
-        under_1 <= under_1 | (!over_1 & !bit_1 & value_bit);
+        under_1 <= under_1 | (!over_1 & !bit_1 & limit_bit);
         over_1 <= above_limit_1;
-        under_0 <= under_0 | (!over_0 & !bit_0 & value_bit);
+        under_0 <= under_0 | (!over_0 & !bit_0 & limit_bit);
         over_0 <= above_limit_0;
       end
       if (first_moves)
@@ -3007,8 +3020,9 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   wire reset_again_here_any_3 = |i__payload[7:5];
   wire reset_again_here_any_2 = |i__payload[11:9];
   wire reset_again_here_any = |i__payload[15:13];
+  wire end_ = row == 3'd7;
   assign o__payload[2:0] = row;
-  assign o__payload[3] = row == 3'd7;
+  assign o__payload[3] = end_;
   assign o__payload[4] = bank;
   assign o__payload[8:5] = parallel_max;
   assign o__payload[10:9] = {set_chunks_here, set_chunks[1]};
@@ -3016,7 +3030,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   assign o__payload[14:13] = {reset_chunks_here, reset_chunks[1]};
   assign o__payload[16:15] = {reset_again_here, reset_again[1]};
   wire something = (|o__payload[10:9]) | (|o__payload[14:13]);
-  assign o__valid = held & place & (something | row == 3'd7);
+  assign o__valid = held & place & (something | end_);
   assign moves = held & (!o__valid | o__ready);
   assign i__ready = !held | moves | clear;
   wire saturated_count_when = |i__payload[23:20];
@@ -3054,7 +3068,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
         place <= place + 1'b1;
         if (place) begin
           row <= row + 1'b1;
-          if (row == 3'd7)
+          if (end_)
             row <= 3'd0;
           place <= 1'b0;
         end
@@ -3134,7 +3148,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   reg [16:0] visit_1 = 17'd0;
   reg [3:0] wanted = 4'd0;
   reg begins = 1'b1;
-  reg [3:0] like = 4'd0;
+  reg [3:0] kept = 4'd0;
   reg [16:0] visit_3 = 17'd0;
   reg [2:0] total = 3'd0;
   reg [3:0] waiting = 4'd0;
@@ -3151,7 +3165,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   wire former_state_when_5 = !(|{valid_1, valid_0});
   wire any_later = |later;
   wire free = !o__valid | o__ready;
-  wire [3:0] room = begins ? visit_3[16:13] : like;
+  wire [3:0] room = begins ? visit_3[16:13] : kept;
   wire fits = total <= room;
   wire joins = free & (fits | visit_3[8]);
   wire moves_3 = !valid_3 | joins;
@@ -3184,6 +3198,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   assign asked[11:9] = i__payload[2:0];
   assign asked[12] = i__payload[4];
   assign asked[16:13] = i__payload[8:5];
+  wire asks = former_state == 2'd1 | former_state == 2'd2;
   assign i__ready =
     former_state == 2'd1 & enable & todo_both[1:0] == 2'd0 & !former_state_when_3 & pulse == 4'd1 &
         !former_state_when_4 & !i__payload[3] ? 1'b1 :
@@ -3205,10 +3220,10 @@ module pulsetrain_core_controller_pulse_scheduler_former (
       first <= 1'b0;
       former_state <= 2'd0;
       later <= 2'd0;
-      like <= 4'd0;
+      kept <= 4'd0;
     end else begin
       if (writes)
-        like <= room - (fits ? total : 3'd1);
+        kept <= room - (fits ? total : 3'd1);
       if (moves_2) begin
         if (valid_1) begin
           if (visit_1[6])
@@ -3360,7 +3375,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
       if (moves_1)
         valid_1 <= valid_0;
       if (enable)
-        valid_0 <= former_state == 2'd1 | former_state == 2'd2;
+        valid_0 <= asks;
     end
   end
 endmodule
@@ -3399,7 +3414,7 @@ module pulsetrain_core_controller_row_programmer (
   input [127:0] samples__codes,
   input samples__last
 );
-  reg like = 1'b0;
+  reg index = 1'b0;
   reg [1:0] work = 2'd0;
   reg first = 1'b0;
   reg refreshes = 1'b0;
@@ -3418,7 +3433,7 @@ module pulsetrain_core_controller_row_programmer (
   reg [1:0] port_4 = 2'd0;
   wire last;
   wire resting;
-  wire [7:0] index;
+  wire [7:0] index_2;
   wire valid;
   wire pulsed;
   wire rises;
@@ -3438,7 +3453,9 @@ module pulsetrain_core_controller_row_programmer (
   wire last_2;
   wire [63:0] codes;
 
-  wire at_rest = resting & !o__valid;
+  wire last_group = !index;
+  wire free = !o__valid;
+  wire at_rest = resting & free;
   wire leaves = o__valid & o__ready;
   wire forms = work == 2'd2;
   wire [1:0] programmer_state_when_3 = todo & (todo - 1'b1);
@@ -3446,11 +3463,16 @@ module pulsetrain_core_controller_row_programmer (
   wire programmer_state_when_2 = !slots__payload[13] & (!active | row == slots__payload[2:0]);
   assign cells__valid = programmer_state == 4'd10 & resting;
   wire cells__valid_and_cells__ready = cells__valid & cells__ready;
-  wire [1:0] like_plus_1 = like + 1'b1;
+  wire [1:0] index_plus_1 = index + 1'b1;
   wire programmer_state_when_4 = !(rising | falling);
   wire programmer_state_when_5 = round != 8'd0 & round >= settings[31:24];
-  wire [8:0] programmer_state_when_6 = repeats + 1'b1;
-  wire counted__unverified_both = programmer_state == 4'd6 & !o__valid & !clear;
+  wire [8:0] repeats_plus_1 = repeats + 1'b1;
+  wire ended = programmer_state == 4'd6 & free;
+  wire counted__unverified_both = ended & !clear;
+  wire forget =
+    programmer_state == 4'd6 & free & work == 2'd0 ? 1'b1 :
+    programmer_state == 4'd10 & cells__valid_and_cells__ready & states & last_group ? 1'b1 :
+    clear;
   wire restart = programmer_state == 4'd0 & !active;
   wire emits =
     programmer_state == 4'd0 & programmer_state_when & slots__valid & !programmer_state_when_2 & !active ? 1'b1 :
@@ -3472,17 +3494,17 @@ module pulsetrain_core_controller_row_programmer (
     3'd0;
   wire group =
     programmer_state == 4'd1 ? 1'b0 :
-    programmer_state == 4'd3 ? like :
+    programmer_state == 4'd3 ? index :
     programmer_state == 4'd5 ? group_2 :
     programmer_state == 4'd8 ? 1'b0 :
-    programmer_state == 4'd9 ? like :
+    programmer_state == 4'd9 ? index :
     1'b0;
   assign targets__ready = programmer_state == 4'd3 & targets__valid & last & !clear;
   wire reads = programmer_state == 4'd2 & at_rest;
   wire reads_2 = programmer_state == 4'd2 & at_rest & left;
   wire leaves_2 = programmer_state == 4'd5 & full & last;
-  wire begins = programmer_state == 4'd7 & !o__valid;
-  wire step = programmer_state == 4'd7 & !o__valid & !refreshes;
+  wire begins = programmer_state == 4'd7 & free;
+  wire step = programmer_state == 4'd7 & free & !refreshes;
   wire [10:0] port_5;
   assign port_5[2:0] = row;
   assign port_5[10:3] = columns;
@@ -3496,8 +3518,7 @@ module pulsetrain_core_controller_row_programmer (
     .targets(targets__payload[255:0]),
     .settings(settings[23:0]),
     .slots__payload(slots__payload[11:3]),
-    .forget((programmer_state == 4'd6 & !o__valid & work == 2'd0) | (programmer_state == 4'd10 &
-        cells__valid_and_cells__ready & states & !like) | clear),
+    .forget(forget),
     .begins(restart),
     .action(action),
     .group(group),
@@ -3505,7 +3526,7 @@ module pulsetrain_core_controller_row_programmer (
     .first(first),
     .round(round),
     .work(work),
-    .chosen__index(index),
+    .chosen__index(index_2),
     .chosen__valid(valid),
     .chosen__pulsed(pulsed),
     .chosen__rises(rises),
@@ -3522,14 +3543,14 @@ module pulsetrain_core_controller_row_programmer (
   pulsetrain_core_controller_row_programmer_round_slots round_slots (
     .clk(clk),
     .rst(rst),
-    .free(!o__valid),
+    .free(free),
     .leaves(leaves),
     .moves(moves),
     .parallel_max(parallel_max),
     .clear(clear),
     .begins(begins),
     .polarity(polarity),
-    .index(index),
+    .index(index_2),
     .valid(valid),
     .pulsed(pulsed),
     .rises(rises),
@@ -3630,7 +3651,7 @@ module pulsetrain_core_controller_row_programmer (
           if (targets__valid) begin
             if (last) begin
               programmer_state <= 4'd3;
-              if (!like)
+              if (last_group)
                 programmer_state <= 4'd2;
             end
           end
@@ -3673,7 +3694,7 @@ module pulsetrain_core_controller_row_programmer (
             programmer_state <= 4'd0;
         end
         4'd7: begin
-          if (!o__valid) begin
+          if (free) begin
             programmer_state <= 4'd8;
             todo <= polarity ? falling : rising;
           end
@@ -3692,16 +3713,16 @@ module pulsetrain_core_controller_row_programmer (
             if (polarity) begin
               if (!emitted & !some)
                 programmer_state <= 4'd6;
-              else if (!refreshes | programmer_state_when_6 == settings[41:34])
+              else if (!refreshes | repeats_plus_1 == settings[41:34])
                 programmer_state <= 4'd2;
-              repeats <= programmer_state_when_6[7:0];
+              repeats <= repeats_plus_1[7:0];
             end
           end
           if (clear)
             programmer_state <= 4'd0;
         end
         4'd6: begin
-          if (!o__valid) begin
+          if (free) begin
             programmer_state <= 4'd9;
             if (work == 2'd0)
               programmer_state <= 4'd0;
@@ -3720,7 +3741,7 @@ module pulsetrain_core_controller_row_programmer (
             programmer_state <= 4'd9;
             if (states) begin
               programmer_state <= 4'd9;
-              if (!like)
+              if (last_group)
                 programmer_state <= 4'd0;
             end
           end
@@ -3741,12 +3762,12 @@ module pulsetrain_core_controller_row_programmer (
   always @(posedge clk) begin
     if (rst) begin
       active <= 1'b0;
-      like <= 1'b0;
+      index <= 1'b0;
       states <= 1'b0;
       next_row <= 3'd0;
     end else if (clear) begin
       active <= 1'b0;
-      like <= 1'b0;
+      index <= 1'b0;
       states <= 1'b0;
       next_row <= 3'd0;
     end else
@@ -3763,14 +3784,14 @@ module pulsetrain_core_controller_row_programmer (
         4'd3: begin
           if (targets__valid) begin
             if (last) begin
-              like <= like_plus_1[0];
-              if (!like)
-                like <= 1'b0;
+              index <= index_plus_1[0];
+              if (last_group)
+                index <= 1'b0;
             end
           end
         end
         4'd6: begin
-          if (!o__valid) begin
+          if (free) begin
             if (work == 2'd0)
               active <= 1'b0;
           end
@@ -3779,10 +3800,10 @@ module pulsetrain_core_controller_row_programmer (
           if (cells__valid_and_cells__ready) begin
             states <= !states;
             if (states) begin
-              like <= like_plus_1[0];
-              if (!like) begin
+              index <= index_plus_1[0];
+              if (last_group) begin
                 next_row <= row == 3'd7 ? 3'd0 : row + 1'b1;
-                like <= 1'b0;
+                index <= 1'b0;
                 active <= 1'b0;
               end
             end
@@ -3875,10 +3896,11 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   wire takes = stage_1[1] & takes_0;
   wire zero = stage_1[0] | (stage_1[1] & (slot_is_first | !signature__data[25]));
   wire was = signature__data[25] & !zero;
-  wire was_any = |value_0[6:0];
-  wire operands_0_either = !(|value_0[15:7]) | ((&value_0[15:7]) & was_any);
-  wire operands_0_both = stage_1[2] & was;
-  wire blinded = operands_0_both & first & verifies & (!(!value_0[7] | (value_0[7] & was_any)) | (!value_0[7] &
+  wire alone = value_0 == 16'd32768;
+  wire alone_any = |value_0[6:0];
+  wire operands_0_either = !(|value_0[15:7]) | ((&value_0[15:7]) & alone_any);
+  wire stage_1_2_and_was = stage_1[2] & was;
+  wire blinded = stage_1_2_and_was & first & verifies & (!(!value_0[7] | (value_0[7] & alone_any)) | (!value_0[7] &
       (&value_0[6:0])) | (value_0[7] & !(|value_0[6:1])));
   wire [10:0] result_0_sum = $signed({operands_0[8:0], 1'b1}) + $signed({operands_0[17:9], operands_0[18]});
   wire far_0 = result_0_sum[9] ^ result_0_sum[10];
@@ -3991,14 +4013,13 @@ module pulsetrain_core_controller_row_programmer_row_cells (
         operands_0[18] <= takes & lowers;
         operands_0[26:19] <= stage_1[2] & (was | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
         operands_0[34:27] <= signature__data[24:17];
-        operands_0[35] <= takes | (operands_0_both & !verifies & in_rounds);
-        operands_0[36] <= takes | (stage_1[0] & exists_0 & value_0 != 16'd32768 & operands_0_either) | (was &
-            !stage_1[2]);
-        operands_0[37] <= operands_0_both & !blinded & !1'b0;
+        operands_0[35] <= takes | (stage_1_2_and_was & !verifies & in_rounds);
+        operands_0[36] <= takes | (stage_1[0] & exists_0 & !alone & operands_0_either) | (was & !stage_1[2]);
+        operands_0[37] <= stage_1_2_and_was & !blinded & !1'b0;
         operands_0[38] <= blinded | (stage_1[2] & signature__data[26]);
         operands_0[39] <= blinded;
         operands_0[40] <= takes ? !lowers : signature__data[27];
-        operands_0[41] <= stage_1[0] ? value_0 == 16'd32768 : signature__data[28];
+        operands_0[41] <= stage_1[0] ? alone : signature__data[28];
         operands_0[42] <= stage_1[0] ? !operands_0_either : signature__data[29];
         if (zero) begin
           operands_0[8:0] <= 9'd0;
@@ -4322,6 +4343,7 @@ module pulsetrain_core_controller_line_driver (
     1'b0;
   wire transfers = i__valid & i__ready;
   wire reads = kept[2:0] == 3'd4 | kept[2:0] == 3'd5;
+  wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & crossbar__converted & !waiting);
   wire releases =
     phase_state == 4'd1 & clear ? 1'b1 :
     phase_state == 4'd2 & clear ? 1'b1 :
@@ -4334,8 +4356,7 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd8 & !crossbar__converted & phase_ends ? 1'b1 :
     phase_state == 4'd9 & clear ? 1'b1 :
     1'b0;
-  wire crossbar__group_when = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & crossbar__converted &
-      !waiting) | releases;
+  wire recovers_or_releases = recovers | releases;
   assign idle = phase_state == 4'd0 | (phase_state != 4'd7 & phase_state == 4'd5);
   wire converts =
     phase_state == 4'd1 & phase_ends & crossbar__ready & reading ? 1'b1 :
@@ -4423,7 +4444,7 @@ module pulsetrain_core_controller_line_driver (
         recovery_cycles <= kept[79:64];
         hold_cycles <= kept[63:48];
         pulse_cycles <= kept[47:32];
-      end else if (crossbar__group_when) begin
+      end else if (recovers_or_releases) begin
         crossbar__group <= 1'b0;
         crossbar__source_unselected <= 2'd0;
         crossbar__source_code <= 8'd0;

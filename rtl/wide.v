@@ -310,8 +310,9 @@ module pulsetrain_core (
   wire may_pass = beat != 10'd0 | !reading;
   wire deltas__valid = may_pass & (busy_2 ? deltas__valid_3 : deltas__valid_2);
   wire moves = deltas__valid & deltas__ready_2;
+  wire begins = moves & beat == 10'd0;
   wire read_starts = read__valid & read__ready;
-  wire sampled = (moves & beat == 10'd0) | read_starts | programmed;
+  wire sampled = begins | read_starts | programmed;
   wire [1023:0] deltas__payload = busy_2 ? deltas__payload_3 : deltas__payload_2;
   wire deltas__ready = may_pass & deltas__ready_2;
   wire deltas__ready_3 = deltas__ready & !busy_2;
@@ -795,10 +796,12 @@ module pulsetrain_core_command_decoder (
   reg which = 1'b0;
   reg wrong_before = 1'b0;
 
-  wire [12:0] length = opcode == 4'd1 ? 13'd4 : opcode == 4'd4 ? 13'd1024 : 13'd4096;
+  wire loads = opcode == 4'd1;
+  wire updates = opcode == 4'd4;
+  wire [12:0] length = loads ? 13'd4 : updates ? 13'd1024 : 13'd4096;
   wire [13:0] length_minus_1 = length - 1'b1;
   wire ends = beat == length_minus_1;
-  wire accepted = opcode == 4'd1 ? load__ready : opcode == 4'd4 ? deltas__ready : targets__ready;
+  wire accepted = loads ? load__ready : updates ? deltas__ready : targets__ready;
   wire offered = part_state == 2'd2 ? commands__valid : part_state == 2'd3;
   wire moves = offered & accepted;
   assign header__opcode = part_state == 2'd0 ? commands__payload[3:0] : 4'd0;
@@ -810,11 +813,11 @@ module pulsetrain_core_command_decoder (
     part_state == 2'd1 ? 1'b1 :
     1'b0;
   wire taken = commands__valid & commands__ready;
-  assign load__valid = offered & opcode == 4'd1;
-  assign deltas__valid = offered & opcode == 4'd4;
-  assign targets__valid = offered & opcode != 4'd1 & opcode != 4'd4;
+  assign load__valid = offered & loads;
+  assign deltas__valid = offered & updates;
+  assign targets__valid = offered & !loads & !updates;
   wire filling = part_state == 2'd3;
-  wire [1023:0] like = filling ? 1024'd0 : commands__payload[1023:0];
+  wire [1023:0] words = filling ? 1024'd0 : commands__payload[1023:0];
   wire [15:0] missing = filling ? 16'd32768 : 16'd0;
   wire part_state_when = !(|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd3, header__opcode ==
       4'd2});
@@ -905,28 +908,29 @@ module pulsetrain_core_command_decoder (
       (|commands__payload[22:16])), $signed(commands__payload[15:7]) == $signed(commands__payload[15]) &
       (!commands__payload[15] | (|commands__payload[6:0]))};
   wire wrong = wrong_before | (|wrong_inverse);
-  wire wrong_either = ends | commands__payload[1024];
+  wire ends_or_commands__payload_1024 = ends | commands__payload[1024];
   wire wrong_before_when = moves & !filling;
-  wire wrong_before_differs = ends ^ commands__payload[1024];
-  assign verdict__valid = wrong_before_when & (opcode == 4'd1 ? wrong_either : wrong_before_differs);
-  assign verdict__status = wrong_before_differs ? 4'd4 : wrong ? 4'd9 : 4'd0;
-  wire part_state_when_2 = taken & commands__payload[1024];
-  assign targets__payload[15:0] = like[15:0] | missing;
-  assign targets__payload[31:16] = like[31:16] | missing;
-  assign targets__payload[47:32] = like[47:32] | missing;
-  assign targets__payload[63:48] = like[63:48] | missing;
-  assign targets__payload[79:64] = like[79:64] | missing;
-  assign targets__payload[95:80] = like[95:80] | missing;
-  assign targets__payload[111:96] = like[111:96] | missing;
-  assign targets__payload[127:112] = like[127:112] | missing;
-  assign targets__payload[143:128] = like[143:128] | missing;
-  assign targets__payload[159:144] = like[159:144] | missing;
-  assign targets__payload[175:160] = like[175:160] | missing;
-  assign targets__payload[191:176] = like[191:176] | missing;
-  assign targets__payload[207:192] = like[207:192] | missing;
-  assign targets__payload[223:208] = like[223:208] | missing;
-  assign targets__payload[239:224] = like[239:224] | missing;
-  assign targets__payload[255:240] = like[255:240] | missing;
+  wire ends_xor_commands__payload_1024 = ends ^ commands__payload[1024];
+  assign verdict__valid = wrong_before_when & (loads ? ends_or_commands__payload_1024 :
+      ends_xor_commands__payload_1024);
+  assign verdict__status = ends_xor_commands__payload_1024 ? 4'd4 : wrong ? 4'd9 : 4'd0;
+  wire taken_and_commands__payload_1024 = taken & commands__payload[1024];
+  assign targets__payload[15:0] = words[15:0] | missing;
+  assign targets__payload[31:16] = words[31:16] | missing;
+  assign targets__payload[47:32] = words[47:32] | missing;
+  assign targets__payload[63:48] = words[63:48] | missing;
+  assign targets__payload[79:64] = words[79:64] | missing;
+  assign targets__payload[95:80] = words[95:80] | missing;
+  assign targets__payload[111:96] = words[111:96] | missing;
+  assign targets__payload[127:112] = words[127:112] | missing;
+  assign targets__payload[143:128] = words[143:128] | missing;
+  assign targets__payload[159:144] = words[159:144] | missing;
+  assign targets__payload[175:160] = words[175:160] | missing;
+  assign targets__payload[191:176] = words[191:176] | missing;
+  assign targets__payload[207:192] = words[207:192] | missing;
+  assign targets__payload[223:208] = words[223:208] | missing;
+  assign targets__payload[239:224] = words[239:224] | missing;
+  assign targets__payload[255:240] = words[255:240] | missing;
   assign targets__payload[257:256] = opcode == 4'd9 ? 2'd2 : opcode == 4'd8 ? 2'd1 : 2'd0;
   assign header__tag = part_state == 2'd0 ? commands__payload[15:8] : 8'd0;
   assign header__valid = part_state == 2'd0 & taken;
@@ -1013,7 +1017,7 @@ module pulsetrain_core_command_decoder (
   assign load__payload[505:498] = commands__payload[999:992];
   assign load__payload[513:506] = commands__payload[1015:1008];
   assign load__payload[514] = ends & commands__payload[1024] & !wrong;
-  assign load__payload[515] = wrong_either & !load__payload[514];
+  assign load__payload[515] = ends_or_commands__payload_1024 & !load__payload[514];
 
   always @(posedge clk) begin
     if (rst) begin
@@ -1054,13 +1058,13 @@ module pulsetrain_core_command_decoder (
               part_state <= 2'd1;
             if (commands__payload[1024]) begin
               part_state <= 2'd3;
-              if (ends | opcode == 4'd1)
+              if (ends | loads)
                 part_state <= 2'd0;
             end
           end
           if (clear) begin
             part_state <= 2'd1;
-            if (part_state_when_2)
+            if (taken_and_commands__payload_1024)
               part_state <= 2'd0;
           end
         end
@@ -1069,15 +1073,15 @@ module pulsetrain_core_command_decoder (
             part_state <= 2'd0;
         end
         2'd1: begin
-          if (part_state_when_2)
+          if (taken_and_commands__payload_1024)
             part_state <= 2'd0;
         end
       endcase
     end
   end
 
-  assign verdict__settled = opcode == 4'd1;
-  assign deltas__payload = like;
+  assign verdict__settled = loads;
+  assign deltas__payload = words;
 endmodule
 
 // The vectors rows A and B, columns A and B. A load fills the place that is not current and then makes it so.
@@ -1246,7 +1250,7 @@ module pulsetrain_core_outer_product (
   reg [2:0] valid = 3'd0;
   reg [5:0] lane = 6'd0;
   reg [2:0] completes = 3'd0;
-  reg [5:0] like = 6'd0;
+  reg [5:0] fetched_lane = 6'd0;
   reg subtracts = 1'b0;
   reg [7:0] row_code = 8'd0;
   reg [511:0] column_codes = 512'd0;
@@ -1386,142 +1390,142 @@ module pulsetrain_core_outer_product (
   assign start__ready = !clear & (!active | (moves & ends));
   assign scan__start = start__valid & start__ready;
   assign busy = active | (|valid) | deltas__valid;
-  wire column_beat_when = active & moves;
-  wire column_codes_when = moves & valid[0];
+  wire active_and_moves = active & moves;
+  wire moves_and_valid_0 = moves & valid[0];
   wire [7:0] row_code_value =
-    like == 6'd0 ? scan__rows[7:0] :
-    like == 6'd1 ? scan__rows[15:8] :
-    like == 6'd2 ? scan__rows[23:16] :
-    like == 6'd3 ? scan__rows[31:24] :
-    like == 6'd4 ? scan__rows[39:32] :
-    like == 6'd5 ? scan__rows[47:40] :
-    like == 6'd6 ? scan__rows[55:48] :
-    like == 6'd7 ? scan__rows[63:56] :
-    like == 6'd8 ? scan__rows[71:64] :
-    like == 6'd9 ? scan__rows[79:72] :
-    like == 6'd10 ? scan__rows[87:80] :
-    like == 6'd11 ? scan__rows[95:88] :
-    like == 6'd12 ? scan__rows[103:96] :
-    like == 6'd13 ? scan__rows[111:104] :
-    like == 6'd14 ? scan__rows[119:112] :
-    like == 6'd15 ? scan__rows[127:120] :
-    like == 6'd16 ? scan__rows[135:128] :
-    like == 6'd17 ? scan__rows[143:136] :
-    like == 6'd18 ? scan__rows[151:144] :
-    like == 6'd19 ? scan__rows[159:152] :
-    like == 6'd20 ? scan__rows[167:160] :
-    like == 6'd21 ? scan__rows[175:168] :
-    like == 6'd22 ? scan__rows[183:176] :
-    like == 6'd23 ? scan__rows[191:184] :
-    like == 6'd24 ? scan__rows[199:192] :
-    like == 6'd25 ? scan__rows[207:200] :
-    like == 6'd26 ? scan__rows[215:208] :
-    like == 6'd27 ? scan__rows[223:216] :
-    like == 6'd28 ? scan__rows[231:224] :
-    like == 6'd29 ? scan__rows[239:232] :
-    like == 6'd30 ? scan__rows[247:240] :
-    like == 6'd31 ? scan__rows[255:248] :
-    like == 6'd32 ? scan__rows[263:256] :
-    like == 6'd33 ? scan__rows[271:264] :
-    like == 6'd34 ? scan__rows[279:272] :
-    like == 6'd35 ? scan__rows[287:280] :
-    like == 6'd36 ? scan__rows[295:288] :
-    like == 6'd37 ? scan__rows[303:296] :
-    like == 6'd38 ? scan__rows[311:304] :
-    like == 6'd39 ? scan__rows[319:312] :
-    like == 6'd40 ? scan__rows[327:320] :
-    like == 6'd41 ? scan__rows[335:328] :
-    like == 6'd42 ? scan__rows[343:336] :
-    like == 6'd43 ? scan__rows[351:344] :
-    like == 6'd44 ? scan__rows[359:352] :
-    like == 6'd45 ? scan__rows[367:360] :
-    like == 6'd46 ? scan__rows[375:368] :
-    like == 6'd47 ? scan__rows[383:376] :
-    like == 6'd48 ? scan__rows[391:384] :
-    like == 6'd49 ? scan__rows[399:392] :
-    like == 6'd50 ? scan__rows[407:400] :
-    like == 6'd51 ? scan__rows[415:408] :
-    like == 6'd52 ? scan__rows[423:416] :
-    like == 6'd53 ? scan__rows[431:424] :
-    like == 6'd54 ? scan__rows[439:432] :
-    like == 6'd55 ? scan__rows[447:440] :
-    like == 6'd56 ? scan__rows[455:448] :
-    like == 6'd57 ? scan__rows[463:456] :
-    like == 6'd58 ? scan__rows[471:464] :
-    like == 6'd59 ? scan__rows[479:472] :
-    like == 6'd60 ? scan__rows[487:480] :
-    like == 6'd61 ? scan__rows[495:488] :
-    like == 6'd62 ? scan__rows[503:496] :
-    like == 6'd63 ? scan__rows[511:504] :
+    fetched_lane == 6'd0 ? scan__rows[7:0] :
+    fetched_lane == 6'd1 ? scan__rows[15:8] :
+    fetched_lane == 6'd2 ? scan__rows[23:16] :
+    fetched_lane == 6'd3 ? scan__rows[31:24] :
+    fetched_lane == 6'd4 ? scan__rows[39:32] :
+    fetched_lane == 6'd5 ? scan__rows[47:40] :
+    fetched_lane == 6'd6 ? scan__rows[55:48] :
+    fetched_lane == 6'd7 ? scan__rows[63:56] :
+    fetched_lane == 6'd8 ? scan__rows[71:64] :
+    fetched_lane == 6'd9 ? scan__rows[79:72] :
+    fetched_lane == 6'd10 ? scan__rows[87:80] :
+    fetched_lane == 6'd11 ? scan__rows[95:88] :
+    fetched_lane == 6'd12 ? scan__rows[103:96] :
+    fetched_lane == 6'd13 ? scan__rows[111:104] :
+    fetched_lane == 6'd14 ? scan__rows[119:112] :
+    fetched_lane == 6'd15 ? scan__rows[127:120] :
+    fetched_lane == 6'd16 ? scan__rows[135:128] :
+    fetched_lane == 6'd17 ? scan__rows[143:136] :
+    fetched_lane == 6'd18 ? scan__rows[151:144] :
+    fetched_lane == 6'd19 ? scan__rows[159:152] :
+    fetched_lane == 6'd20 ? scan__rows[167:160] :
+    fetched_lane == 6'd21 ? scan__rows[175:168] :
+    fetched_lane == 6'd22 ? scan__rows[183:176] :
+    fetched_lane == 6'd23 ? scan__rows[191:184] :
+    fetched_lane == 6'd24 ? scan__rows[199:192] :
+    fetched_lane == 6'd25 ? scan__rows[207:200] :
+    fetched_lane == 6'd26 ? scan__rows[215:208] :
+    fetched_lane == 6'd27 ? scan__rows[223:216] :
+    fetched_lane == 6'd28 ? scan__rows[231:224] :
+    fetched_lane == 6'd29 ? scan__rows[239:232] :
+    fetched_lane == 6'd30 ? scan__rows[247:240] :
+    fetched_lane == 6'd31 ? scan__rows[255:248] :
+    fetched_lane == 6'd32 ? scan__rows[263:256] :
+    fetched_lane == 6'd33 ? scan__rows[271:264] :
+    fetched_lane == 6'd34 ? scan__rows[279:272] :
+    fetched_lane == 6'd35 ? scan__rows[287:280] :
+    fetched_lane == 6'd36 ? scan__rows[295:288] :
+    fetched_lane == 6'd37 ? scan__rows[303:296] :
+    fetched_lane == 6'd38 ? scan__rows[311:304] :
+    fetched_lane == 6'd39 ? scan__rows[319:312] :
+    fetched_lane == 6'd40 ? scan__rows[327:320] :
+    fetched_lane == 6'd41 ? scan__rows[335:328] :
+    fetched_lane == 6'd42 ? scan__rows[343:336] :
+    fetched_lane == 6'd43 ? scan__rows[351:344] :
+    fetched_lane == 6'd44 ? scan__rows[359:352] :
+    fetched_lane == 6'd45 ? scan__rows[367:360] :
+    fetched_lane == 6'd46 ? scan__rows[375:368] :
+    fetched_lane == 6'd47 ? scan__rows[383:376] :
+    fetched_lane == 6'd48 ? scan__rows[391:384] :
+    fetched_lane == 6'd49 ? scan__rows[399:392] :
+    fetched_lane == 6'd50 ? scan__rows[407:400] :
+    fetched_lane == 6'd51 ? scan__rows[415:408] :
+    fetched_lane == 6'd52 ? scan__rows[423:416] :
+    fetched_lane == 6'd53 ? scan__rows[431:424] :
+    fetched_lane == 6'd54 ? scan__rows[439:432] :
+    fetched_lane == 6'd55 ? scan__rows[447:440] :
+    fetched_lane == 6'd56 ? scan__rows[455:448] :
+    fetched_lane == 6'd57 ? scan__rows[463:456] :
+    fetched_lane == 6'd58 ? scan__rows[471:464] :
+    fetched_lane == 6'd59 ? scan__rows[479:472] :
+    fetched_lane == 6'd60 ? scan__rows[487:480] :
+    fetched_lane == 6'd61 ? scan__rows[495:488] :
+    fetched_lane == 6'd62 ? scan__rows[503:496] :
+    fetched_lane == 6'd63 ? scan__rows[511:504] :
     8'd0;
   wire [8:0] row_code_negative = -$signed(row_code_value);
-  wire product_63_when = moves & valid[1];
+  wire moves_and_valid_1 = moves & valid[1];
   wire before_63_when = completes[2] | !valid[2];
   wire [7:0] row_code_value_2 =
-    like == 6'd0 ? scan__rows[7:0] :
-    like == 6'd1 ? scan__rows[15:8] :
-    like == 6'd2 ? scan__rows[23:16] :
-    like == 6'd3 ? scan__rows[31:24] :
-    like == 6'd4 ? scan__rows[39:32] :
-    like == 6'd5 ? scan__rows[47:40] :
-    like == 6'd6 ? scan__rows[55:48] :
-    like == 6'd7 ? scan__rows[63:56] :
-    like == 6'd8 ? scan__rows[71:64] :
-    like == 6'd9 ? scan__rows[79:72] :
-    like == 6'd10 ? scan__rows[87:80] :
-    like == 6'd11 ? scan__rows[95:88] :
-    like == 6'd12 ? scan__rows[103:96] :
-    like == 6'd13 ? scan__rows[111:104] :
-    like == 6'd14 ? scan__rows[119:112] :
-    like == 6'd15 ? scan__rows[127:120] :
-    like == 6'd16 ? scan__rows[135:128] :
-    like == 6'd17 ? scan__rows[143:136] :
-    like == 6'd18 ? scan__rows[151:144] :
-    like == 6'd19 ? scan__rows[159:152] :
-    like == 6'd20 ? scan__rows[167:160] :
-    like == 6'd21 ? scan__rows[175:168] :
-    like == 6'd22 ? scan__rows[183:176] :
-    like == 6'd23 ? scan__rows[191:184] :
-    like == 6'd24 ? scan__rows[199:192] :
-    like == 6'd25 ? scan__rows[207:200] :
-    like == 6'd26 ? scan__rows[215:208] :
-    like == 6'd27 ? scan__rows[223:216] :
-    like == 6'd28 ? scan__rows[231:224] :
-    like == 6'd29 ? scan__rows[239:232] :
-    like == 6'd30 ? scan__rows[247:240] :
-    like == 6'd31 ? scan__rows[255:248] :
-    like == 6'd32 ? scan__rows[263:256] :
-    like == 6'd33 ? scan__rows[271:264] :
-    like == 6'd34 ? scan__rows[279:272] :
-    like == 6'd35 ? scan__rows[287:280] :
-    like == 6'd36 ? scan__rows[295:288] :
-    like == 6'd37 ? scan__rows[303:296] :
-    like == 6'd38 ? scan__rows[311:304] :
-    like == 6'd39 ? scan__rows[319:312] :
-    like == 6'd40 ? scan__rows[327:320] :
-    like == 6'd41 ? scan__rows[335:328] :
-    like == 6'd42 ? scan__rows[343:336] :
-    like == 6'd43 ? scan__rows[351:344] :
-    like == 6'd44 ? scan__rows[359:352] :
-    like == 6'd45 ? scan__rows[367:360] :
-    like == 6'd46 ? scan__rows[375:368] :
-    like == 6'd47 ? scan__rows[383:376] :
-    like == 6'd48 ? scan__rows[391:384] :
-    like == 6'd49 ? scan__rows[399:392] :
-    like == 6'd50 ? scan__rows[407:400] :
-    like == 6'd51 ? scan__rows[415:408] :
-    like == 6'd52 ? scan__rows[423:416] :
-    like == 6'd53 ? scan__rows[431:424] :
-    like == 6'd54 ? scan__rows[439:432] :
-    like == 6'd55 ? scan__rows[447:440] :
-    like == 6'd56 ? scan__rows[455:448] :
-    like == 6'd57 ? scan__rows[463:456] :
-    like == 6'd58 ? scan__rows[471:464] :
-    like == 6'd59 ? scan__rows[479:472] :
-    like == 6'd60 ? scan__rows[487:480] :
-    like == 6'd61 ? scan__rows[495:488] :
-    like == 6'd62 ? scan__rows[503:496] :
-    like == 6'd63 ? scan__rows[511:504] :
+    fetched_lane == 6'd0 ? scan__rows[7:0] :
+    fetched_lane == 6'd1 ? scan__rows[15:8] :
+    fetched_lane == 6'd2 ? scan__rows[23:16] :
+    fetched_lane == 6'd3 ? scan__rows[31:24] :
+    fetched_lane == 6'd4 ? scan__rows[39:32] :
+    fetched_lane == 6'd5 ? scan__rows[47:40] :
+    fetched_lane == 6'd6 ? scan__rows[55:48] :
+    fetched_lane == 6'd7 ? scan__rows[63:56] :
+    fetched_lane == 6'd8 ? scan__rows[71:64] :
+    fetched_lane == 6'd9 ? scan__rows[79:72] :
+    fetched_lane == 6'd10 ? scan__rows[87:80] :
+    fetched_lane == 6'd11 ? scan__rows[95:88] :
+    fetched_lane == 6'd12 ? scan__rows[103:96] :
+    fetched_lane == 6'd13 ? scan__rows[111:104] :
+    fetched_lane == 6'd14 ? scan__rows[119:112] :
+    fetched_lane == 6'd15 ? scan__rows[127:120] :
+    fetched_lane == 6'd16 ? scan__rows[135:128] :
+    fetched_lane == 6'd17 ? scan__rows[143:136] :
+    fetched_lane == 6'd18 ? scan__rows[151:144] :
+    fetched_lane == 6'd19 ? scan__rows[159:152] :
+    fetched_lane == 6'd20 ? scan__rows[167:160] :
+    fetched_lane == 6'd21 ? scan__rows[175:168] :
+    fetched_lane == 6'd22 ? scan__rows[183:176] :
+    fetched_lane == 6'd23 ? scan__rows[191:184] :
+    fetched_lane == 6'd24 ? scan__rows[199:192] :
+    fetched_lane == 6'd25 ? scan__rows[207:200] :
+    fetched_lane == 6'd26 ? scan__rows[215:208] :
+    fetched_lane == 6'd27 ? scan__rows[223:216] :
+    fetched_lane == 6'd28 ? scan__rows[231:224] :
+    fetched_lane == 6'd29 ? scan__rows[239:232] :
+    fetched_lane == 6'd30 ? scan__rows[247:240] :
+    fetched_lane == 6'd31 ? scan__rows[255:248] :
+    fetched_lane == 6'd32 ? scan__rows[263:256] :
+    fetched_lane == 6'd33 ? scan__rows[271:264] :
+    fetched_lane == 6'd34 ? scan__rows[279:272] :
+    fetched_lane == 6'd35 ? scan__rows[287:280] :
+    fetched_lane == 6'd36 ? scan__rows[295:288] :
+    fetched_lane == 6'd37 ? scan__rows[303:296] :
+    fetched_lane == 6'd38 ? scan__rows[311:304] :
+    fetched_lane == 6'd39 ? scan__rows[319:312] :
+    fetched_lane == 6'd40 ? scan__rows[327:320] :
+    fetched_lane == 6'd41 ? scan__rows[335:328] :
+    fetched_lane == 6'd42 ? scan__rows[343:336] :
+    fetched_lane == 6'd43 ? scan__rows[351:344] :
+    fetched_lane == 6'd44 ? scan__rows[359:352] :
+    fetched_lane == 6'd45 ? scan__rows[367:360] :
+    fetched_lane == 6'd46 ? scan__rows[375:368] :
+    fetched_lane == 6'd47 ? scan__rows[383:376] :
+    fetched_lane == 6'd48 ? scan__rows[391:384] :
+    fetched_lane == 6'd49 ? scan__rows[399:392] :
+    fetched_lane == 6'd50 ? scan__rows[407:400] :
+    fetched_lane == 6'd51 ? scan__rows[415:408] :
+    fetched_lane == 6'd52 ? scan__rows[423:416] :
+    fetched_lane == 6'd53 ? scan__rows[431:424] :
+    fetched_lane == 6'd54 ? scan__rows[439:432] :
+    fetched_lane == 6'd55 ? scan__rows[447:440] :
+    fetched_lane == 6'd56 ? scan__rows[455:448] :
+    fetched_lane == 6'd57 ? scan__rows[463:456] :
+    fetched_lane == 6'd58 ? scan__rows[471:464] :
+    fetched_lane == 6'd59 ? scan__rows[479:472] :
+    fetched_lane == 6'd60 ? scan__rows[487:480] :
+    fetched_lane == 6'd61 ? scan__rows[495:488] :
+    fetched_lane == 6'd62 ? scan__rows[503:496] :
+    fetched_lane == 6'd63 ? scan__rows[511:504] :
     8'd0;
 
   always @(posedge clk) begin
@@ -1537,7 +1541,7 @@ module pulsetrain_core_outer_product (
       row <= 8'd0;
       lane <= 6'd0;
       scan__row_beat <= 2'd0;
-    end else if (column_beat_when) begin
+    end else if (active_and_moves) begin
       if (cell_ends)
         column_beat <= column_beat + 1'b1;
       if (row_ends) begin
@@ -1560,7 +1564,7 @@ module pulsetrain_core_outer_product (
       active <= 1'b0;
     else if (scan__start)
       active <= 1'b1;
-    else if (column_beat_when) begin
+    else if (active_and_moves) begin
       if (ends)
         active <= 1'b0;
     end
@@ -1658,7 +1662,7 @@ module pulsetrain_core_outer_product (
   end
 
   always @(posedge clk) begin
-    if (product_63_when) begin
+    if (moves_and_valid_1) begin
       product_63 <= $signed(row_code) * $signed(column_codes[511:504]);
       product_62 <= $signed(row_code) * $signed(column_codes[503:496]);
       product_61 <= $signed(row_code) * $signed(column_codes[495:488]);
@@ -1724,7 +1728,7 @@ module pulsetrain_core_outer_product (
       product_1 <= $signed(row_code) * $signed(column_codes[15:8]);
       product_0 <= $signed(row_code) * $signed(column_codes[7:0]);
     end
-    if (column_codes_when) begin
+    if (moves_and_valid_0) begin
       column_codes <= scan__columns;
       row_code <= subtracts ? row_code_negative[7:0] : row_code_value_2;
       if (!scan__loaded)
@@ -1862,7 +1866,7 @@ module pulsetrain_core_outer_product (
         before_0 <= 15'd0;
       end
       subtracts <= which;
-      like <= lane;
+      fetched_lane <= lane;
     end
   end
 
@@ -2020,8 +2024,9 @@ module pulsetrain_core_responder (
   wire [127:0] r_data;
   wire r_rdy;
 
+  wire known = waiting != 5'd0;
   assign room = waiting != 5'd16;
-  wire [4:0] answer_15_when = write - 1'b1;
+  wire [4:0] write_minus_1 = write - 1'b1;
   wire answer_0_when = header__valid & write == 4'd0;
   wire answer_1_when = header__valid & write == 4'd1;
   wire answer_2_when = header__valid & write == 4'd2;
@@ -2037,7 +2042,7 @@ module pulsetrain_core_responder (
   wire answer_12_when = header__valid & write == 4'd12;
   wire answer_13_when = header__valid & write == 4'd13;
   wire answer_14_when = header__valid & write == 4'd14;
-  wire answer_15_when_2 = header__valid & write == 4'd15;
+  wire answer_15_when = header__valid & write == 4'd15;
   assign read_room = waiting_2 + 5'd16 <= 6'd20;
   assign reading = reads != 2'd0;
   wire w_en = samples__valid & reading;
@@ -2060,19 +2065,20 @@ module pulsetrain_core_responder (
     read == 4'd15 ? answer_15 :
     17'd0;
   wire w_en_any = |{oldest[3:0] == 4'd3, oldest[3:0] == 4'd2};
-  wire free = (!responses__valid | responses__ready) & !clear & waiting != 5'd0;
+  wire free = (!responses__valid | responses__ready) & !clear & known;
   wire responses__payload_any = |{oldest[3:0] == 4'd9, oldest[3:0] == 4'd8, oldest[3:0] == 4'd7};
   wire more = !oldest[16] & sent != (w_en_any ? 14'd16 : responses__payload_any ? 14'd8192 : 14'd0);
-  wire finished_both = free & more;
-  wire advances = finished_both & (responses__payload_any ? cells__valid : r_rdy);
+  wire free_and_more = free & more;
+  wire offered = responses__payload_any ? cells__valid : r_rdy;
+  wire advances = free_and_more & offered;
   wire r_en = advances & w_en_any;
   wire ends = w_en & samples__last;
   wire finished_any = |{oldest[3:0] == 4'd6, oldest[3:0] == 4'd5, oldest[3:0] == 4'd4};
-  wire answers = free & (oldest[16] | ((w_en_any | (responses__payload_any & at_rest) | (finished_any & finished !=
-      5'd0)) & !more));
-  assign cells__ready = finished_both & responses__payload_any;
+  wire over = (w_en_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
+  wire answers = free & (oldest[16] | over);
+  assign cells__ready = free_and_more & responses__payload_any;
   assign programmed = answers & responses__payload_any & !oldest[16];
-  assign busy = waiting != 5'd0 | responses__valid;
+  assign busy = known | responses__valid;
   wire [1:0] answer_15_choice = faulted ? 2'd2 : 2'd1;
   wire settled_0 = answer_0_when ? header__settled : answer_0[16];
   wire settled_1 = answer_1_when ? header__settled : answer_1[16];
@@ -2089,7 +2095,7 @@ module pulsetrain_core_responder (
   wire settled_12 = answer_12_when ? header__settled : answer_12[16];
   wire settled_13 = answer_13_when ? header__settled : answer_13[16];
   wire settled_14 = answer_14_when ? header__settled : answer_14[16];
-  wire settled_15 = answer_15_when_2 ? header__settled : answer_15[16];
+  wire settled_15 = answer_15_when ? header__settled : answer_15[16];
   wire [255:0] bits;
   assign bits[15:0] = {{8{r_data[7]}}, r_data[7:0]};
   assign bits[31:16] = {{8{r_data[15]}}, r_data[15:8]};
@@ -2157,11 +2163,11 @@ module pulsetrain_core_responder (
         responses__payload[255:0] <= {240'd0, oldest[11:4], oldest[15:12], oldest[3:0]};
         responses__valid <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd15) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd15) begin
         answer_15[15:12] <= verdict__status;
         answer_15[16] <= verdict__settled;
       end
-      if (answer_15_when_2) begin
+      if (answer_15_when) begin
         answer_15[3:0] <= header__opcode;
         answer_15[11:4] <= header__tag;
         answer_15[15:12] <= header__status;
@@ -2171,7 +2177,7 @@ module pulsetrain_core_responder (
         answer_15[15:12] <= {2'd0, answer_15_choice};
         answer_15[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd14) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd14) begin
         answer_14[15:12] <= verdict__status;
         answer_14[16] <= verdict__settled;
       end
@@ -2185,7 +2191,7 @@ module pulsetrain_core_responder (
         answer_14[15:12] <= {2'd0, answer_15_choice};
         answer_14[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd13) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd13) begin
         answer_13[15:12] <= verdict__status;
         answer_13[16] <= verdict__settled;
       end
@@ -2199,7 +2205,7 @@ module pulsetrain_core_responder (
         answer_13[15:12] <= {2'd0, answer_15_choice};
         answer_13[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd12) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd12) begin
         answer_12[15:12] <= verdict__status;
         answer_12[16] <= verdict__settled;
       end
@@ -2213,7 +2219,7 @@ module pulsetrain_core_responder (
         answer_12[15:12] <= {2'd0, answer_15_choice};
         answer_12[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd11) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd11) begin
         answer_11[15:12] <= verdict__status;
         answer_11[16] <= verdict__settled;
       end
@@ -2227,7 +2233,7 @@ module pulsetrain_core_responder (
         answer_11[15:12] <= {2'd0, answer_15_choice};
         answer_11[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd10) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd10) begin
         answer_10[15:12] <= verdict__status;
         answer_10[16] <= verdict__settled;
       end
@@ -2241,7 +2247,7 @@ module pulsetrain_core_responder (
         answer_10[15:12] <= {2'd0, answer_15_choice};
         answer_10[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd9) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd9) begin
         answer_9[15:12] <= verdict__status;
         answer_9[16] <= verdict__settled;
       end
@@ -2255,7 +2261,7 @@ module pulsetrain_core_responder (
         answer_9[15:12] <= {2'd0, answer_15_choice};
         answer_9[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd8) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd8) begin
         answer_8[15:12] <= verdict__status;
         answer_8[16] <= verdict__settled;
       end
@@ -2269,7 +2275,7 @@ module pulsetrain_core_responder (
         answer_8[15:12] <= {2'd0, answer_15_choice};
         answer_8[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd7) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd7) begin
         answer_7[15:12] <= verdict__status;
         answer_7[16] <= verdict__settled;
       end
@@ -2283,7 +2289,7 @@ module pulsetrain_core_responder (
         answer_7[15:12] <= {2'd0, answer_15_choice};
         answer_7[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd6) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd6) begin
         answer_6[15:12] <= verdict__status;
         answer_6[16] <= verdict__settled;
       end
@@ -2297,7 +2303,7 @@ module pulsetrain_core_responder (
         answer_6[15:12] <= {2'd0, answer_15_choice};
         answer_6[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd5) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd5) begin
         answer_5[15:12] <= verdict__status;
         answer_5[16] <= verdict__settled;
       end
@@ -2311,7 +2317,7 @@ module pulsetrain_core_responder (
         answer_5[15:12] <= {2'd0, answer_15_choice};
         answer_5[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd4) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd4) begin
         answer_4[15:12] <= verdict__status;
         answer_4[16] <= verdict__settled;
       end
@@ -2325,7 +2331,7 @@ module pulsetrain_core_responder (
         answer_4[15:12] <= {2'd0, answer_15_choice};
         answer_4[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd3) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd3) begin
         answer_3[15:12] <= verdict__status;
         answer_3[16] <= verdict__settled;
       end
@@ -2339,7 +2345,7 @@ module pulsetrain_core_responder (
         answer_3[15:12] <= {2'd0, answer_15_choice};
         answer_3[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd2) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd2) begin
         answer_2[15:12] <= verdict__status;
         answer_2[16] <= verdict__settled;
       end
@@ -2353,7 +2359,7 @@ module pulsetrain_core_responder (
         answer_2[15:12] <= {2'd0, answer_15_choice};
         answer_2[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd1) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd1) begin
         answer_1[15:12] <= verdict__status;
         answer_1[16] <= verdict__settled;
       end
@@ -2367,7 +2373,7 @@ module pulsetrain_core_responder (
         answer_1[15:12] <= {2'd0, answer_15_choice};
         answer_1[16] <= 1'b1;
       end
-      if (verdict__valid & answer_15_when[3:0] == 4'd0) begin
+      if (verdict__valid & write_minus_1[3:0] == 4'd0) begin
         answer_0[15:12] <= verdict__status;
         answer_0[16] <= verdict__settled;
       end
@@ -2650,13 +2656,15 @@ module pulsetrain_core_controller (
   wire busy = in_flight != 2'd0;
   assign idle = !busy & idle_2 & !active & !upcoming_valid;
   wire idle_both = armed & !released;
-  wire idle_both_2 = upcoming_valid & upcoming_whole;
-  wire whole = idle_both & in_flight == 2'd0 & !active & read__valid;
-  wire reads = whole | idle_both_2;
+  wire may_read = idle_both & in_flight == 2'd0 & !active;
+  wire may_read_both = upcoming_valid & upcoming_whole;
+  wire whole = may_read & read__valid;
+  wire reads = whole | may_read_both;
   wire may_program = idle_both & in_flight == 2'd0;
   wire allowed = !busy & !aborted;
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
+  wire seed_taken = seed__valid & seed__ready;
   wire [518:0] offered;
   assign offered[4:0] = settings__threshold_log2;
   assign offered[8:5] = settings__max_pulses;
@@ -2699,13 +2707,13 @@ module pulsetrain_core_controller (
     {settings__read_lines__source_unselected, settings__read_lines__bit_unselected,
         settings__read_lines__word_unselected, settings__read_lines__source_code, settings__read_lines__bit_code,
         settings__read_lines__word_code};
-  wire seed__ready_any = |{offered[366:351] > offered[398:383], offered[318:303] > offered[350:335], offered[270:255] >
+  wire seed_taken_any = |{offered[366:351] > offered[398:383], offered[318:303] > offered[350:335], offered[270:255] >
       offered[302:287]};
-  wire seed__ready_inverse = beat != 10'd0;
+  wire first = beat == 10'd0;
   wire allowed_2_any = |{offered[366:351] == 16'd0 | offered[398:383] > armed_limit, offered[318:303] == 16'd0 |
       offered[350:335] > armed_limit, offered[270:255] == 16'd0 | offered[302:287] > armed_limit};
-  wire allowed_2_either = (offered[254:253] == 2'd1 & (seed__ready_any | allowed_2_any)) | (offered[254:253] == 2'd2 &
-      (seed__ready_any | (|{offered[398:383] > 16'd255, offered[350:335] > 16'd255, offered[302:287] > 16'd255})));
+  wire allowed_2_either = (offered[254:253] == 2'd1 & (seed_taken_any | allowed_2_any)) | (offered[254:253] == 2'd2 &
+      (seed_taken_any | (|{offered[398:383] > 16'd255, offered[350:335] > 16'd255, offered[302:287] > 16'd255})));
   wire [9:0] allowed_2_product = 2'd2 * offered[226:219];
   wire allowed_2_equal = {allowed_2_either | offered[254:253] > 2'd2, offered[161:146] == 16'd0 | offered[161:146] >
       armed_limit, offered[242:235] == 8'd0, allowed_2_product > offered[218:211], offered[218:211] == 8'd0,
@@ -2714,13 +2722,13 @@ module pulsetrain_core_controller (
       offered[65:50] == 16'd0 | offered[65:50] > armed_limit, offered[49:34] == 16'd0 | offered[49:34] > armed_limit,
       offered[33:18] == 16'd0, offered[17:9] == 9'd0 | offered[17:9] > 9'd256, offered[8:5] == 4'd0, offered[4:0] ==
       5'd0 | offered[4:0] > 5'd16} == 19'd0;
-  wire allowed_2 = idle_both & words__valid & (seed__ready_inverse | (in_flight != 2'd2 & !(seed__valid & seed__ready)
-      & !drains & !reads & allowed_2_equal));
+  wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_taken & !drains & !reads &
+      allowed_2_equal));
   assign deltas__ready = allowed_2 & i__ready;
   wire i__valid = allowed_2 & deltas__valid;
   wire words__ready = deltas__valid & deltas__ready;
-  wire starts = words__ready & beat == 10'd0;
-  wire clear_2 = released | drains;
+  wire starts = words__ready & first;
+  wire clear = released | drains;
   wire verified = o__payload[265] ? bank_1[153] : bank_0[153];
   wire plain = o__valid & !verified & !verifying & !active;
   wire verifies = o__valid & verified & (verifying ? o__payload[265] == held : !active);
@@ -2728,28 +2736,28 @@ module pulsetrain_core_controller (
   wire o__ready_3 = verifies ? slots__ready : plain & o__ready_2;
   wire upcoming_offered = o__valid_2 | plain | whole;
   wire upcoming_leaves = upcoming_valid & i__ready_2 & !released;
-  assign read__ready = idle_both_2 & upcoming_leaves;
+  assign read__ready = may_read_both & upcoming_leaves;
   wire current = verifying ? held : o__payload[265];
   wire targets__valid_2 = targets__valid & may_program;
   assign targets__ready = targets__ready_2 & may_program;
   wire targets__ready_both = o__valid_2 & signal_2[1];
-  wire clear = abort | !arm;
+  wire clear_2 = abort | !arm;
   wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
   wire finished = upcoming_leaves & upcoming_end;
   assign samples__valid = samples__valid_2 & whole_2;
   wire samples__valid_3 = samples__valid_2 & !whole_2;
-  wire counters__conversions_both = samples__valid_2 & samples__last;
+  wire counters__reads_both = samples__valid_2 & samples__last;
   wire [5:0] converted_plus_1 = converted + 1'b1;
   wire armed_limit_when = !armed & fault == 2'd0;
-  wire verifying_when = clear_2 | (o__valid_2 & o__ready_2 & signal_2[0]);
+  wire verifying_when = clear | (o__valid_2 & o__ready_2 & signal_2[0]);
   wire i__valid_3_and_i__ready_2 = i__valid_3 & i__ready_2;
   wire [2066:0] i__payload;
   assign i__payload[1023:0] = deltas__payload;
   assign i__payload[2047:1024] = words__payload;
-  assign i__payload[2052:2048] = beat == 10'd0 ? offered[4:0] : sampled_threshold_log2;
-  assign i__payload[2056:2053] = beat == 10'd0 ? offered[8:5] : sampled_max_pulses;
-  assign i__payload[2065:2057] = beat == 10'd0 ? offered[17:9] : sampled_parallel_max;
-  assign i__payload[2066] = bank ^ seed__ready_inverse;
+  assign i__payload[2052:2048] = first ? offered[4:0] : sampled_threshold_log2;
+  assign i__payload[2056:2053] = first ? offered[8:5] : sampled_max_pulses;
+  assign i__payload[2065:2057] = first ? offered[17:9] : sampled_parallel_max;
+  assign i__payload[2066] = bank ^ !first;
   wire [283:0] chosen;
   assign chosen[2:0] = o__valid_2 ? o__payload_operation : plain ? (o__payload[8] ? 3'd2 : 3'd1) : read__payload ? 3'd5
       : 3'd4;
@@ -2798,6 +2806,9 @@ module pulsetrain_core_controller (
     chosen[2:0] == 3'd2 ? settings[458:429] :
     chosen[2:0] == 3'd3 ? settings[488:459] :
     settings[518:489];
+  wire [15:0] width =
+    targets__ready_both & settings[254:253] == 2'd1 ? o__payload_ramp_value :
+    (chosen[2:0] == 3'd1 ? settings[49:34] : chosen[2:0] == 3'd3 ? settings[161:146] : settings[65:50]);
   wire [29:0] lines_2;
   assign lines_2[7:0] = lines[7:0];
   assign lines_2[15:8] =
@@ -2809,13 +2820,12 @@ module pulsetrain_core_controller (
   assign lines_2[29:24] = lines[29:24];
   wire [95:0] chosen_timing;
   assign chosen_timing[15:0] = chosen[2:0] == 3'd4 | chosen[2:0] == 3'd5 ? settings[129:114] : settings[33:18];
-  assign chosen_timing[31:16] =
-    (targets__ready_both & settings[254:253] == 2'd1 ? o__payload_ramp_value : chosen[2:0] == 3'd1 ? settings[49:34] :
-        chosen[2:0] == 3'd3 ? settings[161:146] : settings[65:50]);
+  assign chosen_timing[31:16] = width;
   assign chosen_timing[47:32] = settings[81:66];
   assign chosen_timing[63:48] = settings[97:82];
   assign chosen_timing[79:64] = settings[113:98];
   assign chosen_timing[95:80] = settings[145:130];
+  wire [4:0] conversions = counters__reads_both ? converted_plus_1[4:0] : 5'd0;
 
   pulsetrain_core_controller_random_source random_source (
     .seed__payload(seed__payload),
@@ -2850,7 +2860,7 @@ module pulsetrain_core_controller (
   pulsetrain_core_controller_pulse_scheduler pulse_scheduler (
     .clk(clk),
     .rst(rst),
-    .clear(clear_2),
+    .clear(clear),
     .o__ready(o__ready_3),
     .i__ready(o__ready),
     .i__valid(i__valid_2),
@@ -2902,7 +2912,7 @@ module pulsetrain_core_controller (
     .crossbar__codes(crossbar__codes),
     .clk(clk),
     .rst(rst),
-    .clear(clear),
+    .clear(clear_2),
     .i__valid(i__valid_3),
     .room(room),
     .pulse_limit(armed_limit),
@@ -2979,8 +2989,8 @@ module pulsetrain_core_controller (
       counters__unverified <= counters__unverified + counted__unverified;
       counters__unreached <= counters__unreached + counted__unreached;
       counters__verified <= counters__verified + counted__verified;
-      counters__conversions <= counters__conversions + (counters__conversions_both ? converted_plus_1[4:0] : 5'd0);
-      counters__reads <= counters__reads + counters__conversions_both;
+      counters__conversions <= counters__conversions + conversions;
+      counters__reads <= counters__reads + counters__reads_both;
       counters__requests <= counters__requests + finished;
       counters__cut <= counters__cut + (report__valid & report__cut);
       counters__slots <= counters__slots + report__valid;
@@ -3083,7 +3093,7 @@ module pulsetrain_core_controller (
         armed_limit <= pulse_limit;
         armed <= 1'b1;
       end
-      released <= clear | fault_2 != 2'd0;
+      released <= clear_2 | fault_2 != 2'd0;
       faulted <= fault_2 != 2'd0;
     end
   end
@@ -3150,7 +3160,8 @@ module pulsetrain_core_controller_random_source (
   wire seeds = seed__valid & seed__ready;
   assign words__valid = found & seed__ready;
   wire advances = words__valid & words__ready;
-  wire ends = count[7:0] == 8'd0 & turn_0;
+  wire last = count[7:0] == 8'd0;
+  wire ends = last & turn_0;
   assign seeded = found | seeding;
   wire odd_step_when = seeding & !ends;
   wire odd_any = |{index[5:1] == 5'd19, index[5:1] == 5'd18, index[5:1] == 5'd17, index[5:1] == 5'd16, index[5:1] ==
@@ -3178,7 +3189,7 @@ module pulsetrain_core_controller_random_source (
         seed_error <= !found;
         seeding <= 1'b0;
       end
-      if (count[7:0] == 8'd0)
+      if (last)
         turn_0 <= 1'b0;
       if (spread[0])
         found <= 1'b1;
@@ -3588,201 +3599,204 @@ module pulsetrain_core_controller_decision_lanes (
   wire finishes = first & second_moves & (step == 3'd0 ? !counts_up : step == 3'd1);
   wire first_moves = !first | finishes;
   assign holds = first | second;
-  wire [20:0] holds_inverse = ~{21{step == 3'd5}};
-  wire [21:0] holds_both = above & ~({above, 1'b0} & holds_inverse);
-  wire value_bit = |({step == 3'd4, step == 3'd3, step == 3'd2, step == 3'd1} & max_pulses);
+  wire overflow = step == 3'd5;
+  wire [20:0] overflow_inverse = ~{21{overflow}};
+  wire [21:0] overflow_both = above & ~({above, 1'b0} & overflow_inverse);
+  wire [3:0] overflow_both_2 = {step == 3'd4, step == 3'd3, step == 3'd2, step == 3'd1} & max_pulses;
+  wire limit_bit = |overflow_both_2;
+  wire value_bit = |overflow_both_2;
   wire [14:0] magnitude_0 = i__payload[14:0] ^ {15{i__payload[15]}};
-  wire bit_0 = |(total_0 & holds_both[16:0]);
-  wire above_limit_0 = over_0 | (!under_0 & bit_0 & !value_bit);
+  wire bit_0 = |(total_0 & overflow_both[16:0]);
+  wire above_limit_0 = over_0 | (!under_0 & bit_0 & !limit_bit);
   wire [14:0] magnitude_1 = i__payload[30:16] ^ {15{i__payload[31]}};
-  wire bit_1 = |(total_1 & holds_both[16:0]);
-  wire above_limit_1 = over_1 | (!under_1 & bit_1 & !value_bit);
+  wire bit_1 = |(total_1 & overflow_both[16:0]);
+  wire above_limit_1 = over_1 | (!under_1 & bit_1 & !limit_bit);
   wire [14:0] magnitude_2 = i__payload[46:32] ^ {15{i__payload[47]}};
-  wire bit_2 = |(total_2 & holds_both[16:0]);
-  wire above_limit_2 = over_2 | (!under_2 & bit_2 & !value_bit);
+  wire bit_2 = |(total_2 & overflow_both[16:0]);
+  wire above_limit_2 = over_2 | (!under_2 & bit_2 & !limit_bit);
   wire [14:0] magnitude_3 = i__payload[62:48] ^ {15{i__payload[63]}};
-  wire bit_3 = |(total_3 & holds_both[16:0]);
-  wire above_limit_3 = over_3 | (!under_3 & bit_3 & !value_bit);
+  wire bit_3 = |(total_3 & overflow_both[16:0]);
+  wire above_limit_3 = over_3 | (!under_3 & bit_3 & !limit_bit);
   wire [14:0] magnitude_4 = i__payload[78:64] ^ {15{i__payload[79]}};
-  wire bit_4 = |(total_4 & holds_both[16:0]);
-  wire above_limit_4 = over_4 | (!under_4 & bit_4 & !value_bit);
+  wire bit_4 = |(total_4 & overflow_both[16:0]);
+  wire above_limit_4 = over_4 | (!under_4 & bit_4 & !limit_bit);
   wire [14:0] magnitude_5 = i__payload[94:80] ^ {15{i__payload[95]}};
-  wire bit_5 = |(total_5 & holds_both[16:0]);
-  wire above_limit_5 = over_5 | (!under_5 & bit_5 & !value_bit);
+  wire bit_5 = |(total_5 & overflow_both[16:0]);
+  wire above_limit_5 = over_5 | (!under_5 & bit_5 & !limit_bit);
   wire [14:0] magnitude_6 = i__payload[110:96] ^ {15{i__payload[111]}};
-  wire bit_6 = |(total_6 & holds_both[16:0]);
-  wire above_limit_6 = over_6 | (!under_6 & bit_6 & !value_bit);
+  wire bit_6 = |(total_6 & overflow_both[16:0]);
+  wire above_limit_6 = over_6 | (!under_6 & bit_6 & !limit_bit);
   wire [14:0] magnitude_7 = i__payload[126:112] ^ {15{i__payload[127]}};
-  wire bit_7 = |(total_7 & holds_both[16:0]);
-  wire above_limit_7 = over_7 | (!under_7 & bit_7 & !value_bit);
+  wire bit_7 = |(total_7 & overflow_both[16:0]);
+  wire above_limit_7 = over_7 | (!under_7 & bit_7 & !limit_bit);
   wire [14:0] magnitude_8 = i__payload[142:128] ^ {15{i__payload[143]}};
-  wire bit_8 = |(total_8 & holds_both[16:0]);
-  wire above_limit_8 = over_8 | (!under_8 & bit_8 & !value_bit);
+  wire bit_8 = |(total_8 & overflow_both[16:0]);
+  wire above_limit_8 = over_8 | (!under_8 & bit_8 & !limit_bit);
   wire [14:0] magnitude_9 = i__payload[158:144] ^ {15{i__payload[159]}};
-  wire bit_9 = |(total_9 & holds_both[16:0]);
-  wire above_limit_9 = over_9 | (!under_9 & bit_9 & !value_bit);
+  wire bit_9 = |(total_9 & overflow_both[16:0]);
+  wire above_limit_9 = over_9 | (!under_9 & bit_9 & !limit_bit);
   wire [14:0] magnitude_10 = i__payload[174:160] ^ {15{i__payload[175]}};
-  wire bit_10 = |(total_10 & holds_both[16:0]);
-  wire above_limit_10 = over_10 | (!under_10 & bit_10 & !value_bit);
+  wire bit_10 = |(total_10 & overflow_both[16:0]);
+  wire above_limit_10 = over_10 | (!under_10 & bit_10 & !limit_bit);
   wire [14:0] magnitude_11 = i__payload[190:176] ^ {15{i__payload[191]}};
-  wire bit_11 = |(total_11 & holds_both[16:0]);
-  wire above_limit_11 = over_11 | (!under_11 & bit_11 & !value_bit);
+  wire bit_11 = |(total_11 & overflow_both[16:0]);
+  wire above_limit_11 = over_11 | (!under_11 & bit_11 & !limit_bit);
   wire [14:0] magnitude_12 = i__payload[206:192] ^ {15{i__payload[207]}};
-  wire bit_12 = |(total_12 & holds_both[16:0]);
-  wire above_limit_12 = over_12 | (!under_12 & bit_12 & !value_bit);
+  wire bit_12 = |(total_12 & overflow_both[16:0]);
+  wire above_limit_12 = over_12 | (!under_12 & bit_12 & !limit_bit);
   wire [14:0] magnitude_13 = i__payload[222:208] ^ {15{i__payload[223]}};
-  wire bit_13 = |(total_13 & holds_both[16:0]);
-  wire above_limit_13 = over_13 | (!under_13 & bit_13 & !value_bit);
+  wire bit_13 = |(total_13 & overflow_both[16:0]);
+  wire above_limit_13 = over_13 | (!under_13 & bit_13 & !limit_bit);
   wire [14:0] magnitude_14 = i__payload[238:224] ^ {15{i__payload[239]}};
-  wire bit_14 = |(total_14 & holds_both[16:0]);
-  wire above_limit_14 = over_14 | (!under_14 & bit_14 & !value_bit);
+  wire bit_14 = |(total_14 & overflow_both[16:0]);
+  wire above_limit_14 = over_14 | (!under_14 & bit_14 & !limit_bit);
   wire [14:0] magnitude_15 = i__payload[254:240] ^ {15{i__payload[255]}};
-  wire bit_15 = |(total_15 & holds_both[16:0]);
-  wire above_limit_15 = over_15 | (!under_15 & bit_15 & !value_bit);
+  wire bit_15 = |(total_15 & overflow_both[16:0]);
+  wire above_limit_15 = over_15 | (!under_15 & bit_15 & !limit_bit);
   wire [14:0] magnitude_16 = i__payload[270:256] ^ {15{i__payload[271]}};
-  wire bit_16 = |(total_16 & holds_both[16:0]);
-  wire above_limit_16 = over_16 | (!under_16 & bit_16 & !value_bit);
+  wire bit_16 = |(total_16 & overflow_both[16:0]);
+  wire above_limit_16 = over_16 | (!under_16 & bit_16 & !limit_bit);
   wire [14:0] magnitude_17 = i__payload[286:272] ^ {15{i__payload[287]}};
-  wire bit_17 = |(total_17 & holds_both[16:0]);
-  wire above_limit_17 = over_17 | (!under_17 & bit_17 & !value_bit);
+  wire bit_17 = |(total_17 & overflow_both[16:0]);
+  wire above_limit_17 = over_17 | (!under_17 & bit_17 & !limit_bit);
   wire [14:0] magnitude_18 = i__payload[302:288] ^ {15{i__payload[303]}};
-  wire bit_18 = |(total_18 & holds_both[16:0]);
-  wire above_limit_18 = over_18 | (!under_18 & bit_18 & !value_bit);
+  wire bit_18 = |(total_18 & overflow_both[16:0]);
+  wire above_limit_18 = over_18 | (!under_18 & bit_18 & !limit_bit);
   wire [14:0] magnitude_19 = i__payload[318:304] ^ {15{i__payload[319]}};
-  wire bit_19 = |(total_19 & holds_both[16:0]);
-  wire above_limit_19 = over_19 | (!under_19 & bit_19 & !value_bit);
+  wire bit_19 = |(total_19 & overflow_both[16:0]);
+  wire above_limit_19 = over_19 | (!under_19 & bit_19 & !limit_bit);
   wire [14:0] magnitude_20 = i__payload[334:320] ^ {15{i__payload[335]}};
-  wire bit_20 = |(total_20 & holds_both[16:0]);
-  wire above_limit_20 = over_20 | (!under_20 & bit_20 & !value_bit);
+  wire bit_20 = |(total_20 & overflow_both[16:0]);
+  wire above_limit_20 = over_20 | (!under_20 & bit_20 & !limit_bit);
   wire [14:0] magnitude_21 = i__payload[350:336] ^ {15{i__payload[351]}};
-  wire bit_21 = |(total_21 & holds_both[16:0]);
-  wire above_limit_21 = over_21 | (!under_21 & bit_21 & !value_bit);
+  wire bit_21 = |(total_21 & overflow_both[16:0]);
+  wire above_limit_21 = over_21 | (!under_21 & bit_21 & !limit_bit);
   wire [14:0] magnitude_22 = i__payload[366:352] ^ {15{i__payload[367]}};
-  wire bit_22 = |(total_22 & holds_both[16:0]);
-  wire above_limit_22 = over_22 | (!under_22 & bit_22 & !value_bit);
+  wire bit_22 = |(total_22 & overflow_both[16:0]);
+  wire above_limit_22 = over_22 | (!under_22 & bit_22 & !limit_bit);
   wire [14:0] magnitude_23 = i__payload[382:368] ^ {15{i__payload[383]}};
-  wire bit_23 = |(total_23 & holds_both[16:0]);
-  wire above_limit_23 = over_23 | (!under_23 & bit_23 & !value_bit);
+  wire bit_23 = |(total_23 & overflow_both[16:0]);
+  wire above_limit_23 = over_23 | (!under_23 & bit_23 & !limit_bit);
   wire [14:0] magnitude_24 = i__payload[398:384] ^ {15{i__payload[399]}};
-  wire bit_24 = |(total_24 & holds_both[16:0]);
-  wire above_limit_24 = over_24 | (!under_24 & bit_24 & !value_bit);
+  wire bit_24 = |(total_24 & overflow_both[16:0]);
+  wire above_limit_24 = over_24 | (!under_24 & bit_24 & !limit_bit);
   wire [14:0] magnitude_25 = i__payload[414:400] ^ {15{i__payload[415]}};
-  wire bit_25 = |(total_25 & holds_both[16:0]);
-  wire above_limit_25 = over_25 | (!under_25 & bit_25 & !value_bit);
+  wire bit_25 = |(total_25 & overflow_both[16:0]);
+  wire above_limit_25 = over_25 | (!under_25 & bit_25 & !limit_bit);
   wire [14:0] magnitude_26 = i__payload[430:416] ^ {15{i__payload[431]}};
-  wire bit_26 = |(total_26 & holds_both[16:0]);
-  wire above_limit_26 = over_26 | (!under_26 & bit_26 & !value_bit);
+  wire bit_26 = |(total_26 & overflow_both[16:0]);
+  wire above_limit_26 = over_26 | (!under_26 & bit_26 & !limit_bit);
   wire [14:0] magnitude_27 = i__payload[446:432] ^ {15{i__payload[447]}};
-  wire bit_27 = |(total_27 & holds_both[16:0]);
-  wire above_limit_27 = over_27 | (!under_27 & bit_27 & !value_bit);
+  wire bit_27 = |(total_27 & overflow_both[16:0]);
+  wire above_limit_27 = over_27 | (!under_27 & bit_27 & !limit_bit);
   wire [14:0] magnitude_28 = i__payload[462:448] ^ {15{i__payload[463]}};
-  wire bit_28 = |(total_28 & holds_both[16:0]);
-  wire above_limit_28 = over_28 | (!under_28 & bit_28 & !value_bit);
+  wire bit_28 = |(total_28 & overflow_both[16:0]);
+  wire above_limit_28 = over_28 | (!under_28 & bit_28 & !limit_bit);
   wire [14:0] magnitude_29 = i__payload[478:464] ^ {15{i__payload[479]}};
-  wire bit_29 = |(total_29 & holds_both[16:0]);
-  wire above_limit_29 = over_29 | (!under_29 & bit_29 & !value_bit);
+  wire bit_29 = |(total_29 & overflow_both[16:0]);
+  wire above_limit_29 = over_29 | (!under_29 & bit_29 & !limit_bit);
   wire [14:0] magnitude_30 = i__payload[494:480] ^ {15{i__payload[495]}};
-  wire bit_30 = |(total_30 & holds_both[16:0]);
-  wire above_limit_30 = over_30 | (!under_30 & bit_30 & !value_bit);
+  wire bit_30 = |(total_30 & overflow_both[16:0]);
+  wire above_limit_30 = over_30 | (!under_30 & bit_30 & !limit_bit);
   wire [14:0] magnitude_31 = i__payload[510:496] ^ {15{i__payload[511]}};
-  wire bit_31 = |(total_31 & holds_both[16:0]);
-  wire above_limit_31 = over_31 | (!under_31 & bit_31 & !value_bit);
+  wire bit_31 = |(total_31 & overflow_both[16:0]);
+  wire above_limit_31 = over_31 | (!under_31 & bit_31 & !limit_bit);
   wire [14:0] magnitude_32 = i__payload[526:512] ^ {15{i__payload[527]}};
-  wire bit_32 = |(total_32 & holds_both[16:0]);
-  wire above_limit_32 = over_32 | (!under_32 & bit_32 & !value_bit);
+  wire bit_32 = |(total_32 & overflow_both[16:0]);
+  wire above_limit_32 = over_32 | (!under_32 & bit_32 & !limit_bit);
   wire [14:0] magnitude_33 = i__payload[542:528] ^ {15{i__payload[543]}};
-  wire bit_33 = |(total_33 & holds_both[16:0]);
-  wire above_limit_33 = over_33 | (!under_33 & bit_33 & !value_bit);
+  wire bit_33 = |(total_33 & overflow_both[16:0]);
+  wire above_limit_33 = over_33 | (!under_33 & bit_33 & !limit_bit);
   wire [14:0] magnitude_34 = i__payload[558:544] ^ {15{i__payload[559]}};
-  wire bit_34 = |(total_34 & holds_both[16:0]);
-  wire above_limit_34 = over_34 | (!under_34 & bit_34 & !value_bit);
+  wire bit_34 = |(total_34 & overflow_both[16:0]);
+  wire above_limit_34 = over_34 | (!under_34 & bit_34 & !limit_bit);
   wire [14:0] magnitude_35 = i__payload[574:560] ^ {15{i__payload[575]}};
-  wire bit_35 = |(total_35 & holds_both[16:0]);
-  wire above_limit_35 = over_35 | (!under_35 & bit_35 & !value_bit);
+  wire bit_35 = |(total_35 & overflow_both[16:0]);
+  wire above_limit_35 = over_35 | (!under_35 & bit_35 & !limit_bit);
   wire [14:0] magnitude_36 = i__payload[590:576] ^ {15{i__payload[591]}};
-  wire bit_36 = |(total_36 & holds_both[16:0]);
-  wire above_limit_36 = over_36 | (!under_36 & bit_36 & !value_bit);
+  wire bit_36 = |(total_36 & overflow_both[16:0]);
+  wire above_limit_36 = over_36 | (!under_36 & bit_36 & !limit_bit);
   wire [14:0] magnitude_37 = i__payload[606:592] ^ {15{i__payload[607]}};
-  wire bit_37 = |(total_37 & holds_both[16:0]);
-  wire above_limit_37 = over_37 | (!under_37 & bit_37 & !value_bit);
+  wire bit_37 = |(total_37 & overflow_both[16:0]);
+  wire above_limit_37 = over_37 | (!under_37 & bit_37 & !limit_bit);
   wire [14:0] magnitude_38 = i__payload[622:608] ^ {15{i__payload[623]}};
-  wire bit_38 = |(total_38 & holds_both[16:0]);
-  wire above_limit_38 = over_38 | (!under_38 & bit_38 & !value_bit);
+  wire bit_38 = |(total_38 & overflow_both[16:0]);
+  wire above_limit_38 = over_38 | (!under_38 & bit_38 & !limit_bit);
   wire [14:0] magnitude_39 = i__payload[638:624] ^ {15{i__payload[639]}};
-  wire bit_39 = |(total_39 & holds_both[16:0]);
-  wire above_limit_39 = over_39 | (!under_39 & bit_39 & !value_bit);
+  wire bit_39 = |(total_39 & overflow_both[16:0]);
+  wire above_limit_39 = over_39 | (!under_39 & bit_39 & !limit_bit);
   wire [14:0] magnitude_40 = i__payload[654:640] ^ {15{i__payload[655]}};
-  wire bit_40 = |(total_40 & holds_both[16:0]);
-  wire above_limit_40 = over_40 | (!under_40 & bit_40 & !value_bit);
+  wire bit_40 = |(total_40 & overflow_both[16:0]);
+  wire above_limit_40 = over_40 | (!under_40 & bit_40 & !limit_bit);
   wire [14:0] magnitude_41 = i__payload[670:656] ^ {15{i__payload[671]}};
-  wire bit_41 = |(total_41 & holds_both[16:0]);
-  wire above_limit_41 = over_41 | (!under_41 & bit_41 & !value_bit);
+  wire bit_41 = |(total_41 & overflow_both[16:0]);
+  wire above_limit_41 = over_41 | (!under_41 & bit_41 & !limit_bit);
   wire [14:0] magnitude_42 = i__payload[686:672] ^ {15{i__payload[687]}};
-  wire bit_42 = |(total_42 & holds_both[16:0]);
-  wire above_limit_42 = over_42 | (!under_42 & bit_42 & !value_bit);
+  wire bit_42 = |(total_42 & overflow_both[16:0]);
+  wire above_limit_42 = over_42 | (!under_42 & bit_42 & !limit_bit);
   wire [14:0] magnitude_43 = i__payload[702:688] ^ {15{i__payload[703]}};
-  wire bit_43 = |(total_43 & holds_both[16:0]);
-  wire above_limit_43 = over_43 | (!under_43 & bit_43 & !value_bit);
+  wire bit_43 = |(total_43 & overflow_both[16:0]);
+  wire above_limit_43 = over_43 | (!under_43 & bit_43 & !limit_bit);
   wire [14:0] magnitude_44 = i__payload[718:704] ^ {15{i__payload[719]}};
-  wire bit_44 = |(total_44 & holds_both[16:0]);
-  wire above_limit_44 = over_44 | (!under_44 & bit_44 & !value_bit);
+  wire bit_44 = |(total_44 & overflow_both[16:0]);
+  wire above_limit_44 = over_44 | (!under_44 & bit_44 & !limit_bit);
   wire [14:0] magnitude_45 = i__payload[734:720] ^ {15{i__payload[735]}};
-  wire bit_45 = |(total_45 & holds_both[16:0]);
-  wire above_limit_45 = over_45 | (!under_45 & bit_45 & !value_bit);
+  wire bit_45 = |(total_45 & overflow_both[16:0]);
+  wire above_limit_45 = over_45 | (!under_45 & bit_45 & !limit_bit);
   wire [14:0] magnitude_46 = i__payload[750:736] ^ {15{i__payload[751]}};
-  wire bit_46 = |(total_46 & holds_both[16:0]);
-  wire above_limit_46 = over_46 | (!under_46 & bit_46 & !value_bit);
+  wire bit_46 = |(total_46 & overflow_both[16:0]);
+  wire above_limit_46 = over_46 | (!under_46 & bit_46 & !limit_bit);
   wire [14:0] magnitude_47 = i__payload[766:752] ^ {15{i__payload[767]}};
-  wire bit_47 = |(total_47 & holds_both[16:0]);
-  wire above_limit_47 = over_47 | (!under_47 & bit_47 & !value_bit);
+  wire bit_47 = |(total_47 & overflow_both[16:0]);
+  wire above_limit_47 = over_47 | (!under_47 & bit_47 & !limit_bit);
   wire [14:0] magnitude_48 = i__payload[782:768] ^ {15{i__payload[783]}};
-  wire bit_48 = |(total_48 & holds_both[16:0]);
-  wire above_limit_48 = over_48 | (!under_48 & bit_48 & !value_bit);
+  wire bit_48 = |(total_48 & overflow_both[16:0]);
+  wire above_limit_48 = over_48 | (!under_48 & bit_48 & !limit_bit);
   wire [14:0] magnitude_49 = i__payload[798:784] ^ {15{i__payload[799]}};
-  wire bit_49 = |(total_49 & holds_both[16:0]);
-  wire above_limit_49 = over_49 | (!under_49 & bit_49 & !value_bit);
+  wire bit_49 = |(total_49 & overflow_both[16:0]);
+  wire above_limit_49 = over_49 | (!under_49 & bit_49 & !limit_bit);
   wire [14:0] magnitude_50 = i__payload[814:800] ^ {15{i__payload[815]}};
-  wire bit_50 = |(total_50 & holds_both[16:0]);
-  wire above_limit_50 = over_50 | (!under_50 & bit_50 & !value_bit);
+  wire bit_50 = |(total_50 & overflow_both[16:0]);
+  wire above_limit_50 = over_50 | (!under_50 & bit_50 & !limit_bit);
   wire [14:0] magnitude_51 = i__payload[830:816] ^ {15{i__payload[831]}};
-  wire bit_51 = |(total_51 & holds_both[16:0]);
-  wire above_limit_51 = over_51 | (!under_51 & bit_51 & !value_bit);
+  wire bit_51 = |(total_51 & overflow_both[16:0]);
+  wire above_limit_51 = over_51 | (!under_51 & bit_51 & !limit_bit);
   wire [14:0] magnitude_52 = i__payload[846:832] ^ {15{i__payload[847]}};
-  wire bit_52 = |(total_52 & holds_both[16:0]);
-  wire above_limit_52 = over_52 | (!under_52 & bit_52 & !value_bit);
+  wire bit_52 = |(total_52 & overflow_both[16:0]);
+  wire above_limit_52 = over_52 | (!under_52 & bit_52 & !limit_bit);
   wire [14:0] magnitude_53 = i__payload[862:848] ^ {15{i__payload[863]}};
-  wire bit_53 = |(total_53 & holds_both[16:0]);
-  wire above_limit_53 = over_53 | (!under_53 & bit_53 & !value_bit);
+  wire bit_53 = |(total_53 & overflow_both[16:0]);
+  wire above_limit_53 = over_53 | (!under_53 & bit_53 & !limit_bit);
   wire [14:0] magnitude_54 = i__payload[878:864] ^ {15{i__payload[879]}};
-  wire bit_54 = |(total_54 & holds_both[16:0]);
-  wire above_limit_54 = over_54 | (!under_54 & bit_54 & !value_bit);
+  wire bit_54 = |(total_54 & overflow_both[16:0]);
+  wire above_limit_54 = over_54 | (!under_54 & bit_54 & !limit_bit);
   wire [14:0] magnitude_55 = i__payload[894:880] ^ {15{i__payload[895]}};
-  wire bit_55 = |(total_55 & holds_both[16:0]);
-  wire above_limit_55 = over_55 | (!under_55 & bit_55 & !value_bit);
+  wire bit_55 = |(total_55 & overflow_both[16:0]);
+  wire above_limit_55 = over_55 | (!under_55 & bit_55 & !limit_bit);
   wire [14:0] magnitude_56 = i__payload[910:896] ^ {15{i__payload[911]}};
-  wire bit_56 = |(total_56 & holds_both[16:0]);
-  wire above_limit_56 = over_56 | (!under_56 & bit_56 & !value_bit);
+  wire bit_56 = |(total_56 & overflow_both[16:0]);
+  wire above_limit_56 = over_56 | (!under_56 & bit_56 & !limit_bit);
   wire [14:0] magnitude_57 = i__payload[926:912] ^ {15{i__payload[927]}};
-  wire bit_57 = |(total_57 & holds_both[16:0]);
-  wire above_limit_57 = over_57 | (!under_57 & bit_57 & !value_bit);
+  wire bit_57 = |(total_57 & overflow_both[16:0]);
+  wire above_limit_57 = over_57 | (!under_57 & bit_57 & !limit_bit);
   wire [14:0] magnitude_58 = i__payload[942:928] ^ {15{i__payload[943]}};
-  wire bit_58 = |(total_58 & holds_both[16:0]);
-  wire above_limit_58 = over_58 | (!under_58 & bit_58 & !value_bit);
+  wire bit_58 = |(total_58 & overflow_both[16:0]);
+  wire above_limit_58 = over_58 | (!under_58 & bit_58 & !limit_bit);
   wire [14:0] magnitude_59 = i__payload[958:944] ^ {15{i__payload[959]}};
-  wire bit_59 = |(total_59 & holds_both[16:0]);
-  wire above_limit_59 = over_59 | (!under_59 & bit_59 & !value_bit);
+  wire bit_59 = |(total_59 & overflow_both[16:0]);
+  wire above_limit_59 = over_59 | (!under_59 & bit_59 & !limit_bit);
   wire [14:0] magnitude_60 = i__payload[974:960] ^ {15{i__payload[975]}};
-  wire bit_60 = |(total_60 & holds_both[16:0]);
-  wire above_limit_60 = over_60 | (!under_60 & bit_60 & !value_bit);
+  wire bit_60 = |(total_60 & overflow_both[16:0]);
+  wire above_limit_60 = over_60 | (!under_60 & bit_60 & !limit_bit);
   wire [14:0] magnitude_61 = i__payload[990:976] ^ {15{i__payload[991]}};
-  wire bit_61 = |(total_61 & holds_both[16:0]);
-  wire above_limit_61 = over_61 | (!under_61 & bit_61 & !value_bit);
+  wire bit_61 = |(total_61 & overflow_both[16:0]);
+  wire above_limit_61 = over_61 | (!under_61 & bit_61 & !limit_bit);
   wire [14:0] magnitude_62 = i__payload[1006:992] ^ {15{i__payload[1007]}};
-  wire bit_62 = |(total_62 & holds_both[16:0]);
-  wire above_limit_62 = over_62 | (!under_62 & bit_62 & !value_bit);
+  wire bit_62 = |(total_62 & overflow_both[16:0]);
+  wire above_limit_62 = over_62 | (!under_62 & bit_62 & !limit_bit);
   wire [14:0] magnitude_63 = i__payload[1022:1008] ^ {15{i__payload[1023]}};
-  wire bit_63 = |(total_63 & holds_both[16:0]);
-  wire above_limit_63 = over_63 | (!under_63 & bit_63 & !value_bit);
+  wire bit_63 = |(total_63 & overflow_both[16:0]);
+  wire above_limit_63 = over_63 | (!under_63 & bit_63 & !limit_bit);
   wire [15:0] below =
     i__payload[2052:2048] == 5'd0 ? 16'd0 :
     i__payload[2052:2048] == 5'd1 ? 16'd1 :
@@ -4200,133 +4214,133 @@ module pulsetrain_core_controller_decision_lanes (
         under_0 <= !begins;
         over_0 <= 1'b0;
       end else begin
-        under_63 <= under_63 | (!over_63 & !bit_63 & value_bit);
+        under_63 <= under_63 | (!over_63 & !bit_63 & limit_bit);
         over_63 <= above_limit_63;
-        under_62 <= under_62 | (!over_62 & !bit_62 & value_bit);
+        under_62 <= under_62 | (!over_62 & !bit_62 & limit_bit);
         over_62 <= above_limit_62;
-        under_61 <= under_61 | (!over_61 & !bit_61 & value_bit);
+        under_61 <= under_61 | (!over_61 & !bit_61 & limit_bit);
         over_61 <= above_limit_61;
-        under_60 <= under_60 | (!over_60 & !bit_60 & value_bit);
+        under_60 <= under_60 | (!over_60 & !bit_60 & limit_bit);
         over_60 <= above_limit_60;
-        under_59 <= under_59 | (!over_59 & !bit_59 & value_bit);
+        under_59 <= under_59 | (!over_59 & !bit_59 & limit_bit);
         over_59 <= above_limit_59;
-        under_58 <= under_58 | (!over_58 & !bit_58 & value_bit);
+        under_58 <= under_58 | (!over_58 & !bit_58 & limit_bit);
         over_58 <= above_limit_58;
-        under_57 <= under_57 | (!over_57 & !bit_57 & value_bit);
+        under_57 <= under_57 | (!over_57 & !bit_57 & limit_bit);
         over_57 <= above_limit_57;
-        under_56 <= under_56 | (!over_56 & !bit_56 & value_bit);
+        under_56 <= under_56 | (!over_56 & !bit_56 & limit_bit);
         over_56 <= above_limit_56;
-        under_55 <= under_55 | (!over_55 & !bit_55 & value_bit);
+        under_55 <= under_55 | (!over_55 & !bit_55 & limit_bit);
         over_55 <= above_limit_55;
-        under_54 <= under_54 | (!over_54 & !bit_54 & value_bit);
+        under_54 <= under_54 | (!over_54 & !bit_54 & limit_bit);
         over_54 <= above_limit_54;
-        under_53 <= under_53 | (!over_53 & !bit_53 & value_bit);
+        under_53 <= under_53 | (!over_53 & !bit_53 & limit_bit);
         over_53 <= above_limit_53;
-        under_52 <= under_52 | (!over_52 & !bit_52 & value_bit);
+        under_52 <= under_52 | (!over_52 & !bit_52 & limit_bit);
         over_52 <= above_limit_52;
-        under_51 <= under_51 | (!over_51 & !bit_51 & value_bit);
+        under_51 <= under_51 | (!over_51 & !bit_51 & limit_bit);
         over_51 <= above_limit_51;
-        under_50 <= under_50 | (!over_50 & !bit_50 & value_bit);
+        under_50 <= under_50 | (!over_50 & !bit_50 & limit_bit);
         over_50 <= above_limit_50;
-        under_49 <= under_49 | (!over_49 & !bit_49 & value_bit);
+        under_49 <= under_49 | (!over_49 & !bit_49 & limit_bit);
         over_49 <= above_limit_49;
-        under_48 <= under_48 | (!over_48 & !bit_48 & value_bit);
+        under_48 <= under_48 | (!over_48 & !bit_48 & limit_bit);
         over_48 <= above_limit_48;
-        under_47 <= under_47 | (!over_47 & !bit_47 & value_bit);
+        under_47 <= under_47 | (!over_47 & !bit_47 & limit_bit);
         over_47 <= above_limit_47;
-        under_46 <= under_46 | (!over_46 & !bit_46 & value_bit);
+        under_46 <= under_46 | (!over_46 & !bit_46 & limit_bit);
         over_46 <= above_limit_46;
-        under_45 <= under_45 | (!over_45 & !bit_45 & value_bit);
+        under_45 <= under_45 | (!over_45 & !bit_45 & limit_bit);
         over_45 <= above_limit_45;
-        under_44 <= under_44 | (!over_44 & !bit_44 & value_bit);
+        under_44 <= under_44 | (!over_44 & !bit_44 & limit_bit);
         over_44 <= above_limit_44;
-        under_43 <= under_43 | (!over_43 & !bit_43 & value_bit);
+        under_43 <= under_43 | (!over_43 & !bit_43 & limit_bit);
         over_43 <= above_limit_43;
-        under_42 <= under_42 | (!over_42 & !bit_42 & value_bit);
+        under_42 <= under_42 | (!over_42 & !bit_42 & limit_bit);
         over_42 <= above_limit_42;
-        under_41 <= under_41 | (!over_41 & !bit_41 & value_bit);
+        under_41 <= under_41 | (!over_41 & !bit_41 & limit_bit);
         over_41 <= above_limit_41;
-        under_40 <= under_40 | (!over_40 & !bit_40 & value_bit);
+        under_40 <= under_40 | (!over_40 & !bit_40 & limit_bit);
         over_40 <= above_limit_40;
-        under_39 <= under_39 | (!over_39 & !bit_39 & value_bit);
+        under_39 <= under_39 | (!over_39 & !bit_39 & limit_bit);
         over_39 <= above_limit_39;
-        under_38 <= under_38 | (!over_38 & !bit_38 & value_bit);
+        under_38 <= under_38 | (!over_38 & !bit_38 & limit_bit);
         over_38 <= above_limit_38;
-        under_37 <= under_37 | (!over_37 & !bit_37 & value_bit);
+        under_37 <= under_37 | (!over_37 & !bit_37 & limit_bit);
         over_37 <= above_limit_37;
-        under_36 <= under_36 | (!over_36 & !bit_36 & value_bit);
+        under_36 <= under_36 | (!over_36 & !bit_36 & limit_bit);
         over_36 <= above_limit_36;
-        under_35 <= under_35 | (!over_35 & !bit_35 & value_bit);
+        under_35 <= under_35 | (!over_35 & !bit_35 & limit_bit);
         over_35 <= above_limit_35;
-        under_34 <= under_34 | (!over_34 & !bit_34 & value_bit);
+        under_34 <= under_34 | (!over_34 & !bit_34 & limit_bit);
         over_34 <= above_limit_34;
-        under_33 <= under_33 | (!over_33 & !bit_33 & value_bit);
+        under_33 <= under_33 | (!over_33 & !bit_33 & limit_bit);
         over_33 <= above_limit_33;
-        under_32 <= under_32 | (!over_32 & !bit_32 & value_bit);
+        under_32 <= under_32 | (!over_32 & !bit_32 & limit_bit);
         over_32 <= above_limit_32;
-        under_31 <= under_31 | (!over_31 & !bit_31 & value_bit);
+        under_31 <= under_31 | (!over_31 & !bit_31 & limit_bit);
         over_31 <= above_limit_31;
-        under_30 <= under_30 | (!over_30 & !bit_30 & value_bit);
+        under_30 <= under_30 | (!over_30 & !bit_30 & limit_bit);
         over_30 <= above_limit_30;
-        under_29 <= under_29 | (!over_29 & !bit_29 & value_bit);
+        under_29 <= under_29 | (!over_29 & !bit_29 & limit_bit);
         over_29 <= above_limit_29;
-        under_28 <= under_28 | (!over_28 & !bit_28 & value_bit);
+        under_28 <= under_28 | (!over_28 & !bit_28 & limit_bit);
         over_28 <= above_limit_28;
-        under_27 <= under_27 | (!over_27 & !bit_27 & value_bit);
+        under_27 <= under_27 | (!over_27 & !bit_27 & limit_bit);
         over_27 <= above_limit_27;
-        under_26 <= under_26 | (!over_26 & !bit_26 & value_bit);
+        under_26 <= under_26 | (!over_26 & !bit_26 & limit_bit);
         over_26 <= above_limit_26;
-        under_25 <= under_25 | (!over_25 & !bit_25 & value_bit);
+        under_25 <= under_25 | (!over_25 & !bit_25 & limit_bit);
         over_25 <= above_limit_25;
-        under_24 <= under_24 | (!over_24 & !bit_24 & value_bit);
+        under_24 <= under_24 | (!over_24 & !bit_24 & limit_bit);
         over_24 <= above_limit_24;
-        under_23 <= under_23 | (!over_23 & !bit_23 & value_bit);
+        under_23 <= under_23 | (!over_23 & !bit_23 & limit_bit);
         over_23 <= above_limit_23;
-        under_22 <= under_22 | (!over_22 & !bit_22 & value_bit);
+        under_22 <= under_22 | (!over_22 & !bit_22 & limit_bit);
         over_22 <= above_limit_22;
-        under_21 <= under_21 | (!over_21 & !bit_21 & value_bit);
+        under_21 <= under_21 | (!over_21 & !bit_21 & limit_bit);
         over_21 <= above_limit_21;
-        under_20 <= under_20 | (!over_20 & !bit_20 & value_bit);
+        under_20 <= under_20 | (!over_20 & !bit_20 & limit_bit);
         over_20 <= above_limit_20;
-        under_19 <= under_19 | (!over_19 & !bit_19 & value_bit);
+        under_19 <= under_19 | (!over_19 & !bit_19 & limit_bit);
         over_19 <= above_limit_19;
-        under_18 <= under_18 | (!over_18 & !bit_18 & value_bit);
+        under_18 <= under_18 | (!over_18 & !bit_18 & limit_bit);
         over_18 <= above_limit_18;
-        under_17 <= under_17 | (!over_17 & !bit_17 & value_bit);
+        under_17 <= under_17 | (!over_17 & !bit_17 & limit_bit);
         over_17 <= above_limit_17;
-        under_16 <= under_16 | (!over_16 & !bit_16 & value_bit);
+        under_16 <= under_16 | (!over_16 & !bit_16 & limit_bit);
         over_16 <= above_limit_16;
-        under_15 <= under_15 | (!over_15 & !bit_15 & value_bit);
+        under_15 <= under_15 | (!over_15 & !bit_15 & limit_bit);
         over_15 <= above_limit_15;
-        under_14 <= under_14 | (!over_14 & !bit_14 & value_bit);
+        under_14 <= under_14 | (!over_14 & !bit_14 & limit_bit);
         over_14 <= above_limit_14;
-        under_13 <= under_13 | (!over_13 & !bit_13 & value_bit);
+        under_13 <= under_13 | (!over_13 & !bit_13 & limit_bit);
         over_13 <= above_limit_13;
-        under_12 <= under_12 | (!over_12 & !bit_12 & value_bit);
+        under_12 <= under_12 | (!over_12 & !bit_12 & limit_bit);
         over_12 <= above_limit_12;
-        under_11 <= under_11 | (!over_11 & !bit_11 & value_bit);
+        under_11 <= under_11 | (!over_11 & !bit_11 & limit_bit);
         over_11 <= above_limit_11;
-        under_10 <= under_10 | (!over_10 & !bit_10 & value_bit);
+        under_10 <= under_10 | (!over_10 & !bit_10 & limit_bit);
         over_10 <= above_limit_10;
-        under_9 <= under_9 | (!over_9 & !bit_9 & value_bit);
+        under_9 <= under_9 | (!over_9 & !bit_9 & limit_bit);
         over_9 <= above_limit_9;
-        under_8 <= under_8 | (!over_8 & !bit_8 & value_bit);
+        under_8 <= under_8 | (!over_8 & !bit_8 & limit_bit);
         over_8 <= above_limit_8;
-        under_7 <= under_7 | (!over_7 & !bit_7 & value_bit);
+        under_7 <= under_7 | (!over_7 & !bit_7 & limit_bit);
         over_7 <= above_limit_7;
-        under_6 <= under_6 | (!over_6 & !bit_6 & value_bit);
+        under_6 <= under_6 | (!over_6 & !bit_6 & limit_bit);
         over_6 <= above_limit_6;
-        under_5 <= under_5 | (!over_5 & !bit_5 & value_bit);
+        under_5 <= under_5 | (!over_5 & !bit_5 & limit_bit);
         over_5 <= above_limit_5;
-        under_4 <= under_4 | (!over_4 & !bit_4 & value_bit);
+        under_4 <= under_4 | (!over_4 & !bit_4 & limit_bit);
         over_4 <= above_limit_4;
-        under_3 <= under_3 | (!over_3 & !bit_3 & value_bit);
+        under_3 <= under_3 | (!over_3 & !bit_3 & limit_bit);
         over_3 <= above_limit_3;
-        under_2 <= under_2 | (!over_2 & !bit_2 & value_bit);
+        under_2 <= under_2 | (!over_2 & !bit_2 & limit_bit);
         over_2 <= above_limit_2;
-        under_1 <= under_1 | (!over_1 & !bit_1 & value_bit);
+        under_1 <= under_1 | (!over_1 & !bit_1 & limit_bit);
         over_1 <= above_limit_1;
-        under_0 <= under_0 | (!over_0 & !bit_0 & value_bit);
+        under_0 <= under_0 | (!over_0 & !bit_0 & limit_bit);
         over_0 <= above_limit_0;
       end
       if (first_moves)
@@ -5649,8 +5663,10 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   wire store__beat_any_126 = |i__payload[247:245];
   wire store__beat_any_127 = |i__payload[251:249];
   wire store__beat_any_128 = |i__payload[255:253];
+  wire last_beat = place == 2'd3;
+  wire end_ = row == 8'd255;
   assign o__payload[7:0] = row;
-  assign o__payload[8] = row == 8'd255;
+  assign o__payload[8] = end_;
   assign o__payload[9] = bank;
   assign o__payload[18:10] = parallel_max;
   assign o__payload[26:19] = {set_chunks_here, set_chunks[7:2]};
@@ -5658,7 +5674,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   assign o__payload[42:35] = {reset_chunks_here, reset_chunks[7:2]};
   assign o__payload[50:43] = {reset_again_here, reset_again[7:2]};
   wire something = (|o__payload[26:19]) | (|o__payload[42:35]);
-  assign o__valid = held & place == 2'd3 & (something | row == 8'd255);
+  assign o__valid = held & last_beat & (something | end_);
   assign moves = held & (!o__valid | o__ready);
   assign i__ready = !held | moves | clear;
   wire saturated_count_when = |i__payload[383:320];
@@ -5938,9 +5954,9 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
         place <= 2'd0;
       end else if (moves) begin
         place <= place + 1'b1;
-        if (place == 2'd3) begin
+        if (last_beat) begin
           row <= row + 1'b1;
-          if (row == 8'd255)
+          if (end_)
             row <= 8'd0;
           place <= 2'd0;
         end
@@ -6138,7 +6154,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   reg [28:0] visit_1 = 29'd0;
   reg [31:0] wanted = 32'd0;
   reg begins = 1'b1;
-  reg [8:0] like = 9'd0;
+  reg [8:0] kept = 9'd0;
   reg [28:0] visit_3 = 29'd0;
   reg [5:0] total = 6'd0;
   reg [31:0] waiting = 32'd0;
@@ -6156,7 +6172,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   wire former_state_when_5 = !(|{valid_1, valid_0});
   wire any_later = |later;
   wire free = !o__valid | o__ready;
-  wire [8:0] room = begins ? visit_3[28:20] : like;
+  wire [8:0] room = begins ? visit_3[28:20] : kept;
   wire fits = total <= room;
   wire joins = free & (fits | visit_3[10]);
   wire moves_3 = !valid_3 | joins;
@@ -6252,6 +6268,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   assign asked[18:11] = i__payload[7:0];
   assign asked[19] = i__payload[9];
   assign asked[28:20] = i__payload[18:10];
+  wire asks = former_state == 2'd1 | former_state == 2'd2;
   assign i__ready =
     former_state == 2'd1 & enable & todo_both[7:0] == 8'd0 & !former_state_when_3 & pulse == 4'd1 &
         !former_state_when_4 & !i__payload[8] ? 1'b1 :
@@ -6315,10 +6332,10 @@ module pulsetrain_core_controller_pulse_scheduler_former (
       first <= 1'b0;
       former_state <= 2'd0;
       later <= 8'd0;
-      like <= 9'd0;
+      kept <= 9'd0;
     end else begin
       if (writes)
-        like <= room - (fits ? total : 6'd1);
+        kept <= room - (fits ? total : 6'd1);
       if (moves_2) begin
         if (valid_1) begin
           if (visit_1[8])
@@ -6497,7 +6514,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
       if (moves_1)
         valid_1 <= valid_0;
       if (enable)
-        valid_0 <= former_state == 2'd1 | former_state == 2'd2;
+        valid_0 <= asks;
     end
   end
 
@@ -6538,7 +6555,7 @@ module pulsetrain_core_controller_row_programmer (
   input [127:0] samples__codes,
   input samples__last
 );
-  reg [3:0] like = 4'd0;
+  reg [3:0] index = 4'd0;
   reg [1:0] work = 2'd0;
   reg first = 1'b0;
   reg refreshes = 1'b0;
@@ -6557,7 +6574,7 @@ module pulsetrain_core_controller_row_programmer (
   reg [1:0] port_3 = 2'd0;
   wire last;
   wire resting;
-  wire [15:0] index;
+  wire [15:0] index_2;
   wire valid;
   wire [3:0] group;
   wire pulsed;
@@ -6577,7 +6594,9 @@ module pulsetrain_core_controller_row_programmer (
   wire last_2;
   wire [127:0] codes;
 
-  wire at_rest = resting & !o__valid;
+  wire last_group = index == 4'd15;
+  wire free = !o__valid;
+  wire at_rest = resting & free;
   wire leaves = o__valid & o__ready;
   wire forms = work == 2'd2;
   wire visited_low_2 = |todo[1:0];
@@ -6592,11 +6611,16 @@ module pulsetrain_core_controller_row_programmer (
   wire programmer_state_when_2 = !slots__payload[266] & (!active | row == slots__payload[7:0]);
   assign cells__valid = programmer_state == 4'd10 & resting;
   wire cells__valid_and_cells__ready = cells__valid & cells__ready;
-  wire [4:0] like_plus_1 = like + 1'b1;
+  wire [4:0] index_plus_1 = index + 1'b1;
   wire programmer_state_when_4 = !(|(rising | falling));
   wire programmer_state_when_5 = round != 8'd0 & round >= settings[31:24];
-  wire [8:0] programmer_state_when_6 = repeats + 1'b1;
-  wire counted__unverified_both = programmer_state == 4'd6 & !o__valid & !clear;
+  wire [8:0] repeats_plus_1 = repeats + 1'b1;
+  wire ended = programmer_state == 4'd6 & free;
+  wire counted__unverified_both = ended & !clear;
+  wire forget =
+    programmer_state == 4'd6 & free & work == 2'd0 ? 1'b1 :
+    programmer_state == 4'd10 & cells__valid_and_cells__ready & states & last_group ? 1'b1 :
+    clear;
   wire visited_1 = !todo[0];
   wire visited_1_2 = !todo[2];
   wire [1:0] visited_2 = visited_low_2 ? visited_1 : {1'b1, visited_1_2};
@@ -6633,17 +6657,17 @@ module pulsetrain_core_controller_row_programmer (
     3'd0;
   wire [3:0] group_2 =
     programmer_state == 4'd1 ? visited_8 :
-    programmer_state == 4'd3 ? like :
+    programmer_state == 4'd3 ? index :
     programmer_state == 4'd5 ? group_3 :
     programmer_state == 4'd8 ? visited_8 :
-    programmer_state == 4'd9 ? like :
+    programmer_state == 4'd9 ? index :
     4'd0;
   assign targets__ready = programmer_state == 4'd3 & targets__valid & last & !clear;
   wire reads = programmer_state == 4'd2 & at_rest;
   wire reads_2 = programmer_state == 4'd2 & at_rest & left != 16'd0;
   wire leaves_2 = programmer_state == 4'd5 & full & last;
-  wire begins = programmer_state == 4'd7 & !o__valid;
-  wire step = programmer_state == 4'd7 & !o__valid & !refreshes;
+  wire begins = programmer_state == 4'd7 & free;
+  wire step = programmer_state == 4'd7 & free & !refreshes;
   wire [263:0] port_4;
   assign port_4[7:0] = row;
   assign port_4[263:8] = columns;
@@ -6657,8 +6681,7 @@ module pulsetrain_core_controller_row_programmer (
     .targets(targets__payload[255:0]),
     .settings(settings[23:0]),
     .slots__payload(slots__payload[264:8]),
-    .forget((programmer_state == 4'd6 & !o__valid & work == 2'd0) | (programmer_state == 4'd10 &
-        cells__valid_and_cells__ready & states & like == 4'd15) | clear),
+    .forget(forget),
     .begins(restart),
     .action(action),
     .group(group_2),
@@ -6666,7 +6689,7 @@ module pulsetrain_core_controller_row_programmer (
     .first(first),
     .round(round),
     .work(work),
-    .chosen__index(index),
+    .chosen__index(index_2),
     .chosen__valid(valid),
     .chosen__group(group),
     .chosen__pulsed(pulsed),
@@ -6684,14 +6707,14 @@ module pulsetrain_core_controller_row_programmer (
   pulsetrain_core_controller_row_programmer_round_slots round_slots (
     .clk(clk),
     .rst(rst),
-    .free(!o__valid),
+    .free(free),
     .leaves(leaves),
     .moves(moves),
     .parallel_max(parallel_max),
     .clear(clear),
     .begins(begins),
     .polarity(polarity),
-    .index(index),
+    .index(index_2),
     .valid(valid),
     .group(group),
     .pulsed(pulsed),
@@ -6797,7 +6820,7 @@ module pulsetrain_core_controller_row_programmer (
           if (targets__valid) begin
             if (last) begin
               programmer_state <= 4'd3;
-              if (like == 4'd15)
+              if (last_group)
                 programmer_state <= 4'd2;
             end
           end
@@ -6840,7 +6863,7 @@ module pulsetrain_core_controller_row_programmer (
             programmer_state <= 4'd0;
         end
         4'd7: begin
-          if (!o__valid) begin
+          if (free) begin
             programmer_state <= 4'd8;
             todo <= polarity ? falling : rising;
           end
@@ -6859,16 +6882,16 @@ module pulsetrain_core_controller_row_programmer (
             if (polarity) begin
               if (!emitted & !some)
                 programmer_state <= 4'd6;
-              else if (!refreshes | programmer_state_when_6 == settings[41:34])
+              else if (!refreshes | repeats_plus_1 == settings[41:34])
                 programmer_state <= 4'd2;
-              repeats <= programmer_state_when_6[7:0];
+              repeats <= repeats_plus_1[7:0];
             end
           end
           if (clear)
             programmer_state <= 4'd0;
         end
         4'd6: begin
-          if (!o__valid) begin
+          if (free) begin
             programmer_state <= 4'd9;
             if (work == 2'd0)
               programmer_state <= 4'd0;
@@ -6887,7 +6910,7 @@ module pulsetrain_core_controller_row_programmer (
             programmer_state <= 4'd9;
             if (states) begin
               programmer_state <= 4'd9;
-              if (like == 4'd15)
+              if (last_group)
                 programmer_state <= 4'd0;
             end
           end
@@ -6908,12 +6931,12 @@ module pulsetrain_core_controller_row_programmer (
   always @(posedge clk) begin
     if (rst) begin
       active <= 1'b0;
-      like <= 4'd0;
+      index <= 4'd0;
       states <= 1'b0;
       next_row <= 8'd0;
     end else if (clear) begin
       active <= 1'b0;
-      like <= 4'd0;
+      index <= 4'd0;
       states <= 1'b0;
       next_row <= 8'd0;
     end else
@@ -6930,14 +6953,14 @@ module pulsetrain_core_controller_row_programmer (
         4'd3: begin
           if (targets__valid) begin
             if (last) begin
-              like <= like_plus_1[3:0];
-              if (like == 4'd15)
-                like <= 4'd0;
+              index <= index_plus_1[3:0];
+              if (last_group)
+                index <= 4'd0;
             end
           end
         end
         4'd6: begin
-          if (!o__valid) begin
+          if (free) begin
             if (work == 2'd0)
               active <= 1'b0;
           end
@@ -6946,10 +6969,10 @@ module pulsetrain_core_controller_row_programmer (
           if (cells__valid_and_cells__ready) begin
             states <= !states;
             if (states) begin
-              like <= like_plus_1[3:0];
-              if (like == 4'd15) begin
+              index <= index_plus_1[3:0];
+              if (last_group) begin
                 next_row <= row == 8'd255 ? 8'd0 : row + 1'b1;
-                like <= 4'd0;
+                index <= 4'd0;
                 active <= 1'b0;
               end
             end
@@ -7042,10 +7065,11 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   wire takes = stage_1[1] & takes_0;
   wire zero = stage_1[0] | (stage_1[1] & (slot_is_first | !signature__data[25]));
   wire was = signature__data[25] & !zero;
-  wire was_any = |value_0[6:0];
-  wire operands_0_either = !(|value_0[15:7]) | ((&value_0[15:7]) & was_any);
-  wire operands_0_both = stage_1[2] & was;
-  wire blinded = operands_0_both & first & verifies & (!(!value_0[7] | (value_0[7] & was_any)) | (!value_0[7] &
+  wire alone = value_0 == 16'd32768;
+  wire alone_any = |value_0[6:0];
+  wire operands_0_either = !(|value_0[15:7]) | ((&value_0[15:7]) & alone_any);
+  wire stage_1_2_and_was = stage_1[2] & was;
+  wire blinded = stage_1_2_and_was & first & verifies & (!(!value_0[7] | (value_0[7] & alone_any)) | (!value_0[7] &
       (&value_0[6:0])) | (value_0[7] & !(|value_0[6:1])));
   wire [10:0] result_0_sum = $signed({operands_0[8:0], 1'b1}) + $signed({operands_0[17:9], operands_0[18]});
   wire far_0 = result_0_sum[9] ^ result_0_sum[10];
@@ -7351,14 +7375,13 @@ module pulsetrain_core_controller_row_programmer_row_cells (
         operands_0[18] <= takes & lowers;
         operands_0[26:19] <= stage_1[2] & (was | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
         operands_0[34:27] <= signature__data[24:17];
-        operands_0[35] <= takes | (operands_0_both & !verifies & in_rounds);
-        operands_0[36] <= takes | (stage_1[0] & exists_0 & value_0 != 16'd32768 & operands_0_either) | (was &
-            !stage_1[2]);
-        operands_0[37] <= operands_0_both & !blinded & !1'b0;
+        operands_0[35] <= takes | (stage_1_2_and_was & !verifies & in_rounds);
+        operands_0[36] <= takes | (stage_1[0] & exists_0 & !alone & operands_0_either) | (was & !stage_1[2]);
+        operands_0[37] <= stage_1_2_and_was & !blinded & !1'b0;
         operands_0[38] <= blinded | (stage_1[2] & signature__data[26]);
         operands_0[39] <= blinded;
         operands_0[40] <= takes ? !lowers : signature__data[27];
-        operands_0[41] <= stage_1[0] ? value_0 == 16'd32768 : signature__data[28];
+        operands_0[41] <= stage_1[0] ? alone : signature__data[28];
         operands_0[42] <= stage_1[0] ? !operands_0_either : signature__data[29];
         if (zero) begin
           operands_0[8:0] <= 9'd0;
@@ -7830,6 +7853,8 @@ module pulsetrain_core_controller_line_driver (
   wire next_group_low_4_2 = |waiting[11:8];
   wire next_group_low_8 = |waiting[7:0];
   wire samples__last_inverse = !(|waiting);
+  wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & crossbar__converted &
+      samples__last_inverse);
   wire releases =
     phase_state == 4'd1 & clear ? 1'b1 :
     phase_state == 4'd2 & clear ? 1'b1 :
@@ -7842,8 +7867,7 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd8 & !crossbar__converted & phase_ends ? 1'b1 :
     phase_state == 4'd9 & clear ? 1'b1 :
     1'b0;
-  wire crossbar__group_when = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & crossbar__converted &
-      samples__last_inverse) | releases;
+  wire recovers_or_releases = recovers | releases;
   wire next_group_1 = !waiting[0];
   wire next_group_1_2 = !waiting[2];
   wire [1:0] next_group_2 = next_group_low_2 ? next_group_1 : {1'b1, next_group_1_2};
@@ -7946,7 +7970,7 @@ module pulsetrain_core_controller_line_driver (
         recovery_cycles <= kept[347:332];
         hold_cycles <= kept[331:316];
         pulse_cycles <= kept[315:300];
-      end else if (crossbar__group_when) begin
+      end else if (recovers_or_releases) begin
         crossbar__group <= 4'd0;
         crossbar__source_unselected <= 2'd0;
         crossbar__source_code <= 8'd0;

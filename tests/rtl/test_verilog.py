@@ -153,11 +153,11 @@ def test_a_seed_map_that_loses_rank_is_refused(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_changed_blocks_may_have_inputs_of_their_own() -> None:
-    wrong = Signal(name="wrong")
+    mistaken = Signal(name="mistaken")
 
     class WrongPolarity(DecisionLanes):  # type: ignore[misc]
         def _polarity(self, delta):  # type: ignore[no-untyped-def]
-            return super()._polarity(delta) ^ wrong
+            return super()._polarity(delta) ^ mistaken
 
     class WrongController(Controller):  # type: ignore[misc]
         decision_lanes_class = WrongPolarity
@@ -165,9 +165,9 @@ def test_changed_blocks_may_have_inputs_of_their_own() -> None:
     class WrongCore(Core):  # type: ignore[misc]
         controller_class = WrongController
 
-    text = verilog.generate_component(WrongCore(CONFIGS["tiny"]), "wrong_core", extra_inputs=[wrong])
-    assert "\n  input wrong,\n" in text
-    assert not re.search(r"\bwrong\b", verilog.generate(CONFIGS["tiny"]))
+    text = verilog.generate_component(WrongCore(CONFIGS["tiny"]), "wrong_core", extra_inputs=[mistaken])
+    assert "\n  input mistaken,\n" in text
+    assert not re.search(r"\bmistaken\b", verilog.generate(CONFIGS["tiny"]))
 
 
 def test_writing_all_replaces_whole_files(tmp_path: Path) -> None:

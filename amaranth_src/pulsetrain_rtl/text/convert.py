@@ -16,20 +16,20 @@ def verilog_of(rtlil, about, called):
     Modules keep their hierarchy, instances and the ports of the top their names. Raises PulsetrainError if the netlist
     holds more than synchronous logic with memories.
     """
-    modules = parse(rtlil)
+    modules = parse(rtlil, called)
     blocks = {name: Block(module, modules) for name, module in modules.items()}
-    ports = _port_names(blocks, called)
+    ports = _port_names(blocks)
     module_names = {name: plain(name.replace(".", "_")) for name in modules}
     found = []
     for name, block in blocks.items():
-        names = Names(block, ports[name], called.get(name, {}))
+        names = Names(block, ports[name])
         lines = Writer(block, names, module_names, ports).lines()
         comment = about.get(name)
         found += ["", *([f"// {comment}"] if comment else []), *lines]
     return "\n".join(found) + "\n"
 
 
-def _port_names(blocks, called):
+def _port_names(blocks):
     """The names of the ports of every module, by wire. One without a name is called after what it is connected to."""
     found = {}
     for name, block in blocks.items():
@@ -42,7 +42,7 @@ def _port_names(blocks, called):
                     wanted = plain(wire.name)
                     if wire.name.startswith("\\port$"):
                         value = block.resolved(cell.ports[wire.name[1:]])
-                        wanted = _connected(block, blocks[child.name], wire, value, found[name], called)
+                        wanted = _connected(block, blocks[child.name], wire, value, found[name])
                     names[wire.name] = _free(wanted, names.values())
     return found
 
@@ -52,12 +52,11 @@ def _kept(wire):
     return name if re.fullmatch(r"\w+", name) and plain(name) == name else f"\\{name} "
 
 
-def _connected(parent, child, port, value, names, called):
+def _connected(parent, child, port, value, names):
     """A name for a port from the wires outside, or the wire inside, that it is connected to."""
     for wire, low, width in child.resolved(((port.name, 0, port.width),)):
-        given = called.get(child.module.name, {})
-        if not low and width == port.width and wire != port.name and (wire in given or _named(wire or "$", {})):
-            return given.get(wire) or plain(wire)
+        if not low and width == port.width and wire != port.name and _named(wire or "$", {}):
+            return plain(wire)
     if port.direction == "output" and len(value) == 1:
         for name, other in parent.module.connections:
             if other == value and _named(name, {}):

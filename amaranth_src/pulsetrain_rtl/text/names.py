@@ -45,14 +45,13 @@ def plain(name):
 
 
 class Names:
-    """The names in a block, given when they are first asked for. ``ports`` are those of its ports, by wire;
-    ``called`` those of other wires to which Amaranth gave none.
+    """The names in a block, given when they are first asked for. ``ports`` are those of its ports, by wire.
 
     ``serving`` is the name of what is being written; a wire without a name is called after it and its ``role``.
     """
 
-    def __init__(self, block, ports, called):
-        self._block, self._called = block, called
+    def __init__(self, block, ports):
+        self._block = block
         self._given = dict(ports)
         self._used = set(ports.values())
         self.serving, self.role = "value", None
@@ -61,7 +60,7 @@ class Names:
         for memory in block.memories:
             self._given["memory " + memory] = self._free(plain(memory))
         for wire in block.wires:
-            if wire in block.reached and (not anonymous(wire) or (wire in called and wire in block.registers)):
+            if wire in block.reached and not anonymous(wire):
                 self[wire]
         self._others = {}
         for name, value in block.module.connections:
@@ -94,8 +93,6 @@ class Names:
     def _wanted(self, wire):
         if not anonymous(wire):
             return plain(wire)
-        if wire in self._called:
-            return plain(self._called[wire])
         if wire in self._others:
             return plain(self._others[wire])
         if wire in self._block.cells:
