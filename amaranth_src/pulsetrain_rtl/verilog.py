@@ -11,8 +11,8 @@ import re
 import sys
 from pathlib import Path
 
-from amaranth.back import verilog
-from amaranth.hdl import Value
+from amaranth.back import rtlil
+from amaranth.hdl import Fragment, Value
 from amaranth.lib import wiring
 from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.errors import PulsetrainError
@@ -20,6 +20,9 @@ from pulsetrain.errors import PulsetrainError
 from pulsetrain_rtl.core import Core
 from pulsetrain_rtl.interfaces import check_config
 from pulsetrain_rtl.pin_table import pins
+from pulsetrain_rtl.text.about import about_modules, header
+from pulsetrain_rtl.text.convert import verilog_of
+from pulsetrain_rtl.text.sources import names_from_sources
 
 TOP = "pulsetrain_core"
 
@@ -30,10 +33,9 @@ def generate(config, name=TOP):
     Raises PulsetrainError if ``config`` is not a ControllerConfig or ``name`` not a Verilog identifier.
     """
     _check_name(name)
-    fields = ", ".join(f"{field} {value}" for field, value in check_config(config).to_dict().items())
-    known = [f" {key}" for key, value in CONFIGS.items() if value == config]
-    header = f"// pulsetrain core, configuration{known[0] if known else ''}: {fields}.\n"
-    return header + generate_component(Core(config), name)
+    known = [key for key, value in CONFIGS.items() if value == check_config(config)]
+    lines = header(config, known[0] if known else "", name)
+    return "\n".join(lines) + "\n" + generate_component(Core(config), name)
 
 
 def generate_component(component, name, *, extra_inputs=()):
@@ -44,13 +46,25 @@ def generate_component(component, name, *, extra_inputs=()):
     """
     if not isinstance(component, wiring.Component):
         raise PulsetrainError(f"Component must be a wiring.Component, not {component!r}")
+    members = component.signature.flatten(component)
+    ports = [("__".join(map(str, path)), Value.cast(value), None) for path, _member, value in members]
+    ports += [(signal.name, signal, None) for signal in extra_inputs]
+    return generate_module(component, name, ports)
+
+
+def generate_module(elaboratable, name, ports):
+    """Anything that can be elaborated as Verilog text. ``ports``: triples of a name, a value and None.
+
+    Raises PulsetrainError if ``name`` is not a Verilog identifier or the logic is not all synchronous.
+    """
     _check_name(name)
-    ports = None  # the component's members
-    if extra_inputs:
-        members = component.signature.flatten(component)
-        ports = [("__".join(map(str, path)), Value.cast(value), None) for path, _member, value in members]
-        ports += [(signal.name, signal, None) for signal in extra_inputs]
-    return verilog.convert(component, name, ports=ports, emit_src=False, strip_internal_attrs=True)
+    fragment = Fragment.get(elaboratable, None)
+    text, places = rtlil.convert_fragment(fragment, ports, name, emit_src=False)
+    called = {}
+    for signal, found in names_from_sources(places):
+        *path, wire = places[signal]
+        called.setdefault(".".join(path), {})["\\" + wire] = found
+    return verilog_of(text, about_modules(fragment, name), called)
 
 
 def _check_name(name):

@@ -14,7 +14,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from amaranth.back import verilog
 from amaranth.hdl import Cat, ClockDomain, Elaboratable, Module, Signal, Value
 from amaranth.lib import data
 from amaranth.lib.wiring import In
@@ -30,6 +29,7 @@ from pulsetrain_rtl.update.decision import DecisionLanes
 from pulsetrain_rtl.update.outer_product import OuterProduct
 from pulsetrain_rtl.update.random_source import RandomSource
 from pulsetrain_rtl.update.scheduler import PulseScheduler
+from pulsetrain_rtl.verilog import generate_module
 
 from tb.lib.configs import Bench
 
@@ -221,9 +221,7 @@ def generate(bench: Bench) -> tuple[str, dict[str, Any]]:
     """The Verilog of the wrapper and a description of its ports: ``widths``, ``inputs`` and ``packs``."""
     wrapper = Wrapper(bench)
     widths = {name: len(port) for name, port in wrapper.ports.items()}
-    text = verilog.convert(
-        wrapper, name=TOPLEVEL, ports=list(wrapper.ports.values()), emit_src=False, strip_internal_attrs=True
-    )
+    text = generate_module(wrapper, TOPLEVEL, [(port.name, port, None) for port in wrapper.ports.values()])
     return text, {"widths": widths, "inputs": wrapper.inputs, "packs": wrapper.packs}
 
 

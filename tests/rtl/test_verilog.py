@@ -58,10 +58,12 @@ def test_rtl_folder_holds_nothing_else() -> None:
 @pytest.mark.parametrize("name", CONFIGS)
 def test_pin_table_names_every_port_of_the_verilog(name: str) -> None:
     text = (RTL / f"{name}.v").read_text(encoding="utf-8")
-    top = text[text.index("module pulsetrain_core(") :]
+    top = text[text.index("module pulsetrain_core (") :]
     top = top[: top.index("endmodule")]
     ports = {}
-    for way, width, port in re.findall(r"^  (input|output)(?: \[(\d+):0\])? (\w+);$", top, re.MULTILINE):
+    for way, width, port in re.findall(
+        r"^  (input|output)(?: reg)?(?: \[(\d+):0\])? (\w+)(?: = \S+)?,?$", top, re.MULTILINE
+    ):
         ports[port] = (way.removesuffix("put"), int(width or 0) + 1)
     pins = json.loads((RTL / f"{name}.json").read_text(encoding="utf-8"))
     assert {pin["name"]: (pin["direction"], pin["width"]) for pin in pins} == ports
@@ -69,14 +71,36 @@ def test_pin_table_names_every_port_of_the_verilog(name: str) -> None:
     assert len(pins) == len(ports)
 
 
-def test_verilog_holds_no_path_and_names_its_configuration() -> None:
+@pytest.mark.parametrize(("name", "most"), [("base", 12_405), ("tiny", 10_000), ("macro32", 11_700), ("wide", 24_300)])
+def test_committed_verilog_can_be_read(name: str, most: int) -> None:
+    """At most half as long as what Yosys would write, no name that has to be escaped, no line past 120 columns."""
+    text = (RTL / f"{name}.v").read_text(encoding="utf-8")
+    lines = text.splitlines()
+    assert len(lines) <= most
+    assert "\\" not in text
+    assert not re.search(r"\$(?!signed\()", text)
+    assert max(map(len, lines)) <= 120
+    modules = [index for index, line in enumerate(lines) if line.startswith("module ")]
+    assert len(modules) > 15
+    for index in modules:
+        assert re.match(r"// [A-Z]", lines[index - 1]), lines[index]
+
+
+def test_header_says_what_the_file_is_and_how_to_use_it() -> None:
     text = verilog.generate(CONFIGS["tiny"])
-    assert text.startswith("// pulsetrain core, configuration tiny: rows 8, columns 8, lanes 4,")
+    header = text[: text.index("\n\n")]
+    assert header.startswith("// pulsetrain core, configuration tiny: a controller that trains weights")
+    assert all(line.startswith("//") for line in header.splitlines())
+    for field, value in CONFIGS["tiny"].to_dict().items():
+        assert re.search(rf"^//   {field} {value}  +\w", header, re.MULTILINE), field
+    for part in ("Apache-2.0", "clk", "rst", "tiny.json", "docs/specification.md", "instantiate pulsetrain_core"):
+        assert part in header, part
     assert ".py" not in text
     assert "src =" not in text
     unnamed = verilog.generate(CONFIGS["tiny"].replace(queue_depth=5), "other")
-    assert unnamed.startswith("// pulsetrain core, configuration: rows 8,")
-    assert "\nmodule other(" in unnamed
+    assert unnamed.startswith("// pulsetrain core, configuration: a controller")
+    assert ".json" not in unnamed
+    assert "\nmodule other (" in unnamed
 
 
 def test_lint_is_clean_with_the_waivers() -> None:
@@ -129,11 +153,11 @@ def test_a_seed_map_that_loses_rank_is_refused(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_changed_blocks_may_have_inputs_of_their_own() -> None:
-    wrong = Signal(name="wrong")
+    mistaken = Signal(name="mistaken")
 
     class WrongPolarity(DecisionLanes):  # type: ignore[misc]
         def _polarity(self, delta):  # type: ignore[no-untyped-def]
-            return super()._polarity(delta) ^ wrong
+            return super()._polarity(delta) ^ mistaken
 
     class WrongController(Controller):  # type: ignore[misc]
         decision_lanes_class = WrongPolarity
@@ -141,9 +165,9 @@ def test_changed_blocks_may_have_inputs_of_their_own() -> None:
     class WrongCore(Core):  # type: ignore[misc]
         controller_class = WrongController
 
-    text = verilog.generate_component(WrongCore(CONFIGS["tiny"]), "wrong_core", extra_inputs=[wrong])
-    assert "\n  input wrong;\n" in text
-    assert not re.search(r"\bwrong\b", verilog.generate(CONFIGS["tiny"]))
+    text = verilog.generate_component(WrongCore(CONFIGS["tiny"]), "wrong_core", extra_inputs=[mistaken])
+    assert "\n  input mistaken,\n" in text
+    assert not re.search(r"\bmistaken\b", verilog.generate(CONFIGS["tiny"]))
 
 
 def test_writing_all_replaces_whole_files(tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""From the netlist that Amaranth makes to Verilog that can be read."""
