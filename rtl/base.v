@@ -15,8 +15,8 @@
 //   dac_bits 8          width of one signed input code, sign included
 //   adc_bits 8          width of one signed output code, sign included
 //   adc_count 16        converters, shared among the lines that are sampled
-//   verify_lanes 1      cells that programming and verified updates work on per clock cycle; 0: there are neither
-//   product_cycles 1    clock cycles for a beat of a product, with lanes/P multipliers; 0: there are no products
+//   verify_lanes 1      cells programmed or verified per clock cycle; 0: none are
+//   product_cycles 1    clock cycles for a beat of products; 0: there are none
 //   pair 0              1: two devices a weight, side by side
 //
 // How to use it: instantiate pulsetrain_core. All registers take their values at the rising edge of clk; rst is a
@@ -286,13 +286,13 @@ module pulsetrain_core (
   wire difference_when = runs & product_any;
   wire seed__valid_2 = seed__valid & !busy;
   assign seed__ready = seed__ready_2 & !busy;
-  wire refusals__illegal_settings_either_7 = settings__threshold_log2 == 5'd0 | settings__threshold_log2 > 5'd16;
-  wire refusals__illegal_settings_either_6 = settings__parallel_max == 7'd0 | settings__parallel_max > 7'd64;
-  wire refusals__illegal_settings_either_5 = settings__set_cycles == 16'd0 | settings__set_cycles > armed_limit;
-  wire refusals__illegal_settings_either_4 = settings__reset_cycles == 16'd0 | settings__reset_cycles > armed_limit;
+  wire refusals__illegal_settings_either_6 = settings__threshold_log2 == 5'd0 | settings__threshold_log2 > 5'd16;
+  wire refusals__illegal_settings_either_5 = settings__parallel_max == 7'd0 | settings__parallel_max > 7'd64;
+  wire refusals__illegal_settings_either_4 = settings__set_cycles == 16'd0 | settings__set_cycles > armed_limit;
+  wire refusals__illegal_settings_either_3 = settings__reset_cycles == 16'd0 | settings__reset_cycles > armed_limit;
   wire [9:0] refusals__illegal_settings_product = 2'd2 * settings__verify_tolerance;
   wire refusals__illegal_settings_above = refusals__illegal_settings_product > settings__verify_step;
-  wire refusals__illegal_settings_either_3 = settings__form_cycles == 16'd0 | settings__form_cycles > armed_limit;
+  wire refusals__illegal_settings_either_2 = settings__form_cycles == 16'd0 | settings__form_cycles > armed_limit;
   wire refusals__illegal_settings_any = |{settings__form_ramp__start > settings__form_ramp__stop,
       settings__reset_ramp__start > settings__reset_ramp__stop, settings__set_ramp__start > settings__set_ramp__stop};
   wire refusals__illegal_settings_any_2 = |{settings__form_ramp__start == 16'd0 | settings__form_ramp__stop >
@@ -301,9 +301,8 @@ module pulsetrain_core (
   wire refusals__illegal_settings_both = settings__ramp == 2'd2 & (refusals__illegal_settings_any |
       (|{settings__form_ramp__stop > 16'd255, settings__reset_ramp__stop > 16'd255, settings__set_ramp__stop >
       16'd255}));
-  wire refusals__illegal_settings_either_2 = (settings__ramp == 2'd1 & (refusals__illegal_settings_any |
+  wire refusals__illegal_settings_either = (settings__ramp == 2'd1 & (refusals__illegal_settings_any |
       refusals__illegal_settings_any_2)) | refusals__illegal_settings_both | settings__ramp > 2'd2;
-  wire refusals__illegal_settings_either = settings__verify < 1'b0 | settings__verify > 1'b1;
   wire refusals__disarmed = !armed | released;
   wire refusals__unseeded = !seeded | seeding;
   wire room = room_2 & !(used & product) & !(armed & !armed_before);
@@ -719,14 +718,13 @@ module pulsetrain_core (
         product <= product_any;
       armed_before <= armed;
       refusals__illegal_refresh <= settings__pair_policy == 2'd2;
-      refusals__illegal_settings <= {refusals__illegal_settings_either, 1'b0, refusals__illegal_settings_either_2,
-          refusals__illegal_settings_either_3, settings__try_limit == 8'd0, refusals__illegal_settings_above,
-          settings__verify_step == 8'd0, settings__verify_full_scale == 16'd0, settings__backward_full_scale == 16'd0,
-          settings__forward_full_scale == 16'd0, settings__conversion_limit == 16'd0, settings__settle_cycles == 16'd0,
-          settings__ready_limit == 16'd0, settings__recovery_cycles == 16'd0, settings__hold_cycles == 16'd0,
-          refusals__illegal_settings_either_4, refusals__illegal_settings_either_5, settings__setup_cycles == 16'd0,
-          refusals__illegal_settings_either_6, settings__max_pulses == 4'd0, refusals__illegal_settings_either_7} !=
-          21'd0;
+      refusals__illegal_settings <= {refusals__illegal_settings_either, refusals__illegal_settings_either_2,
+          settings__try_limit == 8'd0, refusals__illegal_settings_above, settings__verify_step == 8'd0,
+          settings__verify_full_scale == 16'd0, settings__backward_full_scale == 16'd0, settings__forward_full_scale ==
+          16'd0, settings__conversion_limit == 16'd0, settings__settle_cycles == 16'd0, settings__ready_limit == 16'd0,
+          settings__recovery_cycles == 16'd0, settings__hold_cycles == 16'd0, refusals__illegal_settings_either_3,
+          refusals__illegal_settings_either_4, settings__setup_cycles == 16'd0, refusals__illegal_settings_either_5,
+          settings__max_pulses == 4'd0, refusals__illegal_settings_either_6} != 19'd0;
       refusals__locked <= form_key != 16'd61498;
       released_before <= released;
     end
@@ -764,13 +762,13 @@ module pulsetrain_core (
       waits <= 1'b0;
   end
 
-  assign settings_error = {refusals__illegal_settings_either, 1'b0, refusals__illegal_settings_either_2,
-      refusals__illegal_settings_either_3, settings__try_limit == 8'd0, refusals__illegal_settings_above,
-      settings__verify_step == 8'd0, settings__verify_full_scale == 16'd0, settings__backward_full_scale == 16'd0,
-      settings__forward_full_scale == 16'd0, settings__conversion_limit == 16'd0, settings__settle_cycles == 16'd0,
-      settings__ready_limit == 16'd0, settings__recovery_cycles == 16'd0, settings__hold_cycles == 16'd0,
-      refusals__illegal_settings_either_4, refusals__illegal_settings_either_5, settings__setup_cycles == 16'd0,
-      refusals__illegal_settings_either_6, settings__max_pulses == 4'd0, refusals__illegal_settings_either_7};
+  assign settings_error = {2'd0, refusals__illegal_settings_either, refusals__illegal_settings_either_2,
+      settings__try_limit == 8'd0, refusals__illegal_settings_above, settings__verify_step == 8'd0,
+      settings__verify_full_scale == 16'd0, settings__backward_full_scale == 16'd0, settings__forward_full_scale ==
+      16'd0, settings__conversion_limit == 16'd0, settings__settle_cycles == 16'd0, settings__ready_limit == 16'd0,
+      settings__recovery_cycles == 16'd0, settings__hold_cycles == 16'd0, refusals__illegal_settings_either_3,
+      refusals__illegal_settings_either_4, settings__setup_cycles == 16'd0, refusals__illegal_settings_either_5,
+      settings__max_pulses == 4'd0, refusals__illegal_settings_either_6};
 endmodule
 
 // Takes packets apart, completes those that are too short and drops what is too much or refused.
@@ -2118,6 +2116,8 @@ module pulsetrain_core_controller (
   reg [4:0] sampled_threshold_log2 = 5'd0;
   reg [3:0] sampled_max_pulses = 4'd0;
   reg [6:0] sampled_parallel_max = 7'd0;
+  reg waits = 1'b0;
+  reg [72:0] slot = 73'd0;
   reg [267:0] bank_0 = 268'd0;
   reg [267:0] bank_1 = 268'd0;
   reg verifying = 1'b0;
@@ -2137,7 +2137,7 @@ module pulsetrain_core_controller (
   wire [4:0] counted__saturated;
   wire [4:0] counted__cells_set;
   wire [4:0] counted__cells_reset;
-  wire o__valid;
+  wire o__valid_2;
   wire [72:0] o__payload;
   wire room;
   wire slots__ready;
@@ -2147,7 +2147,7 @@ module pulsetrain_core_controller (
   wire [3:0] o__payload_groups;
   wire [1:0] signal_2;
   wire active;
-  wire o__valid_2;
+  wire o__valid;
   wire [6:0] counted__verified;
   wire [6:0] counted__unreached;
   wire [6:0] counted__unverified;
@@ -2177,18 +2177,19 @@ module pulsetrain_core_controller (
   wire words__ready = deltas__valid & deltas__ready;
   wire starts = words__ready & first;
   wire clear = released | drains;
-  wire verified = o__payload[71] ? bank_1[151] : bank_0[151];
-  wire plain = o__valid & !verified & !verifying & !active;
-  wire verifies = o__valid & verified & (verifying ? o__payload[71] == held : !active);
-  wire o__ready_2 = !upcoming_valid & !released;
-  wire o__ready_3 = verifies ? slots__ready : plain & o__ready_2;
-  wire upcoming_offered = o__valid_2 | plain | whole;
+  wire o__ready_2 = !waits;
+  wire verified = slot[71] ? bank_1[151] : bank_0[151];
+  wire plain = waits & !verified & !verifying & !active;
+  wire verifies = waits & verified & (verifying ? slot[71] == held : !active);
+  wire o__ready_3 = !upcoming_valid & !released;
+  wire taken = verifies ? slots__ready : plain & o__ready_3;
+  wire upcoming_offered = o__valid | plain | whole;
   wire upcoming_leaves = upcoming_valid & i__ready_2 & !released;
   assign read__ready = may_read_both & upcoming_leaves;
-  wire current = verifying ? held : o__payload[71];
+  wire current = verifying ? held : slot[71];
   wire targets__valid_2 = targets__valid & may_program;
   assign targets__ready = targets__ready_2 & may_program;
-  wire targets__ready_both = o__valid_2 & signal_2[1];
+  wire targets__ready_both = o__valid & signal_2[1];
   wire clear_2 = abort | !arm;
   wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
   wire finished = upcoming_leaves & upcoming_end;
@@ -2197,7 +2198,7 @@ module pulsetrain_core_controller (
   wire counters__reads_both = samples__valid_2 & samples__last;
   wire [3:0] converted_plus_1 = converted + 1'b1;
   wire armed_limit_when = !armed & fault == 2'd0;
-  wire verifying_when = clear | (o__valid_2 & o__ready_2 & signal_2[0]);
+  wire verifying_when = clear | (o__valid & o__ready_3 & signal_2[0]);
   wire i__valid_3_and_i__ready_2 = i__valid_3 & i__ready_2;
   wire [516:0] offered;
   assign offered[4:0] = settings__threshold_log2;
@@ -2249,13 +2250,12 @@ module pulsetrain_core_controller (
   assign i__payload[527:521] = first ? offered[15:9] : sampled_parallel_max;
   assign i__payload[528] = bank ^ !first;
   wire [77:0] chosen;
-  assign chosen[2:0] = o__valid_2 ? o__payload_operation : plain ? (o__payload[6] ? 3'd2 : 3'd1) : read__payload ? 3'd5
-      : 3'd4;
-  assign chosen[8:3] = o__valid_2 ? signal[5:0] : plain ? o__payload[5:0] : 6'd0;
-  assign chosen[72:9] = o__valid_2 ? signal[69:6] : plain ? o__payload[70:7] : 64'd0;
-  assign chosen[73] = !o__valid_2 & !plain;
-  assign chosen[77:74] = o__valid_2 ? o__payload_groups : !plain ? 4'd15 : 4'd0;
-  wire upcoming_ends = o__valid_2 ? signal_2[0] : plain & o__payload[72];
+  assign chosen[2:0] = o__valid ? o__payload_operation : plain ? (slot[6] ? 3'd2 : 3'd1) : read__payload ? 3'd5 : 3'd4;
+  assign chosen[8:3] = o__valid ? signal[5:0] : plain ? slot[5:0] : 6'd0;
+  assign chosen[72:9] = o__valid ? signal[69:6] : plain ? slot[70:7] : 64'd0;
+  assign chosen[73] = !o__valid & !plain;
+  assign chosen[77:74] = o__valid ? o__payload_groups : !plain ? 4'd15 : 4'd0;
+  wire upcoming_ends = o__valid ? signal_2[0] : plain & slot[72];
   wire [516:0] settings;
   assign settings[8:0] = offered[8:0];
   assign settings[15:9] = verifying | plain | verifies ? (current ? bank_1[6:0] : bank_0[6:0]) : offered[15:9];
@@ -2351,14 +2351,14 @@ module pulsetrain_core_controller (
     .clk(clk),
     .rst(rst),
     .clear(clear),
-    .o__ready(o__ready_3),
+    .o__ready(o__ready_2),
     .i__ready(o__ready),
     .i__valid(i__valid_2),
     .i__payload(i__payload_2),
     .counted__saturated(counted__saturated),
     .counted__cells_set(counted__cells_set),
     .counted__cells_reset(counted__cells_reset),
-    .o__valid(o__valid),
+    .o__valid(o__valid_2),
     .o__payload(o__payload)
   );
 
@@ -2368,14 +2368,14 @@ module pulsetrain_core_controller (
     .cells__ready(cells__ready),
     .slots__valid(verifies),
     .targets__valid(targets__valid_2),
-    .o__ready(o__ready_2),
+    .o__ready(o__ready_3),
     .samples__valid(samples__valid_3),
     .room(room),
     .targets__payload(targets__payload),
     .parallel_max(settings[15:9]),
     .settings(settings[396:209]),
     .clear(released),
-    .slots__payload(o__payload),
+    .slots__payload(slot),
     .slots__ready(slots__ready),
     .targets__ready(targets__ready_2),
     .cells__valid(cells__valid),
@@ -2385,7 +2385,7 @@ module pulsetrain_core_controller (
     .values_2(signal_2),
     .active(active),
     .bank(),
-    .o__valid(o__valid_2),
+    .o__valid(o__valid),
     .counted__verified(counted__verified),
     .counted__unreached(counted__unreached),
     .counted__unverified(counted__unverified),
@@ -2505,7 +2505,7 @@ module pulsetrain_core_controller (
         whole_2 <= kept[73];
       if (upcoming_leaves | released)
         upcoming_valid <= 1'b0;
-      if (o__ready_2) begin
+      if (o__ready_3) begin
         upcoming_whole <= chosen[73];
         upcoming_end <= upcoming_ends;
         upcoming_valid <= upcoming_offered;
@@ -2513,7 +2513,7 @@ module pulsetrain_core_controller (
       if (verifying_when)
         verifying <= 1'b0;
       else if (verifies) begin
-        held <= o__payload[71];
+        held <= slot[71];
         verifying <= 1'b1;
       end
       if (released)
@@ -2591,12 +2591,23 @@ module pulsetrain_core_controller (
   end
 
   always @(posedge clk) begin
-    if (o__ready_2) begin
+    if (o__ready_3) begin
       kept[77:0] <= chosen;
       kept[173:78] <= chosen_timing;
       kept[203:174] <= lines_2;
       kept[219:204] <= chosen[73] ? (chosen[2:0] == 3'd5 ? settings[191:176] : settings[175:160]) : settings[207:192];
     end
+    if (o__ready_2)
+      slot <= o__payload;
+  end
+
+  always @(posedge clk) begin
+    if (rst)
+      waits <= 1'b0;
+    else if (taken | clear)
+      waits <= 1'b0;
+    else if (o__ready_2)
+      waits <= o__valid_2;
   end
 endmodule
 

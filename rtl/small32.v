@@ -15,8 +15,8 @@
 //   dac_bits 8          width of one signed input code, sign included
 //   adc_bits 8          width of one signed output code, sign included
 //   adc_count 16        converters, shared among the lines that are sampled
-//   verify_lanes 0      cells that programming and verified updates work on per clock cycle; 0: there are neither
-//   product_cycles 0    clock cycles for a beat of a product, with lanes/P multipliers; 0: there are no products
+//   verify_lanes 0      cells programmed or verified per clock cycle; 0: none are
+//   product_cycles 0    clock cycles for a beat of products; 0: there are none
 //   pair 0              1: two devices a weight, side by side
 //
 // How to use it: instantiate pulsetrain_core. All registers take their values at the rising edge of clk; rst is a
@@ -266,13 +266,13 @@ module pulsetrain_core (
   wire header__valid_and_settings_free = header__valid & settings_free;
   wire seed__valid_2 = seed__valid & !busy;
   assign seed__ready = seed__ready_2 & !busy;
-  wire refusals__illegal_settings_either_7 = settings__threshold_log2 == 5'd0 | settings__threshold_log2 > 5'd16;
-  wire refusals__illegal_settings_either_6 = settings__parallel_max == 6'd0 | settings__parallel_max > 6'd32;
-  wire refusals__illegal_settings_either_5 = settings__set_cycles == 16'd0 | settings__set_cycles > armed_limit;
-  wire refusals__illegal_settings_either_4 = settings__reset_cycles == 16'd0 | settings__reset_cycles > armed_limit;
+  wire refusals__illegal_settings_either_6 = settings__threshold_log2 == 5'd0 | settings__threshold_log2 > 5'd16;
+  wire refusals__illegal_settings_either_5 = settings__parallel_max == 6'd0 | settings__parallel_max > 6'd32;
+  wire refusals__illegal_settings_either_4 = settings__set_cycles == 16'd0 | settings__set_cycles > armed_limit;
+  wire refusals__illegal_settings_either_3 = settings__reset_cycles == 16'd0 | settings__reset_cycles > armed_limit;
   wire [9:0] refusals__illegal_settings_product = 2'd2 * settings__verify_tolerance;
   wire refusals__illegal_settings_above = refusals__illegal_settings_product > settings__verify_step;
-  wire refusals__illegal_settings_either_3 = settings__form_cycles == 16'd0 | settings__form_cycles > armed_limit;
+  wire refusals__illegal_settings_either_2 = settings__form_cycles == 16'd0 | settings__form_cycles > armed_limit;
   wire refusals__illegal_settings_any = |{settings__form_ramp__start > settings__form_ramp__stop,
       settings__reset_ramp__start > settings__reset_ramp__stop, settings__set_ramp__start > settings__set_ramp__stop};
   wire refusals__illegal_settings_any_2 = |{settings__form_ramp__start == 16'd0 | settings__form_ramp__stop >
@@ -281,9 +281,8 @@ module pulsetrain_core (
   wire refusals__illegal_settings_both = settings__ramp == 2'd2 & (refusals__illegal_settings_any |
       (|{settings__form_ramp__stop > 16'd255, settings__reset_ramp__stop > 16'd255, settings__set_ramp__stop >
       16'd255}));
-  wire refusals__illegal_settings_either_2 = (settings__ramp == 2'd1 & (refusals__illegal_settings_any |
+  wire refusals__illegal_settings_either = (settings__ramp == 2'd1 & (refusals__illegal_settings_any |
       refusals__illegal_settings_any_2)) | refusals__illegal_settings_both | settings__ramp > 2'd2;
-  wire refusals__illegal_settings_either = settings__verify < 1'b0 | settings__verify > 1'b0;
   wire refusals__disarmed = !armed | released;
   wire refusals__unseeded = !seeded | seeding;
   wire room = room_2 & !(used & product) & !(armed & !armed_before);
@@ -659,13 +658,13 @@ module pulsetrain_core (
         product <= |{header__opcode == 4'd6, header__opcode == 4'd5};
       armed_before <= armed;
       refusals__illegal_refresh <= settings__pair_policy == 2'd2;
-      refusals__illegal_settings <= {refusals__illegal_settings_either, 1'b0, refusals__illegal_settings_either_2,
-          refusals__illegal_settings_either_3, settings__try_limit == 8'd0, refusals__illegal_settings_above,
+      refusals__illegal_settings <= {settings__verify, 1'b0, refusals__illegal_settings_either,
+          refusals__illegal_settings_either_2, settings__try_limit == 8'd0, refusals__illegal_settings_above,
           settings__verify_step == 8'd0, settings__verify_full_scale == 16'd0, settings__backward_full_scale == 16'd0,
           settings__forward_full_scale == 16'd0, settings__conversion_limit == 16'd0, settings__settle_cycles == 16'd0,
           settings__ready_limit == 16'd0, settings__recovery_cycles == 16'd0, settings__hold_cycles == 16'd0,
-          refusals__illegal_settings_either_4, refusals__illegal_settings_either_5, settings__setup_cycles == 16'd0,
-          refusals__illegal_settings_either_6, settings__max_pulses == 4'd0, refusals__illegal_settings_either_7} !=
+          refusals__illegal_settings_either_3, refusals__illegal_settings_either_4, settings__setup_cycles == 16'd0,
+          refusals__illegal_settings_either_5, settings__max_pulses == 4'd0, refusals__illegal_settings_either_6} !=
           21'd0;
       refusals__locked <= form_key != 16'd61498;
       released_before <= released;
@@ -693,13 +692,13 @@ module pulsetrain_core (
     end
   end
 
-  assign settings_error = {refusals__illegal_settings_either, 1'b0, refusals__illegal_settings_either_2,
-      refusals__illegal_settings_either_3, settings__try_limit == 8'd0, refusals__illegal_settings_above,
+  assign settings_error = {settings__verify, 1'b0, refusals__illegal_settings_either,
+      refusals__illegal_settings_either_2, settings__try_limit == 8'd0, refusals__illegal_settings_above,
       settings__verify_step == 8'd0, settings__verify_full_scale == 16'd0, settings__backward_full_scale == 16'd0,
       settings__forward_full_scale == 16'd0, settings__conversion_limit == 16'd0, settings__settle_cycles == 16'd0,
       settings__ready_limit == 16'd0, settings__recovery_cycles == 16'd0, settings__hold_cycles == 16'd0,
-      refusals__illegal_settings_either_4, refusals__illegal_settings_either_5, settings__setup_cycles == 16'd0,
-      refusals__illegal_settings_either_6, settings__max_pulses == 4'd0, refusals__illegal_settings_either_7};
+      refusals__illegal_settings_either_3, refusals__illegal_settings_either_4, settings__setup_cycles == 16'd0,
+      refusals__illegal_settings_either_5, settings__max_pulses == 4'd0, refusals__illegal_settings_either_6};
 endmodule
 
 // Takes packets apart, completes those that are too short and drops what is too much or refused.
@@ -1678,6 +1677,8 @@ module pulsetrain_core_controller (
   reg [4:0] sampled_threshold_log2 = 5'd0;
   reg [3:0] sampled_max_pulses = 4'd0;
   reg [5:0] sampled_parallel_max = 6'd0;
+  reg waits = 1'b0;
+  reg [39:0] slot = 40'd0;
   reg [266:0] bank_0 = 267'd0;
   reg [266:0] bank_1 = 267'd0;
   reg verifying = 1'b0;
@@ -1724,15 +1725,16 @@ module pulsetrain_core_controller (
   wire words__ready = deltas__valid & deltas__ready;
   wire starts = words__ready & first;
   wire clear = released | drains;
-  wire verified = o__payload[38] ? bank_1[150] : bank_0[150];
-  wire plain = o__valid & !verified & !verifying & !1'b0;
-  wire verifies = o__valid & verified & (verifying ? o__payload[38] == held : !1'b0);
+  wire o__ready_2 = !waits;
+  wire verified = slot[38] ? bank_1[150] : bank_0[150];
+  wire plain = waits & !verified & !verifying & !1'b0;
+  wire verifies = waits & verified & (verifying ? slot[38] == held : !1'b0);
   wire row_programmer__o__ready = !upcoming_valid & !released;
-  wire o__ready_2 = !verifies & plain & row_programmer__o__ready;
+  wire taken = !verifies & plain & row_programmer__o__ready;
   wire upcoming_offered = plain | whole;
   wire upcoming_leaves = upcoming_valid & i__ready_2 & !released;
   assign read__ready = may_read_both & upcoming_leaves;
-  wire current = verifying ? held : o__payload[38];
+  wire current = verifying ? held : slot[38];
   assign targets__ready = 1'b0 & may_program;
   wire clear_2 = abort | !arm;
   wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
@@ -1792,12 +1794,12 @@ module pulsetrain_core_controller (
   assign i__payload[78:73] = first ? offered[14:9] : sampled_parallel_max;
   assign i__payload[79] = bank ^ !first;
   wire [42:0] chosen;
-  assign chosen[2:0] = 1'b0 ? 3'd0 : plain ? (o__payload[5] ? 3'd2 : 3'd1) : read__payload ? 3'd5 : 3'd4;
-  assign chosen[7:3] = 1'b0 ? 5'd0 : plain ? o__payload[4:0] : 5'd0;
-  assign chosen[39:8] = 1'b0 ? 32'd0 : plain ? o__payload[37:6] : 32'd0;
+  assign chosen[2:0] = 1'b0 ? 3'd0 : plain ? (slot[5] ? 3'd2 : 3'd1) : read__payload ? 3'd5 : 3'd4;
+  assign chosen[7:3] = 1'b0 ? 5'd0 : plain ? slot[4:0] : 5'd0;
+  assign chosen[39:8] = 1'b0 ? 32'd0 : plain ? slot[37:6] : 32'd0;
   assign chosen[40] = !1'b0 & !plain;
   assign chosen[42:41] = 1'b0 ? 2'd0 : !plain ? 2'd3 : 2'd0;
-  wire upcoming_ends = !1'b0 & plain & o__payload[39];
+  wire upcoming_ends = !1'b0 & plain & slot[39];
   wire [515:0] settings;
   assign settings[8:0] = offered[8:0];
   assign settings[14:9] = verifying | plain | verifies ? (current ? bank_1[5:0] : bank_0[5:0]) : offered[14:9];
@@ -2016,7 +2018,7 @@ module pulsetrain_core_controller (
       if (clear)
         verifying <= 1'b0;
       else if (verifies) begin
-        held <= o__payload[38];
+        held <= slot[38];
         verifying <= 1'b1;
       end
       if (released)
@@ -2100,6 +2102,17 @@ module pulsetrain_core_controller (
       kept[168:139] <= lines_2;
       kept[184:169] <= chosen[40] ? (chosen[2:0] == 3'd5 ? settings[190:175] : settings[174:159]) : settings[206:191];
     end
+    if (o__ready_2)
+      slot <= o__payload;
+  end
+
+  always @(posedge clk) begin
+    if (rst)
+      waits <= 1'b0;
+    else if (taken | clear)
+      waits <= 1'b0;
+    else if (o__ready_2)
+      waits <= o__valid;
   end
 endmodule
 

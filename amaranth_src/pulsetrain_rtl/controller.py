@@ -49,7 +49,7 @@ class Controller(wiring.Component):
     a cycle later, so that no pin and no limit reaches further within a cycle. Beats inside the decision lanes are not
     erased but let out and dropped: so every accepted beat is counted, and the lanes need no reset.
 
-    Latency from the last beat of a row to the setup of its first slot: 14 cycles on an idle array.
+    Latency from the last beat of a row to the setup of its first slot: 16 cycles on an idle array.
     Throughput: a beat per cycle, a slot per slot time, both at once.
 
     ``checks_settings``: whether ``settings_error`` is formed and holds up first beats; not where whoever stands before
@@ -310,20 +310,28 @@ class Controller(wiring.Component):
         The slots and the end marker of a verified request go to the row programmer. From its first slot to its end
         marker nothing else does, and nothing else reaches the line driver.
         """
-        slot, planned, operation = scheduler.o.p, programmer.o.p, upcoming.chosen
+        # A slot takes four cycles and more, so every second one is enough: what comes behind sees no further than here.
+        slot, waits, taken = Signal.like(scheduler.o.payload, name="slot", reset_less=True), Signal(), Signal()
+        m.d.comb += scheduler.o.ready.eq(~waits)
+        with m.If(~waits):
+            m.d.sync += [slot.eq(scheduler.o.payload), waits.eq(scheduler.o.valid)]
+        with m.If(taken | clear):
+            m.d.sync += waits.eq(0)
+
+        planned, operation = programmer.o.p, upcoming.chosen
         verifying, held, verified, current = Signal(), Signal(), Signal(), Signal()
         plain, verifies, whole = Signal(), Signal(), Signal()
         m.d.comb += [
             verified.eq(Mux(slot.bank, banks[1].verify, banks[0].verify)),
-            plain.eq(scheduler.o.valid & ~verified & ~verifying & ~programmer.active),
-            verifies.eq(scheduler.o.valid & verified & Mux(verifying, slot.bank == held, ~programmer.active)),
+            plain.eq(waits & ~verified & ~verifying & ~programmer.active),
+            verifies.eq(waits & verified & Mux(verifying, slot.bank == held, ~programmer.active)),
             # A read stays on offer until the line driver takes it: until then its vector may not be replaced.
             whole.eq(may_read & self.read.valid),
             programmer.clear.eq(self.released),
             programmer.slots.valid.eq(verifies),
             programmer.slots.payload.eq(slot),
             programmer.o.ready.eq(upcoming.free),
-            scheduler.o.ready.eq(Mux(verifies, programmer.slots.ready, plain & upcoming.free)),
+            taken.eq(Mux(verifies, programmer.slots.ready, plain & upcoming.free)),
             upcoming.offered.eq(programmer.o.valid | plain | whole),
             self.read.ready.eq(upcoming.valid & upcoming.whole & upcoming.leaves),
         ]

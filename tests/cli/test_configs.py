@@ -10,10 +10,10 @@ from tests.cli.conftest import GUIDE, Run
 def test_configs(run: Run) -> None:
     code, out, _ = run("configs")
     assert code == 0
-    rows = {line.split()[0]: line.split()[1:5] for line in out.splitlines() if line.strip()}
-    assert rows["field"] == ["tiny", "macro32", "base", "wide"]
-    assert rows["columns"] == ["8", "32", "64", "256"]
-    assert rows["lanes"] == ["4", "8", "16", "64"]
+    rows = {line.split()[0]: line.split()[1:6] for line in out.splitlines() if line.strip()}
+    assert rows["field"] == ["tiny", "small32", "macro32", "base", "wide"]
+    assert rows["columns"] == ["8", "32", "32", "64", "256"]
+    assert rows["lanes"] == ["4", "2", "8", "16", "64"]
 
 
 def test_guide_shows_the_configurations_as_they_are(run: Run) -> None:

@@ -70,7 +70,7 @@ TRAIN_ERRORS = [
     (["--rule", "sign"], "Rule must be one of all, eapu, eapu-verified, every-step, ideal, not 'sign'"),
     (["--optimizer", "lion"], "Optimizer must be one of adam, all, sgd, not 'lion'"),
     (["--tile", "board"], "Tile must be one of model, rtl, not 'board'"),
-    (["--config", "huge"], "Configuration must be one of base, macro32, tiny, wide, not 'huge'"),
+    (["--config", "huge"], "Configuration must be one of base, macro32, small32, tiny, wide, not 'huge'"),
     (["--reads", "dreams"], "Reads must be one of converters, exact, not 'dreams'"),
     (["--bounds", "elastic"], "Option --bounds must be one of hard, soft, not 'elastic'"),
     (["--try-limit", "0"], "Option --try-limit must be an integer between 1 and 255 rounds, not 0"),

@@ -16,7 +16,7 @@ def test_verilog_to_a_file_and_to_standard_output(run: Run, tmp_path: Path) -> N
     code, out, err = run("verilog", "--config", "tiny", "-o", "tiny.v", "--pins", "tiny.json")
     assert (code, out, err) == (0, "", "")
     text = (tmp_path / "tiny.v").read_text()
-    assert re.search(r"^module pulsetrain_core\(", text, re.MULTILINE)
+    assert re.search(r"^module pulsetrain_core \($", text, re.MULTILINE)
     pins = json.loads((tmp_path / "tiny.json").read_text())
     assert {"name", "direction", "width", "meaning"} == set(pins[0])
     assert {pin["width"] for pin in pins if pin["name"] == "dac__codes"} == {4 * 8}
@@ -26,11 +26,11 @@ def test_verilog_to_a_file_and_to_standard_output(run: Run, tmp_path: Path) -> N
 
 def test_a_field_of_the_configuration_is_changed(run: Run, tmp_path: Path) -> None:
     assert run("verilog", "-c", "tiny", "--lanes", "2", "-o", "a.v", "--pins", "-")[0] == 0
-    assert "lanes 2," in (tmp_path / "a.v").read_text().splitlines()[0]
+    assert re.search(r"^//   lanes 2 +weights decided", (tmp_path / "a.v").read_text(), re.MULTILINE)
 
 
 VERILOG_ERRORS = [
-    (["--config", "huge"], "Configuration must be one of base, macro32, tiny, wide, not 'huge'"),
+    (["--config", "huge"], "Configuration must be one of base, macro32, small32, tiny, wide, not 'huge'"),
     (["--columns", "63"], "Columns must be a multiple of lanes (16), not 63"),
     (["--rows", "2000"], "Option --rows must be an integer between 1 and 1024, not 2000"),
     (["-o", "missing/a.v"], "Output file must be in a folder that exists, not '{folder}/missing/a.v'"),

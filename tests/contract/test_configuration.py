@@ -28,7 +28,8 @@ RANGES = {
     "dac_bits": (2, 12),
     "adc_bits": (3, 16),
     "adc_count": (1, 1024),
-    "verify_lanes": (1, 1024),
+    "verify_lanes": (0, 1024),
+    "product_cycles": (0, 1024),
     "pair": (0, 1),
 }
 
@@ -41,6 +42,8 @@ def test_config_ranges(name: str) -> None:
         base["dac_bits"] = 4
     if name == "verify_lanes":
         base["adc_count"] = high
+    if name == "product_cycles":
+        base |= {"lanes": high, "columns": high}
     value: Any
     for value in (low, high, np.int64(high)):
         config = ControllerConfig(**(base | {name: value}))
@@ -67,6 +70,16 @@ def test_converters_are_a_multiple_of_verify_lanes() -> None:
         config.replace(verify_lanes=3)
 
 
+def test_lanes_are_a_multiple_of_product_cycles() -> None:
+    with pytest.raises(PulsetrainError, match=r"Lanes must be a multiple of product_cycles \(3\), not 16"):
+        CONFIGS["base"].replace(product_cycles=3)
+
+
+def test_parts_can_be_left_out() -> None:
+    config = CONFIGS["base"].replace(product_cycles=0, verify_lanes=0)
+    assert config.group_words == 0
+
+
 def test_pairs_have_two_devices_a_weight() -> None:
     config = ControllerConfig(rows=3, columns=24, lanes=6, pair=1, adc_count=5)
     assert (config.weight_columns, config.cells, config.beats_per_row, config.beats) == (12, 36, 2, 6)
@@ -86,9 +99,17 @@ def test_products_of_codes_fit_a_delta() -> None:
 
 def test_named_configurations() -> None:
     shapes = {name: (c.rows, c.columns, c.lanes) for name, c in CONFIGS.items()}
-    assert shapes == {"tiny": (8, 8, 4), "macro32": (32, 32, 8), "base": (64, 64, 16), "wide": (256, 256, 64)}
+    assert shapes == {
+        "tiny": (8, 8, 4),
+        "small32": (32, 32, 2),
+        "macro32": (32, 32, 8),
+        "base": (64, 64, 16),
+        "wide": (256, 256, 64),
+    }
     assert named_config("base") == ControllerConfig()
-    with pytest.raises(PulsetrainError, match="Configuration must be one of base, macro32, tiny, wide, not 'huge'"):
+    with pytest.raises(
+        PulsetrainError, match="Configuration must be one of base, macro32, small32, tiny, wide, not 'huge'"
+    ):
         named_config("huge")
 
 

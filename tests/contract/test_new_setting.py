@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).parents[2]
-LINE = '    {name}: int = _duration("cycles that nothing uses", error=20)\n'
+LINE = '    {name}: int = _duration("cycles that nothing uses", error=21)\n'
 PLACES = {"last": "    pulse_limit: int | None = _setting(", "in the middle": "    hold_cycles: int = _duration("}
 """The line before which the new one is put."""
 
@@ -129,13 +129,13 @@ def test_ports_of_the_core_have_it(found: dict[str, Any]) -> None:
     assert names.count(found["name"]) == 1
     after = names[names.index(found["name"]) + 1]
     assert after == ("set_ramp" if found["next"] == "pulse_limit" else found["next"]), "the order is the table's"
-    assert "input [15:0] settings__spare_cycles;" in found["verilog"]
+    assert "input [15:0] settings__spare_cycles," in found["verilog"]
     assert any("held_spare_cycles" in line for line in found["verilog"]), "sampled with a header"
 
 
 def test_its_bit_of_settings_error_is_wired(found: dict[str, Any]) -> None:
-    assert found["error bits"] == 21
-    assert found["errors"] == {"1": 0, "0": 1 << 20, "2": 0}
+    assert found["error bits"] == 22
+    assert found["errors"] == {"1": 0, "0": 1 << 21, "2": 0}
 
 
 def test_the_pin_table_has_it(found: dict[str, Any]) -> None:
@@ -146,7 +146,7 @@ def test_the_pin_table_has_it(found: dict[str, Any]) -> None:
         "width": 16,
         "meaning": "cycles that nothing uses",
     }
-    assert found["pins"]["settings_error"]["width"] == 21
+    assert found["pins"]["settings_error"]["width"] == 22
 
 
 def test_both_sides_of_the_harness_have_it(found: dict[str, Any]) -> None:
@@ -170,6 +170,6 @@ def test_the_command_line_has_it(found: dict[str, Any]) -> None:
 def test_the_specification_has_it(found: dict[str, Any]) -> None:
     assert found["status"] == 0
     assert sorted(found["rows"]) == [
-        "| `settings_error` | out | 21 | §2 |",
-        "| `spare_cycles` | `time_bits` | ≥ 1 | 1 | cycles | cycles that nothing uses | 20 |",
+        "| `settings_error` | out | 22 | §2 |",
+        "| `spare_cycles` | `time_bits` | ≥ 1 | 1 | cycles | cycles that nothing uses | 21 |",
     ]

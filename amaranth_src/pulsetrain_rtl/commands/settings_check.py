@@ -16,6 +16,7 @@ def settings_errors(config, settings, pulse_limit):
     between settings are here.
     """
     between = {
+        "verify": lambda: Const(0) if config.verify_lanes else settings.verify,
         "verify_tolerance": lambda: 2 * settings.verify_tolerance > settings.verify_step,
         "ramp": lambda: _ramp_error(config, settings, pulse_limit),
         "pair_policy": lambda: Value.cast(settings.pair_policy) > PairPolicy.BOTH.value if config.pair else Const(0),

@@ -63,11 +63,11 @@ class ControllerConfig:
     adc_bits: int = _parameter(8, 3, 16, "width of one signed output code, sign included")
     adc_count: int = _parameter(16, 1, 1024, "converters, shared among the lines that are sampled", symbol="K")
     verify_lanes: int = _parameter(
-        1, 0, 1024, "cells that programming and verified updates work on per clock cycle; 0: there are neither",
+        1, 0, 1024, "cells programmed or verified per clock cycle; 0: none are",
         rule="divides K", symbol="V",
     )  # fmt: skip
     product_cycles: int = _parameter(
-        1, 0, 1024, "clock cycles for a beat of a product, with lanes/P multipliers; 0: there are no products",
+        1, 0, 1024, "clock cycles for a beat of products; 0: there are none",
         rule="divides lanes", symbol="P",
     )  # fmt: skip
     pair: int = _parameter(0, 0, 1, "1: two devices a weight, side by side", rule="if 1, C is even")

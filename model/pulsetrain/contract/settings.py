@@ -33,7 +33,6 @@ from pulsetrain.contract.expressions import (
     RAMP_BITS,
     RANDOM_BITS,
     TIME_BITS,
-    VERIFIES,
     Expression,
     bits_of,
     constant,
@@ -212,7 +211,7 @@ class ControllerSettings:
     forward_full_scale: int = _full_scale(6400, "READ_FORWARD of the whole array", error=11)
     backward_full_scale: int = _full_scale(6400, "READ_BACKWARD", error=12)
     verify_full_scale: int = _full_scale(2540, "the read of a row", error=13)
-    verify: int = _setting(0, 1, "1: updates are verified", high=VERIFIES, error=20)
+    verify: int = _setting(0, 1, "1: updates are verified", rule="0 or 1, without `verify_lanes` 0", error=20)
     verify_step: int = _setting(
         1, ADC_BITS, "codes that a step of a verified update moves a cell", low=1, unit="codes", error=14
     )
@@ -273,8 +272,7 @@ class ControllerSettings:
             elif value is None and setting.default is None:
                 values[setting.name] = high
             else:
-                most = 1 if setting.name == "verify" else high  # has a message of its own
-                values[setting.name] = check_integer(name, value, setting.low, most)
+                values[setting.name] = check_integer(name, value, setting.low, high)
         if values["verify"] and not config.verify_lanes:
             raise PulsetrainError("Verify must be 0 without verify_lanes in the configuration, not 1")
         for setting in settings_of(ControllerSettings).values():
