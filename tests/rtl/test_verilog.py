@@ -98,7 +98,7 @@ def test_header_says_what_the_file_is_and_how_to_use_it() -> None:
     assert ".py" not in text
     assert "src =" not in text
     unnamed = verilog.generate(CONFIGS["tiny"].replace(queue_depth=5), "other")
-    assert unnamed.startswith("// pulsetrain core, configuration: a controller")
+    assert unnamed.startswith("// pulsetrain core: a controller")
     assert ".json" not in unnamed
     assert "\nmodule other (" in unnamed
 
