@@ -12,6 +12,9 @@ from typing import Any
 
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer
 
+SYNCHRONISER_STAGES = 2
+"""Flip-flops of a synchroniser."""
+
 
 def title(name: str) -> str:
     """'set_cycles' becomes 'SET cycles', 'threshold_log2' 'Threshold log2': names as messages show them."""
@@ -65,6 +68,9 @@ class ControllerConfig:
         1, 1, 1024, "cells that programming and verified updates work on per clock cycle", rule="divides K", symbol="V"
     )
     pair: int = _parameter(0, 0, 1, "1: two devices a weight, side by side", rule="if 1, C is even")
+    synchronisers: int = _parameter(
+        1, 0, 1, "1: two flip-flops before `abort`, `arm`, `crossbar.ready` and `crossbar.converted` (§9)"
+    )
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -155,6 +161,11 @@ class ControllerConfig:
     def response_bits(self) -> int:
         """Width of a beat of the response stream."""
         return max(64, 16 * self.adc_count)
+
+    @property
+    def seen_after(self) -> int:
+        """Cycles until abort, arm, crossbar.ready and crossbar.converted are seen behind their synchronisers."""
+        return SYNCHRONISER_STAGES * self.synchronisers
 
     @property
     def row_bits(self) -> int:
