@@ -252,7 +252,7 @@ def test_commands_that_are_refused(controller: RtlController) -> None:
     assert (result.status, result.answers["status"].tolist()) == (RunEnd.DONE, wanted)
     assert (len(result.pulses), result.answers["beats"].tolist()) == (2, [0, 0, 0, 0, 0, 1])
     key = controller.execute(programming(TINY, Opcode.FORM, targets), ControllerSettings(), form_key=FORM_KEY)
-    assert key.check().data.shape == (2 * 8, 16)
+    assert key.check().data.shape == (2 * 8, TINY.adc_count)
 
 
 def test_restore_goes_on_with_the_reads(odd: Path) -> None:
