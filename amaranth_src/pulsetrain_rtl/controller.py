@@ -22,6 +22,7 @@ from pulsetrain_rtl.interfaces import (
     timing_layout,
 )
 from pulsetrain_rtl.pins.line_driver import LineDriver, is_read
+from pulsetrain_rtl.pins.synchroniser import Synchroniser
 from pulsetrain_rtl.pins.upcoming_operation import UpcomingOperation
 from pulsetrain_rtl.program.row_programmer import RowProgrammer, row_programmer_signature
 from pulsetrain_rtl.update.decision import DecisionLanes
@@ -67,6 +68,7 @@ class Controller(wiring.Component):
 
     def __init__(self, config, *, checks_settings=True):
         self._config, self._checks_settings = check_config(config), checks_settings
+        self.aborts, self.arms = Signal(), Signal()  # abort and arm as they are seen
         super().__init__(controller_signature(config))
 
     @property
@@ -141,7 +143,7 @@ class Controller(wiring.Component):
 
     def _host_releases(self):
         """Whether the host drops all requests and releases the lines."""
-        return self.abort | ~self.arm
+        return self.aborts | ~self.arms
 
     def elaborate(self, _platform):
         m = Module()
@@ -166,6 +168,8 @@ class Controller(wiring.Component):
         # The line driver releases the array at once; everything else follows a cycle later, from registers.
         m.d.sync += self.faulted.eq(driver.fault != Fault.NONE)
         m.d.sync += self.released.eq(self._host_releases() | (driver.fault != Fault.NONE))
+        for name, pin, seen, safe in (("abort", self.abort, self.aborts, 1), ("arm", self.arm, self.arms, 0)):
+            m.submodules[f"see_{name}"] = Synchroniser(pin, seen, stages=self.config.seen_after, init=safe)
         self._arm(m, driver, limit)
         self._seed(m, source, seed_waits)
         offered = self._offer_settings(m, limit)
@@ -211,7 +215,7 @@ class Controller(wiring.Component):
 
     def _arm(self, m, driver, limit):
         """Arming, the latched limit and the latched fault."""
-        with m.If(~self.arm):
+        with m.If(~self.arms):
             m.d.sync += [self.armed.eq(0), self.fault.eq(Fault.NONE)]
         with m.Elif(driver.fault != Fault.NONE):
             m.d.sync += [self.armed.eq(0), self.fault.eq(driver.fault)]
@@ -224,7 +228,7 @@ class Controller(wiring.Component):
         A seed passes in its second cycle on offer: so the first beat that waits for it (``waits``) follows a register.
         """
         aborted, before, allowed = Signal(), Signal(), Signal()
-        m.d.sync += [aborted.eq(self.abort), before.eq(self.seed.valid)]
+        m.d.sync += [aborted.eq(self.aborts), before.eq(self.seed.valid)]
         m.d.comb += [waits.eq(before & ~self.busy), allowed.eq(waits & ~aborted)]
         m.d.comb += [
             source.seed.payload.eq(self.seed.payload),

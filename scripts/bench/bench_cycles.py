@@ -18,17 +18,17 @@ from pulsetrain.tiles.rtl import RtlTile
 
 FIRING = (0.001, 0.01, 0.2)
 SLOTS = {
-    4: ControllerSettings(),
-    8: ControllerSettings(setup_cycles=2, set_cycles=2, reset_cycles=2, hold_cycles=2, recovery_cycles=2),
-    16: ControllerSettings(setup_cycles=4, set_cycles=4, reset_cycles=4, hold_cycles=4, recovery_cycles=4),
-    50: ControllerSettings(setup_cycles=12, set_cycles=13, reset_cycles=13, hold_cycles=12, recovery_cycles=13),
+    6: ControllerSettings(),
+    8: ControllerSettings(set_cycles=2, reset_cycles=2, recovery_cycles=2),
+    16: ControllerSettings(setup_cycles=2, set_cycles=4, reset_cycles=4, hold_cycles=4, recovery_cycles=4),
+    50: ControllerSettings(setup_cycles=10, set_cycles=13, reset_cycles=13, hold_cycles=12, recovery_cycles=13),
 }
-"""Slot length in cycles -> settings."""
+"""Slot length in cycles -> settings: two cycles of the setup are those of the synchronisers."""
 SOURCES = {"dense": Opcode.UPDATE, "outer": Opcode.UPDATE_OUTER, "difference": Opcode.UPDATE_DIFFERENCE}
 UPDATES = 120
 READS = 200
-READ_SHAPES = ((4, 2), (20, 4), (40, 8), (100, 16))
-"""Cycles to settle, and from the start of a conversion to its end."""
+READ_SHAPES = ((2, 1), (18, 2), (38, 6), (98, 14))
+"""Cycles to settle, and from the start of a conversion to its end, at the pins."""
 VERIFY_LANES = (1, 2, 4, 16)
 CONVERSIONS = (2, 8, 16, 32)
 """Start and wait, in cycles."""
@@ -102,7 +102,7 @@ def read_cycles() -> list[dict[str, Any]]:
             for settle, conversion in READ_SHAPES:
                 result = controller.execute(packets, ControllerSettings(settle_cycles=settle),
                                             conversion_cycles=conversion).check()  # fmt: skip
-                each = settle + groups * (1 + conversion)
+                each = settle + config.seen_after + groups * (1 + conversion + config.seen_after)
                 rows.append({
                     "direction": "backward" if backward else "forward",
                     "settle_cycles": settle,
@@ -119,9 +119,9 @@ def read_cycles() -> list[dict[str, Any]]:
 def verified_cycles() -> list[dict[str, Any]]:
     """Clock cycles of a verified update on ``base`` for each read of a row: that read, and the pulses after it."""
     rows = []
-    settings = SLOTS[16].replace(settle_cycles=4, verify=1, try_limit=8, pulse_limit=100)
+    settings = SLOTS[16].replace(setup_cycles=4, settle_cycles=4, verify=1, try_limit=8, pulse_limit=100)
     for lanes in VERIFY_LANES:
-        config = CONFIGS["base"].replace(verify_lanes=lanes)
+        config = CONFIGS["base"].replace(verify_lanes=lanes, synchronisers=0)
         for share in (0.01, 0.2):
             for conversion in CONVERSIONS:
                 with RtlTile(config, settings, seed=3, conversion_cycles=conversion - 1) as tile:

@@ -7,15 +7,15 @@ from typing import Any
 TITLE = """# Benchmarks
 
 `make bench` measures this page and `bench.json` anew. Rates are decisions a second of CPU time on one core, at 0.1 %
-firing and slots of 4 cycles; the machine is shared, so compare ratios rather than numbers of different days. Cycle
+firing and the shortest slots; the machine is shared, so compare ratios rather than numbers of different days. Cycle
 counts are exact on every machine.
 """
 
 BOUND = """## Cycles against the lower bound
 
 `base` (64×64, 16 lanes), {updates} updates back to back, array always ready. No controller can need fewer cycles than
-max(beats, Σ slot times): a beat decides `lanes` cells, and slots do not overlap. The target is 1.05 with slots of 4
-cycles. Where the slots take about as long as the beats, neither can hide behind the other all the time. An update from
+max(beats, Σ slot times): a beat decides `lanes` cells, and slots do not overlap. The target is 1.05 with the shortest
+slots. Where the slots take about as long as the beats, neither can hide behind the other all the time. An update from
 vectors, new ones each time, needs as many cycles as a dense one, but the host sends fewer beats.
 
 | source | beats sent an update | cells firing | slot in cycles | slots | cycles | lower bound | cycles / bound |
@@ -25,7 +25,7 @@ vectors, new ones each time, needs as many cycles as a dense one, but the host s
 READS = """## Reads against the lower bound
 
 `base`, {reads} reads back to back, a new vector each time, array always ready. No core can need fewer cycles than
-Σ (settle + conversions). The target is 1.05 from 40 cycles of them on.
+Σ (setup + conversions), with the cycles of the synchronisers. The target is 1.05 from 40 cycles of them on.
 
 | read | settle in cycles | conversion in cycles | bound of a read | cycles | lower bound | cycles / bound |
 |---|---|---|---|---|---|---|
@@ -33,8 +33,8 @@ READS = """## Reads against the lower bound
 
 VERIFIED = """## Verified updates
 
-`base`, slots of 16 cycles, 4 cycles to settle: clock cycles of verified updates for each read of a row, that is a read
-and the pulses that follow from it. Codes are worked off `verify_lanes` cells a cycle.
+`base` without synchronisers, slots of 16 cycles, 4 cycles to settle: clock cycles of verified updates for each read of
+a row, that is a read and the pulses that follow from it. Codes are worked off `verify_lanes` cells a cycle.
 
 | `verify_lanes` | cells firing | conversion in cycles | reads of a row | slots | cycles | cycles / read |
 |---|---|---|---|---|---|---|

@@ -13,6 +13,7 @@ from pulsetrain.contract.enumerations import FULL_SCALE_BITS, Operation
 
 from tb.lib.common import BUS, STALL_PATTERNS, TB, Packed, StallPattern, StreamMonitor, bench_test, check, read
 from tb.lib.coverage import coverage
+from tb.lib.seen import Seen
 from tb.lib.slot_tracker import LINES, READS, Applied, SlotTracker
 
 OPERATIONS = 80
@@ -52,6 +53,7 @@ class DriverTB(TB):
         self.taken: deque[Applied] = deque()
         self.pulses = self.reads = self.conversions = 0
         self.tracker = SlotTracker("driver", self.begin)
+        self.seen = Seen("crossbar__ready", "crossbar__converted")
         self.must_start = False
         self.pulse_limit = self.random.randint(3, 6)
         self.faults = 0
@@ -119,6 +121,7 @@ class DriverTB(TB):
 
     def compare(self, cycle: SimpleNamespace) -> None:
         """Scoreboard: one cycle of the pins."""
+        cycle = self.seen(cycle)
         check(not self.must_start or cycle.crossbar__select, "setup must begin in the cycle after the transfer")
         idle_before = self.tracker.phase == "idle" and not cycle.crossbar__select
         check(cycle.idle == idle_before, lambda: f"idle is {cycle.idle} in {self.tracker.phase}")

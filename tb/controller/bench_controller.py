@@ -13,6 +13,7 @@ from pulsetrain.contract.settings import SETTINGS_ERRORS
 from tb.controller.testbench import ControllerMonitor, ControllerTB, outcome
 from tb.lib.common import SEED, STALL_PATTERNS, bench_test, check
 from tb.lib.random_source import seeding_limit
+from tb.lib.seen import LAG
 
 REQUESTS = 8
 
@@ -142,13 +143,13 @@ async def seeds_are_taken_between_requests_only(dut: Any) -> None:
             await tb.seed(tb.random.getrandbits(64) | 1)
     # Seed and first beat wait for the end of an abort; the seed goes first.
     tb.set(abort=1)
-    await tb.cycles(2)  # what follows from an abort begins a cycle later, but for the lines
+    await tb.cycles(2 + LAG)  # what follows from an abort begins a cycle later, but for the lines
     tb.set(seed__valid=1, seed__payload=77)
     tb.begin(tb.random_request())
     await tb.cycles(4)
     check(not tb.get("seeding"), "a seed must not be taken during an abort")
     tb.set(abort=0)
-    await tb.until(lambda: tb.get("seeding"), 5, "the seed's transfer after the abort")
+    await tb.until(lambda: tb.get("seeding"), 5 + LAG, "the seed's transfer after the abort")
     tb.set(seed__valid=0)
     await tb.sender
     await tb.quiet()

@@ -22,6 +22,7 @@ from tb.lib.common import Packed, check
 from tb.lib.coverage import coverage
 from tb.lib.expected import Place, cover_rows, devices, first_difference, settings_error, slots_of
 from tb.lib.random_source import seeding_limit
+from tb.lib.seen import Seen
 from tb.lib.slot_tracker import LINES, Applied, SlotTracker
 
 PATIENCE = 2000
@@ -60,6 +61,7 @@ class Scoreboard:
         self.done: list[int] = []
         self.cycle = 0
         self.previous: SimpleNamespace | None = None
+        self._seen = Seen("abort", "arm", "crossbar__ready", "crossbar__converted")
         self._restart()
 
     def _restart(self) -> None:
@@ -75,6 +77,7 @@ class Scoreboard:
         self._read_waits = self._not_yet_idle = self._aborted = 0
         self._seeded_at: int | None = None
         self._seed_offered = False
+        self._seen.restart()
         self._known_error = (-1, -1, 0)
         self._moved: tuple[Any, ...] = ()
         self._moved_at = self.cycle
@@ -102,6 +105,7 @@ class Scoreboard:
     def step(self, c: SimpleNamespace) -> None:
         """Check one cycle and move on. ``c`` holds the flags; ``lines``, ``report``, ``sample``, ``settings`` packed;
         ``delta``, ``seed`` and ``codes`` are payloads, None if they were not read."""
+        c = self._seen(c)
         self.cycle += 1
         self._check_done(c)
         check(c.busy == bool(self.in_flight), lambda: f"busy is {c.busy} with {len(self.in_flight)} requests in flight")

@@ -19,6 +19,7 @@ from tb.controller.scoreboard import Scoreboard
 from tb.lib.common import BUS, PORTS, TB, Packed, StallPattern, check, joined, read
 from tb.lib.coverage import coverage
 from tb.lib.random_source import readback_cycles, seeding_limit, state_word_count
+from tb.lib.seen import LAG
 from tb.lib.stimulus import random_deltas, random_settings
 
 MOST_SLOTS = 60
@@ -60,7 +61,7 @@ class ControllerMonitor(BusMonitor):
             cycle.settings = read(bus.all_settings)
             cycle.report = read(bus.all_report) if cycle.report__valid else None
             cycle.sample = read(bus.all_samples) if cycle.samples__valid else None
-            cycle.codes = read(bus.crossbar__codes) if cycle.crossbar__converted else None
+            cycle.codes = read(bus.crossbar__codes) if cycle.crossbar__converted or LAG else None
             taken = cycle.deltas__valid and cycle.deltas__ready
             cycle.delta = read(bus.deltas__payload) if taken else None
             cycle.seed = read(bus.seed__payload) if cycle.seed__valid else None
@@ -112,7 +113,7 @@ class ControllerTB(TB):
         self.set(arm=0)
         await self.edge
         self.set(arm=1, pulse_limit=self.pulse_limit)
-        await self.edge
+        await self.cycles(1 + LAG)
         self.set(pulse_limit=self.random.choice((self.config.cycles_max, 0, self.random.randint(1, 3))))
         await self.cycles(2)
         coverage.hit("pulse_limit", "raised after arming", self.get("pulse_limit") > self.pulse_limit)

@@ -13,6 +13,7 @@ from tb.core.testbench import CoreTB
 from tb.lib.common import bench_test, check
 from tb.lib.coverage import coverage
 from tb.lib.random_source import seeding_limit
+from tb.lib.seen import LAG
 
 ROUNDS = 6
 
@@ -117,7 +118,7 @@ async def refused_commands_do_nothing(dut: Any) -> None:
         command.pins = {"max_pulses": 0} if tb.random.random() < 0.5 else {}
     await answered(tb, locked, [AnswerStatus.LOCKED] * len(locked))
     tb.set(arm=0)
-    await tb.cycles(3)
+    await tb.cycles(3 + LAG)
     for command in (tb.commands.make(code) for code in tb.commands.kinds * 6):
         command.pins = {"try_limit": 0} if tb.random.random() < 0.5 else {}
         command.form_key = tb.random.choice((0, command.form_key))
@@ -216,7 +217,9 @@ async def released(tb: CoreTB, how: str) -> None:
     tb.queue.clear()
     await tb.cycles(tb.random.choice((1, 1, 1, 2, 7)))
     tb.set(abort=0, arm=1, pulse_limit=tb.pulse_limit)
-    await tb.cycles(2 if how == "disarm" else 1)  # a header that is taken in the cycle of the release is dropped
+    await tb.cycles(
+        LAG + (2 if how == "disarm" else 1)
+    )  # a header that is taken in the cycle of the release is dropped
     if tb.random.random() < 0.4:
         await tb.sender
         await tb.quiet()

@@ -17,6 +17,7 @@ from tb.core.rules import PULSE_OPERATIONS, Taken
 from tb.core.stimulus import PROGRAMS, READS, UPDATES
 from tb.lib.common import BENCH, PORTS, Packed, check
 from tb.lib.coverage import coverage
+from tb.lib.seen import LAG
 from tb.lib.slot_tracker import LINES
 
 SELECTED = ("setup", "pulse", "hold", "convert", "wait", "pause")
@@ -198,10 +199,10 @@ class CorePins:
         self.count += 1
         phase, count = self.phase, self.count
         if phase == "setup":
-            if count >= self._setup:
+            if count >= self._setup + LAG:
                 if c.crossbar__ready:
                     self._next("pulse" if self.operation in PULSE_OPERATIONS else "convert")
-                elif count == self._setup + self._ready_limit:
+                elif count == self._setup + LAG + self._ready_limit:
                     return Fault.READY_TIMEOUT
         elif phase == "pulse":
             if count == self._width:
@@ -211,10 +212,10 @@ class CorePins:
                 self._next("recovery")
         elif phase == "convert":
             self._next("wait")
-        elif phase == "wait":
+        elif phase == "wait" and count > LAG:
             if c.crossbar__converted:
                 self._converted()
-            elif count == self._conversion_limit:
+            elif count == LAG + self._conversion_limit:
                 return Fault.CONVERTER_TIMEOUT
         elif phase == "pause":
             most = BENCH.config.group_words

@@ -24,6 +24,7 @@ from tb.lib.common import TB, Packed, StallPattern, check, elements, read
 from tb.lib.coverage import coverage
 from tb.lib.expected import settings_error
 from tb.lib.random_source import seeding_limit
+from tb.lib.seen import LAG, Seen
 
 SETTLED = 8
 """After so many quiet cycles counters must be right (section 10: 5)."""
@@ -54,6 +55,7 @@ class CoreTB(TB):
         self._written: dict[str, int] = {}
         self.model, self.array = CoreModel(config, arrays[0]), ArrayAtPins(config, arrays[1], random)
         self.pins = CorePins(self.model, self.array)
+        self._seen = Seen("abort", "arm", "crossbar__ready", "crossbar__converted")
         self.sender: Any = None
         self.answers_held = False
         self._flags, self._known = Packed("core__all_flags"), {}
@@ -62,6 +64,7 @@ class CoreTB(TB):
 
     def _restart(self) -> None:
         self.cycle = 0
+        self._seen.restart()
         self.offered: deque[tuple[Command, int]] = deque()
         self.taking: Taken | None = None
         self._ended: Taken | None = None
@@ -110,7 +113,7 @@ class CoreTB(TB):
         self.set(arm=0)
         await self.edge
         self.set(arm=1, pulse_limit=self.pulse_limit)
-        await self.edge
+        await self.cycles(1 + LAG)
         self.set(pulse_limit=self.random.getrandbits(self.config.time_bits))
         await self.edge
 
@@ -214,6 +217,7 @@ class CoreTB(TB):
         self._restart()
 
     def _step(self, c: SimpleNamespace, lines: int, report: int | None) -> None:
+        c = self._seen(c)
         check(c.armed == self.armed, lambda: f"armed is {c.armed}, must be {self.armed}")
         check(c.fault == self.fault, lambda: f"fault is {c.fault}, must be {self.fault}")
         check(c.busy == bool(self.model.unanswered), lambda: f"busy is {c.busy}: {self.model.unanswered}")

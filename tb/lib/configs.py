@@ -56,7 +56,18 @@ BENCHES = {
     bench.name: bench
     for bench in (
         Bench("tiny", CONFIGS["tiny"]),
-        _bench("lanes1", rows=3, columns=5, lanes=1, delta_bits=8, queue_depth=2, dac_bits=4, adc_bits=4, adc_count=2),
+        _bench(
+            "lanes1",
+            rows=3,
+            columns=5,
+            lanes=1,
+            delta_bits=8,
+            queue_depth=2,
+            dac_bits=4,
+            adc_bits=4,
+            adc_count=2,
+            synchronisers=0,
+        ),
         _bench(
             "lanes4-columns12",
             rows=4,
@@ -67,6 +78,7 @@ BENCHES = {
             pulse_count_bits=2,
             dac_bits=4,
             adc_count=3,
+            synchronisers=0,
         ),
         _bench(
             "lanes4-columns20",
@@ -80,6 +92,7 @@ BENCHES = {
             adc_bits=12,
             adc_count=8,
             verify_lanes=2,
+            synchronisers=0,
         ),
         _bench("lanes16", rows=4, columns=32, lanes=16, queue_depth=2, verify_lanes=4),
         _bench("single-row", rows=1, columns=16, lanes=4, delta_bits=10, random_bits=12, dac_bits=5, adc_count=1),
@@ -94,6 +107,7 @@ BENCHES = {
             dac_bits=4,
             adc_bits=5,
             adc_count=4,
+            synchronisers=0,
         ),
         _bench(
             "single-cell",
@@ -136,6 +150,7 @@ BENCHES = {
             queue_depth=5,
             dac_bits=6,
             adc_count=5,
+            synchronisers=0,
         ),
         _bench(
             "lanes20-columns40",
@@ -144,8 +159,9 @@ BENCHES = {
             lanes=20,
             random_bits=24,
             pulse_count_bits=3,
-            adc_count=64,
-            verify_lanes=16,
+            adc_count=40,
+            verify_lanes=20,
+            synchronisers=0,
         ),
         _bench("pair", PAIR_PARTS, pair=1, rows=4, columns=16, lanes=4, adc_count=3),
         _bench(
@@ -159,8 +175,9 @@ BENCHES = {
             random_bits=8,
             pulse_count_bits=2,
             dac_bits=3,
-            adc_count=4,
+            adc_count=2,
             verify_lanes=2,
+            synchronisers=0,
         ),
         _bench("two-generators", ("source",), rows=2, columns=128, lanes=128),
         _bench("vectors", VECTOR_PARTS, rows=6, columns=12, lanes=4, delta_bits=12, dac_bits=6, product_cycles=2),
@@ -191,6 +208,7 @@ BENCHES = {
             adc_bits=7,
             adc_count=5,
             product_cycles=2,
+            synchronisers=0,
         ),
         _bench(
             "core-pair",

@@ -15,6 +15,7 @@ from pulsetrain.contract.settings import LineSettings, settings_of
 
 from tb.lib.common import BENCH, PORTS, Packed, check
 from tb.lib.coverage import coverage
+from tb.lib.seen import LAG
 
 READS = (Operation.READ_FORWARD, Operation.READ_BACKWARD)
 LINES = tuple(settings_of(LineSettings))
@@ -95,9 +96,9 @@ class SlotTracker:
     def step(self, c: SimpleNamespace, *, released: bool, limit: int) -> int:
         """Check one cycle and return the fault that it must raise, or 0.
 
-        ``c``: the flags; ``lines`` packed; ``report`` and ``sample`` packed if they are valid, else None; ``codes``
-        what the converters say, at least if ``converted``. ``released``: abort, disarm, clear or reset is asked for in
-        this cycle; ``limit``: most strobe cycles.
+        ``c``: the flags, ready and converted as they are seen; ``lines`` packed; ``report`` and ``sample`` packed if
+        they are valid, else None; ``codes`` what the converters say, at least if ``converted``. ``released``: abort,
+        disarm, clear or reset is asked for in this cycle; ``limit``: most strobe cycles.
         """
         select = c.crossbar__select
         if self.phase == "idle" and select:
@@ -205,6 +206,7 @@ class SlotTracker:
             return 0
         assert applied is not None
         if phase in ("setup", "settle"):
+            count -= LAG  # before, ready of before the setup is seen
             if count < applied.setup:
                 self._waited_low |= not c.crossbar__ready
             elif c.crossbar__ready:
@@ -215,7 +217,8 @@ class SlotTracker:
         elif phase == "convert":
             self._next("wait")
         elif phase == "wait":
-            fault = self._wait(c, applied, count, released)
+            if count > LAG:  # before, converted of before the wait is seen
+                fault = self._wait(c, applied, count - LAG, released)
         elif phase == "pause":
             if self._has_room(c, applied):
                 self._convert()

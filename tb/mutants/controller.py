@@ -110,6 +110,7 @@ _LIST = (
 )
 _PAIR_LIST = (
     ("refresh-with-the-policy", "REFRESH pulses in the policy's own polarity", PROGRAMMER),
+    ("stale-pins-looked-at", "ready and converted of before a setup or a wait count", TOP),
     ("pair-devices-swapped", "G+ takes the pulses of G- and the reverse", PROGRAMMER),
     ("set-only-resets", "rounds of SET_ONLY and of BOTH are the same", PROGRAMMER),
     ("pair-polarity-swapped", "SET and RESET of both devices are exchanged", TOP),
@@ -257,6 +258,9 @@ def _driver(on: Any) -> Any:
         def _converted(self):
             return super()._converted() | on("converted-ignored")
 
+        def _unseen_cycles(self):
+            return Mux(on("stale-pins-looked-at"), 0, super()._unseen_cycles())
+
         def _conversion_limit(self, cycles):
             return super()._conversion_limit(cycles) + on("converter-timeout-late")
 
@@ -393,8 +397,8 @@ def _top(on: Any, source: Any, decision: Any, scheduler: Any, driver: Any) -> An
             return self._lanes
 
         def _host_releases(self):
-            late = self.abort & ~self._aborted & on("abort-a-cycle-late")
-            return (self.abort & ~late) | ~self.arm
+            late = self.aborts & ~self._aborted & on("abort-a-cycle-late")
+            return (self.aborts & ~late) | ~self.arms
 
         def pair_expander_class(self, config):
             self._expander = _pairs(on)(config)
@@ -445,7 +449,7 @@ def _top(on: Any, source: Any, decision: Any, scheduler: Any, driver: Any) -> An
 
         def elaborate(self, platform):
             m = super().elaborate(platform)
-            m.d.sync += self._aborted.eq(self.abort)
+            m.d.sync += self._aborted.eq(self.aborts)
             with m.If(on("threshold-not-sampled")):
                 m.d.comb += self._lanes.i.p.threshold_log2.eq(self.settings.threshold_log2)
             if self.config.pair:

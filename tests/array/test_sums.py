@@ -105,7 +105,9 @@ def test_sums_follow_the_specification(effects: dict[str, Any], backward: bool, 
 def test_sums_of_a_row_follow_the_specification(effects: dict[str, Any], pair: int) -> None:
     """Reads of one row: its devices alone conduct."""
     made = filled(pair=pair, **effects)
-    config = ControllerConfig(rows=ROWS, columns=COLUMNS, lanes=1, pair=pair, adc_count=COLUMNS, adc_bits=16)
+    config = ControllerConfig(
+        rows=ROWS, columns=COLUMNS, lanes=1, pair=pair, adc_count=max(ROWS, COLUMNS // (1 + pair)), adc_bits=16
+    )
     made.use_converters(config)
     assert (config.dac_max, config.adc_max) == (127, 32767)
     for row in (0, 3, ROWS - 1):
@@ -132,7 +134,9 @@ def test_wires_without_resistance_are_none(pair: int, backward: bool, passes: in
     expected = ideal.read(vectors, backward=backward, **SCALES)
     assert np.array_equal(wired.read(vectors, backward=backward, **SCALES), expected)
     for made in (ideal, wired):
-        made.use_converters(ControllerConfig(rows=ROWS, columns=COLUMNS, lanes=1, pair=pair, adc_count=COLUMNS))
+        made.use_converters(
+            ControllerConfig(rows=ROWS, columns=COLUMNS, lanes=1, pair=pair, adc_count=max(ROWS, COLUMNS // (1 + pair)))
+        )
     first, second = (made.convert(0, first=True, full_scale=6400, row=4) for made in (ideal, wired))
     assert first.tolist() == second.tolist()
 

@@ -31,6 +31,7 @@ RANGES = {
     "verify_lanes": (0, 1024),
     "product_cycles": (0, 1024),
     "pair": (0, 1),
+    "synchronisers": (0, 1),
 }
 
 
@@ -40,8 +41,8 @@ def test_config_ranges(name: str) -> None:
     base: dict[str, Any] = {"rows": 1, "columns": high if name == "lanes" else 2, "lanes": 1, "delta_bits": 24}
     if name == "delta_bits":
         base["dac_bits"] = 4
-    if name == "verify_lanes":
-        base["adc_count"] = high
+    if name in ("adc_count", "verify_lanes"):
+        base |= {"rows": high, "adc_count": high}
     if name == "product_cycles":
         base |= {"lanes": high, "columns": high}
     value: Any
@@ -50,7 +51,7 @@ def test_config_ranges(name: str) -> None:
         assert getattr(config, name) == value
         assert type(getattr(config, name)) is int
     shown = name.replace("_", " ").capitalize().replace("Dac", "DAC").replace("Adc", "ADC")
-    for value in (low - 1, high + 1, -1, 4.0, "8", None, True):
+    for value in (low - 1, high + 1, -1, 4.0, "8", *([] if name == "adc_count" else [None]), True):
         rule = f"{shown} must be an integer between {low} and {high}, not {value!r}"
         with pytest.raises(PulsetrainError, match=re.escape(rule)):
             ControllerConfig(**(base | {name: value}))
@@ -66,6 +67,7 @@ def test_columns_are_a_multiple_of_lanes() -> None:
 def test_converters_are_a_multiple_of_verify_lanes() -> None:
     config = CONFIGS["base"].replace(verify_lanes=4)
     assert (config.group_words, config.replace(columns=16, lanes=1, adc_count=64).group_words) == (4, 4)
+    assert config.replace(rows=8, columns=8, lanes=1).group_words == 2
     with pytest.raises(PulsetrainError, match=r"ADC count must be a multiple of verify_lanes \(3\), not 16"):
         config.replace(verify_lanes=3)
 
@@ -78,6 +80,27 @@ def test_lanes_are_a_multiple_of_product_cycles() -> None:
 def test_parts_can_be_left_out() -> None:
     config = CONFIGS["base"].replace(product_cycles=0, verify_lanes=0)
     assert config.group_words == 0
+
+
+def test_converters_are_no_more_than_the_lines() -> None:
+    """A converter without a line would be logic for nothing, and 1024 of them a build that takes hours."""
+    with pytest.raises(PulsetrainError, match=r"ADC count must be at most the larger of rows .* \(8\), not 1024"):
+        CONFIGS["tiny"].replace(adc_count=1024)
+    with pytest.raises(PulsetrainError, match=r"ADC count must be at most .* weight columns \(8\), not 9"):
+        ControllerConfig(rows=3, columns=16, lanes=1, pair=1, adc_count=9)
+    assert ControllerConfig(rows=3, columns=16, lanes=1, pair=1, adc_count=8).column_groups == 1
+    assert ControllerConfig(rows=20, columns=4, lanes=1, adc_count=20).row_groups == 1
+
+
+def test_the_usual_number_of_converters_follows_the_shape() -> None:
+    assert {name: config.adc_count for name, config in CONFIGS.items()} == {
+        "tiny": 8, "small32": 16, "macro32": 16, "base": 16, "wide": 16
+    }  # fmt: skip
+    small = CONFIGS["base"].replace(rows=5, columns=4, lanes=4)
+    assert (small.adc_count, small.replace(rows=64).adc_count, small.replace(pair=1, lanes=1).adc_count) == (5, 16, 5)
+    assert small.replace(rows=64, adc_count=5).adc_count == 5
+    assert CONFIGS["base"].replace(adc_count=4).replace(rows=128).adc_count == 4  # not the usual one
+    assert ControllerConfig(rows=1, columns=2, lanes=1).adc_count == 2
 
 
 def test_pairs_have_two_devices_a_weight() -> None:

@@ -50,7 +50,7 @@ async def bench(ctx):
             ctx.set(port, int(getattr(settings, item)))
     ctx.set(core.arm, 1)
     ctx.set(core.pulse_limit, settings.pulse_limit)
-    await ctx.tick().repeat(2)
+    await ctx.tick().repeat(2 + config.seen_after)
     for value in (1, 0, 2):
         ctx.set(getattr(core.settings, name), value)
         errors_told[value] = ctx.get(core.settings_error)

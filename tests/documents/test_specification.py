@@ -203,7 +203,8 @@ def test_outer_products(contract: dict[str, Any], data: st.DataObject) -> None:
 @given(st.data())
 def test_programmed_rows(contract: dict[str, Any], data: st.DataObject) -> None:
     """The example programs one array, the model its twin: reports and conductances agree, cell by cell."""
-    columns, group = data.draw(st.integers(1, 9)), data.draw(st.integers(1, 4))
+    columns = data.draw(st.integers(1, 9))
+    group = data.draw(st.integers(1, min(4, max(2, columns))))
     form, parallel_max = data.draw(st.booleans()), data.draw(st.integers(1, columns))
     tolerance, try_limit = data.draw(st.integers(0, 4)), data.draw(st.integers(1, 12))
     config = ControllerConfig(rows=2, columns=columns, lanes=1, adc_count=group)

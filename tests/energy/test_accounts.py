@@ -170,17 +170,25 @@ CYCLES: list[tuple[tuple[int, ...], dict[str, int], int, int]] = [
     ((24576, 7473, 7487, 5230, 3734, 3734, 9197), LONG, 100, 1584845),
     ((24576, 1105, 1066, 1695, 1821, 1725, 2862), LONG, 100, 512268),
 ]
+SEEN_LATE: list[tuple[tuple[int, ...], dict[str, int], int, int]] = [
+    # With synchronisers: RtlTile on base, six updates of 20 % of the cells; 40 reads forward and 40 backward.
+    ((24576, 2449, 2455, 766, 0, 0, 0), {}, 1, 4725),
+    ((0, 0, 0, 0, 80, 0, 320), {}, 3, 2276),
+]
 
 
-@pytest.mark.parametrize(("counts", "changes", "wait", "measured"), CYCLES)
+@pytest.mark.parametrize(
+    ("synchronisers", "counts", "changes", "wait", "measured"),
+    [(0, *row) for row in CYCLES] + [(1, *row) for row in SEEN_LATE],
+)
 def test_cycles_are_those_that_the_rtl_took(
-    counts: tuple[int, ...], changes: dict[str, int], wait: int, measured: int
+    synchronisers: int, counts: tuple[int, ...], changes: dict[str, int], wait: int, measured: int
 ) -> None:
-    settings = ControllerSettings(**changes)  # type: ignore[arg-type]
+    settings, config = ControllerSettings(**changes), BASE.replace(synchronisers=synchronisers)  # type: ignore[arg-type]
     counters = TileCounters(**dict(zip(COUNTS, counts, strict=True)))
-    assert controller_cycles(counters, BASE, settings, conversion_cycles=wait) == pytest.approx(measured, rel=0.05)
-    account = Account.of(counters, BASE, settings, conductance=1e-4, conversion_cycles=wait)
-    assert account.cycles == controller_cycles(counters, BASE, settings, conversion_cycles=wait)
+    assert controller_cycles(counters, config, settings, conversion_cycles=wait) == pytest.approx(measured, rel=0.05)
+    account = Account.of(counters, config, settings, conductance=1e-4, conversion_cycles=wait)
+    assert account.cycles == controller_cycles(counters, config, settings, conversion_cycles=wait)
     assert account.waiting == account.cycles - counters.decisions / 16
     counters = replace(counters, cycles=10**7)  # a tile with a clock is believed
-    assert Account.of(counters, BASE, settings, conductance=1e-4).cycles == 10**7
+    assert Account.of(counters, config, settings, conductance=1e-4).cycles == 10**7

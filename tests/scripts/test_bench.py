@@ -41,7 +41,7 @@ def test_cycles_stay_near_the_bound(bench: ModuleType) -> None:
         (source, firing, slot)
         for source in ("dense", "outer", "difference")
         for firing in (0.001, 0.01, 0.2)
-        for slot in (4, 8, 16, 50)
+        for slot in (6, 8, 16, 50)
     }
     config = CONFIGS["base"]
     for row in rows:
@@ -69,7 +69,7 @@ def test_reads_stay_near_the_bound(bench: ModuleType) -> None:
     """Specification, section 14: at most 1.05 of settle and conversions from 40 cycles of them on."""
     rows = bench.bench_cycles.read_cycles()
     assert {row["direction"] for row in rows} == {"forward", "backward"}
-    assert {row["cycles_each"] for row in rows} == {16, 40, 76, 168}
+    assert {row["cycles_each"] for row in rows} == {20, 40, 76, 168}
     for row in rows:
         assert row["bound"] == row["reads"] * row["cycles_each"]
         assert 1 <= row["ratio"] <= (1.05 if row["cycles_each"] >= 40 else 1.1), row
@@ -107,7 +107,7 @@ def test_results_are_stored_and_judged(
            "bound": 100, "ratio": 1.1}  # fmt: skip
     read = {"direction": "forward", "settle_cycles": 8, "conversion_cycles": 2, "reads": 200, "cycles": 120,
             "bound": 100, "ratio": 1.2}  # fmt: skip
-    cycles = [row | {"slot_cycles": slot} for slot in (4, 8)]
+    cycles = [row | {"slot_cycles": slot} for slot in (6, 8)]
     results = {
         "machine": bench.machine(),
         "build_seconds_wide": {"cold": 20.0, "cached": 0.01},
@@ -145,5 +145,6 @@ def test_page_is_made_of_the_stored_results(bench: ModuleType) -> None:
     results = SCRIPTS.parents[1] / "docs" / "results"
     stored = json.loads((results / "bench.json").read_text())
     assert (results / "benchmarks.md").read_text(encoding="utf-8") == bench.bench_page.page(stored)
-    assert all(row["ratio"] <= 1.05 for row in stored["cycles_over_bound_base"] if row["slot_cycles"] == 4)
+    shortest = min(row["slot_cycles"] for row in stored["cycles_over_bound_base"])
+    assert all(row["ratio"] <= 1.05 for row in stored["cycles_over_bound_base"] if row["slot_cycles"] == shortest)
     assert all(row["ratio"] <= 1.05 for row in stored["read_cycles_over_bound_base"] if row["cycles_each"] >= 40)

@@ -13,7 +13,7 @@ from pulsetrain.simulator.commands import Packets, updates
 from pulsetrain.simulator.library import RtlController
 from pulsetrain.simulator.run import SimulatorRun
 
-CONFIG = ControllerConfig(rows=16, columns=4, lanes=4, adc_count=2)
+CONFIG = ControllerConfig(rows=16, columns=4, lanes=4, adc_count=2, synchronisers=0)
 SETTINGS = ControllerSettings(
     setup_cycles=2, set_cycles=3, reset_cycles=2, form_cycles=4, hold_cycles=1, recovery_cycles=2, settle_cycles=2,
     forward_full_scale=5, backward_full_scale=6, verify_full_scale=7,

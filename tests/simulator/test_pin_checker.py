@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 import pytest
 from pulsetrain.contract.enumerations import Opcode, Ramp
 from pulsetrain.contract.settings import LineSettings, RampSettings
 from pulsetrain.errors import PulsetrainError
+from pulsetrain.simulator.build import build_library
 from pulsetrain.simulator.commands import Packets, plain, programming
 from pulsetrain.simulator.library import RtlController
 from pulsetrain.simulator.run import RtlError, Stalls
 from pulsetrain.simulator.structures import RunEnd
 
-from tests.simulator.puppet import CONFIG, GOOD, SETTINGS, Cycle, changed, played, read, script, slot
+from tests.simulator.puppet import CONFIG, GOOD, PUPPET, SETTINGS, Cycle, changed, played, read, script, slot
 
 UNSAFE = {
     "strobe is high without selected lines": [Cycle(strobe=1)],
@@ -73,6 +77,31 @@ UNSAFE_READS = {
     "began before the recovery": read(0, 1, recovery=1) + read(0, 1),
     "changed without a release": changed(read(0, 1), 1, full_scale=6),
 }
+
+
+@pytest.fixture
+def late_puppet() -> Iterator[RtlController]:
+    """The puppet as a core that sees ready and converted two cycles late."""
+    config = CONFIG.replace(synchronisers=1)
+    with RtlController(config, library=build_library(config, verilog=PUPPET)) as controller:
+        controller.seed(1)
+        controller.arm(100)
+        yield controller
+
+
+def test_pins_that_are_seen_late(late_puppet: RtlController) -> None:
+    def violation(cycles: list[Cycle], **options: Any) -> str:
+        result = played(late_puppet, plain(Opcode.READ_FORWARD), *cycles, **options)
+        assert result.status in (RunEnd.DONE, RunEnd.UNSAFE)
+        return result.violation
+
+    pulses = [late_puppet.run(script(*slot(setup=setup)), SETTINGS, check_pins=True).violation for setup in (3, 4)]
+    assert ["setup was too short" in pulses[0], pulses[1]] == [True, ""]
+    assert "the read settled too short" in violation(read(0, 1, settle=3, waits=3))
+    assert "were started before they had finished" in violation(read(0, 1, settle=4, waits=2))
+    assert violation(read(0, 1, settle=4, waits=3)) == ""
+    assert "were started before they had finished" in violation(read(0, 1, settle=4, waits=4), conversion_cycles=3)
+    assert violation(read(0, 1, settle=4, waits=5), conversion_cycles=3) == ""
 
 
 def test_good_pins_pass(puppet: RtlController) -> None:

@@ -181,7 +181,7 @@ def test_function_is_called_as_the_pulse_ends(controller: RtlController) -> None
         deltas, ControllerSettings(hold_cycles=50), on_pulse=lambda pulse: seen.append(pulse["cycle"].item())
     )
     assert seen == cycles.tolist()
-    assert seen[1] - seen[0] == 53
+    assert seen[1] - seen[0] == 53 + controller.config.seen_after
 
 
 def test_ready_timeout_is_a_fault(controller: RtlController) -> None:

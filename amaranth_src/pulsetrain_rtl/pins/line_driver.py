@@ -20,6 +20,7 @@ from pulsetrain_rtl.interfaces import (
     stream_of,
     timing_signature,
 )
+from pulsetrain_rtl.pins.synchroniser import Synchroniser
 from pulsetrain_rtl.update.bit_counting import lowest_one
 
 RESERVED = (1 << member_bits(Unselected)) - 1
@@ -48,7 +49,8 @@ class LineDriver(wiring.Component):
         too. Durations of 0 count as 1; an unselected state of 3 becomes GROUND.
     room : whether the next conversion of a read may start; looked at as the one before ends, and from then on until
         one starts. The first conversion of a read does not wait.
-    crossbar : the pins; 0 unless something is selected.
+    crossbar : the pins; 0 unless something is selected. ``ready`` and ``converted`` pass the synchronisers that the
+        configuration asks for; setups and waits are so much longer that no earlier state of theirs is looked at.
     report : one cycle per pulse started, in the first cycle after the strobe fell.
     samples : one cycle per conversion, in the first cycle after ``converted``; none for a conversion that is released
         in its last cycle. Group, codes and ``last`` hold until the next one.
@@ -62,6 +64,7 @@ class LineDriver(wiring.Component):
 
     def __init__(self, config):
         self._config = check_config(config)
+        self._ready, self._done = Signal(), Signal()  # ready and converted as they are seen
         super().__init__(
             {
                 "clear": In(1),
@@ -100,11 +103,15 @@ class LineDriver(wiring.Component):
 
     def _array_ready(self):
         """Whether the array has settled."""
-        return self.crossbar.ready
+        return self._ready
 
     def _converted(self):
         """Whether the converters have finished."""
-        return self.crossbar.converted
+        return self._done
+
+    def _unseen_cycles(self):
+        """How many cycles of a setup or a wait show what was at the pins before it."""
+        return self.config.seen_after
 
     def _conversion_limit(self, cycles):
         """How many cycles of a wait for the converters may pass."""
@@ -142,13 +149,20 @@ class LineDriver(wiring.Component):
         m.d.comb += [
             high_next.eq(Mux(crossbar.strobe, high_cycles + 1, 1)),
             over_limit.eq(crossbar.strobe & ~pulse_ends & reached),
-            next_remaining.eq(Mux(remaining != 0, remaining - 1, 0)),
             transfers.eq(self.i.valid & self.i.ready),
             reads.eq(is_read(self.i.p.operation)),
         ]
         m.d.sync += [high_cycles.eq(high_next), reached.eq(self._limit_reached(high_next, self.pulse_limit))]
         m.d.sync += [remaining.eq(next_remaining), phase_ends.eq(self._phase_ends(next_remaining))]
         m.d.sync += pulse_ended.eq(self._pulse_ends(next_remaining))
+
+        # While ``unseen`` is not 0, ready and converted are those of before, and the time of the phase does not begin.
+        unseen, looks = Signal(range(config.seen_after + 1)), Signal()
+        m.d.comb += [looks.eq(unseen == 0), next_remaining.eq(Mux(looks & (remaining != 0), remaining - 1, remaining))]
+        with m.If(~looks):
+            m.d.sync += unseen.eq(unseen - 1)
+        for name, pin, seen in (("ready", crossbar.ready, self._ready), ("converted", crossbar.converted, self._done)):
+            m.submodules[f"see_{name}"] = Synchroniser(pin, seen, stages=config.seen_after, init=0)
 
         # The groups of a read that are still to be converted, and the lowest of them.
         waiting, group, converts = Signal(group_count(config)), Signal.like(crossbar.group), Signal()
@@ -175,13 +189,14 @@ class LineDriver(wiring.Component):
             m.d.comb += self.i.ready.eq(~self.clear)
             with m.If(transfers):
                 m.d.comb += next_remaining.eq(self.timing.setup_cycles)
+                m.d.sync += unseen.eq(self._unseen_cycles())
                 m.next = "SETUP"
 
         def release_on_clear():
             with m.If(self.clear):
                 m.d.comb += releases.eq(1)
             with m.If(releases):
-                m.d.sync += crossbar.strobe.eq(0)
+                m.d.sync += [crossbar.strobe.eq(0), unseen.eq(0)]
                 m.d.comb += next_remaining.eq(times["recovery_cycles"])
                 m.next = "RELEASED"
 
@@ -190,7 +205,7 @@ class LineDriver(wiring.Component):
                 m.d.comb += self.idle.eq(1)
                 accept()
             with m.State("SETUP"):
-                with m.If(phase_ends):
+                with m.If(phase_ends & looks):
                     m.d.comb += next_remaining.eq(times["ready_limit"])
                     m.next = "WAIT"
                     with m.If(self._array_ready()):
@@ -217,10 +232,11 @@ class LineDriver(wiring.Component):
                 release_on_clear()
             with m.State("CONVERT"):
                 m.d.comb += next_remaining.eq(self._conversion_limit(times["conversion_limit"]))
+                m.d.sync += unseen.eq(self._unseen_cycles())
                 m.next = "CONVERTING"
                 release_on_clear()
             with m.State("CONVERTING"):
-                with m.If(self._converted()):
+                with m.If(self._converted() & looks):
                     m.d.comb += converted.eq(1)
                     with m.If(~waiting.any()):
                         recover()
@@ -228,7 +244,7 @@ class LineDriver(wiring.Component):
                         convert()
                     with m.Else():
                         m.next = "PAUSE"
-                with m.Elif(phase_ends):
+                with m.Elif(phase_ends & looks):
                     m.d.comb += [self.fault.eq(Fault.CONVERTER_TIMEOUT), releases.eq(1)]
                 release_on_clear()
             with m.State("PAUSE"):

@@ -12,6 +12,9 @@ from typing import Any
 
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer
 
+SYNCHRONISER_STAGES = 2
+"""Flip-flops of a synchroniser."""
+
 
 def title(name: str) -> str:
     """'set_cycles' becomes 'SET cycles', 'threshold_log2' 'Threshold log2': names as messages show them."""
@@ -37,17 +40,22 @@ class Parameter:
     rule: str
 
 
-def _parameter(default: int, low: int, high: int, about: str, *, symbol: str = "", rule: str = "") -> Any:
-    return field(default=default, metadata={"range": (low, high), "about": about, "symbol": symbol, "rule": rule})
+def _parameter(
+    default: int, low: int, high: int, about: str, *, symbol: str = "", rule: str = "", follows: bool = False
+) -> Any:
+    """``follows``: the default is less where the rule allows no more; the field is None until that is known."""
+    metadata = {"default": default, "range": (low, high), "about": about, "symbol": symbol, "rule": rule}
+    return field(default=None if follows else default, metadata=metadata)
 
 
 @dataclass(frozen=True)
 class ControllerConfig:
     """What is fixed when the hardware is made. Specification, section 1.
 
-    Raises PulsetrainError if a field is out of its range, the weights of a row are not a multiple of ``lanes``, the
-    lanes not one of ``product_cycles``, the converters not one of ``verify_lanes``, or products of two DAC codes would
-    not fit a delta.
+    ``adc_count`` is 16 by default, or as many as there are lines on the longer side. Raises PulsetrainError if a field
+    is out of its range, the weights of a row are not a multiple of ``lanes``, the lanes not one of ``product_cycles``,
+    the converters more than the lines or not a multiple of ``verify_lanes``, or products of two DAC codes would not fit
+    a delta.
     """
 
     rows: int = _parameter(64, 1, 1024, "word lines; row 0 is visited first", symbol="R")
@@ -61,7 +69,10 @@ class ControllerConfig:
     queue_depth: int = _parameter(16, 2, 64, "rows that may wait for their pulses")
     dac_bits: int = _parameter(8, 2, 12, "width of one signed input code, sign included", rule="at most `delta_bits`/2")
     adc_bits: int = _parameter(8, 3, 16, "width of one signed output code, sign included")
-    adc_count: int = _parameter(16, 1, 1024, "converters, shared among the lines that are sampled", symbol="K")
+    adc_count: int = _parameter(
+        16, 1, 1024, "converters, shared among the lines that are sampled", symbol="K", follows=True,
+        rule="at most the larger of R and M; so is the default",
+    )  # fmt: skip
     verify_lanes: int = _parameter(
         1, 0, 1024, "cells programmed or verified per clock cycle; 0: none are",
         rule="divides K", symbol="V",
@@ -71,17 +82,26 @@ class ControllerConfig:
         rule="divides lanes", symbol="P",
     )  # fmt: skip
     pair: int = _parameter(0, 0, 1, "1: two devices a weight, side by side", rule="if 1, C is even")
+    synchronisers: int = _parameter(
+        1, 0, 1, "1: two flip-flops before `abort`, `arm`, `crossbar.ready` and `crossbar.converted` (§9)"
+    )
 
     def __post_init__(self) -> None:
         for item in fields(self):
             low, high = item.metadata["range"]
-            value = check_integer(title(item.name), getattr(self, item.name), low, high)
-            object.__setattr__(self, item.name, value)
+            value = getattr(self, item.name)
+            if value is not None or item.default is not None:
+                object.__setattr__(self, item.name, check_integer(title(item.name), value, low, high))
+        if self.adc_count is None:
+            object.__setattr__(self, "adc_count", self._usual_adc_count)
         if self.pair and self.columns % 2:
             raise PulsetrainError(f"Columns must be an even number in pair mode, not {self.columns}")
         if self.weight_columns % self.lanes:
             thing = "Weights of a row" if self.pair else "Columns"
             raise PulsetrainError(f"{thing} must be a multiple of lanes ({self.lanes}), not {self.weight_columns}")
+        if self.adc_count > self.most_lines:
+            rule = f"at most the larger of rows and weight columns ({self.most_lines})"
+            raise PulsetrainError(f"ADC count must be {rule}, not {self.adc_count}")
         if self.product_cycles and self.lanes % self.product_cycles:
             raise PulsetrainError(
                 f"Lanes must be a multiple of product_cycles ({self.product_cycles}), not {self.lanes}"
@@ -95,11 +115,26 @@ class ControllerConfig:
             raise PulsetrainError(f"DAC bits must be {rule}, so that products fit a delta, not {self.dac_bits}")
 
     def replace(self, **changes: Any) -> ControllerConfig:
-        """A copy with the named fields changed and everything checked again."""
+        """A copy with the named fields changed and everything checked again.
+
+        Converters that are as many as by default stay so if the shape changes.
+        """
         unknown = sorted(set(changes) - {item.name for item in fields(self)})
         if unknown:
             check_choice("Configuration field", unknown[0], [item.name for item in fields(self)])
+        if self.adc_count == self._usual_adc_count:
+            changes = {"adc_count": None} | changes
         return replace(self, **changes)
+
+    @property
+    def _usual_adc_count(self) -> int:
+        """The default of ``adc_count``."""
+        return min(PARAMETERS["adc_count"].default, self.most_lines)
+
+    @property
+    def most_lines(self) -> int:
+        """Lines that are sampled at once: rows or weights of a row, whichever are more."""
+        return max(self.rows, self.weight_columns)
 
     @property
     def cells(self) -> int:
@@ -167,6 +202,11 @@ class ControllerConfig:
         return max(64, 16 * self.adc_count)
 
     @property
+    def seen_after(self) -> int:
+        """Cycles until abort, arm, crossbar.ready and crossbar.converted are seen behind their synchronisers."""
+        return SYNCHRONISER_STAGES * self.synchronisers
+
+    @property
     def row_bits(self) -> int:
         """Width of a row number, at least 1."""
         return max(1, (self.rows - 1).bit_length())
@@ -191,6 +231,20 @@ class ControllerConfig:
         return asdict(self)
 
 
+PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
+    {
+        item.name: Parameter(
+            item.name,
+            item.metadata["default"],
+            *item.metadata["range"],
+            *(item.metadata[key] for key in ("symbol", "about", "rule")),
+        )
+        for item in fields(ControllerConfig)
+    }
+)
+"""The table of the configuration by name, in order."""
+
+
 CONFIGS: Mapping[str, ControllerConfig] = MappingProxyType(
     {
         "tiny": ControllerConfig(rows=8, columns=8, lanes=4),
@@ -206,17 +260,3 @@ CONFIGS: Mapping[str, ControllerConfig] = MappingProxyType(
 def named_config(name: str) -> ControllerConfig:
     """The configuration of that name. Raises PulsetrainError with the list of names if there is none."""
     return CONFIGS[check_choice("Configuration", name, CONFIGS)]
-
-
-PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
-    {
-        item.name: Parameter(
-            item.name,
-            item.default,  # type: ignore[arg-type]
-            *item.metadata["range"],
-            *(item.metadata[key] for key in ("symbol", "about", "rule")),
-        )
-        for item in fields(ControllerConfig)
-    }
-)
-"""The table of the configuration by name, in order."""

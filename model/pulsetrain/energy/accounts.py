@@ -34,7 +34,8 @@ def controller_cycles(
 ) -> int:
     """Clock cycles that the controller takes for what ``counters`` say, the array being ready at once.
 
-    The sum of: reads, ``settle_cycles`` + ``recovery_cycles`` each and 1 + ``conversion_cycles`` a conversion (§14);
+    The sum of: reads, ``settle_cycles`` + ``recovery_cycles`` each and 1 + ``conversion_cycles`` a conversion (§14),
+    every setup and conversion with the cycles of its synchroniser (§9);
     updates in an open loop, max(beats, Σ slot times) (§7) and a latency each; verified updates, their beats, slots and
     reads of rows one after the other (§16). ``backward``: reads of the whole array in that direction; None: half.
 
@@ -47,12 +48,14 @@ def controller_cycles(
     back = counters.vectors / 2 if backward is None else check_real("Backward reads", backward, low=0)
     updates = counters.decisions // config.cells
     pulses = counters.pulses_set + counters.pulses_reset + counters.pulses_form
-    shared = settings.setup_cycles + settings.hold_cycles + settings.recovery_cycles
+    unseen = config.seen_after
+    shared = settings.setup_cycles + unseen + settings.hold_cycles + settings.recovery_cycles
     widths = sum(
         getattr(settings, f"{kind}_cycles") * getattr(counters, f"pulses_{kind}") for kind in ("set", "reset", "form")
     )  # slots are not counted by polarity, pulses are
     slot_cycles = counters.slots * (shared + (widths / pulses if pulses else settings.set_cycles))
-    reading = counters.reads * (settings.settle_cycles + settings.recovery_cycles) + counters.conversions * (1 + wait)
+    reading = counters.reads * (settings.settle_cycles + unseen + settings.recovery_cycles)
+    reading += counters.conversions * (1 + wait + unseen)
     beats = updates * config.beats
     latency = updates * (BETWEEN_READS if counters.vectors else UPDATE_LATENCY)
     if not counters.row_reads:

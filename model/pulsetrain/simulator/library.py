@@ -309,8 +309,9 @@ def _prepared(config: ControllerConfig, settings: ControllerSettings) -> _Prepar
     filled = settings.checked(config)
     ramps = max(filled.set_ramp.stop, filled.reset_ramp.stop, filled.form_ramp.stop) if filled.ramp else 0
     pulse = max(filled.set_cycles, filled.reset_cycles, filled.form_cycles, ramps)
-    conversions = max(config.row_groups, config.column_groups) * (1 + (filled.conversion_limit or 0))
-    before = max(filled.setup_cycles, filled.settle_cycles) + (filled.ready_limit or 0)
+    wait = config.seen_after + (filled.conversion_limit or 0)
+    conversions = max(config.row_groups, config.column_groups) * (1 + wait)
+    before = max(filled.setup_cycles, filled.settle_cycles) + config.seen_after + (filled.ready_limit or 0)
     longest = before + max(pulse + filled.hold_cycles, conversions) + filled.recovery_cycles
     rounds = filled.try_limit + filled.refresh_pulses + 2
     operations = config.rows * (2 * config.columns + 1) * max(rounds, filled.max_pulses or config.pulses_max)

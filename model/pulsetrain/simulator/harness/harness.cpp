@@ -38,7 +38,7 @@ public:
         crossbar = Crossbar();
         for (int i = 0; i < 2; ++i) cycle();
         top->rst = 0;
-        cycle();
+        for (int i = 0; i < 1 + seen_after; ++i) cycle();
     }
 
     int32_t seed(uint64_t value) {
@@ -62,13 +62,13 @@ public:
     int32_t arm(uint32_t limit) {
         top->arm = 1;
         top->pulse_limit = pulse_limit = limit;
-        for (int i = 0; i < 2; ++i) cycle();
+        for (int i = 0; i < 2 + seen_after; ++i) cycle();
         return top->armed ? RunEnd::DONE : RunEnd::NOT_ARMED;
     }
 
     void disarm() {
         top->arm = 0;
-        for (int i = 0; i < 2; ++i) cycle();
+        for (int i = 0; i < 2 + seen_after; ++i) cycle();
     }
 
     // Whole updates of zeros, and a last one that is aborted when it has taken what is left.
@@ -100,9 +100,7 @@ public:
             idle(answered);
         }
         if (beats % uint64_t(whole)) {
-            top->ABORT = 1;
-            idle(answered);
-            top->ABORT = 0;
+            abort(answered);
             put_last(true); // the rest of the packet is dropped up to its last beat
             if (!send(answered)) return RunEnd::STUCK;
         }
@@ -117,7 +115,8 @@ public:
         command = beat = answered = taken = quiet = data_beats = 0;
         run.cycles = run.beats = run.answer_count = run.data_count = run.pulse_count = 0;
         run.fault = run.settings_error = 0;
-        offered = stopped = by_observer = halted = aborted = false;
+        offered = stopped = by_observer = halted = false;
+        aborts = 0;
         stalls.seed(run.stall_seed);
         checker.restart(run, pulse_limit);
         top->form_key = run.form_key;
@@ -169,6 +168,14 @@ private:
         PORT(responses, ready) = 0;
     }
 
+    // Abort, and wait until the core has seen it.
+    void abort(bool &last) {
+        top->ABORT = 1;
+        idle(last);
+        top->ABORT = 0;
+        for (int i = 0; i < seen_after; ++i) idle(last);
+    }
+
     // Offer the payload until it is taken. False: it is not.
     bool send(bool &last) {
         put_words(PORT(commands, payload), payload);
@@ -185,9 +192,7 @@ private:
     // Abort, end the packet that is under way and take what is answered, as far as the core lets itself be helped.
     void drain(Run &run) {
         bool last = false;
-        top->ABORT = 1;
-        idle(last);
-        top->ABORT = 0;
+        abort(last);
         if (beat > 0) {
             memset(payload, 0, sizeof payload);
             put_last(true);
@@ -232,7 +237,7 @@ private:
             if (offered && PORT(commands, ready)) advance(run);
             if (listening && PORT(responses, valid) && !answer(run, taken_before)) return RunEnd::BAD_ANSWER;
             stopped &= !abort; // once is enough
-            aborted = abort;
+            aborts = aborts << 1 | uint32_t(abort);
             if (top->fault) run.fault = top->fault, halted = true;
             ++run.cycles;
             if (answered == taken && beat == 0 && (halted || command == run.command_count)) return ending(run);
@@ -337,7 +342,7 @@ private:
         get_mask(pins.columns, PORT(crossbar, columns));
         int32_t codes[LANES];
         Crossbar::dac_codes(top, codes);
-        return checker.watch(run.cycles, pins, {ready, crossbar.converted, aborted || top->fault, reported, last}, answered,
+        return checker.watch(run.cycles, pins, {ready, crossbar.converted, (aborts >> seen_after & 1) || top->fault, reported, last}, answered,
                              taken) &&
                checker.watch_dac(run.cycles, PORT(dac, valid), PORT(dac, side), PORT(dac, index), codes);
     }
@@ -359,7 +364,8 @@ private:
     int64_t command = 0, beat = 0;              // what is sent next: 0 the header, then the payload
     int64_t taken = 0, answered = 0, data_beats = 0; // commands; data beats before the answer that is under way
     int64_t quiet = 0;
-    bool offered = false, stopped = false, by_observer = false, halted = false, aborted = false;
+    bool offered = false, stopped = false, by_observer = false, halted = false;
+    uint32_t aborts = 0; // in the cycles before, the last one lowest
 };
 
 Harness &harness(void *controller) { return *static_cast<Harness *>(controller); }

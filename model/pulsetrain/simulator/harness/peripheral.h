@@ -24,14 +24,19 @@ class Crossbar {
 public:
     bool converted = false; // at the pin in this cycle
 
-    // The inputs of the next cycle. `converted` comes when a conversion is over, and with stalls also at times when
-    // nobody may look at it; the codes are the complement of themselves in every other cycle.
+    // The inputs of the next cycle. `converted` comes when a conversion is over and stays with its codes until it is
+    // seen, and with stalls it comes at times when nobody may look at it, too; the codes are the complement of themselves
+    // in every other cycle.
     void drive(Vcontroller *top, Stalls &stalls, uint32_t late_share) {
         if (!busy_ && !converted && !late_share) return; // nearly every cycle
+        if (unseen_ > 0 && !busy_) {
+            --unseen_;
+            return;
+        }
         converted = busy_ ? --left_ <= 0 && !stalls.happens(late_share) : stalls.happens(late_share);
         PORT(crossbar, converted) = converted;
         const bool shown = busy_ && converted;
-        if (shown) busy_ = false;
+        if (shown) busy_ = false, unseen_ = seen_after;
         if (!shown && !shown_) return;
         if (!shown)
             for (uint32_t &word : words_) word = ~word;
@@ -46,7 +51,7 @@ public:
             memcpy(active_, loaded_, sizeof active_);
             first_ = 1;
         }
-        if (!reads && reads_) busy_ = false; // released: what was begun is forgotten
+        if (!reads && reads_) busy_ = false, unseen_ = 0; // released: what was begun is forgotten
         reads_ = reads;
         if (PORT(crossbar, convert)) convert(top, outside);
         if (PORT(dac, valid)) load(top);
@@ -85,6 +90,7 @@ private:
         left_ = outside.conversion_cycles;
         busy_ = true;
         shown_ = false;
+        unseen_ = 0;
     }
 
     static constexpr int lines_ = larger(ROWS, weight_columns);
@@ -92,5 +98,6 @@ private:
     uint32_t words_[codes_words] = {};
     uint32_t first_ = 0, level_ = 0;
     int64_t left_ = 0;
+    int unseen_ = 0; // cycles for which a conversion that is over must be shown
     bool busy_ = false, shown_ = false, reads_ = false;
 };

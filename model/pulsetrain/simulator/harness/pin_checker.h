@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <cstring>
 
-#include "harness.h"
+#include "ports.h"
 
 struct Pins {
     uint32_t operation, select, strobe, row, whole, full_scale, convert, group;
@@ -25,7 +25,7 @@ struct Pins {
     }
 };
 
-// What goes into the controller's pins in a cycle, and what it tells of its pulses.
+// What goes into the controller's pins in a cycle (it sees that `seen_after` cycles later), and what it tells of its pulses.
 struct Moment {
     bool ready, converted;
     bool released; // a cycle after abort, disarm or fault, in which an operation may end early
@@ -48,15 +48,17 @@ public:
     bool watch(int64_t cycle, const Pins &now, const Moment &moment, int64_t answered, int64_t taken) {
         if (current_ < answered) current_ = answered;
         taken_ = taken;
+        converted_pin_ = converted_pin_ << 1 | uint32_t(moment.converted);
         const char *wrong = now.select ? selected(now) : unselected(now, moment.released);
-        if (!wrong && now.select && now.reads()) wrong = converting(now, moment);
+        if (!wrong && now.select && now.reads()) wrong = converting(now);
         if (!wrong) wrong = strobed(now, moment);
         if (wrong) {
             snprintf(text_, sizeof text_, "%s (cycle %lld, row %u, operation %u)", wrong, (long long)cycle,
                      before_.select ? before_.row : now.row, before_.select ? before_.operation : now.operation);
             return false;
         }
-        was_ready_ = moment.ready;
+        ready_pin_ = ready_pin_ << 1 | uint32_t(moment.ready);
+        was_ready_ = ready_pin_ >> seen_after & 1;
         before_ = now;
         return true;
     }
@@ -175,11 +177,11 @@ private:
         return before_.whole && last_group_ != groups - 1 ? "a read left groups out" : nullptr;
     }
 
-    const char *converting(const Pins &now, const Moment &moment) {
+    const char *converting(const Pins &now) {
         if (now.strobe) return "the strobe is high in a read";
         if (now.convert) {
             if (waiting_) return "the converters were started before they had finished";
-            if (last_group_ < 0 && setup_cycles_ < own_->settle_cycles) return "the read settled too short";
+            if (last_group_ < 0 && setup_cycles_ < own_->settle_cycles + seen_after) return "the read settled too short";
             if (last_group_ < 0 && !was_ready_) return "the converters were started although the array was not ready";
             const int groups = now.operation == Operation::READ_FORWARD ? column_groups : row_groups;
             if (int(now.group) >= groups) return "the converters were switched to a group that does not exist";
@@ -188,13 +190,13 @@ private:
             last_group_ = int(now.group);
             waiting_ = true;
             converted_ = false;
-            paused_ = 0;
+            paused_ = wait_cycles_ = 0;
             return nullptr;
         }
         if (converted_ && (now.whole || ++paused_ > longest_pause)) return "a read went on after its last conversion";
         if (before_.select && now.group != before_.group) return "the group changed without a conversion";
         if (!waiting_) ++setup_cycles_;
-        else if (moment.converted) waiting_ = false, converted_ = true;
+        else if (++wait_cycles_ > seen_after && (converted_pin_ >> seen_after & 1)) waiting_ = false, converted_ = true;
         return nullptr;
     }
 
@@ -216,7 +218,7 @@ private:
             if (moment.reported) return "a pulse was reported while the strobe is high";
             if (!before_.strobe) {
                 if (pulsed_) return "a slot had two pulses";
-                if (setup_cycles_ < own_->setup_cycles) return "setup was too short";
+                if (setup_cycles_ < own_->setup_cycles + seen_after) return "setup was too short";
                 if (!was_ready_) return "the pulse began although the array was not ready";
                 pulsed_ = true;
                 pulse_cycles_ = 0;
@@ -245,7 +247,8 @@ private:
     uint32_t opcode_ = 0, pulse_limit_ = 0;
     Pins before_ = {};
     bool was_ready_ = false, pulsed_ = false, any_operation_ = false, waiting_ = false, converted_ = false;
-    int last_group_ = -1, paused_ = 0;
+    int last_group_ = -1, paused_ = 0, wait_cycles_ = 0;
+    uint32_t ready_pin_ = ~0u, converted_pin_ = 0; // in the cycles before, the last one lowest
     uint32_t setup_cycles_ = 0, pulse_cycles_ = 0, hold_cycles_ = 0, unselected_cycles_ = 0, recovery_ = 0;
     char text_[160] = "";
 };

@@ -12,6 +12,8 @@
 #define ABORT __SYM__abort // and a name that C++ knows it avoids
 #define PORT3(group, part, name) top->group##___05F##part##___05F##name
 
+constexpr int seen_after = 2 * SYNCHRONISERS; // cycles until abort, arm, ready and converted are seen
+
 constexpr int larger(int a, int b) { return a > b ? a : b; }
 
 constexpr int command_bits = larger(64, larger(LANES * DELTA_BITS, 16 * ADC_COUNT)); // without `last`, which lies above
