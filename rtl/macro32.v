@@ -18,6 +18,7 @@
 //   verify_lanes 1      cells programmed or verified per clock cycle; 0: none are
 //   product_cycles 4    clock cycles for a beat of products; 0: there are none
 //   pair 0              1: two devices a weight, side by side
+//   synchronisers 1     1: two flip-flops before abort, arm, crossbar.ready and crossbar.converted (§9)
 //
 // How to use it: instantiate pulsetrain_core. All registers take their values at the rising edge of clk; rst is a
 // synchronous reset, active high. Every input has to be synchronous to clk. A stream x transfers x__payload in
@@ -107,7 +108,7 @@ module pulsetrain_core (
   output [1:0] dac__index,
   output [63:0] dac__codes,
   output seed__ready,
-  output [2:0] crossbar__operation,
+  output [4:0] crossbar__operation,
   output crossbar__select,
   output [4:0] crossbar__row,
   output [31:0] crossbar__columns,
@@ -1981,7 +1982,7 @@ module pulsetrain_core_controller (
   output report__form,
   output [31:0] report__columns,
   output crossbar__select,
-  output [2:0] crossbar__operation,
+  output [4:0] crossbar__operation,
   output [4:0] crossbar__row,
   output [31:0] crossbar__columns,
   output crossbar__whole,
@@ -2019,7 +2020,7 @@ module pulsetrain_core_controller (
   reg verifying = 1'b0;
   reg held = 1'b0;
   reg upcoming_end = 1'b0;
-  reg [184:0] kept = 185'd0;
+  reg [186:0] kept = 187'd0;
   reg whole_2 = 1'b0;
   reg [1:0] converted = 2'd0;
   wire seed__ready_2;
@@ -2039,7 +2040,7 @@ module pulsetrain_core_controller (
   wire slots__ready;
   wire targets__ready_2;
   wire [36:0] signal;
-  wire [2:0] o__payload_operation;
+  wire [4:0] o__payload_operation;
   wire [1:0] o__payload_groups;
   wire [1:0] signal_2;
   wire active;
@@ -2052,6 +2053,8 @@ module pulsetrain_core_controller (
   wire i__ready_2;
   wire [1:0] fault_2;
   wire samples__valid_2;
+  wire signal_3;
+  wire signal_4;
 
   wire busy = in_flight != 2'd0;
   assign idle = !busy & idle_2 & !active & !upcoming_valid;
@@ -2086,7 +2089,7 @@ module pulsetrain_core_controller (
   wire targets__valid_2 = targets__valid & may_program;
   assign targets__ready = targets__ready_2 & may_program;
   wire targets__ready_both = o__valid & signal_2[1];
-  wire clear_2 = abort | !arm;
+  wire clear_2 = signal_3 | !signal_4;
   wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
   wire finished = upcoming_leaves & upcoming_end;
   assign samples__valid = samples__valid_2 & whole_2;
@@ -2145,12 +2148,12 @@ module pulsetrain_core_controller (
   assign i__payload[264:261] = first ? offered[8:5] : sampled_max_pulses;
   assign i__payload[270:265] = first ? offered[14:9] : sampled_parallel_max;
   assign i__payload[271] = bank ^ !first;
-  wire [42:0] chosen;
-  assign chosen[2:0] = o__valid ? o__payload_operation : plain ? (slot[5] ? 3'd2 : 3'd1) : read__payload ? 3'd5 : 3'd4;
-  assign chosen[7:3] = o__valid ? signal[4:0] : plain ? slot[4:0] : 5'd0;
-  assign chosen[39:8] = o__valid ? signal[36:5] : plain ? slot[37:6] : 32'd0;
-  assign chosen[40] = !o__valid & !plain;
-  assign chosen[42:41] = o__valid ? o__payload_groups : !plain ? 2'd3 : 2'd0;
+  wire [44:0] chosen;
+  assign chosen[4:0] = o__valid ? o__payload_operation : plain ? (slot[5] ? 5'd2 : 5'd1) : read__payload ? 5'd16 : 5'd8;
+  assign chosen[9:5] = o__valid ? signal[4:0] : plain ? slot[4:0] : 5'd0;
+  assign chosen[41:10] = o__valid ? signal[36:5] : plain ? slot[37:6] : 32'd0;
+  assign chosen[42] = !o__valid & !plain;
+  assign chosen[44:43] = o__valid ? o__payload_groups : !plain ? 2'd3 : 2'd0;
   wire upcoming_ends = o__valid ? signal_2[0] : plain & slot[39];
   wire [515:0] settings;
   assign settings[8:0] = offered[8:0];
@@ -2188,24 +2191,24 @@ module pulsetrain_core_controller (
   assign settings[515:486] = verifying | plain | verifies ? (current ? bank_1[266:237] : bank_0[266:237]) :
       offered[515:486];
   wire [29:0] lines =
-    chosen[2:0] == 3'd1 ? settings[425:396] :
-    chosen[2:0] == 3'd2 ? settings[455:426] :
-    chosen[2:0] == 3'd3 ? settings[485:456] :
+    chosen[4:0] == 5'd1 ? settings[425:396] :
+    chosen[4:0] == 5'd2 ? settings[455:426] :
+    chosen[4:0] == 5'd4 ? settings[485:456] :
     settings[515:486];
   wire [15:0] width =
     targets__ready_both & settings[251:250] == 2'd1 ? o__payload_ramp_value :
-    (chosen[2:0] == 3'd1 ? settings[46:31] : chosen[2:0] == 3'd3 ? settings[158:143] : settings[62:47]);
+    (chosen[4:0] == 5'd1 ? settings[46:31] : chosen[4:0] == 5'd4 ? settings[158:143] : settings[62:47]);
   wire [29:0] lines_2;
   assign lines_2[7:0] = lines[7:0];
   assign lines_2[15:8] =
-    targets__ready_both & settings[251:250] != 2'd1 & chosen[2:0] != 3'd2 ? o__payload_ramp_value[7:0] :
+    targets__ready_both & settings[251:250] != 2'd1 & chosen[4:0] != 5'd2 ? o__payload_ramp_value[7:0] :
     lines[15:8];
   assign lines_2[23:16] =
-    targets__ready_both & settings[251:250] != 2'd1 & chosen[2:0] == 3'd2 ? o__payload_ramp_value[7:0] :
+    targets__ready_both & settings[251:250] != 2'd1 & chosen[4:0] == 5'd2 ? o__payload_ramp_value[7:0] :
     lines[23:16];
   assign lines_2[29:24] = lines[29:24];
   wire [95:0] chosen_timing;
-  assign chosen_timing[15:0] = chosen[2:0] == 3'd4 | chosen[2:0] == 3'd5 ? settings[126:111] : settings[30:15];
+  assign chosen_timing[15:0] = chosen[4:0] == 5'd8 | chosen[4:0] == 5'd16 ? settings[126:111] : settings[30:15];
   assign chosen_timing[31:16] = width;
   assign chosen_timing[47:32] = settings[78:63];
   assign chosen_timing[63:48] = settings[94:79];
@@ -2334,6 +2337,20 @@ module pulsetrain_core_controller (
     .report__cut(report__cut)
   );
 
+  pulsetrain_core_controller_see_abort see_abort (
+    .abort(abort),
+    .clk(clk),
+    .rst(rst),
+    .stage_1(signal_3)
+  );
+
+  pulsetrain_core_controller_see_arm see_arm (
+    .arm(arm),
+    .clk(clk),
+    .rst(rst),
+    .stage_1(signal_4)
+  );
+
   always @(posedge clk) begin
     if (rst) begin
       faulted <= 1'b0;
@@ -2398,11 +2415,11 @@ module pulsetrain_core_controller (
       else if (samples__valid_2)
         converted <= converted_plus_1[1:0];
       if (i__valid_3_and_i__ready_2)
-        whole_2 <= kept[40];
+        whole_2 <= kept[42];
       if (upcoming_leaves | released)
         upcoming_valid <= 1'b0;
       if (o__ready_3) begin
-        upcoming_whole <= chosen[40];
+        upcoming_whole <= chosen[42];
         upcoming_end <= upcoming_ends;
         upcoming_valid <= upcoming_offered;
       end
@@ -2470,8 +2487,8 @@ module pulsetrain_core_controller (
           beat <= 7'd0;
       end
       before_ <= seed__valid;
-      aborted <= abort;
-      if (!arm) begin
+      aborted <= signal_3;
+      if (!signal_4) begin
         fault <= 2'd0;
         armed <= 1'b0;
       end else if (fault_2 != 2'd0) begin
@@ -2488,10 +2505,10 @@ module pulsetrain_core_controller (
 
   always @(posedge clk) begin
     if (o__ready_3) begin
-      kept[42:0] <= chosen;
-      kept[138:43] <= chosen_timing;
-      kept[168:139] <= lines_2;
-      kept[184:169] <= chosen[40] ? (chosen[2:0] == 3'd5 ? settings[190:175] : settings[174:159]) : settings[206:191];
+      kept[44:0] <= chosen;
+      kept[140:45] <= chosen_timing;
+      kept[170:141] <= lines_2;
+      kept[186:171] <= chosen[42] ? (chosen[4:0] == 5'd16 ? settings[190:175] : settings[174:159]) : settings[206:191];
     end
     if (o__ready_2)
       slot <= o__payload;
@@ -3648,7 +3665,7 @@ module pulsetrain_core_controller_row_programmer (
   output targets__ready,
   output cells__valid,
   output [36:0] values,
-  output [2:0] o__payload_operation,
+  output [4:0] o__payload_operation,
   output [1:0] o__payload_groups,
   output [1:0] values_2,
   output reg active = 1'b0,
@@ -3677,7 +3694,7 @@ module pulsetrain_core_controller_row_programmer (
   reg [7:0] repeats = 8'd0;
   reg [4:0] next_row = 5'd0;
   reg emitted = 1'b0;
-  reg [2:0] port = 3'd0;
+  reg [4:0] port = 5'd0;
   reg [1:0] port_2 = 2'd0;
   reg [1:0] port_3 = 2'd0;
   wire at_last;
@@ -3841,7 +3858,7 @@ module pulsetrain_core_controller_row_programmer (
 
   always @(posedge clk) begin
     if (rst) begin
-      port <= 3'd0;
+      port <= 5'd0;
       port_2 <= 2'd0;
       port_3 <= 2'd0;
       first <= 1'b0;
@@ -4007,7 +4024,7 @@ module pulsetrain_core_controller_row_programmer (
         port_3[0] <= ends;
         port_3[1] <= !reads_2 & !ends & (work == 2'd1 | forms) & (settings[43:42] == 2'd1 | settings[43:42] == 2'd2);
         port_2 <= reads_2 ? left : 2'd0;
-        port <= ends ? 3'd0 : reads_2 ? 3'd4 : polarity ? 3'd2 : forms ? 3'd3 : 3'd1;
+        port <= ends ? 5'd0 : reads_2 ? 5'd8 : polarity ? 5'd2 : forms ? 5'd4 : 5'd1;
       end
     end
   end
@@ -4584,7 +4601,7 @@ module pulsetrain_core_controller_line_driver (
   input i__valid,
   input room,
   input [15:0] pulse_limit,
-  input [184:0] kept,
+  input [186:0] kept,
   output idle,
   output i__ready,
   output [1:0] fault,
@@ -4594,7 +4611,7 @@ module pulsetrain_core_controller_line_driver (
   output reg report__form = 1'b0,
   output reg [31:0] report__columns = 32'd0,
   output reg crossbar__select = 1'b0,
-  output reg [2:0] crossbar__operation = 3'd0,
+  output reg [4:0] crossbar__operation = 5'd0,
   output reg [4:0] crossbar__row = 5'd0,
   output reg [31:0] crossbar__columns = 32'd0,
   output reg crossbar__whole = 1'b0,
@@ -4617,6 +4634,7 @@ module pulsetrain_core_controller_line_driver (
 );
   reg [15:0] high_cycles = 16'd1;
   reg reached = 1'b0;
+  reg [1:0] unseen = 2'd0;
   reg [15:0] remaining = 16'd0;
   reg [1:0] waiting = 2'd0;
   reg [3:0] phase_state = 4'd0;
@@ -4628,6 +4646,8 @@ module pulsetrain_core_controller_line_driver (
   reg pulse_ended = 1'b0;
   reg [15:0] hold_cycles = 16'd0;
   reg [15:0] conversion_limit = 16'd0;
+  wire signal;
+  wire signal_2;
 
   wire [16:0] reached_choice = crossbar__strobe ? high_cycles + 1'b1 : 17'd1;
   wire pulse_ends = phase_state == 4'd4 & pulse_ended;
@@ -4638,27 +4658,30 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd5 & phase_ends ? !clear :
     1'b0;
   wire transfers = i__valid & i__ready;
-  wire reads = kept[2:0] == 3'd4 | kept[2:0] == 3'd5;
+  wire reads = kept[4:0] == 5'd8 | kept[4:0] == 5'd16;
+  wire looks = unseen == 2'd0;
+  wire phase_ends_and_looks = phase_ends & looks;
+  wire phase_state_when = signal_2 & looks;
   wire samples__last_inverse = !(|waiting);
   wire releases =
     phase_state == 4'd1 & clear ? 1'b1 :
     phase_state == 4'd2 & clear ? 1'b1 :
-    phase_state == 4'd2 & !crossbar__ready & phase_ends ? 1'b1 :
+    phase_state == 4'd2 & !signal & phase_ends ? 1'b1 :
     phase_state == 4'd4 & clear ? 1'b1 :
     phase_state == 4'd4 & !pulse_ends & over_limit ? 1'b1 :
     phase_state == 4'd6 & clear ? 1'b1 :
     phase_state == 4'd3 & clear ? 1'b1 :
     phase_state == 4'd8 & clear ? 1'b1 :
-    phase_state == 4'd8 & !crossbar__converted & phase_ends ? 1'b1 :
+    phase_state == 4'd8 & !phase_state_when & phase_ends_and_looks ? 1'b1 :
     phase_state == 4'd9 & clear ? 1'b1 :
     1'b0;
   wire [15:0] next_remaining =
-    phase_state == 4'd0 & transfers ? kept[58:43] :
+    phase_state == 4'd0 & transfers ? kept[60:45] :
     phase_state == 4'd1 & releases ? recovery_cycles :
-    phase_state == 4'd1 & phase_ends & crossbar__ready & !reading ? pulse_cycles :
-    phase_state == 4'd1 & phase_ends ? ready_limit :
+    phase_state == 4'd1 & phase_ends_and_looks & signal & !reading ? pulse_cycles :
+    phase_state == 4'd1 & phase_ends_and_looks ? ready_limit :
     phase_state == 4'd2 & releases ? recovery_cycles :
-    phase_state == 4'd2 & crossbar__ready & !reading ? pulse_cycles :
+    phase_state == 4'd2 & signal & !reading ? pulse_cycles :
     phase_state == 4'd4 & releases ? recovery_cycles :
     phase_state == 4'd4 & pulse_ends ? hold_cycles :
     phase_state == 4'd6 & releases ? recovery_cycles :
@@ -4666,29 +4689,42 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd3 & releases ? recovery_cycles :
     phase_state == 4'd3 ? conversion_limit :
     phase_state == 4'd8 & releases ? recovery_cycles :
-    phase_state == 4'd8 & crossbar__converted & samples__last_inverse ? recovery_cycles :
+    phase_state == 4'd8 & phase_state_when & samples__last_inverse ? recovery_cycles :
     phase_state == 4'd9 & releases ? recovery_cycles :
-    phase_state == 4'd7 & phase_ends & transfers ? kept[58:43] :
-    phase_state == 4'd5 & phase_ends & transfers ? kept[58:43] :
-    (remaining != 16'd0 ? remaining - 1'b1 : 16'd0);
+    phase_state == 4'd7 & phase_ends & transfers ? kept[60:45] :
+    phase_state == 4'd5 & phase_ends & transfers ? kept[60:45] :
+    (looks & remaining != 16'd0 ? remaining - 1'b1 : remaining);
   wire next_remaining_at_most_1 = next_remaining <= 16'd1;
-  wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & crossbar__converted &
-      samples__last_inverse);
+  wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & phase_state_when & samples__last_inverse);
   wire recovers_or_releases = recovers | releases;
   wire next_group_1 = !waiting[0];
   assign idle = phase_state == 4'd0 | (phase_state != 4'd7 & phase_state == 4'd5);
   wire converts =
-    phase_state == 4'd1 & phase_ends & crossbar__ready & reading ? 1'b1 :
-    phase_state == 4'd2 & crossbar__ready & reading ? 1'b1 :
-    phase_state == 4'd8 & crossbar__converted & !samples__last_inverse & room ? 1'b1 :
+    phase_state == 4'd1 & phase_ends_and_looks & signal & reading ? 1'b1 :
+    phase_state == 4'd2 & signal & reading ? 1'b1 :
+    phase_state == 4'd8 & phase_state_when & !samples__last_inverse & room ? 1'b1 :
     phase_state == 4'd9 & room ? 1'b1 :
     1'b0;
   assign fault =
-    phase_state == 4'd2 & !crossbar__ready & phase_ends ? 2'd1 :
+    phase_state == 4'd2 & !signal & phase_ends ? 2'd1 :
     phase_state == 4'd4 & !pulse_ends & over_limit ? 2'd2 :
-    phase_state == 4'd8 & !crossbar__converted & phase_ends ? 2'd3 :
+    phase_state == 4'd8 & !phase_state_when & phase_ends_and_looks ? 2'd3 :
     2'd0;
-  wire converted = phase_state == 4'd8 & crossbar__converted;
+  wire converted = phase_state == 4'd8 & phase_state_when;
+
+  pulsetrain_core_controller_line_driver_see_ready see_ready (
+    .crossbar__ready(crossbar__ready),
+    .clk(clk),
+    .rst(rst),
+    .stage_1(signal)
+  );
+
+  pulsetrain_core_controller_line_driver_see_converted see_converted (
+    .crossbar__converted(crossbar__converted),
+    .clk(clk),
+    .rst(rst),
+    .stage_1(signal_2)
+  );
 
   always @(posedge clk) begin
     if (rst) begin
@@ -4697,6 +4733,7 @@ module pulsetrain_core_controller_line_driver (
       remaining <= 16'd0;
       phase_ends <= 1'b0;
       pulse_ended <= 1'b0;
+      unseen <= 2'd0;
       phase_state <= 4'd0;
       crossbar__strobe <= 1'b0;
       pulse_cycles <= 16'd0;
@@ -4711,7 +4748,7 @@ module pulsetrain_core_controller_line_driver (
       report__form <= 1'b0;
       report__columns <= 32'd0;
       crossbar__select <= 1'b0;
-      crossbar__operation <= 3'd0;
+      crossbar__operation <= 5'd0;
       crossbar__row <= 5'd0;
       crossbar__columns <= 32'd0;
       crossbar__whole <= 1'b0;
@@ -4743,29 +4780,29 @@ module pulsetrain_core_controller_line_driver (
       samples__valid <= converted & !releases;
       crossbar__convert <= converts & !releases;
       if (transfers) begin
-        crossbar__source_unselected <= kept[168:167] == 2'd3 ? 2'd0 : kept[168:167];
-        crossbar__source_code <= kept[162:155];
-        crossbar__bit_unselected <= kept[166:165] == 2'd3 ? 2'd0 : kept[166:165];
-        crossbar__bit_code <= kept[154:147];
-        crossbar__word_unselected <= kept[164:163] == 2'd3 ? 2'd0 : kept[164:163];
-        crossbar__word_code <= kept[146:139];
-        crossbar__full_scale <= reads ? kept[184:169] : 16'd0;
-        crossbar__whole <= kept[40];
-        crossbar__columns <= kept[39:8];
-        crossbar__row <= kept[7:3];
-        crossbar__operation <= kept[2:0];
+        crossbar__source_unselected <= kept[170:169] == 2'd3 ? 2'd0 : kept[170:169];
+        crossbar__source_code <= kept[164:157];
+        crossbar__bit_unselected <= kept[168:167] == 2'd3 ? 2'd0 : kept[168:167];
+        crossbar__bit_code <= kept[156:149];
+        crossbar__word_unselected <= kept[166:165] == 2'd3 ? 2'd0 : kept[166:165];
+        crossbar__word_code <= kept[148:141];
+        crossbar__full_scale <= reads ? kept[186:171] : 16'd0;
+        crossbar__whole <= kept[42];
+        crossbar__columns <= kept[41:10];
+        crossbar__row <= kept[9:5];
+        crossbar__operation <= kept[4:0];
         crossbar__select <= 1'b1;
-        report__columns <= kept[39:8];
-        report__form <= kept[2:0] == 3'd3;
-        report__polarity <= kept[2:0] == 3'd2;
-        report__row <= kept[7:3];
-        waiting <= kept[42:41];
+        report__columns <= kept[41:10];
+        report__form <= kept[4:0] == 5'd4;
+        report__polarity <= kept[4:0] == 5'd2;
+        report__row <= kept[9:5];
+        waiting <= kept[44:43];
         reading <= reads;
-        conversion_limit <= kept[138:123];
-        ready_limit <= kept[122:107];
-        recovery_cycles <= kept[106:91];
-        hold_cycles <= kept[90:75];
-        pulse_cycles <= kept[74:59];
+        conversion_limit <= kept[140:125];
+        ready_limit <= kept[124:109];
+        recovery_cycles <= kept[108:93];
+        hold_cycles <= kept[92:77];
+        pulse_cycles <= kept[76:61];
       end else if (recovers_or_releases) begin
         crossbar__group <= 1'b0;
         crossbar__source_unselected <= 2'd0;
@@ -4778,21 +4815,25 @@ module pulsetrain_core_controller_line_driver (
         crossbar__whole <= 1'b0;
         crossbar__columns <= 32'd0;
         crossbar__row <= 5'd0;
-        crossbar__operation <= 3'd0;
+        crossbar__operation <= 5'd0;
         crossbar__select <= 1'b0;
       end else if (converts) begin
         crossbar__group <= next_group_1;
         waiting <= waiting & (waiting - 1'b1);
       end
+      if (!looks)
+        unseen <= unseen - 1'b1;
       case (phase_state)
         4'd0: begin
-          if (transfers)
+          if (transfers) begin
             phase_state <= 4'd1;
+            unseen <= 2'd2;
+          end
         end
         4'd1: begin
-          if (phase_ends) begin
+          if (phase_ends_and_looks) begin
             phase_state <= 4'd2;
-            if (crossbar__ready) begin
+            if (signal) begin
               if (reading)
                 phase_state <= 4'd3;
               else begin
@@ -4804,10 +4845,11 @@ module pulsetrain_core_controller_line_driver (
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd2: begin
-          if (crossbar__ready) begin
+          if (signal) begin
             if (reading)
               phase_state <= 4'd3;
             else begin
@@ -4818,6 +4860,7 @@ module pulsetrain_core_controller_line_driver (
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd4: begin
@@ -4828,6 +4871,7 @@ module pulsetrain_core_controller_line_driver (
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd6: begin
@@ -4836,17 +4880,20 @@ module pulsetrain_core_controller_line_driver (
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd3: begin
           phase_state <= 4'd8;
+          unseen <= 2'd2;
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd8: begin
-          if (crossbar__converted) begin
+          if (phase_state_when) begin
             if (samples__last_inverse)
               phase_state <= 4'd7;
             else if (room)
@@ -4857,6 +4904,7 @@ module pulsetrain_core_controller_line_driver (
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd9: begin
@@ -4865,13 +4913,16 @@ module pulsetrain_core_controller_line_driver (
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd7: begin
           if (phase_ends) begin
             phase_state <= 4'd0;
-            if (transfers)
+            if (transfers) begin
               phase_state <= 4'd1;
+              unseen <= 2'd2;
+            end
           end
           if (clear & !phase_ends)
             phase_state <= 4'd5;
@@ -4879,8 +4930,10 @@ module pulsetrain_core_controller_line_driver (
         4'd5: begin
           if (phase_ends) begin
             phase_state <= 4'd0;
-            if (transfers)
+            if (transfers) begin
               phase_state <= 4'd1;
+              unseen <= 2'd2;
+            end
           end
         end
         default: ;
@@ -4890,6 +4943,86 @@ module pulsetrain_core_controller_line_driver (
       remaining <= next_remaining;
       reached <= reached_choice[15:0] >= pulse_limit;
       high_cycles <= reached_choice[15:0];
+    end
+  end
+endmodule
+
+// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+module pulsetrain_core_controller_line_driver_see_ready (
+  input crossbar__ready,
+  input clk,
+  input rst,
+  output reg stage_1 = 1'b0
+);
+  reg stage_0 = 1'b0;
+
+  always @(posedge clk) begin
+    if (rst) begin
+      stage_0 <= 1'b0;
+      stage_1 <= 1'b0;
+    end else begin
+      stage_1 <= stage_0;
+      stage_0 <= crossbar__ready;
+    end
+  end
+endmodule
+
+// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+module pulsetrain_core_controller_line_driver_see_converted (
+  input crossbar__converted,
+  input clk,
+  input rst,
+  output reg stage_1 = 1'b0
+);
+  reg stage_0 = 1'b0;
+
+  always @(posedge clk) begin
+    if (rst) begin
+      stage_0 <= 1'b0;
+      stage_1 <= 1'b0;
+    end else begin
+      stage_1 <= stage_0;
+      stage_0 <= crossbar__converted;
+    end
+  end
+endmodule
+
+// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+module pulsetrain_core_controller_see_abort (
+  input abort,
+  input clk,
+  input rst,
+  output reg stage_1 = 1'b1
+);
+  reg stage_0 = 1'b1;
+
+  always @(posedge clk) begin
+    if (rst) begin
+      stage_0 <= 1'b1;
+      stage_1 <= 1'b1;
+    end else begin
+      stage_1 <= stage_0;
+      stage_0 <= abort;
+    end
+  end
+endmodule
+
+// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+module pulsetrain_core_controller_see_arm (
+  input arm,
+  input clk,
+  input rst,
+  output reg stage_1 = 1'b0
+);
+  reg stage_0 = 1'b0;
+
+  always @(posedge clk) begin
+    if (rst) begin
+      stage_0 <= 1'b0;
+      stage_1 <= 1'b0;
+    end else begin
+      stage_1 <= stage_0;
+      stage_0 <= arm;
     end
   end
 endmodule

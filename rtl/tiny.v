@@ -14,10 +14,11 @@
 //   queue_depth 16      rows that may wait for their pulses
 //   dac_bits 8          width of one signed input code, sign included
 //   adc_bits 8          width of one signed output code, sign included
-//   adc_count 16        converters, shared among the lines that are sampled
+//   adc_count 8         converters, shared among the lines that are sampled
 //   verify_lanes 1      cells programmed or verified per clock cycle; 0: none are
 //   product_cycles 1    clock cycles for a beat of products; 0: there are none
 //   pair 0              1: two devices a weight, side by side
+//   synchronisers 1     1: two flip-flops before abort, arm, crossbar.ready and crossbar.converted (§9)
 //
 // How to use it: instantiate pulsetrain_core. All registers take their values at the rising edge of clk; rst is a
 // synchronous reset, active high. Every input has to be synchronous to clk. A stream x transfers x__payload in
@@ -28,7 +29,7 @@
 
 // Takes commands, runs them in order on the controller and answers them. Ports: specification, section 10.
 module pulsetrain_core (
-  input [256:0] commands__payload,
+  input [128:0] commands__payload,
   input commands__valid,
   input responses__ready,
   input [15:0] form_key,
@@ -95,19 +96,19 @@ module pulsetrain_core (
   input abort,
   input crossbar__ready,
   input crossbar__converted,
-  input [127:0] crossbar__codes,
+  input [63:0] crossbar__codes,
   input [15:0] state_index,
   input clk,
   input rst,
   output commands__ready,
-  output [256:0] responses__payload,
+  output [128:0] responses__payload,
   output responses__valid,
   output dac__valid,
   output dac__side,
   output dac__index,
   output [31:0] dac__codes,
   output seed__ready,
-  output [2:0] crossbar__operation,
+  output [4:0] crossbar__operation,
   output crossbar__select,
   output [2:0] crossbar__row,
   output [7:0] crossbar__columns,
@@ -224,7 +225,7 @@ module pulsetrain_core (
   wire [63:0] deltas__payload_2;
   wire verdict__valid;
   wire [3:0] verdict__status;
-  wire [257:0] targets__payload;
+  wire [129:0] targets__payload;
   wire [3:0] header__opcode;
   wire [7:0] header__tag;
   wire header__valid;
@@ -270,8 +271,8 @@ module pulsetrain_core (
   wire done__valid;
   wire [1:0] done__status;
   wire cells__valid;
-  wire [127:0] signal;
-  wire [127:0] samples__codes;
+  wire [127:0] cells__payload;
+  wire [63:0] samples__codes;
   wire samples__last;
 
   wire clear = released & !released_before;
@@ -449,7 +450,7 @@ module pulsetrain_core (
     .responses__payload(responses__payload),
     .faulted(faulted),
     .cells__valid(cells__valid),
-    .inputs(signal),
+    .cells__payload(cells__payload),
     .w_data(samples__codes),
     .samples__last(samples__last)
   );
@@ -560,7 +561,7 @@ module pulsetrain_core (
     .random_seed(random_seed),
     .state_word(state_word),
     .cells__valid(cells__valid),
-    .values(signal),
+    .cells__payload(cells__payload),
     .crossbar__strobe(crossbar__strobe),
     .report__row(report__row),
     .report__polarity(report__polarity),
@@ -773,7 +774,7 @@ endmodule
 
 // Takes packets apart, completes those that are too short and drops what is too much or refused.
 module pulsetrain_core_command_decoder (
-  input [256:0] commands__payload,
+  input [128:0] commands__payload,
   input commands__valid,
   input clk,
   input rst,
@@ -795,7 +796,7 @@ module pulsetrain_core_command_decoder (
   input refusals__locked,
   input refusals__illegal_settings,
   input refusals__illegal_refresh,
-  output [257:0] targets__payload,
+  output [129:0] targets__payload,
   output [3:0] header__opcode,
   output [7:0] header__tag,
   output commands__ready,
@@ -828,7 +829,7 @@ module pulsetrain_core_command_decoder (
   assign deltas__valid = offered & updates;
   assign targets__valid = offered & !loads & !updates;
   wire filling = part_state == 2'd3;
-  wire [255:0] words = filling ? 256'd0 : commands__payload[255:0];
+  wire [127:0] words = filling ? 128'd0 : commands__payload[127:0];
   wire [15:0] missing = filling ? 16'd32768 : 16'd0;
   assign header__opcode = part_state == 2'd0 ? commands__payload[3:0] : 4'd0;
   wire part_state_when = !(|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd3, header__opcode ==
@@ -840,14 +841,14 @@ module pulsetrain_core_command_decoder (
       (|commands__payload[22:16])), $signed(commands__payload[15:7]) == $signed(commands__payload[15]) &
       (!commands__payload[15] | (|commands__payload[6:0]))};
   wire wrong = wrong_before | (|wrong_inverse);
-  wire ends_or_commands__payload_256 = ends | commands__payload[256];
+  wire ends_or_commands__payload_128 = ends | commands__payload[128];
   wire wrong_before_when = moves & !filling;
-  wire ends_xor_commands__payload_256 = ends ^ commands__payload[256];
-  assign verdict__valid = wrong_before_when & (loads ? ends_or_commands__payload_256 : ends_xor_commands__payload_256);
-  assign verdict__status = ends_xor_commands__payload_256 ? 4'd4 : wrong ? 4'd9 : 4'd0;
+  wire ends_xor_commands__payload_128 = ends ^ commands__payload[128];
+  assign verdict__valid = wrong_before_when & (loads ? ends_or_commands__payload_128 : ends_xor_commands__payload_128);
+  assign verdict__status = ends_xor_commands__payload_128 ? 4'd4 : wrong ? 4'd9 : 4'd0;
   wire passes_any = |{header__opcode == 4'd9, header__opcode == 4'd8, header__opcode == 4'd7, header__opcode == 4'd6,
       header__opcode == 4'd5, header__opcode == 4'd4, header__opcode == 4'd3, header__opcode == 4'd2};
-  wire taken_and_commands__payload_256 = taken & commands__payload[256];
+  wire taken_and_commands__payload_128 = taken & commands__payload[128];
   assign targets__payload[15:0] = words[15:0] | missing;
   assign targets__payload[31:16] = words[31:16] | missing;
   assign targets__payload[47:32] = words[47:32] | missing;
@@ -856,15 +857,7 @@ module pulsetrain_core_command_decoder (
   assign targets__payload[95:80] = words[95:80] | missing;
   assign targets__payload[111:96] = words[111:96] | missing;
   assign targets__payload[127:112] = words[127:112] | missing;
-  assign targets__payload[143:128] = words[143:128] | missing;
-  assign targets__payload[159:144] = words[159:144] | missing;
-  assign targets__payload[175:160] = words[175:160] | missing;
-  assign targets__payload[191:176] = words[191:176] | missing;
-  assign targets__payload[207:192] = words[207:192] | missing;
-  assign targets__payload[223:208] = words[223:208] | missing;
-  assign targets__payload[239:224] = words[239:224] | missing;
-  assign targets__payload[255:240] = words[255:240] | missing;
-  assign targets__payload[257:256] = opcode == 4'd9 ? 2'd2 : opcode == 4'd8 ? 2'd1 : 2'd0;
+  assign targets__payload[129:128] = opcode == 4'd9 ? 2'd2 : opcode == 4'd8 ? 2'd1 : 2'd0;
   assign header__tag = part_state == 2'd0 ? commands__payload[15:8] : 8'd0;
   assign header__valid = part_state == 2'd0 & taken;
   wire refusal_any = |{header__opcode == 4'd8, header__opcode == 4'd7, header__opcode == 4'd6, header__opcode == 4'd5,
@@ -876,7 +869,7 @@ module pulsetrain_core_command_decoder (
       (|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd4}) & header__opcode != 4'd1 ? 4'd7 :
       refusal_choice;
   wire [3:0] refusal = part_state == 2'd0 ? (!refusal_any ? 4'd3 : refusal_choice_2) : 4'd0;
-  wire wrong_length = part_state == 2'd0 & part_state_when == commands__payload[256];
+  wire wrong_length = part_state == 2'd0 & part_state_when == commands__payload[128];
   assign header__status = part_state == 2'd0 & refusal == 4'd0 & wrong_length ? 4'd4 : part_state == 2'd0 ? refusal :
       4'd0;
   assign header__settled =
@@ -889,8 +882,8 @@ module pulsetrain_core_command_decoder (
   assign load__payload[17:10] = commands__payload[23:16];
   assign load__payload[25:18] = commands__payload[39:32];
   assign load__payload[33:26] = commands__payload[55:48];
-  assign load__payload[34] = ends & commands__payload[256] & !wrong;
-  assign load__payload[35] = ends_or_commands__payload_256 & !load__payload[34];
+  assign load__payload[34] = ends & commands__payload[128] & !wrong;
+  assign load__payload[35] = ends_or_commands__payload_128 & !load__payload[34];
 
   always @(posedge clk) begin
     if (rst) begin
@@ -914,11 +907,11 @@ module pulsetrain_core_command_decoder (
           if (taken) begin
             if (header__settled | clear) begin
               part_state <= 2'd1;
-              if (commands__payload[256])
+              if (commands__payload[128])
                 part_state <= 2'd0;
             end else if (part_state_when) begin
               part_state <= 2'd2;
-              if (commands__payload[256])
+              if (commands__payload[128])
                 part_state <= 2'd3;
             end
           end
@@ -933,7 +926,7 @@ module pulsetrain_core_command_decoder (
           if (moves) begin
             if (ends)
               part_state <= 2'd1;
-            if (commands__payload[256]) begin
+            if (commands__payload[128]) begin
               part_state <= 2'd3;
               if (ends | loads)
                 part_state <= 2'd0;
@@ -941,7 +934,7 @@ module pulsetrain_core_command_decoder (
           end
           if (clear) begin
             part_state <= 2'd1;
-            if (taken_and_commands__payload_256)
+            if (taken_and_commands__payload_128)
               part_state <= 2'd0;
           end
         end
@@ -950,7 +943,7 @@ module pulsetrain_core_command_decoder (
             part_state <= 2'd0;
         end
         2'd1: begin
-          if (taken_and_commands__payload_256)
+          if (taken_and_commands__payload_128)
             part_state <= 2'd0;
         end
       endcase
@@ -1415,11 +1408,11 @@ module pulsetrain_core_responder (
   input backward,
   output reg read_room = 1'b0,
   output reg responses__valid = 1'b0,
-  output reg [256:0] responses__payload = 257'd0,
+  output reg [128:0] responses__payload = 129'd0,
   input faulted,
   input cells__valid,
-  input [127:0] inputs,
-  input [127:0] w_data,
+  input [127:0] cells__payload,
+  input [63:0] w_data,
   input samples__last
 );
   reg [4:0] waiting = 5'd0;
@@ -1438,7 +1431,7 @@ module pulsetrain_core_responder (
   reg [15:0] released = 16'd0;
   reg [15:0] faulty = 16'd0;
   reg [2:0] waiting_2 = 3'd0;
-  wire [127:0] r_data;
+  wire [63:0] r_data;
   wire r_rdy;
 
   assign room = waiting != 5'd16;
@@ -1497,23 +1490,6 @@ module pulsetrain_core_responder (
   wire advances = free_and_more & offered;
   wire r_en = advances & w_en_any;
   wire ends = w_en & samples__last;
-  wire [15:0] ends_choice = sent == 5'd0 ? 16'd255 : 16'd65535;
-  wire [7:0] ends_choice_2 = ends_choice[0] ? r_data[7:0] : 8'd0;
-  wire [7:0] ends_choice_3 = ends_choice[1] ? r_data[15:8] : 8'd0;
-  wire [7:0] ends_choice_4 = ends_choice[2] ? r_data[23:16] : 8'd0;
-  wire [7:0] ends_choice_5 = ends_choice[3] ? r_data[31:24] : 8'd0;
-  wire [7:0] ends_choice_6 = ends_choice[4] ? r_data[39:32] : 8'd0;
-  wire [7:0] ends_choice_7 = ends_choice[5] ? r_data[47:40] : 8'd0;
-  wire [7:0] ends_choice_8 = ends_choice[6] ? r_data[55:48] : 8'd0;
-  wire [7:0] ends_choice_9 = ends_choice[7] ? r_data[63:56] : 8'd0;
-  wire [7:0] ends_choice_10 = ends_choice[8] ? r_data[71:64] : 8'd0;
-  wire [7:0] ends_choice_11 = ends_choice[9] ? r_data[79:72] : 8'd0;
-  wire [7:0] ends_choice_12 = ends_choice[10] ? r_data[87:80] : 8'd0;
-  wire [7:0] ends_choice_13 = ends_choice[11] ? r_data[95:88] : 8'd0;
-  wire [7:0] ends_choice_14 = ends_choice[12] ? r_data[103:96] : 8'd0;
-  wire [7:0] ends_choice_15 = ends_choice[13] ? r_data[111:104] : 8'd0;
-  wire [7:0] ends_choice_16 = ends_choice[14] ? r_data[119:112] : 8'd0;
-  wire [7:0] ends_choice_17 = ends_choice[15] ? r_data[127:120] : 8'd0;
   assign cells__ready = free_and_more & responses__payload_any;
   assign programmed = answers & responses__payload_any & !oldest[16];
   wire faulty_when = clear & !(taken_0 ? header__settled : settled[0]);
@@ -1532,23 +1508,15 @@ module pulsetrain_core_responder (
   wire faulty_when_14 = clear & !(taken_13 ? header__settled : settled[13]);
   wire faulty_when_15 = clear & !(taken_14 ? header__settled : settled[14]);
   wire faulty_when_16 = clear & !(taken_15 ? header__settled : settled[15]);
-  wire [255:0] bits;
-  assign bits[15:0] = {{8{ends_choice_2[7]}}, ends_choice_2};
-  assign bits[31:16] = {{8{ends_choice_3[7]}}, ends_choice_3};
-  assign bits[47:32] = {{8{ends_choice_4[7]}}, ends_choice_4};
-  assign bits[63:48] = {{8{ends_choice_5[7]}}, ends_choice_5};
-  assign bits[79:64] = {{8{ends_choice_6[7]}}, ends_choice_6};
-  assign bits[95:80] = {{8{ends_choice_7[7]}}, ends_choice_7};
-  assign bits[111:96] = {{8{ends_choice_8[7]}}, ends_choice_8};
-  assign bits[127:112] = {{8{ends_choice_9[7]}}, ends_choice_9};
-  assign bits[143:128] = {{8{ends_choice_10[7]}}, ends_choice_10};
-  assign bits[159:144] = {{8{ends_choice_11[7]}}, ends_choice_11};
-  assign bits[175:160] = {{8{ends_choice_12[7]}}, ends_choice_12};
-  assign bits[191:176] = {{8{ends_choice_13[7]}}, ends_choice_13};
-  assign bits[207:192] = {{8{ends_choice_14[7]}}, ends_choice_14};
-  assign bits[223:208] = {{8{ends_choice_15[7]}}, ends_choice_15};
-  assign bits[239:224] = {{8{ends_choice_16[7]}}, ends_choice_16};
-  assign bits[255:240] = {{8{ends_choice_17[7]}}, ends_choice_17};
+  wire [127:0] bits;
+  assign bits[15:0] = {{8{r_data[7]}}, r_data[7:0]};
+  assign bits[31:16] = {{8{r_data[15]}}, r_data[15:8]};
+  assign bits[47:32] = {{8{r_data[23]}}, r_data[23:16]};
+  assign bits[63:48] = {{8{r_data[31]}}, r_data[31:24]};
+  assign bits[79:64] = {{8{r_data[39]}}, r_data[39:32]};
+  assign bits[95:80] = {{8{r_data[47]}}, r_data[47:40]};
+  assign bits[111:96] = {{8{r_data[55]}}, r_data[55:48]};
+  assign bits[127:112] = {{8{r_data[63]}}, r_data[63:56]};
 
   pulsetrain_core_responder_kept kept (
     .clk(clk),
@@ -1576,20 +1544,20 @@ module pulsetrain_core_responder (
       read_room <= 1'b0;
       cleared <= 1'b0;
       responses__valid <= 1'b0;
-      responses__payload <= 257'd0;
+      responses__payload <= 129'd0;
       sent <= 5'd0;
     end else begin
       if (responses__ready)
         responses__valid <= 1'b0;
       if (advances) begin
         sent <= sent + 1'b1;
-        responses__payload[256] <= 1'b0;
-        responses__payload[255:0] <= responses__payload_any ? inputs : bits;
+        responses__payload[128] <= 1'b0;
+        responses__payload[127:0] <= responses__payload_any ? cells__payload : bits;
         responses__valid <= 1'b1;
       end else if (answers) begin
         sent <= 5'd0;
-        responses__payload[256] <= 1'b1;
-        responses__payload[255:0] <= {240'd0, oldest[11:4], oldest[15:12], oldest[3:0]};
+        responses__payload[128] <= 1'b1;
+        responses__payload[127:0] <= {112'd0, oldest[11:4], oldest[15:12], oldest[3:0]};
         responses__valid <= 1'b1;
       end
       cleared <= clear;
@@ -1801,9 +1769,9 @@ module pulsetrain_core_responder_kept (
   input clear,
   input w_en,
   input r_en,
-  output reg [127:0] r_data,
+  output reg [63:0] r_data,
   output reg r_rdy = 1'b0,
-  input [127:0] w_port__data
+  input [63:0] w_port__data
 );
   reg [2:0] inner_level = 3'd0;
   reg [1:0] w_port__addr = 2'd0;
@@ -1842,10 +1810,10 @@ module pulsetrain_core_responder_kept (
   end
 
   // Memory of 4 words.
-  reg [127:0] storage [0:3];
+  reg [63:0] storage [0:3];
   integer storage_index;
   initial for (storage_index = 0; storage_index < 4; storage_index = storage_index + 1)
-    storage[storage_index] = 128'd0;
+    storage[storage_index] = 64'd0;
   always @(posedge clk)
     if (w_port__en) storage[w_port__addr] <= w_port__data;
   always @(posedge clk)
@@ -1860,7 +1828,7 @@ module pulsetrain_core_controller (
   input abort,
   input crossbar__ready,
   input crossbar__converted,
-  input [127:0] crossbar__codes,
+  input [63:0] crossbar__codes,
   input [15:0] state_index,
   input clk,
   input rst,
@@ -1932,7 +1900,7 @@ module pulsetrain_core_controller (
   input [1:0] settings__read_lines__word_unselected,
   input [1:0] settings__read_lines__bit_unselected,
   input [1:0] settings__read_lines__source_unselected,
-  input [257:0] targets__payload,
+  input [129:0] targets__payload,
   input read__valid,
   input read__payload,
   output reg faulted = 1'b0,
@@ -1959,14 +1927,14 @@ module pulsetrain_core_controller (
   output [63:0] random_seed,
   output [31:0] state_word,
   output cells__valid,
-  output [127:0] values,
+  output [127:0] cells__payload,
   output crossbar__strobe,
   output [2:0] report__row,
   output report__polarity,
   output report__form,
   output [7:0] report__columns,
   output crossbar__select,
-  output [2:0] crossbar__operation,
+  output [4:0] crossbar__operation,
   output [2:0] crossbar__row,
   output [7:0] crossbar__columns,
   output crossbar__whole,
@@ -1980,7 +1948,7 @@ module pulsetrain_core_controller (
   output crossbar__group,
   output crossbar__convert,
   output samples__group,
-  output [127:0] samples__codes,
+  output [63:0] samples__codes,
   output samples__last,
   output report__valid,
   output [15:0] report__cycles,
@@ -2004,7 +1972,7 @@ module pulsetrain_core_controller (
   reg verifying = 1'b0;
   reg held = 1'b0;
   reg upcoming_end = 1'b0;
-  reg [157:0] kept = 158'd0;
+  reg [159:0] kept = 160'd0;
   reg whole_2 = 1'b0;
   reg converted = 1'b0;
   wire seed__ready_2;
@@ -2024,7 +1992,7 @@ module pulsetrain_core_controller (
   wire slots__ready;
   wire targets__ready_2;
   wire [10:0] signal;
-  wire [2:0] o__payload_operation;
+  wire [4:0] o__payload_operation;
   wire o__payload_groups;
   wire [1:0] signal_2;
   wire active;
@@ -2032,12 +2000,13 @@ module pulsetrain_core_controller (
   wire [3:0] counted__verified;
   wire [3:0] counted__unreached;
   wire [3:0] counted__unverified;
-  wire [127:0] port;
   wire [15:0] o__payload_ramp_value;
   wire idle_2;
   wire i__ready_2;
   wire [1:0] fault_2;
   wire samples__valid_2;
+  wire signal_3;
+  wire signal_4;
 
   wire busy = in_flight != 2'd0;
   assign idle = !busy & idle_2 & !active & !upcoming_valid;
@@ -2072,7 +2041,7 @@ module pulsetrain_core_controller (
   wire targets__valid_2 = targets__valid & may_program;
   assign targets__ready = targets__ready_2 & may_program;
   wire targets__ready_both = o__valid & signal_2[1];
-  wire clear_2 = abort | !arm;
+  wire clear_2 = signal_3 | !signal_4;
   wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
   wire finished = upcoming_leaves & upcoming_end;
   assign samples__valid = samples__valid_2 & whole_2;
@@ -2131,12 +2100,12 @@ module pulsetrain_core_controller (
   assign i__payload[136:133] = first ? offered[8:5] : sampled_max_pulses;
   assign i__payload[140:137] = first ? offered[12:9] : sampled_parallel_max;
   assign i__payload[141] = bank ^ !first;
-  wire [15:0] chosen;
-  assign chosen[2:0] = o__valid ? o__payload_operation : plain ? (slot[3] ? 3'd2 : 3'd1) : read__payload ? 3'd5 : 3'd4;
-  assign chosen[5:3] = o__valid ? signal[2:0] : plain ? slot[2:0] : 3'd0;
-  assign chosen[13:6] = o__valid ? signal[10:3] : plain ? slot[11:4] : 8'd0;
-  assign chosen[14] = !o__valid & !plain;
-  assign chosen[15] = o__valid ? o__payload_groups : !plain;
+  wire [17:0] chosen;
+  assign chosen[4:0] = o__valid ? o__payload_operation : plain ? (slot[3] ? 5'd2 : 5'd1) : read__payload ? 5'd16 : 5'd8;
+  assign chosen[7:5] = o__valid ? signal[2:0] : plain ? slot[2:0] : 3'd0;
+  assign chosen[15:8] = o__valid ? signal[10:3] : plain ? slot[11:4] : 8'd0;
+  assign chosen[16] = !o__valid & !plain;
+  assign chosen[17] = o__valid ? o__payload_groups : !plain;
   wire upcoming_ends = o__valid ? signal_2[0] : plain & slot[13];
   wire [513:0] settings;
   assign settings[8:0] = offered[8:0];
@@ -2173,24 +2142,24 @@ module pulsetrain_core_controller (
   assign settings[513:484] = verifying | plain | verifies ? (current ? bank_1[264:235] : bank_0[264:235]) :
       offered[513:484];
   wire [29:0] lines =
-    chosen[2:0] == 3'd1 ? settings[423:394] :
-    chosen[2:0] == 3'd2 ? settings[453:424] :
-    chosen[2:0] == 3'd3 ? settings[483:454] :
+    chosen[4:0] == 5'd1 ? settings[423:394] :
+    chosen[4:0] == 5'd2 ? settings[453:424] :
+    chosen[4:0] == 5'd4 ? settings[483:454] :
     settings[513:484];
   wire [15:0] width =
     targets__ready_both & settings[249:248] == 2'd1 ? o__payload_ramp_value :
-    (chosen[2:0] == 3'd1 ? settings[44:29] : chosen[2:0] == 3'd3 ? settings[156:141] : settings[60:45]);
+    (chosen[4:0] == 5'd1 ? settings[44:29] : chosen[4:0] == 5'd4 ? settings[156:141] : settings[60:45]);
   wire [29:0] lines_2;
   assign lines_2[7:0] = lines[7:0];
   assign lines_2[15:8] =
-    targets__ready_both & settings[249:248] != 2'd1 & chosen[2:0] != 3'd2 ? o__payload_ramp_value[7:0] :
+    targets__ready_both & settings[249:248] != 2'd1 & chosen[4:0] != 5'd2 ? o__payload_ramp_value[7:0] :
     lines[15:8];
   assign lines_2[23:16] =
-    targets__ready_both & settings[249:248] != 2'd1 & chosen[2:0] == 3'd2 ? o__payload_ramp_value[7:0] :
+    targets__ready_both & settings[249:248] != 2'd1 & chosen[4:0] == 5'd2 ? o__payload_ramp_value[7:0] :
     lines[23:16];
   assign lines_2[29:24] = lines[29:24];
   wire [95:0] chosen_timing;
-  assign chosen_timing[15:0] = chosen[2:0] == 3'd4 | chosen[2:0] == 3'd5 ? settings[124:109] : settings[28:13];
+  assign chosen_timing[15:0] = chosen[4:0] == 5'd8 | chosen[4:0] == 5'd16 ? settings[124:109] : settings[28:13];
   assign chosen_timing[31:16] = width;
   assign chosen_timing[47:32] = settings[76:61];
   assign chosen_timing[63:48] = settings[92:77];
@@ -2270,7 +2239,7 @@ module pulsetrain_core_controller (
     .counted__verified(counted__verified),
     .counted__unreached(counted__unreached),
     .counted__unverified(counted__unverified),
-    .values_3(port),
+    .cells__payload(cells__payload),
     .value(o__payload_ramp_value),
     .samples__group(samples__group),
     .samples__codes(samples__codes),
@@ -2317,6 +2286,20 @@ module pulsetrain_core_controller (
     .report__valid(report__valid),
     .report__cycles(report__cycles),
     .report__cut(report__cut)
+  );
+
+  pulsetrain_core_controller_see_abort see_abort (
+    .abort(abort),
+    .clk(clk),
+    .rst(rst),
+    .stage_1(signal_3)
+  );
+
+  pulsetrain_core_controller_see_arm see_arm (
+    .arm(arm),
+    .clk(clk),
+    .rst(rst),
+    .stage_1(signal_4)
   );
 
   always @(posedge clk) begin
@@ -2383,11 +2366,11 @@ module pulsetrain_core_controller (
       else if (samples__valid_2)
         converted <= converted_plus_1[0];
       if (i__valid_3_and_i__ready_2)
-        whole_2 <= kept[14];
+        whole_2 <= kept[16];
       if (upcoming_leaves | released)
         upcoming_valid <= 1'b0;
       if (o__ready_3) begin
-        upcoming_whole <= chosen[14];
+        upcoming_whole <= chosen[16];
         upcoming_end <= upcoming_ends;
         upcoming_valid <= upcoming_offered;
       end
@@ -2455,8 +2438,8 @@ module pulsetrain_core_controller (
           beat <= 4'd0;
       end
       before_ <= seed__valid;
-      aborted <= abort;
-      if (!arm) begin
+      aborted <= signal_3;
+      if (!signal_4) begin
         fault <= 2'd0;
         armed <= 1'b0;
       end else if (fault_2 != 2'd0) begin
@@ -2473,10 +2456,10 @@ module pulsetrain_core_controller (
 
   always @(posedge clk) begin
     if (o__ready_3) begin
-      kept[15:0] <= chosen;
-      kept[111:16] <= chosen_timing;
-      kept[141:112] <= lines_2;
-      kept[157:142] <= chosen[14] ? (chosen[2:0] == 3'd5 ? settings[188:173] : settings[172:157]) : settings[204:189];
+      kept[17:0] <= chosen;
+      kept[113:18] <= chosen_timing;
+      kept[143:114] <= lines_2;
+      kept[159:144] <= chosen[16] ? (chosen[4:0] == 5'd16 ? settings[188:173] : settings[172:157]) : settings[204:189];
     end
     if (o__ready_2)
       slot <= o__payload;
@@ -2490,8 +2473,6 @@ module pulsetrain_core_controller (
     else if (o__ready_2)
       waits <= o__valid_2;
   end
-
-  assign values = port;
 endmodule
 
 // Fresh random words for all lanes, a beat per cycle, straight from registers.
@@ -3404,7 +3385,7 @@ module pulsetrain_core_controller_row_programmer (
   input o__ready,
   input samples__valid,
   output room,
-  input [257:0] targets__payload,
+  input [129:0] targets__payload,
   input [3:0] parallel_max,
   input [187:0] settings,
   input clear,
@@ -3413,7 +3394,7 @@ module pulsetrain_core_controller_row_programmer (
   output targets__ready,
   output cells__valid,
   output [10:0] values,
-  output [2:0] o__payload_operation,
+  output [4:0] o__payload_operation,
   output o__payload_groups,
   output [1:0] values_2,
   output reg active = 1'b0,
@@ -3422,10 +3403,10 @@ module pulsetrain_core_controller_row_programmer (
   output reg [3:0] counted__verified = 4'd0,
   output reg [3:0] counted__unreached = 4'd0,
   output reg [3:0] counted__unverified = 4'd0,
-  output [127:0] values_3,
+  output [127:0] cells__payload,
   output [15:0] value,
   input samples__group,
-  input [127:0] samples__codes,
+  input [63:0] samples__codes,
   input samples__last
 );
   reg index = 1'b0;
@@ -3442,9 +3423,9 @@ module pulsetrain_core_controller_row_programmer (
   reg [7:0] repeats = 8'd0;
   reg [2:0] next_row = 3'd0;
   reg emitted = 1'b0;
-  reg [2:0] port_2 = 3'd0;
-  reg port_3 = 1'b0;
-  reg [1:0] port_4 = 2'd0;
+  reg [4:0] port = 5'd0;
+  reg port_2 = 1'b0;
+  reg [1:0] port_3 = 2'd0;
   wire at_last;
   wire last;
   wire resting;
@@ -3452,7 +3433,6 @@ module pulsetrain_core_controller_row_programmer (
   wire valid;
   wire pulsed;
   wire rises;
-  wire [127:0] port;
   wire left;
   wire rising;
   wire falling;
@@ -3520,9 +3500,9 @@ module pulsetrain_core_controller_row_programmer (
   wire leaves_2 = programmer_state == 4'd5 & full & last;
   wire begins = programmer_state == 4'd7 & free;
   wire step = programmer_state == 4'd7 & free & !refreshes;
-  wire [10:0] port_5;
-  assign port_5[2:0] = row;
-  assign port_5[10:3] = columns;
+  wire [10:0] port_4;
+  assign port_4[2:0] = row;
+  assign port_4[10:3] = columns;
 
   pulsetrain_core_controller_row_programmer_row_cells row_cells (
     .clk(clk),
@@ -3531,7 +3511,7 @@ module pulsetrain_core_controller_row_programmer (
     .last(last),
     .resting(resting),
     .moves(moves),
-    .targets(targets__payload[255:0]),
+    .targets(targets__payload[127:0]),
     .settings(settings[23:0]),
     .slots__payload(slots__payload[11:3]),
     .forget(forget),
@@ -3546,7 +3526,7 @@ module pulsetrain_core_controller_row_programmer (
     .chosen__valid(valid),
     .chosen__pulsed(pulsed),
     .chosen__rises(rises),
-    .report(port),
+    .report(cells__payload),
     .left(left),
     .rising(rising),
     .falling(falling),
@@ -3604,9 +3584,9 @@ module pulsetrain_core_controller_row_programmer (
 
   always @(posedge clk) begin
     if (rst) begin
-      port_2 <= 3'd0;
-      port_3 <= 1'b0;
-      port_4 <= 2'd0;
+      port <= 5'd0;
+      port_2 <= 1'b0;
+      port_3 <= 2'd0;
       first <= 1'b0;
       refreshes <= 1'b0;
       round <= 8'd0;
@@ -3641,7 +3621,7 @@ module pulsetrain_core_controller_row_programmer (
                 bank_2 <= slots__payload[12];
             end else if (targets__valid) begin
               programmer_state <= 4'd3;
-              work <= targets__payload[257:256] == 2'd2 ? 2'd3 : targets__payload[257:256] == 2'd1 ? 2'd2 : 2'd1;
+              work <= targets__payload[129:128] == 2'd2 ? 2'd3 : targets__payload[129:128] == 2'd1 ? 2'd2 : 2'd1;
               bank_2 <= 1'b0;
               row <= next_row;
             end
@@ -3767,10 +3747,10 @@ module pulsetrain_core_controller_row_programmer (
         default: ;
       endcase
       if (emits) begin
-        port_4[0] <= ends;
-        port_4[1] <= !reads_2 & !ends & (work == 2'd1 | forms) & (settings[43:42] == 2'd1 | settings[43:42] == 2'd2);
-        port_3 <= reads_2 & left;
-        port_2 <= ends ? 3'd0 : reads_2 ? 3'd4 : polarity ? 3'd2 : forms ? 3'd3 : 3'd1;
+        port_3[0] <= ends;
+        port_3[1] <= !reads_2 & !ends & (work == 2'd1 | forms) & (settings[43:42] == 2'd1 | settings[43:42] == 2'd2);
+        port_2 <= reads_2 & left;
+        port <= ends ? 5'd0 : reads_2 ? 5'd8 : polarity ? 5'd2 : forms ? 5'd4 : 5'd1;
       end
     end
   end
@@ -3840,12 +3820,11 @@ module pulsetrain_core_controller_row_programmer (
       o__valid <= 1'b0;
   end
 
-  assign values = port_5;
-  assign o__payload_operation = port_2;
-  assign o__payload_groups = port_3;
-  assign values_2 = port_4;
+  assign values = port_4;
+  assign o__payload_operation = port;
+  assign o__payload_groups = port_2;
+  assign values_2 = port_3;
   assign bank = bank_2;
-  assign values_3 = port;
 endmodule
 
 // A memory with verify_lanes cells a word, walked through a converter group at a time.
@@ -3856,7 +3835,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   output last,
   output resting,
   input moves,
-  input [255:0] targets,
+  input [127:0] targets,
   input [23:0] settings,
   input [8:0] slots__payload,
   input forget,
@@ -4260,7 +4239,7 @@ module pulsetrain_core_controller_row_programmer_sample_buffer (
   output reg last = 1'b0,
   output reg [63:0] codes = 64'd0,
   input samples__group,
-  input [127:0] samples__codes,
+  input [63:0] samples__codes,
   input samples__last
 );
   reg waits = 1'b0;
@@ -4290,7 +4269,7 @@ module pulsetrain_core_controller_row_programmer_sample_buffer (
       last <= 1'b0;
       codes <= 64'd0;
     end else if (!full) begin
-      codes <= samples__codes[63:0];
+      codes <= samples__codes;
       last <= samples__last;
       group <= samples__group;
     end
@@ -4301,14 +4280,14 @@ endmodule
 module pulsetrain_core_controller_line_driver (
   input crossbar__ready,
   input crossbar__converted,
-  input [127:0] crossbar__codes,
+  input [63:0] crossbar__codes,
   input clk,
   input rst,
   input clear,
   input i__valid,
   input room,
   input [15:0] pulse_limit,
-  input [157:0] kept,
+  input [159:0] kept,
   output idle,
   output i__ready,
   output [1:0] fault,
@@ -4318,7 +4297,7 @@ module pulsetrain_core_controller_line_driver (
   output reg report__form = 1'b0,
   output reg [7:0] report__columns = 8'd0,
   output reg crossbar__select = 1'b0,
-  output reg [2:0] crossbar__operation = 3'd0,
+  output reg [4:0] crossbar__operation = 5'd0,
   output reg [2:0] crossbar__row = 3'd0,
   output reg [7:0] crossbar__columns = 8'd0,
   output reg crossbar__whole = 1'b0,
@@ -4333,7 +4312,7 @@ module pulsetrain_core_controller_line_driver (
   output reg crossbar__convert = 1'b0,
   output reg samples__valid = 1'b0,
   output reg samples__group = 1'b0,
-  output reg [127:0] samples__codes = 128'd0,
+  output reg [63:0] samples__codes = 64'd0,
   output reg samples__last = 1'b0,
   output reg report__valid = 1'b0,
   output reg [15:0] report__cycles = 16'd0,
@@ -4341,6 +4320,7 @@ module pulsetrain_core_controller_line_driver (
 );
   reg [15:0] high_cycles = 16'd1;
   reg reached = 1'b0;
+  reg [1:0] unseen = 2'd0;
   reg [15:0] remaining = 16'd0;
   reg [3:0] phase_state = 4'd0;
   reg phase_ends = 1'b0;
@@ -4352,6 +4332,8 @@ module pulsetrain_core_controller_line_driver (
   reg [15:0] hold_cycles = 16'd0;
   reg [15:0] conversion_limit = 16'd0;
   reg waiting = 1'b0;
+  wire signal;
+  wire signal_2;
 
   wire [16:0] reached_choice = crossbar__strobe ? high_cycles + 1'b1 : 17'd1;
   wire pulse_ends = phase_state == 4'd4 & pulse_ended;
@@ -4362,26 +4344,29 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd5 & phase_ends ? !clear :
     1'b0;
   wire transfers = i__valid & i__ready;
-  wire reads = kept[2:0] == 3'd4 | kept[2:0] == 3'd5;
+  wire reads = kept[4:0] == 5'd8 | kept[4:0] == 5'd16;
+  wire looks = unseen == 2'd0;
+  wire phase_ends_and_looks = phase_ends & looks;
+  wire phase_state_when = signal_2 & looks;
   wire releases =
     phase_state == 4'd1 & clear ? 1'b1 :
     phase_state == 4'd2 & clear ? 1'b1 :
-    phase_state == 4'd2 & !crossbar__ready & phase_ends ? 1'b1 :
+    phase_state == 4'd2 & !signal & phase_ends ? 1'b1 :
     phase_state == 4'd4 & clear ? 1'b1 :
     phase_state == 4'd4 & !pulse_ends & over_limit ? 1'b1 :
     phase_state == 4'd6 & clear ? 1'b1 :
     phase_state == 4'd3 & clear ? 1'b1 :
     phase_state == 4'd8 & clear ? 1'b1 :
-    phase_state == 4'd8 & !crossbar__converted & phase_ends ? 1'b1 :
+    phase_state == 4'd8 & !phase_state_when & phase_ends_and_looks ? 1'b1 :
     phase_state == 4'd9 & clear ? 1'b1 :
     1'b0;
   wire [15:0] next_remaining =
-    phase_state == 4'd0 & transfers ? kept[31:16] :
+    phase_state == 4'd0 & transfers ? kept[33:18] :
     phase_state == 4'd1 & releases ? recovery_cycles :
-    phase_state == 4'd1 & phase_ends & crossbar__ready & !reading ? pulse_cycles :
-    phase_state == 4'd1 & phase_ends ? ready_limit :
+    phase_state == 4'd1 & phase_ends_and_looks & signal & !reading ? pulse_cycles :
+    phase_state == 4'd1 & phase_ends_and_looks ? ready_limit :
     phase_state == 4'd2 & releases ? recovery_cycles :
-    phase_state == 4'd2 & crossbar__ready & !reading ? pulse_cycles :
+    phase_state == 4'd2 & signal & !reading ? pulse_cycles :
     phase_state == 4'd4 & releases ? recovery_cycles :
     phase_state == 4'd4 & pulse_ends ? hold_cycles :
     phase_state == 4'd6 & releases ? recovery_cycles :
@@ -4389,27 +4374,41 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd3 & releases ? recovery_cycles :
     phase_state == 4'd3 ? conversion_limit :
     phase_state == 4'd8 & releases ? recovery_cycles :
-    phase_state == 4'd8 & crossbar__converted & !waiting ? recovery_cycles :
+    phase_state == 4'd8 & phase_state_when & !waiting ? recovery_cycles :
     phase_state == 4'd9 & releases ? recovery_cycles :
-    phase_state == 4'd7 & phase_ends & transfers ? kept[31:16] :
-    phase_state == 4'd5 & phase_ends & transfers ? kept[31:16] :
-    (remaining != 16'd0 ? remaining - 1'b1 : 16'd0);
+    phase_state == 4'd7 & phase_ends & transfers ? kept[33:18] :
+    phase_state == 4'd5 & phase_ends & transfers ? kept[33:18] :
+    (looks & remaining != 16'd0 ? remaining - 1'b1 : remaining);
   wire next_remaining_at_most_1 = next_remaining <= 16'd1;
-  wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & crossbar__converted & !waiting);
+  wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & phase_state_when & !waiting);
   wire recovers_or_releases = recovers | releases;
   assign idle = phase_state == 4'd0 | (phase_state != 4'd7 & phase_state == 4'd5);
   wire converts =
-    phase_state == 4'd1 & phase_ends & crossbar__ready & reading ? 1'b1 :
-    phase_state == 4'd2 & crossbar__ready & reading ? 1'b1 :
-    phase_state == 4'd8 & crossbar__converted & waiting & room ? 1'b1 :
+    phase_state == 4'd1 & phase_ends_and_looks & signal & reading ? 1'b1 :
+    phase_state == 4'd2 & signal & reading ? 1'b1 :
+    phase_state == 4'd8 & phase_state_when & waiting & room ? 1'b1 :
     phase_state == 4'd9 & room ? 1'b1 :
     1'b0;
   assign fault =
-    phase_state == 4'd2 & !crossbar__ready & phase_ends ? 2'd1 :
+    phase_state == 4'd2 & !signal & phase_ends ? 2'd1 :
     phase_state == 4'd4 & !pulse_ends & over_limit ? 2'd2 :
-    phase_state == 4'd8 & !crossbar__converted & phase_ends ? 2'd3 :
+    phase_state == 4'd8 & !phase_state_when & phase_ends_and_looks ? 2'd3 :
     2'd0;
-  wire converted = phase_state == 4'd8 & crossbar__converted;
+  wire converted = phase_state == 4'd8 & phase_state_when;
+
+  pulsetrain_core_controller_line_driver_see_ready see_ready (
+    .crossbar__ready(crossbar__ready),
+    .clk(clk),
+    .rst(rst),
+    .stage_1(signal)
+  );
+
+  pulsetrain_core_controller_line_driver_see_converted see_converted (
+    .crossbar__converted(crossbar__converted),
+    .clk(clk),
+    .rst(rst),
+    .stage_1(signal_2)
+  );
 
   always @(posedge clk) begin
     if (rst) begin
@@ -4418,6 +4417,7 @@ module pulsetrain_core_controller_line_driver (
       remaining <= 16'd0;
       phase_ends <= 1'b0;
       pulse_ended <= 1'b0;
+      unseen <= 2'd0;
       phase_state <= 4'd0;
       crossbar__strobe <= 1'b0;
       pulse_cycles <= 16'd0;
@@ -4432,7 +4432,7 @@ module pulsetrain_core_controller_line_driver (
       report__form <= 1'b0;
       report__columns <= 8'd0;
       crossbar__select <= 1'b0;
-      crossbar__operation <= 3'd0;
+      crossbar__operation <= 5'd0;
       crossbar__row <= 3'd0;
       crossbar__columns <= 8'd0;
       crossbar__whole <= 1'b0;
@@ -4447,7 +4447,7 @@ module pulsetrain_core_controller_line_driver (
       crossbar__convert <= 1'b0;
       samples__valid <= 1'b0;
       samples__group <= 1'b0;
-      samples__codes <= 128'd0;
+      samples__codes <= 64'd0;
       samples__last <= 1'b0;
       report__valid <= 1'b0;
       report__cycles <= 16'd0;
@@ -4464,29 +4464,29 @@ module pulsetrain_core_controller_line_driver (
       samples__valid <= converted & !releases;
       crossbar__convert <= converts & !releases;
       if (transfers) begin
-        crossbar__source_unselected <= kept[141:140] == 2'd3 ? 2'd0 : kept[141:140];
-        crossbar__source_code <= kept[135:128];
-        crossbar__bit_unselected <= kept[139:138] == 2'd3 ? 2'd0 : kept[139:138];
-        crossbar__bit_code <= kept[127:120];
-        crossbar__word_unselected <= kept[137:136] == 2'd3 ? 2'd0 : kept[137:136];
-        crossbar__word_code <= kept[119:112];
-        crossbar__full_scale <= reads ? kept[157:142] : 16'd0;
-        crossbar__whole <= kept[14];
-        crossbar__columns <= kept[13:6];
-        crossbar__row <= kept[5:3];
-        crossbar__operation <= kept[2:0];
+        crossbar__source_unselected <= kept[143:142] == 2'd3 ? 2'd0 : kept[143:142];
+        crossbar__source_code <= kept[137:130];
+        crossbar__bit_unselected <= kept[141:140] == 2'd3 ? 2'd0 : kept[141:140];
+        crossbar__bit_code <= kept[129:122];
+        crossbar__word_unselected <= kept[139:138] == 2'd3 ? 2'd0 : kept[139:138];
+        crossbar__word_code <= kept[121:114];
+        crossbar__full_scale <= reads ? kept[159:144] : 16'd0;
+        crossbar__whole <= kept[16];
+        crossbar__columns <= kept[15:8];
+        crossbar__row <= kept[7:5];
+        crossbar__operation <= kept[4:0];
         crossbar__select <= 1'b1;
-        report__columns <= kept[13:6];
-        report__form <= kept[2:0] == 3'd3;
-        report__polarity <= kept[2:0] == 3'd2;
-        report__row <= kept[5:3];
-        waiting <= kept[15];
+        report__columns <= kept[15:8];
+        report__form <= kept[4:0] == 5'd4;
+        report__polarity <= kept[4:0] == 5'd2;
+        report__row <= kept[7:5];
+        waiting <= kept[17];
         reading <= reads;
-        conversion_limit <= kept[111:96];
-        ready_limit <= kept[95:80];
-        recovery_cycles <= kept[79:64];
-        hold_cycles <= kept[63:48];
-        pulse_cycles <= kept[47:32];
+        conversion_limit <= kept[113:98];
+        ready_limit <= kept[97:82];
+        recovery_cycles <= kept[81:66];
+        hold_cycles <= kept[65:50];
+        pulse_cycles <= kept[49:34];
       end else if (recovers_or_releases) begin
         crossbar__group <= 1'b0;
         crossbar__source_unselected <= 2'd0;
@@ -4499,21 +4499,25 @@ module pulsetrain_core_controller_line_driver (
         crossbar__whole <= 1'b0;
         crossbar__columns <= 8'd0;
         crossbar__row <= 3'd0;
-        crossbar__operation <= 3'd0;
+        crossbar__operation <= 5'd0;
         crossbar__select <= 1'b0;
       end else if (converts) begin
         crossbar__group <= 1'b0;
         waiting <= waiting & (waiting - 1'b1);
       end
+      if (!looks)
+        unseen <= unseen - 1'b1;
       case (phase_state)
         4'd0: begin
-          if (transfers)
+          if (transfers) begin
             phase_state <= 4'd1;
+            unseen <= 2'd2;
+          end
         end
         4'd1: begin
-          if (phase_ends) begin
+          if (phase_ends_and_looks) begin
             phase_state <= 4'd2;
-            if (crossbar__ready) begin
+            if (signal) begin
               if (reading)
                 phase_state <= 4'd3;
               else begin
@@ -4525,10 +4529,11 @@ module pulsetrain_core_controller_line_driver (
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd2: begin
-          if (crossbar__ready) begin
+          if (signal) begin
             if (reading)
               phase_state <= 4'd3;
             else begin
@@ -4539,6 +4544,7 @@ module pulsetrain_core_controller_line_driver (
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd4: begin
@@ -4549,6 +4555,7 @@ module pulsetrain_core_controller_line_driver (
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd6: begin
@@ -4557,17 +4564,20 @@ module pulsetrain_core_controller_line_driver (
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd3: begin
           phase_state <= 4'd8;
+          unseen <= 2'd2;
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd8: begin
-          if (crossbar__converted) begin
+          if (phase_state_when) begin
             if (!waiting)
               phase_state <= 4'd7;
             else if (room)
@@ -4578,6 +4588,7 @@ module pulsetrain_core_controller_line_driver (
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd9: begin
@@ -4586,13 +4597,16 @@ module pulsetrain_core_controller_line_driver (
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd7: begin
           if (phase_ends) begin
             phase_state <= 4'd0;
-            if (transfers)
+            if (transfers) begin
               phase_state <= 4'd1;
+              unseen <= 2'd2;
+            end
           end
           if (clear & !phase_ends)
             phase_state <= 4'd5;
@@ -4600,8 +4614,10 @@ module pulsetrain_core_controller_line_driver (
         4'd5: begin
           if (phase_ends) begin
             phase_state <= 4'd0;
-            if (transfers)
+            if (transfers) begin
               phase_state <= 4'd1;
+              unseen <= 2'd2;
+            end
           end
         end
         default: ;
@@ -4611,6 +4627,86 @@ module pulsetrain_core_controller_line_driver (
       remaining <= next_remaining;
       reached <= reached_choice[15:0] >= pulse_limit;
       high_cycles <= reached_choice[15:0];
+    end
+  end
+endmodule
+
+// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+module pulsetrain_core_controller_line_driver_see_ready (
+  input crossbar__ready,
+  input clk,
+  input rst,
+  output reg stage_1 = 1'b0
+);
+  reg stage_0 = 1'b0;
+
+  always @(posedge clk) begin
+    if (rst) begin
+      stage_0 <= 1'b0;
+      stage_1 <= 1'b0;
+    end else begin
+      stage_1 <= stage_0;
+      stage_0 <= crossbar__ready;
+    end
+  end
+endmodule
+
+// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+module pulsetrain_core_controller_line_driver_see_converted (
+  input crossbar__converted,
+  input clk,
+  input rst,
+  output reg stage_1 = 1'b0
+);
+  reg stage_0 = 1'b0;
+
+  always @(posedge clk) begin
+    if (rst) begin
+      stage_0 <= 1'b0;
+      stage_1 <= 1'b0;
+    end else begin
+      stage_1 <= stage_0;
+      stage_0 <= crossbar__converted;
+    end
+  end
+endmodule
+
+// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+module pulsetrain_core_controller_see_abort (
+  input abort,
+  input clk,
+  input rst,
+  output reg stage_1 = 1'b1
+);
+  reg stage_0 = 1'b1;
+
+  always @(posedge clk) begin
+    if (rst) begin
+      stage_0 <= 1'b1;
+      stage_1 <= 1'b1;
+    end else begin
+      stage_1 <= stage_0;
+      stage_0 <= abort;
+    end
+  end
+endmodule
+
+// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+module pulsetrain_core_controller_see_arm (
+  input arm,
+  input clk,
+  input rst,
+  output reg stage_1 = 1'b0
+);
+  reg stage_0 = 1'b0;
+
+  always @(posedge clk) begin
+    if (rst) begin
+      stage_0 <= 1'b0;
+      stage_1 <= 1'b0;
+    end else begin
+      stage_1 <= stage_0;
+      stage_0 <= arm;
     end
   end
 endmodule

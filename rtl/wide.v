@@ -18,6 +18,7 @@
 //   verify_lanes 1      cells programmed or verified per clock cycle; 0: none are
 //   product_cycles 1    clock cycles for a beat of products; 0: there are none
 //   pair 0              1: two devices a weight, side by side
+//   synchronisers 1     1: two flip-flops before abort, arm, crossbar.ready and crossbar.converted (§9)
 //
 // How to use it: instantiate pulsetrain_core. All registers take their values at the rising edge of clk; rst is a
 // synchronous reset, active high. Every input has to be synchronous to clk. A stream x transfers x__payload in
@@ -107,7 +108,7 @@ module pulsetrain_core (
   output [1:0] dac__index,
   output [511:0] dac__codes,
   output seed__ready,
-  output [2:0] crossbar__operation,
+  output [4:0] crossbar__operation,
   output crossbar__select,
   output [7:0] crossbar__row,
   output [255:0] crossbar__columns,
@@ -2630,7 +2631,7 @@ module pulsetrain_core_controller (
   output report__form,
   output [255:0] report__columns,
   output crossbar__select,
-  output [2:0] crossbar__operation,
+  output [4:0] crossbar__operation,
   output [7:0] crossbar__row,
   output [255:0] crossbar__columns,
   output crossbar__whole,
@@ -2668,7 +2669,7 @@ module pulsetrain_core_controller (
   reg verifying = 1'b0;
   reg held = 1'b0;
   reg upcoming_end = 1'b0;
-  reg [425:0] kept = 426'd0;
+  reg [427:0] kept = 428'd0;
   reg whole_2 = 1'b0;
   reg [4:0] converted = 5'd0;
   wire seed__ready_2;
@@ -2688,7 +2689,7 @@ module pulsetrain_core_controller (
   wire slots__ready;
   wire targets__ready_2;
   wire [263:0] signal;
-  wire [2:0] o__payload_operation;
+  wire [4:0] o__payload_operation;
   wire [15:0] o__payload_groups;
   wire [1:0] signal_2;
   wire active;
@@ -2701,6 +2702,8 @@ module pulsetrain_core_controller (
   wire i__ready_2;
   wire [1:0] fault_2;
   wire samples__valid_2;
+  wire signal_3;
+  wire signal_4;
 
   wire busy = in_flight != 2'd0;
   assign idle = !busy & idle_2 & !active & !upcoming_valid;
@@ -2735,7 +2738,7 @@ module pulsetrain_core_controller (
   wire targets__valid_2 = targets__valid & may_program;
   assign targets__ready = targets__ready_2 & may_program;
   wire targets__ready_both = o__valid & signal_2[1];
-  wire clear_2 = abort | !arm;
+  wire clear_2 = signal_3 | !signal_4;
   wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
   wire finished = upcoming_leaves & upcoming_end;
   assign samples__valid = samples__valid_2 & whole_2;
@@ -2794,12 +2797,12 @@ module pulsetrain_core_controller (
   assign i__payload[2056:2053] = first ? offered[8:5] : sampled_max_pulses;
   assign i__payload[2065:2057] = first ? offered[17:9] : sampled_parallel_max;
   assign i__payload[2066] = bank ^ !first;
-  wire [283:0] chosen;
-  assign chosen[2:0] = o__valid ? o__payload_operation : plain ? (slot[8] ? 3'd2 : 3'd1) : read__payload ? 3'd5 : 3'd4;
-  assign chosen[10:3] = o__valid ? signal[7:0] : plain ? slot[7:0] : 8'd0;
-  assign chosen[266:11] = o__valid ? signal[263:8] : plain ? slot[264:9] : 256'd0;
-  assign chosen[267] = !o__valid & !plain;
-  assign chosen[283:268] = o__valid ? o__payload_groups : !plain ? 16'd65535 : 16'd0;
+  wire [285:0] chosen;
+  assign chosen[4:0] = o__valid ? o__payload_operation : plain ? (slot[8] ? 5'd2 : 5'd1) : read__payload ? 5'd16 : 5'd8;
+  assign chosen[12:5] = o__valid ? signal[7:0] : plain ? slot[7:0] : 8'd0;
+  assign chosen[268:13] = o__valid ? signal[263:8] : plain ? slot[264:9] : 256'd0;
+  assign chosen[269] = !o__valid & !plain;
+  assign chosen[285:270] = o__valid ? o__payload_groups : !plain ? 16'd65535 : 16'd0;
   wire upcoming_ends = o__valid ? signal_2[0] : plain & slot[266];
   wire [518:0] settings;
   assign settings[8:0] = offered[8:0];
@@ -2837,24 +2840,24 @@ module pulsetrain_core_controller (
   assign settings[518:489] = verifying | plain | verifies ? (current ? bank_1[269:240] : bank_0[269:240]) :
       offered[518:489];
   wire [29:0] lines =
-    chosen[2:0] == 3'd1 ? settings[428:399] :
-    chosen[2:0] == 3'd2 ? settings[458:429] :
-    chosen[2:0] == 3'd3 ? settings[488:459] :
+    chosen[4:0] == 5'd1 ? settings[428:399] :
+    chosen[4:0] == 5'd2 ? settings[458:429] :
+    chosen[4:0] == 5'd4 ? settings[488:459] :
     settings[518:489];
   wire [15:0] width =
     targets__ready_both & settings[254:253] == 2'd1 ? o__payload_ramp_value :
-    (chosen[2:0] == 3'd1 ? settings[49:34] : chosen[2:0] == 3'd3 ? settings[161:146] : settings[65:50]);
+    (chosen[4:0] == 5'd1 ? settings[49:34] : chosen[4:0] == 5'd4 ? settings[161:146] : settings[65:50]);
   wire [29:0] lines_2;
   assign lines_2[7:0] = lines[7:0];
   assign lines_2[15:8] =
-    targets__ready_both & settings[254:253] != 2'd1 & chosen[2:0] != 3'd2 ? o__payload_ramp_value[7:0] :
+    targets__ready_both & settings[254:253] != 2'd1 & chosen[4:0] != 5'd2 ? o__payload_ramp_value[7:0] :
     lines[15:8];
   assign lines_2[23:16] =
-    targets__ready_both & settings[254:253] != 2'd1 & chosen[2:0] == 3'd2 ? o__payload_ramp_value[7:0] :
+    targets__ready_both & settings[254:253] != 2'd1 & chosen[4:0] == 5'd2 ? o__payload_ramp_value[7:0] :
     lines[23:16];
   assign lines_2[29:24] = lines[29:24];
   wire [95:0] chosen_timing;
-  assign chosen_timing[15:0] = chosen[2:0] == 3'd4 | chosen[2:0] == 3'd5 ? settings[129:114] : settings[33:18];
+  assign chosen_timing[15:0] = chosen[4:0] == 5'd8 | chosen[4:0] == 5'd16 ? settings[129:114] : settings[33:18];
   assign chosen_timing[31:16] = width;
   assign chosen_timing[47:32] = settings[81:66];
   assign chosen_timing[63:48] = settings[97:82];
@@ -2983,6 +2986,20 @@ module pulsetrain_core_controller (
     .report__cut(report__cut)
   );
 
+  pulsetrain_core_controller_see_abort see_abort (
+    .abort(abort),
+    .clk(clk),
+    .rst(rst),
+    .stage_1(signal_3)
+  );
+
+  pulsetrain_core_controller_see_arm see_arm (
+    .arm(arm),
+    .clk(clk),
+    .rst(rst),
+    .stage_1(signal_4)
+  );
+
   always @(posedge clk) begin
     if (rst) begin
       faulted <= 1'b0;
@@ -3047,11 +3064,11 @@ module pulsetrain_core_controller (
       else if (samples__valid_2)
         converted <= converted_plus_1[4:0];
       if (i__valid_3_and_i__ready_2)
-        whole_2 <= kept[267];
+        whole_2 <= kept[269];
       if (upcoming_leaves | released)
         upcoming_valid <= 1'b0;
       if (o__ready_3) begin
-        upcoming_whole <= chosen[267];
+        upcoming_whole <= chosen[269];
         upcoming_end <= upcoming_ends;
         upcoming_valid <= upcoming_offered;
       end
@@ -3119,8 +3136,8 @@ module pulsetrain_core_controller (
           beat <= 10'd0;
       end
       before_ <= seed__valid;
-      aborted <= abort;
-      if (!arm) begin
+      aborted <= signal_3;
+      if (!signal_4) begin
         fault <= 2'd0;
         armed <= 1'b0;
       end else if (fault_2 != 2'd0) begin
@@ -3137,10 +3154,10 @@ module pulsetrain_core_controller (
 
   always @(posedge clk) begin
     if (o__ready_3) begin
-      kept[283:0] <= chosen;
-      kept[379:284] <= chosen_timing;
-      kept[409:380] <= lines_2;
-      kept[425:410] <= chosen[267] ? (chosen[2:0] == 3'd5 ? settings[193:178] : settings[177:162]) : settings[209:194];
+      kept[285:0] <= chosen;
+      kept[381:286] <= chosen_timing;
+      kept[411:382] <= lines_2;
+      kept[427:412] <= chosen[269] ? (chosen[4:0] == 5'd16 ? settings[193:178] : settings[177:162]) : settings[209:194];
     end
     if (o__ready_2)
       slot <= o__payload;
@@ -6784,7 +6801,7 @@ module pulsetrain_core_controller_row_programmer (
   output targets__ready,
   output cells__valid,
   output [263:0] values,
-  output [2:0] o__payload_operation,
+  output [4:0] o__payload_operation,
   output [15:0] o__payload_groups,
   output [1:0] values_2,
   output reg active = 1'b0,
@@ -6813,7 +6830,7 @@ module pulsetrain_core_controller_row_programmer (
   reg [7:0] repeats = 8'd0;
   reg [7:0] next_row = 8'd0;
   reg emitted = 1'b0;
-  reg [2:0] port = 3'd0;
+  reg [4:0] port = 5'd0;
   reg [15:0] port_2 = 16'd0;
   reg [1:0] port_3 = 2'd0;
   wire at_last;
@@ -6999,7 +7016,7 @@ module pulsetrain_core_controller_row_programmer (
 
   always @(posedge clk) begin
     if (rst) begin
-      port <= 3'd0;
+      port <= 5'd0;
       port_2 <= 16'd0;
       port_3 <= 2'd0;
       first <= 1'b0;
@@ -7169,7 +7186,7 @@ module pulsetrain_core_controller_row_programmer (
         port_3[0] <= ends;
         port_3[1] <= !reads_2 & !ends & (work == 2'd1 | forms) & (settings[43:42] == 2'd1 | settings[43:42] == 2'd2);
         port_2 <= reads_2 ? left : 16'd0;
-        port <= ends ? 3'd0 : reads_2 ? 3'd4 : polarity ? 3'd2 : forms ? 3'd3 : 3'd1;
+        port <= ends ? 5'd0 : reads_2 ? 5'd8 : polarity ? 5'd2 : forms ? 5'd4 : 5'd1;
       end
     end
   end
@@ -8040,7 +8057,7 @@ module pulsetrain_core_controller_line_driver (
   input i__valid,
   input room,
   input [15:0] pulse_limit,
-  input [425:0] kept,
+  input [427:0] kept,
   output idle,
   output i__ready,
   output [1:0] fault,
@@ -8050,7 +8067,7 @@ module pulsetrain_core_controller_line_driver (
   output reg report__form = 1'b0,
   output reg [255:0] report__columns = 256'd0,
   output reg crossbar__select = 1'b0,
-  output reg [2:0] crossbar__operation = 3'd0,
+  output reg [4:0] crossbar__operation = 5'd0,
   output reg [7:0] crossbar__row = 8'd0,
   output reg [255:0] crossbar__columns = 256'd0,
   output reg crossbar__whole = 1'b0,
@@ -8073,6 +8090,7 @@ module pulsetrain_core_controller_line_driver (
 );
   reg [15:0] high_cycles = 16'd1;
   reg reached = 1'b0;
+  reg [1:0] unseen = 2'd0;
   reg [15:0] remaining = 16'd0;
   reg [15:0] waiting = 16'd0;
   reg [3:0] phase_state = 4'd0;
@@ -8084,6 +8102,8 @@ module pulsetrain_core_controller_line_driver (
   reg pulse_ended = 1'b0;
   reg [15:0] hold_cycles = 16'd0;
   reg [15:0] conversion_limit = 16'd0;
+  wire signal;
+  wire signal_2;
 
   wire [16:0] reached_choice = crossbar__strobe ? high_cycles + 1'b1 : 17'd1;
   wire pulse_ends = phase_state == 4'd4 & pulse_ended;
@@ -8094,7 +8114,8 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd5 & phase_ends ? !clear :
     1'b0;
   wire transfers = i__valid & i__ready;
-  wire reads = kept[2:0] == 3'd4 | kept[2:0] == 3'd5;
+  wire reads = kept[4:0] == 5'd8 | kept[4:0] == 5'd16;
+  wire looks = unseen == 2'd0;
   wire next_group_low_2 = |waiting[1:0];
   wire next_group_low_2_2 = |waiting[5:4];
   wire next_group_low_4 = |waiting[3:0];
@@ -8102,26 +8123,28 @@ module pulsetrain_core_controller_line_driver (
   wire next_group_low_2_4 = |waiting[13:12];
   wire next_group_low_4_2 = |waiting[11:8];
   wire next_group_low_8 = |waiting[7:0];
+  wire phase_ends_and_looks = phase_ends & looks;
+  wire phase_state_when = signal_2 & looks;
   wire samples__last_inverse = !(|waiting);
   wire releases =
     phase_state == 4'd1 & clear ? 1'b1 :
     phase_state == 4'd2 & clear ? 1'b1 :
-    phase_state == 4'd2 & !crossbar__ready & phase_ends ? 1'b1 :
+    phase_state == 4'd2 & !signal & phase_ends ? 1'b1 :
     phase_state == 4'd4 & clear ? 1'b1 :
     phase_state == 4'd4 & !pulse_ends & over_limit ? 1'b1 :
     phase_state == 4'd6 & clear ? 1'b1 :
     phase_state == 4'd3 & clear ? 1'b1 :
     phase_state == 4'd8 & clear ? 1'b1 :
-    phase_state == 4'd8 & !crossbar__converted & phase_ends ? 1'b1 :
+    phase_state == 4'd8 & !phase_state_when & phase_ends_and_looks ? 1'b1 :
     phase_state == 4'd9 & clear ? 1'b1 :
     1'b0;
   wire [15:0] next_remaining =
-    phase_state == 4'd0 & transfers ? kept[299:284] :
+    phase_state == 4'd0 & transfers ? kept[301:286] :
     phase_state == 4'd1 & releases ? recovery_cycles :
-    phase_state == 4'd1 & phase_ends & crossbar__ready & !reading ? pulse_cycles :
-    phase_state == 4'd1 & phase_ends ? ready_limit :
+    phase_state == 4'd1 & phase_ends_and_looks & signal & !reading ? pulse_cycles :
+    phase_state == 4'd1 & phase_ends_and_looks ? ready_limit :
     phase_state == 4'd2 & releases ? recovery_cycles :
-    phase_state == 4'd2 & crossbar__ready & !reading ? pulse_cycles :
+    phase_state == 4'd2 & signal & !reading ? pulse_cycles :
     phase_state == 4'd4 & releases ? recovery_cycles :
     phase_state == 4'd4 & pulse_ends ? hold_cycles :
     phase_state == 4'd6 & releases ? recovery_cycles :
@@ -8129,14 +8152,13 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd3 & releases ? recovery_cycles :
     phase_state == 4'd3 ? conversion_limit :
     phase_state == 4'd8 & releases ? recovery_cycles :
-    phase_state == 4'd8 & crossbar__converted & samples__last_inverse ? recovery_cycles :
+    phase_state == 4'd8 & phase_state_when & samples__last_inverse ? recovery_cycles :
     phase_state == 4'd9 & releases ? recovery_cycles :
-    phase_state == 4'd7 & phase_ends & transfers ? kept[299:284] :
-    phase_state == 4'd5 & phase_ends & transfers ? kept[299:284] :
-    (remaining != 16'd0 ? remaining - 1'b1 : 16'd0);
+    phase_state == 4'd7 & phase_ends & transfers ? kept[301:286] :
+    phase_state == 4'd5 & phase_ends & transfers ? kept[301:286] :
+    (looks & remaining != 16'd0 ? remaining - 1'b1 : remaining);
   wire next_remaining_at_most_1 = next_remaining <= 16'd1;
-  wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & crossbar__converted &
-      samples__last_inverse);
+  wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & phase_state_when & samples__last_inverse);
   wire recovers_or_releases = recovers | releases;
   wire next_group_1 = !waiting[0];
   wire next_group_1_2 = !waiting[2];
@@ -8155,17 +8177,31 @@ module pulsetrain_core_controller_line_driver (
   wire [3:0] next_group_8 = next_group_low_8 ? next_group_4 : {1'b1, next_group_4_2};
   assign idle = phase_state == 4'd0 | (phase_state != 4'd7 & phase_state == 4'd5);
   wire converts =
-    phase_state == 4'd1 & phase_ends & crossbar__ready & reading ? 1'b1 :
-    phase_state == 4'd2 & crossbar__ready & reading ? 1'b1 :
-    phase_state == 4'd8 & crossbar__converted & !samples__last_inverse & room ? 1'b1 :
+    phase_state == 4'd1 & phase_ends_and_looks & signal & reading ? 1'b1 :
+    phase_state == 4'd2 & signal & reading ? 1'b1 :
+    phase_state == 4'd8 & phase_state_when & !samples__last_inverse & room ? 1'b1 :
     phase_state == 4'd9 & room ? 1'b1 :
     1'b0;
   assign fault =
-    phase_state == 4'd2 & !crossbar__ready & phase_ends ? 2'd1 :
+    phase_state == 4'd2 & !signal & phase_ends ? 2'd1 :
     phase_state == 4'd4 & !pulse_ends & over_limit ? 2'd2 :
-    phase_state == 4'd8 & !crossbar__converted & phase_ends ? 2'd3 :
+    phase_state == 4'd8 & !phase_state_when & phase_ends_and_looks ? 2'd3 :
     2'd0;
-  wire converted = phase_state == 4'd8 & crossbar__converted;
+  wire converted = phase_state == 4'd8 & phase_state_when;
+
+  pulsetrain_core_controller_line_driver_see_ready see_ready (
+    .crossbar__ready(crossbar__ready),
+    .clk(clk),
+    .rst(rst),
+    .stage_1(signal)
+  );
+
+  pulsetrain_core_controller_line_driver_see_converted see_converted (
+    .crossbar__converted(crossbar__converted),
+    .clk(clk),
+    .rst(rst),
+    .stage_1(signal_2)
+  );
 
   always @(posedge clk) begin
     if (rst) begin
@@ -8174,6 +8210,7 @@ module pulsetrain_core_controller_line_driver (
       remaining <= 16'd0;
       phase_ends <= 1'b0;
       pulse_ended <= 1'b0;
+      unseen <= 2'd0;
       phase_state <= 4'd0;
       crossbar__strobe <= 1'b0;
       pulse_cycles <= 16'd0;
@@ -8188,7 +8225,7 @@ module pulsetrain_core_controller_line_driver (
       report__form <= 1'b0;
       report__columns <= 256'd0;
       crossbar__select <= 1'b0;
-      crossbar__operation <= 3'd0;
+      crossbar__operation <= 5'd0;
       crossbar__row <= 8'd0;
       crossbar__columns <= 256'd0;
       crossbar__whole <= 1'b0;
@@ -8220,29 +8257,29 @@ module pulsetrain_core_controller_line_driver (
       samples__valid <= converted & !releases;
       crossbar__convert <= converts & !releases;
       if (transfers) begin
-        crossbar__source_unselected <= kept[409:408] == 2'd3 ? 2'd0 : kept[409:408];
-        crossbar__source_code <= kept[403:396];
-        crossbar__bit_unselected <= kept[407:406] == 2'd3 ? 2'd0 : kept[407:406];
-        crossbar__bit_code <= kept[395:388];
-        crossbar__word_unselected <= kept[405:404] == 2'd3 ? 2'd0 : kept[405:404];
-        crossbar__word_code <= kept[387:380];
-        crossbar__full_scale <= reads ? kept[425:410] : 16'd0;
-        crossbar__whole <= kept[267];
-        crossbar__columns <= kept[266:11];
-        crossbar__row <= kept[10:3];
-        crossbar__operation <= kept[2:0];
+        crossbar__source_unselected <= kept[411:410] == 2'd3 ? 2'd0 : kept[411:410];
+        crossbar__source_code <= kept[405:398];
+        crossbar__bit_unselected <= kept[409:408] == 2'd3 ? 2'd0 : kept[409:408];
+        crossbar__bit_code <= kept[397:390];
+        crossbar__word_unselected <= kept[407:406] == 2'd3 ? 2'd0 : kept[407:406];
+        crossbar__word_code <= kept[389:382];
+        crossbar__full_scale <= reads ? kept[427:412] : 16'd0;
+        crossbar__whole <= kept[269];
+        crossbar__columns <= kept[268:13];
+        crossbar__row <= kept[12:5];
+        crossbar__operation <= kept[4:0];
         crossbar__select <= 1'b1;
-        report__columns <= kept[266:11];
-        report__form <= kept[2:0] == 3'd3;
-        report__polarity <= kept[2:0] == 3'd2;
-        report__row <= kept[10:3];
-        waiting <= kept[283:268];
+        report__columns <= kept[268:13];
+        report__form <= kept[4:0] == 5'd4;
+        report__polarity <= kept[4:0] == 5'd2;
+        report__row <= kept[12:5];
+        waiting <= kept[285:270];
         reading <= reads;
-        conversion_limit <= kept[379:364];
-        ready_limit <= kept[363:348];
-        recovery_cycles <= kept[347:332];
-        hold_cycles <= kept[331:316];
-        pulse_cycles <= kept[315:300];
+        conversion_limit <= kept[381:366];
+        ready_limit <= kept[365:350];
+        recovery_cycles <= kept[349:334];
+        hold_cycles <= kept[333:318];
+        pulse_cycles <= kept[317:302];
       end else if (recovers_or_releases) begin
         crossbar__group <= 4'd0;
         crossbar__source_unselected <= 2'd0;
@@ -8255,21 +8292,25 @@ module pulsetrain_core_controller_line_driver (
         crossbar__whole <= 1'b0;
         crossbar__columns <= 256'd0;
         crossbar__row <= 8'd0;
-        crossbar__operation <= 3'd0;
+        crossbar__operation <= 5'd0;
         crossbar__select <= 1'b0;
       end else if (converts) begin
         crossbar__group <= next_group_8;
         waiting <= waiting & (waiting - 1'b1);
       end
+      if (!looks)
+        unseen <= unseen - 1'b1;
       case (phase_state)
         4'd0: begin
-          if (transfers)
+          if (transfers) begin
             phase_state <= 4'd1;
+            unseen <= 2'd2;
+          end
         end
         4'd1: begin
-          if (phase_ends) begin
+          if (phase_ends_and_looks) begin
             phase_state <= 4'd2;
-            if (crossbar__ready) begin
+            if (signal) begin
               if (reading)
                 phase_state <= 4'd3;
               else begin
@@ -8281,10 +8322,11 @@ module pulsetrain_core_controller_line_driver (
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd2: begin
-          if (crossbar__ready) begin
+          if (signal) begin
             if (reading)
               phase_state <= 4'd3;
             else begin
@@ -8295,6 +8337,7 @@ module pulsetrain_core_controller_line_driver (
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd4: begin
@@ -8305,6 +8348,7 @@ module pulsetrain_core_controller_line_driver (
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd6: begin
@@ -8313,17 +8357,20 @@ module pulsetrain_core_controller_line_driver (
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd3: begin
           phase_state <= 4'd8;
+          unseen <= 2'd2;
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd8: begin
-          if (crossbar__converted) begin
+          if (phase_state_when) begin
             if (samples__last_inverse)
               phase_state <= 4'd7;
             else if (room)
@@ -8334,6 +8381,7 @@ module pulsetrain_core_controller_line_driver (
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd9: begin
@@ -8342,13 +8390,16 @@ module pulsetrain_core_controller_line_driver (
           if (releases) begin
             crossbar__strobe <= 1'b0;
             phase_state <= 4'd5;
+            unseen <= 2'd0;
           end
         end
         4'd7: begin
           if (phase_ends) begin
             phase_state <= 4'd0;
-            if (transfers)
+            if (transfers) begin
               phase_state <= 4'd1;
+              unseen <= 2'd2;
+            end
           end
           if (clear & !phase_ends)
             phase_state <= 4'd5;
@@ -8356,8 +8407,10 @@ module pulsetrain_core_controller_line_driver (
         4'd5: begin
           if (phase_ends) begin
             phase_state <= 4'd0;
-            if (transfers)
+            if (transfers) begin
               phase_state <= 4'd1;
+              unseen <= 2'd2;
+            end
           end
         end
         default: ;
@@ -8367,6 +8420,86 @@ module pulsetrain_core_controller_line_driver (
       remaining <= next_remaining;
       reached <= reached_choice[15:0] >= pulse_limit;
       high_cycles <= reached_choice[15:0];
+    end
+  end
+endmodule
+
+// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+module pulsetrain_core_controller_line_driver_see_ready (
+  input crossbar__ready,
+  input clk,
+  input rst,
+  output reg stage_1 = 1'b0
+);
+  reg stage_0 = 1'b0;
+
+  always @(posedge clk) begin
+    if (rst) begin
+      stage_0 <= 1'b0;
+      stage_1 <= 1'b0;
+    end else begin
+      stage_1 <= stage_0;
+      stage_0 <= crossbar__ready;
+    end
+  end
+endmodule
+
+// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+module pulsetrain_core_controller_line_driver_see_converted (
+  input crossbar__converted,
+  input clk,
+  input rst,
+  output reg stage_1 = 1'b0
+);
+  reg stage_0 = 1'b0;
+
+  always @(posedge clk) begin
+    if (rst) begin
+      stage_0 <= 1'b0;
+      stage_1 <= 1'b0;
+    end else begin
+      stage_1 <= stage_0;
+      stage_0 <= crossbar__converted;
+    end
+  end
+endmodule
+
+// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+module pulsetrain_core_controller_see_abort (
+  input abort,
+  input clk,
+  input rst,
+  output reg stage_1 = 1'b1
+);
+  reg stage_0 = 1'b1;
+
+  always @(posedge clk) begin
+    if (rst) begin
+      stage_0 <= 1'b1;
+      stage_1 <= 1'b1;
+    end else begin
+      stage_1 <= stage_0;
+      stage_0 <= abort;
+    end
+  end
+endmodule
+
+// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+module pulsetrain_core_controller_see_arm (
+  input arm,
+  input clk,
+  input rst,
+  output reg stage_1 = 1'b0
+);
+  reg stage_0 = 1'b0;
+
+  always @(posedge clk) begin
+    if (rst) begin
+      stage_0 <= 1'b0;
+      stage_1 <= 1'b0;
+    end else begin
+      stage_1 <= stage_0;
+      stage_0 <= arm;
     end
   end
 endmodule

@@ -422,7 +422,8 @@ def _top(on: Any, source: Any, decision: Any, scheduler: Any, driver: Any) -> An
 
         def _full_scale(self, settings, operation, whole):
             value = Value.cast(operation)
-            other = value ^ Mux(on("full-scales-swapped"), 1, 0)
+            both = Operation.READ_FORWARD.value ^ Operation.READ_BACKWARD.value
+            other = value ^ Mux(on("full-scales-swapped"), both, 0)
             return super()._full_scale(settings, other, whole)
 
         def _read_operation(self, backward):

@@ -12,7 +12,7 @@ from pulsetrain.device import Disturb, Drift, Endurance, Spread, StepCurve, Step
 from pulsetrain.numerics.noise import philox
 from pulsetrain.numerics.quantiles import exponential, logarithm, normal_quantile
 
-SET, RESET, FORM = 1, 2, 3
+SET, RESET, FORM = 1, 2, 4
 WHOLE = ((1, 1), (1, 1))
 TOP = 2_100_000_000
 

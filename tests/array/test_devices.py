@@ -26,7 +26,7 @@ SETTINGS = ControllerSettings(
     reset_lines=LineSettings(bit_code=5, source_code=50),
     form_lines=LineSettings(bit_code=200),
 )
-SET, RESET, FORM = 1, 2, 3
+SET, RESET, FORM = 1, 2, 4
 NOMINAL = {SET: (10, 100), RESET: (20, 50), FORM: (40, 200)}
 FRESH = ArrayParameters(fresh=True)
 
@@ -109,7 +109,7 @@ def test_pulses_of_closed_loops_follow_the_specification(parameters: ArrayParame
         expected = PlainCells(made)
         expected.fresh = {at: bool(made.fresh[at]) for at in expected.fresh}
         for _ in range(60):
-            operation, row = int(rng.integers(1, 4)), int(rng.integers(6))
+            operation, row = (SET, RESET, FORM)[rng.integers(3)], int(rng.integers(6))
             width, nominal = NOMINAL[operation]
             cycles = int(rng.choice([width, width, 1, 7, 3 * width]))
             level = int(rng.choice([nominal, nominal, 0, 33, 255]))

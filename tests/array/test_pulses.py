@@ -48,7 +48,7 @@ def test_follows_the_specification(name: str, fresh: bool) -> None:
         for each in (made, c_side):
             each.begin_operation(CONFIG, SETTINGS)
         for _ in range(25):
-            operation, row = int(rng.integers(1, 4)), int(rng.integers(5))
+            operation, row = (SET, RESET, FORM)[rng.integers(3)], int(rng.integers(5))
             width, nominal = NOMINAL[operation]
             cycles, level = int(rng.choice([width, width, 1, 3 * width])), int(rng.choice([nominal, nominal, 33]))
             columns = sorted(int(c) for c in rng.choice(7, int(rng.integers(1, 6)), replace=False))

@@ -19,7 +19,7 @@ from pulsetrain.controller import GoldenController
 from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
 
-SET, RESET, FORM = 1, 2, 3
+SET, RESET, FORM = 1, 2, 4
 SINGLE = ControllerConfig(rows=4, columns=11, lanes=1, adc_count=4)
 PAIRS = ControllerConfig(rows=4, columns=14, lanes=1, adc_count=3, pair=1)
 LINES = {
@@ -73,8 +73,8 @@ class Plain:
                 for column in group:
                     words[column // 64] |= np.uint64(1 << column % 64)
                 self.array.pulse(operation, row, cycles, code, words)
-                self.slots.append((row, operation - 1, group))
-            self.pulses[operation - 1] += len(columns)
+                self.slots.append((row, (SET, RESET, FORM).index(operation), group))
+            self.pulses[(SET, RESET, FORM).index(operation)] += len(columns)
 
     def read(self, row: int, cells: list[int]) -> dict[int, int]:
         """Read the groups that hold ``cells``: the codes of all cells of these groups."""

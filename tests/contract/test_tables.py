@@ -173,7 +173,8 @@ def test_enumerations_count_on_and_fit() -> None:
     assert set(ENUMERATIONS) >= {port.kind for members in GROUPS.values() for port in members if port.kind is not None}
     for kind in ENUMERATIONS:
         numbers = [item.value for item in kind]
-        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        counted = list(range(numbers[0], numbers[0] + len(numbers)))
+        assert numbers == (counted if kind is not Operation else [0, *(1 << bit for bit in range(len(numbers) - 1))])
         assert numbers[0] == (1 if kind is Opcode else 0), kind
         assert len(numbers) == len(kind.__members__), f"{kind} names a number twice"
         assert numbers[-1] < 1 << member_bits(kind)

@@ -17,6 +17,7 @@ from pulsetrain.contract.enumerations import (
     LEFT_ALONE,
     AnswerStatus,
     Fault,
+    Operation,
     ProgramMode,
     RequestStatus,
     Unselected,
@@ -227,7 +228,7 @@ def test_programmed_rows(contract: dict[str, Any], data: st.DataObject) -> None:
     def pulse(row: int, polarity: str, cells: list[int]) -> None:
         for i in range(0, len(cells), parallel_max):
             bits = np.array([sum(1 << c for c in cells[i : i + parallel_max])], np.uint64)
-            two.pulse(("", "SET", "RESET", "FORM").index(polarity), row, 1, 0, bits)
+            two.pulse(Operation[polarity], row, 1, 0, bits)
 
     two.begin_operation(config, chosen)
     for row, wanted in enumerate(targets):

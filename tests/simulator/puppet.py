@@ -45,7 +45,7 @@ def script(*cycles: Cycle) -> NDArray[np.int16]:
 
 def slot(*, operation: int = 1, row: int = 5, columns: int = 0b1010, setup: int = 2, pulse: int = 3, hold: int = 1,
          recovery: int = 2, code: int = 0, level: int = 0, **report: int) -> list[Cycle]:  # fmt: skip
-    """The cycles of one slot; ``report`` overrides what is reported."""
+    """The cycles of one slot; ``operation`` by its place (3: FORM), ``report`` overrides what is reported."""
     lines = {"operation": operation, "select": 1, "row": row, "columns": columns, "code": code, "level": level}
     reported = {"report": 1, "polarity": int(operation == 2), "form": int(operation == 3), "report_row": row,
                 "report_columns": columns, "cycles": pulse}  # fmt: skip

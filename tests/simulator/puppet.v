@@ -30,7 +30,7 @@ module pulsetrain_core (
     input [7:0] settings__read_lines__source_code, input [1:0] settings__read_lines__word_unselected,
     input [1:0] settings__read_lines__bit_unselected, input [1:0] settings__read_lines__source_unselected,
     input [15:0] form_key, input arm, input [15:0] pulse_limit, input abort,
-    output reg [2:0] crossbar__operation, output reg crossbar__select, output reg crossbar__strobe,
+    output reg [4:0] crossbar__operation, output reg crossbar__select, output reg crossbar__strobe,
     output reg [3:0] crossbar__row, output reg [3:0] crossbar__columns,
     output [7:0] crossbar__word_code, output [7:0] crossbar__bit_code, output [7:0] crossbar__source_code,
     output [1:0] crossbar__word_unselected, output [1:0] crossbar__bit_unselected,
@@ -109,7 +109,8 @@ module pulsetrain_core (
 
         if (plays) begin
             {report__cut, report__cycles[7:0], report__columns, report__row, report__polarity, report__valid,
-             crossbar__columns, crossbar__row, crossbar__strobe, crossbar__select, crossbar__operation} <= word[31:0];
+             crossbar__columns, crossbar__row, crossbar__strobe, crossbar__select} <= word[31:3];
+            crossbar__operation <= word[2:0] ? 5'd1 << (word[2:0] - 3'd1) : 5'd0; // the operations by their place: 3 is FORM
             {crossbar__convert, crossbar__whole, report__form} <= word[34:32];
             {code, level} <= word[43:35];
             {dac__side, dac__valid} <= word[45:44];

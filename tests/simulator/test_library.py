@@ -120,7 +120,7 @@ def test_an_array_takes_pulses_and_gives_codes(puppet: RtlController) -> None:
     row = read(1, whole=0, row=9, full_scale=7)
     assert played(puppet, forming, *row, *slot(operation=3, pulse=4), array=port).status is RunEnd.DONE
     driven[13], driven[9] = 1, 2
-    assert port.calls == [(77, "convert", 0, 0, 9, 7, 1, 1, driven), (77, "pulse", 3, 5, 4, 0, 0b1010)]
+    assert port.calls == [(77, "convert", 0, 0, 9, 7, 1, 1, driven), (77, "pulse", 4, 5, 4, 0, 0b1010)]
     port.calls.clear()
     sides = [Cycle(dac_valid=1, dac_side=1, dac_code=5), *read(0, operation=5, recovery=0)]
     played(puppet, plain(Opcode.READ_BACKWARD), *sides, array=port, check_pins=False)

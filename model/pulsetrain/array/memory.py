@@ -186,7 +186,7 @@ class ArrayMemory:
         self._advance()
 
     def pulse(self, operation: int, row: int, cycles: int, level: int, columns: NDArray[np.uint64]) -> None:
-        """One pulse as the port's: SET 1, RESET 2, FORM 3; ``columns`` as in ``Slots`` (one slot)."""
+        """One pulse as the port's, ``operation`` by its number; ``columns`` as in ``Slots`` (one slot)."""
         chosen, parts = np.ascontiguousarray(columns, np.uint64), self.parts
         pulse(self.block, operation, row, cycles, level, chosen, parts.measured, parts.disturbs)
 

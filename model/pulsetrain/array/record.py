@@ -17,7 +17,7 @@ from pulsetrain.contract.enumerations import Operation
 from pulsetrain.numerics.compiled import Element, area_at, record_at
 
 # Numbers of operations at the crossbar pins (section 8).
-SET, RESET, FORM = (int(operation) for operation in (Operation.SET, Operation.RESET, Operation.FORM))
+PULSES = SET, RESET, FORM = (int(Operation.SET), int(Operation.RESET), int(Operation.FORM))
 
 # Bits of ``effects``: what a compiled function has to look at.
 (SPREAD, FAILS, APPARENT, COUNTS, TIMED, ENDURES, DISTURBS, RELATIVE, WARM, SLOW, PER_STEP,

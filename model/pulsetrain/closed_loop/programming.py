@@ -143,9 +143,9 @@ def _run(
             unreached=number[RUN_UNREACHED],
             unverified=number[RUN_UNVERIFIED],
         ),
-        pulses_set=number[RUN_PULSES + SET - 1],
-        pulses_reset=number[RUN_PULSES + RESET - 1],
-        pulses_form=number[RUN_PULSES + FORM - 1],
+        pulses_set=number[RUN_PULSES],
+        pulses_reset=number[RUN_PULSES + 1],
+        pulses_form=number[RUN_PULSES + 2],
         cells_written=written,
     )
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from pulsetrain.array.pulses import pulse
 from pulsetrain.array.reads import convert
-from pulsetrain.array.record import FORM, RESET, SET, Block, Part
+from pulsetrain.array.record import FORM, PULSES, RESET, SET, Block, Part
 from pulsetrain.contract.enumerations import LEFT_ALONE, PairPolicy, ProgramMode
 from pulsetrain.numerics.compiled import compiled, copy_to, inlined
 
@@ -25,7 +25,7 @@ _SET_ONLY, _RESET_ONLY = int(PairPolicy.SET_ONLY), int(PairPolicy.RESET_ONLY)
 # States of a cell of the row that is worked on. BLIND: it cannot be verified.
 _UNCHOSEN, _LEFT, _DONE, _BLIND = range(4)
 
-# Numbers of a run: reads, their conversions, cells as section 16 counts them, slots, pulses of operation k − 1.
+# Numbers of a run: reads, their conversions, cells as section 16 counts them, slots, pulses of the k-th kind.
 RUN_READS, RUN_CONVERSIONS, RUN_VERIFIED, RUN_UNREACHED, RUN_UNVERIFIED, RUN_SLOTS, RUN_PULSES = range(7)
 RUN_NUMBERS = RUN_PULSES + 3
 
@@ -108,7 +108,8 @@ def _apply(
     disturbs: Part,
 ) -> Log:
     """Pulse what the devices of a row take: SET, RESET, FORM; columns ascending in groups of ``parallel_max``."""
-    for operation in range(SET, FORM + 1):
+    for kind in range(3):
+        operation = PULSES[kind]
         taken = 0
         for column in range(takes.size):
             if takes[column] == operation:
@@ -121,7 +122,7 @@ def _apply(
                     if run[RUN_SLOTS] == log[0].size:
                         log = _more(log)
                     log[0][run[RUN_SLOTS]] = row
-                    log[1][run[RUN_SLOTS]] = operation - 1
+                    log[1][run[RUN_SLOTS]] = kind
                     run[RUN_SLOTS] += 1
                 log[2][run[RUN_SLOTS] - 1, column >> 6] |= np.uint64(1) << np.uint64(column & 63)
                 taken += 1
@@ -130,7 +131,7 @@ def _apply(
                 block, operation, row, cycles[operation], levels[operation], log[2][run[RUN_SLOTS] - 1], measured,
                 disturbs,
             )  # fmt: skip
-        run[RUN_PULSES + operation - 1] += taken
+        run[RUN_PULSES + kind] += taken
     return log
 
 
@@ -233,8 +234,8 @@ def work_on_rows(
     """Work on all rows in turn. ``wanted`` (rows, M): steps of an update, otherwise target codes.
 
     ``cycles`` and ``levels``: of operation k's pulses in round n in [n, k], without a ramp in [0, k]. ``codes``,
-    ``tries``, ``failed`` (rows, M) and ``run`` are zeros that are filled. Returns row, operation − 1 and columns of the
-    slots; their number is in ``run``. The last four: the parts of the array (``array.record.Parts``).
+    ``tries``, ``failed`` (rows, M) and ``run`` are zeros that are filled. Returns row, kind (2: FORM) and columns of
+    the slots; their number is in ``run``. The last four: the parts of the array (``array.record.Parts``).
     """
     weights = wanted.shape[1]
     width = weights * (1 + rules.pair)

@@ -55,9 +55,9 @@ class Operation(IntEnum):
     IDLE = 0
     SET = 1
     RESET = 2
-    FORM = 3
-    READ_FORWARD = 4
-    READ_BACKWARD = 5
+    FORM = 4
+    READ_FORWARD = 8
+    READ_BACKWARD = 16
 
 
 class Unselected(IntEnum):
