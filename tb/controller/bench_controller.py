@@ -63,7 +63,7 @@ async def results_do_not_depend_on_stalls(dut: Any) -> None:
 def illegal_settings(config: ControllerConfig, pulse_limit: int) -> list[tuple[str, dict[str, int]]]:
     """Settings with their bit of ``settings_error`` and what to put on the pins. Some do not fit their pins."""
     found = [
-        *((name, {name: 0}) for name in SETTINGS_ERRORS if name not in ("ramp", "pair_policy", "verify_tolerance")),
+        *((name, {name: 0}) for name in SETTINGS_ERRORS if name not in ("ramp", "pair_policy", "verify", "verify_tolerance")),
         ("threshold_log2", {"threshold_log2": config.random_bits + 1}),
         ("parallel_max", {"parallel_max": config.columns + 1}),
         ("set_cycles", {"set_cycles": pulse_limit + 1}),
@@ -83,6 +83,8 @@ def illegal_settings(config: ControllerConfig, pulse_limit: int) -> list[tuple[s
             ("ramp", {**fine, "ramp": 2, start: 2}),
             ("ramp", {**fine, "ramp": 2, stop: level}),
         ]
+    if not config.verify_lanes:
+        found.append(("verify", {"verify": 1}))
     return [*found, ("pair_policy", {"pair_policy": 3})] if config.pair else found
 
 
