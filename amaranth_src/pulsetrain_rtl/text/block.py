@@ -62,7 +62,8 @@ class Block:
         for name, value in self.module.connections:
             self._aliases[name] = value
         for statements in self.module.processes:
-            self.processes[statements[0].target[0][0]] = statements
+            if statements and isinstance(statements[0], Assignment):  # else it drives no bits
+                self.processes[statements[0].target[0][0]] = statements
         for cell in self.module.cells:
             if cell.kind.startswith("$mem") and cell.parameters.get("CLK_POLARITY", 1) != 1:
                 raise PulsetrainError(f"Memory must be clocked by rising edges, not as {cell.parameters}")

@@ -60,7 +60,7 @@ class Expressions(CellExpressions):
             entries, all_ = self._of_statements(inside, low, width)
             term = [(item.test, patterns, True)] if patterns else []
             if entries:
-                missed = [(item.test, other, False) for other in before if _overlap(other, patterns)]
+                missed = [(item.test, other, False) for other in before if overlap(other, patterns)]
                 found += [([*missed, *term, *terms], value) for terms, value in entries]
             if not all_:
                 before.append(patterns)
@@ -146,7 +146,7 @@ def _taken(item, low, width):
     return None
 
 
-def _overlap(one, other):
+def overlap(one, other):
     """Whether a value can fit a pattern of each; no pattern: any value fits."""
     if not one or not other:
         return True

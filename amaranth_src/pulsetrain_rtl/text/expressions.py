@@ -187,7 +187,7 @@ class CellExpressions:
         a = cell.ports["A"]
         if cell.kind in _REDUCTIONS:
             if not a:  # nothing at all: no bit is set, and none is missing
-                return Expression("1'b1" if cell.kind in ("$reduce_and", "$reduce_xnor") else "1'b0", 1, 1)
+                return Expression("1'b1" if cell.kind == "$reduce_and" else "1'b0", 1, 1)
             text = _REDUCTIONS[cell.kind] + self._inside(self.standing(a), UNARY)
             return Expression(text, 1, 1, UNARY - 1)
         sign, level = _SIGNS[cell.kind]

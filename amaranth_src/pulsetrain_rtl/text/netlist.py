@@ -163,7 +163,8 @@ class _Parser:
             self._at += 1
             if line.startswith("assign "):
                 _, target, value = _split_assignment(line)
-                found.append(Assignment(self._value(target), self._value(value)))
+                if bits := self._value(target):
+                    found.append(Assignment(bits, self._value(value)))
             elif line.startswith("switch "):
                 test, cases = self._value(line.split(None, 1)[1]), []
                 while (case := self._next()) != "end":

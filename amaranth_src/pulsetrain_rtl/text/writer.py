@@ -2,7 +2,7 @@
 
 import re
 
-from pulsetrain_rtl.text.choices import Expressions
+from pulsetrain_rtl.text.choices import Expressions, overlap
 from pulsetrain_rtl.text.expressions import NeedsWireError, literal
 from pulsetrain_rtl.text.layout import WIDEST, bits, bounds, chained, opened, spaced, wrapped
 from pulsetrain_rtl.text.memories import MemoryWriter
@@ -285,17 +285,19 @@ class Writer(MemoryWriter):
         test = self._standing(item.test, serving)
         free = any("-" in pattern for patterns, _ in item.cases for pattern in patterns)
         found = [f"{space}{'casez' if free else 'case'} ({test})"]
-        cases = [(patterns, inside) for patterns, inside in item.cases]
-        rest = [inside for patterns, inside in cases if not patterns and any(_loads(one) for one in inside)]
-        for patterns, inside in cases:
-            label = ", ".join(_label(pattern) for pattern in patterns) or "default"
-            if not any(_loads(one) for one in inside):
-                if rest:
-                    found.append(f"{space}  {label}: ;")
+        loading = [(patterns, any(_loads(one) for one in inside)) for patterns, inside in item.cases]
+        labels = []
+        for number, (patterns, inside) in enumerate(item.cases):
+            later = any(loads and overlap(patterns, other) for other, loads in loading[number + 1 :])
+            if not loading[number][1] and not later:
                 continue
-            found += opened(f"{space}  {label}:", self._body(inside, indent + 4), space + "  ")
-        labels = [pattern for patterns, inside in cases if inside for pattern in patterns]
-        if not rest and (free or len(labels) < 1 << width_of(item.test)):
+            labels += patterns or ["default"]
+            label = ", ".join(_label(pattern) for pattern in patterns) or "default"
+            if loading[number][1]:
+                found += opened(f"{space}  {label}:", self._body(inside, indent + 4), space + "  ")
+            else:  # it keeps the values from what a later case would load
+                found.append(f"{space}  {label}: ;")
+        if "default" not in labels and (free or len(labels) < 1 << width_of(item.test)):
             found.append(f"{space}  default: ;")
         return [*found, f"{space}endcase"]
 
