@@ -260,6 +260,7 @@ module pulsetrain_core (
   wire programmed;
   wire room_3;
   wire at_rest;
+  wire off;
   wire seed__ready_2;
   wire deltas__ready_2;
   wire read__ready;
@@ -272,6 +273,9 @@ module pulsetrain_core (
   wire [1:0] done__status;
   wire cells__valid;
   wire [255:0] cells__payload;
+  wire crossbar__strobe_2;
+  wire crossbar__select_2;
+  wire crossbar__convert_2;
   wire [127:0] samples__codes;
   wire samples__last;
 
@@ -287,6 +291,9 @@ module pulsetrain_core (
   wire difference_when = runs & product_any;
   wire seed__valid_2 = seed__valid & !busy;
   assign seed__ready = seed__ready_2 & !busy;
+  assign crossbar__select = crossbar__select_2 & !off;
+  assign crossbar__strobe = crossbar__strobe_2 & !off;
+  assign crossbar__convert = crossbar__convert_2 & !off;
   wire refusals__illegal_settings_either_6 = settings__threshold_log2 == 5'd0 | settings__threshold_log2 > 5'd16;
   wire refusals__illegal_settings_either_5 = settings__parallel_max == 7'd0 | settings__parallel_max > 7'd64;
   wire refusals__illegal_settings_either_4 = settings__set_cycles == 16'd0 | settings__set_cycles > armed_limit;
@@ -472,6 +479,7 @@ module pulsetrain_core (
     .targets__valid(targets__valid & command_decoder_targets__ready_either[0]),
     .cells__ready(cells__ready),
     .idle(at_rest),
+    .off(off),
     .seed__ready(seed__ready_2),
     .deltas__ready(deltas__ready_2),
     .read__ready(read__ready),
@@ -562,12 +570,12 @@ module pulsetrain_core (
     .state_word(state_word),
     .cells__valid(cells__valid),
     .cells__payload(cells__payload),
-    .crossbar__strobe(crossbar__strobe),
+    .crossbar__strobe(crossbar__strobe_2),
     .report__row(report__row),
     .report__polarity(report__polarity),
     .report__form(report__form),
     .report__columns(report__columns),
-    .crossbar__select(crossbar__select),
+    .crossbar__select(crossbar__select_2),
     .crossbar__operation(crossbar__operation),
     .crossbar__row(crossbar__row),
     .crossbar__columns(crossbar__columns),
@@ -580,7 +588,7 @@ module pulsetrain_core (
     .crossbar__source_code(crossbar__source_code),
     .crossbar__source_unselected(crossbar__source_unselected),
     .crossbar__group(crossbar__group),
-    .crossbar__convert(crossbar__convert),
+    .crossbar__convert(crossbar__convert_2),
     .samples__group(),
     .samples__codes(samples__codes),
     .samples__last(samples__last),
@@ -1990,6 +1998,7 @@ module pulsetrain_core_controller (
   input targets__valid,
   input cells__ready,
   output idle,
+  output off,
   output seed__ready,
   output deltas__ready,
   output read__ready,
@@ -2109,6 +2118,7 @@ module pulsetrain_core_controller (
   reg [1:0] in_flight = 2'd0;
   reg upcoming_valid = 1'b0;
   reg upcoming_whole = 1'b0;
+  reg asked_before = 1'b1;
   reg before_ = 1'b0;
   reg aborted = 1'b0;
   reg [7:0] beat = 8'd0;
@@ -2168,6 +2178,9 @@ module pulsetrain_core_controller (
   wire whole = may_read & read__valid;
   wire reads = whole | may_read_both;
   wire may_program = idle_both & in_flight == 2'd0;
+  wire asked = abort | !arm;
+  wire clear_2 = signal_3 | !signal_4;
+  assign off = asked | asked_before | clear_2;
   wire seed_waits = before_ & !busy;
   wire allowed = seed_waits & !aborted;
   wire seed__valid_2 = seed__valid & allowed;
@@ -2193,7 +2206,6 @@ module pulsetrain_core_controller (
   wire targets__valid_2 = targets__valid & may_program;
   assign targets__ready = targets__ready_2 & may_program;
   wire targets__ready_both = o__valid & signal_2[1];
-  wire clear_2 = signal_3 | !signal_4;
   wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
   wire finished = upcoming_leaves & upcoming_end;
   assign samples__valid = samples__valid_2 & whole_2;
@@ -2459,6 +2471,7 @@ module pulsetrain_core_controller (
     if (rst) begin
       faulted <= 1'b0;
       released <= 1'b0;
+      asked_before <= 1'b1;
       armed <= 1'b0;
       fault <= 2'd0;
       armed_limit <= 16'd0;
@@ -2602,6 +2615,7 @@ module pulsetrain_core_controller (
         armed_limit <= pulse_limit;
         armed <= 1'b1;
       end
+      asked_before <= asked;
       released <= clear_2 | fault_2 != 2'd0;
       faulted <= fault_2 != 2'd0;
     end

@@ -170,6 +170,7 @@ class Controller(wiring.Component):
         m.d.sync += self.released.eq(self._host_releases() | (driver.fault != Fault.NONE))
         for name, pin, seen, safe in (("abort", self.abort, self.aborts, 1), ("arm", self.arm, self.arms, 0)):
             m.submodules[f"see_{name}"] = Synchroniser(pin, seen, stages=self.config.seen_after, init=safe)
+        self._clamp(m)
         self._arm(m, driver, limit)
         self._seed(m, source, seed_waits)
         offered = self._offer_settings(m, limit)
@@ -212,6 +213,18 @@ class Controller(wiring.Component):
         absent = row_programmer_signature(self.config).create(path=("row_programmer",))
         m.d.comb += absent.room.eq(1)
         return absent
+
+    def _clamp(self, m):
+        """``off`` follows the pins without a clock, and lasts until they are seen and the release comes."""
+        asked = Signal()
+        m.d.comb += asked.eq(self.abort | ~self.arm)
+        if self.config.seen_after:
+            # A flip-flop of its own: the first one of a synchroniser feeds the second one and nothing else.
+            asked_before = Signal(init=1)
+            m.d.sync += asked_before.eq(asked)
+            m.d.comb += self.off.eq(asked | asked_before | self._host_releases())
+        else:
+            m.d.comb += self.off.eq(asked)
 
     def _arm(self, m, driver, limit):
         """Arming, the latched limit and the latched fault."""

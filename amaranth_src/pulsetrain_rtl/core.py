@@ -3,7 +3,7 @@
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
 from amaranth.lib import wiring
 from pulsetrain.contract.enumerations import FORM_KEY
-from pulsetrain.contract.ports import CONTROLS, STATES
+from pulsetrain.contract.ports import CONTROLS, CROSSBAR, STATES
 
 from pulsetrain_rtl.commands.command_decoder import PRODUCTS, READS, USERS, CommandDecoder, is_one_of
 from pulsetrain_rtl.commands.responder import Responder
@@ -16,6 +16,8 @@ from pulsetrain_rtl.update.outer_product import OuterProduct, outer_product_sign
 
 PASSED = tuple(port.name for port in (*CONTROLS, *STATES) if port.name not in ("busy", "settings_error"))
 """Ports that lead straight to the controller."""
+CLAMPED = ("select", "strobe", "convert")
+"""Pins of the crossbar that fall with abort and arm, whether or not the clock runs."""
 
 
 class Core(wiring.Component):
@@ -60,6 +62,10 @@ class Core(wiring.Component):
     def _may_seed(self, busy):
         """Whether a seed may pass: never between a command and its answer, or its words would depend on stalls."""
         return ~busy
+
+    def _may_drive(self, off):
+        """Whether what is selected reaches the pins."""
+        return ~off
 
     def _last_beat(self, beat):
         """Whether this beat of deltas completes its update."""
@@ -119,8 +125,16 @@ class Core(wiring.Component):
             controller.seed.valid.eq(self.seed.valid & allowed),
             self.seed.ready.eq(controller.seed.ready & allowed),
         ]
-        for name in ("crossbar", "report", "counters"):
+        for name in ("report", "counters"):
             wiring.connect(m, wiring.flipped(getattr(self, name)), getattr(controller, name))
+        for port in CROSSBAR:
+            mine, inner = getattr(self.crossbar, port.name), getattr(controller.crossbar, port.name)
+            if port.name in CLAMPED:
+                m.d.comb += mine.eq(inner & self._may_drive(controller.off))
+            elif port.is_input:
+                m.d.comb += inner.eq(mine)
+            else:
+                m.d.comb += mine.eq(inner)
 
     def _refuse(self, m, decoder, controller):
         """What stands against a command in this cycle."""

@@ -343,6 +343,7 @@ def controller_signature(config):
             "done": Out(done_signature()),
             "idle": Out(1),
             "released": Out(1),
+            "off": Out(1),
             "faulted": Out(1),
             "armed_limit": Out(config.time_bits),
             **_common_members(config),

@@ -63,7 +63,11 @@ async def results_do_not_depend_on_stalls(dut: Any) -> None:
 def illegal_settings(config: ControllerConfig, pulse_limit: int) -> list[tuple[str, dict[str, int]]]:
     """Settings with their bit of ``settings_error`` and what to put on the pins. Some do not fit their pins."""
     found = [
-        *((name, {name: 0}) for name in SETTINGS_ERRORS if name not in ("ramp", "pair_policy", "verify", "verify_tolerance")),
+        *(
+            (name, {name: 0})
+            for name in SETTINGS_ERRORS
+            if name not in ("ramp", "pair_policy", "verify", "verify_tolerance")
+        ),
         ("threshold_log2", {"threshold_log2": config.random_bits + 1}),
         ("parallel_max", {"parallel_max": config.columns + 1}),
         ("set_cycles", {"set_cycles": pulse_limit + 1}),

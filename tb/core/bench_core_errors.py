@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import cocotb
+from cocotb.triggers import Timer
 from pulsetrain.contract.commands import COMMANDS, HEADER
 from pulsetrain.contract.enumerations import FORM_KEY, AnswerStatus, Fault, Opcode, PairPolicy, Ramp, Side
 
@@ -16,6 +17,7 @@ from tb.lib.random_source import seeding_limit
 from tb.lib.seen import LAG
 
 ROUNDS = 6
+CLAMPED = ("select", "strobe", "convert")
 
 
 async def answered(tb: CoreTB, commands: list[Command], statuses: list[int]) -> None:
@@ -257,6 +259,52 @@ async def release_at_any_moment(dut: Any, how: str, opcode: int) -> None:
         tb.answers_held = False
         await released(tb, how)
     check(AnswerStatus.ABORTED in tb.statuses() or opcode == Opcode.LOAD, "a release must be told")
+
+
+@cocotb.parametrize(how=["abort", "disarm"])
+@bench_test(cycles=20_000)
+async def a_stopped_clock_does_not_hold_the_pins(dut: Any, how: str) -> None:
+    """With the clock stopped in a pulse, and in a read, abort and disarm take the lines away at once; all of it is then
+    released and reported as if the clock had never stopped."""
+    tb = CoreTB(dut, f"stopped/{how}", pulse_limit=8)
+    await tb.start()
+    tb.begin(tb.commands.loads())
+    await tb.finish()
+    for opcode, pin in ((Opcode.PROGRAM, "strobe"), (Opcode.READ_FORWARD, "select"), (Opcode.PROGRAM, "select")) * 2:
+        changes = {
+            "set_cycles": 8,
+            "reset_cycles": 8,
+            "setup_cycles": 3,
+            "settle_cycles": 8,
+            "program_tolerance": 0,
+            "ramp": 0,
+        }
+        for _ in range(50):
+            tb.begin([tb.commands.make(opcode, **{name: min(c, tb.pulse_limit) for name, c in changes.items()})])
+            while not tb.get(f"crossbar__{pin}") and not (tb.sender.done() and not tb.model.unanswered):
+                await tb.edge
+            if tb.get(f"crossbar__{pin}"):
+                break
+            await tb.finish()
+        tb.clock.stop()
+        await Timer(50, unit="ns")
+        check(tb.get(f"crossbar__{pin}") == 1, f"{pin} must stay as it is while the clock is stopped")
+        tb.set(**({"abort": 1} if how == "abort" else {"arm": 0}))
+        await Timer(1, unit="ns")
+        check(not any(tb.get(f"crossbar__{name}") for name in CLAMPED), f"{how} must act on the pins without a clock")
+        await Timer(49, unit="ns")
+        tb.clock.start()
+        await tb.cycles(2 + LAG)
+        tb.set(abort=0)
+        await tb.sender
+        await tb.cycles(4)
+        if how == "disarm":
+            await tb.arm()
+        await tb.cycles(2 + LAG)
+        await tb.finish()
+        tb.begin([*tb.commands.loads(), tb.commands.make(Opcode.READ_FORWARD)])
+        await tb.finish()
+    check(AnswerStatus.ABORTED in tb.statuses(), "a release must be told")
 
 
 @cocotb.parametrize(what=["converters", "ready"])

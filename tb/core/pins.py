@@ -58,32 +58,43 @@ class CorePins:
         """Cycle, operation, row and columns of all operations."""
         self.selected: Taken | None = None
 
-    def step(self, c: SimpleNamespace, lines: int, report: int | None, *, released: bool, limit: int) -> int:
-        """Check one cycle; returns the fault that it must raise, or 0."""
+    def step(self, c: SimpleNamespace, lines: int, report: int | None, *, released: bool, limit: int, off: bool) -> int:
+        """Check one cycle; returns the fault that it must raise, or 0.
+
+        ``off``: abort or disarm hold select, strobe and convert low; what goes on behind them shows in the lines and
+        the reports.
+        """
         self.cycle += 1
-        if self.phase == "idle" and c.crossbar__select:
+        selected, strobe, convert = bool(lines), c.crossbar__strobe, c.crossbar__convert
+        if off:
+            strobe = report is None
+            convert = selected and (lines & self._group_mask) >> self._group_at != self.group
+        if self.phase == "idle" and selected:
             self._start(lines)
-        if self.phase == "pulse" and self._width is None and self.count and not c.crossbar__strobe:
+        if self.phase == "pulse" and self._width is None and self.count and not strobe:
             self._next("hold")
         if self.phase == "more":
-            self._next("convert" if c.crossbar__convert else "pause" if c.crossbar__select else "recovery")
-        if self.phase == "pause" and c.crossbar__convert:
+            self._next("convert" if convert else "pause" if selected else "recovery")
+        if self.phase == "pause" and convert:
             self._next("convert")
         if self.phase == "convert":
             self._start_conversion(lines)
         got = (c.crossbar__select, c.crossbar__strobe, c.crossbar__convert)
-        wanted = _PINS.get(self.phase, (0, 0, 0))
+        wanted = (0, 0, 0) if off else _PINS.get(self.phase, (0, 0, 0))
+        if off and self.phase in SELECTED:
+            coverage.hit("core clamp", "wait" if self.phase == "pause" else self.phase)
         check(
             got == wanted,
             lambda: f"select, strobe, convert are {got} in cycle {self.count + 1} of {self.phase}, must be {wanted}",
         )
-        self._check_lines(lines, c.crossbar__select)
-        self._check_report(report, c.crossbar__strobe)
-        self._high += c.crossbar__strobe
-        check(self._high <= limit or not c.crossbar__strobe, lambda: f"the strobe is high for {self._high} cycles")
-        if not c.crossbar__select:
+        selected, strobe = self.phase in SELECTED, self.phase == "pulse"
+        self._check_lines(lines, selected)
+        self._check_report(report, strobe)
+        self._high += strobe
+        check(self._high <= limit or not strobe, lambda: f"the strobe is high for {self._high} cycles")
+        if not selected:
             self._low += 1
-        self.selected = self.owner if c.crossbar__select else None
+        self.selected = self.owner if selected else None
         self.now = "wait" if self.phase == "pause" else self.phase
         if self.phase == "setup" and self.operation not in PULSE_OPERATIONS:
             self.now = "settle"
@@ -164,7 +175,7 @@ class CorePins:
         check(right, lambda: f"group {group} is converted after group {self.group} in {self.owner}")
         self.group = group
 
-    def _check_lines(self, lines: int, select: int) -> None:
+    def _check_lines(self, lines: int, select: bool) -> None:
         wanted = 0
         if select:
             wanted = self._lines | max(self.group, 0) << self._group_at
@@ -173,7 +184,7 @@ class CorePins:
             lambda: f"lines are {self._unpack(lines)} in {self.phase} of {self.owner}, must be {self._unpack(wanted)}",
         )
 
-    def _check_report(self, report: int | None, strobe: int) -> None:
+    def _check_report(self, report: int | None, strobe: bool) -> None:
         fell = self._high and not strobe
         check(bool(fell) == (report is not None), lambda: f"a report must come with the fall of the strobe: {report}")
         if not fell or report is None:

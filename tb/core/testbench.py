@@ -65,6 +65,7 @@ class CoreTB(TB):
     def _restart(self) -> None:
         self.cycle = 0
         self._seen.restart()
+        self._off = deque([True] * (1 + LAG), 1 + LAG)
         self.offered: deque[tuple[Command, int]] = deque()
         self.taking: Taken | None = None
         self._ended: Taken | None = None
@@ -217,13 +218,15 @@ class CoreTB(TB):
         self._restart()
 
     def _step(self, c: SimpleNamespace, lines: int, report: int | None) -> None:
-        c = self._seen(c)
+        asked = bool(c.abort or not c.arm)
+        self._off = deque([*self._off, asked], 1 + LAG)
+        c, off = self._seen(c), any(self._off)
         check(c.armed == self.armed, lambda: f"armed is {c.armed}, must be {self.armed}")
         check(c.fault == self.fault, lambda: f"fault is {c.fault}, must be {self.fault}")
         check(c.busy == bool(self.model.unanswered), lambda: f"busy is {c.busy}: {self.model.unanswered}")
         check(bool(self.armed or not c.crossbar__select), "selected while disarmed")
         lets_go = bool(c.abort or not c.arm)
-        fault = self.pins.step(c, lines, report, released=lets_go, limit=self.limit)
+        fault = self.pins.step(c, lines, report, released=lets_go, limit=self.limit, off=off)
         # The lines are released at once, everything else a cycle later.
         released, faulted, selected, phase = self._releasing
         self._releasing = (lets_go or bool(fault), bool(fault), self.pins.selected, self.pins.now)

@@ -194,7 +194,8 @@ class TB:
         if BENCH.mutants:
             self.dut.mutant.value = int(os.environ.get("PULSETRAIN_MUTANT", "0"))
         self.dut.rst.value = 1
-        Clock(self.dut.clk, CLOCK_NS, unit="ns").start()
+        self.clock = Clock(self.dut.clk, CLOCK_NS, unit="ns")
+        self.clock.start()
         await self.cycles(cycles)
         self.dut.rst.value = 0
 

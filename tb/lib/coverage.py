@@ -103,6 +103,7 @@ POINTS: dict[str, tuple[str, ...]] = {
     "core read": ("whole", "row"),
     "core overlap": ("LOAD while an update runs", "LOAD while a read runs", "DAC load in a read", "an answer waits"),
     "core release": ("setup", "pulse", "hold", "settle", "convert", "wait", "recovery", "nothing applied", "reset"),
+    "core clamp": ("setup", "pulse", "hold", "convert", "wait"),
     "core release in": tuple(item.name for item in Opcode),
 }
 FLOOR = 5

@@ -4,9 +4,9 @@ A port is named after the member that it leads to: ``driver__i__payload__row`` i
 the stream ``i`` of the line driver. Structures are taken apart, arrays stay one vector (element 0 in the low bits).
 A read through VPI costs 3 µs, so what a monitor needs in every cycle is also packed into one vector (``PACKS``).
 
-Inputs pass registers on the falling edge. Testbenches write after a rising edge and look at the next one, so they see
-no difference; Verilator would else evaluate what follows an input in code of its own, a second copy of most of the
-design.
+Inputs but those of ``UNCLOCKED`` pass registers on the falling edge. Testbenches write after a rising edge and look at
+the next one, so they see no difference; Verilator would else evaluate what follows an input in code of its own, a
+second copy of most of the design.
 """
 
 from __future__ import annotations
@@ -45,6 +45,8 @@ PARTS = {
     "core": Core,
 }
 TOPLEVEL = "testbench"
+UNCLOCKED = ("core__abort", "core__arm")
+"""Inputs that act without a clock (specification, section 9)."""
 
 _LINES = tuple(
     port.name for port in CROSSBAR if not port.is_input and port.name not in ("select", "strobe", "convert", "group")
@@ -191,7 +193,7 @@ class Wrapper(Elaboratable):
         inner = Value.cast(value)
         port = self.ports[name] = Signal(len(inner), name=name)
         if is_input:
-            self._held.append(inner.eq(port))
+            (self._wires if name in UNCLOCKED else self._held).append(inner.eq(port))
             self.inputs.append(name)
         else:
             self._wires.append(port.eq(inner))

@@ -38,6 +38,7 @@ CORE_LIST = (
     ("update-done-early", "an update is answered before its slots are over", MIXED),
     ("fault-told-as-abort", "a fault is answered with ABORTED", FAULTS),
     ("seed-before-first-beat", "a seed passes while an update waits for its first beat", SEEDS),
+    ("pins-wait-for-the-clock", "abort and disarm reach the pins with the release only", RELEASE),
     ("release-forgets-status", "a release replaces the status of a command that was refused or done", RELEASE),
 )
 """Name, what is broken, testbenches that must notice."""
@@ -113,6 +114,9 @@ def core(on: Any) -> Any:
         outer_product_class = MutatedProduct
         read_sequencer_class = MutatedSequencer
         responder_class = MutatedResponder
+
+        def _may_drive(self, off):
+            return super()._may_drive(off) | on("pins-wait-for-the-clock")
 
         def _may_seed(self, busy):
             return super()._may_seed(busy) | on("seed-before-first-beat")

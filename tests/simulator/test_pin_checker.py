@@ -104,6 +104,17 @@ def test_pins_that_are_seen_late(late_puppet: RtlController) -> None:
     assert violation(read(0, 1, settle=4, waits=5), conversion_cycles=3) == ""
 
 
+def test_pins_are_held_low_by_an_abort(puppet: RtlController, late_puppet: RtlController) -> None:
+    """Lines that stay selected in the cycle of an abort are found, and until the release that follows."""
+    held = []
+    for core in (puppet, late_puppet):
+        found = [core.run(script(*[Cycle()] * 5, *slot(setup=6)), SETTINGS, check_pins=True, abort_cycle=cycle)
+                 for cycle in range(20)]  # fmt: skip
+        held.append([cycle for cycle, run in enumerate(found) if "in spite of abort" in run.violation])
+    # The lines are selected in cycles 7 to 16; what comes after an abort the puppet does not play.
+    assert held == [list(range(7, 17)), list(range(6, 17))]
+
+
 def test_good_pins_pass(puppet: RtlController) -> None:
     result = puppet.run(script(*GOOD), SETTINGS, check_pins=True).check()
     names = ["row", "polarity", "form", "cycles", "cut"]

@@ -1,7 +1,6 @@
 """Flip-flops before inputs that may come from another clock (specification, section 9)."""
 
 from amaranth.hdl import Elaboratable, Module, Signal
-from amaranth.lib.cdc import FFSynchronizer
 
 ATTRIBUTES = {
     "ASYNC_REG": "TRUE",
@@ -15,20 +14,14 @@ ATTRIBUTES = {
 class Synchroniser(Elaboratable):
     """``seen`` is ``pin`` as many cycles later as there are ``stages``: one flip-flop each, and no logic between.
 
-    A reset sets them to ``init``. On a platform that has synchronisers of its own, those of Amaranth are used; Verilog
-    has flip-flops with ``ATTRIBUTES``.
+    As ``amaranth.lib.cdc.FFSynchronizer``, but with ``ATTRIBUTES`` in the Verilog, too. A reset sets them to ``init``.
     """
 
     def __init__(self, pin, seen, *, stages, init):
         self._pin, self._seen, self._stages, self._init = pin, seen, stages, init
 
-    def elaborate(self, platform):
+    def elaborate(self, _platform):
         m = Module()
-        if hasattr(platform, "get_ff_sync"):
-            m.submodules.flip_flops = FFSynchronizer(
-                self._pin, self._seen, stages=self._stages, init=self._init, reset_less=False
-            )
-            return m
         value = self._pin
         for stage in range(self._stages):
             flip_flop = Signal(name=f"stage_{stage}", init=self._init, attrs=ATTRIBUTES)

@@ -342,7 +342,8 @@ private:
         get_mask(pins.columns, PORT(crossbar, columns));
         int32_t codes[LANES];
         Crossbar::dac_codes(top, codes);
-        return checker.watch(run.cycles, pins, {ready, crossbar.converted, (aborts >> seen_after & 1) || top->fault, reported, last}, answered,
+        const bool off = top->ABORT || aborts & ((1u << seen_after) - 1); // abort in this cycle, or not yet released
+        return checker.watch(run.cycles, pins, {ready, crossbar.converted, off, (aborts >> seen_after & 1) || top->fault, reported, last}, answered,
                              taken) &&
                checker.watch_dac(run.cycles, PORT(dac, valid), PORT(dac, side), PORT(dac, index), codes);
     }

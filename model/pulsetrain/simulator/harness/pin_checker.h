@@ -28,6 +28,7 @@ struct Pins {
 // What goes into the controller's pins in a cycle (it sees that `seen_after` cycles later), and what it tells of its pulses.
 struct Moment {
     bool ready, converted;
+    bool off;      // abort holds select, strobe and convert low at the pins
     bool released; // a cycle after abort, disarm or fault, in which an operation may end early
     bool reported;
     const Pulse &pulse;
@@ -45,11 +46,13 @@ public:
     }
 
     // One cycle. `answered` … `taken`: the commands that may be at work. False: a rule is broken.
-    bool watch(int64_t cycle, const Pins &now, const Moment &moment, int64_t answered, int64_t taken) {
+    bool watch(int64_t cycle, const Pins &pins, const Moment &moment, int64_t answered, int64_t taken) {
         if (current_ < answered) current_ = answered;
         taken_ = taken;
+        const Pins now = moment.off ? behind_the_clamp(pins, moment) : pins;
         converted_pin_ = converted_pin_ << 1 | uint32_t(moment.converted);
         const char *wrong = now.select ? selected(now) : unselected(now, moment.released);
+        if (moment.off && (pins.select || pins.strobe || pins.convert)) wrong = "lines are selected in spite of abort";
         if (!wrong && now.select && now.reads()) wrong = converting(now);
         if (!wrong) wrong = strobed(now, moment);
         if (wrong) {
@@ -134,6 +137,20 @@ private:
         }
         return asked ? "codes or unselected states are not those of the operation"
                      : "lines are selected for an operation that no command asks for";
+    }
+
+    // What the clamp is given, which is what goes on until the release: as predicted from the cycles before.
+    Pins behind_the_clamp(Pins now, const Moment &moment) const {
+        now.select = now.operation != Operation::IDLE;
+        if (!now.select || !before_.select) return now;
+        if (now.reads()) {
+            const bool settled = setup_cycles_ >= own_->settle_cycles + seen_after && was_ready_;
+            now.convert = last_group_ < 0 ? settled : int(now.group) != last_group_;
+        } else {
+            const bool begins = !pulsed_ && setup_cycles_ >= own_->setup_cycles + seen_after && was_ready_;
+            now.strobe = before_.strobe ? !moment.reported : begins;
+        }
+        return now;
     }
 
     const char *selected(const Pins &now) {
