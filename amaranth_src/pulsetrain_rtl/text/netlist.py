@@ -154,6 +154,10 @@ class _Parser:
                 cell.parameters[key.removeprefix("signed")[1:]] = _parameter(rest)
             else:
                 cell.ports[key[1:]] = self._value(rest)
+        if kind[0] == "$" and not kind.startswith("$reduce"):
+            for port in ("A", "B"):
+                if cell.ports.get(port) == ():  # a number without bits is 0
+                    cell.ports[port], cell.parameters[f"{port}_WIDTH"] = ((None, "0", 1),), 1
         return cell
 
     def _statements(self, ends):
