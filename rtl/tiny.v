@@ -1146,7 +1146,7 @@ module pulsetrain_core_outer_product (
   reg [15:0] partial_3 = 16'd0;
 
   wire moves = !deltas__valid | deltas__ready;
-  wire last_step = 1'b0 == 1'b0;
+  wire last_step = !1'b0;
   wire loads = moves & (!multiplies | last_step);
   wire cell_ends = which == difference;
   wire row_ends = cell_ends & column_beat;
@@ -2034,8 +2034,7 @@ module pulsetrain_core_controller (
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
   wire first = beat == 4'd0;
-  wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & 1'b0 ==
-      1'b0));
+  wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & !1'b0));
   assign deltas__ready = allowed_2 & i__ready;
   wire i__valid = allowed_2 & deltas__valid;
   wire words__ready = deltas__valid & deltas__ready;
@@ -3486,7 +3485,7 @@ module pulsetrain_core_controller_row_programmer (
   wire emits =
     programmer_state == 4'd0 & programmer_state_when & slots__valid & !programmer_state_when_2 & !active ? 1'b1 :
     programmer_state == 4'd2 & at_rest & left ? 1'b1 :
-    programmer_state == 4'd8 & todo == 1'b0 & resting ? some :
+    programmer_state == 4'd8 & !todo & resting ? some :
     programmer_state == 4'd8 & full_2 ? 1'b1 :
     1'b0;
   wire ends = programmer_state == 4'd0 & programmer_state_when & slots__valid & !programmer_state_when_2 & !active;
@@ -3498,7 +3497,7 @@ module pulsetrain_core_controller_row_programmer (
     programmer_state == 4'd1 ? 3'd2 :
     programmer_state == 4'd3 & targets__valid ? 3'd1 :
     programmer_state == 4'd5 & full ? 3'd3 :
-    programmer_state == 4'd8 & todo != 1'b0 ? 3'd4 :
+    programmer_state == 4'd8 & todo ? 3'd4 :
     programmer_state == 4'd9 ? (states ? 3'd6 : 3'd5) :
     3'd0;
   wire group =
@@ -3714,7 +3713,7 @@ module pulsetrain_core_controller_row_programmer (
         4'd8: begin
           if (emits)
             emitted <= 1'b1;
-          if (todo != 1'b0) begin
+          if (todo) begin
             if (last)
               todo <= programmer_state_when_3[0];
           end else if (resting) begin
@@ -3939,7 +3938,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       position[2]) | (slots__payload[4] & position[3]) | (slots__payload[5] & position[4]);
   wire takes_0_either = takes_0_either_2 | (slots__payload[6] & position[5]) | (slots__payload[7] & position[6]) |
       (slots__payload[8] & position[7]);
-  wire falling_when = signature__en & 1'b0 == 1'b0;
+  wire falling_when = signature__en & !1'b0;
   wire falling_inverse = !(stage_3[2] & starts[2]);
   wire [5:0] now;
   assign now[0] = action == 3'd1;
@@ -4135,7 +4134,7 @@ module pulsetrain_core_controller_row_programmer_round_slots (
         room <= parallel_max;
       if (begins)
         room <= parallel_max;
-      joined_0 <= 1'b0 == 1'b0 & !clear & joining;
+      joined_0 <= !1'b0 & !clear & joining;
       joined_index <= index;
     end
   end

@@ -1415,7 +1415,7 @@ module pulsetrain_core_outer_product (
   reg [15:0] partial_63 = 16'd0;
 
   wire moves = !deltas__valid | deltas__ready;
-  wire last_step = 1'b0 == 1'b0;
+  wire last_step = !1'b0;
   wire loads = moves & (!multiplies | last_step);
   wire cell_ends = which == difference;
   wire row_ends = cell_ends & column_beat == 2'd3;
@@ -2731,8 +2731,7 @@ module pulsetrain_core_controller (
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
   wire first = beat == 10'd0;
-  wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & 1'b0 ==
-      1'b0));
+  wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & !1'b0));
   assign deltas__ready = allowed_2 & i__ready;
   wire i__valid = allowed_2 & deltas__valid;
   wire words__ready = deltas__valid & deltas__ready;
