@@ -5472,7 +5472,7 @@ module pulsetrain_core_controller_line_driver (
   end
 endmodule
 
-// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+// The pin, seen as many cycles later as there are stages: one flip-flop each, and no logic between.
 module pulsetrain_core_controller_line_driver_see_ready (
   input crossbar__ready,
   input clk,
@@ -5492,7 +5492,7 @@ module pulsetrain_core_controller_line_driver_see_ready (
   end
 endmodule
 
-// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+// The pin, seen as many cycles later as there are stages: one flip-flop each, and no logic between.
 module pulsetrain_core_controller_line_driver_see_converted (
   input crossbar__converted,
   input clk,
@@ -5512,7 +5512,7 @@ module pulsetrain_core_controller_line_driver_see_converted (
   end
 endmodule
 
-// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+// The pin, seen as many cycles later as there are stages: one flip-flop each, and no logic between.
 module pulsetrain_core_controller_see_abort (
   input abort,
   input clk,
@@ -5532,7 +5532,7 @@ module pulsetrain_core_controller_see_abort (
   end
 endmodule
 
-// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+// The pin, seen as many cycles later as there are stages: one flip-flop each, and no logic between.
 module pulsetrain_core_controller_see_arm (
   input arm,
   input clk,

@@ -4960,7 +4960,7 @@ module pulsetrain_core_controller_line_driver (
   end
 endmodule
 
-// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+// The pin, seen as many cycles later as there are stages: one flip-flop each, and no logic between.
 module pulsetrain_core_controller_line_driver_see_ready (
   input crossbar__ready,
   input clk,
@@ -4980,7 +4980,7 @@ module pulsetrain_core_controller_line_driver_see_ready (
   end
 endmodule
 
-// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+// The pin, seen as many cycles later as there are stages: one flip-flop each, and no logic between.
 module pulsetrain_core_controller_line_driver_see_converted (
   input crossbar__converted,
   input clk,
@@ -5000,7 +5000,7 @@ module pulsetrain_core_controller_line_driver_see_converted (
   end
 endmodule
 
-// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+// The pin, seen as many cycles later as there are stages: one flip-flop each, and no logic between.
 module pulsetrain_core_controller_see_abort (
   input abort,
   input clk,
@@ -5020,7 +5020,7 @@ module pulsetrain_core_controller_see_abort (
   end
 endmodule
 
-// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+// The pin, seen as many cycles later as there are stages: one flip-flop each, and no logic between.
 module pulsetrain_core_controller_see_arm (
   input arm,
   input clk,

@@ -3380,7 +3380,7 @@ module pulsetrain_core_controller_line_driver (
   end
 endmodule
 
-// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+// The pin, seen as many cycles later as there are stages: one flip-flop each, and no logic between.
 module pulsetrain_core_controller_line_driver_see_ready (
   input crossbar__ready,
   input clk,
@@ -3400,7 +3400,7 @@ module pulsetrain_core_controller_line_driver_see_ready (
   end
 endmodule
 
-// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+// The pin, seen as many cycles later as there are stages: one flip-flop each, and no logic between.
 module pulsetrain_core_controller_line_driver_see_converted (
   input crossbar__converted,
   input clk,
@@ -3420,7 +3420,7 @@ module pulsetrain_core_controller_line_driver_see_converted (
   end
 endmodule
 
-// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+// The pin, seen as many cycles later as there are stages: one flip-flop each, and no logic between.
 module pulsetrain_core_controller_see_abort (
   input abort,
   input clk,
@@ -3440,7 +3440,7 @@ module pulsetrain_core_controller_see_abort (
   end
 endmodule
 
-// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+// The pin, seen as many cycles later as there are stages: one flip-flop each, and no logic between.
 module pulsetrain_core_controller_see_arm (
   input arm,
   input clk,

@@ -8437,7 +8437,7 @@ module pulsetrain_core_controller_line_driver (
   end
 endmodule
 
-// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+// The pin, seen as many cycles later as there are stages: one flip-flop each, and no logic between.
 module pulsetrain_core_controller_line_driver_see_ready (
   input crossbar__ready,
   input clk,
@@ -8457,7 +8457,7 @@ module pulsetrain_core_controller_line_driver_see_ready (
   end
 endmodule
 
-// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+// The pin, seen as many cycles later as there are stages: one flip-flop each, and no logic between.
 module pulsetrain_core_controller_line_driver_see_converted (
   input crossbar__converted,
   input clk,
@@ -8477,7 +8477,7 @@ module pulsetrain_core_controller_line_driver_see_converted (
   end
 endmodule
 
-// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+// The pin, seen as many cycles later as there are stages: one flip-flop each, and no logic between.
 module pulsetrain_core_controller_see_abort (
   input abort,
   input clk,
@@ -8497,7 +8497,7 @@ module pulsetrain_core_controller_see_abort (
   end
 endmodule
 
-// seen is pin as many cycles later as there are stages: one flip-flop each, and no logic between.
+// The pin, seen as many cycles later as there are stages: one flip-flop each, and no logic between.
 module pulsetrain_core_controller_see_arm (
   input arm,
   input clk,

@@ -141,12 +141,12 @@ async def deltas_are_products_of_codes(dut: Any, idle: bool, back_pressure: bool
     tb.covered(idle, back_pressure)
 
 
-@bench_test(cycles=60_000)
+@bench_test(cycles=200_000)
 async def clear_forgets_what_was_started(dut: Any) -> None:
     """Clear at any moment: nothing more comes out, and the next start begins with the first cell."""
     tb = ProductTB(dut, "clear")
     await tb.start()
-    for _ in range(20):
+    for _ in range(60):
         tb.background(tb.ask())
         tb.set(deltas__ready=tb.random.getrandbits(1))
         await tb.cycles(tb.random.randint(2, 2 * tb.config.beats * tb.config.product_cycles + LATENCY + 3))

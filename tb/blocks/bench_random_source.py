@@ -95,7 +95,7 @@ async def words_match_the_model(dut: Any, back_pressure: bool) -> None:
     tb.covered(False, back_pressure)
 
 
-@bench_test(cycles=5000)
+@bench_test(cycles=60_000)
 async def state_can_be_read_back(dut: Any) -> None:
     """State words, seed and steps after some beats; the source does not step unless a beat is taken."""
     tb = SourceTB(dut, "state")

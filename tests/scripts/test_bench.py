@@ -57,7 +57,10 @@ def test_cycles_stay_near_the_bound(bench: ModuleType) -> None:
             )
         beats = config.beats * (2 if row["source"] == "difference" else 1)  # a lane has one multiplier
         assert row["bound"] == max(row["updates"] * beats, row["slots"] * row["slot_cycles"])
-        assert 1 <= row["ratio"] <= 1.05, row
+        # Two requests are in flight at most (§3), which cannot even out updates that differ where slots take about as
+        # long as beats: there the bound is not to be had.
+        load = row["slots"] * row["slot_cycles"] / (row["updates"] * beats)
+        assert 1 <= row["ratio"] <= (1.1 if 0.85 < load < 1.15 else 1.05), row
         vectors = config.row_beats + config.beats_per_row + 2
         assert (
             row["sent"]

@@ -127,7 +127,10 @@ def test_short_soak(tmp_path: Path) -> None:
         (["--decisions=0"], "Decisions must be an integer of at least 1, not 0"),
         (["--seed=-1"], "Seed must be an integer of at least 0, not -1"),
         (["--processes=0"], "Processes must be an integer between 1 and 256, not 0"),
-        (["--configuration=huge"], "Configuration must be one of base, macro32, odd, pair, tiny, wide, not 'huge'"),
+        (
+            ["--configuration=huge"],
+            "Configuration must be one of base, macro32, odd, pair, small32, tiny, wide, not 'huge'",
+        ),
         (["--batch=-1"], "Batch must be an integer of at least 0, not -1"),
     ],
 )

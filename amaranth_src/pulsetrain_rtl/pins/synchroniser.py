@@ -12,7 +12,7 @@ ATTRIBUTES = {
 
 
 class Synchroniser(Elaboratable):
-    """``seen`` is ``pin`` as many cycles later as there are ``stages``: one flip-flop each, and no logic between.
+    """The pin, ``seen`` as many cycles later as there are ``stages``: one flip-flop each, and no logic between.
 
     As ``amaranth.lib.cdc.FFSynchronizer``, but with ``ATTRIBUTES`` in the Verilog, too. A reset sets them to ``init``.
     """
