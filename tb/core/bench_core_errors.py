@@ -242,7 +242,7 @@ async def release_at_any_moment(dut: Any, how: str, opcode: int) -> None:
     await tb.start(back_pressure=tb.random.random() < 0.5, idle=tb.random.random() < 0.3)
     tb.begin(tb.commands.loads())
     await tb.finish()
-    for turn in range(ROUNDS):
+    for turn in range(3 * ROUNDS if opcode == Opcode.LOAD else ROUNDS):  # a LOAD is soon over
         verify = int(turn % 2)
         others = [tb.commands.make(tb.random.choice(tb.commands.kinds)) for _ in range(3)]
         commands = [tb.commands.make(opcode, verify=verify) for _ in range(2)]
