@@ -335,11 +335,11 @@ module pulsetrain_core (
     .room(room),
     .deltas__ready(deltas__ready_3),
     .targets__ready(targets__ready & command_decoder_targets__ready_either[0]),
-    .verdict__settled(verdict__settled),
+    .loads(verdict__settled),
     .load__valid(load__valid),
     .deltas__valid(deltas__valid_2),
     .targets__valid(targets__valid),
-    .deltas__payload(deltas__payload_2),
+    .words(deltas__payload_2),
     .verdict__valid(verdict__valid),
     .verdict__status(verdict__status),
     .load__ready(load__ready),
@@ -385,18 +385,18 @@ module pulsetrain_core (
     .deltas__ready(deltas__ready),
     .scan__rows(scan__rows),
     .scan__columns(scan__columns),
-    .scan__enable(scan__enable),
+    .moves(scan__enable),
     .start__ready(start__ready),
     .scan__start(scan__start),
     .busy(busy_2),
     .start__valid(waits),
     .start__payload(difference),
     .scan__loaded(scan__loaded),
-    .scan__which(scan__which),
+    .which(scan__which),
     .column_beat(scan__column_beat),
     .scan__row_beat(scan__row_beat),
-    .scan__active(scan__active),
-    .scan__difference(scan__difference),
+    .active(scan__active),
+    .difference(scan__difference),
     .deltas__valid(deltas__valid_3),
     .deltas__payload(deltas__payload_3)
   );
@@ -772,11 +772,11 @@ module pulsetrain_core_command_decoder (
   input room,
   input deltas__ready,
   input targets__ready,
-  output verdict__settled,
+  output loads,
   output load__valid,
   output deltas__valid,
   output targets__valid,
-  output [255:0] deltas__payload,
+  output [255:0] words,
   output verdict__valid,
   output [3:0] verdict__status,
   input load__ready,
@@ -796,7 +796,7 @@ module pulsetrain_core_command_decoder (
   reg which = 1'b0;
   reg wrong_before = 1'b0;
 
-  wire loads = opcode == 4'd1;
+  assign loads = opcode == 4'd1;
   wire updates = opcode == 4'd4;
   wire [8:0] length = loads ? 9'd4 : 9'd256;
   wire [9:0] length_minus_1 = length - 1'b1;
@@ -817,7 +817,7 @@ module pulsetrain_core_command_decoder (
   assign deltas__valid = offered & updates;
   assign targets__valid = offered & !loads & !updates;
   wire filling = part_state == 2'd3;
-  wire [255:0] words = filling ? 256'd0 : commands__payload[255:0];
+  assign words = filling ? 256'd0 : commands__payload[255:0];
   wire [15:0] missing = filling ? 16'd32768 : 16'd0;
   wire part_state_when = !(|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd3, header__opcode ==
       4'd2});
@@ -966,9 +966,6 @@ module pulsetrain_core_command_decoder (
       endcase
     end
   end
-
-  assign verdict__settled = loads;
-  assign deltas__payload = words;
 endmodule
 
 // The vectors rows A and B, columns A and B. A load fills the place that is not current and then makes it so.
@@ -1115,25 +1112,22 @@ module pulsetrain_core_outer_product (
   input deltas__ready,
   input [127:0] scan__rows,
   input [127:0] scan__columns,
-  output scan__enable,
+  output moves,
   output start__ready,
   output scan__start,
   output busy,
   input start__valid,
   input start__payload,
   input scan__loaded,
-  output scan__which,
+  output reg which = 1'b0,
   output reg [1:0] column_beat = 2'd0,
   output reg [1:0] scan__row_beat = 2'd0,
-  output scan__active,
-  output scan__difference,
+  output reg active = 1'b0,
+  output reg difference = 1'b0,
   output reg deltas__valid = 1'b0,
   output reg [255:0] deltas__payload = 256'd0
 );
-  reg which = 1'b0;
-  reg difference = 1'b0;
   reg [5:0] row = 6'd0;
-  reg active = 1'b0;
   reg [2:0] valid = 3'd0;
   reg [3:0] lane = 4'd0;
   reg [2:0] completes = 3'd0;
@@ -1174,7 +1168,7 @@ module pulsetrain_core_outer_product (
   reg [14:0] before_14 = 15'd0;
   reg [14:0] before_15 = 15'd0;
 
-  wire moves = !deltas__valid | deltas__ready;
+  assign moves = !deltas__valid | deltas__ready;
   wire cell_ends = which == difference;
   wire row_ends = cell_ends & column_beat == 2'd3;
   wire ends = row_ends & row == 6'd63;
@@ -1372,11 +1366,6 @@ module pulsetrain_core_outer_product (
       fetched_lane <= lane;
     end
   end
-
-  assign scan__enable = moves;
-  assign scan__which = which;
-  assign scan__active = active;
-  assign scan__difference = difference;
 endmodule
 
 // Sends vector A of the driven side to the input registers of the DACs, beat by beat, then offers the read.
@@ -1599,23 +1588,23 @@ module pulsetrain_core_responder (
   wire settled_13 = answer_13_when ? header__settled : answer_13[16];
   wire settled_14 = answer_14_when ? header__settled : answer_14[16];
   wire settled_15 = answer_15_when ? header__settled : answer_15[16];
-  wire [255:0] bits;
-  assign bits[15:0] = {{8{r_data[7]}}, r_data[7:0]};
-  assign bits[31:16] = {{8{r_data[15]}}, r_data[15:8]};
-  assign bits[47:32] = {{8{r_data[23]}}, r_data[23:16]};
-  assign bits[63:48] = {{8{r_data[31]}}, r_data[31:24]};
-  assign bits[79:64] = {{8{r_data[39]}}, r_data[39:32]};
-  assign bits[95:80] = {{8{r_data[47]}}, r_data[47:40]};
-  assign bits[111:96] = {{8{r_data[55]}}, r_data[55:48]};
-  assign bits[127:112] = {{8{r_data[63]}}, r_data[63:56]};
-  assign bits[143:128] = {{8{r_data[71]}}, r_data[71:64]};
-  assign bits[159:144] = {{8{r_data[79]}}, r_data[79:72]};
-  assign bits[175:160] = {{8{r_data[87]}}, r_data[87:80]};
-  assign bits[191:176] = {{8{r_data[95]}}, r_data[95:88]};
-  assign bits[207:192] = {{8{r_data[103]}}, r_data[103:96]};
-  assign bits[223:208] = {{8{r_data[111]}}, r_data[111:104]};
-  assign bits[239:224] = {{8{r_data[119]}}, r_data[119:112]};
-  assign bits[255:240] = {{8{r_data[127]}}, r_data[127:120]};
+  wire [255:0] out;
+  assign out[15:0] = {{8{r_data[7]}}, r_data[7:0]};
+  assign out[31:16] = {{8{r_data[15]}}, r_data[15:8]};
+  assign out[47:32] = {{8{r_data[23]}}, r_data[23:16]};
+  assign out[63:48] = {{8{r_data[31]}}, r_data[31:24]};
+  assign out[79:64] = {{8{r_data[39]}}, r_data[39:32]};
+  assign out[95:80] = {{8{r_data[47]}}, r_data[47:40]};
+  assign out[111:96] = {{8{r_data[55]}}, r_data[55:48]};
+  assign out[127:112] = {{8{r_data[63]}}, r_data[63:56]};
+  assign out[143:128] = {{8{r_data[71]}}, r_data[71:64]};
+  assign out[159:144] = {{8{r_data[79]}}, r_data[79:72]};
+  assign out[175:160] = {{8{r_data[87]}}, r_data[87:80]};
+  assign out[191:176] = {{8{r_data[95]}}, r_data[95:88]};
+  assign out[207:192] = {{8{r_data[103]}}, r_data[103:96]};
+  assign out[223:208] = {{8{r_data[111]}}, r_data[111:104]};
+  assign out[239:224] = {{8{r_data[119]}}, r_data[119:112]};
+  assign out[255:240] = {{8{r_data[127]}}, r_data[127:120]};
 
   pulsetrain_core_responder_kept kept (
     .clk(clk),
@@ -1658,7 +1647,7 @@ module pulsetrain_core_responder (
       if (advances) begin
         sent <= sent + 1'b1;
         responses__payload[256] <= 1'b0;
-        responses__payload[255:0] <= responses__payload_any ? cells__payload : bits;
+        responses__payload[255:0] <= responses__payload_any ? cells__payload : out;
         responses__valid <= 1'b1;
       end else if (answers) begin
         sent <= 10'd0;
@@ -2352,11 +2341,11 @@ module pulsetrain_core_controller (
     .clk(clk),
     .rst(rst),
     .i__valid(i__valid),
-    .i__ready(i__ready),
+    .first_moves(i__ready),
     .holds(holds),
     .o__ready(o__ready),
     .i__payload(i__payload),
-    .o__valid(i__valid_2),
+    .second(i__valid_2),
     .o__payload(i__payload_2)
   );
 
@@ -2776,14 +2765,13 @@ module pulsetrain_core_controller_decision_lanes (
   input clk,
   input rst,
   input i__valid,
-  output i__ready,
+  output first_moves,
   output holds,
   input o__ready,
   input [528:0] i__payload,
-  output o__valid,
+  output reg second = 1'b0,
   output reg [103:0] o__payload = 104'd0
 );
-  reg second = 1'b0;
   reg first = 1'b0;
   reg counts_up = 1'b0;
   reg [2:0] step = 3'd0;
@@ -2859,7 +2847,7 @@ module pulsetrain_core_controller_decision_lanes (
   wire second_moves = !second | o__ready;
   wire begins = first & counts_up & step == 3'd0 & second_moves;
   wire finishes = first & second_moves & (step == 3'd0 ? !counts_up : step == 3'd1);
-  wire first_moves = !first | finishes;
+  assign first_moves = !first | finishes;
   assign holds = first | second;
   wire overflow = step == 3'd5;
   wire [20:0] overflow_inverse = ~{21{overflow}};
@@ -3361,9 +3349,6 @@ module pulsetrain_core_controller_decision_lanes (
       max_pulses <= i__payload[520:517];
     end
   end
-
-  assign i__ready = first_moves;
-  assign o__valid = second;
 endmodule
 
 // A queue of rows between a collector of beats and a former of slots.
@@ -3416,7 +3401,7 @@ module pulsetrain_core_controller_pulse_scheduler (
     .counted__cells_set(counted__cells_set),
     .counted__cells_reset(counted__cells_reset),
     .store__cells(signature__data_2),
-    .store__beat(store__beat)
+    .place(store__beat)
   );
 
   pulsetrain_core_controller_pulse_scheduler_former former (
@@ -3495,10 +3480,9 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   output [4:0] counted__cells_set,
   output [4:0] counted__cells_reset,
   output reg [79:0] store__cells = 80'd0,
-  output [1:0] store__beat
+  output reg [1:0] place = 2'd0
 );
   reg held = 1'b0;
-  reg [1:0] place = 2'd0;
   reg [5:0] row = 6'd0;
   reg bank = 1'b0;
   reg [6:0] parallel_max = 7'd0;
@@ -3515,22 +3499,22 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   reg [3:0] reset_again = 4'd0;
   reg reset_again_here = 1'b0;
 
-  wire store__beat_any = |i__payload[3:0];
-  wire store__beat_any_2 = |i__payload[7:4];
-  wire store__beat_any_3 = |i__payload[11:8];
-  wire store__beat_any_4 = |i__payload[15:12];
-  wire store__beat_any_5 = |i__payload[19:16];
-  wire store__beat_any_6 = |i__payload[23:20];
-  wire store__beat_any_7 = |i__payload[27:24];
-  wire store__beat_any_8 = |i__payload[31:28];
-  wire store__beat_any_9 = |i__payload[35:32];
-  wire store__beat_any_10 = |i__payload[39:36];
-  wire store__beat_any_11 = |i__payload[43:40];
-  wire store__beat_any_12 = |i__payload[47:44];
-  wire store__beat_any_13 = |i__payload[51:48];
-  wire store__beat_any_14 = |i__payload[55:52];
-  wire store__beat_any_15 = |i__payload[59:56];
-  wire store__beat_any_16 = |i__payload[63:60];
+  wire bank_any = |i__payload[3:0];
+  wire bank_any_2 = |i__payload[7:4];
+  wire bank_any_3 = |i__payload[11:8];
+  wire bank_any_4 = |i__payload[15:12];
+  wire bank_any_5 = |i__payload[19:16];
+  wire bank_any_6 = |i__payload[23:20];
+  wire bank_any_7 = |i__payload[27:24];
+  wire bank_any_8 = |i__payload[31:28];
+  wire bank_any_9 = |i__payload[35:32];
+  wire bank_any_10 = |i__payload[39:36];
+  wire bank_any_11 = |i__payload[43:40];
+  wire bank_any_12 = |i__payload[47:44];
+  wire bank_any_13 = |i__payload[51:48];
+  wire bank_any_14 = |i__payload[55:52];
+  wire bank_any_15 = |i__payload[59:56];
+  wire bank_any_16 = |i__payload[63:60];
   wire reset_again_here_any_16 = |i__payload[3:1];
   wire reset_again_here_any_15 = |i__payload[7:5];
   wire reset_again_here_any_14 = |i__payload[11:9];
@@ -3562,15 +3546,13 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   assign moves = held & (!o__valid | o__ready);
   assign i__ready = !held | moves | clear;
   wire saturated_count_when = |i__payload[95:80];
-  wire [15:0] set_selected = {store__beat_any_16, store__beat_any_15, store__beat_any_14, store__beat_any_13,
-      store__beat_any_12, store__beat_any_11, store__beat_any_10, store__beat_any_9, store__beat_any_8,
-      store__beat_any_7, store__beat_any_6, store__beat_any_5, store__beat_any_4, store__beat_any_3, store__beat_any_2,
-      store__beat_any} & ~i__payload[79:64];
+  wire [15:0] set_selected = {bank_any_16, bank_any_15, bank_any_14, bank_any_13, bank_any_12, bank_any_11,
+      bank_any_10, bank_any_9, bank_any_8, bank_any_7, bank_any_6, bank_any_5, bank_any_4, bank_any_3, bank_any_2,
+      bank_any} & ~i__payload[79:64];
   wire any_set_selected = |set_selected;
-  wire [15:0] reset_selected = {store__beat_any_16, store__beat_any_15, store__beat_any_14, store__beat_any_13,
-      store__beat_any_12, store__beat_any_11, store__beat_any_10, store__beat_any_9, store__beat_any_8,
-      store__beat_any_7, store__beat_any_6, store__beat_any_5, store__beat_any_4, store__beat_any_3, store__beat_any_2,
-      store__beat_any} & i__payload[79:64];
+  wire [15:0] reset_selected = {bank_any_16, bank_any_15, bank_any_14, bank_any_13, bank_any_12, bank_any_11,
+      bank_any_10, bank_any_9, bank_any_8, bank_any_7, bank_any_6, bank_any_5, bank_any_4, bank_any_3, bank_any_2,
+      bank_any} & i__payload[79:64];
   wire any_reset_selected = |reset_selected;
   wire [15:0] set_again_here_both = set_selected & {reset_again_here_any, reset_again_here_any_2,
       reset_again_here_any_3, reset_again_here_any_4, reset_again_here_any_5, reset_again_here_any_6,
@@ -3711,8 +3693,6 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       bank <= i__payload[103];
     end
   end
-
-  assign store__beat = place;
 endmodule
 
 // Forms the slots of one row after the other, from visits of the chunks that hold a column for a slot.
@@ -4055,7 +4035,7 @@ module pulsetrain_core_controller_row_programmer (
   output [3:0] o__payload_groups,
   output [1:0] values_2,
   output reg active = 1'b0,
-  output bank,
+  output reg bank = 1'b0,
   output reg o__valid = 1'b0,
   output reg [6:0] counted__verified = 7'd0,
   output reg [6:0] counted__unreached = 7'd0,
@@ -4076,7 +4056,6 @@ module pulsetrain_core_controller_row_programmer (
   reg [3:0] programmer_state = 4'd0;
   reg [5:0] row = 6'd0;
   reg states = 1'b0;
-  reg bank_2 = 1'b0;
   reg [7:0] repeats = 8'd0;
   reg [5:0] next_row = 6'd0;
   reg emitted = 1'b0;
@@ -4255,7 +4234,7 @@ module pulsetrain_core_controller_row_programmer (
       repeats <= 8'd0;
       polarity <= 1'b0;
       row <= 6'd0;
-      bank_2 <= 1'b0;
+      bank <= 1'b0;
       work <= 2'd0;
       todo <= 4'd0;
       programmer_state <= 4'd0;
@@ -4275,16 +4254,16 @@ module pulsetrain_core_controller_row_programmer (
                 programmer_state <= 4'd1;
                 todo <= {|slots__payload[70:55], |slots__payload[54:39], |slots__payload[38:23], |slots__payload[22:7]};
                 work <= 2'd0;
-                bank_2 <= slots__payload[71];
+                bank <= slots__payload[71];
                 row <= slots__payload[5:0];
               end else if (active)
                 programmer_state <= 4'd2;
               else
-                bank_2 <= slots__payload[71];
+                bank <= slots__payload[71];
             end else if (targets__valid) begin
               programmer_state <= 4'd3;
               work <= targets__payload[257:256] == 2'd2 ? 2'd3 : targets__payload[257:256] == 2'd1 ? 2'd2 : 2'd1;
-              bank_2 <= 1'b0;
+              bank <= 1'b0;
               row <= next_row;
             end
           end
@@ -4486,7 +4465,6 @@ module pulsetrain_core_controller_row_programmer (
   assign o__payload_operation = port;
   assign o__payload_groups = port_2;
   assign values_2 = port_3;
-  assign bank = bank_2;
 endmodule
 
 // A memory with verify_lanes cells a word, walked through a converter group at a time.
@@ -4551,14 +4529,14 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   wire forms = work == 2'd2;
   wire [10:0] forms_choice = stage_1[5] ? {signature__data[28], !signature__data[28] & (signature__data[25] |
       signature__data[29]), signature__data[24:17]} : {{3{signature__data[16]}}, signature__data[16:9]};
-  wire takes = stage_1[1] & takes_0;
-  wire zero = stage_1[0] | (stage_1[1] & (slot_is_first | !signature__data[25]));
-  wire was = signature__data[25] & !zero;
+  wire stage_1_1_and_takes_0 = stage_1[1] & takes_0;
+  wire operands_0_when = stage_1[0] | (stage_1[1] & (slot_is_first | !signature__data[25]));
+  wire operands_0_both = signature__data[25] & !operands_0_when;
   wire alone = value_0 == 16'd32768;
   wire alone_any = |value_0[6:0];
   wire operands_0_either = !(|value_0[15:7]) | ((&value_0[15:7]) & alone_any);
-  wire stage_1_2_and_was = stage_1[2] & was;
-  wire blinded = stage_1_2_and_was & first & verifies & (!(!value_0[7] | (value_0[7] & alone_any)) | (!value_0[7] &
+  wire operands_0_both_2 = stage_1[2] & operands_0_both;
+  wire blinded = operands_0_both_2 & first & verifies & (!(!value_0[7] | (value_0[7] & alone_any)) | (!value_0[7] &
       (&value_0[6:0])) | (value_0[7] & !(|value_0[6:1])));
   wire [10:0] result_0_sum = $signed({operands_0[8:0], 1'b1}) + $signed({operands_0[17:9], operands_0[18]});
   wire far_0 = result_0_sum[9] ^ result_0_sum[10];
@@ -4717,18 +4695,19 @@ module pulsetrain_core_controller_row_programmer_row_cells (
         chosen__pulsed <= signature__data[25] | (signature__data[26] & signature__data[24:17] >= round);
         operands_0[8:0] <= signature__data[8:0];
         operands_0[17:9] <= stage_1[1] ? settings[7:0] ^ {9{lowers}} : {value_0[7], value_0[7:0]};
-        operands_0[18] <= takes & lowers;
-        operands_0[26:19] <= stage_1[2] & (was | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
+        operands_0[18] <= stage_1_1_and_takes_0 & lowers;
+        operands_0[26:19] <= stage_1[2] & (operands_0_both | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
         operands_0[34:27] <= signature__data[24:17];
-        operands_0[35] <= takes | (stage_1_2_and_was & !verifies & in_rounds);
-        operands_0[36] <= takes | (stage_1[0] & exists_0 & !alone & operands_0_either) | (was & !stage_1[2]);
-        operands_0[37] <= stage_1_2_and_was & !blinded & !1'b0;
+        operands_0[35] <= stage_1_1_and_takes_0 | (operands_0_both_2 & !verifies & in_rounds);
+        operands_0[36] <= stage_1_1_and_takes_0 | (stage_1[0] & exists_0 & !alone & operands_0_either) |
+            (operands_0_both & !stage_1[2]);
+        operands_0[37] <= operands_0_both_2 & !blinded & !1'b0;
         operands_0[38] <= blinded | (stage_1[2] & signature__data[26]);
         operands_0[39] <= blinded;
-        operands_0[40] <= takes ? !lowers : signature__data[27];
+        operands_0[40] <= stage_1_1_and_takes_0 ? !lowers : signature__data[27];
         operands_0[41] <= stage_1[0] ? alone : signature__data[28];
         operands_0[42] <= stage_1[0] ? !operands_0_either : signature__data[29];
-        if (zero) begin
+        if (operands_0_when) begin
           operands_0[8:0] <= 9'd0;
           operands_0[34:27] <= 8'd0;
         end

@@ -335,7 +335,7 @@ module pulsetrain_core (
     .room(room),
     .deltas__ready(deltas__ready_3),
     .targets__ready(targets__ready & command_decoder_targets__ready_either[0]),
-    .verdict__settled(verdict__settled),
+    .loads(verdict__settled),
     .load__valid(load__valid),
     .deltas__valid(deltas__valid_2),
     .targets__valid(targets__valid),
@@ -385,18 +385,18 @@ module pulsetrain_core (
     .deltas__ready(deltas__ready),
     .scan__rows(scan__rows),
     .scan__columns(scan__columns),
-    .scan__enable(scan__enable),
+    .moves(scan__enable),
     .start__ready(start__ready),
     .scan__start(scan__start),
     .busy(busy_2),
     .start__valid(waits),
     .start__payload(difference),
     .scan__loaded(scan__loaded),
-    .scan__which(scan__which),
+    .which(scan__which),
     .column_beat(scan__column_beat),
     .scan__row_beat(scan__row_beat),
-    .scan__active(scan__active),
-    .scan__difference(scan__difference),
+    .active(scan__active),
+    .difference(scan__difference),
     .deltas__valid(deltas__valid_3),
     .deltas__payload(deltas__payload_3)
   );
@@ -772,7 +772,7 @@ module pulsetrain_core_command_decoder (
   input room,
   input deltas__ready,
   input targets__ready,
-  output verdict__settled,
+  output loads,
   output load__valid,
   output deltas__valid,
   output targets__valid,
@@ -796,7 +796,7 @@ module pulsetrain_core_command_decoder (
   reg which = 1'b0;
   reg wrong_before = 1'b0;
 
-  wire loads = opcode == 4'd1;
+  assign loads = opcode == 4'd1;
   wire updates = opcode == 4'd4;
   wire [4:0] length = loads ? 5'd2 : updates ? 5'd16 : 5'd8;
   wire [5:0] length_minus_1 = length - 1'b1;
@@ -939,7 +939,6 @@ module pulsetrain_core_command_decoder (
     end
   end
 
-  assign verdict__settled = loads;
   assign deltas__payload = words[63:0];
 endmodule
 
@@ -1087,25 +1086,22 @@ module pulsetrain_core_outer_product (
   input deltas__ready,
   input [31:0] scan__rows,
   input [31:0] scan__columns,
-  output scan__enable,
+  output moves,
   output start__ready,
   output scan__start,
   output busy,
   input start__valid,
   input start__payload,
   input scan__loaded,
-  output scan__which,
+  output reg which = 1'b0,
   output reg column_beat = 1'b0,
   output reg scan__row_beat = 1'b0,
-  output scan__active,
-  output scan__difference,
+  output reg active = 1'b0,
+  output reg difference = 1'b0,
   output reg deltas__valid = 1'b0,
   output reg [63:0] deltas__payload = 64'd0
 );
-  reg which = 1'b0;
-  reg difference = 1'b0;
   reg [2:0] row = 3'd0;
-  reg active = 1'b0;
   reg [2:0] valid = 3'd0;
   reg [1:0] lane = 2'd0;
   reg [2:0] completes = 3'd0;
@@ -1122,7 +1118,7 @@ module pulsetrain_core_outer_product (
   reg [14:0] before_2 = 15'd0;
   reg [14:0] before_3 = 15'd0;
 
-  wire moves = !deltas__valid | deltas__ready;
+  assign moves = !deltas__valid | deltas__ready;
   wire cell_ends = which == difference;
   wire row_ends = cell_ends & column_beat;
   wire ends = row_ends & row == 3'd7;
@@ -1248,11 +1244,6 @@ module pulsetrain_core_outer_product (
       fetched_lane <= lane;
     end
   end
-
-  assign scan__enable = moves;
-  assign scan__which = which;
-  assign scan__active = active;
-  assign scan__difference = difference;
 endmodule
 
 // Sends vector A of the driven side to the input registers of the DACs, beat by beat, then offers the read.
@@ -1492,23 +1483,23 @@ module pulsetrain_core_responder (
   wire settled_13 = answer_13_when ? header__settled : answer_13[16];
   wire settled_14 = answer_14_when ? header__settled : answer_14[16];
   wire settled_15 = answer_15_when ? header__settled : answer_15[16];
-  wire [255:0] bits;
-  assign bits[15:0] = {{8{ends_choice_2[7]}}, ends_choice_2};
-  assign bits[31:16] = {{8{ends_choice_3[7]}}, ends_choice_3};
-  assign bits[47:32] = {{8{ends_choice_4[7]}}, ends_choice_4};
-  assign bits[63:48] = {{8{ends_choice_5[7]}}, ends_choice_5};
-  assign bits[79:64] = {{8{ends_choice_6[7]}}, ends_choice_6};
-  assign bits[95:80] = {{8{ends_choice_7[7]}}, ends_choice_7};
-  assign bits[111:96] = {{8{ends_choice_8[7]}}, ends_choice_8};
-  assign bits[127:112] = {{8{ends_choice_9[7]}}, ends_choice_9};
-  assign bits[143:128] = {{8{ends_choice_10[7]}}, ends_choice_10};
-  assign bits[159:144] = {{8{ends_choice_11[7]}}, ends_choice_11};
-  assign bits[175:160] = {{8{ends_choice_12[7]}}, ends_choice_12};
-  assign bits[191:176] = {{8{ends_choice_13[7]}}, ends_choice_13};
-  assign bits[207:192] = {{8{ends_choice_14[7]}}, ends_choice_14};
-  assign bits[223:208] = {{8{ends_choice_15[7]}}, ends_choice_15};
-  assign bits[239:224] = {{8{ends_choice_16[7]}}, ends_choice_16};
-  assign bits[255:240] = {{8{ends_choice_17[7]}}, ends_choice_17};
+  wire [255:0] out;
+  assign out[15:0] = {{8{ends_choice_2[7]}}, ends_choice_2};
+  assign out[31:16] = {{8{ends_choice_3[7]}}, ends_choice_3};
+  assign out[47:32] = {{8{ends_choice_4[7]}}, ends_choice_4};
+  assign out[63:48] = {{8{ends_choice_5[7]}}, ends_choice_5};
+  assign out[79:64] = {{8{ends_choice_6[7]}}, ends_choice_6};
+  assign out[95:80] = {{8{ends_choice_7[7]}}, ends_choice_7};
+  assign out[111:96] = {{8{ends_choice_8[7]}}, ends_choice_8};
+  assign out[127:112] = {{8{ends_choice_9[7]}}, ends_choice_9};
+  assign out[143:128] = {{8{ends_choice_10[7]}}, ends_choice_10};
+  assign out[159:144] = {{8{ends_choice_11[7]}}, ends_choice_11};
+  assign out[175:160] = {{8{ends_choice_12[7]}}, ends_choice_12};
+  assign out[191:176] = {{8{ends_choice_13[7]}}, ends_choice_13};
+  assign out[207:192] = {{8{ends_choice_14[7]}}, ends_choice_14};
+  assign out[223:208] = {{8{ends_choice_15[7]}}, ends_choice_15};
+  assign out[239:224] = {{8{ends_choice_16[7]}}, ends_choice_16};
+  assign out[255:240] = {{8{ends_choice_17[7]}}, ends_choice_17};
 
   pulsetrain_core_responder_kept kept (
     .clk(clk),
@@ -1551,7 +1542,7 @@ module pulsetrain_core_responder (
       if (advances) begin
         sent <= sent + 1'b1;
         responses__payload[256] <= 1'b0;
-        responses__payload[255:0] <= responses__payload_any ? inputs : bits;
+        responses__payload[255:0] <= responses__payload_any ? inputs : out;
         responses__valid <= 1'b1;
       end else if (answers) begin
         sent <= 5'd0;
@@ -2245,11 +2236,11 @@ module pulsetrain_core_controller (
     .clk(clk),
     .rst(rst),
     .i__valid(i__valid),
-    .i__ready(i__ready),
+    .first_moves(i__ready),
     .holds(holds),
     .o__ready(o__ready),
     .i__payload(i__payload),
-    .o__valid(i__valid_2),
+    .second(i__valid_2),
     .o__payload(i__payload_2)
   );
 
@@ -2640,14 +2631,13 @@ module pulsetrain_core_controller_decision_lanes (
   input clk,
   input rst,
   input i__valid,
-  output i__ready,
+  output first_moves,
   output holds,
   input o__ready,
   input [141:0] i__payload,
-  output o__valid,
+  output reg second = 1'b0,
   output reg [28:0] o__payload = 29'd0
 );
-  reg second = 1'b0;
   reg first = 1'b0;
   reg counts_up = 1'b0;
   reg [2:0] step = 3'd0;
@@ -2675,7 +2665,7 @@ module pulsetrain_core_controller_decision_lanes (
   wire second_moves = !second | o__ready;
   wire begins = first & counts_up & step == 3'd0 & second_moves;
   wire finishes = first & second_moves & (step == 3'd0 ? !counts_up : step == 3'd1);
-  wire first_moves = !first | finishes;
+  assign first_moves = !first | finishes;
   assign holds = first | second;
   wire overflow = step == 3'd5;
   wire [20:0] overflow_inverse = ~{21{overflow}};
@@ -2858,9 +2848,6 @@ module pulsetrain_core_controller_decision_lanes (
       max_pulses <= i__payload[136:133];
     end
   end
-
-  assign i__ready = first_moves;
-  assign o__valid = second;
 endmodule
 
 // A queue of rows between a collector of beats and a former of slots.
@@ -2913,7 +2900,7 @@ module pulsetrain_core_controller_pulse_scheduler (
     .counted__cells_set(counted__cells_set),
     .counted__cells_reset(counted__cells_reset),
     .store__cells(signature__data_2),
-    .store__beat(store__beat)
+    .place(store__beat)
   );
 
   pulsetrain_core_controller_pulse_scheduler_former former (
@@ -2992,10 +2979,9 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   output [2:0] counted__cells_set,
   output [2:0] counted__cells_reset,
   output reg [19:0] store__cells = 20'd0,
-  output store__beat
+  output reg place = 1'b0
 );
   reg held = 1'b0;
-  reg place = 1'b0;
   reg [2:0] row = 3'd0;
   reg bank = 1'b0;
   reg [3:0] parallel_max = 4'd0;
@@ -3012,10 +2998,10 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   reg [1:0] reset_again = 2'd0;
   reg reset_again_here = 1'b0;
 
-  wire store__beat_any = |i__payload[3:0];
-  wire store__beat_any_2 = |i__payload[7:4];
-  wire store__beat_any_3 = |i__payload[11:8];
-  wire store__beat_any_4 = |i__payload[15:12];
+  wire bank_any = |i__payload[3:0];
+  wire bank_any_2 = |i__payload[7:4];
+  wire bank_any_3 = |i__payload[11:8];
+  wire bank_any_4 = |i__payload[15:12];
   wire reset_again_here_any_4 = |i__payload[3:1];
   wire reset_again_here_any_3 = |i__payload[7:5];
   wire reset_again_here_any_2 = |i__payload[11:9];
@@ -3034,11 +3020,9 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   assign moves = held & (!o__valid | o__ready);
   assign i__ready = !held | moves | clear;
   wire saturated_count_when = |i__payload[23:20];
-  wire [3:0] set_selected = {store__beat_any_4, store__beat_any_3, store__beat_any_2, store__beat_any} &
-      ~i__payload[19:16];
+  wire [3:0] set_selected = {bank_any_4, bank_any_3, bank_any_2, bank_any} & ~i__payload[19:16];
   wire any_set_selected = |set_selected;
-  wire [3:0] reset_selected = {store__beat_any_4, store__beat_any_3, store__beat_any_2, store__beat_any} &
-      i__payload[19:16];
+  wire [3:0] reset_selected = {bank_any_4, bank_any_3, bank_any_2, bank_any} & i__payload[19:16];
   wire any_reset_selected = |reset_selected;
   wire [2:0] saturated_ones_4 = i__ready & saturated_count_when ? i__payload[20] + i__payload[21] + (i__payload[22] +
       i__payload[23]) : 3'd0;
@@ -3115,8 +3099,6 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       bank <= i__payload[28];
     end
   end
-
-  assign store__beat = place;
 endmodule
 
 // Forms the slots of one row after the other, from visits of the chunks that hold a column for a slot.
@@ -3403,7 +3385,7 @@ module pulsetrain_core_controller_row_programmer (
   output o__payload_groups,
   output [1:0] values_2,
   output reg active = 1'b0,
-  output bank,
+  output reg bank = 1'b0,
   output reg o__valid = 1'b0,
   output reg [3:0] counted__verified = 4'd0,
   output reg [3:0] counted__unreached = 4'd0,
@@ -3424,7 +3406,6 @@ module pulsetrain_core_controller_row_programmer (
   reg [3:0] programmer_state = 4'd0;
   reg [2:0] row = 3'd0;
   reg states = 1'b0;
-  reg bank_2 = 1'b0;
   reg [7:0] repeats = 8'd0;
   reg [2:0] next_row = 3'd0;
   reg emitted = 1'b0;
@@ -3597,7 +3578,7 @@ module pulsetrain_core_controller_row_programmer (
       repeats <= 8'd0;
       polarity <= 1'b0;
       row <= 3'd0;
-      bank_2 <= 1'b0;
+      bank <= 1'b0;
       work <= 2'd0;
       todo <= 1'b0;
       programmer_state <= 4'd0;
@@ -3617,16 +3598,16 @@ module pulsetrain_core_controller_row_programmer (
                 programmer_state <= 4'd1;
                 todo <= |slots__payload[11:4];
                 work <= 2'd0;
-                bank_2 <= slots__payload[12];
+                bank <= slots__payload[12];
                 row <= slots__payload[2:0];
               end else if (active)
                 programmer_state <= 4'd2;
               else
-                bank_2 <= slots__payload[12];
+                bank <= slots__payload[12];
             end else if (targets__valid) begin
               programmer_state <= 4'd3;
               work <= targets__payload[257:256] == 2'd2 ? 2'd3 : targets__payload[257:256] == 2'd1 ? 2'd2 : 2'd1;
-              bank_2 <= 1'b0;
+              bank <= 1'b0;
               row <= next_row;
             end
           end
@@ -3828,7 +3809,6 @@ module pulsetrain_core_controller_row_programmer (
   assign o__payload_operation = port_2;
   assign o__payload_groups = port_3;
   assign values_2 = port_4;
-  assign bank = bank_2;
   assign values_3 = port;
 endmodule
 
@@ -3893,14 +3873,14 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   wire forms = work == 2'd2;
   wire [10:0] forms_choice = stage_1[5] ? {signature__data[28], !signature__data[28] & (signature__data[25] |
       signature__data[29]), signature__data[24:17]} : {{3{signature__data[16]}}, signature__data[16:9]};
-  wire takes = stage_1[1] & takes_0;
-  wire zero = stage_1[0] | (stage_1[1] & (slot_is_first | !signature__data[25]));
-  wire was = signature__data[25] & !zero;
+  wire stage_1_1_and_takes_0 = stage_1[1] & takes_0;
+  wire operands_0_when = stage_1[0] | (stage_1[1] & (slot_is_first | !signature__data[25]));
+  wire operands_0_both = signature__data[25] & !operands_0_when;
   wire alone = value_0 == 16'd32768;
   wire alone_any = |value_0[6:0];
   wire operands_0_either = !(|value_0[15:7]) | ((&value_0[15:7]) & alone_any);
-  wire stage_1_2_and_was = stage_1[2] & was;
-  wire blinded = stage_1_2_and_was & first & verifies & (!(!value_0[7] | (value_0[7] & alone_any)) | (!value_0[7] &
+  wire operands_0_both_2 = stage_1[2] & operands_0_both;
+  wire blinded = operands_0_both_2 & first & verifies & (!(!value_0[7] | (value_0[7] & alone_any)) | (!value_0[7] &
       (&value_0[6:0])) | (value_0[7] & !(|value_0[6:1])));
   wire [10:0] result_0_sum = $signed({operands_0[8:0], 1'b1}) + $signed({operands_0[17:9], operands_0[18]});
   wire far_0 = result_0_sum[9] ^ result_0_sum[10];
@@ -4010,18 +3990,19 @@ module pulsetrain_core_controller_row_programmer_row_cells (
         chosen__pulsed <= signature__data[25] | (signature__data[26] & signature__data[24:17] >= round);
         operands_0[8:0] <= signature__data[8:0];
         operands_0[17:9] <= stage_1[1] ? settings[7:0] ^ {9{lowers}} : {value_0[7], value_0[7:0]};
-        operands_0[18] <= takes & lowers;
-        operands_0[26:19] <= stage_1[2] & (was | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
+        operands_0[18] <= stage_1_1_and_takes_0 & lowers;
+        operands_0[26:19] <= stage_1[2] & (operands_0_both | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
         operands_0[34:27] <= signature__data[24:17];
-        operands_0[35] <= takes | (stage_1_2_and_was & !verifies & in_rounds);
-        operands_0[36] <= takes | (stage_1[0] & exists_0 & !alone & operands_0_either) | (was & !stage_1[2]);
-        operands_0[37] <= stage_1_2_and_was & !blinded & !1'b0;
+        operands_0[35] <= stage_1_1_and_takes_0 | (operands_0_both_2 & !verifies & in_rounds);
+        operands_0[36] <= stage_1_1_and_takes_0 | (stage_1[0] & exists_0 & !alone & operands_0_either) |
+            (operands_0_both & !stage_1[2]);
+        operands_0[37] <= operands_0_both_2 & !blinded & !1'b0;
         operands_0[38] <= blinded | (stage_1[2] & signature__data[26]);
         operands_0[39] <= blinded;
-        operands_0[40] <= takes ? !lowers : signature__data[27];
+        operands_0[40] <= stage_1_1_and_takes_0 ? !lowers : signature__data[27];
         operands_0[41] <= stage_1[0] ? alone : signature__data[28];
         operands_0[42] <= stage_1[0] ? !operands_0_either : signature__data[29];
-        if (zero) begin
+        if (operands_0_when) begin
           operands_0[8:0] <= 9'd0;
           operands_0[34:27] <= 8'd0;
         end
