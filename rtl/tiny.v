@@ -3229,7 +3229,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
               former_state <= 2'd1;
               first <= 1'b1;
               pulse <= 4'd1;
-              polarity <= !1'b0;
+              polarity <= 1'b1;
               todo <= i__payload[14:13];
             end else
               former_state <= 2'd2;
@@ -3253,7 +3253,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
                   former_state <= 2'd1;
                   first <= 1'b1;
                   pulse <= 4'd1;
-                  polarity <= !1'b0;
+                  polarity <= 1'b1;
                   todo <= i__payload[14:13];
                 end else if (i__payload[3])
                   former_state <= 2'd2;
@@ -3278,7 +3278,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
               former_state <= 2'd1;
               first <= 1'b1;
               pulse <= 4'd1;
-              polarity <= !1'b0;
+              polarity <= 1'b1;
               todo <= i__payload[14:13];
             end else if (i__payload[3])
               former_state <= 2'd2;
@@ -3458,7 +3458,7 @@ module pulsetrain_core_controller_row_programmer (
   wire emits =
     programmer_state == 4'd0 & programmer_state_when & slots__valid & !programmer_state_when_2 & !active ? 1'b1 :
     programmer_state == 4'd2 & at_rest & left ? 1'b1 :
-    programmer_state == 4'd8 & todo == 1'b0 & resting ? some :
+    programmer_state == 4'd8 & !todo & resting ? some :
     programmer_state == 4'd8 & full_2 ? 1'b1 :
     1'b0;
   wire ends = programmer_state == 4'd0 & programmer_state_when & slots__valid & !programmer_state_when_2 & !active;
@@ -3470,7 +3470,7 @@ module pulsetrain_core_controller_row_programmer (
     programmer_state == 4'd1 ? 3'd2 :
     programmer_state == 4'd3 & targets__valid ? 3'd1 :
     programmer_state == 4'd5 & full ? 3'd3 :
-    programmer_state == 4'd8 & todo != 1'b0 ? 3'd4 :
+    programmer_state == 4'd8 & todo ? 3'd4 :
     programmer_state == 4'd9 ? (states ? 3'd6 : 3'd5) :
     3'd0;
   wire group =
@@ -3685,7 +3685,7 @@ module pulsetrain_core_controller_row_programmer (
         4'd8: begin
           if (emits)
             emitted <= 1'b1;
-          if (todo != 1'b0) begin
+          if (todo) begin
             if (last)
               todo <= programmer_state_when_3[0];
           end else if (resting) begin
@@ -3908,7 +3908,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       position[2]) | (slots__payload[4] & position[3]) | (slots__payload[5] & position[4]);
   wire takes_0_either = takes_0_either_2 | (slots__payload[6] & position[5]) | (slots__payload[7] & position[6]) |
       (slots__payload[8] & position[7]);
-  wire falling_when = signature__en & 1'b0 == 1'b0;
+  wire falling_when = signature__en & 1'b1;
   wire falling_inverse = !(stage_3[2] & starts[2]);
   wire [5:0] now;
   assign now[0] = action == 3'd1;
@@ -3996,7 +3996,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
         operands_0[35] <= stage_1_1_and_takes_0 | (operands_0_both_2 & !verifies & in_rounds);
         operands_0[36] <= stage_1_1_and_takes_0 | (stage_1[0] & exists_0 & !alone & operands_0_either) |
             (operands_0_both & !stage_1[2]);
-        operands_0[37] <= operands_0_both_2 & !blinded & !1'b0;
+        operands_0[37] <= operands_0_both_2 & !blinded & 1'b1;
         operands_0[38] <= blinded | (stage_1[2] & signature__data[26]);
         operands_0[39] <= blinded;
         operands_0[40] <= stage_1_1_and_takes_0 ? !lowers : signature__data[27];
@@ -4105,7 +4105,7 @@ module pulsetrain_core_controller_row_programmer_round_slots (
         room <= parallel_max;
       if (begins)
         room <= parallel_max;
-      joined_0 <= 1'b0 == 1'b0 & !clear & joining;
+      joined_0 <= 1'b1 & !clear & joining;
       joined_index <= index;
     end
   end

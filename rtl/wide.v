@@ -6335,7 +6335,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
               former_state <= 2'd1;
               first <= 1'b1;
               pulse <= 4'd1;
-              polarity <= !1'b0;
+              polarity <= 1'b1;
               todo <= i__payload[42:35];
             end else
               former_state <= 2'd2;
@@ -6359,7 +6359,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
                   former_state <= 2'd1;
                   first <= 1'b1;
                   pulse <= 4'd1;
-                  polarity <= !1'b0;
+                  polarity <= 1'b1;
                   todo <= i__payload[42:35];
                 end else if (i__payload[8])
                   former_state <= 2'd2;
@@ -6384,7 +6384,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
               former_state <= 2'd1;
               first <= 1'b1;
               pulse <= 4'd1;
-              polarity <= !1'b0;
+              polarity <= 1'b1;
               todo <= i__payload[42:35];
             end else if (i__payload[8])
               former_state <= 2'd2;
@@ -7338,7 +7338,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
         operands_0[35] <= stage_1_1_and_takes_0 | (operands_0_both_2 & !verifies & in_rounds);
         operands_0[36] <= stage_1_1_and_takes_0 | (stage_1[0] & exists_0 & !alone & operands_0_either) |
             (operands_0_both & !stage_1[2]);
-        operands_0[37] <= operands_0_both_2 & !blinded & !1'b0;
+        operands_0[37] <= operands_0_both_2 & !blinded & 1'b1;
         operands_0[38] <= blinded | (stage_1[2] & signature__data[26]);
         operands_0[39] <= blinded;
         operands_0[40] <= stage_1_1_and_takes_0 ? !lowers : signature__data[27];

@@ -256,6 +256,8 @@ class CellExpressions:
 
     def inverse(self, found):
         """The inverse of a bit."""
+        if found.text in ("1'b0", "1'b1"):
+            return Expression("1'b1" if found.text == "1'b0" else "1'b0", 1, 1)
         return found.opposite or Expression("!" + self._inside(found, UNARY), 1, 1, UNARY, opposite=found)
 
     def _sum(self, cell, width, signed):
