@@ -339,11 +339,11 @@ module pulsetrain_core (
     .room(room),
     .deltas__ready(deltas__ready_3),
     .targets__ready(targets__ready & command_decoder_targets__ready_either[0]),
-    .verdict__settled(verdict__settled),
+    .loads(verdict__settled),
     .load__valid(load__valid),
     .deltas__valid(deltas__valid_2),
     .targets__valid(targets__valid),
-    .deltas__payload(deltas__payload_2),
+    .words(deltas__payload_2),
     .verdict__valid(verdict__valid),
     .verdict__status(verdict__status),
     .load__ready(load__ready),
@@ -392,18 +392,18 @@ module pulsetrain_core (
     .deltas__ready(deltas__ready),
     .scan__rows(scan__rows),
     .scan__columns(scan__columns),
-    .scan__enable(scan__enable),
+    .loads(scan__enable),
     .start__ready(start__ready),
     .scan__start(scan__start),
     .busy(busy_2),
     .start__valid(waits),
     .start__payload(difference),
     .scan__loaded(scan__loaded),
-    .scan__which(scan__which),
+    .which(scan__which),
     .column_beat(scan__column_beat),
     .scan__row_beat(scan__row_beat),
-    .scan__active(scan__active),
-    .scan__difference(scan__difference),
+    .active(scan__active),
+    .difference(scan__difference),
     .deltas__valid(deltas__valid_3),
     .deltas__payload(deltas__payload_3)
   );
@@ -793,11 +793,11 @@ module pulsetrain_core_command_decoder (
   input room,
   input deltas__ready,
   input targets__ready,
-  output verdict__settled,
+  output loads,
   output load__valid,
   output deltas__valid,
   output targets__valid,
-  output [255:0] deltas__payload,
+  output [255:0] words,
   output verdict__valid,
   output [3:0] verdict__status,
   input load__ready,
@@ -822,7 +822,7 @@ module pulsetrain_core_command_decoder (
   reg which = 1'b0;
   reg wrong_before = 1'b0;
 
-  wire loads = opcode == 4'd1;
+  assign loads = opcode == 4'd1;
   wire updates = opcode == 4'd4;
   wire [8:0] length = loads ? 9'd4 : 9'd256;
   wire [9:0] length_minus_1 = length - 1'b1;
@@ -837,7 +837,7 @@ module pulsetrain_core_command_decoder (
   assign deltas__valid = offered & updates;
   assign targets__valid = offered & !loads & !updates;
   wire filling = part_state == 2'd3;
-  wire [255:0] words = filling ? 256'd0 : commands__payload[255:0];
+  assign words = filling ? 256'd0 : commands__payload[255:0];
   wire [15:0] missing = filling ? 16'd32768 : 16'd0;
   assign header__opcode = part_state == 2'd0 ? commands__payload[3:0] : 4'd0;
   wire part_state_when = !(|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd3, header__opcode ==
@@ -993,9 +993,6 @@ module pulsetrain_core_command_decoder (
       endcase
     end
   end
-
-  assign verdict__settled = loads;
-  assign deltas__payload = words;
 endmodule
 
 // The vectors rows A and B, columns A and B. A load fills the place that is not current and then makes it so.
@@ -1142,26 +1139,23 @@ module pulsetrain_core_outer_product (
   input deltas__ready,
   input [127:0] scan__rows,
   input [127:0] scan__columns,
-  output scan__enable,
+  output loads,
   output start__ready,
   output scan__start,
   output busy,
   input start__valid,
   input start__payload,
   input scan__loaded,
-  output scan__which,
+  output reg which = 1'b0,
   output reg [1:0] column_beat = 2'd0,
   output reg [1:0] scan__row_beat = 2'd0,
-  output scan__active,
-  output scan__difference,
+  output reg active = 1'b0,
+  output reg difference = 1'b0,
   output reg deltas__valid = 1'b0,
   output reg [255:0] deltas__payload = 256'd0
 );
   reg multiplies = 1'b0;
-  reg which = 1'b0;
-  reg difference = 1'b0;
   reg [5:0] row = 6'd0;
-  reg active = 1'b0;
   reg fetched = 1'b0;
   reg adds = 1'b0;
   reg [3:0] lane = 4'd0;
@@ -1206,8 +1200,8 @@ module pulsetrain_core_outer_product (
   reg [15:0] partial_15 = 16'd0;
 
   wire moves = !deltas__valid | deltas__ready;
-  wire last_step = !1'b0;
-  wire loads = moves & (!multiplies | last_step);
+  wire last_step = 1'b1;
+  assign loads = moves & (!multiplies | last_step);
   wire cell_ends = which == difference;
   wire row_ends = cell_ends & column_beat == 2'd3;
   wire ends = row_ends & row == 6'd63;
@@ -1438,11 +1432,6 @@ module pulsetrain_core_outer_product (
       partial_0 <= product_0_plus_partial_0[15:0];
     end
   end
-
-  assign scan__enable = loads;
-  assign scan__which = which;
-  assign scan__active = active;
-  assign scan__difference = difference;
 endmodule
 
 // Sends vector A of the driven side to the input registers of the DACs, beat by beat, then offers the read.
@@ -1660,23 +1649,23 @@ module pulsetrain_core_responder (
   wire faulty_when_14 = clear & !(taken_13 ? header__settled : settled[13]);
   wire faulty_when_15 = clear & !(taken_14 ? header__settled : settled[14]);
   wire faulty_when_16 = clear & !(taken_15 ? header__settled : settled[15]);
-  wire [255:0] bits;
-  assign bits[15:0] = {{8{r_data[7]}}, r_data[7:0]};
-  assign bits[31:16] = {{8{r_data[15]}}, r_data[15:8]};
-  assign bits[47:32] = {{8{r_data[23]}}, r_data[23:16]};
-  assign bits[63:48] = {{8{r_data[31]}}, r_data[31:24]};
-  assign bits[79:64] = {{8{r_data[39]}}, r_data[39:32]};
-  assign bits[95:80] = {{8{r_data[47]}}, r_data[47:40]};
-  assign bits[111:96] = {{8{r_data[55]}}, r_data[55:48]};
-  assign bits[127:112] = {{8{r_data[63]}}, r_data[63:56]};
-  assign bits[143:128] = {{8{r_data[71]}}, r_data[71:64]};
-  assign bits[159:144] = {{8{r_data[79]}}, r_data[79:72]};
-  assign bits[175:160] = {{8{r_data[87]}}, r_data[87:80]};
-  assign bits[191:176] = {{8{r_data[95]}}, r_data[95:88]};
-  assign bits[207:192] = {{8{r_data[103]}}, r_data[103:96]};
-  assign bits[223:208] = {{8{r_data[111]}}, r_data[111:104]};
-  assign bits[239:224] = {{8{r_data[119]}}, r_data[119:112]};
-  assign bits[255:240] = {{8{r_data[127]}}, r_data[127:120]};
+  wire [255:0] out;
+  assign out[15:0] = {{8{r_data[7]}}, r_data[7:0]};
+  assign out[31:16] = {{8{r_data[15]}}, r_data[15:8]};
+  assign out[47:32] = {{8{r_data[23]}}, r_data[23:16]};
+  assign out[63:48] = {{8{r_data[31]}}, r_data[31:24]};
+  assign out[79:64] = {{8{r_data[39]}}, r_data[39:32]};
+  assign out[95:80] = {{8{r_data[47]}}, r_data[47:40]};
+  assign out[111:96] = {{8{r_data[55]}}, r_data[55:48]};
+  assign out[127:112] = {{8{r_data[63]}}, r_data[63:56]};
+  assign out[143:128] = {{8{r_data[71]}}, r_data[71:64]};
+  assign out[159:144] = {{8{r_data[79]}}, r_data[79:72]};
+  assign out[175:160] = {{8{r_data[87]}}, r_data[87:80]};
+  assign out[191:176] = {{8{r_data[95]}}, r_data[95:88]};
+  assign out[207:192] = {{8{r_data[103]}}, r_data[103:96]};
+  assign out[223:208] = {{8{r_data[111]}}, r_data[111:104]};
+  assign out[239:224] = {{8{r_data[119]}}, r_data[119:112]};
+  assign out[255:240] = {{8{r_data[127]}}, r_data[127:120]};
 
   pulsetrain_core_responder_kept kept (
     .clk(clk),
@@ -1712,7 +1701,7 @@ module pulsetrain_core_responder (
       if (advances) begin
         sent <= sent + 1'b1;
         responses__payload[256] <= 1'b0;
-        responses__payload[255:0] <= responses__payload_any ? cells__payload : bits;
+        responses__payload[255:0] <= responses__payload_any ? cells__payload : out;
         responses__valid <= 1'b1;
       end else if (answers) begin
         sent <= 10'd0;
@@ -2127,7 +2116,7 @@ module pulsetrain_core_controller (
   reg [4:0] sampled_threshold_log2 = 5'd0;
   reg [3:0] sampled_max_pulses = 4'd0;
   reg [6:0] sampled_parallel_max = 7'd0;
-  reg waits = 1'b0;
+  reg held_2 = 1'b0;
   reg [72:0] slot = 73'd0;
   reg [267:0] bank_0 = 268'd0;
   reg [267:0] bank_1 = 268'd0;
@@ -2167,8 +2156,8 @@ module pulsetrain_core_controller (
   wire i__ready_2;
   wire [1:0] fault_2;
   wire samples__valid_2;
-  wire signal_3;
-  wire signal_4;
+  wire aborts;
+  wire arms;
 
   wire busy = in_flight != 2'd0;
   assign idle = !busy & idle_2 & !active & !upcoming_valid;
@@ -2179,23 +2168,23 @@ module pulsetrain_core_controller (
   wire reads = whole | may_read_both;
   wire may_program = idle_both & in_flight == 2'd0;
   wire asked = abort | !arm;
-  wire clear_2 = signal_3 | !signal_4;
+  wire clear_2 = aborts | !arms;
   assign off = asked | asked_before | clear_2;
   wire seed_waits = before_ & !busy;
   wire allowed = seed_waits & !aborted;
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
   wire first = beat == 8'd0;
-  wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & !1'b0));
+  wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & 1'b1));
   assign deltas__ready = allowed_2 & i__ready;
   wire i__valid = allowed_2 & deltas__valid;
   wire words__ready = deltas__valid & deltas__ready;
   wire starts = words__ready & first;
   wire clear = released | drains;
-  wire o__ready_2 = !waits;
+  wire o__ready_2 = !held_2;
   wire verified = slot[71] ? bank_1[151] : bank_0[151];
-  wire plain = waits & !verified & !verifying & !active;
-  wire verifies = waits & verified & (verifying ? slot[71] == held : !active);
+  wire plain = held_2 & !verified & !verifying & !active;
+  wire verifies = held_2 & verified & (verifying ? slot[71] == held : !active);
   wire o__ready_3 = !upcoming_valid & !released;
   wire taken = verifies ? slots__ready : plain & o__ready_3;
   wire upcoming_offered = o__valid | plain | whole;
@@ -2353,11 +2342,11 @@ module pulsetrain_core_controller (
     .clk(clk),
     .rst(rst),
     .i__valid(i__valid),
-    .i__ready(i__ready),
+    .first_moves(i__ready),
     .holds(holds),
     .o__ready(o__ready),
     .i__payload(i__payload),
-    .o__valid(i__valid_2),
+    .third(i__valid_2),
     .o__payload(i__payload_2)
   );
 
@@ -2456,14 +2445,14 @@ module pulsetrain_core_controller (
     .abort(abort),
     .clk(clk),
     .rst(rst),
-    .stage_1(signal_3)
+    .stage_1(aborts)
   );
 
   pulsetrain_core_controller_see_arm see_arm (
     .arm(arm),
     .clk(clk),
     .rst(rst),
-    .stage_1(signal_4)
+    .stage_1(arms)
   );
 
   always @(posedge clk) begin
@@ -2603,8 +2592,8 @@ module pulsetrain_core_controller (
           beat <= 8'd0;
       end
       before_ <= seed__valid;
-      aborted <= signal_3;
-      if (!signal_4) begin
+      aborted <= aborts;
+      if (!arms) begin
         fault <= 2'd0;
         armed <= 1'b0;
       end else if (fault_2 != 2'd0) begin
@@ -2633,11 +2622,11 @@ module pulsetrain_core_controller (
 
   always @(posedge clk) begin
     if (rst)
-      waits <= 1'b0;
+      held_2 <= 1'b0;
     else if (taken | clear)
-      waits <= 1'b0;
+      held_2 <= 1'b0;
     else if (o__ready_2)
-      waits <= o__valid_2;
+      held_2 <= o__valid_2;
   end
 endmodule
 
@@ -2806,14 +2795,13 @@ module pulsetrain_core_controller_decision_lanes (
   input clk,
   input rst,
   input i__valid,
-  output i__ready,
+  output first_moves,
   output holds,
   input o__ready,
   input [528:0] i__payload,
-  output o__valid,
+  output reg third = 1'b0,
   output reg [103:0] o__payload = 104'd0
 );
-  reg third = 1'b0;
   reg second = 1'b0;
   reg counts_up = 1'b0;
   reg [2:0] step = 3'd0;
@@ -2927,7 +2915,7 @@ module pulsetrain_core_controller_decision_lanes (
   wire begins = second & counts_up & step == 3'd0 & third_moves;
   wire finishes = second & third_moves & (step == 3'd0 ? !counts_up : step == 3'd1);
   wire second_moves = !second | finishes;
-  wire first_moves = !first | second_moves;
+  assign first_moves = !first | second_moves;
   assign holds = first | second | third;
   wire overflow = step == 3'd5;
   wire [20:0] overflow_inverse = ~{21{overflow}};
@@ -3451,9 +3439,6 @@ module pulsetrain_core_controller_decision_lanes (
       max_pulses_1 <= i__payload[520:517];
     end
   end
-
-  assign i__ready = first_moves;
-  assign o__valid = third;
 endmodule
 
 // A queue of rows between a collector of beats and a former of slots.
@@ -3506,7 +3491,7 @@ module pulsetrain_core_controller_pulse_scheduler (
     .counted__cells_set(counted__cells_set),
     .counted__cells_reset(counted__cells_reset),
     .store__cells(signature__data_2),
-    .store__beat(store__beat)
+    .place(store__beat)
   );
 
   pulsetrain_core_controller_pulse_scheduler_former former (
@@ -3585,10 +3570,9 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   output [4:0] counted__cells_set,
   output [4:0] counted__cells_reset,
   output reg [79:0] store__cells = 80'd0,
-  output [1:0] store__beat
+  output reg [1:0] place = 2'd0
 );
   reg held = 1'b0;
-  reg [1:0] place = 2'd0;
   reg [5:0] row = 6'd0;
   reg bank = 1'b0;
   reg [6:0] parallel_max = 7'd0;
@@ -3605,22 +3589,22 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   reg [3:0] reset_again = 4'd0;
   reg reset_again_here = 1'b0;
 
-  wire store__beat_any = |i__payload[3:0];
-  wire store__beat_any_2 = |i__payload[7:4];
-  wire store__beat_any_3 = |i__payload[11:8];
-  wire store__beat_any_4 = |i__payload[15:12];
-  wire store__beat_any_5 = |i__payload[19:16];
-  wire store__beat_any_6 = |i__payload[23:20];
-  wire store__beat_any_7 = |i__payload[27:24];
-  wire store__beat_any_8 = |i__payload[31:28];
-  wire store__beat_any_9 = |i__payload[35:32];
-  wire store__beat_any_10 = |i__payload[39:36];
-  wire store__beat_any_11 = |i__payload[43:40];
-  wire store__beat_any_12 = |i__payload[47:44];
-  wire store__beat_any_13 = |i__payload[51:48];
-  wire store__beat_any_14 = |i__payload[55:52];
-  wire store__beat_any_15 = |i__payload[59:56];
-  wire store__beat_any_16 = |i__payload[63:60];
+  wire bank_any = |i__payload[3:0];
+  wire bank_any_2 = |i__payload[7:4];
+  wire bank_any_3 = |i__payload[11:8];
+  wire bank_any_4 = |i__payload[15:12];
+  wire bank_any_5 = |i__payload[19:16];
+  wire bank_any_6 = |i__payload[23:20];
+  wire bank_any_7 = |i__payload[27:24];
+  wire bank_any_8 = |i__payload[31:28];
+  wire bank_any_9 = |i__payload[35:32];
+  wire bank_any_10 = |i__payload[39:36];
+  wire bank_any_11 = |i__payload[43:40];
+  wire bank_any_12 = |i__payload[47:44];
+  wire bank_any_13 = |i__payload[51:48];
+  wire bank_any_14 = |i__payload[55:52];
+  wire bank_any_15 = |i__payload[59:56];
+  wire bank_any_16 = |i__payload[63:60];
   wire reset_again_here_any_16 = |i__payload[3:1];
   wire reset_again_here_any_15 = |i__payload[7:5];
   wire reset_again_here_any_14 = |i__payload[11:9];
@@ -3652,15 +3636,13 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   assign moves = held & (!o__valid | o__ready);
   assign i__ready = !held | moves | clear;
   wire saturated_count_when = |i__payload[95:80];
-  wire [15:0] set_selected = {store__beat_any_16, store__beat_any_15, store__beat_any_14, store__beat_any_13,
-      store__beat_any_12, store__beat_any_11, store__beat_any_10, store__beat_any_9, store__beat_any_8,
-      store__beat_any_7, store__beat_any_6, store__beat_any_5, store__beat_any_4, store__beat_any_3, store__beat_any_2,
-      store__beat_any} & ~i__payload[79:64];
+  wire [15:0] set_selected = {bank_any_16, bank_any_15, bank_any_14, bank_any_13, bank_any_12, bank_any_11,
+      bank_any_10, bank_any_9, bank_any_8, bank_any_7, bank_any_6, bank_any_5, bank_any_4, bank_any_3, bank_any_2,
+      bank_any} & ~i__payload[79:64];
   wire any_set_selected = |set_selected;
-  wire [15:0] reset_selected = {store__beat_any_16, store__beat_any_15, store__beat_any_14, store__beat_any_13,
-      store__beat_any_12, store__beat_any_11, store__beat_any_10, store__beat_any_9, store__beat_any_8,
-      store__beat_any_7, store__beat_any_6, store__beat_any_5, store__beat_any_4, store__beat_any_3, store__beat_any_2,
-      store__beat_any} & i__payload[79:64];
+  wire [15:0] reset_selected = {bank_any_16, bank_any_15, bank_any_14, bank_any_13, bank_any_12, bank_any_11,
+      bank_any_10, bank_any_9, bank_any_8, bank_any_7, bank_any_6, bank_any_5, bank_any_4, bank_any_3, bank_any_2,
+      bank_any} & i__payload[79:64];
   wire any_reset_selected = |reset_selected;
   wire [15:0] set_again_here_both = set_selected & {reset_again_here_any, reset_again_here_any_2,
       reset_again_here_any_3, reset_again_here_any_4, reset_again_here_any_5, reset_again_here_any_6,
@@ -3801,8 +3783,6 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       bank <= i__payload[103];
     end
   end
-
-  assign store__beat = place;
 endmodule
 
 // Forms the slots of one row after the other, from visits of the chunks that hold a column for a slot.
@@ -3984,7 +3964,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
               former_state <= 2'd1;
               first <= 1'b1;
               pulse <= 4'd1;
-              polarity <= !1'b0;
+              polarity <= 1'b1;
               todo <= i__payload[26:23];
             end else
               former_state <= 2'd2;
@@ -4008,7 +3988,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
                   former_state <= 2'd1;
                   first <= 1'b1;
                   pulse <= 4'd1;
-                  polarity <= !1'b0;
+                  polarity <= 1'b1;
                   todo <= i__payload[26:23];
                 end else if (i__payload[6])
                   former_state <= 2'd2;
@@ -4033,7 +4013,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
               former_state <= 2'd1;
               first <= 1'b1;
               pulse <= 4'd1;
-              polarity <= !1'b0;
+              polarity <= 1'b1;
               todo <= i__payload[26:23];
             end else if (i__payload[6])
               former_state <= 2'd2;
@@ -4145,7 +4125,7 @@ module pulsetrain_core_controller_row_programmer (
   output [3:0] o__payload_groups,
   output [1:0] values_2,
   output reg active = 1'b0,
-  output bank,
+  output reg bank = 1'b0,
   output reg o__valid = 1'b0,
   output reg [6:0] counted__verified = 7'd0,
   output reg [6:0] counted__unreached = 7'd0,
@@ -4166,7 +4146,6 @@ module pulsetrain_core_controller_row_programmer (
   reg [3:0] programmer_state = 4'd0;
   reg [5:0] row = 6'd0;
   reg states = 1'b0;
-  reg bank_2 = 1'b0;
   reg [7:0] repeats = 8'd0;
   reg [5:0] next_row = 6'd0;
   reg emitted = 1'b0;
@@ -4347,7 +4326,7 @@ module pulsetrain_core_controller_row_programmer (
       repeats <= 8'd0;
       polarity <= 1'b0;
       row <= 6'd0;
-      bank_2 <= 1'b0;
+      bank <= 1'b0;
       work <= 2'd0;
       todo <= 4'd0;
       programmer_state <= 4'd0;
@@ -4367,16 +4346,16 @@ module pulsetrain_core_controller_row_programmer (
                 programmer_state <= 4'd1;
                 todo <= {|slots__payload[70:55], |slots__payload[54:39], |slots__payload[38:23], |slots__payload[22:7]};
                 work <= 2'd0;
-                bank_2 <= slots__payload[71];
+                bank <= slots__payload[71];
                 row <= slots__payload[5:0];
               end else if (active)
                 programmer_state <= 4'd2;
               else
-                bank_2 <= slots__payload[71];
+                bank <= slots__payload[71];
             end else if (targets__valid) begin
               programmer_state <= 4'd3;
               work <= targets__payload[257:256] == 2'd2 ? 2'd3 : targets__payload[257:256] == 2'd1 ? 2'd2 : 2'd1;
-              bank_2 <= 1'b0;
+              bank <= 1'b0;
               row <= next_row;
             end
           end
@@ -4578,7 +4557,6 @@ module pulsetrain_core_controller_row_programmer (
   assign o__payload_operation = port;
   assign o__payload_groups = port_2;
   assign values_2 = port_3;
-  assign bank = bank_2;
 endmodule
 
 // A memory with verify_lanes cells a word, walked through a converter group at a time.
@@ -4645,14 +4623,14 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   wire forms = work == 2'd2;
   wire [10:0] forms_choice = stage_1[5] ? {signature__data[28], !signature__data[28] & (signature__data[25] |
       signature__data[29]), signature__data[24:17]} : {{3{signature__data[16]}}, signature__data[16:9]};
-  wire takes = stage_1[1] & takes_0;
-  wire zero = stage_1[0] | (stage_1[1] & (slot_is_first | !signature__data[25]));
-  wire was = signature__data[25] & !zero;
+  wire stage_1_1_and_takes_0 = stage_1[1] & takes_0;
+  wire operands_0_when = stage_1[0] | (stage_1[1] & (slot_is_first | !signature__data[25]));
+  wire operands_0_both = signature__data[25] & !operands_0_when;
   wire alone = value_0 == 16'd32768;
   wire alone_any = |value_0[6:0];
   wire operands_0_either = !(|value_0[15:7]) | ((&value_0[15:7]) & alone_any);
-  wire stage_1_2_and_was = stage_1[2] & was;
-  wire blinded = stage_1_2_and_was & first & verifies & (!(!value_0[7] | (value_0[7] & alone_any)) | (!value_0[7] &
+  wire operands_0_both_2 = stage_1[2] & operands_0_both;
+  wire blinded = operands_0_both_2 & first & verifies & (!(!value_0[7] | (value_0[7] & alone_any)) | (!value_0[7] &
       (&value_0[6:0])) | (value_0[7] & !(|value_0[6:1])));
   wire [10:0] result_0_sum = $signed({operands_0[8:0], 1'b1}) + $signed({operands_0[17:9], operands_0[18]});
   wire far_0 = result_0_sum[9] ^ result_0_sum[10];
@@ -4811,18 +4789,19 @@ module pulsetrain_core_controller_row_programmer_row_cells (
         chosen__pulsed <= signature__data[25] | (signature__data[26] & signature__data[24:17] >= round);
         operands_0[8:0] <= signature__data[8:0];
         operands_0[17:9] <= stage_1[1] ? settings[7:0] ^ {9{lowers}} : {value_0[7], value_0[7:0]};
-        operands_0[18] <= takes & lowers;
-        operands_0[26:19] <= stage_1[2] & (was | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
+        operands_0[18] <= stage_1_1_and_takes_0 & lowers;
+        operands_0[26:19] <= stage_1[2] & (operands_0_both | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
         operands_0[34:27] <= signature__data[24:17];
-        operands_0[35] <= takes | (stage_1_2_and_was & !verifies & in_rounds);
-        operands_0[36] <= takes | (stage_1[0] & exists_0 & !alone & operands_0_either) | (was & !stage_1[2]);
-        operands_0[37] <= stage_1_2_and_was & !blinded & !1'b0;
+        operands_0[35] <= stage_1_1_and_takes_0 | (operands_0_both_2 & !verifies & in_rounds);
+        operands_0[36] <= stage_1_1_and_takes_0 | (stage_1[0] & exists_0 & !alone & operands_0_either) |
+            (operands_0_both & !stage_1[2]);
+        operands_0[37] <= operands_0_both_2 & !blinded & 1'b1;
         operands_0[38] <= blinded | (stage_1[2] & signature__data[26]);
         operands_0[39] <= blinded;
-        operands_0[40] <= takes ? !lowers : signature__data[27];
+        operands_0[40] <= stage_1_1_and_takes_0 ? !lowers : signature__data[27];
         operands_0[41] <= stage_1[0] ? alone : signature__data[28];
         operands_0[42] <= stage_1[0] ? !operands_0_either : signature__data[29];
-        if (zero) begin
+        if (operands_0_when) begin
           operands_0[8:0] <= 9'd0;
           operands_0[34:27] <= 8'd0;
         end
@@ -5168,8 +5147,8 @@ module pulsetrain_core_controller_line_driver (
   reg pulse_ended = 1'b0;
   reg [15:0] hold_cycles = 16'd0;
   reg [15:0] conversion_limit = 16'd0;
-  wire signal;
-  wire signal_2;
+  wire ready;
+  wire done;
 
   wire [16:0] reached_choice = crossbar__strobe ? high_cycles + 1'b1 : 17'd1;
   wire pulse_ends = phase_state == 4'd4 & pulse_ended;
@@ -5184,27 +5163,27 @@ module pulsetrain_core_controller_line_driver (
   wire looks = unseen == 2'd0;
   wire next_group_low_2 = |waiting[1:0];
   wire phase_ends_and_looks = phase_ends & looks;
-  wire phase_state_when = signal_2 & looks;
+  wire done_and_looks = done & looks;
   wire samples__last_inverse = !(|waiting);
   wire releases =
     phase_state == 4'd1 & clear ? 1'b1 :
     phase_state == 4'd2 & clear ? 1'b1 :
-    phase_state == 4'd2 & !signal & phase_ends ? 1'b1 :
+    phase_state == 4'd2 & !ready & phase_ends ? 1'b1 :
     phase_state == 4'd4 & clear ? 1'b1 :
     phase_state == 4'd4 & !pulse_ends & over_limit ? 1'b1 :
     phase_state == 4'd6 & clear ? 1'b1 :
     phase_state == 4'd3 & clear ? 1'b1 :
     phase_state == 4'd8 & clear ? 1'b1 :
-    phase_state == 4'd8 & !phase_state_when & phase_ends_and_looks ? 1'b1 :
+    phase_state == 4'd8 & !done_and_looks & phase_ends_and_looks ? 1'b1 :
     phase_state == 4'd9 & clear ? 1'b1 :
     1'b0;
   wire [15:0] next_remaining =
     phase_state == 4'd0 & transfers ? kept[95:80] :
     phase_state == 4'd1 & releases ? recovery_cycles :
-    phase_state == 4'd1 & phase_ends_and_looks & signal & !reading ? pulse_cycles :
+    phase_state == 4'd1 & phase_ends_and_looks & ready & !reading ? pulse_cycles :
     phase_state == 4'd1 & phase_ends_and_looks ? ready_limit :
     phase_state == 4'd2 & releases ? recovery_cycles :
-    phase_state == 4'd2 & signal & !reading ? pulse_cycles :
+    phase_state == 4'd2 & ready & !reading ? pulse_cycles :
     phase_state == 4'd4 & releases ? recovery_cycles :
     phase_state == 4'd4 & pulse_ends ? hold_cycles :
     phase_state == 4'd6 & releases ? recovery_cycles :
@@ -5212,43 +5191,43 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd3 & releases ? recovery_cycles :
     phase_state == 4'd3 ? conversion_limit :
     phase_state == 4'd8 & releases ? recovery_cycles :
-    phase_state == 4'd8 & phase_state_when & samples__last_inverse ? recovery_cycles :
+    phase_state == 4'd8 & done_and_looks & samples__last_inverse ? recovery_cycles :
     phase_state == 4'd9 & releases ? recovery_cycles :
     phase_state == 4'd7 & phase_ends & transfers ? kept[95:80] :
     phase_state == 4'd5 & phase_ends & transfers ? kept[95:80] :
     (looks & remaining != 16'd0 ? remaining - 1'b1 : remaining);
   wire next_remaining_at_most_1 = next_remaining <= 16'd1;
-  wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & phase_state_when & samples__last_inverse);
+  wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & done_and_looks & samples__last_inverse);
   wire recovers_or_releases = recovers | releases;
   wire next_group_1 = !waiting[0];
   wire next_group_1_2 = !waiting[2];
   wire [1:0] next_group_2 = next_group_low_2 ? next_group_1 : {1'b1, next_group_1_2};
   assign idle = phase_state == 4'd0 | (phase_state != 4'd7 & phase_state == 4'd5);
   wire converts =
-    phase_state == 4'd1 & phase_ends_and_looks & signal & reading ? 1'b1 :
-    phase_state == 4'd2 & signal & reading ? 1'b1 :
-    phase_state == 4'd8 & phase_state_when & !samples__last_inverse & room ? 1'b1 :
+    phase_state == 4'd1 & phase_ends_and_looks & ready & reading ? 1'b1 :
+    phase_state == 4'd2 & ready & reading ? 1'b1 :
+    phase_state == 4'd8 & done_and_looks & !samples__last_inverse & room ? 1'b1 :
     phase_state == 4'd9 & room ? 1'b1 :
     1'b0;
   assign fault =
-    phase_state == 4'd2 & !signal & phase_ends ? 2'd1 :
+    phase_state == 4'd2 & !ready & phase_ends ? 2'd1 :
     phase_state == 4'd4 & !pulse_ends & over_limit ? 2'd2 :
-    phase_state == 4'd8 & !phase_state_when & phase_ends_and_looks ? 2'd3 :
+    phase_state == 4'd8 & !done_and_looks & phase_ends_and_looks ? 2'd3 :
     2'd0;
-  wire converted = phase_state == 4'd8 & phase_state_when;
+  wire converted = phase_state == 4'd8 & done_and_looks;
 
   pulsetrain_core_controller_line_driver_see_ready see_ready (
     .crossbar__ready(crossbar__ready),
     .clk(clk),
     .rst(rst),
-    .stage_1(signal)
+    .stage_1(ready)
   );
 
   pulsetrain_core_controller_line_driver_see_converted see_converted (
     .crossbar__converted(crossbar__converted),
     .clk(clk),
     .rst(rst),
-    .stage_1(signal_2)
+    .stage_1(done)
   );
 
   always @(posedge clk) begin
@@ -5358,7 +5337,7 @@ module pulsetrain_core_controller_line_driver (
         4'd1: begin
           if (phase_ends_and_looks) begin
             phase_state <= 4'd2;
-            if (signal) begin
+            if (ready) begin
               if (reading)
                 phase_state <= 4'd3;
               else begin
@@ -5374,7 +5353,7 @@ module pulsetrain_core_controller_line_driver (
           end
         end
         4'd2: begin
-          if (signal) begin
+          if (ready) begin
             if (reading)
               phase_state <= 4'd3;
             else begin
@@ -5418,7 +5397,7 @@ module pulsetrain_core_controller_line_driver (
           end
         end
         4'd8: begin
-          if (phase_state_when) begin
+          if (done_and_looks) begin
             if (samples__last_inverse)
               phase_state <= 4'd7;
             else if (room)

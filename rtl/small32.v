@@ -301,7 +301,7 @@ module pulsetrain_core (
   wire read_starts = read__valid & read__ready;
   wire sampled = begins | read_starts | programmed;
   wire outer_product__deltas__ready = may_pass & deltas__ready;
-  wire deltas__ready_2 = outer_product__deltas__ready & !1'b0;
+  wire deltas__ready_2 = outer_product__deltas__ready & 1'b1;
   wire updated = done__valid & done__status == 2'd0;
   wire i__valid = runs & (|{i__payload, header__opcode == 4'd2});
   wire [1:0] command_decoder_targets__ready_either = 2'd2 | !reading;
@@ -318,7 +318,7 @@ module pulsetrain_core (
     .room(room),
     .deltas__ready(deltas__ready_2),
     .targets__ready(targets__ready & command_decoder_targets__ready_either[0]),
-    .verdict__settled(verdict__settled),
+    .loads(verdict__settled),
     .load__valid(load__valid),
     .deltas__valid(deltas__valid_2),
     .targets__valid(targets__valid),
@@ -723,7 +723,7 @@ module pulsetrain_core_command_decoder (
   input room,
   input deltas__ready,
   input targets__ready,
-  output verdict__settled,
+  output loads,
   output load__valid,
   output deltas__valid,
   output targets__valid,
@@ -752,7 +752,7 @@ module pulsetrain_core_command_decoder (
   reg which = 1'b0;
   reg wrong_before = 1'b0;
 
-  wire loads = opcode == 4'd1;
+  assign loads = opcode == 4'd1;
   wire updates = opcode == 4'd4;
   wire [9:0] length = loads ? 10'd16 : updates ? 10'd512 : 10'd64;
   wire [10:0] length_minus_1 = length - 1'b1;
@@ -892,7 +892,6 @@ module pulsetrain_core_command_decoder (
     end
   end
 
-  assign verdict__settled = loads;
   assign deltas__payload = words[31:0];
 endmodule
 
@@ -1223,23 +1222,23 @@ module pulsetrain_core_responder (
   wire faulty_when_14 = clear & !(taken_13 ? header__settled : settled[13]);
   wire faulty_when_15 = clear & !(taken_14 ? header__settled : settled[14]);
   wire faulty_when_16 = clear & !(taken_15 ? header__settled : settled[15]);
-  wire [255:0] bits;
-  assign bits[15:0] = {{8{r_data[7]}}, r_data[7:0]};
-  assign bits[31:16] = {{8{r_data[15]}}, r_data[15:8]};
-  assign bits[47:32] = {{8{r_data[23]}}, r_data[23:16]};
-  assign bits[63:48] = {{8{r_data[31]}}, r_data[31:24]};
-  assign bits[79:64] = {{8{r_data[39]}}, r_data[39:32]};
-  assign bits[95:80] = {{8{r_data[47]}}, r_data[47:40]};
-  assign bits[111:96] = {{8{r_data[55]}}, r_data[55:48]};
-  assign bits[127:112] = {{8{r_data[63]}}, r_data[63:56]};
-  assign bits[143:128] = {{8{r_data[71]}}, r_data[71:64]};
-  assign bits[159:144] = {{8{r_data[79]}}, r_data[79:72]};
-  assign bits[175:160] = {{8{r_data[87]}}, r_data[87:80]};
-  assign bits[191:176] = {{8{r_data[95]}}, r_data[95:88]};
-  assign bits[207:192] = {{8{r_data[103]}}, r_data[103:96]};
-  assign bits[223:208] = {{8{r_data[111]}}, r_data[111:104]};
-  assign bits[239:224] = {{8{r_data[119]}}, r_data[119:112]};
-  assign bits[255:240] = {{8{r_data[127]}}, r_data[127:120]};
+  wire [255:0] out;
+  assign out[15:0] = {{8{r_data[7]}}, r_data[7:0]};
+  assign out[31:16] = {{8{r_data[15]}}, r_data[15:8]};
+  assign out[47:32] = {{8{r_data[23]}}, r_data[23:16]};
+  assign out[63:48] = {{8{r_data[31]}}, r_data[31:24]};
+  assign out[79:64] = {{8{r_data[39]}}, r_data[39:32]};
+  assign out[95:80] = {{8{r_data[47]}}, r_data[47:40]};
+  assign out[111:96] = {{8{r_data[55]}}, r_data[55:48]};
+  assign out[127:112] = {{8{r_data[63]}}, r_data[63:56]};
+  assign out[143:128] = {{8{r_data[71]}}, r_data[71:64]};
+  assign out[159:144] = {{8{r_data[79]}}, r_data[79:72]};
+  assign out[175:160] = {{8{r_data[87]}}, r_data[87:80]};
+  assign out[191:176] = {{8{r_data[95]}}, r_data[95:88]};
+  assign out[207:192] = {{8{r_data[103]}}, r_data[103:96]};
+  assign out[223:208] = {{8{r_data[111]}}, r_data[111:104]};
+  assign out[239:224] = {{8{r_data[119]}}, r_data[119:112]};
+  assign out[255:240] = {{8{r_data[127]}}, r_data[127:120]};
 
   pulsetrain_core_responder_kept kept (
     .clk(clk),
@@ -1275,7 +1274,7 @@ module pulsetrain_core_responder (
       if (advances) begin
         sent <= sent + 1'b1;
         responses__payload[256] <= 1'b0;
-        responses__payload[255:0] <= responses__payload_any ? 256'd0 : bits;
+        responses__payload[255:0] <= responses__payload_any ? 256'd0 : out;
         responses__valid <= 1'b1;
       end else if (answers) begin
         sent <= 8'd0;
@@ -1688,7 +1687,7 @@ module pulsetrain_core_controller (
   reg [4:0] sampled_threshold_log2 = 5'd0;
   reg [3:0] sampled_max_pulses = 4'd0;
   reg [5:0] sampled_parallel_max = 6'd0;
-  reg waits = 1'b0;
+  reg held_2 = 1'b0;
   reg [39:0] slot = 40'd0;
   reg [266:0] bank_0 = 267'd0;
   reg [266:0] bank_1 = 267'd0;
@@ -1715,35 +1714,35 @@ module pulsetrain_core_controller (
   wire i__ready_2;
   wire [1:0] fault_2;
   wire samples__valid_2;
-  wire signal;
-  wire signal_2;
+  wire aborts;
+  wire arms;
 
   wire busy = in_flight != 2'd0;
-  assign idle = !busy & idle_2 & !1'b0 & !upcoming_valid;
+  assign idle = !busy & idle_2 & 1'b1 & !upcoming_valid;
   wire idle_both = armed & !released;
-  wire may_read = idle_both & in_flight == 2'd0 & !1'b0;
+  wire may_read = idle_both & in_flight == 2'd0 & 1'b1;
   wire may_read_both = upcoming_valid & upcoming_whole;
   wire whole = may_read & read__valid;
   wire reads = whole | may_read_both;
   wire may_program = idle_both & in_flight == 2'd0;
   wire asked = abort | !arm;
-  wire clear_2 = signal | !signal_2;
+  wire clear_2 = aborts | !arms;
   assign off = asked | asked_before | clear_2;
   wire seed_waits = before_ & !busy;
   wire allowed = seed_waits & !aborted;
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
   wire first = beat == 9'd0;
-  wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & !1'b0));
+  wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & 1'b1));
   assign deltas__ready = allowed_2 & i__ready;
   wire i__valid = allowed_2 & deltas__valid;
   wire words__ready = deltas__valid & deltas__ready;
   wire starts = words__ready & first;
   wire clear = released | drains;
-  wire o__ready_2 = !waits;
+  wire o__ready_2 = !held_2;
   wire verified = slot[38] ? bank_1[150] : bank_0[150];
-  wire plain = waits & !verified & !verifying & !1'b0;
-  wire verifies = waits & verified & (verifying ? slot[38] == held : !1'b0);
+  wire plain = held_2 & !verified & !verifying & 1'b1;
+  wire verifies = held_2 & verified & (!verifying | slot[38] == held);
   wire row_programmer__o__ready = !upcoming_valid & !released;
   wire taken = !verifies & plain & row_programmer__o__ready;
   wire upcoming_offered = plain | whole;
@@ -1811,9 +1810,9 @@ module pulsetrain_core_controller (
   assign chosen[4:0] = 1'b0 ? 5'd0 : plain ? (slot[5] ? 5'd2 : 5'd1) : read__payload ? 5'd16 : 5'd8;
   assign chosen[9:5] = 1'b0 ? 5'd0 : plain ? slot[4:0] : 5'd0;
   assign chosen[41:10] = 1'b0 ? 32'd0 : plain ? slot[37:6] : 32'd0;
-  assign chosen[42] = !1'b0 & !plain;
+  assign chosen[42] = 1'b1 & !plain;
   assign chosen[44:43] = 1'b0 ? 2'd0 : !plain ? 2'd3 : 2'd0;
-  wire upcoming_ends = !1'b0 & plain & slot[39];
+  wire upcoming_ends = 1'b1 & plain & slot[39];
   wire [515:0] settings;
   assign settings[8:0] = offered[8:0];
   assign settings[14:9] = verifying | plain | verifies ? (current ? bank_1[5:0] : bank_0[5:0]) : offered[14:9];
@@ -1893,11 +1892,11 @@ module pulsetrain_core_controller (
     .clk(clk),
     .rst(rst),
     .i__valid(i__valid),
-    .i__ready(i__ready),
+    .first_moves(i__ready),
     .holds(holds),
     .o__ready(o__ready),
     .i__payload(i__payload),
-    .o__valid(i__valid_2),
+    .third(i__valid_2),
     .o__payload(i__payload_2)
   );
 
@@ -1961,14 +1960,14 @@ module pulsetrain_core_controller (
     .abort(abort),
     .clk(clk),
     .rst(rst),
-    .stage_1(signal)
+    .stage_1(aborts)
   );
 
   pulsetrain_core_controller_see_arm see_arm (
     .arm(arm),
     .clk(clk),
     .rst(rst),
-    .stage_1(signal_2)
+    .stage_1(arms)
   );
 
   always @(posedge clk) begin
@@ -2108,8 +2107,8 @@ module pulsetrain_core_controller (
           beat <= 9'd0;
       end
       before_ <= seed__valid;
-      aborted <= signal;
-      if (!signal_2) begin
+      aborted <= aborts;
+      if (!arms) begin
         fault <= 2'd0;
         armed <= 1'b0;
       end else if (fault_2 != 2'd0) begin
@@ -2138,11 +2137,11 @@ module pulsetrain_core_controller (
 
   always @(posedge clk) begin
     if (rst)
-      waits <= 1'b0;
+      held_2 <= 1'b0;
     else if (taken | clear)
-      waits <= 1'b0;
+      held_2 <= 1'b0;
     else if (o__ready_2)
-      waits <= o__valid;
+      held_2 <= o__valid;
   end
 endmodule
 
@@ -2280,14 +2279,13 @@ module pulsetrain_core_controller_decision_lanes (
   input clk,
   input rst,
   input i__valid,
-  output i__ready,
+  output first_moves,
   output holds,
   input o__ready,
   input [79:0] i__payload,
-  output o__valid,
+  output reg third = 1'b0,
   output reg [18:0] o__payload = 19'd0
 );
-  reg third = 1'b0;
   reg second = 1'b0;
   reg counts_up = 1'b0;
   reg [2:0] step = 3'd0;
@@ -2317,7 +2315,7 @@ module pulsetrain_core_controller_decision_lanes (
   wire begins = second & counts_up & step == 3'd0 & third_moves;
   wire finishes = second & third_moves & (step == 3'd0 ? !counts_up : step == 3'd1);
   wire second_moves = !second | finishes;
-  wire first_moves = !first | second_moves;
+  assign first_moves = !first | second_moves;
   assign holds = first | second | third;
   wire overflow = step == 3'd5;
   wire [20:0] overflow_inverse = ~{21{overflow}};
@@ -2457,9 +2455,6 @@ module pulsetrain_core_controller_decision_lanes (
       max_pulses_1 <= i__payload[72:69];
     end
   end
-
-  assign i__ready = first_moves;
-  assign o__valid = third;
 endmodule
 
 // A queue of rows between a collector of beats and a former of slots.
@@ -2512,7 +2507,7 @@ module pulsetrain_core_controller_pulse_scheduler (
     .counted__cells_set(counted__cells_set),
     .counted__cells_reset(counted__cells_reset),
     .store__cells(signature__data_2),
-    .store__beat(store__beat)
+    .place(store__beat)
   );
 
   pulsetrain_core_controller_pulse_scheduler_former former (
@@ -2591,10 +2586,9 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   output [1:0] counted__cells_set,
   output [1:0] counted__cells_reset,
   output reg [9:0] store__cells = 10'd0,
-  output [3:0] store__beat
+  output reg [3:0] place = 4'd0
 );
   reg held = 1'b0;
-  reg [3:0] place = 4'd0;
   reg [4:0] row = 5'd0;
   reg bank = 1'b0;
   reg [5:0] parallel_max = 6'd0;
@@ -2611,8 +2605,8 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   reg [15:0] reset_again = 16'd0;
   reg reset_again_here = 1'b0;
 
-  wire store__beat_any = |i__payload[3:0];
-  wire store__beat_any_2 = |i__payload[7:4];
+  wire bank_any = |i__payload[3:0];
+  wire bank_any_2 = |i__payload[7:4];
   wire reset_again_here_any_2 = |i__payload[3:1];
   wire reset_again_here_any = |i__payload[7:5];
   wire last_beat = place == 4'd15;
@@ -2629,8 +2623,8 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   assign o__valid = held & last_beat & (something | end_);
   assign moves = held & (!o__valid | o__ready);
   assign i__ready = !held | moves | clear;
-  wire [1:0] set_selected = {store__beat_any_2, store__beat_any} & ~i__payload[9:8];
-  wire [1:0] reset_selected = {store__beat_any_2, store__beat_any} & i__payload[9:8];
+  wire [1:0] set_selected = {bank_any_2, bank_any} & ~i__payload[9:8];
+  wire [1:0] reset_selected = {bank_any_2, bank_any} & i__payload[9:8];
   wire any_set_selected = |set_selected;
   wire any_reset_selected = |reset_selected;
   assign counted__saturated = fresh ? saturated_count : 2'd0;
@@ -2695,8 +2689,6 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       bank <= i__payload[18];
     end
   end
-
-  assign store__beat = place;
 endmodule
 
 // Forms the slots of one row after the other, from visits of the chunks that hold a column for a slot.
@@ -2871,7 +2863,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
               former_state <= 2'd1;
               first <= 1'b1;
               pulse <= 4'd1;
-              polarity <= !1'b0;
+              polarity <= 1'b1;
               todo <= i__payload[60:45];
             end else
               former_state <= 2'd2;
@@ -2895,7 +2887,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
                   former_state <= 2'd1;
                   first <= 1'b1;
                   pulse <= 4'd1;
-                  polarity <= !1'b0;
+                  polarity <= 1'b1;
                   todo <= i__payload[60:45];
                 end else if (i__payload[5])
                   former_state <= 2'd2;
@@ -2920,7 +2912,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
               former_state <= 2'd1;
               first <= 1'b1;
               pulse <= 4'd1;
-              polarity <= !1'b0;
+              polarity <= 1'b1;
               todo <= i__payload[60:45];
             end else if (i__payload[5])
               former_state <= 2'd2;
@@ -3079,8 +3071,8 @@ module pulsetrain_core_controller_line_driver (
   reg pulse_ended = 1'b0;
   reg [15:0] hold_cycles = 16'd0;
   reg [15:0] conversion_limit = 16'd0;
-  wire signal;
-  wire signal_2;
+  wire ready;
+  wire done;
 
   wire [16:0] reached_choice = crossbar__strobe ? high_cycles + 1'b1 : 17'd1;
   wire pulse_ends = phase_state == 4'd4 & pulse_ended;
@@ -3094,27 +3086,27 @@ module pulsetrain_core_controller_line_driver (
   wire reads = kept[4:0] == 5'd8 | kept[4:0] == 5'd16;
   wire looks = unseen == 2'd0;
   wire phase_ends_and_looks = phase_ends & looks;
-  wire phase_state_when = signal_2 & looks;
+  wire done_and_looks = done & looks;
   wire samples__last_inverse = !(|waiting);
   wire releases =
     phase_state == 4'd1 & clear ? 1'b1 :
     phase_state == 4'd2 & clear ? 1'b1 :
-    phase_state == 4'd2 & !signal & phase_ends ? 1'b1 :
+    phase_state == 4'd2 & !ready & phase_ends ? 1'b1 :
     phase_state == 4'd4 & clear ? 1'b1 :
     phase_state == 4'd4 & !pulse_ends & over_limit ? 1'b1 :
     phase_state == 4'd6 & clear ? 1'b1 :
     phase_state == 4'd3 & clear ? 1'b1 :
     phase_state == 4'd8 & clear ? 1'b1 :
-    phase_state == 4'd8 & !phase_state_when & phase_ends_and_looks ? 1'b1 :
+    phase_state == 4'd8 & !done_and_looks & phase_ends_and_looks ? 1'b1 :
     phase_state == 4'd9 & clear ? 1'b1 :
     1'b0;
   wire [15:0] next_remaining =
     phase_state == 4'd0 & transfers ? kept[60:45] :
     phase_state == 4'd1 & releases ? recovery_cycles :
-    phase_state == 4'd1 & phase_ends_and_looks & signal & !reading ? pulse_cycles :
+    phase_state == 4'd1 & phase_ends_and_looks & ready & !reading ? pulse_cycles :
     phase_state == 4'd1 & phase_ends_and_looks ? ready_limit :
     phase_state == 4'd2 & releases ? recovery_cycles :
-    phase_state == 4'd2 & signal & !reading ? pulse_cycles :
+    phase_state == 4'd2 & ready & !reading ? pulse_cycles :
     phase_state == 4'd4 & releases ? recovery_cycles :
     phase_state == 4'd4 & pulse_ends ? hold_cycles :
     phase_state == 4'd6 & releases ? recovery_cycles :
@@ -3122,41 +3114,41 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd3 & releases ? recovery_cycles :
     phase_state == 4'd3 ? conversion_limit :
     phase_state == 4'd8 & releases ? recovery_cycles :
-    phase_state == 4'd8 & phase_state_when & samples__last_inverse ? recovery_cycles :
+    phase_state == 4'd8 & done_and_looks & samples__last_inverse ? recovery_cycles :
     phase_state == 4'd9 & releases ? recovery_cycles :
     phase_state == 4'd7 & phase_ends & transfers ? kept[60:45] :
     phase_state == 4'd5 & phase_ends & transfers ? kept[60:45] :
     (looks & remaining != 16'd0 ? remaining - 1'b1 : remaining);
   wire next_remaining_at_most_1 = next_remaining <= 16'd1;
-  wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & phase_state_when & samples__last_inverse);
+  wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & done_and_looks & samples__last_inverse);
   wire recovers_or_releases = recovers | releases;
   wire next_group_1 = !waiting[0];
   assign idle = phase_state == 4'd0 | (phase_state != 4'd7 & phase_state == 4'd5);
   wire converts =
-    phase_state == 4'd1 & phase_ends_and_looks & signal & reading ? 1'b1 :
-    phase_state == 4'd2 & signal & reading ? 1'b1 :
-    phase_state == 4'd8 & phase_state_when & !samples__last_inverse & 1'b1 ? 1'b1 :
+    phase_state == 4'd1 & phase_ends_and_looks & ready & reading ? 1'b1 :
+    phase_state == 4'd2 & ready & reading ? 1'b1 :
+    phase_state == 4'd8 & done_and_looks & !samples__last_inverse & 1'b1 ? 1'b1 :
     phase_state == 4'd9 & 1'b1 ? 1'b1 :
     1'b0;
   assign fault =
-    phase_state == 4'd2 & !signal & phase_ends ? 2'd1 :
+    phase_state == 4'd2 & !ready & phase_ends ? 2'd1 :
     phase_state == 4'd4 & !pulse_ends & over_limit ? 2'd2 :
-    phase_state == 4'd8 & !phase_state_when & phase_ends_and_looks ? 2'd3 :
+    phase_state == 4'd8 & !done_and_looks & phase_ends_and_looks ? 2'd3 :
     2'd0;
-  wire converted = phase_state == 4'd8 & phase_state_when;
+  wire converted = phase_state == 4'd8 & done_and_looks;
 
   pulsetrain_core_controller_line_driver_see_ready see_ready (
     .crossbar__ready(crossbar__ready),
     .clk(clk),
     .rst(rst),
-    .stage_1(signal)
+    .stage_1(ready)
   );
 
   pulsetrain_core_controller_line_driver_see_converted see_converted (
     .crossbar__converted(crossbar__converted),
     .clk(clk),
     .rst(rst),
-    .stage_1(signal_2)
+    .stage_1(done)
   );
 
   always @(posedge clk) begin
@@ -3266,7 +3258,7 @@ module pulsetrain_core_controller_line_driver (
         4'd1: begin
           if (phase_ends_and_looks) begin
             phase_state <= 4'd2;
-            if (signal) begin
+            if (ready) begin
               if (reading)
                 phase_state <= 4'd3;
               else begin
@@ -3282,7 +3274,7 @@ module pulsetrain_core_controller_line_driver (
           end
         end
         4'd2: begin
-          if (signal) begin
+          if (ready) begin
             if (reading)
               phase_state <= 4'd3;
             else begin
@@ -3326,7 +3318,7 @@ module pulsetrain_core_controller_line_driver (
           end
         end
         4'd8: begin
-          if (phase_state_when) begin
+          if (done_and_looks) begin
             if (samples__last_inverse)
               phase_state <= 4'd7;
             else if (1'b1)

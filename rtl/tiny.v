@@ -339,7 +339,7 @@ module pulsetrain_core (
     .room(room),
     .deltas__ready(deltas__ready_3),
     .targets__ready(targets__ready & command_decoder_targets__ready_either[0]),
-    .verdict__settled(verdict__settled),
+    .loads(verdict__settled),
     .load__valid(load__valid),
     .deltas__valid(deltas__valid_2),
     .targets__valid(targets__valid),
@@ -392,18 +392,18 @@ module pulsetrain_core (
     .deltas__ready(deltas__ready),
     .scan__rows(scan__rows),
     .scan__columns(scan__columns),
-    .scan__enable(scan__enable),
+    .loads(scan__enable),
     .start__ready(start__ready),
     .scan__start(scan__start),
     .busy(busy_2),
     .start__valid(waits),
     .start__payload(difference),
     .scan__loaded(scan__loaded),
-    .scan__which(scan__which),
+    .which(scan__which),
     .column_beat(scan__column_beat),
     .scan__row_beat(scan__row_beat),
-    .scan__active(scan__active),
-    .scan__difference(scan__difference),
+    .active(scan__active),
+    .difference(scan__difference),
     .deltas__valid(deltas__valid_3),
     .deltas__payload(deltas__payload_3)
   );
@@ -793,7 +793,7 @@ module pulsetrain_core_command_decoder (
   input room,
   input deltas__ready,
   input targets__ready,
-  output verdict__settled,
+  output loads,
   output load__valid,
   output deltas__valid,
   output targets__valid,
@@ -822,7 +822,7 @@ module pulsetrain_core_command_decoder (
   reg which = 1'b0;
   reg wrong_before = 1'b0;
 
-  wire loads = opcode == 4'd1;
+  assign loads = opcode == 4'd1;
   wire updates = opcode == 4'd4;
   wire [4:0] length = loads ? 5'd2 : updates ? 5'd16 : 5'd8;
   wire [5:0] length_minus_1 = length - 1'b1;
@@ -958,7 +958,6 @@ module pulsetrain_core_command_decoder (
     end
   end
 
-  assign verdict__settled = loads;
   assign deltas__payload = words[63:0];
 endmodule
 
@@ -1106,26 +1105,23 @@ module pulsetrain_core_outer_product (
   input deltas__ready,
   input [31:0] scan__rows,
   input [31:0] scan__columns,
-  output scan__enable,
+  output loads,
   output start__ready,
   output scan__start,
   output busy,
   input start__valid,
   input start__payload,
   input scan__loaded,
-  output scan__which,
+  output reg which = 1'b0,
   output reg column_beat = 1'b0,
   output reg scan__row_beat = 1'b0,
-  output scan__active,
-  output scan__difference,
+  output reg active = 1'b0,
+  output reg difference = 1'b0,
   output reg deltas__valid = 1'b0,
   output reg [63:0] deltas__payload = 64'd0
 );
   reg multiplies = 1'b0;
-  reg which = 1'b0;
-  reg difference = 1'b0;
   reg [2:0] row = 3'd0;
-  reg active = 1'b0;
   reg fetched = 1'b0;
   reg adds = 1'b0;
   reg [1:0] lane = 2'd0;
@@ -1146,8 +1142,8 @@ module pulsetrain_core_outer_product (
   reg [15:0] partial_3 = 16'd0;
 
   wire moves = !deltas__valid | deltas__ready;
-  wire last_step = !1'b0;
-  wire loads = moves & (!multiplies | last_step);
+  wire last_step = 1'b1;
+  assign loads = moves & (!multiplies | last_step);
   wire cell_ends = which == difference;
   wire row_ends = cell_ends & column_beat;
   wire ends = row_ends & row == 3'd7;
@@ -1294,11 +1290,6 @@ module pulsetrain_core_outer_product (
       partial_0 <= product_0_plus_partial_0[15:0];
     end
   end
-
-  assign scan__enable = loads;
-  assign scan__which = which;
-  assign scan__active = active;
-  assign scan__difference = difference;
 endmodule
 
 // Sends vector A of the driven side to the input registers of the DACs, beat by beat, then offers the read.
@@ -1516,15 +1507,15 @@ module pulsetrain_core_responder (
   wire faulty_when_14 = clear & !(taken_13 ? header__settled : settled[13]);
   wire faulty_when_15 = clear & !(taken_14 ? header__settled : settled[14]);
   wire faulty_when_16 = clear & !(taken_15 ? header__settled : settled[15]);
-  wire [127:0] bits;
-  assign bits[15:0] = {{8{r_data[7]}}, r_data[7:0]};
-  assign bits[31:16] = {{8{r_data[15]}}, r_data[15:8]};
-  assign bits[47:32] = {{8{r_data[23]}}, r_data[23:16]};
-  assign bits[63:48] = {{8{r_data[31]}}, r_data[31:24]};
-  assign bits[79:64] = {{8{r_data[39]}}, r_data[39:32]};
-  assign bits[95:80] = {{8{r_data[47]}}, r_data[47:40]};
-  assign bits[111:96] = {{8{r_data[55]}}, r_data[55:48]};
-  assign bits[127:112] = {{8{r_data[63]}}, r_data[63:56]};
+  wire [127:0] out;
+  assign out[15:0] = {{8{r_data[7]}}, r_data[7:0]};
+  assign out[31:16] = {{8{r_data[15]}}, r_data[15:8]};
+  assign out[47:32] = {{8{r_data[23]}}, r_data[23:16]};
+  assign out[63:48] = {{8{r_data[31]}}, r_data[31:24]};
+  assign out[79:64] = {{8{r_data[39]}}, r_data[39:32]};
+  assign out[95:80] = {{8{r_data[47]}}, r_data[47:40]};
+  assign out[111:96] = {{8{r_data[55]}}, r_data[55:48]};
+  assign out[127:112] = {{8{r_data[63]}}, r_data[63:56]};
 
   pulsetrain_core_responder_kept kept (
     .clk(clk),
@@ -1560,7 +1551,7 @@ module pulsetrain_core_responder (
       if (advances) begin
         sent <= sent + 1'b1;
         responses__payload[128] <= 1'b0;
-        responses__payload[127:0] <= responses__payload_any ? cells__payload : bits;
+        responses__payload[127:0] <= responses__payload_any ? cells__payload : out;
         responses__valid <= 1'b1;
       end else if (answers) begin
         sent <= 5'd0;
@@ -1975,7 +1966,7 @@ module pulsetrain_core_controller (
   reg [4:0] sampled_threshold_log2 = 5'd0;
   reg [3:0] sampled_max_pulses = 4'd0;
   reg [3:0] sampled_parallel_max = 4'd0;
-  reg waits = 1'b0;
+  reg held_2 = 1'b0;
   reg [13:0] slot = 14'd0;
   reg [264:0] bank_0 = 265'd0;
   reg [264:0] bank_1 = 265'd0;
@@ -2015,8 +2006,8 @@ module pulsetrain_core_controller (
   wire i__ready_2;
   wire [1:0] fault_2;
   wire samples__valid_2;
-  wire signal_3;
-  wire signal_4;
+  wire aborts;
+  wire arms;
 
   wire busy = in_flight != 2'd0;
   assign idle = !busy & idle_2 & !active & !upcoming_valid;
@@ -2027,23 +2018,23 @@ module pulsetrain_core_controller (
   wire reads = whole | may_read_both;
   wire may_program = idle_both & in_flight == 2'd0;
   wire asked = abort | !arm;
-  wire clear_2 = signal_3 | !signal_4;
+  wire clear_2 = aborts | !arms;
   assign off = asked | asked_before | clear_2;
   wire seed_waits = before_ & !busy;
   wire allowed = seed_waits & !aborted;
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
   wire first = beat == 4'd0;
-  wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & !1'b0));
+  wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & 1'b1));
   assign deltas__ready = allowed_2 & i__ready;
   wire i__valid = allowed_2 & deltas__valid;
   wire words__ready = deltas__valid & deltas__ready;
   wire starts = words__ready & first;
   wire clear = released | drains;
-  wire o__ready_2 = !waits;
+  wire o__ready_2 = !held_2;
   wire verified = slot[12] ? bank_1[148] : bank_0[148];
-  wire plain = waits & !verified & !verifying & !active;
-  wire verifies = waits & verified & (verifying ? slot[12] == held : !active);
+  wire plain = held_2 & !verified & !verifying & !active;
+  wire verifies = held_2 & verified & (verifying ? slot[12] == held : !active);
   wire o__ready_3 = !upcoming_valid & !released;
   wire taken = verifies ? slots__ready : plain & o__ready_3;
   wire upcoming_offered = o__valid | plain | whole;
@@ -2200,11 +2191,11 @@ module pulsetrain_core_controller (
     .clk(clk),
     .rst(rst),
     .i__valid(i__valid),
-    .i__ready(i__ready),
+    .first_moves(i__ready),
     .holds(holds),
     .o__ready(o__ready),
     .i__payload(i__payload),
-    .o__valid(i__valid_2),
+    .third(i__valid_2),
     .o__payload(i__payload_2)
   );
 
@@ -2303,14 +2294,14 @@ module pulsetrain_core_controller (
     .abort(abort),
     .clk(clk),
     .rst(rst),
-    .stage_1(signal_3)
+    .stage_1(aborts)
   );
 
   pulsetrain_core_controller_see_arm see_arm (
     .arm(arm),
     .clk(clk),
     .rst(rst),
-    .stage_1(signal_4)
+    .stage_1(arms)
   );
 
   always @(posedge clk) begin
@@ -2450,8 +2441,8 @@ module pulsetrain_core_controller (
           beat <= 4'd0;
       end
       before_ <= seed__valid;
-      aborted <= signal_3;
-      if (!signal_4) begin
+      aborted <= aborts;
+      if (!arms) begin
         fault <= 2'd0;
         armed <= 1'b0;
       end else if (fault_2 != 2'd0) begin
@@ -2480,11 +2471,11 @@ module pulsetrain_core_controller (
 
   always @(posedge clk) begin
     if (rst)
-      waits <= 1'b0;
+      held_2 <= 1'b0;
     else if (taken | clear)
-      waits <= 1'b0;
+      held_2 <= 1'b0;
     else if (o__ready_2)
-      waits <= o__valid_2;
+      held_2 <= o__valid_2;
   end
 endmodule
 
@@ -2622,14 +2613,13 @@ module pulsetrain_core_controller_decision_lanes (
   input clk,
   input rst,
   input i__valid,
-  output i__ready,
+  output first_moves,
   output holds,
   input o__ready,
   input [141:0] i__payload,
-  output o__valid,
+  output reg third = 1'b0,
   output reg [28:0] o__payload = 29'd0
 );
-  reg third = 1'b0;
   reg second = 1'b0;
   reg counts_up = 1'b0;
   reg [2:0] step = 3'd0;
@@ -2671,7 +2661,7 @@ module pulsetrain_core_controller_decision_lanes (
   wire begins = second & counts_up & step == 3'd0 & third_moves;
   wire finishes = second & third_moves & (step == 3'd0 ? !counts_up : step == 3'd1);
   wire second_moves = !second | finishes;
-  wire first_moves = !first | second_moves;
+  assign first_moves = !first | second_moves;
   assign holds = first | second | third;
   wire overflow = step == 3'd5;
   wire [20:0] overflow_inverse = ~{21{overflow}};
@@ -2866,9 +2856,6 @@ module pulsetrain_core_controller_decision_lanes (
       max_pulses_1 <= i__payload[136:133];
     end
   end
-
-  assign i__ready = first_moves;
-  assign o__valid = third;
 endmodule
 
 // A queue of rows between a collector of beats and a former of slots.
@@ -2921,7 +2908,7 @@ module pulsetrain_core_controller_pulse_scheduler (
     .counted__cells_set(counted__cells_set),
     .counted__cells_reset(counted__cells_reset),
     .store__cells(signature__data_2),
-    .store__beat(store__beat)
+    .place(store__beat)
   );
 
   pulsetrain_core_controller_pulse_scheduler_former former (
@@ -3000,10 +2987,9 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   output [2:0] counted__cells_set,
   output [2:0] counted__cells_reset,
   output reg [19:0] store__cells = 20'd0,
-  output store__beat
+  output reg place = 1'b0
 );
   reg held = 1'b0;
-  reg place = 1'b0;
   reg [2:0] row = 3'd0;
   reg bank = 1'b0;
   reg [3:0] parallel_max = 4'd0;
@@ -3020,10 +3006,10 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   reg [1:0] reset_again = 2'd0;
   reg reset_again_here = 1'b0;
 
-  wire store__beat_any = |i__payload[3:0];
-  wire store__beat_any_2 = |i__payload[7:4];
-  wire store__beat_any_3 = |i__payload[11:8];
-  wire store__beat_any_4 = |i__payload[15:12];
+  wire bank_any = |i__payload[3:0];
+  wire bank_any_2 = |i__payload[7:4];
+  wire bank_any_3 = |i__payload[11:8];
+  wire bank_any_4 = |i__payload[15:12];
   wire reset_again_here_any_4 = |i__payload[3:1];
   wire reset_again_here_any_3 = |i__payload[7:5];
   wire reset_again_here_any_2 = |i__payload[11:9];
@@ -3042,11 +3028,9 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   assign moves = held & (!o__valid | o__ready);
   assign i__ready = !held | moves | clear;
   wire saturated_count_when = |i__payload[23:20];
-  wire [3:0] set_selected = {store__beat_any_4, store__beat_any_3, store__beat_any_2, store__beat_any} &
-      ~i__payload[19:16];
+  wire [3:0] set_selected = {bank_any_4, bank_any_3, bank_any_2, bank_any} & ~i__payload[19:16];
   wire any_set_selected = |set_selected;
-  wire [3:0] reset_selected = {store__beat_any_4, store__beat_any_3, store__beat_any_2, store__beat_any} &
-      i__payload[19:16];
+  wire [3:0] reset_selected = {bank_any_4, bank_any_3, bank_any_2, bank_any} & i__payload[19:16];
   wire any_reset_selected = |reset_selected;
   wire [2:0] saturated_ones_4 = i__ready & saturated_count_when ? i__payload[20] + i__payload[21] + (i__payload[22] +
       i__payload[23]) : 3'd0;
@@ -3123,8 +3107,6 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       bank <= i__payload[28];
     end
   end
-
-  assign store__beat = place;
 endmodule
 
 // Forms the slots of one row after the other, from visits of the chunks that hold a column for a slot.
@@ -3255,7 +3237,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
               former_state <= 2'd1;
               first <= 1'b1;
               pulse <= 4'd1;
-              polarity <= !1'b0;
+              polarity <= 1'b1;
               todo <= i__payload[14:13];
             end else
               former_state <= 2'd2;
@@ -3279,7 +3261,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
                   former_state <= 2'd1;
                   first <= 1'b1;
                   pulse <= 4'd1;
-                  polarity <= !1'b0;
+                  polarity <= 1'b1;
                   todo <= i__payload[14:13];
                 end else if (i__payload[3])
                   former_state <= 2'd2;
@@ -3304,7 +3286,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
               former_state <= 2'd1;
               first <= 1'b1;
               pulse <= 4'd1;
-              polarity <= !1'b0;
+              polarity <= 1'b1;
               todo <= i__payload[14:13];
             end else if (i__payload[3])
               former_state <= 2'd2;
@@ -3411,7 +3393,7 @@ module pulsetrain_core_controller_row_programmer (
   output o__payload_groups,
   output [1:0] values_2,
   output reg active = 1'b0,
-  output bank,
+  output reg bank = 1'b0,
   output reg o__valid = 1'b0,
   output reg [3:0] counted__verified = 4'd0,
   output reg [3:0] counted__unreached = 4'd0,
@@ -3432,7 +3414,6 @@ module pulsetrain_core_controller_row_programmer (
   reg [3:0] programmer_state = 4'd0;
   reg [2:0] row = 3'd0;
   reg states = 1'b0;
-  reg bank_2 = 1'b0;
   reg [7:0] repeats = 8'd0;
   reg [2:0] next_row = 3'd0;
   reg emitted = 1'b0;
@@ -3606,7 +3587,7 @@ module pulsetrain_core_controller_row_programmer (
       repeats <= 8'd0;
       polarity <= 1'b0;
       row <= 3'd0;
-      bank_2 <= 1'b0;
+      bank <= 1'b0;
       work <= 2'd0;
       todo <= 1'b0;
       programmer_state <= 4'd0;
@@ -3626,16 +3607,16 @@ module pulsetrain_core_controller_row_programmer (
                 programmer_state <= 4'd1;
                 todo <= |slots__payload[11:4];
                 work <= 2'd0;
-                bank_2 <= slots__payload[12];
+                bank <= slots__payload[12];
                 row <= slots__payload[2:0];
               end else if (active)
                 programmer_state <= 4'd2;
               else
-                bank_2 <= slots__payload[12];
+                bank <= slots__payload[12];
             end else if (targets__valid) begin
               programmer_state <= 4'd3;
               work <= targets__payload[129:128] == 2'd2 ? 2'd3 : targets__payload[129:128] == 2'd1 ? 2'd2 : 2'd1;
-              bank_2 <= 1'b0;
+              bank <= 1'b0;
               row <= next_row;
             end
           end
@@ -3837,7 +3818,6 @@ module pulsetrain_core_controller_row_programmer (
   assign o__payload_operation = port;
   assign o__payload_groups = port_2;
   assign values_2 = port_3;
-  assign bank = bank_2;
 endmodule
 
 // A memory with verify_lanes cells a word, walked through a converter group at a time.
@@ -3903,14 +3883,14 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   wire forms = work == 2'd2;
   wire [10:0] forms_choice = stage_1[5] ? {signature__data[28], !signature__data[28] & (signature__data[25] |
       signature__data[29]), signature__data[24:17]} : {{3{signature__data[16]}}, signature__data[16:9]};
-  wire takes = stage_1[1] & takes_0;
-  wire zero = stage_1[0] | (stage_1[1] & (slot_is_first | !signature__data[25]));
-  wire was = signature__data[25] & !zero;
+  wire stage_1_1_and_takes_0 = stage_1[1] & takes_0;
+  wire operands_0_when = stage_1[0] | (stage_1[1] & (slot_is_first | !signature__data[25]));
+  wire operands_0_both = signature__data[25] & !operands_0_when;
   wire alone = value_0 == 16'd32768;
   wire alone_any = |value_0[6:0];
   wire operands_0_either = !(|value_0[15:7]) | ((&value_0[15:7]) & alone_any);
-  wire stage_1_2_and_was = stage_1[2] & was;
-  wire blinded = stage_1_2_and_was & first & verifies & (!(!value_0[7] | (value_0[7] & alone_any)) | (!value_0[7] &
+  wire operands_0_both_2 = stage_1[2] & operands_0_both;
+  wire blinded = operands_0_both_2 & first & verifies & (!(!value_0[7] | (value_0[7] & alone_any)) | (!value_0[7] &
       (&value_0[6:0])) | (value_0[7] & !(|value_0[6:1])));
   wire [10:0] result_0_sum = $signed({operands_0[8:0], 1'b1}) + $signed({operands_0[17:9], operands_0[18]});
   wire far_0 = result_0_sum[9] ^ result_0_sum[10];
@@ -3938,7 +3918,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       position[2]) | (slots__payload[4] & position[3]) | (slots__payload[5] & position[4]);
   wire takes_0_either = takes_0_either_2 | (slots__payload[6] & position[5]) | (slots__payload[7] & position[6]) |
       (slots__payload[8] & position[7]);
-  wire falling_when = signature__en & !1'b0;
+  wire falling_when = signature__en & 1'b1;
   wire falling_inverse = !(stage_3[2] & starts[2]);
   wire [5:0] now;
   assign now[0] = action == 3'd1;
@@ -4020,18 +4000,19 @@ module pulsetrain_core_controller_row_programmer_row_cells (
         chosen__pulsed <= signature__data[25] | (signature__data[26] & signature__data[24:17] >= round);
         operands_0[8:0] <= signature__data[8:0];
         operands_0[17:9] <= stage_1[1] ? settings[7:0] ^ {9{lowers}} : {value_0[7], value_0[7:0]};
-        operands_0[18] <= takes & lowers;
-        operands_0[26:19] <= stage_1[2] & (was | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
+        operands_0[18] <= stage_1_1_and_takes_0 & lowers;
+        operands_0[26:19] <= stage_1[2] & (operands_0_both | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
         operands_0[34:27] <= signature__data[24:17];
-        operands_0[35] <= takes | (stage_1_2_and_was & !verifies & in_rounds);
-        operands_0[36] <= takes | (stage_1[0] & exists_0 & !alone & operands_0_either) | (was & !stage_1[2]);
-        operands_0[37] <= stage_1_2_and_was & !blinded & !1'b0;
+        operands_0[35] <= stage_1_1_and_takes_0 | (operands_0_both_2 & !verifies & in_rounds);
+        operands_0[36] <= stage_1_1_and_takes_0 | (stage_1[0] & exists_0 & !alone & operands_0_either) |
+            (operands_0_both & !stage_1[2]);
+        operands_0[37] <= operands_0_both_2 & !blinded & 1'b1;
         operands_0[38] <= blinded | (stage_1[2] & signature__data[26]);
         operands_0[39] <= blinded;
-        operands_0[40] <= takes ? !lowers : signature__data[27];
+        operands_0[40] <= stage_1_1_and_takes_0 ? !lowers : signature__data[27];
         operands_0[41] <= stage_1[0] ? alone : signature__data[28];
         operands_0[42] <= stage_1[0] ? !operands_0_either : signature__data[29];
-        if (zero) begin
+        if (operands_0_when) begin
           operands_0[8:0] <= 9'd0;
           operands_0[34:27] <= 8'd0;
         end
@@ -4134,7 +4115,7 @@ module pulsetrain_core_controller_row_programmer_round_slots (
         room <= parallel_max;
       if (begins)
         room <= parallel_max;
-      joined_0 <= !1'b0 & !clear & joining;
+      joined_0 <= 1'b1 & !clear & joining;
       joined_index <= index;
     end
   end
@@ -4345,8 +4326,8 @@ module pulsetrain_core_controller_line_driver (
   reg [15:0] hold_cycles = 16'd0;
   reg [15:0] conversion_limit = 16'd0;
   reg waiting = 1'b0;
-  wire signal;
-  wire signal_2;
+  wire ready;
+  wire done;
 
   wire [16:0] reached_choice = crossbar__strobe ? high_cycles + 1'b1 : 17'd1;
   wire pulse_ends = phase_state == 4'd4 & pulse_ended;
@@ -4360,26 +4341,26 @@ module pulsetrain_core_controller_line_driver (
   wire reads = kept[4:0] == 5'd8 | kept[4:0] == 5'd16;
   wire looks = unseen == 2'd0;
   wire phase_ends_and_looks = phase_ends & looks;
-  wire phase_state_when = signal_2 & looks;
+  wire done_and_looks = done & looks;
   wire releases =
     phase_state == 4'd1 & clear ? 1'b1 :
     phase_state == 4'd2 & clear ? 1'b1 :
-    phase_state == 4'd2 & !signal & phase_ends ? 1'b1 :
+    phase_state == 4'd2 & !ready & phase_ends ? 1'b1 :
     phase_state == 4'd4 & clear ? 1'b1 :
     phase_state == 4'd4 & !pulse_ends & over_limit ? 1'b1 :
     phase_state == 4'd6 & clear ? 1'b1 :
     phase_state == 4'd3 & clear ? 1'b1 :
     phase_state == 4'd8 & clear ? 1'b1 :
-    phase_state == 4'd8 & !phase_state_when & phase_ends_and_looks ? 1'b1 :
+    phase_state == 4'd8 & !done_and_looks & phase_ends_and_looks ? 1'b1 :
     phase_state == 4'd9 & clear ? 1'b1 :
     1'b0;
   wire [15:0] next_remaining =
     phase_state == 4'd0 & transfers ? kept[33:18] :
     phase_state == 4'd1 & releases ? recovery_cycles :
-    phase_state == 4'd1 & phase_ends_and_looks & signal & !reading ? pulse_cycles :
+    phase_state == 4'd1 & phase_ends_and_looks & ready & !reading ? pulse_cycles :
     phase_state == 4'd1 & phase_ends_and_looks ? ready_limit :
     phase_state == 4'd2 & releases ? recovery_cycles :
-    phase_state == 4'd2 & signal & !reading ? pulse_cycles :
+    phase_state == 4'd2 & ready & !reading ? pulse_cycles :
     phase_state == 4'd4 & releases ? recovery_cycles :
     phase_state == 4'd4 & pulse_ends ? hold_cycles :
     phase_state == 4'd6 & releases ? recovery_cycles :
@@ -4387,40 +4368,40 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd3 & releases ? recovery_cycles :
     phase_state == 4'd3 ? conversion_limit :
     phase_state == 4'd8 & releases ? recovery_cycles :
-    phase_state == 4'd8 & phase_state_when & !waiting ? recovery_cycles :
+    phase_state == 4'd8 & done_and_looks & !waiting ? recovery_cycles :
     phase_state == 4'd9 & releases ? recovery_cycles :
     phase_state == 4'd7 & phase_ends & transfers ? kept[33:18] :
     phase_state == 4'd5 & phase_ends & transfers ? kept[33:18] :
     (looks & remaining != 16'd0 ? remaining - 1'b1 : remaining);
   wire next_remaining_at_most_1 = next_remaining <= 16'd1;
-  wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & phase_state_when & !waiting);
+  wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & done_and_looks & !waiting);
   wire recovers_or_releases = recovers | releases;
   assign idle = phase_state == 4'd0 | (phase_state != 4'd7 & phase_state == 4'd5);
   wire converts =
-    phase_state == 4'd1 & phase_ends_and_looks & signal & reading ? 1'b1 :
-    phase_state == 4'd2 & signal & reading ? 1'b1 :
-    phase_state == 4'd8 & phase_state_when & waiting & room ? 1'b1 :
+    phase_state == 4'd1 & phase_ends_and_looks & ready & reading ? 1'b1 :
+    phase_state == 4'd2 & ready & reading ? 1'b1 :
+    phase_state == 4'd8 & done_and_looks & waiting & room ? 1'b1 :
     phase_state == 4'd9 & room ? 1'b1 :
     1'b0;
   assign fault =
-    phase_state == 4'd2 & !signal & phase_ends ? 2'd1 :
+    phase_state == 4'd2 & !ready & phase_ends ? 2'd1 :
     phase_state == 4'd4 & !pulse_ends & over_limit ? 2'd2 :
-    phase_state == 4'd8 & !phase_state_when & phase_ends_and_looks ? 2'd3 :
+    phase_state == 4'd8 & !done_and_looks & phase_ends_and_looks ? 2'd3 :
     2'd0;
-  wire converted = phase_state == 4'd8 & phase_state_when;
+  wire converted = phase_state == 4'd8 & done_and_looks;
 
   pulsetrain_core_controller_line_driver_see_ready see_ready (
     .crossbar__ready(crossbar__ready),
     .clk(clk),
     .rst(rst),
-    .stage_1(signal)
+    .stage_1(ready)
   );
 
   pulsetrain_core_controller_line_driver_see_converted see_converted (
     .crossbar__converted(crossbar__converted),
     .clk(clk),
     .rst(rst),
-    .stage_1(signal_2)
+    .stage_1(done)
   );
 
   always @(posedge clk) begin
@@ -4530,7 +4511,7 @@ module pulsetrain_core_controller_line_driver (
         4'd1: begin
           if (phase_ends_and_looks) begin
             phase_state <= 4'd2;
-            if (signal) begin
+            if (ready) begin
               if (reading)
                 phase_state <= 4'd3;
               else begin
@@ -4546,7 +4527,7 @@ module pulsetrain_core_controller_line_driver (
           end
         end
         4'd2: begin
-          if (signal) begin
+          if (ready) begin
             if (reading)
               phase_state <= 4'd3;
             else begin
@@ -4590,7 +4571,7 @@ module pulsetrain_core_controller_line_driver (
           end
         end
         4'd8: begin
-          if (phase_state_when) begin
+          if (done_and_looks) begin
             if (!waiting)
               phase_state <= 4'd7;
             else if (room)

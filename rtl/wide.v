@@ -339,11 +339,11 @@ module pulsetrain_core (
     .room(room),
     .deltas__ready(deltas__ready_3),
     .targets__ready(targets__ready & command_decoder_targets__ready_either[0]),
-    .verdict__settled(verdict__settled),
+    .loads(verdict__settled),
     .load__valid(load__valid),
     .deltas__valid(deltas__valid_2),
     .targets__valid(targets__valid),
-    .deltas__payload(deltas__payload_2),
+    .words(deltas__payload_2),
     .verdict__valid(verdict__valid),
     .verdict__status(verdict__status),
     .load__ready(load__ready),
@@ -392,18 +392,18 @@ module pulsetrain_core (
     .deltas__ready(deltas__ready),
     .scan__rows(scan__rows),
     .scan__columns(scan__columns),
-    .scan__enable(scan__enable),
+    .loads(scan__enable),
     .start__ready(start__ready),
     .scan__start(scan__start),
     .busy(busy_2),
     .start__valid(waits),
     .start__payload(difference),
     .scan__loaded(scan__loaded),
-    .scan__which(scan__which),
+    .which(scan__which),
     .column_beat(scan__column_beat),
     .scan__row_beat(scan__row_beat),
-    .scan__active(scan__active),
-    .scan__difference(scan__difference),
+    .active(scan__active),
+    .difference(scan__difference),
     .deltas__valid(deltas__valid_3),
     .deltas__payload(deltas__payload_3)
   );
@@ -793,11 +793,11 @@ module pulsetrain_core_command_decoder (
   input room,
   input deltas__ready,
   input targets__ready,
-  output verdict__settled,
+  output loads,
   output load__valid,
   output deltas__valid,
   output targets__valid,
-  output [1023:0] deltas__payload,
+  output [1023:0] words,
   output verdict__valid,
   output [3:0] verdict__status,
   input load__ready,
@@ -822,7 +822,7 @@ module pulsetrain_core_command_decoder (
   reg which = 1'b0;
   reg wrong_before = 1'b0;
 
-  wire loads = opcode == 4'd1;
+  assign loads = opcode == 4'd1;
   wire updates = opcode == 4'd4;
   wire [12:0] length = loads ? 13'd4 : updates ? 13'd1024 : 13'd4096;
   wire [13:0] length_minus_1 = length - 1'b1;
@@ -837,7 +837,7 @@ module pulsetrain_core_command_decoder (
   assign deltas__valid = offered & updates;
   assign targets__valid = offered & !loads & !updates;
   wire filling = part_state == 2'd3;
-  wire [1023:0] words = filling ? 1024'd0 : commands__payload[1023:0];
+  assign words = filling ? 1024'd0 : commands__payload[1023:0];
   wire [15:0] missing = filling ? 16'd32768 : 16'd0;
   assign header__opcode = part_state == 2'd0 ? commands__payload[3:0] : 4'd0;
   wire part_state_when = !(|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd3, header__opcode ==
@@ -1106,9 +1106,6 @@ module pulsetrain_core_command_decoder (
       endcase
     end
   end
-
-  assign verdict__settled = loads;
-  assign deltas__payload = words;
 endmodule
 
 // The vectors rows A and B, columns A and B. A load fills the place that is not current and then makes it so.
@@ -1255,26 +1252,23 @@ module pulsetrain_core_outer_product (
   input deltas__ready,
   input [511:0] scan__rows,
   input [511:0] scan__columns,
-  output scan__enable,
+  output loads,
   output start__ready,
   output scan__start,
   output busy,
   input start__valid,
   input start__payload,
   input scan__loaded,
-  output scan__which,
+  output reg which = 1'b0,
   output reg [1:0] column_beat = 2'd0,
   output reg [1:0] scan__row_beat = 2'd0,
-  output scan__active,
-  output scan__difference,
+  output reg active = 1'b0,
+  output reg difference = 1'b0,
   output reg deltas__valid = 1'b0,
   output reg [1023:0] deltas__payload = 1024'd0
 );
   reg multiplies = 1'b0;
-  reg which = 1'b0;
-  reg difference = 1'b0;
   reg [7:0] row = 8'd0;
-  reg active = 1'b0;
   reg fetched = 1'b0;
   reg adds = 1'b0;
   reg [5:0] lane = 6'd0;
@@ -1415,8 +1409,8 @@ module pulsetrain_core_outer_product (
   reg [15:0] partial_63 = 16'd0;
 
   wire moves = !deltas__valid | deltas__ready;
-  wire last_step = !1'b0;
-  wire loads = moves & (!multiplies | last_step);
+  wire last_step = 1'b1;
+  assign loads = moves & (!multiplies | last_step);
   wire cell_ends = which == difference;
   wire row_ends = cell_ends & column_beat == 2'd3;
   wire ends = row_ends & row == 8'd255;
@@ -1983,11 +1977,6 @@ module pulsetrain_core_outer_product (
       partial_0 <= product_0_plus_partial_0[15:0];
     end
   end
-
-  assign scan__enable = loads;
-  assign scan__which = which;
-  assign scan__active = active;
-  assign scan__difference = difference;
 endmodule
 
 // Sends vector A of the driven side to the input registers of the DACs, beat by beat, then offers the read.
@@ -2205,23 +2194,23 @@ module pulsetrain_core_responder (
   wire faulty_when_14 = clear & !(taken_13 ? header__settled : settled[13]);
   wire faulty_when_15 = clear & !(taken_14 ? header__settled : settled[14]);
   wire faulty_when_16 = clear & !(taken_15 ? header__settled : settled[15]);
-  wire [255:0] bits;
-  assign bits[15:0] = {{8{r_data[7]}}, r_data[7:0]};
-  assign bits[31:16] = {{8{r_data[15]}}, r_data[15:8]};
-  assign bits[47:32] = {{8{r_data[23]}}, r_data[23:16]};
-  assign bits[63:48] = {{8{r_data[31]}}, r_data[31:24]};
-  assign bits[79:64] = {{8{r_data[39]}}, r_data[39:32]};
-  assign bits[95:80] = {{8{r_data[47]}}, r_data[47:40]};
-  assign bits[111:96] = {{8{r_data[55]}}, r_data[55:48]};
-  assign bits[127:112] = {{8{r_data[63]}}, r_data[63:56]};
-  assign bits[143:128] = {{8{r_data[71]}}, r_data[71:64]};
-  assign bits[159:144] = {{8{r_data[79]}}, r_data[79:72]};
-  assign bits[175:160] = {{8{r_data[87]}}, r_data[87:80]};
-  assign bits[191:176] = {{8{r_data[95]}}, r_data[95:88]};
-  assign bits[207:192] = {{8{r_data[103]}}, r_data[103:96]};
-  assign bits[223:208] = {{8{r_data[111]}}, r_data[111:104]};
-  assign bits[239:224] = {{8{r_data[119]}}, r_data[119:112]};
-  assign bits[255:240] = {{8{r_data[127]}}, r_data[127:120]};
+  wire [255:0] out;
+  assign out[15:0] = {{8{r_data[7]}}, r_data[7:0]};
+  assign out[31:16] = {{8{r_data[15]}}, r_data[15:8]};
+  assign out[47:32] = {{8{r_data[23]}}, r_data[23:16]};
+  assign out[63:48] = {{8{r_data[31]}}, r_data[31:24]};
+  assign out[79:64] = {{8{r_data[39]}}, r_data[39:32]};
+  assign out[95:80] = {{8{r_data[47]}}, r_data[47:40]};
+  assign out[111:96] = {{8{r_data[55]}}, r_data[55:48]};
+  assign out[127:112] = {{8{r_data[63]}}, r_data[63:56]};
+  assign out[143:128] = {{8{r_data[71]}}, r_data[71:64]};
+  assign out[159:144] = {{8{r_data[79]}}, r_data[79:72]};
+  assign out[175:160] = {{8{r_data[87]}}, r_data[87:80]};
+  assign out[191:176] = {{8{r_data[95]}}, r_data[95:88]};
+  assign out[207:192] = {{8{r_data[103]}}, r_data[103:96]};
+  assign out[223:208] = {{8{r_data[111]}}, r_data[111:104]};
+  assign out[239:224] = {{8{r_data[119]}}, r_data[119:112]};
+  assign out[255:240] = {{8{r_data[127]}}, r_data[127:120]};
 
   pulsetrain_core_responder_kept kept (
     .clk(clk),
@@ -2257,7 +2246,7 @@ module pulsetrain_core_responder (
       if (advances) begin
         sent <= sent + 1'b1;
         responses__payload[256] <= 1'b0;
-        responses__payload[255:0] <= responses__payload_any ? cells__payload : bits;
+        responses__payload[255:0] <= responses__payload_any ? cells__payload : out;
         responses__valid <= 1'b1;
       end else if (answers) begin
         sent <= 14'd0;
@@ -2672,7 +2661,7 @@ module pulsetrain_core_controller (
   reg [4:0] sampled_threshold_log2 = 5'd0;
   reg [3:0] sampled_max_pulses = 4'd0;
   reg [8:0] sampled_parallel_max = 9'd0;
-  reg waits = 1'b0;
+  reg held_2 = 1'b0;
   reg [266:0] slot = 267'd0;
   reg [269:0] bank_0 = 270'd0;
   reg [269:0] bank_1 = 270'd0;
@@ -2712,8 +2701,8 @@ module pulsetrain_core_controller (
   wire i__ready_2;
   wire [1:0] fault_2;
   wire samples__valid_2;
-  wire signal_3;
-  wire signal_4;
+  wire aborts;
+  wire arms;
 
   wire busy = in_flight != 2'd0;
   assign idle = !busy & idle_2 & !active & !upcoming_valid;
@@ -2724,23 +2713,23 @@ module pulsetrain_core_controller (
   wire reads = whole | may_read_both;
   wire may_program = idle_both & in_flight == 2'd0;
   wire asked = abort | !arm;
-  wire clear_2 = signal_3 | !signal_4;
+  wire clear_2 = aborts | !arms;
   assign off = asked | asked_before | clear_2;
   wire seed_waits = before_ & !busy;
   wire allowed = seed_waits & !aborted;
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
   wire first = beat == 10'd0;
-  wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & !1'b0));
+  wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & 1'b1));
   assign deltas__ready = allowed_2 & i__ready;
   wire i__valid = allowed_2 & deltas__valid;
   wire words__ready = deltas__valid & deltas__ready;
   wire starts = words__ready & first;
   wire clear = released | drains;
-  wire o__ready_2 = !waits;
+  wire o__ready_2 = !held_2;
   wire verified = slot[265] ? bank_1[153] : bank_0[153];
-  wire plain = waits & !verified & !verifying & !active;
-  wire verifies = waits & verified & (verifying ? slot[265] == held : !active);
+  wire plain = held_2 & !verified & !verifying & !active;
+  wire verifies = held_2 & verified & (verifying ? slot[265] == held : !active);
   wire o__ready_3 = !upcoming_valid & !released;
   wire taken = verifies ? slots__ready : plain & o__ready_3;
   wire upcoming_offered = o__valid | plain | whole;
@@ -2898,11 +2887,11 @@ module pulsetrain_core_controller (
     .clk(clk),
     .rst(rst),
     .i__valid(i__valid),
-    .i__ready(i__ready),
+    .first_moves(i__ready),
     .holds(holds),
     .o__ready(o__ready),
     .i__payload(i__payload),
-    .o__valid(i__valid_2),
+    .third(i__valid_2),
     .o__payload(i__payload_2)
   );
 
@@ -3001,14 +2990,14 @@ module pulsetrain_core_controller (
     .abort(abort),
     .clk(clk),
     .rst(rst),
-    .stage_1(signal_3)
+    .stage_1(aborts)
   );
 
   pulsetrain_core_controller_see_arm see_arm (
     .arm(arm),
     .clk(clk),
     .rst(rst),
-    .stage_1(signal_4)
+    .stage_1(arms)
   );
 
   always @(posedge clk) begin
@@ -3148,8 +3137,8 @@ module pulsetrain_core_controller (
           beat <= 10'd0;
       end
       before_ <= seed__valid;
-      aborted <= signal_3;
-      if (!signal_4) begin
+      aborted <= aborts;
+      if (!arms) begin
         fault <= 2'd0;
         armed <= 1'b0;
       end else if (fault_2 != 2'd0) begin
@@ -3178,11 +3167,11 @@ module pulsetrain_core_controller (
 
   always @(posedge clk) begin
     if (rst)
-      waits <= 1'b0;
+      held_2 <= 1'b0;
     else if (taken | clear)
-      waits <= 1'b0;
+      held_2 <= 1'b0;
     else if (o__ready_2)
-      waits <= o__valid_2;
+      held_2 <= o__valid_2;
   end
 endmodule
 
@@ -3400,14 +3389,13 @@ module pulsetrain_core_controller_decision_lanes (
   input clk,
   input rst,
   input i__valid,
-  output i__ready,
+  output first_moves,
   output holds,
   input o__ready,
   input [2066:0] i__payload,
-  output o__valid,
+  output reg third = 1'b0,
   output reg [393:0] o__payload = 394'd0
 );
-  reg third = 1'b0;
   reg second = 1'b0;
   reg counts_up = 1'b0;
   reg [2:0] step = 3'd0;
@@ -3809,7 +3797,7 @@ module pulsetrain_core_controller_decision_lanes (
   wire begins = second & counts_up & step == 3'd0 & third_moves;
   wire finishes = second & third_moves & (step == 3'd0 ? !counts_up : step == 3'd1);
   wire second_moves = !second | finishes;
-  wire first_moves = !first | second_moves;
+  assign first_moves = !first | second_moves;
   assign holds = first | second | third;
   wire overflow = step == 3'd5;
   wire [20:0] overflow_inverse = ~{21{overflow}};
@@ -5655,9 +5643,6 @@ module pulsetrain_core_controller_decision_lanes (
       max_pulses_1 <= i__payload[2056:2053];
     end
   end
-
-  assign i__ready = first_moves;
-  assign o__valid = third;
 endmodule
 
 // A queue of rows between a collector of beats and a former of slots.
@@ -5710,7 +5695,7 @@ module pulsetrain_core_controller_pulse_scheduler (
     .counted__cells_set(counted__cells_set),
     .counted__cells_reset(counted__cells_reset),
     .store__cells(signature__data_2),
-    .store__beat(store__beat)
+    .place(store__beat)
   );
 
   pulsetrain_core_controller_pulse_scheduler_former former (
@@ -5789,10 +5774,9 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   output [6:0] counted__cells_set,
   output [6:0] counted__cells_reset,
   output reg [319:0] store__cells = 320'd0,
-  output [1:0] store__beat
+  output reg [1:0] place = 2'd0
 );
   reg held = 1'b0;
-  reg [1:0] place = 2'd0;
   reg [7:0] row = 8'd0;
   reg bank = 1'b0;
   reg [8:0] parallel_max = 9'd0;
@@ -5809,134 +5793,134 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   reg [7:0] reset_again = 8'd0;
   reg [1:0] reset_again_here = 2'd0;
 
-  wire store__beat_any = |i__payload[3:0];
-  wire store__beat_any_2 = |i__payload[7:4];
-  wire store__beat_any_3 = |i__payload[11:8];
-  wire store__beat_any_4 = |i__payload[15:12];
-  wire store__beat_any_5 = |i__payload[19:16];
-  wire store__beat_any_6 = |i__payload[23:20];
-  wire store__beat_any_7 = |i__payload[27:24];
-  wire store__beat_any_8 = |i__payload[31:28];
-  wire store__beat_any_9 = |i__payload[35:32];
-  wire store__beat_any_10 = |i__payload[39:36];
-  wire store__beat_any_11 = |i__payload[43:40];
-  wire store__beat_any_12 = |i__payload[47:44];
-  wire store__beat_any_13 = |i__payload[51:48];
-  wire store__beat_any_14 = |i__payload[55:52];
-  wire store__beat_any_15 = |i__payload[59:56];
-  wire store__beat_any_16 = |i__payload[63:60];
-  wire store__beat_any_17 = |i__payload[67:64];
-  wire store__beat_any_18 = |i__payload[71:68];
-  wire store__beat_any_19 = |i__payload[75:72];
-  wire store__beat_any_20 = |i__payload[79:76];
-  wire store__beat_any_21 = |i__payload[83:80];
-  wire store__beat_any_22 = |i__payload[87:84];
-  wire store__beat_any_23 = |i__payload[91:88];
-  wire store__beat_any_24 = |i__payload[95:92];
-  wire store__beat_any_25 = |i__payload[99:96];
-  wire store__beat_any_26 = |i__payload[103:100];
-  wire store__beat_any_27 = |i__payload[107:104];
-  wire store__beat_any_28 = |i__payload[111:108];
-  wire store__beat_any_29 = |i__payload[115:112];
-  wire store__beat_any_30 = |i__payload[119:116];
-  wire store__beat_any_31 = |i__payload[123:120];
-  wire store__beat_any_32 = |i__payload[127:124];
-  wire store__beat_any_33 = |i__payload[131:128];
-  wire store__beat_any_34 = |i__payload[135:132];
-  wire store__beat_any_35 = |i__payload[139:136];
-  wire store__beat_any_36 = |i__payload[143:140];
-  wire store__beat_any_37 = |i__payload[147:144];
-  wire store__beat_any_38 = |i__payload[151:148];
-  wire store__beat_any_39 = |i__payload[155:152];
-  wire store__beat_any_40 = |i__payload[159:156];
-  wire store__beat_any_41 = |i__payload[163:160];
-  wire store__beat_any_42 = |i__payload[167:164];
-  wire store__beat_any_43 = |i__payload[171:168];
-  wire store__beat_any_44 = |i__payload[175:172];
-  wire store__beat_any_45 = |i__payload[179:176];
-  wire store__beat_any_46 = |i__payload[183:180];
-  wire store__beat_any_47 = |i__payload[187:184];
-  wire store__beat_any_48 = |i__payload[191:188];
-  wire store__beat_any_49 = |i__payload[195:192];
-  wire store__beat_any_50 = |i__payload[199:196];
-  wire store__beat_any_51 = |i__payload[203:200];
-  wire store__beat_any_52 = |i__payload[207:204];
-  wire store__beat_any_53 = |i__payload[211:208];
-  wire store__beat_any_54 = |i__payload[215:212];
-  wire store__beat_any_55 = |i__payload[219:216];
-  wire store__beat_any_56 = |i__payload[223:220];
-  wire store__beat_any_57 = |i__payload[227:224];
-  wire store__beat_any_58 = |i__payload[231:228];
-  wire store__beat_any_59 = |i__payload[235:232];
-  wire store__beat_any_60 = |i__payload[239:236];
-  wire store__beat_any_61 = |i__payload[243:240];
-  wire store__beat_any_62 = |i__payload[247:244];
-  wire store__beat_any_63 = |i__payload[251:248];
-  wire store__beat_any_64 = |i__payload[255:252];
-  wire store__beat_any_65 = |i__payload[3:1];
-  wire store__beat_any_66 = |i__payload[7:5];
-  wire store__beat_any_67 = |i__payload[11:9];
-  wire store__beat_any_68 = |i__payload[15:13];
-  wire store__beat_any_69 = |i__payload[19:17];
-  wire store__beat_any_70 = |i__payload[23:21];
-  wire store__beat_any_71 = |i__payload[27:25];
-  wire store__beat_any_72 = |i__payload[31:29];
-  wire store__beat_any_73 = |i__payload[35:33];
-  wire store__beat_any_74 = |i__payload[39:37];
-  wire store__beat_any_75 = |i__payload[43:41];
-  wire store__beat_any_76 = |i__payload[47:45];
-  wire store__beat_any_77 = |i__payload[51:49];
-  wire store__beat_any_78 = |i__payload[55:53];
-  wire store__beat_any_79 = |i__payload[59:57];
-  wire store__beat_any_80 = |i__payload[63:61];
-  wire store__beat_any_81 = |i__payload[67:65];
-  wire store__beat_any_82 = |i__payload[71:69];
-  wire store__beat_any_83 = |i__payload[75:73];
-  wire store__beat_any_84 = |i__payload[79:77];
-  wire store__beat_any_85 = |i__payload[83:81];
-  wire store__beat_any_86 = |i__payload[87:85];
-  wire store__beat_any_87 = |i__payload[91:89];
-  wire store__beat_any_88 = |i__payload[95:93];
-  wire store__beat_any_89 = |i__payload[99:97];
-  wire store__beat_any_90 = |i__payload[103:101];
-  wire store__beat_any_91 = |i__payload[107:105];
-  wire store__beat_any_92 = |i__payload[111:109];
-  wire store__beat_any_93 = |i__payload[115:113];
-  wire store__beat_any_94 = |i__payload[119:117];
-  wire store__beat_any_95 = |i__payload[123:121];
-  wire store__beat_any_96 = |i__payload[127:125];
-  wire store__beat_any_97 = |i__payload[131:129];
-  wire store__beat_any_98 = |i__payload[135:133];
-  wire store__beat_any_99 = |i__payload[139:137];
-  wire store__beat_any_100 = |i__payload[143:141];
-  wire store__beat_any_101 = |i__payload[147:145];
-  wire store__beat_any_102 = |i__payload[151:149];
-  wire store__beat_any_103 = |i__payload[155:153];
-  wire store__beat_any_104 = |i__payload[159:157];
-  wire store__beat_any_105 = |i__payload[163:161];
-  wire store__beat_any_106 = |i__payload[167:165];
-  wire store__beat_any_107 = |i__payload[171:169];
-  wire store__beat_any_108 = |i__payload[175:173];
-  wire store__beat_any_109 = |i__payload[179:177];
-  wire store__beat_any_110 = |i__payload[183:181];
-  wire store__beat_any_111 = |i__payload[187:185];
-  wire store__beat_any_112 = |i__payload[191:189];
-  wire store__beat_any_113 = |i__payload[195:193];
-  wire store__beat_any_114 = |i__payload[199:197];
-  wire store__beat_any_115 = |i__payload[203:201];
-  wire store__beat_any_116 = |i__payload[207:205];
-  wire store__beat_any_117 = |i__payload[211:209];
-  wire store__beat_any_118 = |i__payload[215:213];
-  wire store__beat_any_119 = |i__payload[219:217];
-  wire store__beat_any_120 = |i__payload[223:221];
-  wire store__beat_any_121 = |i__payload[227:225];
-  wire store__beat_any_122 = |i__payload[231:229];
-  wire store__beat_any_123 = |i__payload[235:233];
-  wire store__beat_any_124 = |i__payload[239:237];
-  wire store__beat_any_125 = |i__payload[243:241];
-  wire store__beat_any_126 = |i__payload[247:245];
-  wire store__beat_any_127 = |i__payload[251:249];
-  wire store__beat_any_128 = |i__payload[255:253];
+  wire bank_any = |i__payload[3:0];
+  wire bank_any_2 = |i__payload[7:4];
+  wire bank_any_3 = |i__payload[11:8];
+  wire bank_any_4 = |i__payload[15:12];
+  wire bank_any_5 = |i__payload[19:16];
+  wire bank_any_6 = |i__payload[23:20];
+  wire bank_any_7 = |i__payload[27:24];
+  wire bank_any_8 = |i__payload[31:28];
+  wire bank_any_9 = |i__payload[35:32];
+  wire bank_any_10 = |i__payload[39:36];
+  wire bank_any_11 = |i__payload[43:40];
+  wire bank_any_12 = |i__payload[47:44];
+  wire bank_any_13 = |i__payload[51:48];
+  wire bank_any_14 = |i__payload[55:52];
+  wire bank_any_15 = |i__payload[59:56];
+  wire bank_any_16 = |i__payload[63:60];
+  wire bank_any_17 = |i__payload[67:64];
+  wire bank_any_18 = |i__payload[71:68];
+  wire bank_any_19 = |i__payload[75:72];
+  wire bank_any_20 = |i__payload[79:76];
+  wire bank_any_21 = |i__payload[83:80];
+  wire bank_any_22 = |i__payload[87:84];
+  wire bank_any_23 = |i__payload[91:88];
+  wire bank_any_24 = |i__payload[95:92];
+  wire bank_any_25 = |i__payload[99:96];
+  wire bank_any_26 = |i__payload[103:100];
+  wire bank_any_27 = |i__payload[107:104];
+  wire bank_any_28 = |i__payload[111:108];
+  wire bank_any_29 = |i__payload[115:112];
+  wire bank_any_30 = |i__payload[119:116];
+  wire bank_any_31 = |i__payload[123:120];
+  wire bank_any_32 = |i__payload[127:124];
+  wire bank_any_33 = |i__payload[131:128];
+  wire bank_any_34 = |i__payload[135:132];
+  wire bank_any_35 = |i__payload[139:136];
+  wire bank_any_36 = |i__payload[143:140];
+  wire bank_any_37 = |i__payload[147:144];
+  wire bank_any_38 = |i__payload[151:148];
+  wire bank_any_39 = |i__payload[155:152];
+  wire bank_any_40 = |i__payload[159:156];
+  wire bank_any_41 = |i__payload[163:160];
+  wire bank_any_42 = |i__payload[167:164];
+  wire bank_any_43 = |i__payload[171:168];
+  wire bank_any_44 = |i__payload[175:172];
+  wire bank_any_45 = |i__payload[179:176];
+  wire bank_any_46 = |i__payload[183:180];
+  wire bank_any_47 = |i__payload[187:184];
+  wire bank_any_48 = |i__payload[191:188];
+  wire bank_any_49 = |i__payload[195:192];
+  wire bank_any_50 = |i__payload[199:196];
+  wire bank_any_51 = |i__payload[203:200];
+  wire bank_any_52 = |i__payload[207:204];
+  wire bank_any_53 = |i__payload[211:208];
+  wire bank_any_54 = |i__payload[215:212];
+  wire bank_any_55 = |i__payload[219:216];
+  wire bank_any_56 = |i__payload[223:220];
+  wire bank_any_57 = |i__payload[227:224];
+  wire bank_any_58 = |i__payload[231:228];
+  wire bank_any_59 = |i__payload[235:232];
+  wire bank_any_60 = |i__payload[239:236];
+  wire bank_any_61 = |i__payload[243:240];
+  wire bank_any_62 = |i__payload[247:244];
+  wire bank_any_63 = |i__payload[251:248];
+  wire bank_any_64 = |i__payload[255:252];
+  wire bank_any_65 = |i__payload[3:1];
+  wire bank_any_66 = |i__payload[7:5];
+  wire bank_any_67 = |i__payload[11:9];
+  wire bank_any_68 = |i__payload[15:13];
+  wire bank_any_69 = |i__payload[19:17];
+  wire bank_any_70 = |i__payload[23:21];
+  wire bank_any_71 = |i__payload[27:25];
+  wire bank_any_72 = |i__payload[31:29];
+  wire bank_any_73 = |i__payload[35:33];
+  wire bank_any_74 = |i__payload[39:37];
+  wire bank_any_75 = |i__payload[43:41];
+  wire bank_any_76 = |i__payload[47:45];
+  wire bank_any_77 = |i__payload[51:49];
+  wire bank_any_78 = |i__payload[55:53];
+  wire bank_any_79 = |i__payload[59:57];
+  wire bank_any_80 = |i__payload[63:61];
+  wire bank_any_81 = |i__payload[67:65];
+  wire bank_any_82 = |i__payload[71:69];
+  wire bank_any_83 = |i__payload[75:73];
+  wire bank_any_84 = |i__payload[79:77];
+  wire bank_any_85 = |i__payload[83:81];
+  wire bank_any_86 = |i__payload[87:85];
+  wire bank_any_87 = |i__payload[91:89];
+  wire bank_any_88 = |i__payload[95:93];
+  wire bank_any_89 = |i__payload[99:97];
+  wire bank_any_90 = |i__payload[103:101];
+  wire bank_any_91 = |i__payload[107:105];
+  wire bank_any_92 = |i__payload[111:109];
+  wire bank_any_93 = |i__payload[115:113];
+  wire bank_any_94 = |i__payload[119:117];
+  wire bank_any_95 = |i__payload[123:121];
+  wire bank_any_96 = |i__payload[127:125];
+  wire bank_any_97 = |i__payload[131:129];
+  wire bank_any_98 = |i__payload[135:133];
+  wire bank_any_99 = |i__payload[139:137];
+  wire bank_any_100 = |i__payload[143:141];
+  wire bank_any_101 = |i__payload[147:145];
+  wire bank_any_102 = |i__payload[151:149];
+  wire bank_any_103 = |i__payload[155:153];
+  wire bank_any_104 = |i__payload[159:157];
+  wire bank_any_105 = |i__payload[163:161];
+  wire bank_any_106 = |i__payload[167:165];
+  wire bank_any_107 = |i__payload[171:169];
+  wire bank_any_108 = |i__payload[175:173];
+  wire bank_any_109 = |i__payload[179:177];
+  wire bank_any_110 = |i__payload[183:181];
+  wire bank_any_111 = |i__payload[187:185];
+  wire bank_any_112 = |i__payload[191:189];
+  wire bank_any_113 = |i__payload[195:193];
+  wire bank_any_114 = |i__payload[199:197];
+  wire bank_any_115 = |i__payload[203:201];
+  wire bank_any_116 = |i__payload[207:205];
+  wire bank_any_117 = |i__payload[211:209];
+  wire bank_any_118 = |i__payload[215:213];
+  wire bank_any_119 = |i__payload[219:217];
+  wire bank_any_120 = |i__payload[223:221];
+  wire bank_any_121 = |i__payload[227:225];
+  wire bank_any_122 = |i__payload[231:229];
+  wire bank_any_123 = |i__payload[235:233];
+  wire bank_any_124 = |i__payload[239:237];
+  wire bank_any_125 = |i__payload[243:241];
+  wire bank_any_126 = |i__payload[247:245];
+  wire bank_any_127 = |i__payload[251:249];
+  wire bank_any_128 = |i__payload[255:253];
   wire last_beat = place == 2'd3;
   wire end_ = row == 8'd255;
   assign o__payload[7:0] = row;
@@ -5952,64 +5936,44 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   assign moves = held & (!o__valid | o__ready);
   assign i__ready = !held | moves | clear;
   wire saturated_count_when = |i__payload[383:320];
-  wire [63:0] set_selected = {store__beat_any_64, store__beat_any_63, store__beat_any_62, store__beat_any_61,
-      store__beat_any_60, store__beat_any_59, store__beat_any_58, store__beat_any_57, store__beat_any_56,
-      store__beat_any_55, store__beat_any_54, store__beat_any_53, store__beat_any_52, store__beat_any_51,
-      store__beat_any_50, store__beat_any_49, store__beat_any_48, store__beat_any_47, store__beat_any_46,
-      store__beat_any_45, store__beat_any_44, store__beat_any_43, store__beat_any_42, store__beat_any_41,
-      store__beat_any_40, store__beat_any_39, store__beat_any_38, store__beat_any_37, store__beat_any_36,
-      store__beat_any_35, store__beat_any_34, store__beat_any_33, store__beat_any_32, store__beat_any_31,
-      store__beat_any_30, store__beat_any_29, store__beat_any_28, store__beat_any_27, store__beat_any_26,
-      store__beat_any_25, store__beat_any_24, store__beat_any_23, store__beat_any_22, store__beat_any_21,
-      store__beat_any_20, store__beat_any_19, store__beat_any_18, store__beat_any_17, store__beat_any_16,
-      store__beat_any_15, store__beat_any_14, store__beat_any_13, store__beat_any_12, store__beat_any_11,
-      store__beat_any_10, store__beat_any_9, store__beat_any_8, store__beat_any_7, store__beat_any_6,
-      store__beat_any_5, store__beat_any_4, store__beat_any_3, store__beat_any_2, store__beat_any} &
-      ~i__payload[319:256];
+  wire [63:0] set_selected = {bank_any_64, bank_any_63, bank_any_62, bank_any_61, bank_any_60, bank_any_59,
+      bank_any_58, bank_any_57, bank_any_56, bank_any_55, bank_any_54, bank_any_53, bank_any_52, bank_any_51,
+      bank_any_50, bank_any_49, bank_any_48, bank_any_47, bank_any_46, bank_any_45, bank_any_44, bank_any_43,
+      bank_any_42, bank_any_41, bank_any_40, bank_any_39, bank_any_38, bank_any_37, bank_any_36, bank_any_35,
+      bank_any_34, bank_any_33, bank_any_32, bank_any_31, bank_any_30, bank_any_29, bank_any_28, bank_any_27,
+      bank_any_26, bank_any_25, bank_any_24, bank_any_23, bank_any_22, bank_any_21, bank_any_20, bank_any_19,
+      bank_any_18, bank_any_17, bank_any_16, bank_any_15, bank_any_14, bank_any_13, bank_any_12, bank_any_11,
+      bank_any_10, bank_any_9, bank_any_8, bank_any_7, bank_any_6, bank_any_5, bank_any_4, bank_any_3, bank_any_2,
+      bank_any} & ~i__payload[319:256];
   wire any_set_selected = |set_selected;
-  wire [63:0] reset_selected = {store__beat_any_64, store__beat_any_63, store__beat_any_62, store__beat_any_61,
-      store__beat_any_60, store__beat_any_59, store__beat_any_58, store__beat_any_57, store__beat_any_56,
-      store__beat_any_55, store__beat_any_54, store__beat_any_53, store__beat_any_52, store__beat_any_51,
-      store__beat_any_50, store__beat_any_49, store__beat_any_48, store__beat_any_47, store__beat_any_46,
-      store__beat_any_45, store__beat_any_44, store__beat_any_43, store__beat_any_42, store__beat_any_41,
-      store__beat_any_40, store__beat_any_39, store__beat_any_38, store__beat_any_37, store__beat_any_36,
-      store__beat_any_35, store__beat_any_34, store__beat_any_33, store__beat_any_32, store__beat_any_31,
-      store__beat_any_30, store__beat_any_29, store__beat_any_28, store__beat_any_27, store__beat_any_26,
-      store__beat_any_25, store__beat_any_24, store__beat_any_23, store__beat_any_22, store__beat_any_21,
-      store__beat_any_20, store__beat_any_19, store__beat_any_18, store__beat_any_17, store__beat_any_16,
-      store__beat_any_15, store__beat_any_14, store__beat_any_13, store__beat_any_12, store__beat_any_11,
-      store__beat_any_10, store__beat_any_9, store__beat_any_8, store__beat_any_7, store__beat_any_6,
-      store__beat_any_5, store__beat_any_4, store__beat_any_3, store__beat_any_2, store__beat_any} &
-      i__payload[319:256];
+  wire [63:0] reset_selected = {bank_any_64, bank_any_63, bank_any_62, bank_any_61, bank_any_60, bank_any_59,
+      bank_any_58, bank_any_57, bank_any_56, bank_any_55, bank_any_54, bank_any_53, bank_any_52, bank_any_51,
+      bank_any_50, bank_any_49, bank_any_48, bank_any_47, bank_any_46, bank_any_45, bank_any_44, bank_any_43,
+      bank_any_42, bank_any_41, bank_any_40, bank_any_39, bank_any_38, bank_any_37, bank_any_36, bank_any_35,
+      bank_any_34, bank_any_33, bank_any_32, bank_any_31, bank_any_30, bank_any_29, bank_any_28, bank_any_27,
+      bank_any_26, bank_any_25, bank_any_24, bank_any_23, bank_any_22, bank_any_21, bank_any_20, bank_any_19,
+      bank_any_18, bank_any_17, bank_any_16, bank_any_15, bank_any_14, bank_any_13, bank_any_12, bank_any_11,
+      bank_any_10, bank_any_9, bank_any_8, bank_any_7, bank_any_6, bank_any_5, bank_any_4, bank_any_3, bank_any_2,
+      bank_any} & i__payload[319:256];
   wire any_reset_selected = |reset_selected;
-  wire [63:0] set_again_here_both = set_selected & {store__beat_any_128, store__beat_any_127, store__beat_any_126,
-      store__beat_any_125, store__beat_any_124, store__beat_any_123, store__beat_any_122, store__beat_any_121,
-      store__beat_any_120, store__beat_any_119, store__beat_any_118, store__beat_any_117, store__beat_any_116,
-      store__beat_any_115, store__beat_any_114, store__beat_any_113, store__beat_any_112, store__beat_any_111,
-      store__beat_any_110, store__beat_any_109, store__beat_any_108, store__beat_any_107, store__beat_any_106,
-      store__beat_any_105, store__beat_any_104, store__beat_any_103, store__beat_any_102, store__beat_any_101,
-      store__beat_any_100, store__beat_any_99, store__beat_any_98, store__beat_any_97, store__beat_any_96,
-      store__beat_any_95, store__beat_any_94, store__beat_any_93, store__beat_any_92, store__beat_any_91,
-      store__beat_any_90, store__beat_any_89, store__beat_any_88, store__beat_any_87, store__beat_any_86,
-      store__beat_any_85, store__beat_any_84, store__beat_any_83, store__beat_any_82, store__beat_any_81,
-      store__beat_any_80, store__beat_any_79, store__beat_any_78, store__beat_any_77, store__beat_any_76,
-      store__beat_any_75, store__beat_any_74, store__beat_any_73, store__beat_any_72, store__beat_any_71,
-      store__beat_any_70, store__beat_any_69, store__beat_any_68, store__beat_any_67, store__beat_any_66,
-      store__beat_any_65};
-  wire [63:0] reset_again_here_both = reset_selected & {store__beat_any_128, store__beat_any_127, store__beat_any_126,
-      store__beat_any_125, store__beat_any_124, store__beat_any_123, store__beat_any_122, store__beat_any_121,
-      store__beat_any_120, store__beat_any_119, store__beat_any_118, store__beat_any_117, store__beat_any_116,
-      store__beat_any_115, store__beat_any_114, store__beat_any_113, store__beat_any_112, store__beat_any_111,
-      store__beat_any_110, store__beat_any_109, store__beat_any_108, store__beat_any_107, store__beat_any_106,
-      store__beat_any_105, store__beat_any_104, store__beat_any_103, store__beat_any_102, store__beat_any_101,
-      store__beat_any_100, store__beat_any_99, store__beat_any_98, store__beat_any_97, store__beat_any_96,
-      store__beat_any_95, store__beat_any_94, store__beat_any_93, store__beat_any_92, store__beat_any_91,
-      store__beat_any_90, store__beat_any_89, store__beat_any_88, store__beat_any_87, store__beat_any_86,
-      store__beat_any_85, store__beat_any_84, store__beat_any_83, store__beat_any_82, store__beat_any_81,
-      store__beat_any_80, store__beat_any_79, store__beat_any_78, store__beat_any_77, store__beat_any_76,
-      store__beat_any_75, store__beat_any_74, store__beat_any_73, store__beat_any_72, store__beat_any_71,
-      store__beat_any_70, store__beat_any_69, store__beat_any_68, store__beat_any_67, store__beat_any_66,
-      store__beat_any_65};
+  wire [63:0] set_again_here_both = set_selected & {bank_any_128, bank_any_127, bank_any_126, bank_any_125,
+      bank_any_124, bank_any_123, bank_any_122, bank_any_121, bank_any_120, bank_any_119, bank_any_118, bank_any_117,
+      bank_any_116, bank_any_115, bank_any_114, bank_any_113, bank_any_112, bank_any_111, bank_any_110, bank_any_109,
+      bank_any_108, bank_any_107, bank_any_106, bank_any_105, bank_any_104, bank_any_103, bank_any_102, bank_any_101,
+      bank_any_100, bank_any_99, bank_any_98, bank_any_97, bank_any_96, bank_any_95, bank_any_94, bank_any_93,
+      bank_any_92, bank_any_91, bank_any_90, bank_any_89, bank_any_88, bank_any_87, bank_any_86, bank_any_85,
+      bank_any_84, bank_any_83, bank_any_82, bank_any_81, bank_any_80, bank_any_79, bank_any_78, bank_any_77,
+      bank_any_76, bank_any_75, bank_any_74, bank_any_73, bank_any_72, bank_any_71, bank_any_70, bank_any_69,
+      bank_any_68, bank_any_67, bank_any_66, bank_any_65};
+  wire [63:0] reset_again_here_both = reset_selected & {bank_any_128, bank_any_127, bank_any_126, bank_any_125,
+      bank_any_124, bank_any_123, bank_any_122, bank_any_121, bank_any_120, bank_any_119, bank_any_118, bank_any_117,
+      bank_any_116, bank_any_115, bank_any_114, bank_any_113, bank_any_112, bank_any_111, bank_any_110, bank_any_109,
+      bank_any_108, bank_any_107, bank_any_106, bank_any_105, bank_any_104, bank_any_103, bank_any_102, bank_any_101,
+      bank_any_100, bank_any_99, bank_any_98, bank_any_97, bank_any_96, bank_any_95, bank_any_94, bank_any_93,
+      bank_any_92, bank_any_91, bank_any_90, bank_any_89, bank_any_88, bank_any_87, bank_any_86, bank_any_85,
+      bank_any_84, bank_any_83, bank_any_82, bank_any_81, bank_any_80, bank_any_79, bank_any_78, bank_any_77,
+      bank_any_76, bank_any_75, bank_any_74, bank_any_73, bank_any_72, bank_any_71, bank_any_70, bank_any_69,
+      bank_any_68, bank_any_67, bank_any_66, bank_any_65};
   wire [2:0] saturated_ones_4 =
     i__ready & saturated_count_when ? i__payload[320] + i__payload[321] + (i__payload[322] + i__payload[323]) :
     3'd0;
@@ -6395,8 +6359,6 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       bank <= i__payload[393];
     end
   end
-
-  assign store__beat = place;
 endmodule
 
 // Forms the slots of one row after the other, from visits of the chunks that hold a column for a slot.
@@ -6647,7 +6609,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
               former_state <= 2'd1;
               first <= 1'b1;
               pulse <= 4'd1;
-              polarity <= !1'b0;
+              polarity <= 1'b1;
               todo <= i__payload[42:35];
             end else
               former_state <= 2'd2;
@@ -6671,7 +6633,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
                   former_state <= 2'd1;
                   first <= 1'b1;
                   pulse <= 4'd1;
-                  polarity <= !1'b0;
+                  polarity <= 1'b1;
                   todo <= i__payload[42:35];
                 end else if (i__payload[8])
                   former_state <= 2'd2;
@@ -6696,7 +6658,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
               former_state <= 2'd1;
               first <= 1'b1;
               pulse <= 4'd1;
-              polarity <= !1'b0;
+              polarity <= 1'b1;
               todo <= i__payload[42:35];
             end else if (i__payload[8])
               former_state <= 2'd2;
@@ -6818,7 +6780,7 @@ module pulsetrain_core_controller_row_programmer (
   output [15:0] o__payload_groups,
   output [1:0] values_2,
   output reg active = 1'b0,
-  output bank,
+  output reg bank = 1'b0,
   output reg o__valid = 1'b0,
   output reg [8:0] counted__verified = 9'd0,
   output reg [8:0] counted__unreached = 9'd0,
@@ -6839,7 +6801,6 @@ module pulsetrain_core_controller_row_programmer (
   reg [3:0] programmer_state = 4'd0;
   reg [7:0] row = 8'd0;
   reg states = 1'b0;
-  reg bank_2 = 1'b0;
   reg [7:0] repeats = 8'd0;
   reg [7:0] next_row = 8'd0;
   reg emitted = 1'b0;
@@ -7038,7 +6999,7 @@ module pulsetrain_core_controller_row_programmer (
       repeats <= 8'd0;
       polarity <= 1'b0;
       row <= 8'd0;
-      bank_2 <= 1'b0;
+      bank <= 1'b0;
       work <= 2'd0;
       todo <= 16'd0;
       programmer_state <= 4'd0;
@@ -7062,16 +7023,16 @@ module pulsetrain_core_controller_row_programmer (
                     |slots__payload[120:105], |slots__payload[104:89], |slots__payload[88:73], |slots__payload[72:57],
                     |slots__payload[56:41], |slots__payload[40:25], |slots__payload[24:9]};
                 work <= 2'd0;
-                bank_2 <= slots__payload[265];
+                bank <= slots__payload[265];
                 row <= slots__payload[7:0];
               end else if (active)
                 programmer_state <= 4'd2;
               else
-                bank_2 <= slots__payload[265];
+                bank <= slots__payload[265];
             end else if (targets__valid) begin
               programmer_state <= 4'd3;
               work <= targets__payload[257:256] == 2'd2 ? 2'd3 : targets__payload[257:256] == 2'd1 ? 2'd2 : 2'd1;
-              bank_2 <= 1'b0;
+              bank <= 1'b0;
               row <= next_row;
             end
           end
@@ -7273,7 +7234,6 @@ module pulsetrain_core_controller_row_programmer (
   assign o__payload_operation = port;
   assign o__payload_groups = port_2;
   assign values_2 = port_3;
-  assign bank = bank_2;
 endmodule
 
 // A memory with verify_lanes cells a word, walked through a converter group at a time.
@@ -7340,14 +7300,14 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   wire forms = work == 2'd2;
   wire [10:0] forms_choice = stage_1[5] ? {signature__data[28], !signature__data[28] & (signature__data[25] |
       signature__data[29]), signature__data[24:17]} : {{3{signature__data[16]}}, signature__data[16:9]};
-  wire takes = stage_1[1] & takes_0;
-  wire zero = stage_1[0] | (stage_1[1] & (slot_is_first | !signature__data[25]));
-  wire was = signature__data[25] & !zero;
+  wire stage_1_1_and_takes_0 = stage_1[1] & takes_0;
+  wire operands_0_when = stage_1[0] | (stage_1[1] & (slot_is_first | !signature__data[25]));
+  wire operands_0_both = signature__data[25] & !operands_0_when;
   wire alone = value_0 == 16'd32768;
   wire alone_any = |value_0[6:0];
   wire operands_0_either = !(|value_0[15:7]) | ((&value_0[15:7]) & alone_any);
-  wire stage_1_2_and_was = stage_1[2] & was;
-  wire blinded = stage_1_2_and_was & first & verifies & (!(!value_0[7] | (value_0[7] & alone_any)) | (!value_0[7] &
+  wire operands_0_both_2 = stage_1[2] & operands_0_both;
+  wire blinded = operands_0_both_2 & first & verifies & (!(!value_0[7] | (value_0[7] & alone_any)) | (!value_0[7] &
       (&value_0[6:0])) | (value_0[7] & !(|value_0[6:1])));
   wire [10:0] result_0_sum = $signed({operands_0[8:0], 1'b1}) + $signed({operands_0[17:9], operands_0[18]});
   wire far_0 = result_0_sum[9] ^ result_0_sum[10];
@@ -7650,18 +7610,19 @@ module pulsetrain_core_controller_row_programmer_row_cells (
         chosen__pulsed <= signature__data[25] | (signature__data[26] & signature__data[24:17] >= round);
         operands_0[8:0] <= signature__data[8:0];
         operands_0[17:9] <= stage_1[1] ? settings[7:0] ^ {9{lowers}} : {value_0[7], value_0[7:0]};
-        operands_0[18] <= takes & lowers;
-        operands_0[26:19] <= stage_1[2] & (was | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
+        operands_0[18] <= stage_1_1_and_takes_0 & lowers;
+        operands_0[26:19] <= stage_1[2] & (operands_0_both | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
         operands_0[34:27] <= signature__data[24:17];
-        operands_0[35] <= takes | (stage_1_2_and_was & !verifies & in_rounds);
-        operands_0[36] <= takes | (stage_1[0] & exists_0 & !alone & operands_0_either) | (was & !stage_1[2]);
-        operands_0[37] <= stage_1_2_and_was & !blinded & !1'b0;
+        operands_0[35] <= stage_1_1_and_takes_0 | (operands_0_both_2 & !verifies & in_rounds);
+        operands_0[36] <= stage_1_1_and_takes_0 | (stage_1[0] & exists_0 & !alone & operands_0_either) |
+            (operands_0_both & !stage_1[2]);
+        operands_0[37] <= operands_0_both_2 & !blinded & 1'b1;
         operands_0[38] <= blinded | (stage_1[2] & signature__data[26]);
         operands_0[39] <= blinded;
-        operands_0[40] <= takes ? !lowers : signature__data[27];
+        operands_0[40] <= stage_1_1_and_takes_0 ? !lowers : signature__data[27];
         operands_0[41] <= stage_1[0] ? alone : signature__data[28];
         operands_0[42] <= stage_1[0] ? !operands_0_either : signature__data[29];
-        if (zero) begin
+        if (operands_0_when) begin
           operands_0[8:0] <= 9'd0;
           operands_0[34:27] <= 8'd0;
         end
@@ -8115,8 +8076,8 @@ module pulsetrain_core_controller_line_driver (
   reg pulse_ended = 1'b0;
   reg [15:0] hold_cycles = 16'd0;
   reg [15:0] conversion_limit = 16'd0;
-  wire signal;
-  wire signal_2;
+  wire ready;
+  wire done;
 
   wire [16:0] reached_choice = crossbar__strobe ? high_cycles + 1'b1 : 17'd1;
   wire pulse_ends = phase_state == 4'd4 & pulse_ended;
@@ -8137,27 +8098,27 @@ module pulsetrain_core_controller_line_driver (
   wire next_group_low_4_2 = |waiting[11:8];
   wire next_group_low_8 = |waiting[7:0];
   wire phase_ends_and_looks = phase_ends & looks;
-  wire phase_state_when = signal_2 & looks;
+  wire done_and_looks = done & looks;
   wire samples__last_inverse = !(|waiting);
   wire releases =
     phase_state == 4'd1 & clear ? 1'b1 :
     phase_state == 4'd2 & clear ? 1'b1 :
-    phase_state == 4'd2 & !signal & phase_ends ? 1'b1 :
+    phase_state == 4'd2 & !ready & phase_ends ? 1'b1 :
     phase_state == 4'd4 & clear ? 1'b1 :
     phase_state == 4'd4 & !pulse_ends & over_limit ? 1'b1 :
     phase_state == 4'd6 & clear ? 1'b1 :
     phase_state == 4'd3 & clear ? 1'b1 :
     phase_state == 4'd8 & clear ? 1'b1 :
-    phase_state == 4'd8 & !phase_state_when & phase_ends_and_looks ? 1'b1 :
+    phase_state == 4'd8 & !done_and_looks & phase_ends_and_looks ? 1'b1 :
     phase_state == 4'd9 & clear ? 1'b1 :
     1'b0;
   wire [15:0] next_remaining =
     phase_state == 4'd0 & transfers ? kept[301:286] :
     phase_state == 4'd1 & releases ? recovery_cycles :
-    phase_state == 4'd1 & phase_ends_and_looks & signal & !reading ? pulse_cycles :
+    phase_state == 4'd1 & phase_ends_and_looks & ready & !reading ? pulse_cycles :
     phase_state == 4'd1 & phase_ends_and_looks ? ready_limit :
     phase_state == 4'd2 & releases ? recovery_cycles :
-    phase_state == 4'd2 & signal & !reading ? pulse_cycles :
+    phase_state == 4'd2 & ready & !reading ? pulse_cycles :
     phase_state == 4'd4 & releases ? recovery_cycles :
     phase_state == 4'd4 & pulse_ends ? hold_cycles :
     phase_state == 4'd6 & releases ? recovery_cycles :
@@ -8165,13 +8126,13 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd3 & releases ? recovery_cycles :
     phase_state == 4'd3 ? conversion_limit :
     phase_state == 4'd8 & releases ? recovery_cycles :
-    phase_state == 4'd8 & phase_state_when & samples__last_inverse ? recovery_cycles :
+    phase_state == 4'd8 & done_and_looks & samples__last_inverse ? recovery_cycles :
     phase_state == 4'd9 & releases ? recovery_cycles :
     phase_state == 4'd7 & phase_ends & transfers ? kept[301:286] :
     phase_state == 4'd5 & phase_ends & transfers ? kept[301:286] :
     (looks & remaining != 16'd0 ? remaining - 1'b1 : remaining);
   wire next_remaining_at_most_1 = next_remaining <= 16'd1;
-  wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & phase_state_when & samples__last_inverse);
+  wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & done_and_looks & samples__last_inverse);
   wire recovers_or_releases = recovers | releases;
   wire next_group_1 = !waiting[0];
   wire next_group_1_2 = !waiting[2];
@@ -8190,30 +8151,30 @@ module pulsetrain_core_controller_line_driver (
   wire [3:0] next_group_8 = next_group_low_8 ? next_group_4 : {1'b1, next_group_4_2};
   assign idle = phase_state == 4'd0 | (phase_state != 4'd7 & phase_state == 4'd5);
   wire converts =
-    phase_state == 4'd1 & phase_ends_and_looks & signal & reading ? 1'b1 :
-    phase_state == 4'd2 & signal & reading ? 1'b1 :
-    phase_state == 4'd8 & phase_state_when & !samples__last_inverse & room ? 1'b1 :
+    phase_state == 4'd1 & phase_ends_and_looks & ready & reading ? 1'b1 :
+    phase_state == 4'd2 & ready & reading ? 1'b1 :
+    phase_state == 4'd8 & done_and_looks & !samples__last_inverse & room ? 1'b1 :
     phase_state == 4'd9 & room ? 1'b1 :
     1'b0;
   assign fault =
-    phase_state == 4'd2 & !signal & phase_ends ? 2'd1 :
+    phase_state == 4'd2 & !ready & phase_ends ? 2'd1 :
     phase_state == 4'd4 & !pulse_ends & over_limit ? 2'd2 :
-    phase_state == 4'd8 & !phase_state_when & phase_ends_and_looks ? 2'd3 :
+    phase_state == 4'd8 & !done_and_looks & phase_ends_and_looks ? 2'd3 :
     2'd0;
-  wire converted = phase_state == 4'd8 & phase_state_when;
+  wire converted = phase_state == 4'd8 & done_and_looks;
 
   pulsetrain_core_controller_line_driver_see_ready see_ready (
     .crossbar__ready(crossbar__ready),
     .clk(clk),
     .rst(rst),
-    .stage_1(signal)
+    .stage_1(ready)
   );
 
   pulsetrain_core_controller_line_driver_see_converted see_converted (
     .crossbar__converted(crossbar__converted),
     .clk(clk),
     .rst(rst),
-    .stage_1(signal_2)
+    .stage_1(done)
   );
 
   always @(posedge clk) begin
@@ -8323,7 +8284,7 @@ module pulsetrain_core_controller_line_driver (
         4'd1: begin
           if (phase_ends_and_looks) begin
             phase_state <= 4'd2;
-            if (signal) begin
+            if (ready) begin
               if (reading)
                 phase_state <= 4'd3;
               else begin
@@ -8339,7 +8300,7 @@ module pulsetrain_core_controller_line_driver (
           end
         end
         4'd2: begin
-          if (signal) begin
+          if (ready) begin
             if (reading)
               phase_state <= 4'd3;
             else begin
@@ -8383,7 +8344,7 @@ module pulsetrain_core_controller_line_driver (
           end
         end
         4'd8: begin
-          if (phase_state_when) begin
+          if (done_and_looks) begin
             if (samples__last_inverse)
               phase_state <= 4'd7;
             else if (room)

@@ -22,7 +22,7 @@ from pulsetrain_rtl.interfaces import check_config
 from pulsetrain_rtl.pin_table import pins
 from pulsetrain_rtl.text.about import about_modules, header
 from pulsetrain_rtl.text.convert import verilog_of
-from pulsetrain_rtl.text.sources import names_from_sources
+from pulsetrain_rtl.text.sources import name_signals
 
 TOP = "pulsetrain_core"
 
@@ -59,12 +59,9 @@ def generate_module(elaboratable, name, ports):
     """
     _check_name(name)
     fragment = Fragment.get(elaboratable, None)
-    text, places = rtlil.convert_fragment(fragment, ports, name, emit_src=False)
-    called = {}
-    for signal, found in names_from_sources(places):
-        *path, wire = places[signal]
-        called.setdefault(".".join(path), {})["\\" + wire] = found
-    return verilog_of(text, about_modules(fragment, name), called)
+    name_signals(fragment)
+    text, _places = rtlil.convert_fragment(fragment, ports, name, emit_src=False)
+    return verilog_of(text, about_modules(fragment, name))
 
 
 def _check_name(name):

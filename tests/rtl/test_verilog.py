@@ -103,6 +103,13 @@ def test_header_says_what_the_file_is_and_how_to_use_it() -> None:
     assert "\nmodule other (" in unnamed
 
 
+def test_a_single_cell_has_signals_without_bits() -> None:
+    least = ControllerConfig(rows=1, columns=1, lanes=1, delta_bits=8, random_bits=4, dac_bits=2, adc_count=1)
+    text = verilog.generate(least)
+    assert text.count("\nendmodule\n") > 15
+    assert "[-1:0]" not in text
+
+
 def test_lint_is_clean_with_the_waivers() -> None:
     try:
         verilator = find_verilator()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pulsetrain.errors import PulsetrainError
 
 from pulsetrain_rtl.text.netlist import Assignment
-from pulsetrain_rtl.text.signals import cut, number_of, whole, width_of
+from pulsetrain_rtl.text.signals import constant, cut, number_of, whole, width_of
 
 _UNARY = ("$not", "$neg", "$reduce_and", "$reduce_or", "$reduce_xor", "$reduce_bool")
 _BINARY = ("$and", "$or", "$xor", "$add", "$sub", "$mul", "$eq", "$ne", "$lt", "$le", "$gt", "$ge", "$shl", "$shr",
@@ -65,6 +65,11 @@ class Block:
             if statements and isinstance(statements[0], Assignment):  # else it drives no bits
                 self.processes[statements[0].target[0][0]] = statements
         for cell in self.module.cells:
+            if () in (cell.ports.get("Y"), cell.ports.get("Q")) or (cell.kind[:4] == "$mem" and not cell.ports["DATA"]):
+                continue  # it makes no bits
+            for port in ("A", "B", "ADDR"):
+                if cell.ports.get(port) == () and cell.kind != "$meminit_v2":
+                    cell.ports[port] = constant(cell.kind == "$reduce_and", 1)  # what no bits are worth
             if cell.kind.startswith("$mem") and cell.parameters.get("CLK_POLARITY", 1) != 1:
                 raise PulsetrainError(f"Memory must be clocked by rising edges, not as {cell.parameters}")
             if cell.kind in COMBINATIONAL and not (cell.kind == "$shift" and cell.parameters["A_SIGNED"]):

@@ -8,15 +8,13 @@ from pulsetrain_rtl.text.netlist import parse
 from pulsetrain_rtl.text.writer import Writer
 
 
-def verilog_of(rtlil, about, called):
+def verilog_of(rtlil, about):
     """Verilog for ``rtlil``, the text of a netlist; ``about`` says by the path of a module what it is.
-
-    ``called``: by the path of a module, names for wires that have none.
 
     Modules keep their hierarchy, instances and the ports of the top their names. Raises PulsetrainError if the netlist
     holds more than synchronous logic with memories.
     """
-    modules = parse(rtlil, called)
+    modules = parse(rtlil)
     blocks = {name: Block(module, modules) for name, module in modules.items()}
     ports = _port_names(blocks)
     module_names = {name: plain(name.replace(".", "_")) for name in modules}

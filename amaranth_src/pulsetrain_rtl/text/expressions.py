@@ -186,8 +186,6 @@ class CellExpressions:
     def _truth(self, cell, signed):
         a = cell.ports["A"]
         if cell.kind in _REDUCTIONS:
-            if not a:  # nothing at all: no bit is set, and none is missing
-                return Expression("1'b1" if cell.kind == "$reduce_and" else "1'b0", 1, 1)
             text = _REDUCTIONS[cell.kind] + self._inside(self.standing(a), UNARY)
             return Expression(text, 1, 1, UNARY - 1)
         sign, level = _SIGNS[cell.kind]
@@ -258,6 +256,8 @@ class CellExpressions:
 
     def inverse(self, found):
         """The inverse of a bit."""
+        if found.text in ("1'b0", "1'b1"):
+            return Expression("1'b1" if found.text == "1'b0" else "1'b0", 1, 1)
         return found.opposite or Expression("!" + self._inside(found, UNARY), 1, 1, UNARY, opposite=found)
 
     def _sum(self, cell, width, signed):

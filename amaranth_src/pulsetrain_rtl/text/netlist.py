@@ -70,17 +70,13 @@ class Module:
     connections: list = field(default_factory=list)
 
 
-def parse(text, called=None):
-    """The modules of RTLIL ``text`` by name, in its order. ``called``: by module, other names for some of its wires.
-
-    Raises PulsetrainError at a line that is not part of synchronous logic.
-    """
-    return _Parser(text, called or {}).modules()
+def parse(text):
+    """The modules of RTLIL ``text`` by name. Raises PulsetrainError at a line that is not part of synchronous logic."""
+    return _Parser(text).modules()
 
 
 class _Parser:
-    def __init__(self, text, called):
-        self._called = called
+    def __init__(self, text):
         self._lines = [line for line in map(str.strip, text.splitlines()) if line]
         self._at = 0
 
@@ -104,9 +100,6 @@ class _Parser:
 
     def _module(self, name):
         self._module_ = module = Module(name)
-        self._other = {
-            wire: f"\\{other}$9{number}" for number, (wire, other) in enumerate(self._called.get(name, {}).items())
-        }
         attributes = {}
         while (line := self._next()) != "end":
             word, *rest = line.split()
@@ -114,7 +107,7 @@ class _Parser:
                 attributes[rest[0][1:]] = line.split(None, 2)[2]
                 continue
             if word == "wire":
-                wire = self._wire([*rest[:-1], self._other.get(rest[-1], rest[-1])], attributes)
+                wire = self._wire(rest, attributes)
                 module.wires[wire.name] = wire
             elif word == "memory":
                 self._memory(rest, attributes)
@@ -124,7 +117,7 @@ class _Parser:
                 module.processes.append(self._statements(("end",)))
                 self._at += 1
             elif word == "connect":
-                module.connections.append((self._other.get(rest[0], rest[0]), self._value(line.split(None, 2)[2])))
+                module.connections.append((rest[0], self._value(line.split(None, 2)[2])))
             else:
                 self._refuse(line)
             attributes = {}
@@ -154,10 +147,6 @@ class _Parser:
                 cell.parameters[key.removeprefix("signed")[1:]] = _parameter(rest)
             else:
                 cell.ports[key[1:]] = self._value(rest)
-        if kind[0] == "$" and not kind.startswith("$reduce"):
-            for port in ("A", "B"):
-                if cell.ports.get(port) == ():  # a number without bits is 0
-                    cell.ports[port], cell.parameters[f"{port}_WIDTH"] = ((None, "0", 1),), 1
         return cell
 
     def _statements(self, ends):
@@ -185,7 +174,7 @@ class _Parser:
     def _value(self, text):
         parts, open_ = [], False
         tokens = _TOKEN.findall(text)
-        for token in (self._other.get(token, token) for token in tokens):
+        for token in tokens:
             if token in "{}":
                 open_ = True
             elif token[0] == "[":

@@ -5,26 +5,34 @@ from functools import cache
 from pathlib import Path
 
 
-def names_from_sources(signals):
-    """By signal, the name that the source gives to a signal without one; ``signals`` are all of a design.
+def name_signals(fragment):
+    """Give signals of an elaborated ``fragment`` that were made together the names that the source has for them.
 
     A statement makes its signals in the order of its names, each time it is executed. Where that does not add up, its
-    signals stay without names.
+    signals keep what Amaranth called them: nothing, or a name that depends on the version of Python.
     """
-    found, by_statement = [], {}
-    for signal in signals:
-        if signal.src_loc is not None:
-            file, line = signal.src_loc
-            first, names = _statements(file).get(line, (line, ()))
-            if names:
-                by_statement.setdefault((file, first, names), []).append(signal)
+    signals = {}
+    _collect(fragment, signals)
+    by_statement = {}
+    for signal in signals.values():
+        file, line = signal.src_loc or ("", 0)
+        first, names = _statements(file).get(line, (line, ()))
+        if names:
+            by_statement.setdefault((file, first, names), []).append(signal)
     for (_, _, names), group in by_statement.items():
-        without = sorted((signal for signal in group if signal.name.startswith("$")), key=lambda signal: signal.duid)
-        given = {signal.name for signal in group}
-        left = [name for name in names if name not in given]  # of few at a time, Amaranth finds the name of the last
-        if left and not len(without) % len(left):
-            found += [(signal, left[number % len(left)]) for number, signal in enumerate(without)]
-    return found
+        if not len(group) % len(names):
+            for number, signal in enumerate(sorted(group, key=lambda signal: signal.duid)):
+                signal.name = names[number % len(names)]
+
+
+def _collect(fragment, signals):
+    """Adds all signals in the statements of a fragment and those below it, by their number."""
+    for statements in fragment.statements.values():
+        for statement in statements:
+            for signal in (*statement._lhs_signals(), *statement._rhs_signals()):
+                signals[signal.duid] = signal
+    for below, _, _ in fragment.subfragments:
+        _collect(below, signals)
 
 
 @cache
