@@ -5,6 +5,7 @@ Exact, not timed.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -56,8 +57,21 @@ def update_packets(config: ControllerConfig, source: str, share: float, seed: in
     return Packets.alternate([*loads, plain(SOURCES[source], UPDATES)])
 
 
+def lower_bound(slots: Sequence[int], beats: int, slot_cycles: int) -> int:
+    """The least cycles of updates with so many ``slots`` each and ``beats`` beats each. Specification, section 7.
+
+    Each begins when all beats before it have been taken and the last but one is done: two are in flight at most (§3).
+    """
+    taken, done = 0, [0, 0]
+    for count in slots:
+        begins = max(taken, done[-2])
+        taken = begins + beats
+        done.append(max(taken, max(begins, done[-1]) + count * slot_cycles))
+    return done[-1]
+
+
 def update_cycles() -> list[dict[str, Any]]:
-    """Clock cycles of updates back to back on ``base`` over the lower bound max(beats, Σ slot times)."""
+    """Clock cycles of updates back to back on ``base`` over their lower bound."""
     config = CONFIGS["base"]
     rows = []
     with RtlController(config) as controller:
@@ -68,8 +82,10 @@ def update_cycles() -> list[dict[str, Any]]:
                 packets = update_packets(config, source, share, 2)
                 for length, settings in SLOTS.items():
                     result = controller.execute(packets, settings.replace(pulse_limit=100)).check()
-                    beats = UPDATES * config.beats * (2 if source == "difference" else 1)  # specification, section 7
-                    bound = max(beats, length * len(result.pulses))
+                    beats = config.beats * (2 if source == "difference" else 1)  # specification, section 7
+                    ends = result.answers["cycle"][result.answers["opcode"] == SOURCES[source]]
+                    slots = np.bincount(np.searchsorted(ends, result.pulses["cycle"]), minlength=UPDATES)
+                    bound = lower_bound(slots.tolist(), beats, length)
                     rows.append({
                         "source": source,
                         "firing": share,

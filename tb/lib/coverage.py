@@ -39,7 +39,7 @@ POINTS: dict[str, tuple[str, ...]] = {
     "clear in": ("idle", "setup", "pulse", "hold", "recovery", *READ_PHASES, "pause"),
     "reset in": ("scanning", "pulse", "wait"),
     "cut pulse": ("in its first cycle", "later", "released in its last cycle (not cut)"),
-    "settings_error": tuple(name for name in SETTINGS_ERRORS if name != "verify"),  # legal where there is a programmer
+    "settings_error": SETTINGS_ERRORS,
     "fault": tuple(item.name for item in Fault if item is not Fault.NONE),
     "read": (
         "forward",
