@@ -14,8 +14,8 @@ counts are exact on every machine.
 BOUND = """## Cycles against the lower bound
 
 `base` (64×64, 16 lanes), {updates} updates back to back, array always ready. No controller can need fewer cycles than
-max(beats, Σ slot times): a beat decides `lanes` cells, and slots do not overlap. The target is 1.05 with the shortest
-slots. Where the slots take about as long as the beats, neither can hide behind the other all the time. An update from
+max(beats, Σ slot times): a beat decides `lanes` cells, and slots do not overlap. Where the slots take about as long as
+the beats, the bound also counts that two updates are in flight at most. The target is 1.05. An update from
 vectors, new ones each time, needs as many cycles as a dense one, but the host sends fewer beats.
 
 | source | beats sent an update | cells firing | slot in cycles | slots | cycles | lower bound | cycles / bound |

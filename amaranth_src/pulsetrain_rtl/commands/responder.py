@@ -1,6 +1,8 @@
 """Responder: the answers of the commands, in order (specification, section 17)."""
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, Value, unsigned
+from math import gcd
+
+from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, unsigned
 from amaranth.lib import data, fifo, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -175,20 +177,22 @@ class Responder(wiring.Component):
         A memory keeps opcode, status and tag; three bits of each command stand beside it, which a release changes all
         at once.
         """
-        fields = data.StructLayout({"opcode": STATUS_WORD["opcode"].width, "status": AnswerStatus, "tag": 8})
-        step = Value.cast(AnswerStatus.OK).shape().width  # all fields are as wide, or twice
+        widths = {name: STATUS_WORD[name].width for name in ("opcode", "status", "tag")}
+        fields = data.StructLayout({**widths, "status": AnswerStatus})
+        step = gcd(*widths.values())  # bits that are written together
         m.submodules.taken = memory = Memory(shape=fields.size, depth=MOST_WAITING, init=[])
         port, look = memory.write_port(granularity=step), memory.read_port()
         write, read, newest = (Signal(range(MOST_WAITING), name=name) for name in ("write", "read", "newest"))
         waiting = Signal(range(MOST_WAITING + 1))
         header, verdict = self.header, self.verdict
+        enables = {"opcode": header.valid, "status": header.valid | verdict.valid, "tag": header.valid}
         m.d.comb += [
             self.room.eq(waiting != MOST_WAITING),
             self.busy.eq((waiting != 0) | self.responses.valid),
             newest.eq(write - 1),
             port.addr.eq(Mux(header.valid, write, newest)),
             port.data.eq(Cat(header.opcode, Mux(header.valid, header.status, verdict.status), header.tag)),
-            port.en.eq(Cat(header.valid, header.valid | verdict.valid, header.valid.replicate(2))),
+            port.en.eq(Cat(enable.replicate(widths[name] // step) for name, enable in enables.items())),
             look.addr.eq(read + answers),
         ]
         m.d.sync += [
