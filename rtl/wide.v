@@ -11,7 +11,7 @@
 //   pulse_count_bits 4  width of max_pulses and of a pulse count
 //   time_bits 16        width of every duration, in clock cycles
 //   amplitude_bits 8    width of an amplitude code
-//   queue_depth 16      rows that may wait for their pulses
+//   queue_depth 4       rows that may wait for their pulses
 //   dac_bits 8          width of one signed input code, sign included
 //   adc_bits 8          width of one signed output code, sign included
 //   adc_count 16        converters, shared among the lines that are sampled
@@ -5660,9 +5660,9 @@ module pulsetrain_core_controller_pulse_scheduler (
   output o__valid,
   output [266:0] o__payload
 );
-  reg [4:0] read_place = 5'd0;
-  reg [4:0] waiting = 5'd0;
-  reg [4:0] signature__addr = 5'd0;
+  reg [2:0] read_place = 3'd0;
+  reg [2:0] waiting = 3'd0;
+  reg [2:0] signature__addr = 3'd0;
   reg [50:0] i__payload_2;
   reg i__valid_2 = 1'b0;
   reg [319:0] cells_2;
@@ -5675,10 +5675,10 @@ module pulsetrain_core_controller_pulse_scheduler (
   wire cells_read__en;
   wire i__ready_2;
 
-  wire o__ready_2 = waiting != 5'd16;
+  wire o__ready_2 = waiting != 3'd4;
   wire enters = o__valid_2 & o__ready_2;
   wire leaves = i__valid_2 & i__ready_2;
-  wire [4:0] next_place = leaves ? (read_place == 5'd16 ? 5'd0 : read_place + 1'b1) : read_place;
+  wire [2:0] next_place = leaves ? (read_place == 3'd4 ? 3'd0 : read_place + 1'b1) : read_place;
 
   pulsetrain_core_controller_pulse_scheduler_collector collector (
     .clk(clk),
@@ -5722,35 +5722,35 @@ module pulsetrain_core_controller_pulse_scheduler (
 
   always @(posedge clk) begin
     if (rst) begin
-      signature__addr <= 5'd0;
-      read_place <= 5'd0;
-      waiting <= 5'd0;
+      signature__addr <= 3'd0;
+      read_place <= 3'd0;
+      waiting <= 3'd0;
     end else if (clear) begin
-      signature__addr <= 5'd0;
-      read_place <= 5'd0;
-      waiting <= 5'd0;
+      signature__addr <= 3'd0;
+      read_place <= 3'd0;
+      waiting <= 3'd0;
     end else begin
       waiting <= waiting + enters - leaves;
       read_place <= next_place;
       if (enters)
-        signature__addr <= signature__addr == 5'd16 ? 5'd0 : signature__addr + 1'b1;
+        signature__addr <= signature__addr == 3'd4 ? 3'd0 : signature__addr + 1'b1;
     end
   end
 
-  // Memory of 17 words.
-  (* no_rw_check = 1 *) reg [50:0] rows [0:16];
+  // Memory of 5 words.
+  (* no_rw_check = 1 *) reg [50:0] rows [0:4];
   integer rows_index;
-  initial for (rows_index = 0; rows_index < 17; rows_index = rows_index + 1)
+  initial for (rows_index = 0; rows_index < 5; rows_index = rows_index + 1)
     rows[rows_index] = 51'd0;
   always @(posedge clk)
     if (enters) rows[signature__addr] <= signature__data;
   always @(posedge clk)
     i__payload_2 <= rows[next_place];
 
-  // Memory of 68 words.
-  (* ram_style = "block", no_rw_check = 1 *) reg [319:0] cells [0:67];
+  // Memory of 20 words.
+  (* ram_style = "block", no_rw_check = 1 *) reg [319:0] cells [0:19];
   integer cells_index;
-  initial for (cells_index = 0; cells_index < 68; cells_index = cells_index + 1)
+  initial for (cells_index = 0; cells_index < 20; cells_index = cells_index + 1)
     cells[cells_index] = 320'd0;
   always @(posedge clk)
     if (signature__en) cells[{signature__addr, store__beat}] <= signature__data_2;

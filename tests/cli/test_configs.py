@@ -28,5 +28,5 @@ def test_configs_as_json(run: Run) -> None:
     assert document["configurations"]["wide"]["lanes"] == 64
     assert list(document["fields"]) == list(document["configurations"]["base"])
     assert document["fields"]["queue_depth"] == {
-        "default": 16, "low": 2, "high": 64, "about": "rows that may wait for their pulses",
+        "default": 4, "low": 2, "high": 64, "about": "rows that may wait for their pulses",
     }  # fmt: skip

@@ -66,7 +66,7 @@ class ControllerConfig:
     pulse_count_bits: int = _parameter(4, 1, 8, "width of `max_pulses` and of a pulse count")
     time_bits: int = _parameter(16, 4, 32, "width of every duration, in clock cycles")
     amplitude_bits: int = _parameter(8, 1, 16, "width of an amplitude code")
-    queue_depth: int = _parameter(16, 2, 64, "rows that may wait for their pulses")
+    queue_depth: int = _parameter(4, 2, 64, "rows that may wait for their pulses")
     dac_bits: int = _parameter(8, 2, 12, "width of one signed input code, sign included", rule="at most `delta_bits`/2")
     adc_bits: int = _parameter(8, 3, 16, "width of one signed output code, sign included")
     adc_count: int = _parameter(
