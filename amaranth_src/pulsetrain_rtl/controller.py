@@ -50,7 +50,7 @@ class Controller(wiring.Component):
     a cycle later, so that no pin and no limit reaches further within a cycle. Beats inside the decision lanes are not
     erased but let out and dropped: so every accepted beat is counted, and the lanes need no reset.
 
-    Latency from the last beat of a row to the setup of its first slot: 16 cycles on an idle array.
+    Latency from the last beat of a row to the setup of its first slot: 15 cycles on an idle array.
     Throughput: a beat per cycle, a slot per slot time, both at once.
 
     ``checks_settings``: whether ``settings_error`` is formed and holds up first beats; not where whoever stands before
