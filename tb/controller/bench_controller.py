@@ -88,7 +88,7 @@ def illegal_settings(config: ControllerConfig, pulse_limit: int) -> list[tuple[s
             ("ramp", {**fine, "ramp": 2, stop: level}),
         ]
     if not config.verify_lanes:
-        found.append(("verify", {"verify": 1}))
+        found += [("verify", {"verify": 1, "verify_step": step}) for step in (1, 3)]
     return [*found, ("pair_policy", {"pair_policy": 3})] if config.pair else found
 
 
