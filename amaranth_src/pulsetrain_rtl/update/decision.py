@@ -3,7 +3,7 @@
 from functools import reduce
 from operator import or_
 
-from amaranth.hdl import Array, Cat, Const, Module, Mux, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import wiring
 from amaranth.lib.wiring import In, Out
 
@@ -68,8 +68,10 @@ class DecisionLanes(wiring.Component):
 
     def _below(self, threshold_log2):
         """A one for each bit of a word that lies below the threshold."""
-        masks = Array((1 << bits) - 1 for bits in range(self.config.random_bits + 1))
-        return masks[threshold_log2]
+        ones = []  # from the lowest bit of the number on, each of which doubles them: a tree, not a chain
+        for bit in threshold_log2:
+            ones = [*(bit | one for one in ones), bit, *(bit & one for one in ones)]
+        return Cat(ones)[: self.config.random_bits]
 
     def _rounding(self, word, below):
         """What chance adds to a magnitude: 2^t − 1 − u."""
