@@ -1,7 +1,10 @@
 """Line driver: applies one pulse or read after the other to the crossbar, safely (specification, 7 to 9 and 14)."""
 
+from functools import reduce
+from operator import or_
+
 from amaranth.hdl import Module, Mux, Signal
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from pulsetrain.contract.enumerations import FULL_SCALE_BITS, Unselected, member_bits
 from pulsetrain.contract.settings import LINE_CLASSES
@@ -145,7 +148,7 @@ class LineDriver(wiring.Component):
         # The limiter counts what the strobe register did, this cycle included, and compares it with nothing but the
         # limit. Both that and whether a phase ends are known a cycle ahead: a fault has a long way to go.
         high_cycles, high_next, reached = Signal(config.time_bits, init=1), Signal(config.time_bits), Signal()
-        over_limit, next_remaining, pulse_ended = Signal(), Signal(config.time_bits), Signal()
+        over_limit, pulse_ended = Signal(), Signal()
         m.d.comb += [
             high_next.eq(Mux(crossbar.strobe, high_cycles + 1, 1)),
             over_limit.eq(crossbar.strobe & ~pulse_ends & reached),
@@ -153,12 +156,23 @@ class LineDriver(wiring.Component):
             reads.eq(is_read(self.i.p.operation)),
         ]
         m.d.sync += [high_cycles.eq(high_next), reached.eq(self._limit_reached(high_next, self.pulse_limit))]
-        m.d.sync += [remaining.eq(next_remaining), phase_ends.eq(self._phase_ends(next_remaining))]
-        m.d.sync += pulse_ended.eq(self._pulse_ends(next_remaining))
 
         # While ``unseen`` is not 0, ready and converted are those of before, and the time of the phase does not begin.
-        unseen, looks = Signal(range(config.seen_after + 1)), Signal()
-        m.d.comb += [looks.eq(unseen == 0), next_remaining.eq(Mux(looks & (remaining != 0), remaining - 1, remaining))]
+        # Of every time that may come next it is known whether it ends at once; the choice, a bit of ``begun`` for each,
+        # is known last. 0: the time goes on.
+        unseen, looks, counted = Signal(range(config.seen_after + 1)), Signal(), Signal(config.time_bits)
+        limits = {**times, "conversion_limit": self._conversion_limit(times["conversion_limit"])}
+        nexts = {"setup_cycles": self.timing.setup_cycles, **limits}
+        begun = Signal(data.StructLayout(dict.fromkeys(nexts, 1)))
+        m.d.comb += [looks.eq(unseen == 0), counted.eq(Mux(looks & (remaining != 0), remaining - 1, remaining))]
+        of_time = ((remaining, lambda time: time), (phase_ends, self._phase_ends), (pulse_ended, self._pulse_ends))
+        for register, follows in of_time:
+            choices = [(~begun.as_value().any(), counted), *((begun[name], time) for name, time in nexts.items())]
+            m.d.sync += register.eq(reduce(or_, (Mux(chosen, follows(time), 0) for chosen, time in choices)))
+
+        def begin(name):
+            m.d.comb += begun.as_value().eq(1 << list(nexts).index(name))
+
         with m.If(~looks):
             m.d.sync += unseen.eq(unseen - 1)
         for name, pin, seen in (("ready", crossbar.ready, self._ready), ("converted", crossbar.converted, self._done)):
@@ -178,17 +192,18 @@ class LineDriver(wiring.Component):
                 convert()
             with m.Else():
                 m.d.sync += crossbar.strobe.eq(1)
-                m.d.comb += next_remaining.eq(times["pulse_cycles"])
+                begin("pulse_cycles")
                 m.next = "PULSE"
 
         def recover():
-            m.d.comb += [recovers.eq(1), next_remaining.eq(times["recovery_cycles"])]
+            m.d.comb += recovers.eq(1)
+            begin("recovery_cycles")
             m.next = "RECOVERY"
 
         def accept():
             m.d.comb += self.i.ready.eq(~self.clear)
             with m.If(transfers):
-                m.d.comb += next_remaining.eq(self.timing.setup_cycles)
+                begin("setup_cycles")
                 m.d.sync += unseen.eq(self._unseen_cycles())
                 m.next = "SETUP"
 
@@ -197,7 +212,7 @@ class LineDriver(wiring.Component):
                 m.d.comb += releases.eq(1)
             with m.If(releases):
                 m.d.sync += [crossbar.strobe.eq(0), unseen.eq(0)]
-                m.d.comb += next_remaining.eq(times["recovery_cycles"])
+                begin("recovery_cycles")
                 m.next = "RELEASED"
 
         with m.FSM(name="phase"):
@@ -206,7 +221,7 @@ class LineDriver(wiring.Component):
                 accept()
             with m.State("SETUP"):
                 with m.If(phase_ends & looks):
-                    m.d.comb += next_remaining.eq(times["ready_limit"])
+                    begin("ready_limit")
                     m.next = "WAIT"
                     with m.If(self._array_ready()):
                         settled()
@@ -221,7 +236,7 @@ class LineDriver(wiring.Component):
                 m.d.comb += pulse_ends.eq(pulse_ended)
                 with m.If(pulse_ends):
                     m.d.sync += crossbar.strobe.eq(0)
-                    m.d.comb += next_remaining.eq(times["hold_cycles"])
+                    begin("hold_cycles")
                     m.next = "HOLD"
                 with m.Elif(over_limit):
                     m.d.comb += [self.fault.eq(Fault.STROBE_LIMIT), releases.eq(1)]
@@ -231,7 +246,7 @@ class LineDriver(wiring.Component):
                     recover()
                 release_on_clear()
             with m.State("CONVERT"):
-                m.d.comb += next_remaining.eq(self._conversion_limit(times["conversion_limit"]))
+                begin("conversion_limit")
                 m.d.sync += unseen.eq(self._unseen_cycles())
                 m.next = "CONVERTING"
                 release_on_clear()
