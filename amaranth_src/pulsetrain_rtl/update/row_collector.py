@@ -1,6 +1,6 @@
 """First half of the pulse scheduler: beats of decided cells become rows that wait for their pulses."""
 
-from amaranth.hdl import Cat, Module, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -126,6 +126,7 @@ class RowCollector(wiring.Component):
         parallel_max = Signal(columns_count_shape(config), reset_less=True)
         counts = [self.i.p.counts[lane] for lane in range(config.lanes)]
         fires, twice = Signal(config.lanes), Signal(config.lanes)
+        something_here = Signal(reset_less=True)
         m.d.comb += [
             fires.eq(Cat(count.any() for count in counts)),
             twice.eq(Cat(count[1:].any() for count in counts)),
@@ -134,14 +135,15 @@ class RowCollector(wiring.Component):
         m.d.sync += fresh.eq(self.i.valid & self.i.ready)
         with m.If(self.i.ready):
             m.d.sync += [held.eq(self.i.valid & ~self.clear), bank.eq(self.i.p.bank)]
-            m.d.sync += parallel_max.eq(self.i.p.parallel_max)
+            m.d.sync += [parallel_max.eq(self.i.p.parallel_max), something_here.eq(fires.any())]
             for lane, count in enumerate(counts):
                 m.d.sync += [stored[lane].count.eq(count), stored[lane].reset.eq(self.i.p.resets[lane])]
 
         # Stage 2: what a row holds.
-        place, row = Signal(word_shape(config)), Signal(config.row_bits)
-        last_beat, end, something = Signal(), Signal(), Signal()
-        m.d.comb += [last_beat.eq(self._last_beat(place)), end.eq(self._last_row(row))]
+        place, row, next_row = Signal(word_shape(config)), Signal(config.row_bits), Signal(config.row_bits)
+        last_beat, end, something = Signal(), Signal(init=config.rows == 1), Signal()
+        something_before = Signal()
+        m.d.comb += [last_beat.eq(self._last_beat(place)), next_row.eq(Mux(end, 0, row + 1))]
         m.d.comb += [
             self.o.p.row.eq(row),
             self.o.p.end.eq(end),
@@ -149,19 +151,18 @@ class RowCollector(wiring.Component):
             self.o.p.parallel_max.eq(parallel_max),
             self.o.valid.eq(held & last_beat & self._enters(something, end)),
             moves.eq(held & (~self.o.valid | self.o.ready)),
-            something.eq(self.o.p.set.chunks.any() | self.o.p.reset.chunks.any()),
+            something.eq(something_here | something_before),
             self.store.valid.eq(moves),
             self.store.beat.eq(place),
             self.store.cells.eq(stored),
         ]
         with m.If(self.clear):
-            m.d.sync += [place.eq(0), row.eq(0)]
+            m.d.sync += [place.eq(0), row.eq(0), end.eq(config.rows == 1), something_before.eq(0)]
         with m.Elif(moves):
-            m.d.sync += place.eq(place + 1)
+            m.d.sync += [place.eq(place + 1), something_before.eq(something)]
             with m.If(last_beat):
-                m.d.sync += [place.eq(0), row.eq(row + 1)]
-                with m.If(end):
-                    m.d.sync += row.eq(0)
+                m.d.sync += [place.eq(0), something_before.eq(0)]
+                m.d.sync += [row.eq(next_row), end.eq(self._last_row(next_row))]
 
         resets = self.i.p.resets
         self._count(m, fresh, self.i.ready, self.i.p.saturated, self.counted.saturated, "saturated")

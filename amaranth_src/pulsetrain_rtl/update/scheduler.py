@@ -81,9 +81,8 @@ class PulseScheduler(wiring.Component):
         cells_write, cells_read = cells.write_port(), cells.read_port()
 
         # What can be read is what was there a cycle ago.
-        readable, next_place = Signal(), Signal.like(read_place)
-        m.d.comb += next_place.eq(read_place)
-        m.d.sync += readable.eq((waiting != leaves) & ~self.clear)
+        readable = Signal()
+        m.d.sync += readable.eq((waiting != 0) & ~leaves & ~self.clear)
         m.d.comb += [
             collector.clear.eq(self.clear),
             collector.i.payload.eq(self.i.payload),
@@ -100,7 +99,7 @@ class PulseScheduler(wiring.Component):
         ]
         m.d.comb += [
             former.clear.eq(self.clear),
-            row_read.addr.eq(next_place),
+            row_read.addr.eq(read_place),
             former.i.payload.eq(row_read.data),
             former.i.valid.eq(readable),
             leaves.eq(former.i.valid & former.i.ready),
@@ -118,8 +117,7 @@ class PulseScheduler(wiring.Component):
         with m.If(enters):
             m.d.sync += write_place.eq(following(write_place))
         with m.If(leaves):
-            m.d.comb += next_place.eq(following(read_place))
-        m.d.sync += read_place.eq(next_place)
+            m.d.sync += read_place.eq(following(read_place))
         m.d.sync += waiting.eq(waiting + enters - leaves)
         with m.If(self.clear):
             m.d.sync += [waiting.eq(0), write_place.eq(0), read_place.eq(0)]

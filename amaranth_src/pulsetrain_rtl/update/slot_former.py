@@ -48,7 +48,7 @@ class SlotFormer(wiring.Component):
     word, enable, cells : which beat of the row on ``i`` is asked for, and its cells in the cycle after ``enable``.
     o : out stream of slots and end markers, from registers: the next slot is formed when the one before was taken.
 
-    Latency 6 cycles to a row's first slot. A visit a cycle, also from slot to slot; a cycle more for a row, three for a
+    Latency 6 cycles to a row's first slot. A visit a cycle, also from slot to slot; two cycles more for a row, three for a
     third and each further pulse, and a cycle per column where a chunk is cut.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
@@ -109,7 +109,7 @@ class SlotFormer(wiring.Component):
             with m.If(self.clear):
                 m.d.sync += valid[stage].eq(0)
         waiting, total = self._look(m, visits, valid, moves, later)
-        self._join(m, visits[3], valid[3], waiting, total, joins)
+        self._join(m, visits[2:], valid[3], moves[3], waiting, total, joins)
         return m
 
     def _ask(self, m, asked, moves, later, looked_at):
@@ -220,27 +220,34 @@ class SlotFormer(wiring.Component):
             m.d.sync += [waiting.eq(wanted), total.eq(count_ones(m, wanted, "wanted"))]
         return waiting, total
 
-    def _join(self, m, visit, valid, waiting, total, joins):
-        """Last stage: the columns that wait join the slot, which leaves when it is full or complete."""
-        width = len(waiting)
+    def _join(self, m, visits, valid, moves, waiting, total, joins):
+        """Last stage: the columns that wait join the slot, which leaves when it is full or complete.
+
+        ``room`` comes with the visit, so that it is known from the first moment.
+        """
+        width, (coming, visit) = len(waiting), visits
         slot, free, begins = Signal(scheduler_output_layout(self.config), reset_less=True), Signal(), Signal(init=1)
-        kept, room = Signal.like(visit.parallel_max), Signal.like(visit.parallel_max)
+        room, begins_next = Signal.like(visit.parallel_max, reset_less=True), Signal()
         fits, writes, emits, lowest, joining = Signal(), Signal(), Signal(), Signal(width), Signal(width)
         m.d.comb += [
             self.o.payload.eq(slot),
             free.eq(~self.o.valid | self.o.ready),
-            room.eq(Mux(begins, self._room(visit.parallel_max), kept)),
             fits.eq(self._fits(total, room)),
             lowest.eq(waiting & (~waiting + 1)),
             joining.eq(Mux(fits, waiting, lowest)),
             writes.eq(valid & free),
             joins.eq(free & (fits | visit.end)),
             emits.eq(writes & (visit.end | Mux(fits, visit.last | (total == room), room == 1))),
+            begins_next.eq(Mux(writes, emits, begins)),
         ]
+        with m.If(begins_next):
+            m.d.sync += room.eq(self._room(Mux(moves, coming.parallel_max, visit.parallel_max)))
+        with m.Elif(writes):
+            m.d.sync += room.eq(room - Mux(fits, total, 1))
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(writes):
-            m.d.sync += [begins.eq(emits), kept.eq(room - Mux(fits, total, 1))]
+            m.d.sync += begins.eq(emits)
             m.d.sync += [self.o.valid.eq(emits), slot.end.eq(visit.end), slot.bank.eq(visit.bank)]
             m.d.sync += [slot.row.eq(visit.row), slot.polarity.eq(visit.polarity)]
             for index in range(self.config.columns // width):
