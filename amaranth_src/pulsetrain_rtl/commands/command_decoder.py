@@ -162,6 +162,10 @@ class CommandDecoder(wiring.Component):
             self.targets.valid.eq(offered & ~loads & ~updates),
         ]
         self._connect_payload(m, filling, opcode)
+        m.d.comb += [
+            header.opcode.eq(bits_at(commands.p.data, HEADER["opcode"])),
+            header.tag.eq(bits_at(commands.p.data, HEADER["tag"])),
+        ]
         with m.If(moves):
             m.d.sync += beat.eq(beat + 1)
 
@@ -171,7 +175,7 @@ class CommandDecoder(wiring.Component):
                 m.d.sync += [beat.eq(0), opcode.eq(header.opcode)]
                 for name, part in (("side", side), ("which", which)):
                     m.d.sync += part.eq(bits_at(commands.p.data, HEADER[name]))
-                with m.If(taken):
+                with m.If(header.valid):
                     with m.If(header.settled | self.clear):
                         m.next = "DROP"
                         with m.If(last):
@@ -218,12 +222,11 @@ class CommandDecoder(wiring.Component):
         m.d.sync += looked_at.eq(commands.valid & ~commands.ready)
         m.d.sync += passes.eq(self.settings_free | ~self._uses_settings(header.opcode))
         payload = ~is_one_of(header.opcode, (*READS, *PRODUCTS))
-        refusal, wrong_length = Signal(AnswerStatus), Signal()
+        refusal, wrong_length, takes = Signal(AnswerStatus), Signal(), Signal()
         m.d.comb += [
-            header.opcode.eq(bits_at(commands.p.data, HEADER["opcode"])),
-            header.tag.eq(bits_at(commands.p.data, HEADER["tag"])),
-            commands.ready.eq(self.room & looked_at & passes),
-            header.valid.eq(commands.valid & commands.ready),
+            takes.eq(self.room & looked_at & passes),
+            commands.ready.eq(takes),
+            header.valid.eq(commands.valid & takes),
             refusal.eq(self._answer_status(header.opcode, bits_at(commands.p.data, HEADER["which"]))),
             wrong_length.eq(payload == commands.p.last),
             header.status.eq(refusal),

@@ -128,20 +128,22 @@ class Responder(wiring.Component):
         advances, answers, cleared = Signal(), Signal(), Signal()
         finished = Signal(range(MOST_WAITING + 1))
         self._keep_answers(m, oldest, known, answers)
-        kept = self._keep_samples(m, advances & is_one_of(oldest.opcode, READS))
+        goes_on = Signal()
+        kept = self._keep_samples(m, goes_on & is_one_of(oldest.opcode, READS))
 
         response, free = self.responses, Signal()
         codes = self._read_codes(m, oldest.opcode, sent, kept)
         reads, programs = is_one_of(oldest.opcode, READS), is_one_of(oldest.opcode, PROGRAMS)
         updates, more, offered, over = is_one_of(oldest.opcode, UPDATES), Signal(), Signal(), Signal()
         m.d.comb += [
-            free.eq((~response.valid | response.ready) & ~self.clear & ~cleared & known),
+            free.eq((~response.valid | response.ready) & ~cleared & known),
             more.eq(~oldest.settled & (sent != self._beats(oldest.opcode))),
             offered.eq(Mux(programs, self.cells.valid, kept.r_rdy)),
             over.eq((reads | (programs & self.at_rest) | (updates & self._update_is_done(finished))) & ~more),
-            advances.eq(free & more & offered),
-            answers.eq(free & (oldest.settled | over)),
-            self.cells.ready.eq(free & more & programs),
+            goes_on.eq(free & more & offered),  # also while ``clear`` is high: the samples are forgotten anyway
+            advances.eq(goes_on & ~self.clear),
+            answers.eq(free & (oldest.settled | over) & ~self.clear),
+            self.cells.ready.eq(free & more & programs & ~self.clear),
             self.programmed.eq(answers & programs & ~oldest.settled),
         ]
         m.d.sync += cleared.eq(self.clear)  # until then the oldest command is shown as it was before
