@@ -177,8 +177,8 @@ class Controller(wiring.Component):
         may_start = self._may_start(in_flight) & ~self._seed_goes_first(seed_waits) & ~drains & ~reads
         banks = self._take_beats(m, source, lanes, offered, starts, may_start)
         self._connect_scheduler(m, lanes, scheduler, banks, drains, clear)
-        settings = self._route(m, scheduler, programmer, upcoming, offered, banks, clear, may_read)
-        self._connect_programmer(m, programmer, settings, may_program)
+        settings, programmed = self._route(m, scheduler, programmer, upcoming, offered, banks, clear, may_read)
+        self._connect_programmer(m, programmer, programmed, may_program)
         self._prepare(m, programmer, upcoming, settings)
         self._apply(m, upcoming, driver, limit, finished)
         m.d.comb += driver.room.eq(programmer.room)
@@ -269,9 +269,8 @@ class Controller(wiring.Component):
 
     def _take_beats(self, m, source, lanes, offered, starts, may_start):
         """Join deltas, words and settings to beats. Returns the two banks of settings for the slots."""
-        beat, first, allowed, bank = Signal(range(self.config.beats)), Signal(), Signal(), Signal()
+        beat, first, allowed, bank = Signal(range(self.config.beats)), Signal(init=1), Signal(), Signal()
         m.d.comb += [
-            first.eq(beat == 0),
             allowed.eq(
                 self.armed & ~self.released & source.words.valid & (~first | (may_start & (self.settings_error == 0)))
             ),
@@ -281,11 +280,11 @@ class Controller(wiring.Component):
             starts.eq(source.words.ready & first),
         ]
         with m.If(self.released | ~self.armed):
-            m.d.sync += beat.eq(0)
+            m.d.sync += [beat.eq(0), first.eq(1)]
         with m.Elif(source.words.ready):
-            m.d.sync += beat.eq(beat + 1)
+            m.d.sync += [beat.eq(beat + 1), first.eq(0)]
             with m.If(self._last_beat(beat)):
-                m.d.sync += beat.eq(0)
+                m.d.sync += [beat.eq(0), first.eq(1)]
 
         # The first beat uses the settings that are sampled with it.
         m.d.comb += [lanes.i.p.deltas.eq(self.deltas.payload), lanes.i.p.words.eq(source.words.payload)]
@@ -322,7 +321,7 @@ class Controller(wiring.Component):
             m.d.comb += port.eq(Mux(lanes.o.p.bank, banks[1][name], banks[0][name]))
 
     def _route(self, m, scheduler, programmer, upcoming, offered, banks, clear, may_read):
-        """Choose what comes next. Returns the settings of it.
+        """Choose what comes next. Returns the settings of it, and those of the row programmer.
 
         The slots and the end marker of a verified request go to the row programmer. From its first slot to its end
         marker nothing else does, and nothing else reaches the line driver.
@@ -379,7 +378,12 @@ class Controller(wiring.Component):
         m.d.comb += [settings.eq(offered), current.eq(Mux(verifying, held, slot.bank))]
         with m.If(verifying | plain | verifies):
             m.d.comb += [settings[name].eq(Mux(current, banks[1][name], banks[0][name])) for name in BANKED]
-        return settings
+        # The row programmer looks at them a cycle after its first slot at the earliest.
+        programmed = Signal.like(offered)
+        m.d.comb += programmed.eq(offered)
+        with m.If(verifying):
+            m.d.comb += [programmed[name].eq(Mux(held, banks[1][name], banks[0][name])) for name in BANKED]
+        return settings, programmed
 
     def _connect_programmer(self, m, programmer, settings, may_program):
         """The row programmer's targets, reports and settings."""

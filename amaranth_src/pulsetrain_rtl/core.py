@@ -177,16 +177,16 @@ class Core(wiring.Component):
             live, inner = Value.cast(live), Value.cast(inner)
             held = Signal(len(live), name="held_" + "__".join(path))
             m.d.comb += inner.eq(held)
-            with m.If(header.valid & ~used):  # whether the command runs or not: nobody looks before ``used``
+            with m.If(~used):  # with a header or not: nobody looks before ``used``
                 m.d.sync += held.eq(live)
 
     def _connect_updates(self, m, decoder, product, controller, responder, clear, runs, begins):
         """Deltas of either source, one request after the other."""
         header, deltas = decoder.header, controller.deltas
-        beat, may_pass, moves = Signal(range(self.config.beats)), Signal(), Signal()
+        beat, first, may_pass, moves = Signal(range(self.config.beats)), Signal(init=1), Signal(), Signal()
         asked = product.start
         m.d.comb += [
-            may_pass.eq(self._may_begin(beat == 0, responder.reading)),
+            may_pass.eq(self._may_begin(first, responder.reading)),
             deltas.payload.as_value().eq(
                 Mux(product.busy, product.deltas.payload.as_value(), decoder.deltas.payload.as_value())
             ),
@@ -194,13 +194,13 @@ class Core(wiring.Component):
             product.deltas.ready.eq(may_pass & deltas.ready),
             decoder.deltas.ready.eq(may_pass & deltas.ready & ~product.busy),
             moves.eq(deltas.valid & deltas.ready),
-            begins.eq(moves & (beat == 0)),
+            begins.eq(moves & first),
             responder.updated.eq(controller.done.valid & (controller.done.status == RequestStatus.OK)),
         ]
         with m.If(moves):
-            m.d.sync += beat.eq(beat + 1)
+            m.d.sync += [beat.eq(beat + 1), first.eq(0)]
             with m.If(self._last_beat(beat)):
-                m.d.sync += beat.eq(0)
+                m.d.sync += [beat.eq(0), first.eq(1)]
 
         waits, difference = Signal(), Signal()
         m.d.comb += [asked.valid.eq(waits), asked.p.difference.eq(difference)]
@@ -209,7 +209,7 @@ class Core(wiring.Component):
         with m.If(runs & is_one_of(header.opcode, PRODUCTS)):
             m.d.sync += [waits.eq(1), difference.eq(header.opcode == Opcode.UPDATE_DIFFERENCE.value)]
         with m.If(clear):
-            m.d.sync += [beat.eq(0), waits.eq(0)]
+            m.d.sync += [beat.eq(0), first.eq(1), waits.eq(0)]
 
     def _connect_reads(self, m, decoder, sequencer, controller, responder, runs):
         """Reads of the whole array, from their header to their samples."""

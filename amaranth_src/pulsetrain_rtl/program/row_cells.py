@@ -218,17 +218,17 @@ class RowCells(wiring.Component):
         now = Signal(actions)
         stages = [Signal(actions, name=f"stage_{number}") for number in (1, 2, 3)]
         addresses = [Signal.like(read.addr, name=f"address_{number}") for number in (1, 2, 3)]
-        starts = Signal(3)
+        starts, busy = Signal(3), Signal(3)
         m.d.comb += [now[name].eq(self.action == Action[name.upper()]) for name in actions.members]
-        m.d.comb += self.resting.eq(~Cat(stage.as_value() for stage in stages).any())
+        m.d.comb += self.resting.eq(~busy.any())
         with m.If(moves):
-            m.d.sync += starts.eq(Cat(position[0], starts))
+            m.d.sync += [starts.eq(Cat(position[0], starts)), busy.eq(Cat(self.action != Action.NONE, busy))]
             for old, new in zip((now, *stages[:-1]), stages, strict=True):
                 m.d.sync += new.eq(old)
             for old, new in zip((read.addr, *addresses[:-1]), addresses, strict=True):
                 m.d.sync += new.eq(old)
         with m.If(self.forget):
-            m.d.sync += [stage.eq(0) for stage in stages]
+            m.d.sync += [busy.eq(0), *(stage.eq(0) for stage in stages)]
 
         # A slot is the first one of its row for all cells of a group or for none.
         fresh, fresh_before, slot_is_first = Signal(), Signal(), Signal()
@@ -302,8 +302,8 @@ class RowCells(wiring.Component):
             shared["verifies"].eq(self.work == Work.VERIFY),
             shared["moves_target"].eq(self.first & ((self.work == Work.VERIFY) | shared["refreshes"])),
             shared["in_rounds"].eq(self.round != 0),
-            tolerance.eq(Mux(shared["verifies"], self.verify_tolerance, self.program_tolerance)),
         ]
+        m.d.sync += tolerance.eq(Mux(shared["verifies"], self.verify_tolerance, self.program_tolerance))
         if config.pair:  # FORM is for single devices, REFRESH for pairs
             m.d.comb += shared["refreshes"].eq(self.work == Work.REFRESH)
         else:

@@ -47,8 +47,8 @@ class SampleBuffer(wiring.Component):
         waits, offered = Signal(), Signal()
         m.d.comb += [
             offered.eq(self.samples.valid | waits),
-            # Empty or about to be: codes that wait move in before those of a conversion that starts now are there.
-            self.room.eq(~self.full | self.leaves),
+            # Codes that wait move in before those of a conversion that starts now are there.
+            self.room.eq(~self.full),
         ]
         m.d.sync += waits.eq(offered & self.full)
         with m.If(self.leaves):
