@@ -16,6 +16,17 @@ def count_ones(m, bits, name):
     return total
 
 
+def sum_of(m, numbers, name):
+    """Sum of ``numbers``: a tree of adders."""
+    if len(numbers) == 1:
+        return numbers[0]
+    half = len(numbers) // 2
+    low, high = sum_of(m, numbers[:half], name), sum_of(m, numbers[half:], name)
+    total = Signal(max(len(low), len(high)) + 1, name=f"{name}_{len(numbers)}")
+    m.d.comb += total.eq(low + high)
+    return total
+
+
 def prefix_counts(m, bits, name):
     """For each bit the number of ones up to and including it, as a list: a parallel prefix network (Sklansky 1960)."""
     if len(bits) == 1:

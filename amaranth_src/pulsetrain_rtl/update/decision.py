@@ -99,7 +99,7 @@ class DecisionLanes(wiring.Component):
         m.d.comb += [
             third_moves.eq(~third | self.o.ready),
             begins.eq(second & counts_up & (step == 0) & third_moves),
-            finishes.eq(second & third_moves & Mux(step == 0, ~counts_up, step == 1)),
+            finishes.eq(second & third_moves & ~counts_up),
             second_moves.eq(~second | finishes),
             first_moves.eq(~first | second_moves),
             self.i.ready.eq(first_moves),
@@ -136,13 +136,16 @@ class DecisionLanes(wiring.Component):
         below, above, picked = Signal(config.random_bits), Signal(sum_bits + count_bits), Signal(sum_bits)
         above_first, beyond = Signal(sum_bits, reset_less=True), Signal(sum_bits)
         overflow, limit_bit, value_bit = Signal(), Signal(), Signal()
-        places = Cat(step == 1, *(step == place + 1 for place in range(1, count_bits)))
+        # Known a cycle ahead: ``step`` counts down whatever happens.
+        next_places = Cat(step == place + 2 for place in range(count_bits))
         m.d.comb += [
             below.eq(self._below(self.i.p.threshold_log2)),
-            overflow.eq(step == count_bits + 1),
             picked.eq(above & ~(Cat(Const(0, 1), above) & ~overflow.replicate(len(above)))),
-            limit_bit.eq((places & max_pulses).any()),
-            value_bit.eq((places & self._limit(max_pulses)).any()),
+        ]
+        m.d.sync += [
+            overflow.eq(begins),
+            limit_bit.eq((next_places & max_pulses).any()),
+            value_bit.eq((next_places & self._limit(max_pulses)).any()),
         ]
         with m.If(first_moves):
             m.d.sync += above_first.eq(Cat(~below, Const(-1, sum_bits))[:sum_bits])
@@ -185,6 +188,8 @@ class DecisionLanes(wiring.Component):
         m.d.comb += beyond.eq(above_first & Cat(Const(0, 1), above_first))
         with m.If(second_moves):
             m.d.sync += counts_up.eq((reduce(or_, sums) & beyond).any())
+        with m.Elif(step == 2):
+            m.d.sync += counts_up.eq(0)
         with m.If(finishes):
             m.d.sync += [decided.resets.eq(Cat(resets)), decided.saturated.eq(Cat(saturated))]
         for place in range(count_bits):

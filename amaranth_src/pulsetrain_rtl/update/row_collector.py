@@ -11,10 +11,12 @@ from pulsetrain_rtl.interfaces import (
     decision_output_layout,
     stream_of,
 )
-from pulsetrain_rtl.update.bit_counting import count_ones, groups_any
+from pulsetrain_rtl.update.bit_counting import groups_any, sum_of
 
 POLARITIES = ("set", "reset")
 LARGEST_CHUNK = 32
+COUNTED_TOGETHER = 4
+"""Bits of a beat that are counted in the cycle in which it is taken; their numbers are added up in the next one."""
 
 
 def chunk_columns(config):
@@ -130,14 +132,17 @@ class RowCollector(wiring.Component):
         m.d.comb += [
             fires.eq(Cat(count.any() for count in counts)),
             twice.eq(Cat(count[1:].any() for count in counts)),
-            self.i.ready.eq(~held | moves | self.clear),
+            self.i.ready.eq(~held | moves),
         ]
         m.d.sync += fresh.eq(self.i.valid & self.i.ready)
         with m.If(self.i.ready):
-            m.d.sync += [held.eq(self.i.valid & ~self.clear), bank.eq(self.i.p.bank)]
+            m.d.sync += [held.eq(self.i.valid), bank.eq(self.i.p.bank)]
             m.d.sync += [parallel_max.eq(self.i.p.parallel_max), something_here.eq(fires.any())]
             for lane, count in enumerate(counts):
                 m.d.sync += [stored[lane].count.eq(count), stored[lane].reset.eq(self.i.p.resets[lane])]
+
+        with m.If(self.clear):
+            m.d.sync += held.eq(0)
 
         # Stage 2: what a row holds.
         place, row, next_row = Signal(word_shape(config)), Signal(config.row_bits), Signal(config.row_bits)
@@ -183,11 +188,12 @@ class RowCollector(wiring.Component):
 
     def _count(self, m, fresh, takes, bits, total, name):
         """Add up a beat's bits, for the cycle after it was taken."""
-        # Hardly any beat fires at all, so the tree of adders is bypassed when there is nothing to count.
-        count = Signal.like(total, name=f"{name}_count")
+        # Hardly any beat fires at all, so the adders are bypassed when there is nothing to count.
+        parts = [bits[start : start + COUNTED_TOGETHER] for start in range(0, len(bits), COUNTED_TOGETHER)]
+        counts = [Signal(range(len(part) + 1), name=f"{name}_count_{i}") for i, part in enumerate(parts)]
+        some = Signal(name=f"{name}_some")
         with m.If(takes):
-            m.d.sync += count.eq(0)
-            with m.If(bits.any()):
-                m.d.sync += count.eq(count_ones(m, bits, f"{name}_ones"))
-        with m.If(fresh):
-            m.d.comb += total.eq(count)
+            m.d.sync += [count.eq(sum(part[1:], part[0])) for count, part in zip(counts, parts, strict=True)]
+            m.d.sync += some.eq(bits.any())
+        with m.If(fresh & some):
+            m.d.comb += total.eq(sum_of(m, counts, f"{name}_sum"))

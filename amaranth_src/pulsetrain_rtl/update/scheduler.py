@@ -31,7 +31,7 @@ class PulseScheduler(wiring.Component):
     o : out stream of slots in the order of the specification, then an ``end`` marker per request, from registers.
     counted : cells SET, RESET and saturated in the beat taken a cycle ago, also while ``clear`` is high.
 
-    Latency from the last beat of a row to its first slot: 10 cycles. A beat per cycle while the queue has room; a slot
+    Latency from the last beat of a row to its first slot: 11 cycles. A beat per cycle while the queue has room; a slot
     takes as many cycles as it has chunks with a column (see SlotFormer).
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
@@ -81,14 +81,16 @@ class PulseScheduler(wiring.Component):
         cells_write, cells_read = cells.write_port(), cells.read_port()
 
         # What can be read is what was there a cycle ago.
-        readable = Signal()
-        m.d.sync += readable.eq((waiting != 0) & ~leaves & ~self.clear)
+        readable, next_place, next_waiting, full = Signal(), Signal.like(read_place), Signal.like(waiting), Signal()
+        m.d.comb += [next_place.eq(read_place), next_waiting.eq(Mux(self.clear, 0, waiting + enters - leaves))]
+        m.d.sync += readable.eq((waiting != leaves) & ~self.clear)
+        m.d.sync += [waiting.eq(next_waiting), full.eq(self._queue_full(next_waiting))]
         m.d.comb += [
             collector.clear.eq(self.clear),
             collector.i.payload.eq(self.i.payload),
             collector.i.valid.eq(self.i.valid),
             self.i.ready.eq(collector.i.ready),
-            collector.o.ready.eq(~self._queue_full(waiting)),
+            collector.o.ready.eq(~full),
             enters.eq(collector.o.valid & collector.o.ready),
             row_write.addr.eq(write_place),
             row_write.data.eq(collector.o.payload),
@@ -99,7 +101,7 @@ class PulseScheduler(wiring.Component):
         ]
         m.d.comb += [
             former.clear.eq(self.clear),
-            row_read.addr.eq(read_place),
+            row_read.addr.eq(next_place),
             former.i.payload.eq(row_read.data),
             former.i.valid.eq(readable),
             leaves.eq(former.i.valid & former.i.ready),
@@ -117,8 +119,8 @@ class PulseScheduler(wiring.Component):
         with m.If(enters):
             m.d.sync += write_place.eq(following(write_place))
         with m.If(leaves):
-            m.d.sync += read_place.eq(following(read_place))
-        m.d.sync += waiting.eq(waiting + enters - leaves)
+            m.d.comb += next_place.eq(following(read_place))
+        m.d.sync += read_place.eq(next_place)
         with m.If(self.clear):
-            m.d.sync += [waiting.eq(0), write_place.eq(0), read_place.eq(0)]
+            m.d.sync += [write_place.eq(0), read_place.eq(0)]
         return m

@@ -37,9 +37,10 @@ def _visit_layout(config):
 class SlotFormer(wiring.Component):
     """Forms the slots of one row after the other, from visits of the chunks that hold a column for a slot.
 
-    A visit passes five stages: its chunk is asked for; the memory answers; its cells are looked at; those that take the
-    pulse are counted; they join the slot, all in one cycle if there is room, else one by one. The chunks for the first
-    two pulses of a polarity are known with the row; for a further pulse, the visits of the one before must be over.
+    A visit passes six stages: its chunk is asked for; the memory answers; its cells are looked at; those that take the
+    pulse are counted; their number is compared with the room; they join the slot, all in one cycle if they fit, else
+    one by one. The chunks for the first two pulses of a polarity are known with the row; for a further pulse, the
+    visits of the one before must be over.
 
     Members
     -------
@@ -48,8 +49,8 @@ class SlotFormer(wiring.Component):
     word, enable, cells : which beat of the row on ``i`` is asked for, and its cells in the cycle after ``enable``.
     o : out stream of slots and end markers, from registers: the next slot is formed when the one before was taken.
 
-    Latency 6 cycles to a row's first slot. A visit a cycle, also from slot to slot; two cycles more for a row, three for a
-    third and each further pulse, and a cycle per column where a chunk is cut.
+    Latency 7 cycles to a row's first slot. A visit a cycle, also from slot to slot; two cycles more for a row, three
+    for a third and each further pulse, and a cycle per column where a chunk is cut.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
     """
@@ -92,24 +93,23 @@ class SlotFormer(wiring.Component):
 
     def elaborate(self, _platform):
         m = Module()
-        moves = [Signal(name=f"moves_{stage}") for stage in range(4)]
-        visits = [Signal(_visit_layout(self.config), name=f"visit_{stage}", reset_less=True) for stage in range(4)]
-        valid = [Signal(name=f"valid_{stage}") for stage in range(4)]
+        moves = [Signal(name=f"moves_{stage}") for stage in range(5)]
+        visits = [Signal(_visit_layout(self.config), name=f"visit_{stage}", reset_less=True) for stage in range(5)]
+        valid = [Signal(name=f"valid_{stage}") for stage in range(5)]
         asked, joins = Signal(_visit_layout(self.config)), Signal()
         later = Signal(self.config.columns // chunk_columns(self.config))
 
         # A stage moves on when the next one is empty or moves, too.
         asks = self._ask(m, asked, moves[0], later, Cat(valid[:2]))
-        for stage in range(4):
-            following = joins if stage == 3 else moves[stage + 1]
-            m.d.comb += moves[stage].eq(~valid[stage] | following)
+        for stage in range(5):
+            m.d.comb += moves[stage].eq(joins | ~Cat(valid[stage:]).all())
             with m.If(moves[stage]):
                 m.d.sync += [visits[stage].eq(visits[stage - 1] if stage else asked)]
                 m.d.sync += valid[stage].eq(valid[stage - 1] if stage else asks)
             with m.If(self.clear):
                 m.d.sync += valid[stage].eq(0)
-        waiting, total = self._look(m, visits, valid, moves, later)
-        self._join(m, visits[2:], valid[3], moves[3], waiting, total, joins)
+        counted, number = self._look(m, visits, valid, moves, later)
+        self._join(m, visits[3:], valid[4], moves[4], counted, number, joins)
         return m
 
     def _ask(self, m, asked, moves, later, looked_at):
@@ -145,8 +145,7 @@ class SlotFormer(wiring.Component):
             with m.If(row.end):
                 m.next = "END"
             with m.Else():
-                m.d.comb += self.i.ready.eq(1)
-                m.next = "ROW"
+                m.next = "LEAVE"
 
         def next_polarity():
             with m.If((polarity == first_polarity) & then_with.any()):
@@ -190,9 +189,11 @@ class SlotFormer(wiring.Component):
             with m.State("END"):
                 m.d.comb += [asks.eq(1), asked.end.eq(1)]
                 with m.If(moves):
-                    m.d.comb += self.i.ready.eq(1)
-                    m.next = "ROW"
+                    m.next = "LEAVE"
                 forget_on_clear()
+            with m.State("LEAVE"):  # apart, so that what follows the row need not wait for the visits
+                m.d.comb += self.i.ready.eq(1)
+                m.next = "ROW"
         return asks
 
     def _look(self, m, visits, valid, moves, later):
@@ -204,7 +205,7 @@ class SlotFormer(wiring.Component):
         with m.If(moves[1]):
             m.d.sync += cells.as_value().eq(self.cells.as_value().word_select(part, width * elements.size))
         wants, higher = Signal(width), Signal(width)
-        wanted, waiting = Signal(width, reset_less=True), Signal(width, reset_less=True)
+        wanted, counted = Signal(width, reset_less=True), Signal(width, reset_less=True)
         for column in range(width):
             mine = cells[column].reset == visits[1].polarity.as_value()
             m.d.comb += wants[column].eq(mine & self._wants(cells[column].count, visits[1].pulse))
@@ -215,35 +216,40 @@ class SlotFormer(wiring.Component):
                 with m.If(visits[1].first):
                     m.d.sync += later.eq(0)
                 m.d.sync += later.bit_select(visits[1].chunk, 1).eq(higher.any())
-        total = Signal(range(width + 1), reset_less=True)
+        number = Signal(range(width + 1), reset_less=True)
         with m.If(moves[3]):
-            m.d.sync += [waiting.eq(wanted), total.eq(count_ones(m, wanted, "wanted"))]
-        return waiting, total
+            m.d.sync += [counted.eq(wanted), number.eq(count_ones(m, wanted, "wanted"))]
+        return counted, number
 
-    def _join(self, m, visits, valid, moves, waiting, total, joins):
+    def _join(self, m, visits, valid, moves, counted, number, joins):
         """Last stage: the columns that wait join the slot, which leaves when it is full or complete.
 
-        ``room`` comes with the visit, so that it is known from the first moment.
+        Their number, the room and how these compare come with the visit, known from the first moment.
         """
-        width, (coming, visit) = len(waiting), visits
+        width, (coming, visit) = len(counted), visits
+        waiting, total, next_total = Signal.like(counted), Signal.like(number), Signal.like(number)
         slot, free, begins = Signal(scheduler_output_layout(self.config), reset_less=True), Signal(), Signal(init=1)
-        room, begins_next = Signal.like(visit.parallel_max, reset_less=True), Signal()
-        fits, writes, emits, lowest, joining = Signal(), Signal(), Signal(), Signal(width), Signal(width)
+        room, next_room, next_begins = Signal.like(visit.parallel_max), Signal.like(visit.parallel_max), Signal()
+        fits, fills, last_room = Signal(), Signal(), Signal()
+        writes, emits, lowest, joining = Signal(), Signal(), Signal(width), Signal(width)
         m.d.comb += [
             self.o.payload.eq(slot),
             free.eq(~self.o.valid | self.o.ready),
-            fits.eq(self._fits(total, room)),
             lowest.eq(waiting & (~waiting + 1)),
             joining.eq(Mux(fits, waiting, lowest)),
             writes.eq(valid & free),
             joins.eq(free & (fits | visit.end)),
-            emits.eq(writes & (visit.end | Mux(fits, visit.last | (total == room), room == 1))),
-            begins_next.eq(Mux(writes, emits, begins)),
+            emits.eq(writes & (visit.end | Mux(fits, visit.last | fills, last_room))),
+            next_begins.eq(Mux(writes, emits, begins)),
+            next_total.eq(Mux(moves, number, total - writes)),
+            next_room.eq(room - Mux(writes, Mux(fits, total, 1), 0)),
         ]
-        with m.If(begins_next):
-            m.d.sync += room.eq(self._room(Mux(moves, coming.parallel_max, visit.parallel_max)))
-        with m.Elif(writes):
-            m.d.sync += room.eq(room - Mux(fits, total, 1))
+        with m.If(next_begins):
+            m.d.comb += next_room.eq(self._room(Mux(moves, coming.parallel_max, visit.parallel_max)))
+        m.d.sync += [total.eq(next_total), room.eq(next_room), fits.eq(self._fits(next_total, next_room))]
+        m.d.sync += [fills.eq(next_total == next_room), last_room.eq(next_room == 1)]
+        with m.If(moves):
+            m.d.sync += waiting.eq(counted)
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(writes):
@@ -255,6 +261,6 @@ class SlotFormer(wiring.Component):
                 mine = (visit.chunk == index) & ~visit.end
                 m.d.sync += part.eq(Mux(mine, joining, 0) | Mux(begins, 0, part))
             with m.If(~joins):
-                m.d.sync += [waiting.eq(waiting & ~lowest), total.eq(total - 1)]
+                m.d.sync += waiting.eq(waiting & ~lowest)
         with m.If(self.clear):
             m.d.sync += [self.o.valid.eq(0), begins.eq(1)]
