@@ -1,6 +1,9 @@
 """Outer products of the loaded vectors as beats of deltas (specification, section 15)."""
 
-from amaranth.hdl import Array, Module, Mux, Signal, signed
+from functools import reduce
+from operator import or_
+
+from amaranth.hdl import Module, Mux, Signal, signed
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 
@@ -31,7 +34,7 @@ class OuterProduct(wiring.Component):
 
     There are ``lanes`` / ``product_cycles`` multipliers: a beat is worked off in so many cycles, from its lowest lanes
     on, and of a difference first the products of A, then those of B. Stage 1 asks for the beats of codes, stage 2 picks
-    the row's code, negated for B, stage 3 multiplies, stage 4 adds up and passes the beat on. All
+    the row's code, stage 3 negates it for B, stage 4 multiplies, stage 5 adds up and passes the beat on. All
     stages move together, so the codes between them wait where they are.
 
     Members
@@ -42,7 +45,7 @@ class OuterProduct(wiring.Component):
     deltas : out stream, from registers; all beats of a request for each start.
     busy : beats of a start are still to come.
 
-    With P = ``product_cycles``, the first beat comes 4 + P cycles after the start (4 + 2P for a difference), then a
+    With P = ``product_cycles``, the first beat comes 5 + P cycles after the start (5 + 2P for a difference), then a
     beat in P (2P) cycles, also from one start to the next.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
@@ -79,7 +82,7 @@ class OuterProduct(wiring.Component):
         row, lane = Signal(config.row_bits), Signal(max(1, bits_of(config.lanes - 1)))
         row_beat, column_beat = Signal(beat_shape(config)), Signal(beat_shape(config))
         cell_ends, row_ends, difference, which = Signal(), Signal(), Signal(), Signal()
-        fetched, multiplies, adds = Signal(), Signal(), Signal()  # stages 2 to 4 have something to do
+        fetched, picked, multiplies, adds = (Signal() for _ in range(4))  # stages 2 to 5 have something to do
         step, last_step = Signal(range(steps)), Signal()
         m.d.comb += [
             moves.eq(~self.deltas.valid | self.deltas.ready),
@@ -96,7 +99,7 @@ class OuterProduct(wiring.Component):
             scan.which.eq(which),
             scan.row_beat.eq(row_beat),
             scan.column_beat.eq(column_beat),
-            self.busy.eq(active | fetched | multiplies | adds | self.deltas.valid),
+            self.busy.eq(active | fetched | picked | multiplies | adds | self.deltas.valid),
         ]
 
         # Stage 1: the beats of codes that the next cells need.
@@ -109,29 +112,34 @@ class OuterProduct(wiring.Component):
                 with m.If(lane == config.lanes - 1):
                     m.d.sync += [lane.eq(0), row_beat.eq(row_beat + 1)]
             with m.If(ends):
-                m.d.sync += active.eq(0)
+                m.d.sync += [active.eq(0), row.eq(0), lane.eq(0), row_beat.eq(0)]
         with m.If(scan.start):
-            m.d.sync += [active.eq(1), difference.eq(self.start.p.difference), which.eq(0)]
-            m.d.sync += [row.eq(0), lane.eq(0), row_beat.eq(0), column_beat.eq(0)]
+            m.d.sync += [active.eq(1), difference.eq(self.start.p.difference)]
 
-        # Stage 2: the code of the row, out of its beat, and the codes of the columns, the next ones lowest.
-        fetched_lane, fetched_which, fetched_end = (Signal.like(s, reset_less=True) for s in (lane, which, cell_ends))
-        row_code = Signal(signed(config.dac_bits), reset_less=True)
-        column_codes = Signal(vector_codes_layout(config), reset_less=True)
+        # Stages 2 and 3: the code of the row, out of its beat, and the codes of the columns, the next ones lowest.
+        # A memory answers late in its cycle: what it says is picked in one cycle and negated in the next.
+        fetched_lane = Signal(config.lanes, reset_less=True)
+        fetched_which, fetched_end, picked_which, picked_end = (Signal(reset_less=True) for _ in range(4))
+        picked_code, row_code = (Signal(signed(config.dac_bits), reset_less=True) for _ in range(2))
+        picked_columns, column_codes = (Signal(vector_codes_layout(config), reset_less=True) for _ in range(2))
         completes = Signal(reset_less=True)
         with m.If(loads):
-            m.d.sync += [fetched.eq(active), fetched_lane.eq(lane), fetched_which.eq(which), fetched_end.eq(cell_ends)]
-            m.d.sync += multiplies.eq(fetched)
+            m.d.sync += [fetched.eq(active), fetched_which.eq(which), fetched_end.eq(cell_ends)]
+            m.d.sync += [fetched_lane.eq(1 << lane), picked.eq(fetched), multiplies.eq(picked)]
         with m.If(loads & fetched):  # only for codes that count: wide products cost power, and time in simulation
-            code = Array(scan.rows[i] for i in range(config.lanes))[fetched_lane]
-            m.d.sync += [row_code.eq(self._factor(code, fetched_which)), column_codes.eq(scan.columns)]
-            m.d.sync += completes.eq(fetched_end)
+            codes = (Mux(mine, code.as_unsigned(), 0) for mine, code in zip(fetched_lane, scan.rows, strict=True))
+            m.d.sync += [picked_code.eq(reduce(or_, codes)), picked_columns.eq(scan.columns)]
+            m.d.sync += [picked_which.eq(fetched_which), picked_end.eq(fetched_end)]
             with m.If(~scan.loaded):
-                m.d.sync += row_code.eq(0)
-        with m.Elif(moves & multiplies):
-            m.d.sync += column_codes.as_value().eq(column_codes.as_value() >> (multipliers * config.dac_bits))
+                m.d.sync += picked_code.eq(0)
+        with m.If(loads & picked):
+            m.d.sync += [row_code.eq(self._factor(picked_code, picked_which)), column_codes.eq(picked_columns)]
+            m.d.sync += completes.eq(picked_end)
+        if steps > 1:
+            with m.Elif(moves & multiplies):
+                m.d.sync += column_codes.as_value().eq(column_codes.as_value() >> (multipliers * config.dac_bits))
 
-        # Stage 3: products; stage 4: sums, which go around until their beat is whole, and then become deltas.
+        # Stage 4: products; stage 5: sums, which go around until their beat is whole, and then become deltas.
         # Of b bits codes: (2^(b−1) − 1)² and its negative, and sums of two of them, which a delta holds.
         bits = 2 * config.dac_bits
         products = [Signal(signed(bits - 1), name=f"product_{i}", reset_less=True) for i in range(multipliers)]
@@ -151,6 +159,7 @@ class OuterProduct(wiring.Component):
         with m.If(moves & (~adds | finishes)):
             m.d.sync += [kept.eq(0) for kept in partial]
         with m.If(self.clear):
-            m.d.sync += [active.eq(0), fetched.eq(0), multiplies.eq(0), adds.eq(0), step.eq(0)]
+            m.d.sync += [active.eq(0), fetched.eq(0), picked.eq(0), multiplies.eq(0), adds.eq(0), step.eq(0)]
+            m.d.sync += [row.eq(0), lane.eq(0), row_beat.eq(0), column_beat.eq(0), which.eq(0)]
             m.d.sync += self.deltas.valid.eq(0)
         return m
