@@ -3,7 +3,7 @@
 from functools import reduce
 from operator import or_
 
-from amaranth.hdl import Module, Mux, Signal
+from amaranth.hdl import Cat, Module, Mux, Signal
 from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from pulsetrain.contract.enumerations import FULL_SCALE_BITS, Unselected, member_bits
@@ -149,9 +149,10 @@ class LineDriver(wiring.Component):
         # limit. Both that and whether a phase ends are known a cycle ahead: a fault has a long way to go.
         high_cycles, high_next, reached = Signal(config.time_bits, init=1), Signal(config.time_bits), Signal()
         over_limit, pulse_ended = Signal(), Signal()
+        unready, too_long, unconverted = Signal(), Signal(), Signal()
         m.d.comb += [
             high_next.eq(Mux(crossbar.strobe, high_cycles + 1, 1)),
-            over_limit.eq(crossbar.strobe & ~pulse_ends & reached),
+            over_limit.eq(crossbar.strobe & ~pulse_ended & reached),
             transfers.eq(self.i.valid & self.i.ready),
             reads.eq(is_read(self.i.p.operation)),
         ]
@@ -168,7 +169,8 @@ class LineDriver(wiring.Component):
         of_time = ((remaining, lambda time: time), (phase_ends, self._phase_ends), (pulse_ended, self._pulse_ends))
         for register, follows in of_time:
             choices = [(~begun.as_value().any(), counted), *((begun[name], time) for name, time in nexts.items())]
-            m.d.sync += register.eq(reduce(or_, (Mux(chosen, follows(time), 0) for chosen, time in choices)))
+            next_one = reduce(or_, (Mux(chosen, follows(time), 0) for chosen, time in choices))
+            m.d.sync += register.eq(Mux(releases, follows(times["recovery_cycles"]), next_one))
 
         def begin(name):
             m.d.comb += begun.as_value().eq(1 << list(nexts).index(name))
@@ -207,15 +209,12 @@ class LineDriver(wiring.Component):
                 m.d.sync += unseen.eq(self._unseen_cycles())
                 m.next = "SETUP"
 
-        def release_on_clear():
-            with m.If(self.clear):
-                m.d.comb += releases.eq(1)
+        def leave_on_release():
             with m.If(releases):
                 m.d.sync += [crossbar.strobe.eq(0), unseen.eq(0)]
-                begin("recovery_cycles")
                 m.next = "RELEASED"
 
-        with m.FSM(name="phase"):
+        with m.FSM(name="phase") as phase:
             with m.State("IDLE"):
                 m.d.comb += self.idle.eq(1)
                 accept()
@@ -225,31 +224,27 @@ class LineDriver(wiring.Component):
                     m.next = "WAIT"
                     with m.If(self._array_ready()):
                         settled()
-                release_on_clear()
+                leave_on_release()
             with m.State("WAIT"):
                 with m.If(self._array_ready()):
                     settled()
-                with m.Elif(phase_ends):
-                    m.d.comb += [self.fault.eq(Fault.READY_TIMEOUT), releases.eq(1)]
-                release_on_clear()
+                leave_on_release()
             with m.State("PULSE"):
                 m.d.comb += pulse_ends.eq(pulse_ended)
                 with m.If(pulse_ends):
                     m.d.sync += crossbar.strobe.eq(0)
                     begin("hold_cycles")
                     m.next = "HOLD"
-                with m.Elif(over_limit):
-                    m.d.comb += [self.fault.eq(Fault.STROBE_LIMIT), releases.eq(1)]
-                release_on_clear()
+                leave_on_release()
             with m.State("HOLD"):
                 with m.If(phase_ends):
                     recover()
-                release_on_clear()
+                leave_on_release()
             with m.State("CONVERT"):
                 begin("conversion_limit")
                 m.d.sync += unseen.eq(self._unseen_cycles())
                 m.next = "CONVERTING"
-                release_on_clear()
+                leave_on_release()
             with m.State("CONVERTING"):
                 with m.If(self._converted() & looks):
                     m.d.comb += converted.eq(1)
@@ -259,13 +254,11 @@ class LineDriver(wiring.Component):
                         convert()
                     with m.Else():
                         m.next = "PAUSE"
-                with m.Elif(phase_ends & looks):
-                    m.d.comb += [self.fault.eq(Fault.CONVERTER_TIMEOUT), releases.eq(1)]
-                release_on_clear()
+                leave_on_release()
             with m.State("PAUSE"):
                 with m.If(self.room):
                     convert()
-                release_on_clear()
+                leave_on_release()
             for state in ("RECOVERY", "RELEASED"):
                 with m.State(state):
                     m.d.comb += self.idle.eq(state == "RELEASED")
@@ -275,6 +268,20 @@ class LineDriver(wiring.Component):
                     if state == "RECOVERY":
                         with m.If(self.clear & ~phase_ends):
                             m.next = "RELEASED"
+
+        # Faults and releases have a long way to go: they are told beside the phases, not in them.
+        applied = ("SETUP", "WAIT", "PULSE", "HOLD", "CONVERT", "CONVERTING", "PAUSE")
+        m.d.comb += [
+            unready.eq(phase.ongoing("WAIT") & phase_ends & ~self._array_ready()),
+            too_long.eq(phase.ongoing("PULSE") & over_limit),
+            unconverted.eq(phase.ongoing("CONVERTING") & phase_ends & looks & ~self._converted()),
+            releases.eq(unready | too_long | unconverted | (self.clear & Cat(map(phase.ongoing, applied)).any())),
+        ]
+        for late, fault in (
+            (unready, Fault.READY_TIMEOUT), (too_long, Fault.STROBE_LIMIT), (unconverted, Fault.CONVERTER_TIMEOUT)
+        ):  # fmt: skip
+            with m.If(late):
+                m.d.comb += self.fault.eq(fault)
 
         # What the report needs is kept apart: it comes after a release, too. The pins have registers of their own.
         operation = self.i.p.operation
