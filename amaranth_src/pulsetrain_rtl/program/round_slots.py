@@ -114,10 +114,13 @@ class RoundSlots(wiring.Component):
         free, leftover, fills = Signal(), Signal(), Signal()
         m.d.comb += [free.eq(self.free & ~self.full), waiting.eq(Mux(self.valid, wanted & ~taken, 0))]
         ranks = prefix_counts(m, waiting, "rank")
+        # More room than a word has devices is as good as that many: so little has to wait for the ranks.
+        enough, some_room = Signal(), Signal(range(devices + 1))
+        m.d.comb += [enough.eq(room > devices), some_room.eq(Mux(enough, devices, room))]
         m.d.comb += [
-            joining.eq(Cat(bit & free & (rank <= room) for bit, rank in zip(waiting, ranks, strict=True))),
-            leftover.eq(joining != waiting),
-            fills.eq(free & waiting.any() & (ranks[-1] >= room)),
+            joining.eq(Cat(bit & free & (rank <= some_room) for bit, rank in zip(waiting, ranks, strict=True))),
+            leftover.eq((waiting & ~joining).any()),
+            fills.eq(free & waiting.any() & ~enough & (ranks[-1] >= some_room)),
             self.moves.eq(~leftover),
         ]
         m.d.sync += [self.full.eq(fills), self.columns.eq(self.columns | self._joined(m, joining))]

@@ -66,8 +66,8 @@ def selected(index, values):
 class RowCells(wiring.Component):
     """A memory with ``verify_lanes`` cells a word, walked through a converter group at a time.
 
-    A word is read in the first cycle of its way, worked on in the next two and written in the third, so that a word
-    may be visited in every cycle, but none twice within three. In a verified update ``count`` is |n| and ``target``
+    A word is read in the first cycle of its way, worked on in the next three and written in the fourth, so that a word
+    may be visited in every cycle, but none twice within four. In a verified update ``count`` is |n| and ``target``
     n·verify_step until the first read has given the target. In programming ``count`` are the pulses taken so far.
 
     Members
@@ -76,8 +76,8 @@ class RowCells(wiring.Component):
     action, group : what happens in this cycle to the next word of which group. A group is walked through from end to
         end, with NONE in between at any time.
     last : that word is the last one of its group.
-    at_last : it would be, were there an action in this cycle.
-    moves : words go on; they all stay where they are while it is low.
+    at_last : it would be, were there an action in this cycle, and with ``moves``.
+    moves : words go on; they all stay where they are while it is low, which it is only while words are chosen from.
     resting : no word is under way.
     work, first, refreshes, round : held by the programmer. ``first``: this is the first read of the row. ``refreshes``:
         the coming slots refresh. ``round``: the number of the round, 0 before the first one.
@@ -88,7 +88,7 @@ class RowCells(wiring.Component):
     codes : of the group, for SAMPLE, converter 0 in the lowest bits.
     left : groups with a cell that is neither met nor blind.
     rising, falling : groups with a cell that is not met, and is to rise or to fall.
-    chosen : of CHOOSE, two cycles later.
+    chosen : of CHOOSE, three cycles later.
     counts : how the cells of the row have ended so far. ``unreached``: those that the last read has left.
     report : the elements of CODES or STATES of a group, complete when ``resting``.
 
@@ -196,7 +196,7 @@ class RowCells(wiring.Component):
             read.addr.eq(Cat(place, self.group)),
             read.en.eq(moves),
             visits.eq((self.action != Action.NONE) & moves),
-            self.at_last.eq(moves & position[-1]),
+            self.at_last.eq(position[-1]),
             self.last.eq(visits & position[-1]),
             self.chosen.index.eq(1),
         ]
@@ -213,12 +213,13 @@ class RowCells(wiring.Component):
             with m.If(self.forget):
                 m.d.sync += place.eq(0)
 
-        # Stage 1 has what comes from outside and from the memory, 2 the operands, 3 the new target.
+        # Stage 1 has what comes from outside and, late, from the memory; stage 2 has both from registers, 3 the
+        # operands, 4 the new target.
         actions = data.StructLayout(dict.fromkeys(("targets", "slot", "sample", "choose", "codes", "states"), 1))
         now = Signal(actions)
-        stages = [Signal(actions, name=f"stage_{number}") for number in (1, 2, 3)]
-        addresses = [Signal.like(read.addr, name=f"address_{number}") for number in (1, 2, 3)]
-        starts, busy = Signal(3), Signal(3)
+        stages = [Signal(actions, name=f"stage_{number}") for number in (1, 2, 3, 4)]
+        addresses = [Signal.like(read.addr, name=f"address_{number}") for number in (1, 2, 3, 4)]
+        starts, busy = Signal(4), Signal(5)  # what is known of groups comes a cycle after the last stage
         m.d.comb += [now[name].eq(self.action == Action[name.upper()]) for name in actions.members]
         m.d.comb += self.resting.eq(~busy.any())
         with m.If(moves):
@@ -231,43 +232,46 @@ class RowCells(wiring.Component):
             m.d.sync += [busy.eq(0), *(stage.eq(0) for stage in stages)]
 
         # A slot is the first one of its row for all cells of a group or for none.
-        fresh, fresh_before, slot_is_first = Signal(), Signal(), Signal()
+        fresh, fresh_before, slot_is_first, old = Signal(), Signal(), Signal(), Signal.like(read.data)
         m.d.comb += fresh.eq(Mux(position[0], ~self.left.bit_select(self.group, 1), fresh_before))
         with m.If(moves):
-            m.d.sync += [fresh_before.eq(fresh), slot_is_first.eq(fresh)]
+            m.d.sync += [fresh_before.eq(fresh), slot_is_first.eq(fresh_before), old.eq(read.data)]
 
         shared = self._shared(m)
         ends = []
         report = Signal(words * lanes * CODE_BITS)
         elements = []
         for lane in range(lanes):
-            first, element = self._first_stage(m, lane, now, position, stages[0], read.data[lane])
+            first, element = self._first_stage(m, lane, now, position, stages[1], old[lane])
             elements.append(element)
-            second = self._second_stage(m, lane, stages[0], read.data[lane], first, slot_is_first, shared)
-            ends.append(self._third_stage(m, lane, stages[1], second, write.data[lane], shared))
+            second = self._second_stage(m, lane, stages[1], old[lane], first, slot_is_first, shared)
+            ends.append(self._third_stage(m, lane, stages[2], second, write.data[lane], shared))
         m.d.comb += [
-            write.en.eq(stages[2].targets | stages[2].slot | stages[2].sample),
-            write.addr.eq(addresses[2]),
-            self.chosen.valid.eq(stages[1].choose),
-            self.chosen.group.eq(addresses[1][len(place) :]),
+            write.en.eq(stages[3].targets | stages[3].slot | stages[3].sample),
+            write.addr.eq(addresses[3]),
+            self.chosen.valid.eq(stages[2].choose),
+            self.chosen.group.eq(addresses[2][len(place) :]),
             self.report.eq(report),
         ]
-        with m.If(moves & (stages[0].codes | stages[0].states)):
+        with m.If(moves & (stages[1].codes | stages[1].states)):
             m.d.sync += report.eq(Cat(report, *elements)[lanes * CODE_BITS :])
 
         # What is known of whole groups. The first word of a read begins anew, for cells may be done now.
+        noted, anew, noted_group = Signal(), Signal(), Signal.like(self.group)
+        m.d.sync += [noted.eq(write.en & ~self.forget), noted_group.eq(addresses[3][len(place) :])]
+        m.d.sync += anew.eq(stages[3].sample & starts[3])
         masks = ((self.left, "left"), (self.rising, "rising"), (self.falling, "falling"))
         for mask, name in masks:
             some = Signal(name=f"some_{name}")
-            m.d.comb += some.eq(Cat(end[name] for end in ends).any())
+            m.d.sync += some.eq(Cat(end[name] for end in ends).any())
             for group in range(groups):
-                with m.If(write.en & (addresses[2][len(place) :] == group)):
-                    m.d.sync += mask[group].eq(some | (mask[group] & ~(stages[2].sample & starts[2])))
+                with m.If(noted & (noted_group == group)):
+                    m.d.sync += mask[group].eq(some | (mask[group] & ~anew))
             with m.If(self.forget):
                 m.d.sync += mask.eq(0)
         for name in OUTCOMES:
             ones, count = Signal(lanes, name=f"{name}_now"), getattr(self.counts, name)
-            m.d.comb += ones.eq(Cat(end[name] for end in ends))
+            m.d.sync += ones.eq(Cat(end[name] for end in ends))
             m.d.sync += count.eq(count + count_ones(m, ones, f"{name}_ones"))
             with m.If(self.begins | (self.reads if name == "unreached" else 0)):
                 m.d.sync += count.eq(0)
@@ -297,7 +301,7 @@ class RowCells(wiring.Component):
         config = self.config
         names = ("verifies", "forms", "refreshes", "moves_target", "in_rounds", "lowers")
         shared = {name: Signal(name=name) for name in names}
-        tolerance = Signal(config.adc_bits)
+        tolerance, lowers_before = Signal(config.adc_bits), Signal()
         m.d.comb += [
             shared["verifies"].eq(self.work == Work.VERIFY),
             shared["moves_target"].eq(self.first & ((self.work == Work.VERIFY) | shared["refreshes"])),
@@ -309,17 +313,16 @@ class RowCells(wiring.Component):
         else:
             m.d.comb += shared["forms"].eq(self.work == Work.FORM)
         with m.If(self.moves):  # a slot leaves with its last word
-            m.d.sync += shared["lowers"].eq(self.polarity == Polarity.RESET)
+            m.d.sync += [lowers_before.eq(self.polarity == Polarity.RESET), shared["lowers"].eq(lowers_before)]
         return {**shared, "tolerance": tolerance}
 
     def _first_stage(self, m, lane, now, position, stage, old):
-        """Take the lane's element of what comes from outside; say what the memory has of it for the report."""
+        """Take the lane's element of what comes from outside, and wait for what the memory has of it; say that for the
+        report."""
         config = self.config
         numbers = range(lane, config.group_words * config.verify_lanes, config.verify_lanes)
-        exists, takes, value = (
-            Signal(shape, name=f"{name}_{lane}")
-            for name, shape in (("exists", 1), ("takes", 1), ("value", signed(CODE_BITS)))
-        )
+        layout = data.StructLayout({"exists": 1, "takes": 1, "value": signed(CODE_BITS)})
+        came, first = Signal(layout, name=f"came_{lane}"), Signal(layout, name=f"first_{lane}")
         codes = selected(position, [self.codes.word_select(number, config.adc_bits) for number in numbers])
         wanted = selected(position, [self.targets[number] for number in numbers])
         lanes_of_group = config.group_words * config.verify_lanes
@@ -331,13 +334,14 @@ class RowCells(wiring.Component):
         beyond = [(config.column_groups - 1) * config.adc_count + number >= config.weight_columns for number in numbers]
         missing = (self.group == config.column_groups - 1) & (position & Cat(*map(Const, beyond))).any()
         with m.If(self.moves):
-            m.d.sync += [value.eq(Mux(now.targets, wanted, codes)), takes.eq(cells), exists.eq(~missing)]
+            m.d.sync += [came.value.eq(Mux(now.targets, wanted, codes)), came.takes.eq(cells)]
+            m.d.sync += [came.exists.eq(~missing), first.eq(came)]
         failed = ~old.alone & (old.left | old.illegal)
         state = word_of(CELL_STATE, {"tries": old.count, "failed": failed, "left_alone": old.alone})
         element = Signal(CODE_BITS, name=f"element_{lane}")
-        with m.If(exists):
+        with m.If(first.exists):
             m.d.comb += element.eq(Mux(stage.states, state, old.code))
-        return {"exists": exists, "takes": takes, "value": value}, element
+        return first, element
 
     def _second_stage(self, m, lane, stage, old, first, slot_is_first, shared):
         """Judge what was taken and bring the operands together."""

@@ -79,7 +79,7 @@ class RowProgrammer(wiring.Component):
     counted : how the cells of a row ended, in the cycle after its work ended (and all its pulses were taken).
 
     A word of ``verify_lanes`` cells takes a cycle whenever its group is worked on: gathered (once per slot that touches
-    it), sampled, chosen from for SET and for RESET pulses, and two to be reported. 4 to 6 cycles more pass between any
+    it), sampled, chosen from for SET and for RESET pulses, and two to be reported. 6 to 8 cycles more pass between any
     two of these. RESET slots are chosen while the SET slot before them is pulsed.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
@@ -189,7 +189,7 @@ class RowProgrammer(wiring.Component):
                         m.next = "TARGETS"
             with state("SLOT"):
                 m.d.comb += [cells.action.eq(Action.SLOT), cells.group.eq(visited)]
-                with m.If(cells.last):
+                with m.If(cells.at_last):
                     m.d.sync += todo.eq(others)
                     with m.If(others == 0):
                         m.d.comb += self.slots.ready.eq(~self.clear)
@@ -198,7 +198,7 @@ class RowProgrammer(wiring.Component):
                 m.d.comb += [cells.group.eq(index), self.targets.ready.eq(cells.at_last & ~self.clear)]
                 with m.If(self.targets.valid):
                     m.d.comb += cells.action.eq(Action.TARGETS)
-                    with m.If(cells.last):
+                    with m.If(cells.at_last):
                         next_group("TARGETS")
                         with m.If(last_group):
                             m.next = "READ"
@@ -212,8 +212,8 @@ class RowProgrammer(wiring.Component):
             with state("SAMPLE"):
                 m.d.comb += cells.group.eq(buffer.group)
                 with m.If(buffer.full):
-                    m.d.comb += [cells.action.eq(Action.SAMPLE), buffer.leaves.eq(cells.last)]
-                    with m.If(cells.last & buffer.last):
+                    m.d.comb += [cells.action.eq(Action.SAMPLE), buffer.leaves.eq(cells.at_last)]
+                    with m.If(cells.at_last & buffer.last):
                         m.next = "DECIDE"
             with state("DECIDE"), m.If(cells.resting):
                 m.d.sync += [first.eq(0), emitted.eq(0)]
@@ -267,7 +267,7 @@ class RowProgrammer(wiring.Component):
                     m.next = "GATHER"
             with state("FILL"):
                 m.d.comb += [cells.group.eq(index), cells.action.eq(Mux(states, Action.STATES, Action.CODES))]
-                with m.If(cells.last):
+                with m.If(cells.at_last):
                     m.next = "REPORT"
             with state("REPORT"):
                 m.d.comb += self.cells.valid.eq(cells.resting)

@@ -47,8 +47,8 @@ class SampleBuffer(wiring.Component):
         waits, offered = Signal(), Signal()
         m.d.comb += [
             offered.eq(self.samples.valid | waits),
-            # Codes that wait move in before those of a conversion that starts now are there.
-            self.room.eq(~self.full),
+            # Empty or about to be: codes that wait move in before those of a conversion that starts now are there.
+            self.room.eq(~self.full | self.leaves),
         ]
         m.d.sync += waits.eq(offered & self.full)
         with m.If(self.leaves):
