@@ -50,7 +50,7 @@ class Controller(wiring.Component):
     a cycle later, so that no pin and no limit reaches further within a cycle. Beats inside the decision lanes are not
     erased but let out and dropped: so every accepted beat is counted, and the lanes need no reset.
 
-    Latency from the last beat of a row to the setup of its first slot: 15 cycles on an idle array.
+    Latency from the last beat of a row to the setup of its first slot: 17 cycles on an idle array.
     Throughput: a beat per cycle, a slot per slot time, both at once.
 
     ``checks_settings``: whether ``settings_error`` is formed and holds up first beats; not where whoever stands before
@@ -160,9 +160,9 @@ class Controller(wiring.Component):
         m.d.comb += [
             self.armed_limit.eq(limit),
             self.busy.eq(in_flight != 0),
-            self.idle.eq(~self.busy & driver.idle & ~programmer.active & ~upcoming.valid),
+            self.idle.eq(~self.busy & driver.idle & ~programmer.active & ~upcoming.taken),
             may_read.eq(self.armed & ~self.released & self._may_read(in_flight, programmer.active)),
-            reads.eq((may_read & self.read.valid) | (upcoming.valid & upcoming.whole)),
+            reads.eq((may_read & self.read.valid) | (upcoming.taken & upcoming.whole)),
             may_program.eq(self.armed & ~self.released & self._may_program(in_flight)),
         ]
         # The line driver releases the array at once; everything else follows a cycle later, from registers.
@@ -175,7 +175,7 @@ class Controller(wiring.Component):
         self._seed(m, source, seed_waits)
         offered = self._offer_settings(m, limit)
         may_start = self._may_start(in_flight) & ~self._seed_goes_first(seed_waits) & ~drains & ~reads
-        banks = self._take_beats(m, source, lanes, offered, starts, may_start)
+        banks = self._take_beats(m, source, lanes, offered, starts, may_start, self._may_start(in_flight))
         self._connect_scheduler(m, lanes, scheduler, banks, drains, clear)
         settings, programmed = self._route(m, scheduler, programmer, upcoming, offered, banks, clear, may_read)
         self._connect_programmer(m, programmer, programmed, may_program)
@@ -267,7 +267,7 @@ class Controller(wiring.Component):
             m.d.comb += self.settings_error.eq(Cat(self._settings_errors(offered, limit)))
         return offered
 
-    def _take_beats(self, m, source, lanes, offered, starts, may_start):
+    def _take_beats(self, m, source, lanes, offered, starts, may_start, bank_is_free):
         """Join deltas, words and settings to beats. Returns the two banks of settings for the slots."""
         beat, first, allowed, bank = Signal(range(self.config.beats)), Signal(init=1), Signal(), Signal()
         m.d.comb += [
@@ -294,13 +294,13 @@ class Controller(wiring.Component):
         for name in ("threshold_log2", "max_pulses", "parallel_max"):
             sampled = Signal.like(offered[name], name=f"sampled_{name}")
             m.d.comb += lanes.i.p[name].eq(Mux(first, offered[name], sampled))
-            with m.If(starts):
+            with m.If(first):
                 m.d.sync += sampled.eq(offered[name])
 
         layout = data.StructLayout({name: offered.shape().members[name] for name in BANKED})
         banks = [Signal(layout, name=f"bank_{index}") for index in range(2)]
         for index, settings in enumerate(banks):
-            with m.If(starts & (bank == index)):
+            with m.If(first & bank_is_free & (bank == index)):  # up to the first beat
                 m.d.sync += [settings[name].eq(offered[name]) for name in BANKED]
         return banks
 
@@ -374,9 +374,12 @@ class Controller(wiring.Component):
                 operation.groups.eq(self._groups(backward)),
             ]
 
-        settings = Signal.like(offered)
-        m.d.comb += [settings.eq(offered), current.eq(Mux(verifying, held, slot.bank))]
-        with m.If(verifying | plain | verifies):
+        # Its settings are chosen a cycle after it.
+        settings, banked = Signal.like(offered), Signal()
+        with m.If(upcoming.free):
+            m.d.sync += [banked.eq(verifying | plain), current.eq(Mux(verifying, held, slot.bank))]
+        m.d.comb += settings.eq(offered)
+        with m.If(banked):
             m.d.comb += [settings[name].eq(Mux(current, banks[1][name], banks[0][name])) for name in BANKED]
         # The row programmer looks at them a cycle after its first slot at the earliest.
         programmed = Signal.like(offered)
@@ -402,12 +405,17 @@ class Controller(wiring.Component):
 
     def _prepare(self, m, programmer, upcoming, settings):
         """Times, lines and full scale of what comes next, and the register that keeps all of it for the line driver."""
-        operation, whole = upcoming.chosen.operation, upcoming.chosen.whole
-        timing = upcoming.chosen_timing
+        operation, whole = upcoming.kept.operation.operation, upcoming.whole
+        timing, ramped = upcoming.chosen_timing, Signal()
         width, lines = Signal(self.config.time_bits), Signal(lines_layout(self.config))
         m.d.comb += [width.eq(self._pulse_cycles(settings, operation)), lines.eq(self._lines(m, settings, operation))]
-        ramp_value = programmer.o.p.ramp_value
-        with m.If(programmer.o.valid & programmer.o.p.ramped):
+        ramp_value = Signal.like(programmer.o.p.ramp_value, reset_less=True)
+        with m.If(upcoming.free):
+            m.d.sync += [
+                ramped.eq(programmer.o.valid & programmer.o.p.ramped),
+                ramp_value.eq(programmer.o.p.ramp_value),
+            ]
+        with m.If(ramped):
             with m.If(settings.ramp == Ramp.WIDTH):
                 m.d.comb += width.eq(ramp_value)
             with m.Elif(operation == Operation.RESET):

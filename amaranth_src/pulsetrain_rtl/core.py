@@ -214,9 +214,12 @@ class Core(wiring.Component):
     def _connect_reads(self, m, decoder, sequencer, controller, responder, runs):
         """Reads of the whole array, from their header to their samples."""
         header, read = decoder.header, controller.read
+        asks, backward = Signal(), Signal()  # a cycle after the header: no vector is replaced so soon
+        m.d.sync += [asks.eq(runs & is_one_of(header.opcode, READS))]
+        m.d.sync += backward.eq(header.opcode == Opcode.READ_BACKWARD.value)
         m.d.comb += [
-            sequencer.i.valid.eq(runs & is_one_of(header.opcode, READS)),
-            sequencer.i.p.backward.eq(header.opcode == Opcode.READ_BACKWARD.value),
+            sequencer.i.valid.eq(asks),
+            sequencer.i.p.backward.eq(backward),
             sequencer.room.eq(responder.read_room),
             responder.backward.eq(sequencer.o.p.backward),
             responder.read_starts.eq(read.valid & read.ready),

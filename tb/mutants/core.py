@@ -51,9 +51,9 @@ def core(on: Any) -> Any:
         def _is_unknown(self, opcode, which):
             return super()._is_unknown(opcode, which) & ~(on("pair-command-known") & (opcode == Opcode.REFRESH.value))
 
-        def _answer_status(self, opcode, which):
-            status = super()._answer_status(opcode, which)
-            known = ~self._is_unknown(opcode, which) & (opcode != Opcode.LOAD.value)
+        def _answer_status(self, kind):
+            status = super()._answer_status(kind)
+            known = ~kind.unknown & ~kind.load
             first = on("settings-before-disarmed") & known & self.refusals.illegal_settings
             unlocked = on("form-without-key") & (status == AnswerStatus.LOCKED.value)
             return Mux(first, AnswerStatus.SETTINGS.value, Mux(unlocked, AnswerStatus.OK.value, status))

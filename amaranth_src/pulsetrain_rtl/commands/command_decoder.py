@@ -1,7 +1,7 @@
 """Command decoder: packets become headers, vectors, deltas and targets (specification, section 17)."""
 
 from amaranth.hdl import Cat, Module, Mux, Signal, Value
-from amaranth.lib import wiring
+from amaranth.lib import data, wiring
 from amaranth.lib.wiring import In, Out
 from pulsetrain.contract.commands import COMMANDS, HEADER
 from pulsetrain.contract.enumerations import CODE_BITS, LEFT_ALONE
@@ -110,18 +110,18 @@ class CommandDecoder(wiring.Component):
         unknown = ~is_one_of(opcode, [member for member in Opcode if member not in missing])
         return unknown if self.config.product_cycles else unknown | ((opcode == Opcode.LOAD.value) & which)
 
-    def _answer_status(self, opcode, which):
-        """The status that refuses a command, OK if none does."""
+    def _answer_status(self, kind):
+        """The status that refuses a command of that kind, OK if none does."""
         refusals = self.refusals
         status = AnswerStatus.OK.value
         for applies, refusal in (  # the last one wins
-            (refusals.illegal_settings | (refusals.illegal_refresh & (opcode == Opcode.REFRESH.value)), "SETTINGS"),
-            (refusals.locked & (opcode == Opcode.FORM.value), "LOCKED"),
-            (refusals.unseeded & is_one_of(opcode, UPDATES), "UNSEEDED"),
+            (refusals.illegal_settings | (refusals.illegal_refresh & kind.refresh), "SETTINGS"),
+            (refusals.locked & kind.form, "LOCKED"),
+            (refusals.unseeded & kind.update, "UNSEEDED"),
             (refusals.disarmed, "DISARMED"),
         ):
-            status = Mux(applies & (opcode != Opcode.LOAD.value), AnswerStatus[refusal].value, status)
-        return Mux(self._is_unknown(opcode, which), AnswerStatus.UNKNOWN.value, status)
+            status = Mux(applies & ~kind.load, AnswerStatus[refusal].value, status)
+        return Mux(kind.unknown, AnswerStatus.UNKNOWN.value, status)
 
     def _uses_settings(self, opcode):
         """Whether a header must wait until the settings of the command before have been sampled."""
@@ -146,14 +146,14 @@ class CommandDecoder(wiring.Component):
         commands, header, last = self.commands, self.header, self.commands.p.last
         opcode = Signal(HEADER["opcode"].width)
         side, which, loads, updates, lengths = Signal(), Signal(), Signal(), Signal(), self._lengths()
-        beat, length = Signal(range(max(lengths))), Signal(range(max(lengths) + 1))
+        beat = Signal(range(max(lengths)))
+        last_beats = [self._packet_ends(beat, length) for length in lengths]
         offered, accepted, moves, ends, taken = Signal(), Signal(), Signal(), Signal(), Signal()
-        filling = Signal()
+        filling, kind = Signal(), Signal(data.StructLayout(dict.fromkeys(self._kind(opcode), 1)))
         m.d.comb += [
             loads.eq(opcode == Opcode.LOAD.value),
             updates.eq(opcode == Opcode.UPDATE.value),
-            length.eq(Mux(loads, Mux(side, lengths[1], lengths[0]), Mux(updates, lengths[2], lengths[3]))),
-            ends.eq(self._packet_ends(beat, length)),
+            ends.eq(Mux(loads, Mux(side, last_beats[1], last_beats[0]), Mux(updates, last_beats[2], last_beats[3]))),
             accepted.eq(Mux(loads, self.load.ready, Mux(updates, self.deltas.ready, self.targets.ready))),
             moves.eq(offered & accepted),
             taken.eq(commands.valid & commands.ready),
@@ -171,7 +171,7 @@ class CommandDecoder(wiring.Component):
 
         with m.FSM(name="part"):
             with m.State("HEADER"):
-                self._take_header(m)
+                self._take_header(m, kind)
                 m.d.sync += [beat.eq(0), opcode.eq(header.opcode)]
                 for name, part in (("side", side), ("which", which)):
                     m.d.sync += part.eq(bits_at(commands.p.data, HEADER[name]))
@@ -180,7 +180,7 @@ class CommandDecoder(wiring.Component):
                         m.next = "DROP"
                         with m.If(last):
                             m.next = "HEADER"
-                    with m.Elif(~is_one_of(header.opcode, (*READS, *PRODUCTS))):
+                    with m.Elif(kind.payload):
                         m.next = "PAYLOAD"
                         with m.If(last):
                             m.next = "FILL"
@@ -215,26 +215,38 @@ class CommandDecoder(wiring.Component):
         sides = [load.beats(self.config, columns=columns) for columns in (False, True)]
         return [*sides, update.beats(self.config), program.beats(self.config)]
 
-    def _take_header(self, m):
-        """Say what is taken; a header that waits is not looked at by anybody."""
+    def _kind(self, opcode):
+        """What is to be known of a header, by name."""
+        return {
+            "unknown": self._is_unknown(opcode, bits_at(self.commands.p.data, HEADER["which"])),
+            "load": opcode == Opcode.LOAD.value,
+            "form": opcode == Opcode.FORM.value,
+            "refresh": opcode == Opcode.REFRESH.value,
+            "update": is_one_of(opcode, UPDATES),
+            "payload": ~is_one_of(opcode, (*READS, *PRODUCTS)),
+            "completed": is_one_of(opcode, (Opcode.UPDATE, *PROGRAMS)),  # runs also without any payload
+        }
+
+    def _take_header(self, m, kind):
+        """Say what is taken; a header that waits is not looked at by anybody. ``kind`` is that of the header."""
         commands, header, looked_at, passes = self.commands, self.header, Signal(), Signal()
         # Looked at a cycle before: a beat on offer stays as it is.
         m.d.sync += looked_at.eq(commands.valid & ~commands.ready)
         m.d.sync += passes.eq(self.settings_free | ~self._uses_settings(header.opcode))
-        payload = ~is_one_of(header.opcode, (*READS, *PRODUCTS))
+        m.d.sync += [kind[name].eq(applies) for name, applies in self._kind(header.opcode).items()]
         refusal, wrong_length, takes = Signal(AnswerStatus), Signal(), Signal()
         m.d.comb += [
             takes.eq(self.room & looked_at & passes),
             commands.ready.eq(takes),
             header.valid.eq(commands.valid & takes),
-            refusal.eq(self._answer_status(header.opcode, bits_at(commands.p.data, HEADER["which"]))),
-            wrong_length.eq(payload == commands.p.last),
+            refusal.eq(self._answer_status(kind)),
+            wrong_length.eq(kind.payload == commands.p.last),
             header.status.eq(refusal),
         ]
         with m.If((refusal == AnswerStatus.OK) & wrong_length):
             m.d.comb += header.status.eq(AnswerStatus.LENGTH)
         # With a payload that is missing altogether an update and a programming still run.
-        runs = (refusal == AnswerStatus.OK) & (~wrong_length | is_one_of(header.opcode, (Opcode.UPDATE, *PROGRAMS)))
+        runs = (refusal == AnswerStatus.OK) & (~wrong_length | kind.completed)
         m.d.comb += header.settled.eq(~runs)
 
     def _connect_payload(self, m, filling, opcode):
