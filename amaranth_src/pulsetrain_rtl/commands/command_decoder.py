@@ -183,6 +183,7 @@ class CommandDecoder(wiring.Component):
                     with m.Elif(kind.payload):
                         m.next = "PAYLOAD"
                         with m.If(last):
+                            m.d.sync += filling.eq(1)
                             m.next = "FILL"
             with m.State("PAYLOAD"):
                 m.d.comb += [offered.eq(commands.valid), commands.ready.eq(accepted)]
@@ -190,16 +191,19 @@ class CommandDecoder(wiring.Component):
                     with m.If(ends):
                         m.next = "DROP"
                     with m.If(last):
+                        m.d.sync += filling.eq(~ends & ~loads)
                         m.next = "FILL"
                         with m.If(ends | loads):
                             m.next = "HEADER"
                 with m.If(self.clear):
+                    m.d.sync += filling.eq(0)
                     m.next = "DROP"
                     with m.If(taken & last):
                         m.next = "HEADER"
             with m.State("FILL"):
-                m.d.comb += [offered.eq(1), filling.eq(1)]
+                m.d.comb += offered.eq(1)
                 with m.If((moves & ends) | self.clear):
+                    m.d.sync += filling.eq(0)
                     m.next = "HEADER"
             with m.State("DROP"):
                 m.d.comb += commands.ready.eq(1)

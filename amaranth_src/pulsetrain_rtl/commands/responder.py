@@ -184,7 +184,8 @@ class Responder(wiring.Component):
         step = gcd(*widths.values())  # bits that are written together
         m.submodules.taken = memory = Memory(shape=fields.size, depth=MOST_WAITING, init=[])
         port, look = memory.write_port(granularity=step), memory.read_port()
-        write, read, newest = (Signal(range(MOST_WAITING), name=name) for name in ("write", "read", "newest"))
+        names = ("write", "read", "newest", "following")
+        write, read, newest, following = (Signal(range(MOST_WAITING), name=name) for name in names)
         waiting = Signal(range(MOST_WAITING + 1))
         header, verdict = self.header, self.verdict
         enables = {"opcode": header.valid, "status": header.valid | verdict.valid, "tag": header.valid}
@@ -195,12 +196,13 @@ class Responder(wiring.Component):
             port.addr.eq(Mux(header.valid, write, newest)),
             port.data.eq(Cat(header.opcode, Mux(header.valid, header.status, verdict.status), header.tag)),
             port.en.eq(Cat(enable.replicate(widths[name] // step) for name, enable in enables.items())),
-            look.addr.eq(read + answers),
+            following.eq(read + 1),
+            look.addr.eq(Mux(answers, following, read)),
         ]
         m.d.sync += [
             waiting.eq(waiting + header.valid - answers),
             write.eq(write + header.valid),
-            read.eq(read + answers),
+            read.eq(look.addr),
             known.eq((waiting != 0) & ~((waiting == 1) & answers)),
         ]
         settled, released, faulty = (Signal(MOST_WAITING, name=name) for name in ("settled", "released", "faulty"))
@@ -218,7 +220,8 @@ class Responder(wiring.Component):
         seen = Signal(fields)
         shown = {name: Signal(name=f"oldest_{name}") for name in ("settled", "released", "faulty")}
         for name, bits in (("settled", settled), ("released", released), ("faulty", faulty)):
-            m.d.sync += shown[name].eq(bits.bit_select(look.addr, 1))
+            # The way from ``answers`` is long: both bits that it may choose from are looked at beside it.
+            m.d.sync += shown[name].eq(Mux(answers, bits.bit_select(following, 1), bits.bit_select(read, 1)))
         status = Mux(shown["released"], self._released_status(shown["faulty"]), seen.status)
         m.d.comb += [
             seen.as_value().eq(look.data),

@@ -155,10 +155,10 @@ class RowCells(wiring.Component):
 
     def _is_met(self, distance, tolerance, forms):
         """Whether a cell needs no further pulse; ``distance`` is what its target lies above its code."""
-        below = distance[-1]
-        # |distance| ≤ tolerance. Of a negative one the inverse is the magnitude less 1.
-        magnitude = distance[:-1] ^ below.replicate(len(distance) - 1)
-        return (Cat(below, magnitude) <= Cat(Const(0, 1), tolerance)) | (forms & below)
+        below, rest = distance[-1], distance[:-1]
+        # |distance| ≤ tolerance. Of a negative one the inverse is the magnitude less 1, and ~rest < tolerance.
+        most = Cat(tolerance, Const(0, len(rest)))[: len(rest)]
+        return Mux(below, forms | (rest > ~most), rest <= most)
 
     def _polarity_up(self, distance):
         """Whether a cell that is not met is to rise."""
@@ -263,7 +263,7 @@ class RowCells(wiring.Component):
         masks = ((self.left, "left"), (self.rising, "rising"), (self.falling, "falling"))
         for mask, name in masks:
             some = Signal(name=f"some_{name}")
-            m.d.sync += some.eq(Cat(end[name] for end in ends).any())
+            m.d.comb += some.eq(Cat(end[name] for end in ends).any())
             for group in range(groups):
                 with m.If(noted & (noted_group == group)):
                     m.d.sync += mask[group].eq(some | (mask[group] & ~anew))
@@ -428,11 +428,13 @@ class RowCells(wiring.Component):
             new.alone.eq(third.alone),
             new.illegal.eq(third.illegal),
         ]
-        unfinished = new.left | new.blind
+        kept = {name: Signal(name=f"{name}_{lane}") for name in ("left", "blind", "rises")}
+        m.d.sync += [signal.eq(new[name]) for name, signal in kept.items()]
+        unfinished = kept["left"] | kept["blind"]
         return {
-            "left": new.left,
-            "rising": unfinished & new.rises,
-            "falling": unfinished & ~new.rises,
+            "left": kept["left"],
+            "rising": unfinished & kept["rises"],
+            "falling": unfinished & ~kept["rises"],
             "verified": third.judged & met,
             "unreached": third.judged & ~met,
             "unverified": third.blinded,

@@ -117,22 +117,26 @@ class OuterProduct(wiring.Component):
             m.d.sync += [active.eq(1), difference.eq(self.start.p.difference)]
 
         # Stages 2 and 3: the code of the row, out of its beat, and the codes of the columns, the next ones lowest.
-        # A memory answers late in its cycle: what it says is picked in one cycle and negated in the next.
+        # A memory answers late in its cycle: what it says is picked among four in one cycle, the rest in the next.
         fetched_lane = Signal(config.lanes, reset_less=True)
         fetched_which, fetched_end, picked_which, picked_end = (Signal(reset_less=True) for _ in range(4))
-        picked_code, row_code = (Signal(signed(config.dac_bits), reset_less=True) for _ in range(2))
+        picked_parts = [
+            Signal(config.dac_bits, name=f"picked_{part}", reset_less=True) for part in range(-(-config.lanes // 4))
+        ]
+        row_code = Signal(signed(config.dac_bits), reset_less=True)
         picked_columns, column_codes = (Signal(vector_codes_layout(config), reset_less=True) for _ in range(2))
         completes = Signal(reset_less=True)
         with m.If(loads):
             m.d.sync += [fetched.eq(active), fetched_which.eq(which), fetched_end.eq(cell_ends)]
             m.d.sync += [fetched_lane.eq(1 << lane), picked.eq(fetched), multiplies.eq(picked)]
         with m.If(loads & fetched):  # only for codes that count: wide products cost power, and time in simulation
-            codes = (Mux(mine, code.as_unsigned(), 0) for mine, code in zip(fetched_lane, scan.rows, strict=True))
-            m.d.sync += [picked_code.eq(reduce(or_, codes)), picked_columns.eq(scan.columns)]
-            m.d.sync += [picked_which.eq(fetched_which), picked_end.eq(fetched_end)]
+            codes = [Mux(mine, code.as_unsigned(), 0) for mine, code in zip(fetched_lane, scan.rows, strict=True)]
+            m.d.sync += [part.eq(reduce(or_, codes[4 * i : 4 * i + 4])) for i, part in enumerate(picked_parts)]
+            m.d.sync += [picked_columns.eq(scan.columns), picked_which.eq(fetched_which), picked_end.eq(fetched_end)]
             with m.If(~scan.loaded):
-                m.d.sync += picked_code.eq(0)
+                m.d.sync += [part.eq(0) for part in picked_parts]
         with m.If(loads & picked):
+            picked_code = reduce(or_, picked_parts).as_signed()
             m.d.sync += [row_code.eq(self._factor(picked_code, picked_which)), column_codes.eq(picked_columns)]
             m.d.sync += completes.eq(picked_end)
         if steps > 1:
