@@ -226,6 +226,7 @@ module pulsetrain_core (
   wire verdict__valid;
   wire [3:0] verdict__status;
   wire [257:0] targets__payload;
+  wire header_comes;
   wire [3:0] header__opcode;
   wire [7:0] header__tag;
   wire header__valid;
@@ -351,6 +352,7 @@ module pulsetrain_core (
     .refusals__illegal_settings(refusals__illegal_settings),
     .refusals__illegal_refresh(refusals__illegal_refresh),
     .targets__payload(targets__payload),
+    .header_comes(header_comes),
     .header__opcode(header__opcode),
     .header__tag(header__tag),
     .commands__ready(commands__ready),
@@ -497,27 +499,27 @@ module pulsetrain_core (
     .settings__ready_limit(held_ready_limit),
     .settings__settle_cycles(held_settle_cycles),
     .settings__conversion_limit(held_conversion_limit),
-    .settings__form_cycles(held_form_cycles),
-    .settings__forward_full_scale(held_forward_full_scale),
-    .settings__backward_full_scale(held_backward_full_scale),
+    .settings_of_next_form_cycles(held_form_cycles),
+    .settings_of_next_forward_full_scale(held_forward_full_scale),
+    .settings_of_next_backward_full_scale(held_backward_full_scale),
     .settings__verify_full_scale(held_verify_full_scale),
     .settings__verify(held_verify),
     .settings__verify_step(held_verify_step),
     .settings__verify_tolerance(held_verify_tolerance),
-    .settings__program_tolerance(held_program_tolerance),
+    .settings_of_next_program_tolerance(held_program_tolerance),
     .settings__try_limit(held_try_limit),
     .settings__pair_policy(held_pair_policy),
-    .settings__refresh_pulses(held_refresh_pulses),
-    .settings__ramp(held_ramp),
-    .settings__set_ramp__start(held_set_ramp__start),
-    .settings__set_ramp__step(held_set_ramp__step),
-    .settings__set_ramp__stop(held_set_ramp__stop),
-    .settings__reset_ramp__start(held_reset_ramp__start),
-    .settings__reset_ramp__step(held_reset_ramp__step),
-    .settings__reset_ramp__stop(held_reset_ramp__stop),
-    .settings__form_ramp__start(held_form_ramp__start),
-    .settings__form_ramp__step(held_form_ramp__step),
-    .settings__form_ramp__stop(held_form_ramp__stop),
+    .settings_of_next_refresh_pulses(held_refresh_pulses),
+    .settings_of_next_ramp(held_ramp),
+    .settings_of_next_set_ramp_start(held_set_ramp__start),
+    .settings_of_next_set_ramp_step(held_set_ramp__step),
+    .settings_of_next_set_ramp_stop(held_set_ramp__stop),
+    .settings_of_next_reset_ramp_start(held_reset_ramp__start),
+    .settings_of_next_reset_ramp_step(held_reset_ramp__step),
+    .settings_of_next_reset_ramp_stop(held_reset_ramp__stop),
+    .settings_of_next_form_ramp_start(held_form_ramp__start),
+    .settings_of_next_form_ramp_step(held_form_ramp__step),
+    .settings_of_next_form_ramp_stop(held_form_ramp__stop),
     .settings__set_lines__word_code(held_set_lines__word_code),
     .settings__set_lines__bit_code(held_set_lines__bit_code),
     .settings__set_lines__source_code(held_set_lines__source_code),
@@ -530,12 +532,12 @@ module pulsetrain_core (
     .settings__reset_lines__word_unselected(held_reset_lines__word_unselected),
     .settings__reset_lines__bit_unselected(held_reset_lines__bit_unselected),
     .settings__reset_lines__source_unselected(held_reset_lines__source_unselected),
-    .settings__form_lines__word_code(held_form_lines__word_code),
-    .settings__form_lines__bit_code(held_form_lines__bit_code),
-    .settings__form_lines__source_code(held_form_lines__source_code),
-    .settings__form_lines__word_unselected(held_form_lines__word_unselected),
-    .settings__form_lines__bit_unselected(held_form_lines__bit_unselected),
-    .settings__form_lines__source_unselected(held_form_lines__source_unselected),
+    .settings_of_next_form_lines_word_code(held_form_lines__word_code),
+    .settings_of_next_form_lines_bit_code(held_form_lines__bit_code),
+    .settings_of_next_form_lines_source_code(held_form_lines__source_code),
+    .settings_of_next_form_lines_word_unselected(held_form_lines__word_unselected),
+    .settings_of_next_form_lines_bit_unselected(held_form_lines__bit_unselected),
+    .settings_of_next_form_lines_source_unselected(held_form_lines__source_unselected),
     .settings__read_lines__word_code(held_read_lines__word_code),
     .settings__read_lines__bit_code(held_read_lines__bit_code),
     .settings__read_lines__source_code(held_read_lines__source_code),
@@ -726,15 +728,18 @@ module pulsetrain_core (
       if (product_when)
         product <= product_any;
       armed_before <= armed;
-      refusals__illegal_refresh <= settings__pair_policy == 2'd2;
-      refusals__illegal_settings <= {refusals__illegal_settings_either, refusals__illegal_settings_either_2,
-          settings__try_limit == 8'd0, refusals__illegal_settings_above, settings__verify_step == 8'd0,
-          settings__verify_full_scale == 16'd0, settings__backward_full_scale == 16'd0, settings__forward_full_scale ==
-          16'd0, settings__conversion_limit == 16'd0, settings__settle_cycles == 16'd0, settings__ready_limit == 16'd0,
-          settings__recovery_cycles == 16'd0, settings__hold_cycles == 16'd0, refusals__illegal_settings_either_3,
-          refusals__illegal_settings_either_4, settings__setup_cycles == 16'd0, refusals__illegal_settings_either_5,
-          settings__max_pulses == 4'd0, refusals__illegal_settings_either_6} != 19'd0;
-      refusals__locked <= form_key != 16'd61498;
+      if (header_comes) begin
+        refusals__illegal_refresh <= settings__pair_policy == 2'd2;
+        refusals__illegal_settings <= {refusals__illegal_settings_either, refusals__illegal_settings_either_2,
+            settings__try_limit == 8'd0, refusals__illegal_settings_above, settings__verify_step == 8'd0,
+            settings__verify_full_scale == 16'd0, settings__backward_full_scale == 16'd0, settings__forward_full_scale
+            == 16'd0, settings__conversion_limit == 16'd0, settings__settle_cycles == 16'd0, settings__ready_limit ==
+            16'd0, settings__recovery_cycles == 16'd0, settings__hold_cycles == 16'd0,
+            refusals__illegal_settings_either_3, refusals__illegal_settings_either_4, settings__setup_cycles == 16'd0,
+            refusals__illegal_settings_either_5, settings__max_pulses == 4'd0, refusals__illegal_settings_either_6} !=
+            19'd0;
+        refusals__locked <= form_key != 16'd61498;
+      end
       released_before <= released;
     end
   end
@@ -805,6 +810,7 @@ module pulsetrain_core_command_decoder (
   input refusals__illegal_settings,
   input refusals__illegal_refresh,
   output [257:0] targets__payload,
+  output header_comes,
   output [3:0] header__opcode,
   output [7:0] header__tag,
   output commands__ready,
@@ -853,7 +859,7 @@ module pulsetrain_core_command_decoder (
       (|commands__payload[38:32])), $signed(commands__payload[31:23]) == $signed(commands__payload[31]) &
       (!commands__payload[31] | (|commands__payload[22:16])), $signed(commands__payload[15:7]) ==
       $signed(commands__payload[15]) & (!commands__payload[15] | (|commands__payload[6:0]))};
-  wire wrong = wrong_before | (|wrong_inverse);
+  wire wrong = wrong_before | (|(loads ? wrong_inverse : 8'd0));
   wire ends_or_commands__payload_256 = ends | commands__payload[256];
   wire wrong_before_when = moves & !filling;
   wire ends_xor_commands__payload_256 = ends ^ commands__payload[256];
@@ -879,6 +885,7 @@ module pulsetrain_core_command_decoder (
   assign targets__payload[239:224] = words[239:224] | missing;
   assign targets__payload[255:240] = words[255:240] | missing;
   assign targets__payload[257:256] = opcode == 4'd9 ? 2'd2 : opcode == 4'd8 ? 2'd1 : 2'd0;
+  assign header_comes = part_state == 2'd0 & commands__valid & !commands__ready;
   assign header__tag = part_state == 2'd0 ? commands__payload[15:8] : 8'd0;
   assign header__valid = part_state == 2'd0 & taken;
   wire refusal_any = |{header__opcode == 4'd8, header__opcode == 4'd7, header__opcode == 4'd6, header__opcode == 4'd5,
@@ -944,7 +951,7 @@ module pulsetrain_core_command_decoder (
           side <= commands__payload[16];
           opcode <= header__opcode;
           passes <= settings_free | !passes_any;
-          looked_at <= commands__valid & !commands__ready;
+          looked_at <= header_comes;
           beat <= 7'd0;
         end
         2'd2: begin
@@ -1903,27 +1910,27 @@ module pulsetrain_core_controller (
   input [15:0] settings__ready_limit,
   input [15:0] settings__settle_cycles,
   input [15:0] settings__conversion_limit,
-  input [15:0] settings__form_cycles,
-  input [15:0] settings__forward_full_scale,
-  input [15:0] settings__backward_full_scale,
+  input [15:0] settings_of_next_form_cycles,
+  input [15:0] settings_of_next_forward_full_scale,
+  input [15:0] settings_of_next_backward_full_scale,
   input [15:0] settings__verify_full_scale,
   input settings__verify,
   input [7:0] settings__verify_step,
   input [7:0] settings__verify_tolerance,
-  input [7:0] settings__program_tolerance,
+  input [7:0] settings_of_next_program_tolerance,
   input [7:0] settings__try_limit,
   input [1:0] settings__pair_policy,
-  input [7:0] settings__refresh_pulses,
-  input [1:0] settings__ramp,
-  input [15:0] settings__set_ramp__start,
-  input [15:0] settings__set_ramp__step,
-  input [15:0] settings__set_ramp__stop,
-  input [15:0] settings__reset_ramp__start,
-  input [15:0] settings__reset_ramp__step,
-  input [15:0] settings__reset_ramp__stop,
-  input [15:0] settings__form_ramp__start,
-  input [15:0] settings__form_ramp__step,
-  input [15:0] settings__form_ramp__stop,
+  input [7:0] settings_of_next_refresh_pulses,
+  input [1:0] settings_of_next_ramp,
+  input [15:0] settings_of_next_set_ramp_start,
+  input [15:0] settings_of_next_set_ramp_step,
+  input [15:0] settings_of_next_set_ramp_stop,
+  input [15:0] settings_of_next_reset_ramp_start,
+  input [15:0] settings_of_next_reset_ramp_step,
+  input [15:0] settings_of_next_reset_ramp_stop,
+  input [15:0] settings_of_next_form_ramp_start,
+  input [15:0] settings_of_next_form_ramp_step,
+  input [15:0] settings_of_next_form_ramp_stop,
   input [7:0] settings__set_lines__word_code,
   input [7:0] settings__set_lines__bit_code,
   input [7:0] settings__set_lines__source_code,
@@ -1936,12 +1943,12 @@ module pulsetrain_core_controller (
   input [1:0] settings__reset_lines__word_unselected,
   input [1:0] settings__reset_lines__bit_unselected,
   input [1:0] settings__reset_lines__source_unselected,
-  input [7:0] settings__form_lines__word_code,
-  input [7:0] settings__form_lines__bit_code,
-  input [7:0] settings__form_lines__source_code,
-  input [1:0] settings__form_lines__word_unselected,
-  input [1:0] settings__form_lines__bit_unselected,
-  input [1:0] settings__form_lines__source_unselected,
+  input [7:0] settings_of_next_form_lines_word_code,
+  input [7:0] settings_of_next_form_lines_bit_code,
+  input [7:0] settings_of_next_form_lines_source_code,
+  input [1:0] settings_of_next_form_lines_word_unselected,
+  input [1:0] settings_of_next_form_lines_bit_unselected,
+  input [1:0] settings_of_next_form_lines_source_unselected,
   input [7:0] settings__read_lines__word_code,
   input [7:0] settings__read_lines__bit_code,
   input [7:0] settings__read_lines__source_code,
@@ -2016,12 +2023,93 @@ module pulsetrain_core_controller (
   reg [5:0] sampled_parallel_max = 6'd0;
   reg held_2 = 1'b0;
   reg [39:0] slot = 40'd0;
-  reg [266:0] bank_0 = 267'd0;
-  reg [266:0] bank_1 = 267'd0;
+  reg bank_0_verify = 1'b0;
+  reg bank_1_verify = 1'b0;
   reg verifying = 1'b0;
   reg held = 1'b0;
+  reg [5:0] bank_1_parallel_max = 6'd0;
+  reg [15:0] bank_1_setup_cycles = 16'd0;
+  reg [15:0] bank_1_set_cycles = 16'd0;
+  reg [15:0] bank_1_reset_cycles = 16'd0;
+  reg [15:0] bank_1_hold_cycles = 16'd0;
+  reg [15:0] bank_1_recovery_cycles = 16'd0;
+  reg [15:0] bank_1_ready_limit = 16'd0;
+  reg [15:0] bank_1_settle_cycles = 16'd0;
+  reg [15:0] bank_1_conversion_limit = 16'd0;
+  reg [15:0] bank_1_verify_full_scale = 16'd0;
+  reg [7:0] bank_1_verify_step = 8'd0;
+  reg [7:0] bank_1_verify_tolerance = 8'd0;
+  reg [7:0] bank_1_try_limit = 8'd0;
+  reg [1:0] bank_1_pair_policy = 2'd0;
+  reg [7:0] bank_1_set_lines_word_code = 8'd0;
+  reg [7:0] bank_1_set_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_set_lines_source_code = 8'd0;
+  reg [1:0] bank_1_set_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_set_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_set_lines_source_unselected = 2'd0;
+  reg [7:0] bank_1_reset_lines_word_code = 8'd0;
+  reg [7:0] bank_1_reset_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_reset_lines_source_code = 8'd0;
+  reg [1:0] bank_1_reset_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_reset_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_reset_lines_source_unselected = 2'd0;
+  reg [7:0] bank_1_read_lines_word_code = 8'd0;
+  reg [7:0] bank_1_read_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_read_lines_source_code = 8'd0;
+  reg [1:0] bank_1_read_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_read_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_read_lines_source_unselected = 2'd0;
+  reg [5:0] bank_0_parallel_max = 6'd0;
+  reg [15:0] bank_0_setup_cycles = 16'd0;
+  reg [15:0] bank_0_set_cycles = 16'd0;
+  reg [15:0] bank_0_reset_cycles = 16'd0;
+  reg [15:0] bank_0_hold_cycles = 16'd0;
+  reg [15:0] bank_0_recovery_cycles = 16'd0;
+  reg [15:0] bank_0_ready_limit = 16'd0;
+  reg [15:0] bank_0_settle_cycles = 16'd0;
+  reg [15:0] bank_0_conversion_limit = 16'd0;
+  reg [15:0] bank_0_verify_full_scale = 16'd0;
+  reg [7:0] bank_0_verify_step = 8'd0;
+  reg [7:0] bank_0_verify_tolerance = 8'd0;
+  reg [7:0] bank_0_try_limit = 8'd0;
+  reg [1:0] bank_0_pair_policy = 2'd0;
+  reg [7:0] bank_0_set_lines_word_code = 8'd0;
+  reg [7:0] bank_0_set_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_set_lines_source_code = 8'd0;
+  reg [1:0] bank_0_set_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_set_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_set_lines_source_unselected = 2'd0;
+  reg [7:0] bank_0_reset_lines_word_code = 8'd0;
+  reg [7:0] bank_0_reset_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_reset_lines_source_code = 8'd0;
+  reg [1:0] bank_0_reset_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_reset_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_reset_lines_source_unselected = 2'd0;
+  reg [7:0] bank_0_read_lines_word_code = 8'd0;
+  reg [7:0] bank_0_read_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_read_lines_source_code = 8'd0;
+  reg [1:0] bank_0_read_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_read_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_read_lines_source_unselected = 2'd0;
   reg upcoming_end = 1'b0;
-  reg [186:0] kept = 187'd0;
+  reg [4:0] kept_operation_operation = 5'd0;
+  reg [4:0] kept_operation_row = 5'd0;
+  reg [31:0] kept_operation_columns = 32'd0;
+  reg kept_operation_whole = 1'b0;
+  reg [1:0] kept_operation_groups = 2'd0;
+  reg [15:0] full_scale = 16'd0;
+  reg [15:0] timing__setup_cycles = 16'd0;
+  reg [15:0] timing__pulse_cycles = 16'd0;
+  reg [15:0] timing__hold_cycles = 16'd0;
+  reg [15:0] timing__recovery_cycles = 16'd0;
+  reg [15:0] timing__ready_limit = 16'd0;
+  reg [15:0] timing__conversion_limit = 16'd0;
+  reg [7:0] lines__word_code = 8'd0;
+  reg [7:0] lines__bit_code = 8'd0;
+  reg [7:0] lines__source_code = 8'd0;
+  reg [1:0] lines__word_unselected = 2'd0;
+  reg [1:0] lines__bit_unselected = 2'd0;
+  reg [1:0] lines__source_unselected = 2'd0;
   reg whole_2 = 1'b0;
   reg [1:0] converted = 2'd0;
   wire seed__ready_2;
@@ -2080,7 +2168,7 @@ module pulsetrain_core_controller (
   wire starts = words__ready & first;
   wire clear = released | drains;
   wire o__ready_2 = !held_2;
-  wire verified = slot[38] ? bank_1[150] : bank_0[150];
+  wire verified = slot[38] ? bank_1_verify : bank_0_verify;
   wire plain = held_2 & !verified & !verifying & !active;
   wire verifies = held_2 & verified & (verifying ? slot[38] == held : !active);
   wire o__ready_3 = !upcoming_valid & !released;
@@ -2089,9 +2177,23 @@ module pulsetrain_core_controller (
   wire upcoming_leaves = upcoming_valid & i__ready_2 & !released;
   assign read__ready = may_read_both & upcoming_leaves;
   wire current = verifying ? held : slot[38];
+  wire current_either = verifying | plain | verifies;
+  wire current_both = current_either & current;
   wire targets__valid_2 = targets__valid & may_program;
   assign targets__ready = targets__ready_2 & may_program;
   wire targets__ready_both = o__valid & signal_2[1];
+  wire [44:0] chosen;
+  assign chosen[4:0] = o__valid ? o__payload_operation : plain ? (slot[5] ? 5'd2 : 5'd1) : read__payload ? 5'd16 : 5'd8;
+  assign chosen[9:5] = o__valid ? signal[4:0] : plain ? slot[4:0] : 5'd0;
+  assign chosen[41:10] = o__valid ? signal[36:5] : plain ? slot[37:6] : 32'd0;
+  assign chosen[42] = !o__valid & !plain;
+  assign chosen[44:43] = o__valid ? o__payload_groups : !plain ? 2'd3 : 2'd0;
+  wire [15:0] settings_of_next_settle_cycles = current_both ? bank_1_settle_cycles : current_either ?
+      bank_0_settle_cycles : settings__settle_cycles;
+  wire [15:0] settings_of_next_setup_cycles = current_both ? bank_1_setup_cycles : current_either ? bank_0_setup_cycles
+      : settings__setup_cycles;
+  wire [15:0] chosen_setup_cycles = chosen[4:0] == 5'd8 | chosen[4:0] == 5'd16 ? settings_of_next_settle_cycles :
+      settings_of_next_setup_cycles;
   wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
   wire finished = upcoming_leaves & upcoming_end;
   assign samples__valid = samples__valid_2 & whole_2;
@@ -2099,123 +2201,159 @@ module pulsetrain_core_controller (
   wire counters__reads_both = samples__valid_2 & samples__last;
   wire [2:0] converted_plus_1 = converted + 1'b1;
   wire armed_limit_when = !armed & fault == 2'd0;
+  wire bank_0_read_lines_source_unselected_when = starts & !bank;
+  wire starts_and_bank = starts & bank;
   wire verifying_when = clear | (o__valid & o__ready_3 & signal_2[0]);
+  wire o__ready_3_and_upcoming_offered = o__ready_3 & upcoming_offered;
   wire i__valid_3_and_i__ready_2 = i__valid_3 & i__ready_2;
-  wire [515:0] offered;
-  assign offered[4:0] = settings__threshold_log2;
-  assign offered[8:5] = settings__max_pulses;
-  assign offered[14:9] = settings__parallel_max;
-  assign offered[30:15] = settings__setup_cycles;
-  assign offered[46:31] = settings__set_cycles;
-  assign offered[62:47] = settings__reset_cycles;
-  assign offered[78:63] = settings__hold_cycles;
-  assign offered[94:79] = settings__recovery_cycles;
-  assign offered[110:95] = settings__ready_limit;
-  assign offered[126:111] = settings__settle_cycles;
-  assign offered[142:127] = settings__conversion_limit;
-  assign offered[158:143] = settings__form_cycles;
-  assign offered[174:159] = settings__forward_full_scale;
-  assign offered[190:175] = settings__backward_full_scale;
-  assign offered[206:191] = settings__verify_full_scale;
-  assign offered[207] = settings__verify;
-  assign offered[215:208] = settings__verify_step;
-  assign offered[223:216] = settings__verify_tolerance;
-  assign offered[231:224] = settings__program_tolerance;
-  assign offered[239:232] = settings__try_limit;
-  assign offered[241:240] = settings__pair_policy;
-  assign offered[249:242] = settings__refresh_pulses;
-  assign offered[251:250] = settings__ramp;
-  assign offered[299:252] = {settings__set_ramp__stop, settings__set_ramp__step, settings__set_ramp__start};
-  assign offered[347:300] = {settings__reset_ramp__stop, settings__reset_ramp__step, settings__reset_ramp__start};
-  assign offered[395:348] = {settings__form_ramp__stop, settings__form_ramp__step, settings__form_ramp__start};
-  assign offered[425:396] =
-    {settings__set_lines__source_unselected, settings__set_lines__bit_unselected, settings__set_lines__word_unselected,
-        settings__set_lines__source_code, settings__set_lines__bit_code, settings__set_lines__word_code};
-  assign offered[455:426] =
-    {settings__reset_lines__source_unselected, settings__reset_lines__bit_unselected,
-        settings__reset_lines__word_unselected, settings__reset_lines__source_code, settings__reset_lines__bit_code,
-        settings__reset_lines__word_code};
-  assign offered[485:456] =
-    {settings__form_lines__source_unselected, settings__form_lines__bit_unselected,
-        settings__form_lines__word_unselected, settings__form_lines__source_code, settings__form_lines__bit_code,
-        settings__form_lines__word_code};
-  assign offered[515:486] =
-    {settings__read_lines__source_unselected, settings__read_lines__bit_unselected,
-        settings__read_lines__word_unselected, settings__read_lines__source_code, settings__read_lines__bit_code,
-        settings__read_lines__word_code};
   wire [271:0] i__payload;
   assign i__payload[127:0] = deltas__payload;
   assign i__payload[255:128] = words__payload;
-  assign i__payload[260:256] = first ? offered[4:0] : sampled_threshold_log2;
-  assign i__payload[264:261] = first ? offered[8:5] : sampled_max_pulses;
-  assign i__payload[270:265] = first ? offered[14:9] : sampled_parallel_max;
+  assign i__payload[260:256] = first ? settings__threshold_log2 : sampled_threshold_log2;
+  assign i__payload[264:261] = first ? settings__max_pulses : sampled_max_pulses;
+  assign i__payload[270:265] = first ? settings__parallel_max : sampled_parallel_max;
   assign i__payload[271] = bank ^ !first;
-  wire [44:0] chosen;
-  assign chosen[4:0] = o__valid ? o__payload_operation : plain ? (slot[5] ? 5'd2 : 5'd1) : read__payload ? 5'd16 : 5'd8;
-  assign chosen[9:5] = o__valid ? signal[4:0] : plain ? slot[4:0] : 5'd0;
-  assign chosen[41:10] = o__valid ? signal[36:5] : plain ? slot[37:6] : 32'd0;
-  assign chosen[42] = !o__valid & !plain;
-  assign chosen[44:43] = o__valid ? o__payload_groups : !plain ? 2'd3 : 2'd0;
   wire upcoming_ends = o__valid ? signal_2[0] : plain & slot[39];
-  wire [515:0] settings;
-  assign settings[8:0] = offered[8:0];
-  assign settings[14:9] = verifying | plain | verifies ? (current ? bank_1[5:0] : bank_0[5:0]) : offered[14:9];
-  assign settings[30:15] = verifying | plain | verifies ? (current ? bank_1[21:6] : bank_0[21:6]) : offered[30:15];
-  assign settings[46:31] = verifying | plain | verifies ? (current ? bank_1[37:22] : bank_0[37:22]) : offered[46:31];
-  assign settings[62:47] = verifying | plain | verifies ? (current ? bank_1[53:38] : bank_0[53:38]) : offered[62:47];
-  assign settings[78:63] = verifying | plain | verifies ? (current ? bank_1[69:54] : bank_0[69:54]) : offered[78:63];
-  assign settings[94:79] = verifying | plain | verifies ? (current ? bank_1[85:70] : bank_0[85:70]) : offered[94:79];
-  assign settings[110:95] = verifying | plain | verifies ? (current ? bank_1[101:86] : bank_0[101:86]) :
-      offered[110:95];
-  assign settings[126:111] = verifying | plain | verifies ? (current ? bank_1[117:102] : bank_0[117:102]) :
-      offered[126:111];
-  assign settings[142:127] = verifying | plain | verifies ? (current ? bank_1[133:118] : bank_0[133:118]) :
-      offered[142:127];
-  assign settings[190:143] = offered[190:143];
-  assign settings[206:191] = verifying | plain | verifies ? (current ? bank_1[149:134] : bank_0[149:134]) :
-      offered[206:191];
-  assign settings[207] = verifying | plain | verifies ? (current ? bank_1[150] : bank_0[150]) : offered[207];
-  assign settings[215:208] = verifying | plain | verifies ? (current ? bank_1[158:151] : bank_0[158:151]) :
-      offered[215:208];
-  assign settings[223:216] = verifying | plain | verifies ? (current ? bank_1[166:159] : bank_0[166:159]) :
-      offered[223:216];
-  assign settings[231:224] = offered[231:224];
-  assign settings[239:232] = verifying | plain | verifies ? (current ? bank_1[174:167] : bank_0[174:167]) :
-      offered[239:232];
-  assign settings[241:240] = verifying | plain | verifies ? (current ? bank_1[176:175] : bank_0[176:175]) :
-      offered[241:240];
-  assign settings[395:242] = offered[395:242];
-  assign settings[425:396] = verifying | plain | verifies ? (current ? bank_1[206:177] : bank_0[206:177]) :
-      offered[425:396];
-  assign settings[455:426] = verifying | plain | verifies ? (current ? bank_1[236:207] : bank_0[236:207]) :
-      offered[455:426];
-  assign settings[485:456] = offered[485:456];
-  assign settings[515:486] = verifying | plain | verifies ? (current ? bank_1[266:237] : bank_0[266:237]) :
-      offered[515:486];
-  wire [29:0] lines =
-    chosen[4:0] == 5'd1 ? settings[425:396] :
-    chosen[4:0] == 5'd2 ? settings[455:426] :
-    chosen[4:0] == 5'd4 ? settings[485:456] :
-    settings[515:486];
+  wire [5:0] settings_of_next_parallel_max = current_both ? bank_1_parallel_max : current_either ? bank_0_parallel_max
+      : settings__parallel_max;
+  wire [15:0] settings_of_next_set_cycles = current_both ? bank_1_set_cycles : current_either ? bank_0_set_cycles :
+      settings__set_cycles;
+  wire [15:0] settings_of_next_reset_cycles = current_both ? bank_1_reset_cycles : current_either ? bank_0_reset_cycles
+      : settings__reset_cycles;
+  wire [15:0] settings_of_next_hold_cycles = current_both ? bank_1_hold_cycles : current_either ? bank_0_hold_cycles :
+      settings__hold_cycles;
+  wire [15:0] settings_of_next_recovery_cycles = current_both ? bank_1_recovery_cycles : current_either ?
+      bank_0_recovery_cycles : settings__recovery_cycles;
+  wire [15:0] settings_of_next_ready_limit = current_both ? bank_1_ready_limit : current_either ? bank_0_ready_limit :
+      settings__ready_limit;
+  wire [15:0] settings_of_next_conversion_limit = current_both ? bank_1_conversion_limit : current_either ?
+      bank_0_conversion_limit : settings__conversion_limit;
+  wire [15:0] settings_of_next_verify_full_scale =
+    current_both ? bank_1_verify_full_scale :
+    current_either ? bank_0_verify_full_scale :
+    settings__verify_full_scale;
+  wire [7:0] settings_of_next_verify_step = current_both ? bank_1_verify_step : current_either ? bank_0_verify_step :
+      settings__verify_step;
+  wire [7:0] settings_of_next_verify_tolerance = current_both ? bank_1_verify_tolerance : current_either ?
+      bank_0_verify_tolerance : settings__verify_tolerance;
+  wire [7:0] settings_of_next_try_limit = current_both ? bank_1_try_limit : current_either ? bank_0_try_limit :
+      settings__try_limit;
+  wire [1:0] settings_of_next_pair_policy = current_both ? bank_1_pair_policy : current_either ? bank_0_pair_policy :
+      settings__pair_policy;
+  wire [7:0] settings_of_next_set_lines_word_code =
+    current_both ? bank_1_set_lines_word_code :
+    current_either ? bank_0_set_lines_word_code :
+    settings__set_lines__word_code;
+  wire [7:0] settings_of_next_set_lines_bit_code =
+    current_both ? bank_1_set_lines_bit_code :
+    current_either ? bank_0_set_lines_bit_code :
+    settings__set_lines__bit_code;
+  wire [7:0] settings_of_next_set_lines_source_code =
+    current_both ? bank_1_set_lines_source_code :
+    current_either ? bank_0_set_lines_source_code :
+    settings__set_lines__source_code;
+  wire [1:0] settings_of_next_set_lines_word_unselected =
+    current_both ? bank_1_set_lines_word_unselected :
+    current_either ? bank_0_set_lines_word_unselected :
+    settings__set_lines__word_unselected;
+  wire [1:0] settings_of_next_set_lines_bit_unselected =
+    current_both ? bank_1_set_lines_bit_unselected :
+    current_either ? bank_0_set_lines_bit_unselected :
+    settings__set_lines__bit_unselected;
+  wire [1:0] settings_of_next_set_lines_source_unselected =
+    current_both ? bank_1_set_lines_source_unselected :
+    current_either ? bank_0_set_lines_source_unselected :
+    settings__set_lines__source_unselected;
+  wire [7:0] settings_of_next_reset_lines_word_code =
+    current_both ? bank_1_reset_lines_word_code :
+    current_either ? bank_0_reset_lines_word_code :
+    settings__reset_lines__word_code;
+  wire [7:0] settings_of_next_reset_lines_bit_code =
+    current_both ? bank_1_reset_lines_bit_code :
+    current_either ? bank_0_reset_lines_bit_code :
+    settings__reset_lines__bit_code;
+  wire [7:0] settings_of_next_reset_lines_source_code =
+    current_both ? bank_1_reset_lines_source_code :
+    current_either ? bank_0_reset_lines_source_code :
+    settings__reset_lines__source_code;
+  wire [1:0] settings_of_next_reset_lines_word_unselected =
+    current_both ? bank_1_reset_lines_word_unselected :
+    current_either ? bank_0_reset_lines_word_unselected :
+    settings__reset_lines__word_unselected;
+  wire [1:0] settings_of_next_reset_lines_bit_unselected =
+    current_both ? bank_1_reset_lines_bit_unselected :
+    current_either ? bank_0_reset_lines_bit_unselected :
+    settings__reset_lines__bit_unselected;
+  wire [1:0] settings_of_next_reset_lines_source_unselected =
+    current_both ? bank_1_reset_lines_source_unselected :
+    current_either ? bank_0_reset_lines_source_unselected :
+    settings__reset_lines__source_unselected;
+  wire [7:0] settings_of_next_read_lines_word_code =
+    current_both ? bank_1_read_lines_word_code :
+    current_either ? bank_0_read_lines_word_code :
+    settings__read_lines__word_code;
+  wire [7:0] settings_of_next_read_lines_bit_code =
+    current_both ? bank_1_read_lines_bit_code :
+    current_either ? bank_0_read_lines_bit_code :
+    settings__read_lines__bit_code;
+  wire [7:0] settings_of_next_read_lines_source_code =
+    current_both ? bank_1_read_lines_source_code :
+    current_either ? bank_0_read_lines_source_code :
+    settings__read_lines__source_code;
+  wire [1:0] settings_of_next_read_lines_word_unselected =
+    current_both ? bank_1_read_lines_word_unselected :
+    current_either ? bank_0_read_lines_word_unselected :
+    settings__read_lines__word_unselected;
+  wire [1:0] settings_of_next_read_lines_bit_unselected =
+    current_both ? bank_1_read_lines_bit_unselected :
+    current_either ? bank_0_read_lines_bit_unselected :
+    settings__read_lines__bit_unselected;
+  wire [1:0] settings_of_next_read_lines_source_unselected =
+    current_both ? bank_1_read_lines_source_unselected :
+    current_either ? bank_0_read_lines_source_unselected :
+    settings__read_lines__source_unselected;
+  wire [7:0] lines_word_code =
+    chosen[4:0] == 5'd1 ? settings_of_next_set_lines_word_code :
+    chosen[4:0] == 5'd2 ? settings_of_next_reset_lines_word_code :
+    chosen[4:0] == 5'd4 ? settings_of_next_form_lines_word_code :
+    settings_of_next_read_lines_word_code;
+  wire [7:0] lines_bit_code =
+    targets__ready_both & settings_of_next_ramp != 2'd1 & chosen[4:0] != 5'd2 ? o__payload_ramp_value[7:0] :
+    chosen[4:0] == 5'd1 ? settings_of_next_set_lines_bit_code :
+    chosen[4:0] == 5'd2 ? settings_of_next_reset_lines_bit_code :
+    chosen[4:0] == 5'd4 ? settings_of_next_form_lines_bit_code :
+    settings_of_next_read_lines_bit_code;
+  wire [7:0] lines_source_code =
+    targets__ready_both & settings_of_next_ramp != 2'd1 & chosen[4:0] == 5'd2 ? o__payload_ramp_value[7:0] :
+    chosen[4:0] == 5'd1 ? settings_of_next_set_lines_source_code :
+    chosen[4:0] == 5'd2 ? settings_of_next_reset_lines_source_code :
+    chosen[4:0] == 5'd4 ? settings_of_next_form_lines_source_code :
+    settings_of_next_read_lines_source_code;
+  wire [1:0] lines_word_unselected =
+    chosen[4:0] == 5'd1 ? settings_of_next_set_lines_word_unselected :
+    chosen[4:0] == 5'd2 ? settings_of_next_reset_lines_word_unselected :
+    chosen[4:0] == 5'd4 ? settings_of_next_form_lines_word_unselected :
+    settings_of_next_read_lines_word_unselected;
+  wire [1:0] lines_bit_unselected =
+    chosen[4:0] == 5'd1 ? settings_of_next_set_lines_bit_unselected :
+    chosen[4:0] == 5'd2 ? settings_of_next_reset_lines_bit_unselected :
+    chosen[4:0] == 5'd4 ? settings_of_next_form_lines_bit_unselected :
+    settings_of_next_read_lines_bit_unselected;
+  wire [1:0] lines_source_unselected =
+    chosen[4:0] == 5'd1 ? settings_of_next_set_lines_source_unselected :
+    chosen[4:0] == 5'd2 ? settings_of_next_reset_lines_source_unselected :
+    chosen[4:0] == 5'd4 ? settings_of_next_form_lines_source_unselected :
+    settings_of_next_read_lines_source_unselected;
   wire [15:0] width =
-    targets__ready_both & settings[251:250] == 2'd1 ? o__payload_ramp_value :
-    (chosen[4:0] == 5'd1 ? settings[46:31] : chosen[4:0] == 5'd4 ? settings[158:143] : settings[62:47]);
-  wire [29:0] lines_2;
-  assign lines_2[7:0] = lines[7:0];
-  assign lines_2[15:8] =
-    targets__ready_both & settings[251:250] != 2'd1 & chosen[4:0] != 5'd2 ? o__payload_ramp_value[7:0] :
-    lines[15:8];
-  assign lines_2[23:16] =
-    targets__ready_both & settings[251:250] != 2'd1 & chosen[4:0] == 5'd2 ? o__payload_ramp_value[7:0] :
-    lines[23:16];
-  assign lines_2[29:24] = lines[29:24];
-  wire [95:0] chosen_timing;
-  assign chosen_timing[15:0] = chosen[4:0] == 5'd8 | chosen[4:0] == 5'd16 ? settings[126:111] : settings[30:15];
-  assign chosen_timing[31:16] = width;
-  assign chosen_timing[47:32] = settings[78:63];
-  assign chosen_timing[63:48] = settings[94:79];
-  assign chosen_timing[79:64] = settings[110:95];
-  assign chosen_timing[95:80] = settings[142:127];
+    targets__ready_both & settings_of_next_ramp == 2'd1 ? o__payload_ramp_value :
+    (chosen[4:0] == 5'd1 ? settings_of_next_set_cycles : chosen[4:0] == 5'd4 ? settings_of_next_form_cycles :
+        settings_of_next_reset_cycles);
+  wire [44:0] i__payload_3;
+  assign i__payload_3[4:0] = kept_operation_operation;
+  assign i__payload_3[9:5] = kept_operation_row;
+  assign i__payload_3[41:10] = kept_operation_columns;
+  assign i__payload_3[42] = kept_operation_whole;
+  assign i__payload_3[44:43] = kept_operation_groups;
   wire [1:0] conversions = counters__reads_both ? converted_plus_1[1:0] : 2'd0;
 
   pulsetrain_core_controller_random_source random_source (
@@ -2272,9 +2410,24 @@ module pulsetrain_core_controller (
     .o__ready(o__ready_3),
     .samples__valid(samples__valid_3),
     .room(room),
+    .program_tolerance(settings_of_next_program_tolerance),
+    .settings__refresh_pulses(settings_of_next_refresh_pulses),
+    .settings__ramp(settings_of_next_ramp),
+    .set_ramp__start(settings_of_next_set_ramp_start),
+    .set_ramp__step(settings_of_next_set_ramp_step),
+    .set_ramp__stop(settings_of_next_set_ramp_stop),
+    .reset_ramp__start(settings_of_next_reset_ramp_start),
+    .reset_ramp__step(settings_of_next_reset_ramp_step),
+    .reset_ramp__stop(settings_of_next_reset_ramp_stop),
+    .form_ramp__start(settings_of_next_form_ramp_start),
+    .form_ramp__step(settings_of_next_form_ramp_step),
+    .form_ramp__stop(settings_of_next_form_ramp_stop),
     .targets__payload(targets__payload),
-    .parallel_max(settings[14:9]),
-    .settings(settings[395:208]),
+    .parallel_max(settings_of_next_parallel_max),
+    .step(settings_of_next_verify_step),
+    .verify_tolerance(settings_of_next_verify_tolerance),
+    .settings__try_limit(settings_of_next_try_limit),
+    .pair_policy(settings_of_next_pair_policy),
     .clear(released),
     .slots__payload(slot),
     .slots__ready(slots__ready),
@@ -2306,8 +2459,21 @@ module pulsetrain_core_controller (
     .clear(clear_2),
     .i__valid(i__valid_3),
     .room(room),
+    .i__payload(i__payload_3),
     .pulse_limit(armed_limit),
-    .kept(kept),
+    .timing__setup_cycles(timing__setup_cycles),
+    .timing__pulse_cycles(timing__pulse_cycles),
+    .timing__hold_cycles(timing__hold_cycles),
+    .timing__recovery_cycles(timing__recovery_cycles),
+    .timing__ready_limit(timing__ready_limit),
+    .timing__conversion_limit(timing__conversion_limit),
+    .lines__word_code(lines__word_code),
+    .lines__bit_code(lines__bit_code),
+    .lines__source_code(lines__source_code),
+    .lines__word_unselected(lines__word_unselected),
+    .lines__bit_unselected(lines__bit_unselected),
+    .lines__source_unselected(lines__source_unselected),
+    .full_scale(full_scale),
     .idle(idle_2),
     .i__ready(i__ready_2),
     .fault(fault_2),
@@ -2368,8 +2534,72 @@ module pulsetrain_core_controller (
       sampled_threshold_log2 <= 5'd0;
       sampled_max_pulses <= 4'd0;
       sampled_parallel_max <= 6'd0;
-      bank_0 <= 267'd0;
-      bank_1 <= 267'd0;
+      bank_0_parallel_max <= 6'd0;
+      bank_0_setup_cycles <= 16'd0;
+      bank_0_set_cycles <= 16'd0;
+      bank_0_reset_cycles <= 16'd0;
+      bank_0_hold_cycles <= 16'd0;
+      bank_0_recovery_cycles <= 16'd0;
+      bank_0_ready_limit <= 16'd0;
+      bank_0_settle_cycles <= 16'd0;
+      bank_0_conversion_limit <= 16'd0;
+      bank_0_verify_full_scale <= 16'd0;
+      bank_0_verify <= 1'b0;
+      bank_0_verify_step <= 8'd0;
+      bank_0_verify_tolerance <= 8'd0;
+      bank_0_try_limit <= 8'd0;
+      bank_0_pair_policy <= 2'd0;
+      bank_0_set_lines_word_code <= 8'd0;
+      bank_0_set_lines_bit_code <= 8'd0;
+      bank_0_set_lines_source_code <= 8'd0;
+      bank_0_set_lines_word_unselected <= 2'd0;
+      bank_0_set_lines_bit_unselected <= 2'd0;
+      bank_0_set_lines_source_unselected <= 2'd0;
+      bank_0_reset_lines_word_code <= 8'd0;
+      bank_0_reset_lines_bit_code <= 8'd0;
+      bank_0_reset_lines_source_code <= 8'd0;
+      bank_0_reset_lines_word_unselected <= 2'd0;
+      bank_0_reset_lines_bit_unselected <= 2'd0;
+      bank_0_reset_lines_source_unselected <= 2'd0;
+      bank_0_read_lines_word_code <= 8'd0;
+      bank_0_read_lines_bit_code <= 8'd0;
+      bank_0_read_lines_source_code <= 8'd0;
+      bank_0_read_lines_word_unselected <= 2'd0;
+      bank_0_read_lines_bit_unselected <= 2'd0;
+      bank_0_read_lines_source_unselected <= 2'd0;
+      bank_1_parallel_max <= 6'd0;
+      bank_1_setup_cycles <= 16'd0;
+      bank_1_set_cycles <= 16'd0;
+      bank_1_reset_cycles <= 16'd0;
+      bank_1_hold_cycles <= 16'd0;
+      bank_1_recovery_cycles <= 16'd0;
+      bank_1_ready_limit <= 16'd0;
+      bank_1_settle_cycles <= 16'd0;
+      bank_1_conversion_limit <= 16'd0;
+      bank_1_verify_full_scale <= 16'd0;
+      bank_1_verify <= 1'b0;
+      bank_1_verify_step <= 8'd0;
+      bank_1_verify_tolerance <= 8'd0;
+      bank_1_try_limit <= 8'd0;
+      bank_1_pair_policy <= 2'd0;
+      bank_1_set_lines_word_code <= 8'd0;
+      bank_1_set_lines_bit_code <= 8'd0;
+      bank_1_set_lines_source_code <= 8'd0;
+      bank_1_set_lines_word_unselected <= 2'd0;
+      bank_1_set_lines_bit_unselected <= 2'd0;
+      bank_1_set_lines_source_unselected <= 2'd0;
+      bank_1_reset_lines_word_code <= 8'd0;
+      bank_1_reset_lines_bit_code <= 8'd0;
+      bank_1_reset_lines_source_code <= 8'd0;
+      bank_1_reset_lines_word_unselected <= 2'd0;
+      bank_1_reset_lines_bit_unselected <= 2'd0;
+      bank_1_reset_lines_source_unselected <= 2'd0;
+      bank_1_read_lines_word_code <= 8'd0;
+      bank_1_read_lines_bit_code <= 8'd0;
+      bank_1_read_lines_source_code <= 8'd0;
+      bank_1_read_lines_word_unselected <= 2'd0;
+      bank_1_read_lines_bit_unselected <= 2'd0;
+      bank_1_read_lines_source_unselected <= 2'd0;
       drains <= 1'b0;
       verifying <= 1'b0;
       held <= 1'b0;
@@ -2418,7 +2648,7 @@ module pulsetrain_core_controller (
       else if (samples__valid_2)
         converted <= converted_plus_1[1:0];
       if (i__valid_3_and_i__ready_2)
-        whole_2 <= kept[42];
+        whole_2 <= i__payload_3[42];
       if (upcoming_leaves | released)
         upcoming_valid <= 1'b0;
       if (o__ready_3) begin
@@ -2436,50 +2666,80 @@ module pulsetrain_core_controller (
         drains <= 1'b1;
       else if (!holds)
         drains <= 1'b0;
-      if (starts & bank) begin
-        bank_1[5:0] <= offered[14:9];
-        bank_1[21:6] <= offered[30:15];
-        bank_1[37:22] <= offered[46:31];
-        bank_1[53:38] <= offered[62:47];
-        bank_1[69:54] <= offered[78:63];
-        bank_1[85:70] <= offered[94:79];
-        bank_1[101:86] <= offered[110:95];
-        bank_1[117:102] <= offered[126:111];
-        bank_1[133:118] <= offered[142:127];
-        bank_1[149:134] <= offered[206:191];
-        bank_1[150] <= offered[207];
-        bank_1[158:151] <= offered[215:208];
-        bank_1[166:159] <= offered[223:216];
-        bank_1[174:167] <= offered[239:232];
-        bank_1[176:175] <= offered[241:240];
-        bank_1[206:177] <= offered[425:396];
-        bank_1[236:207] <= offered[455:426];
-        bank_1[266:237] <= offered[515:486];
+      if (starts_and_bank) begin
+        bank_1_read_lines_source_unselected <= settings__read_lines__source_unselected;
+        bank_1_read_lines_bit_unselected <= settings__read_lines__bit_unselected;
+        bank_1_read_lines_word_unselected <= settings__read_lines__word_unselected;
+        bank_1_read_lines_source_code <= settings__read_lines__source_code;
+        bank_1_read_lines_bit_code <= settings__read_lines__bit_code;
+        bank_1_read_lines_word_code <= settings__read_lines__word_code;
+        bank_1_reset_lines_source_unselected <= settings__reset_lines__source_unselected;
+        bank_1_reset_lines_bit_unselected <= settings__reset_lines__bit_unselected;
+        bank_1_reset_lines_word_unselected <= settings__reset_lines__word_unselected;
+        bank_1_reset_lines_source_code <= settings__reset_lines__source_code;
+        bank_1_reset_lines_bit_code <= settings__reset_lines__bit_code;
+        bank_1_reset_lines_word_code <= settings__reset_lines__word_code;
+        bank_1_set_lines_source_unselected <= settings__set_lines__source_unselected;
+        bank_1_set_lines_bit_unselected <= settings__set_lines__bit_unselected;
+        bank_1_set_lines_word_unselected <= settings__set_lines__word_unselected;
+        bank_1_set_lines_source_code <= settings__set_lines__source_code;
+        bank_1_set_lines_bit_code <= settings__set_lines__bit_code;
+        bank_1_set_lines_word_code <= settings__set_lines__word_code;
+        bank_1_pair_policy <= settings__pair_policy;
+        bank_1_try_limit <= settings__try_limit;
+        bank_1_verify_tolerance <= settings__verify_tolerance;
+        bank_1_verify_step <= settings__verify_step;
+        bank_1_verify <= settings__verify;
+        bank_1_verify_full_scale <= settings__verify_full_scale;
+        bank_1_conversion_limit <= settings__conversion_limit;
+        bank_1_settle_cycles <= settings__settle_cycles;
+        bank_1_ready_limit <= settings__ready_limit;
+        bank_1_recovery_cycles <= settings__recovery_cycles;
+        bank_1_hold_cycles <= settings__hold_cycles;
+        bank_1_reset_cycles <= settings__reset_cycles;
+        bank_1_set_cycles <= settings__set_cycles;
+        bank_1_setup_cycles <= settings__setup_cycles;
+        bank_1_parallel_max <= settings__parallel_max;
       end
-      if (starts & !bank) begin
-        bank_0[5:0] <= offered[14:9];
-        bank_0[21:6] <= offered[30:15];
-        bank_0[37:22] <= offered[46:31];
-        bank_0[53:38] <= offered[62:47];
-        bank_0[69:54] <= offered[78:63];
-        bank_0[85:70] <= offered[94:79];
-        bank_0[101:86] <= offered[110:95];
-        bank_0[117:102] <= offered[126:111];
-        bank_0[133:118] <= offered[142:127];
-        bank_0[149:134] <= offered[206:191];
-        bank_0[150] <= offered[207];
-        bank_0[158:151] <= offered[215:208];
-        bank_0[166:159] <= offered[223:216];
-        bank_0[174:167] <= offered[239:232];
-        bank_0[176:175] <= offered[241:240];
-        bank_0[206:177] <= offered[425:396];
-        bank_0[236:207] <= offered[455:426];
-        bank_0[266:237] <= offered[515:486];
+      if (bank_0_read_lines_source_unselected_when) begin
+        bank_0_read_lines_source_unselected <= settings__read_lines__source_unselected;
+        bank_0_read_lines_bit_unselected <= settings__read_lines__bit_unselected;
+        bank_0_read_lines_word_unselected <= settings__read_lines__word_unselected;
+        bank_0_read_lines_source_code <= settings__read_lines__source_code;
+        bank_0_read_lines_bit_code <= settings__read_lines__bit_code;
+        bank_0_read_lines_word_code <= settings__read_lines__word_code;
+        bank_0_reset_lines_source_unselected <= settings__reset_lines__source_unselected;
+        bank_0_reset_lines_bit_unselected <= settings__reset_lines__bit_unselected;
+        bank_0_reset_lines_word_unselected <= settings__reset_lines__word_unselected;
+        bank_0_reset_lines_source_code <= settings__reset_lines__source_code;
+        bank_0_reset_lines_bit_code <= settings__reset_lines__bit_code;
+        bank_0_reset_lines_word_code <= settings__reset_lines__word_code;
+        bank_0_set_lines_source_unselected <= settings__set_lines__source_unselected;
+        bank_0_set_lines_bit_unselected <= settings__set_lines__bit_unselected;
+        bank_0_set_lines_word_unselected <= settings__set_lines__word_unselected;
+        bank_0_set_lines_source_code <= settings__set_lines__source_code;
+        bank_0_set_lines_bit_code <= settings__set_lines__bit_code;
+        bank_0_set_lines_word_code <= settings__set_lines__word_code;
+        bank_0_pair_policy <= settings__pair_policy;
+        bank_0_try_limit <= settings__try_limit;
+        bank_0_verify_tolerance <= settings__verify_tolerance;
+        bank_0_verify_step <= settings__verify_step;
+        bank_0_verify <= settings__verify;
+        bank_0_verify_full_scale <= settings__verify_full_scale;
+        bank_0_conversion_limit <= settings__conversion_limit;
+        bank_0_settle_cycles <= settings__settle_cycles;
+        bank_0_ready_limit <= settings__ready_limit;
+        bank_0_recovery_cycles <= settings__recovery_cycles;
+        bank_0_hold_cycles <= settings__hold_cycles;
+        bank_0_reset_cycles <= settings__reset_cycles;
+        bank_0_set_cycles <= settings__set_cycles;
+        bank_0_setup_cycles <= settings__setup_cycles;
+        bank_0_parallel_max <= settings__parallel_max;
       end
       if (starts) begin
-        sampled_parallel_max <= offered[14:9];
-        sampled_max_pulses <= offered[8:5];
-        sampled_threshold_log2 <= offered[4:0];
+        sampled_parallel_max <= settings__parallel_max;
+        sampled_max_pulses <= settings__max_pulses;
+        sampled_threshold_log2 <= settings__threshold_log2;
         bank <= !bank;
       end
       if (released | !armed)
@@ -2508,11 +2768,26 @@ module pulsetrain_core_controller (
   end
 
   always @(posedge clk) begin
-    if (o__ready_3) begin
-      kept[44:0] <= chosen;
-      kept[140:45] <= chosen_timing;
-      kept[170:141] <= lines_2;
-      kept[186:171] <= chosen[42] ? (chosen[4:0] == 5'd16 ? settings[190:175] : settings[174:159]) : settings[206:191];
+    if (o__ready_3_and_upcoming_offered) begin
+      full_scale <= chosen[42] ? (chosen[4:0] == 5'd16 ? settings_of_next_backward_full_scale :
+          settings_of_next_forward_full_scale) : settings_of_next_verify_full_scale;
+      lines__source_unselected <= lines_source_unselected;
+      lines__bit_unselected <= lines_bit_unselected;
+      lines__word_unselected <= lines_word_unselected;
+      lines__source_code <= lines_source_code;
+      lines__bit_code <= lines_bit_code;
+      lines__word_code <= lines_word_code;
+      timing__conversion_limit <= settings_of_next_conversion_limit;
+      timing__ready_limit <= settings_of_next_ready_limit;
+      timing__recovery_cycles <= settings_of_next_recovery_cycles;
+      timing__hold_cycles <= settings_of_next_hold_cycles;
+      timing__pulse_cycles <= width;
+      timing__setup_cycles <= chosen_setup_cycles;
+      kept_operation_groups <= chosen[44:43];
+      kept_operation_whole <= chosen[42];
+      kept_operation_columns <= chosen[41:10];
+      kept_operation_row <= chosen[9:5];
+      kept_operation_operation <= chosen[4:0];
     end
     if (o__ready_2)
       slot <= o__payload;
@@ -3400,11 +3675,6 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   wire chunk_1_2 = !todo[2];
   wire [1:0] chunk_2 = chunk_low_2 ? chunk_1 : {1'b1, chunk_1_2};
   assign word = chunk_2 >> 1'b0;
-  wire former_state_when_3 = pulse == 4'd1 & (|again);
-  wire former_state_when_2 = |i__payload[24:21];
-  wire former_state_when_4 = !polarity & former_state_when_2;
-  wire former_state_when_5 = !(|{valid_1, valid_0});
-  wire any_later = |later;
   wire free = !o__valid | o__ready;
   wire [5:0] room = begins ? visit_3[21:16] : kept;
   wire fits = total <= room;
@@ -3412,7 +3682,14 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   wire moves_3 = !valid_3 | joins;
   wire moves_2 = !valid_2 | moves_3;
   wire moves_1 = !valid_1 | moves_2;
-  assign enable = !valid_0 | moves_1;
+  wire moves_0 = !valid_0 | moves_1;
+  wire asks = former_state == 2'd1 | former_state == 2'd2;
+  assign enable = moves_0 & asks;
+  wire former_state_when_3 = pulse == 4'd1 & (|again);
+  wire former_state_when_2 = |i__payload[24:21];
+  wire former_state_when_4 = !polarity & former_state_when_2;
+  wire former_state_when_5 = !(|{valid_1, valid_0});
+  wire any_later = |later;
   wire cells_2_4_is_visit_1_2 = cells_2[4] == visit_1[2];
   wire cells_2_9_is_visit_1_2 = cells_2[9] == visit_1[2];
   wire cells_2_14_is_visit_1_2 = cells_2[14] == visit_1[2];
@@ -3421,12 +3698,15 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   wire cells_2_29_is_visit_1_2 = cells_2[29] == visit_1[2];
   wire cells_2_34_is_visit_1_2 = cells_2[34] == visit_1[2];
   wire cells_2_39_is_visit_1_2 = cells_2[39] == visit_1[2];
+  wire moves_3_and_valid_2 = moves_3 & valid_2;
   wire [7:0] not_waiting = ~waiting;
   wire [8:0] waiting_both = waiting & (not_waiting + 1'b1);
   wire [7:0] joining = fits ? waiting : waiting_both[7:0];
   wire writes = valid_3 & free;
   wire emits = writes & (visit_3[9] | (fits ? visit_3[8] | total == room : room == 6'd1));
   wire former_state_when = |i__payload[16:13];
+  wire moves_1_and_valid_0 = moves_1 & valid_0;
+  wire moves_2_and_valid_1 = moves_2 & valid_1;
   wire [7:0] higher;
   assign higher[0] = cells_2_4_is_visit_1_2 & cells_2[3:0] > visit_1[6:3];
   assign higher[1] = cells_2_9_is_visit_1_2 & cells_2[8:5] > visit_1[6:3];
@@ -3447,12 +3727,11 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   assign asked[14:10] = i__payload[4:0];
   assign asked[15] = i__payload[6];
   assign asked[21:16] = i__payload[12:7];
-  wire asks = former_state == 2'd1 | former_state == 2'd2;
   assign i__ready =
-    former_state == 2'd1 & enable & todo_both[3:0] == 4'd0 & !former_state_when_3 & pulse == 4'd1 &
+    former_state == 2'd1 & moves_0 & todo_both[3:0] == 4'd0 & !former_state_when_3 & pulse == 4'd1 &
         !former_state_when_4 & !i__payload[5] ? 1'b1 :
     former_state == 2'd3 & former_state_when_5 & !any_later & !former_state_when_4 & !i__payload[5] ? 1'b1 :
-    former_state == 2'd2 & enable ? 1'b1 :
+    former_state == 2'd2 & moves_0 ? 1'b1 :
     1'b0;
   wire [7:0] wants;
   assign wants[0] = cells_2_4_is_visit_1_2 & cells_2[3:0] >= visit_1[6:3];
@@ -3463,9 +3742,9 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   assign wants[5] = cells_2_29_is_visit_1_2 & cells_2[28:25] >= visit_1[6:3];
   assign wants[6] = cells_2_34_is_visit_1_2 & cells_2[33:30] >= visit_1[6:3];
   assign wants[7] = cells_2_39_is_visit_1_2 & cells_2[38:35] >= visit_1[6:3];
-  wire [2:0] wanted_4 = moves_3 ? wanted[0] + wanted[1] + (wanted[2] + wanted[3]) : 3'd0;
-  wire [2:0] wanted_4_2 = moves_3 ? wanted[4] + wanted[5] + (wanted[6] + wanted[7]) : 3'd0;
-  wire [3:0] wanted_8 = moves_3 ? wanted_4 + wanted_4_2 : 4'd0;
+  wire [2:0] wanted_4 = moves_3_and_valid_2 ? wanted[0] + wanted[1] + (wanted[2] + wanted[3]) : 3'd0;
+  wire [2:0] wanted_4_2 = moves_3_and_valid_2 ? wanted[4] + wanted[5] + (wanted[6] + wanted[7]) : 3'd0;
+  wire [3:0] wanted_8 = moves_3_and_valid_2 ? wanted_4 + wanted_4_2 : 4'd0;
 
   always @(posedge clk) begin
     if (rst) begin
@@ -3479,21 +3758,19 @@ module pulsetrain_core_controller_pulse_scheduler_former (
     end else begin
       if (writes)
         kept <= room - (fits ? total : 4'd1);
-      if (moves_2) begin
-        if (valid_1) begin
-          if (visit_1[7])
-            later <= 4'd0;
-          case (visit_1[1:0])
-            2'd0:
-              later[0] <= any_higher;
-            2'd1:
-              later[1] <= any_higher;
-            2'd2:
-              later[2] <= any_higher;
-            2'd3:
-              later[3] <= any_higher;
-          endcase
-        end
+      if (moves_2_and_valid_1) begin
+        if (visit_1[7])
+          later <= 4'd0;
+        case (visit_1[1:0])
+          2'd0:
+            later[0] <= any_higher;
+          2'd1:
+            later[1] <= any_higher;
+          2'd2:
+            later[2] <= any_higher;
+          2'd3:
+            later[3] <= any_higher;
+        endcase
       end
       case (former_state)
         2'd0: begin
@@ -3517,7 +3794,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
             former_state <= 2'd0;
         end
         2'd1: begin
-          if (enable) begin
+          if (moves_0) begin
             first <= 1'b0;
             todo <= todo_both[3:0];
             if (todo_both[3:0] == 4'd0) begin
@@ -3568,45 +3845,13 @@ module pulsetrain_core_controller_pulse_scheduler_former (
             former_state <= 2'd0;
         end
         2'd2: begin
-          if (enable)
+          if (moves_0)
             former_state <= 2'd0;
           if (clear)
             former_state <= 2'd0;
         end
       endcase
     end
-  end
-
-  always @(posedge clk) begin
-    if (moves_3) begin
-      total <= wanted_8;
-      waiting <= wanted;
-      visit_3 <= visit_2;
-    end
-    if (writes) begin
-      o__payload[39] <= visit_3[9];
-      o__payload[38] <= visit_3[15];
-      o__payload[4:0] <= visit_3[14:10];
-      o__payload[5] <= visit_3[2];
-      o__payload[13:6] <= (visit_3[1:0] == 2'd0 & !visit_3[9] ? joining : 8'd0) | (begins ? 8'd0 : o__payload[13:6]);
-      o__payload[21:14] <= (visit_3[1:0] == 2'd1 & !visit_3[9] ? joining : 8'd0) | (begins ? 8'd0 : o__payload[21:14]);
-      o__payload[29:22] <= (visit_3[1:0] == 2'd2 & !visit_3[9] ? joining : 8'd0) | (begins ? 8'd0 : o__payload[29:22]);
-      o__payload[37:30] <= (visit_3[1:0] == 2'd3 & !visit_3[9] ? joining : 8'd0) | (begins ? 8'd0 : o__payload[37:30]);
-      if (!joins) begin
-        total <= total - 1'b1;
-        waiting <= waiting & ~waiting_both[7:0];
-      end
-    end
-    if (moves_2) begin
-      wanted <= wants;
-      visit_2 <= visit_1;
-    end
-    if (moves_1) begin
-      cells_2 <= cells >> (1'b0 * 6'd40);
-      visit_1 <= visit_0;
-    end
-    if (enable)
-      visit_0 <= asked;
   end
 
   always @(posedge clk) begin
@@ -3637,9 +3882,41 @@ module pulsetrain_core_controller_pulse_scheduler_former (
         valid_2 <= valid_1;
       if (moves_1)
         valid_1 <= valid_0;
-      if (enable)
+      if (moves_0)
         valid_0 <= asks;
     end
+  end
+
+  always @(posedge clk) begin
+    if (moves_3_and_valid_2) begin
+      total <= wanted_8;
+      waiting <= wanted;
+      visit_3 <= visit_2;
+    end
+    if (writes) begin
+      o__payload[39] <= visit_3[9];
+      o__payload[38] <= visit_3[15];
+      o__payload[4:0] <= visit_3[14:10];
+      o__payload[5] <= visit_3[2];
+      o__payload[13:6] <= (visit_3[1:0] == 2'd0 & !visit_3[9] ? joining : 8'd0) | (begins ? 8'd0 : o__payload[13:6]);
+      o__payload[21:14] <= (visit_3[1:0] == 2'd1 & !visit_3[9] ? joining : 8'd0) | (begins ? 8'd0 : o__payload[21:14]);
+      o__payload[29:22] <= (visit_3[1:0] == 2'd2 & !visit_3[9] ? joining : 8'd0) | (begins ? 8'd0 : o__payload[29:22]);
+      o__payload[37:30] <= (visit_3[1:0] == 2'd3 & !visit_3[9] ? joining : 8'd0) | (begins ? 8'd0 : o__payload[37:30]);
+      if (!joins) begin
+        total <= total - 1'b1;
+        waiting <= waiting & ~waiting_both[7:0];
+      end
+    end
+    if (moves_2_and_valid_1) begin
+      wanted <= wants;
+      visit_2 <= visit_1;
+    end
+    if (moves_1_and_valid_0) begin
+      cells_2 <= cells >> (1'b0 * 6'd40);
+      visit_1 <= visit_0;
+    end
+    if (enable)
+      visit_0 <= asked;
   end
 endmodule
 
@@ -3653,9 +3930,24 @@ module pulsetrain_core_controller_row_programmer (
   input o__ready,
   input samples__valid,
   output room,
+  input [7:0] program_tolerance,
+  input [7:0] settings__refresh_pulses,
+  input [1:0] settings__ramp,
+  input [15:0] set_ramp__start,
+  input [15:0] set_ramp__step,
+  input [15:0] set_ramp__stop,
+  input [15:0] reset_ramp__start,
+  input [15:0] reset_ramp__step,
+  input [15:0] reset_ramp__stop,
+  input [15:0] form_ramp__start,
+  input [15:0] form_ramp__step,
+  input [15:0] form_ramp__stop,
   input [257:0] targets__payload,
   input [5:0] parallel_max,
-  input [187:0] settings,
+  input [7:0] step,
+  input [7:0] verify_tolerance,
+  input [7:0] settings__try_limit,
+  input [1:0] pair_policy,
   input clear,
   input [39:0] slots__payload,
   output slots__ready,
@@ -3727,7 +4019,7 @@ module pulsetrain_core_controller_row_programmer (
   wire cells__valid_and_cells__ready = cells__valid & cells__ready;
   wire [1:0] index_plus_1 = index + 1'b1;
   wire programmer_state_when_4 = !(|(rising | falling));
-  wire programmer_state_when_5 = round != 8'd0 & round >= settings[31:24];
+  wire programmer_state_when_5 = round != 8'd0 & round >= settings__try_limit;
   wire [8:0] repeats_plus_1 = repeats + 1'b1;
   wire ended = programmer_state == 4'd6 & free;
   wire counted__unverified_both = ended & !clear;
@@ -3767,7 +4059,7 @@ module pulsetrain_core_controller_row_programmer (
   wire reads_2 = programmer_state == 4'd2 & at_rest & left != 2'd0;
   wire leaves_2 = programmer_state == 4'd5 & full & last;
   wire begins = programmer_state == 4'd7 & free;
-  wire step = programmer_state == 4'd7 & free & !refreshes;
+  wire step_2 = programmer_state == 4'd7 & free & !refreshes;
   wire [36:0] port_4;
   assign port_4[4:0] = row;
   assign port_4[36:5] = columns;
@@ -3779,8 +4071,10 @@ module pulsetrain_core_controller_row_programmer (
     .last(last),
     .resting(resting),
     .moves(moves),
+    .program_tolerance(program_tolerance),
     .targets(targets__payload[255:0]),
-    .settings(settings[23:0]),
+    .step(step),
+    .verify_tolerance(verify_tolerance),
     .slots__payload(slots__payload[37:5]),
     .forget(forget),
     .begins(restart),
@@ -3829,9 +4123,17 @@ module pulsetrain_core_controller_row_programmer (
     .clk(clk),
     .rst(rst),
     .forms(forms),
-    .settings(settings[187:44]),
+    .set_ramp__start(set_ramp__start),
+    .set_ramp__step(set_ramp__step),
+    .set_ramp__stop(set_ramp__stop),
+    .reset_ramp__start(reset_ramp__start),
+    .reset_ramp__step(reset_ramp__step),
+    .reset_ramp__stop(reset_ramp__stop),
+    .form_ramp__start(form_ramp__start),
+    .form_ramp__step(form_ramp__step),
+    .form_ramp__stop(form_ramp__stop),
     .restart(restart),
-    .step(step),
+    .step(step_2),
     .is_reset(polarity),
     .value(value)
   );
@@ -3979,7 +4281,7 @@ module pulsetrain_core_controller_row_programmer (
             if (polarity) begin
               if (!emitted & !some)
                 programmer_state <= 4'd6;
-              else if (!refreshes | repeats_plus_1 == settings[41:34])
+              else if (!refreshes | repeats_plus_1 == settings__refresh_pulses)
                 programmer_state <= 4'd2;
               repeats <= repeats_plus_1[7:0];
             end
@@ -4018,7 +4320,7 @@ module pulsetrain_core_controller_row_programmer (
       endcase
       if (emits) begin
         port_3[0] <= ends;
-        port_3[1] <= !reads_2 & !ends & (work == 2'd1 | forms) & (settings[43:42] == 2'd1 | settings[43:42] == 2'd2);
+        port_3[1] <= !reads_2 & !ends & (work == 2'd1 | forms) & (settings__ramp == 2'd1 | settings__ramp == 2'd2);
         port_2 <= reads_2 ? left : 2'd0;
         port <= ends ? 5'd0 : reads_2 ? 5'd8 : polarity ? 5'd2 : forms ? 5'd4 : 5'd1;
       end
@@ -4104,8 +4406,10 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   output last,
   output resting,
   input moves,
+  input [7:0] program_tolerance,
   input [255:0] targets,
-  input [23:0] settings,
+  input [7:0] step,
+  input [7:0] verify_tolerance,
   input [32:0] slots__payload,
   input forget,
   input begins,
@@ -4156,7 +4460,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   wire verifies = work == 2'd0;
   wire moves_target = first & verifies;
   wire in_rounds = round != 8'd0;
-  wire [7:0] tolerance = verifies ? settings[15:8] : settings[23:16];
+  wire [7:0] tolerance = verifies ? verify_tolerance : program_tolerance;
   wire forms = work == 2'd2;
   wire [10:0] forms_choice = stage_1[5] ? {signature__data[28], !signature__data[28] & (signature__data[25] |
       signature__data[29]), signature__data[24:17]} : {{3{signature__data[16]}}, signature__data[16:9]};
@@ -4214,6 +4518,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       (slots__payload[24] & position[7]) | (slots__payload[25] & position[8]);
   wire takes_0_either_3 = takes_0_either_2 | (slots__payload[26] & position[9]) | (slots__payload[27] & position[10]) |
       (slots__payload[28] & position[11]) | (slots__payload[29] & position[12]);
+  wire chosen__rises_when = moves & (|stage_1);
   wire falling_when = signature__en & !signature__addr[4];
   wire falling_inverse = !(stage_3[2] & starts[2]);
   wire falling_when_2 = signature__en & signature__addr[4];
@@ -4292,16 +4597,40 @@ module pulsetrain_core_controller_row_programmer_row_cells (
     end else begin
       if (moves & (stage_1[4] | stage_1[5]))
         report <= {element_0, report[255:16]};
-      result_0 <= operands_0;
-      result_0[8:0] <= stage_2[1] ? (far_0 ? {result_0_sum[10], {8{!result_0_sum[10]}}} : result_0_sum[9:1]) :
-          !(|result_0_sum[10:8]) | ((&result_0_sum[10:8]) & (|result_0_sum[7:1])) ? result_0_sum[9:1] :
-          {{2{result_0_sum[10]}}, {6{!result_0_sum[10]}}, 1'b1};
-      result_0[34:27] <= operands_0[34:27] + operands_0[35];
+      result_0[37] <= 1'b0;
+      result_0[39] <= 1'b0;
+      if (|stage_2) begin
+        result_0 <= operands_0;
+        result_0[8:0] <= stage_2[1] ? (far_0 ? {result_0_sum[10], {8{!result_0_sum[10]}}} : result_0_sum[9:1]) :
+            !(|result_0_sum[10:8]) | ((&result_0_sum[10:8]) & (|result_0_sum[7:1])) ? result_0_sum[9:1] :
+            {{2{result_0_sum[10]}}, {6{!result_0_sum[10]}}, 1'b1};
+        result_0[34:27] <= operands_0[34:27] + operands_0[35];
+      end
+      if (visits) begin
+        exists_0 <= !(group & (|16'd0));
+        takes_0 <= {takes_0_either_3 | (slots__payload[30] & position[13]) | (slots__payload[31] & position[14]) |
+            (slots__payload[32] & position[15]), takes_0_either_6 | (slots__payload[15] & position[14]) |
+            (slots__payload[16] & position[15])} >> group;
+        value_0 <= now[0] ? value_0_either_3 | (targets[223:208] & {16{position[13]}}) | (targets[239:224] &
+            {16{position[14]}}) | (targets[255:240] & {16{position[15]}}) : value_0_either_6 | (codes[119:112] &
+            {8{position[14]}}) | (codes[127:120] & {8{position[15]}});
+      end
       if (moves) begin
+        operands_0[37] <= 1'b0;
+        operands_0[39] <= 1'b0;
+        lowers <= slots__payload[0];
+        slot_is_first <= fresh;
+        fresh_before <= fresh;
+        signature__addr <= address_2;
+        address_2 <= address_1;
+        address_1 <= {group, place};
+        starts <= {starts[1:0], position[0]};
+      end
+      if (chosen__rises_when) begin
         chosen__rises <= signature__data[27];
         chosen__pulsed <= signature__data[25] | (signature__data[26] & signature__data[24:17] >= round);
         operands_0[8:0] <= signature__data[8:0];
-        operands_0[17:9] <= stage_1[1] ? settings[7:0] ^ {9{lowers}} : {value_0[7], value_0[7:0]};
+        operands_0[17:9] <= stage_1[1] ? step ^ {9{lowers}} : {value_0[7], value_0[7:0]};
         operands_0[18] <= stage_1_1_and_takes_0 & lowers;
         operands_0[26:19] <= stage_1[2] & (operands_0_both | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
         operands_0[34:27] <= signature__data[24:17];
@@ -4322,20 +4651,6 @@ module pulsetrain_core_controller_row_programmer_row_cells (
           operands_0[26:19] <= 8'd0;
         if ((stage_1[1] & !takes_0) | (stage_1[2] & !moves_target))
           operands_0[17:9] <= 9'd0;
-        exists_0 <= !(group & (|16'd0));
-        takes_0 <= {takes_0_either_3 | (slots__payload[30] & position[13]) | (slots__payload[31] & position[14]) |
-            (slots__payload[32] & position[15]), takes_0_either_6 | (slots__payload[15] & position[14]) |
-            (slots__payload[16] & position[15])} >> group;
-        value_0 <= now[0] ? value_0_either_3 | (targets[223:208] & {16{position[13]}}) | (targets[239:224] &
-            {16{position[14]}}) | (targets[255:240] & {16{position[15]}}) : value_0_either_6 | (codes[119:112] &
-            {8{position[14]}}) | (codes[127:120] & {8{position[15]}});
-        lowers <= slots__payload[0];
-        slot_is_first <= fresh;
-        fresh_before <= fresh;
-        signature__addr <= address_2;
-        address_2 <= address_1;
-        address_1 <= {group, place};
-        starts <= {starts[1:0], position[0]};
       end
     end
   end
@@ -4401,6 +4716,7 @@ module pulsetrain_core_controller_row_programmer_round_slots (
   reg [15:0] joined_index = 16'd0;
   reg joined_0 = 1'b0;
   reg joined_1 = 1'b0;
+  reg join_ = 1'b0;
 
   wire like = pulsed & (rises ^ polarity);
   wire free_2 = free & !full;
@@ -4409,25 +4725,6 @@ module pulsetrain_core_controller_row_programmer_round_slots (
   wire leftover = joining != waiting;
   wire fills = free_2 & waiting & waiting >= room;
   assign moves = !leftover;
-
-  always @(posedge clk) begin
-    if (rst) begin
-      joined_index <= 16'd0;
-      joined_0 <= 1'b0;
-      joined_1 <= 1'b0;
-      room <= 6'd0;
-    end else begin
-      if (free_2)
-        room <= room - waiting;
-      if (leaves)
-        room <= parallel_max;
-      if (begins)
-        room <= parallel_max;
-      joined_1 <= group & !clear & joining;
-      joined_0 <= !group & !clear & joining;
-      joined_index <= index;
-    end
-  end
 
   always @(posedge clk) begin
     if (rst) begin
@@ -4443,23 +4740,44 @@ module pulsetrain_core_controller_row_programmer_round_slots (
   end
 
   always @(posedge clk) begin
+    if (rst) begin
+      joined_index <= 16'd0;
+      joined_0 <= 1'b0;
+      joined_1 <= 1'b0;
+      join_ <= 1'b0;
+      room <= 6'd0;
+    end else begin
+      if (free_2)
+        room <= room - waiting;
+      if (leaves)
+        room <= parallel_max;
+      if (begins)
+        room <= parallel_max;
+      join_ <= joining & !clear;
+      joined_1 <= group & joining;
+      joined_0 <= !group & joining;
+      joined_index <= index;
+    end
+  end
+
+  always @(posedge clk) begin
     if (rst)
       columns <= 32'd0;
     else if (clear)
       columns <= 32'd0;
     else if (leaves)
       columns <= 32'd0;
-    else
-      columns <= columns | {joined_1 & joined_index[15], joined_1 & joined_index[14], joined_1 & joined_index[13],
-          joined_1 & joined_index[12], joined_1 & joined_index[11], joined_1 & joined_index[10], joined_1 &
-          joined_index[9], joined_1 & joined_index[8], joined_1 & joined_index[7], joined_1 & joined_index[6],
-          joined_1 & joined_index[5], joined_1 & joined_index[4], joined_1 & joined_index[3], joined_1 &
-          joined_index[2], joined_1 & joined_index[1], joined_1 & joined_index[0], joined_0 & joined_index[15],
-          joined_0 & joined_index[14], joined_0 & joined_index[13], joined_0 & joined_index[12], joined_0 &
-          joined_index[11], joined_0 & joined_index[10], joined_0 & joined_index[9], joined_0 & joined_index[8],
-          joined_0 & joined_index[7], joined_0 & joined_index[6], joined_0 & joined_index[5], joined_0 &
-          joined_index[4], joined_0 & joined_index[3], joined_0 & joined_index[2], joined_0 & joined_index[1],
-          joined_0 & joined_index[0]};
+    else if (join_)
+      columns <= columns | {joined_1 & joined_index[15], joined_1 & joined_index[14], joined_1 &
+          joined_index[13], joined_1 & joined_index[12], joined_1 & joined_index[11], joined_1 &
+          joined_index[10], joined_1 & joined_index[9], joined_1 & joined_index[8], joined_1 & joined_index[7],
+          joined_1 & joined_index[6], joined_1 & joined_index[5], joined_1 & joined_index[4], joined_1 &
+          joined_index[3], joined_1 & joined_index[2], joined_1 & joined_index[1], joined_1 & joined_index[0],
+          joined_0 & joined_index[15], joined_0 & joined_index[14], joined_0 & joined_index[13], joined_0 &
+          joined_index[12], joined_0 & joined_index[11], joined_0 & joined_index[10], joined_0 & joined_index[9],
+          joined_0 & joined_index[8], joined_0 & joined_index[7], joined_0 & joined_index[6], joined_0 &
+          joined_index[5], joined_0 & joined_index[4], joined_0 & joined_index[3], joined_0 & joined_index[2],
+          joined_0 & joined_index[1], joined_0 & joined_index[0]};
   end
 
   always @(posedge clk) begin
@@ -4481,7 +4799,15 @@ module pulsetrain_core_controller_row_programmer_ramp_follower (
   input clk,
   input rst,
   input forms,
-  input [143:0] settings,
+  input [15:0] set_ramp__start,
+  input [15:0] set_ramp__step,
+  input [15:0] set_ramp__stop,
+  input [15:0] reset_ramp__start,
+  input [15:0] reset_ramp__step,
+  input [15:0] reset_ramp__stop,
+  input [15:0] form_ramp__start,
+  input [15:0] form_ramp__step,
+  input [15:0] form_ramp__stop,
   input restart,
   input step,
   input is_reset,
@@ -4514,12 +4840,15 @@ module pulsetrain_core_controller_row_programmer_ramp_follower (
       value <= 16'd0;
       other <= 16'd0;
     end else begin
-      total <= other + added;
-      stop <= (settings[47:32] & {16{stop_both}}) | (settings[95:80] & {16{is_reset}}) | (settings[143:128] &
-          {16{stop_both_2}});
-      added <= (settings[15:0] & {16{added_both}}) | (settings[63:48] & {16{added_both_2}}) | (settings[111:96] &
-          {16{added_both_3}}) | (settings[31:16] & {16{added_both_4}}) | (settings[79:64] & {16{added_both_5}}) |
-          (settings[127:112] & {16{added_both_6}});
+      if (steps[0])
+        total <= other + added;
+      if (step) begin
+        stop <= (set_ramp__stop & {16{stop_both}}) | (reset_ramp__stop & {16{is_reset}}) | (form_ramp__stop &
+            {16{stop_both_2}});
+        added <= (set_ramp__start & {16{added_both}}) | (reset_ramp__start & {16{added_both_2}}) | (form_ramp__start &
+            {16{added_both_3}}) | (set_ramp__step & {16{added_both_4}}) | (reset_ramp__step & {16{added_both_5}}) |
+            (form_ramp__step & {16{added_both_6}});
+      end
       steps[0] <= step;
       steps[1] <= steps[0];
       if (restart) begin
@@ -4596,8 +4925,21 @@ module pulsetrain_core_controller_line_driver (
   input clear,
   input i__valid,
   input room,
+  input [44:0] i__payload,
   input [15:0] pulse_limit,
-  input [186:0] kept,
+  input [15:0] timing__setup_cycles,
+  input [15:0] timing__pulse_cycles,
+  input [15:0] timing__hold_cycles,
+  input [15:0] timing__recovery_cycles,
+  input [15:0] timing__ready_limit,
+  input [15:0] timing__conversion_limit,
+  input [7:0] lines__word_code,
+  input [7:0] lines__bit_code,
+  input [7:0] lines__source_code,
+  input [1:0] lines__word_unselected,
+  input [1:0] lines__bit_unselected,
+  input [1:0] lines__source_unselected,
+  input [15:0] full_scale,
   output idle,
   output i__ready,
   output [1:0] fault,
@@ -4654,7 +4996,7 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd5 & phase_ends ? !clear :
     1'b0;
   wire transfers = i__valid & i__ready;
-  wire reads = kept[4:0] == 5'd8 | kept[4:0] == 5'd16;
+  wire reads = i__payload[4:0] == 5'd8 | i__payload[4:0] == 5'd16;
   wire looks = unseen == 2'd0;
   wire phase_ends_and_looks = phase_ends & looks;
   wire done_and_looks = done & looks;
@@ -4672,7 +5014,7 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd9 & clear ? 1'b1 :
     1'b0;
   wire [15:0] next_remaining =
-    phase_state == 4'd0 & transfers ? kept[60:45] :
+    phase_state == 4'd0 & transfers ? timing__setup_cycles :
     phase_state == 4'd1 & releases ? recovery_cycles :
     phase_state == 4'd1 & phase_ends_and_looks & ready & !reading ? pulse_cycles :
     phase_state == 4'd1 & phase_ends_and_looks ? ready_limit :
@@ -4687,8 +5029,8 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd8 & releases ? recovery_cycles :
     phase_state == 4'd8 & done_and_looks & samples__last_inverse ? recovery_cycles :
     phase_state == 4'd9 & releases ? recovery_cycles :
-    phase_state == 4'd7 & phase_ends & transfers ? kept[60:45] :
-    phase_state == 4'd5 & phase_ends & transfers ? kept[60:45] :
+    phase_state == 4'd7 & phase_ends & transfers ? timing__setup_cycles :
+    phase_state == 4'd5 & phase_ends & transfers ? timing__setup_cycles :
     (looks & remaining != 16'd0 ? remaining - 1'b1 : remaining);
   wire next_remaining_at_most_1 = next_remaining <= 16'd1;
   wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & done_and_looks & samples__last_inverse);
@@ -4776,29 +5118,29 @@ module pulsetrain_core_controller_line_driver (
       samples__valid <= converted & !releases;
       crossbar__convert <= converts & !releases;
       if (transfers) begin
-        crossbar__source_unselected <= kept[170:169] == 2'd3 ? 2'd0 : kept[170:169];
-        crossbar__source_code <= kept[164:157];
-        crossbar__bit_unselected <= kept[168:167] == 2'd3 ? 2'd0 : kept[168:167];
-        crossbar__bit_code <= kept[156:149];
-        crossbar__word_unselected <= kept[166:165] == 2'd3 ? 2'd0 : kept[166:165];
-        crossbar__word_code <= kept[148:141];
-        crossbar__full_scale <= reads ? kept[186:171] : 16'd0;
-        crossbar__whole <= kept[42];
-        crossbar__columns <= kept[41:10];
-        crossbar__row <= kept[9:5];
-        crossbar__operation <= kept[4:0];
+        crossbar__source_unselected <= lines__source_unselected == 2'd3 ? 2'd0 : lines__source_unselected;
+        crossbar__source_code <= lines__source_code;
+        crossbar__bit_unselected <= lines__bit_unselected == 2'd3 ? 2'd0 : lines__bit_unselected;
+        crossbar__bit_code <= lines__bit_code;
+        crossbar__word_unselected <= lines__word_unselected == 2'd3 ? 2'd0 : lines__word_unselected;
+        crossbar__word_code <= lines__word_code;
+        crossbar__full_scale <= reads ? full_scale : 16'd0;
+        crossbar__whole <= i__payload[42];
+        crossbar__columns <= i__payload[41:10];
+        crossbar__row <= i__payload[9:5];
+        crossbar__operation <= i__payload[4:0];
         crossbar__select <= 1'b1;
-        report__columns <= kept[41:10];
-        report__form <= kept[4:0] == 5'd4;
-        report__polarity <= kept[4:0] == 5'd2;
-        report__row <= kept[9:5];
-        waiting <= kept[44:43];
+        report__columns <= i__payload[41:10];
+        report__form <= i__payload[4:0] == 5'd4;
+        report__polarity <= i__payload[4:0] == 5'd2;
+        report__row <= i__payload[9:5];
+        waiting <= i__payload[44:43];
         reading <= reads;
-        conversion_limit <= kept[140:125];
-        ready_limit <= kept[124:109];
-        recovery_cycles <= kept[108:93];
-        hold_cycles <= kept[92:77];
-        pulse_cycles <= kept[76:61];
+        conversion_limit <= timing__conversion_limit;
+        ready_limit <= timing__ready_limit;
+        recovery_cycles <= timing__recovery_cycles;
+        hold_cycles <= timing__hold_cycles;
+        pulse_cycles <= timing__pulse_cycles;
       end else if (recovers_or_releases) begin
         crossbar__group <= 1'b0;
         crossbar__source_unselected <= 2'd0;

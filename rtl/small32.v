@@ -224,6 +224,7 @@ module pulsetrain_core (
   wire verdict__valid;
   wire [3:0] verdict__status;
   wire [257:0] targets__payload;
+  wire header_comes;
   wire [3:0] header__opcode;
   wire [7:0] header__tag;
   wire header__valid;
@@ -330,6 +331,7 @@ module pulsetrain_core (
     .refusals__illegal_settings(refusals__illegal_settings),
     .refusals__illegal_refresh(refusals__illegal_refresh),
     .targets__payload(targets__payload),
+    .header_comes(header_comes),
     .header__opcode(header__opcode),
     .header__tag(header__tag),
     .commands__ready(commands__ready),
@@ -442,27 +444,27 @@ module pulsetrain_core (
     .settings__ready_limit(held_ready_limit),
     .settings__settle_cycles(held_settle_cycles),
     .settings__conversion_limit(held_conversion_limit),
-    .settings__form_cycles(held_form_cycles),
-    .settings__forward_full_scale(held_forward_full_scale),
-    .settings__backward_full_scale(held_backward_full_scale),
+    .settings_of_next_form_cycles(held_form_cycles),
+    .settings_of_next_forward_full_scale(held_forward_full_scale),
+    .settings_of_next_backward_full_scale(held_backward_full_scale),
     .settings__verify_full_scale(held_verify_full_scale),
     .settings__verify(held_verify),
     .settings__verify_step(held_verify_step),
     .settings__verify_tolerance(held_verify_tolerance),
-    .settings__program_tolerance(held_program_tolerance),
+    .settings_of_next_program_tolerance(held_program_tolerance),
     .settings__try_limit(held_try_limit),
     .settings__pair_policy(held_pair_policy),
-    .settings__refresh_pulses(held_refresh_pulses),
-    .settings__ramp(held_ramp),
-    .settings__set_ramp__start(held_set_ramp__start),
-    .settings__set_ramp__step(held_set_ramp__step),
-    .settings__set_ramp__stop(held_set_ramp__stop),
-    .settings__reset_ramp__start(held_reset_ramp__start),
-    .settings__reset_ramp__step(held_reset_ramp__step),
-    .settings__reset_ramp__stop(held_reset_ramp__stop),
-    .settings__form_ramp__start(held_form_ramp__start),
-    .settings__form_ramp__step(held_form_ramp__step),
-    .settings__form_ramp__stop(held_form_ramp__stop),
+    .settings_of_next_refresh_pulses(held_refresh_pulses),
+    .settings_of_next_ramp(held_ramp),
+    .settings_of_next_set_ramp_start(held_set_ramp__start),
+    .settings_of_next_set_ramp_step(held_set_ramp__step),
+    .settings_of_next_set_ramp_stop(held_set_ramp__stop),
+    .settings_of_next_reset_ramp_start(held_reset_ramp__start),
+    .settings_of_next_reset_ramp_step(held_reset_ramp__step),
+    .settings_of_next_reset_ramp_stop(held_reset_ramp__stop),
+    .settings_of_next_form_ramp_start(held_form_ramp__start),
+    .settings_of_next_form_ramp_step(held_form_ramp__step),
+    .settings_of_next_form_ramp_stop(held_form_ramp__stop),
     .settings__set_lines__word_code(held_set_lines__word_code),
     .settings__set_lines__bit_code(held_set_lines__bit_code),
     .settings__set_lines__source_code(held_set_lines__source_code),
@@ -475,12 +477,12 @@ module pulsetrain_core (
     .settings__reset_lines__word_unselected(held_reset_lines__word_unselected),
     .settings__reset_lines__bit_unselected(held_reset_lines__bit_unselected),
     .settings__reset_lines__source_unselected(held_reset_lines__source_unselected),
-    .settings__form_lines__word_code(held_form_lines__word_code),
-    .settings__form_lines__bit_code(held_form_lines__bit_code),
-    .settings__form_lines__source_code(held_form_lines__source_code),
-    .settings__form_lines__word_unselected(held_form_lines__word_unselected),
-    .settings__form_lines__bit_unselected(held_form_lines__bit_unselected),
-    .settings__form_lines__source_unselected(held_form_lines__source_unselected),
+    .settings_of_next_form_lines_word_code(held_form_lines__word_code),
+    .settings_of_next_form_lines_bit_code(held_form_lines__bit_code),
+    .settings_of_next_form_lines_source_code(held_form_lines__source_code),
+    .settings_of_next_form_lines_word_unselected(held_form_lines__word_unselected),
+    .settings_of_next_form_lines_bit_unselected(held_form_lines__bit_unselected),
+    .settings_of_next_form_lines_source_unselected(held_form_lines__source_unselected),
     .settings__read_lines__word_code(held_read_lines__word_code),
     .settings__read_lines__bit_code(held_read_lines__bit_code),
     .settings__read_lines__source_code(held_read_lines__source_code),
@@ -666,16 +668,18 @@ module pulsetrain_core (
       if (product_when)
         product <= |{header__opcode == 4'd6, header__opcode == 4'd5};
       armed_before <= armed;
-      refusals__illegal_refresh <= settings__pair_policy == 2'd2;
-      refusals__illegal_settings <= {settings__verify, 1'b0, refusals__illegal_settings_either,
-          refusals__illegal_settings_either_2, settings__try_limit == 8'd0, refusals__illegal_settings_above,
-          settings__verify_step == 8'd0, settings__verify_full_scale == 16'd0, settings__backward_full_scale == 16'd0,
-          settings__forward_full_scale == 16'd0, settings__conversion_limit == 16'd0, settings__settle_cycles == 16'd0,
-          settings__ready_limit == 16'd0, settings__recovery_cycles == 16'd0, settings__hold_cycles == 16'd0,
-          refusals__illegal_settings_either_3, refusals__illegal_settings_either_4, settings__setup_cycles == 16'd0,
-          refusals__illegal_settings_either_5, settings__max_pulses == 4'd0, refusals__illegal_settings_either_6} !=
-          21'd0;
-      refusals__locked <= form_key != 16'd61498;
+      if (header_comes) begin
+        refusals__illegal_refresh <= settings__pair_policy == 2'd2;
+        refusals__illegal_settings <= {settings__verify, 1'b0, refusals__illegal_settings_either,
+            refusals__illegal_settings_either_2, settings__try_limit == 8'd0, refusals__illegal_settings_above,
+            settings__verify_step == 8'd0, settings__verify_full_scale == 16'd0, settings__backward_full_scale ==
+            16'd0, settings__forward_full_scale == 16'd0, settings__conversion_limit == 16'd0, settings__settle_cycles
+            == 16'd0, settings__ready_limit == 16'd0, settings__recovery_cycles == 16'd0, settings__hold_cycles ==
+            16'd0, refusals__illegal_settings_either_3, refusals__illegal_settings_either_4, settings__setup_cycles ==
+            16'd0, refusals__illegal_settings_either_5, settings__max_pulses == 4'd0,
+            refusals__illegal_settings_either_6} != 21'd0;
+        refusals__locked <= form_key != 16'd61498;
+      end
       released_before <= released;
     end
   end
@@ -735,6 +739,7 @@ module pulsetrain_core_command_decoder (
   input refusals__illegal_settings,
   input refusals__illegal_refresh,
   output [257:0] targets__payload,
+  output header_comes,
   output [3:0] header__opcode,
   output [7:0] header__tag,
   output commands__ready,
@@ -775,7 +780,7 @@ module pulsetrain_core_command_decoder (
   wire [1:0] wrong_inverse = ~{$signed(commands__payload[31:23]) == $signed(commands__payload[31]) &
       (!commands__payload[31] | (|commands__payload[22:16])), $signed(commands__payload[15:7]) ==
       $signed(commands__payload[15]) & (!commands__payload[15] | (|commands__payload[6:0]))};
-  wire wrong = wrong_before | (|wrong_inverse);
+  wire wrong = wrong_before | (|(loads ? wrong_inverse : 2'd0));
   wire ends_or_commands__payload_256 = ends | commands__payload[256];
   wire wrong_before_when = moves & !filling;
   wire ends_xor_commands__payload_256 = ends ^ commands__payload[256];
@@ -801,6 +806,7 @@ module pulsetrain_core_command_decoder (
   assign targets__payload[239:224] = words[239:224] | missing;
   assign targets__payload[255:240] = words[255:240] | missing;
   assign targets__payload[257:256] = opcode == 4'd9 ? 2'd2 : opcode == 4'd8 ? 2'd1 : 2'd0;
+  assign header_comes = part_state == 2'd0 & commands__valid & !commands__ready;
   assign header__tag = part_state == 2'd0 ? commands__payload[15:8] : 8'd0;
   assign header__valid = part_state == 2'd0 & taken;
   wire [3:0] refusal_choice = refusals__locked & header__opcode == 4'd8 & header__opcode != 4'd1 ? 4'd8 :
@@ -861,7 +867,7 @@ module pulsetrain_core_command_decoder (
           side <= commands__payload[16];
           opcode <= header__opcode;
           passes <= settings_free | !passes_any;
-          looked_at <= commands__valid & !commands__ready;
+          looked_at <= header_comes;
           beat <= 9'd0;
         end
         2'd2: begin
@@ -1578,27 +1584,27 @@ module pulsetrain_core_controller (
   input [15:0] settings__ready_limit,
   input [15:0] settings__settle_cycles,
   input [15:0] settings__conversion_limit,
-  input [15:0] settings__form_cycles,
-  input [15:0] settings__forward_full_scale,
-  input [15:0] settings__backward_full_scale,
+  input [15:0] settings_of_next_form_cycles,
+  input [15:0] settings_of_next_forward_full_scale,
+  input [15:0] settings_of_next_backward_full_scale,
   input [15:0] settings__verify_full_scale,
   input settings__verify,
   input [7:0] settings__verify_step,
   input [7:0] settings__verify_tolerance,
-  input [7:0] settings__program_tolerance,
+  input [7:0] settings_of_next_program_tolerance,
   input [7:0] settings__try_limit,
   input [1:0] settings__pair_policy,
-  input [7:0] settings__refresh_pulses,
-  input [1:0] settings__ramp,
-  input [15:0] settings__set_ramp__start,
-  input [15:0] settings__set_ramp__step,
-  input [15:0] settings__set_ramp__stop,
-  input [15:0] settings__reset_ramp__start,
-  input [15:0] settings__reset_ramp__step,
-  input [15:0] settings__reset_ramp__stop,
-  input [15:0] settings__form_ramp__start,
-  input [15:0] settings__form_ramp__step,
-  input [15:0] settings__form_ramp__stop,
+  input [7:0] settings_of_next_refresh_pulses,
+  input [1:0] settings_of_next_ramp,
+  input [15:0] settings_of_next_set_ramp_start,
+  input [15:0] settings_of_next_set_ramp_step,
+  input [15:0] settings_of_next_set_ramp_stop,
+  input [15:0] settings_of_next_reset_ramp_start,
+  input [15:0] settings_of_next_reset_ramp_step,
+  input [15:0] settings_of_next_reset_ramp_stop,
+  input [15:0] settings_of_next_form_ramp_start,
+  input [15:0] settings_of_next_form_ramp_step,
+  input [15:0] settings_of_next_form_ramp_stop,
   input [7:0] settings__set_lines__word_code,
   input [7:0] settings__set_lines__bit_code,
   input [7:0] settings__set_lines__source_code,
@@ -1611,12 +1617,12 @@ module pulsetrain_core_controller (
   input [1:0] settings__reset_lines__word_unselected,
   input [1:0] settings__reset_lines__bit_unselected,
   input [1:0] settings__reset_lines__source_unselected,
-  input [7:0] settings__form_lines__word_code,
-  input [7:0] settings__form_lines__bit_code,
-  input [7:0] settings__form_lines__source_code,
-  input [1:0] settings__form_lines__word_unselected,
-  input [1:0] settings__form_lines__bit_unselected,
-  input [1:0] settings__form_lines__source_unselected,
+  input [7:0] settings_of_next_form_lines_word_code,
+  input [7:0] settings_of_next_form_lines_bit_code,
+  input [7:0] settings_of_next_form_lines_source_code,
+  input [1:0] settings_of_next_form_lines_word_unselected,
+  input [1:0] settings_of_next_form_lines_bit_unselected,
+  input [1:0] settings_of_next_form_lines_source_unselected,
   input [7:0] settings__read_lines__word_code,
   input [7:0] settings__read_lines__bit_code,
   input [7:0] settings__read_lines__source_code,
@@ -1689,12 +1695,83 @@ module pulsetrain_core_controller (
   reg [5:0] sampled_parallel_max = 6'd0;
   reg held_2 = 1'b0;
   reg [39:0] slot = 40'd0;
-  reg [266:0] bank_0 = 267'd0;
-  reg [266:0] bank_1 = 267'd0;
+  reg bank_0_verify = 1'b0;
+  reg bank_1_verify = 1'b0;
   reg verifying = 1'b0;
   reg held = 1'b0;
+  reg [15:0] bank_1_setup_cycles = 16'd0;
+  reg [15:0] bank_1_set_cycles = 16'd0;
+  reg [15:0] bank_1_reset_cycles = 16'd0;
+  reg [15:0] bank_1_hold_cycles = 16'd0;
+  reg [15:0] bank_1_recovery_cycles = 16'd0;
+  reg [15:0] bank_1_ready_limit = 16'd0;
+  reg [15:0] bank_1_settle_cycles = 16'd0;
+  reg [15:0] bank_1_conversion_limit = 16'd0;
+  reg [15:0] bank_1_verify_full_scale = 16'd0;
+  reg [7:0] bank_1_set_lines_word_code = 8'd0;
+  reg [7:0] bank_1_set_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_set_lines_source_code = 8'd0;
+  reg [1:0] bank_1_set_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_set_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_set_lines_source_unselected = 2'd0;
+  reg [7:0] bank_1_reset_lines_word_code = 8'd0;
+  reg [7:0] bank_1_reset_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_reset_lines_source_code = 8'd0;
+  reg [1:0] bank_1_reset_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_reset_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_reset_lines_source_unselected = 2'd0;
+  reg [7:0] bank_1_read_lines_word_code = 8'd0;
+  reg [7:0] bank_1_read_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_read_lines_source_code = 8'd0;
+  reg [1:0] bank_1_read_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_read_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_read_lines_source_unselected = 2'd0;
+  reg [15:0] bank_0_setup_cycles = 16'd0;
+  reg [15:0] bank_0_set_cycles = 16'd0;
+  reg [15:0] bank_0_reset_cycles = 16'd0;
+  reg [15:0] bank_0_hold_cycles = 16'd0;
+  reg [15:0] bank_0_recovery_cycles = 16'd0;
+  reg [15:0] bank_0_ready_limit = 16'd0;
+  reg [15:0] bank_0_settle_cycles = 16'd0;
+  reg [15:0] bank_0_conversion_limit = 16'd0;
+  reg [15:0] bank_0_verify_full_scale = 16'd0;
+  reg [7:0] bank_0_set_lines_word_code = 8'd0;
+  reg [7:0] bank_0_set_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_set_lines_source_code = 8'd0;
+  reg [1:0] bank_0_set_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_set_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_set_lines_source_unselected = 2'd0;
+  reg [7:0] bank_0_reset_lines_word_code = 8'd0;
+  reg [7:0] bank_0_reset_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_reset_lines_source_code = 8'd0;
+  reg [1:0] bank_0_reset_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_reset_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_reset_lines_source_unselected = 2'd0;
+  reg [7:0] bank_0_read_lines_word_code = 8'd0;
+  reg [7:0] bank_0_read_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_read_lines_source_code = 8'd0;
+  reg [1:0] bank_0_read_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_read_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_read_lines_source_unselected = 2'd0;
   reg upcoming_end = 1'b0;
-  reg [186:0] kept = 187'd0;
+  reg [4:0] kept_operation_operation = 5'd0;
+  reg [4:0] kept_operation_row = 5'd0;
+  reg [31:0] kept_operation_columns = 32'd0;
+  reg kept_operation_whole = 1'b0;
+  reg [1:0] kept_operation_groups = 2'd0;
+  reg [15:0] full_scale = 16'd0;
+  reg [15:0] timing__setup_cycles = 16'd0;
+  reg [15:0] timing__pulse_cycles = 16'd0;
+  reg [15:0] timing__hold_cycles = 16'd0;
+  reg [15:0] timing__recovery_cycles = 16'd0;
+  reg [15:0] timing__ready_limit = 16'd0;
+  reg [15:0] timing__conversion_limit = 16'd0;
+  reg [7:0] lines__word_code = 8'd0;
+  reg [7:0] lines__bit_code = 8'd0;
+  reg [7:0] lines__source_code = 8'd0;
+  reg [1:0] lines__word_unselected = 2'd0;
+  reg [1:0] lines__bit_unselected = 2'd0;
+  reg [1:0] lines__source_unselected = 2'd0;
   reg whole_2 = 1'b0;
   reg [1:0] converted = 2'd0;
   wire seed__ready_2;
@@ -1740,7 +1817,7 @@ module pulsetrain_core_controller (
   wire starts = words__ready & first;
   wire clear = released | drains;
   wire o__ready_2 = !held_2;
-  wire verified = slot[38] ? bank_1[150] : bank_0[150];
+  wire verified = slot[38] ? bank_1_verify : bank_0_verify;
   wire plain = held_2 & !verified & !verifying & 1'b1;
   wire verifies = held_2 & verified & (!verifying | slot[38] == held);
   wire row_programmer__o__ready = !upcoming_valid & !released;
@@ -1749,125 +1826,169 @@ module pulsetrain_core_controller (
   wire upcoming_leaves = upcoming_valid & i__ready_2 & !released;
   assign read__ready = may_read_both & upcoming_leaves;
   wire current = verifying ? held : slot[38];
+  wire current_either = verifying | plain | verifies;
+  wire current_both = current_either & current;
   assign targets__ready = 1'b0 & may_program;
-  wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
-  wire finished = upcoming_leaves & upcoming_end;
-  assign samples__valid = samples__valid_2 & whole_2;
-  wire counters__reads_both = samples__valid_2 & samples__last;
-  wire [2:0] converted_plus_1 = converted + 1'b1;
-  wire armed_limit_when = !armed & fault == 2'd0;
-  wire i__valid_3_and_i__ready_2 = i__valid_3 & i__ready_2;
-  wire [515:0] offered;
-  assign offered[4:0] = settings__threshold_log2;
-  assign offered[8:5] = settings__max_pulses;
-  assign offered[14:9] = settings__parallel_max;
-  assign offered[30:15] = settings__setup_cycles;
-  assign offered[46:31] = settings__set_cycles;
-  assign offered[62:47] = settings__reset_cycles;
-  assign offered[78:63] = settings__hold_cycles;
-  assign offered[94:79] = settings__recovery_cycles;
-  assign offered[110:95] = settings__ready_limit;
-  assign offered[126:111] = settings__settle_cycles;
-  assign offered[142:127] = settings__conversion_limit;
-  assign offered[158:143] = settings__form_cycles;
-  assign offered[174:159] = settings__forward_full_scale;
-  assign offered[190:175] = settings__backward_full_scale;
-  assign offered[206:191] = settings__verify_full_scale;
-  assign offered[207] = settings__verify;
-  assign offered[215:208] = settings__verify_step;
-  assign offered[223:216] = settings__verify_tolerance;
-  assign offered[231:224] = settings__program_tolerance;
-  assign offered[239:232] = settings__try_limit;
-  assign offered[241:240] = settings__pair_policy;
-  assign offered[249:242] = settings__refresh_pulses;
-  assign offered[251:250] = settings__ramp;
-  assign offered[299:252] = {settings__set_ramp__stop, settings__set_ramp__step, settings__set_ramp__start};
-  assign offered[347:300] = {settings__reset_ramp__stop, settings__reset_ramp__step, settings__reset_ramp__start};
-  assign offered[395:348] = {settings__form_ramp__stop, settings__form_ramp__step, settings__form_ramp__start};
-  assign offered[425:396] =
-    {settings__set_lines__source_unselected, settings__set_lines__bit_unselected, settings__set_lines__word_unselected,
-        settings__set_lines__source_code, settings__set_lines__bit_code, settings__set_lines__word_code};
-  assign offered[455:426] =
-    {settings__reset_lines__source_unselected, settings__reset_lines__bit_unselected,
-        settings__reset_lines__word_unselected, settings__reset_lines__source_code, settings__reset_lines__bit_code,
-        settings__reset_lines__word_code};
-  assign offered[485:456] =
-    {settings__form_lines__source_unselected, settings__form_lines__bit_unselected,
-        settings__form_lines__word_unselected, settings__form_lines__source_code, settings__form_lines__bit_code,
-        settings__form_lines__word_code};
-  assign offered[515:486] =
-    {settings__read_lines__source_unselected, settings__read_lines__bit_unselected,
-        settings__read_lines__word_unselected, settings__read_lines__source_code, settings__read_lines__bit_code,
-        settings__read_lines__word_code};
-  wire [79:0] i__payload;
-  assign i__payload[31:0] = deltas__payload;
-  assign i__payload[63:32] = words__payload;
-  assign i__payload[68:64] = first ? offered[4:0] : sampled_threshold_log2;
-  assign i__payload[72:69] = first ? offered[8:5] : sampled_max_pulses;
-  assign i__payload[78:73] = first ? offered[14:9] : sampled_parallel_max;
-  assign i__payload[79] = bank ^ !first;
   wire [44:0] chosen;
   assign chosen[4:0] = 1'b0 ? 5'd0 : plain ? (slot[5] ? 5'd2 : 5'd1) : read__payload ? 5'd16 : 5'd8;
   assign chosen[9:5] = 1'b0 ? 5'd0 : plain ? slot[4:0] : 5'd0;
   assign chosen[41:10] = 1'b0 ? 32'd0 : plain ? slot[37:6] : 32'd0;
   assign chosen[42] = 1'b1 & !plain;
   assign chosen[44:43] = 1'b0 ? 2'd0 : !plain ? 2'd3 : 2'd0;
+  wire [15:0] settings_of_next_settle_cycles = current_both ? bank_1_settle_cycles : current_either ?
+      bank_0_settle_cycles : settings__settle_cycles;
+  wire [15:0] settings_of_next_setup_cycles = current_both ? bank_1_setup_cycles : current_either ? bank_0_setup_cycles
+      : settings__setup_cycles;
+  wire [15:0] chosen_setup_cycles = chosen[4:0] == 5'd8 | chosen[4:0] == 5'd16 ? settings_of_next_settle_cycles :
+      settings_of_next_setup_cycles;
+  wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
+  wire finished = upcoming_leaves & upcoming_end;
+  assign samples__valid = samples__valid_2 & whole_2;
+  wire counters__reads_both = samples__valid_2 & samples__last;
+  wire [2:0] converted_plus_1 = converted + 1'b1;
+  wire armed_limit_when = !armed & fault == 2'd0;
+  wire bank_0_read_lines_source_unselected_when = starts & !bank;
+  wire starts_and_bank = starts & bank;
+  wire full_scale_when = row_programmer__o__ready & upcoming_offered;
+  wire i__valid_3_and_i__ready_2 = i__valid_3 & i__ready_2;
+  wire [79:0] i__payload;
+  assign i__payload[31:0] = deltas__payload;
+  assign i__payload[63:32] = words__payload;
+  assign i__payload[68:64] = first ? settings__threshold_log2 : sampled_threshold_log2;
+  assign i__payload[72:69] = first ? settings__max_pulses : sampled_max_pulses;
+  assign i__payload[78:73] = first ? settings__parallel_max : sampled_parallel_max;
+  assign i__payload[79] = bank ^ !first;
   wire upcoming_ends = 1'b1 & plain & slot[39];
-  wire [515:0] settings;
-  assign settings[8:0] = offered[8:0];
-  assign settings[14:9] = verifying | plain | verifies ? (current ? bank_1[5:0] : bank_0[5:0]) : offered[14:9];
-  assign settings[30:15] = verifying | plain | verifies ? (current ? bank_1[21:6] : bank_0[21:6]) : offered[30:15];
-  assign settings[46:31] = verifying | plain | verifies ? (current ? bank_1[37:22] : bank_0[37:22]) : offered[46:31];
-  assign settings[62:47] = verifying | plain | verifies ? (current ? bank_1[53:38] : bank_0[53:38]) : offered[62:47];
-  assign settings[78:63] = verifying | plain | verifies ? (current ? bank_1[69:54] : bank_0[69:54]) : offered[78:63];
-  assign settings[94:79] = verifying | plain | verifies ? (current ? bank_1[85:70] : bank_0[85:70]) : offered[94:79];
-  assign settings[110:95] = verifying | plain | verifies ? (current ? bank_1[101:86] : bank_0[101:86]) :
-      offered[110:95];
-  assign settings[126:111] = verifying | plain | verifies ? (current ? bank_1[117:102] : bank_0[117:102]) :
-      offered[126:111];
-  assign settings[142:127] = verifying | plain | verifies ? (current ? bank_1[133:118] : bank_0[133:118]) :
-      offered[142:127];
-  assign settings[190:143] = offered[190:143];
-  assign settings[206:191] = verifying | plain | verifies ? (current ? bank_1[149:134] : bank_0[149:134]) :
-      offered[206:191];
-  assign settings[207] = verifying | plain | verifies ? (current ? bank_1[150] : bank_0[150]) : offered[207];
-  assign settings[215:208] = verifying | plain | verifies ? (current ? bank_1[158:151] : bank_0[158:151]) :
-      offered[215:208];
-  assign settings[223:216] = verifying | plain | verifies ? (current ? bank_1[166:159] : bank_0[166:159]) :
-      offered[223:216];
-  assign settings[231:224] = offered[231:224];
-  assign settings[239:232] = verifying | plain | verifies ? (current ? bank_1[174:167] : bank_0[174:167]) :
-      offered[239:232];
-  assign settings[241:240] = verifying | plain | verifies ? (current ? bank_1[176:175] : bank_0[176:175]) :
-      offered[241:240];
-  assign settings[395:242] = offered[395:242];
-  assign settings[425:396] = verifying | plain | verifies ? (current ? bank_1[206:177] : bank_0[206:177]) :
-      offered[425:396];
-  assign settings[455:426] = verifying | plain | verifies ? (current ? bank_1[236:207] : bank_0[236:207]) :
-      offered[455:426];
-  assign settings[485:456] = offered[485:456];
-  assign settings[515:486] = verifying | plain | verifies ? (current ? bank_1[266:237] : bank_0[266:237]) :
-      offered[515:486];
-  wire [29:0] lines =
-    chosen[4:0] == 5'd1 ? settings[425:396] :
-    chosen[4:0] == 5'd2 ? settings[455:426] :
-    chosen[4:0] == 5'd4 ? settings[485:456] :
-    settings[515:486];
+  wire [15:0] settings_of_next_set_cycles = current_both ? bank_1_set_cycles : current_either ? bank_0_set_cycles :
+      settings__set_cycles;
+  wire [15:0] settings_of_next_reset_cycles = current_both ? bank_1_reset_cycles : current_either ? bank_0_reset_cycles
+      : settings__reset_cycles;
+  wire [15:0] settings_of_next_hold_cycles = current_both ? bank_1_hold_cycles : current_either ? bank_0_hold_cycles :
+      settings__hold_cycles;
+  wire [15:0] settings_of_next_recovery_cycles = current_both ? bank_1_recovery_cycles : current_either ?
+      bank_0_recovery_cycles : settings__recovery_cycles;
+  wire [15:0] settings_of_next_ready_limit = current_both ? bank_1_ready_limit : current_either ? bank_0_ready_limit :
+      settings__ready_limit;
+  wire [15:0] settings_of_next_conversion_limit = current_both ? bank_1_conversion_limit : current_either ?
+      bank_0_conversion_limit : settings__conversion_limit;
+  wire [15:0] settings_of_next_verify_full_scale =
+    current_both ? bank_1_verify_full_scale :
+    current_either ? bank_0_verify_full_scale :
+    settings__verify_full_scale;
+  wire [7:0] settings_of_next_set_lines_word_code =
+    current_both ? bank_1_set_lines_word_code :
+    current_either ? bank_0_set_lines_word_code :
+    settings__set_lines__word_code;
+  wire [7:0] settings_of_next_set_lines_bit_code =
+    current_both ? bank_1_set_lines_bit_code :
+    current_either ? bank_0_set_lines_bit_code :
+    settings__set_lines__bit_code;
+  wire [7:0] settings_of_next_set_lines_source_code =
+    current_both ? bank_1_set_lines_source_code :
+    current_either ? bank_0_set_lines_source_code :
+    settings__set_lines__source_code;
+  wire [1:0] settings_of_next_set_lines_word_unselected =
+    current_both ? bank_1_set_lines_word_unselected :
+    current_either ? bank_0_set_lines_word_unselected :
+    settings__set_lines__word_unselected;
+  wire [1:0] settings_of_next_set_lines_bit_unselected =
+    current_both ? bank_1_set_lines_bit_unselected :
+    current_either ? bank_0_set_lines_bit_unselected :
+    settings__set_lines__bit_unselected;
+  wire [1:0] settings_of_next_set_lines_source_unselected =
+    current_both ? bank_1_set_lines_source_unselected :
+    current_either ? bank_0_set_lines_source_unselected :
+    settings__set_lines__source_unselected;
+  wire [7:0] settings_of_next_reset_lines_word_code =
+    current_both ? bank_1_reset_lines_word_code :
+    current_either ? bank_0_reset_lines_word_code :
+    settings__reset_lines__word_code;
+  wire [7:0] settings_of_next_reset_lines_bit_code =
+    current_both ? bank_1_reset_lines_bit_code :
+    current_either ? bank_0_reset_lines_bit_code :
+    settings__reset_lines__bit_code;
+  wire [7:0] settings_of_next_reset_lines_source_code =
+    current_both ? bank_1_reset_lines_source_code :
+    current_either ? bank_0_reset_lines_source_code :
+    settings__reset_lines__source_code;
+  wire [1:0] settings_of_next_reset_lines_word_unselected =
+    current_both ? bank_1_reset_lines_word_unselected :
+    current_either ? bank_0_reset_lines_word_unselected :
+    settings__reset_lines__word_unselected;
+  wire [1:0] settings_of_next_reset_lines_bit_unselected =
+    current_both ? bank_1_reset_lines_bit_unselected :
+    current_either ? bank_0_reset_lines_bit_unselected :
+    settings__reset_lines__bit_unselected;
+  wire [1:0] settings_of_next_reset_lines_source_unselected =
+    current_both ? bank_1_reset_lines_source_unselected :
+    current_either ? bank_0_reset_lines_source_unselected :
+    settings__reset_lines__source_unselected;
+  wire [7:0] settings_of_next_read_lines_word_code =
+    current_both ? bank_1_read_lines_word_code :
+    current_either ? bank_0_read_lines_word_code :
+    settings__read_lines__word_code;
+  wire [7:0] settings_of_next_read_lines_bit_code =
+    current_both ? bank_1_read_lines_bit_code :
+    current_either ? bank_0_read_lines_bit_code :
+    settings__read_lines__bit_code;
+  wire [7:0] settings_of_next_read_lines_source_code =
+    current_both ? bank_1_read_lines_source_code :
+    current_either ? bank_0_read_lines_source_code :
+    settings__read_lines__source_code;
+  wire [1:0] settings_of_next_read_lines_word_unselected =
+    current_both ? bank_1_read_lines_word_unselected :
+    current_either ? bank_0_read_lines_word_unselected :
+    settings__read_lines__word_unselected;
+  wire [1:0] settings_of_next_read_lines_bit_unselected =
+    current_both ? bank_1_read_lines_bit_unselected :
+    current_either ? bank_0_read_lines_bit_unselected :
+    settings__read_lines__bit_unselected;
+  wire [1:0] settings_of_next_read_lines_source_unselected =
+    current_both ? bank_1_read_lines_source_unselected :
+    current_either ? bank_0_read_lines_source_unselected :
+    settings__read_lines__source_unselected;
+  wire [7:0] lines_word_code =
+    chosen[4:0] == 5'd1 ? settings_of_next_set_lines_word_code :
+    chosen[4:0] == 5'd2 ? settings_of_next_reset_lines_word_code :
+    chosen[4:0] == 5'd4 ? settings_of_next_form_lines_word_code :
+    settings_of_next_read_lines_word_code;
+  wire [7:0] lines_bit_code =
+    1'b0 & settings_of_next_ramp != 2'd1 & chosen[4:0] != 5'd2 ? 8'd0 :
+    chosen[4:0] == 5'd1 ? settings_of_next_set_lines_bit_code :
+    chosen[4:0] == 5'd2 ? settings_of_next_reset_lines_bit_code :
+    chosen[4:0] == 5'd4 ? settings_of_next_form_lines_bit_code :
+    settings_of_next_read_lines_bit_code;
+  wire [7:0] lines_source_code =
+    1'b0 & settings_of_next_ramp != 2'd1 & chosen[4:0] == 5'd2 ? 8'd0 :
+    chosen[4:0] == 5'd1 ? settings_of_next_set_lines_source_code :
+    chosen[4:0] == 5'd2 ? settings_of_next_reset_lines_source_code :
+    chosen[4:0] == 5'd4 ? settings_of_next_form_lines_source_code :
+    settings_of_next_read_lines_source_code;
+  wire [1:0] lines_word_unselected =
+    chosen[4:0] == 5'd1 ? settings_of_next_set_lines_word_unselected :
+    chosen[4:0] == 5'd2 ? settings_of_next_reset_lines_word_unselected :
+    chosen[4:0] == 5'd4 ? settings_of_next_form_lines_word_unselected :
+    settings_of_next_read_lines_word_unselected;
+  wire [1:0] lines_bit_unselected =
+    chosen[4:0] == 5'd1 ? settings_of_next_set_lines_bit_unselected :
+    chosen[4:0] == 5'd2 ? settings_of_next_reset_lines_bit_unselected :
+    chosen[4:0] == 5'd4 ? settings_of_next_form_lines_bit_unselected :
+    settings_of_next_read_lines_bit_unselected;
+  wire [1:0] lines_source_unselected =
+    chosen[4:0] == 5'd1 ? settings_of_next_set_lines_source_unselected :
+    chosen[4:0] == 5'd2 ? settings_of_next_reset_lines_source_unselected :
+    chosen[4:0] == 5'd4 ? settings_of_next_form_lines_source_unselected :
+    settings_of_next_read_lines_source_unselected;
   wire [15:0] width =
-    1'b0 & settings[251:250] == 2'd1 ? 16'd0 :
-    (chosen[4:0] == 5'd1 ? settings[46:31] : chosen[4:0] == 5'd4 ? settings[158:143] : settings[62:47]);
-  wire [29:0] lines_2;
-  assign lines_2[7:0] = lines[7:0];
-  assign lines_2[15:8] = 1'b0 & settings[251:250] != 2'd1 & chosen[4:0] != 5'd2 ? 8'd0 : lines[15:8];
-  assign lines_2[23:16] = 1'b0 & settings[251:250] != 2'd1 & chosen[4:0] == 5'd2 ? 8'd0 : lines[23:16];
-  assign lines_2[29:24] = lines[29:24];
-  wire [95:0] chosen_timing;
-  assign chosen_timing[15:0] = chosen[4:0] == 5'd8 | chosen[4:0] == 5'd16 ? settings[126:111] : settings[30:15];
-  assign chosen_timing[31:16] = width;
-  assign chosen_timing[47:32] = settings[78:63];
-  assign chosen_timing[63:48] = settings[94:79];
-  assign chosen_timing[79:64] = settings[110:95];
-  assign chosen_timing[95:80] = settings[142:127];
+    1'b0 & settings_of_next_ramp == 2'd1 ? 16'd0 :
+    (chosen[4:0] == 5'd1 ? settings_of_next_set_cycles : chosen[4:0] == 5'd4 ? settings_of_next_form_cycles :
+        settings_of_next_reset_cycles);
+  wire [44:0] i__payload_3;
+  assign i__payload_3[4:0] = kept_operation_operation;
+  assign i__payload_3[9:5] = kept_operation_row;
+  assign i__payload_3[41:10] = kept_operation_columns;
+  assign i__payload_3[42] = kept_operation_whole;
+  assign i__payload_3[44:43] = kept_operation_groups;
   wire [1:0] conversions = counters__reads_both ? converted_plus_1[1:0] : 2'd0;
 
   pulsetrain_core_controller_random_source random_source (
@@ -1923,8 +2044,21 @@ module pulsetrain_core_controller (
     .rst(rst),
     .clear(clear_2),
     .i__valid(i__valid_3),
+    .i__payload(i__payload_3),
     .pulse_limit(armed_limit),
-    .kept(kept),
+    .timing__setup_cycles(timing__setup_cycles),
+    .timing__pulse_cycles(timing__pulse_cycles),
+    .timing__hold_cycles(timing__hold_cycles),
+    .timing__recovery_cycles(timing__recovery_cycles),
+    .timing__ready_limit(timing__ready_limit),
+    .timing__conversion_limit(timing__conversion_limit),
+    .lines__word_code(lines__word_code),
+    .lines__bit_code(lines__bit_code),
+    .lines__source_code(lines__source_code),
+    .lines__word_unselected(lines__word_unselected),
+    .lines__bit_unselected(lines__bit_unselected),
+    .lines__source_unselected(lines__source_unselected),
+    .full_scale(full_scale),
     .idle(idle_2),
     .i__ready(i__ready_2),
     .fault(fault_2),
@@ -1985,8 +2119,62 @@ module pulsetrain_core_controller (
       sampled_threshold_log2 <= 5'd0;
       sampled_max_pulses <= 4'd0;
       sampled_parallel_max <= 6'd0;
-      bank_0 <= 267'd0;
-      bank_1 <= 267'd0;
+      bank_0_setup_cycles <= 16'd0;
+      bank_0_set_cycles <= 16'd0;
+      bank_0_reset_cycles <= 16'd0;
+      bank_0_hold_cycles <= 16'd0;
+      bank_0_recovery_cycles <= 16'd0;
+      bank_0_ready_limit <= 16'd0;
+      bank_0_settle_cycles <= 16'd0;
+      bank_0_conversion_limit <= 16'd0;
+      bank_0_verify_full_scale <= 16'd0;
+      bank_0_verify <= 1'b0;
+      bank_0_set_lines_word_code <= 8'd0;
+      bank_0_set_lines_bit_code <= 8'd0;
+      bank_0_set_lines_source_code <= 8'd0;
+      bank_0_set_lines_word_unselected <= 2'd0;
+      bank_0_set_lines_bit_unselected <= 2'd0;
+      bank_0_set_lines_source_unselected <= 2'd0;
+      bank_0_reset_lines_word_code <= 8'd0;
+      bank_0_reset_lines_bit_code <= 8'd0;
+      bank_0_reset_lines_source_code <= 8'd0;
+      bank_0_reset_lines_word_unselected <= 2'd0;
+      bank_0_reset_lines_bit_unselected <= 2'd0;
+      bank_0_reset_lines_source_unselected <= 2'd0;
+      bank_0_read_lines_word_code <= 8'd0;
+      bank_0_read_lines_bit_code <= 8'd0;
+      bank_0_read_lines_source_code <= 8'd0;
+      bank_0_read_lines_word_unselected <= 2'd0;
+      bank_0_read_lines_bit_unselected <= 2'd0;
+      bank_0_read_lines_source_unselected <= 2'd0;
+      bank_1_setup_cycles <= 16'd0;
+      bank_1_set_cycles <= 16'd0;
+      bank_1_reset_cycles <= 16'd0;
+      bank_1_hold_cycles <= 16'd0;
+      bank_1_recovery_cycles <= 16'd0;
+      bank_1_ready_limit <= 16'd0;
+      bank_1_settle_cycles <= 16'd0;
+      bank_1_conversion_limit <= 16'd0;
+      bank_1_verify_full_scale <= 16'd0;
+      bank_1_verify <= 1'b0;
+      bank_1_set_lines_word_code <= 8'd0;
+      bank_1_set_lines_bit_code <= 8'd0;
+      bank_1_set_lines_source_code <= 8'd0;
+      bank_1_set_lines_word_unselected <= 2'd0;
+      bank_1_set_lines_bit_unselected <= 2'd0;
+      bank_1_set_lines_source_unselected <= 2'd0;
+      bank_1_reset_lines_word_code <= 8'd0;
+      bank_1_reset_lines_bit_code <= 8'd0;
+      bank_1_reset_lines_source_code <= 8'd0;
+      bank_1_reset_lines_word_unselected <= 2'd0;
+      bank_1_reset_lines_bit_unselected <= 2'd0;
+      bank_1_reset_lines_source_unselected <= 2'd0;
+      bank_1_read_lines_word_code <= 8'd0;
+      bank_1_read_lines_bit_code <= 8'd0;
+      bank_1_read_lines_source_code <= 8'd0;
+      bank_1_read_lines_word_unselected <= 2'd0;
+      bank_1_read_lines_bit_unselected <= 2'd0;
+      bank_1_read_lines_source_unselected <= 2'd0;
       drains <= 1'b0;
       verifying <= 1'b0;
       held <= 1'b0;
@@ -2035,7 +2223,7 @@ module pulsetrain_core_controller (
       else if (samples__valid_2)
         converted <= converted_plus_1[1:0];
       if (i__valid_3_and_i__ready_2)
-        whole_2 <= kept[42];
+        whole_2 <= i__payload_3[42];
       if (upcoming_leaves | released)
         upcoming_valid <= 1'b0;
       if (row_programmer__o__ready) begin
@@ -2053,50 +2241,70 @@ module pulsetrain_core_controller (
         drains <= 1'b1;
       else if (!holds)
         drains <= 1'b0;
-      if (starts & bank) begin
-        bank_1[5:0] <= offered[14:9];
-        bank_1[21:6] <= offered[30:15];
-        bank_1[37:22] <= offered[46:31];
-        bank_1[53:38] <= offered[62:47];
-        bank_1[69:54] <= offered[78:63];
-        bank_1[85:70] <= offered[94:79];
-        bank_1[101:86] <= offered[110:95];
-        bank_1[117:102] <= offered[126:111];
-        bank_1[133:118] <= offered[142:127];
-        bank_1[149:134] <= offered[206:191];
-        bank_1[150] <= offered[207];
-        bank_1[158:151] <= offered[215:208];
-        bank_1[166:159] <= offered[223:216];
-        bank_1[174:167] <= offered[239:232];
-        bank_1[176:175] <= offered[241:240];
-        bank_1[206:177] <= offered[425:396];
-        bank_1[236:207] <= offered[455:426];
-        bank_1[266:237] <= offered[515:486];
+      if (starts_and_bank) begin
+        bank_1_read_lines_source_unselected <= settings__read_lines__source_unselected;
+        bank_1_read_lines_bit_unselected <= settings__read_lines__bit_unselected;
+        bank_1_read_lines_word_unselected <= settings__read_lines__word_unselected;
+        bank_1_read_lines_source_code <= settings__read_lines__source_code;
+        bank_1_read_lines_bit_code <= settings__read_lines__bit_code;
+        bank_1_read_lines_word_code <= settings__read_lines__word_code;
+        bank_1_reset_lines_source_unselected <= settings__reset_lines__source_unselected;
+        bank_1_reset_lines_bit_unselected <= settings__reset_lines__bit_unselected;
+        bank_1_reset_lines_word_unselected <= settings__reset_lines__word_unselected;
+        bank_1_reset_lines_source_code <= settings__reset_lines__source_code;
+        bank_1_reset_lines_bit_code <= settings__reset_lines__bit_code;
+        bank_1_reset_lines_word_code <= settings__reset_lines__word_code;
+        bank_1_set_lines_source_unselected <= settings__set_lines__source_unselected;
+        bank_1_set_lines_bit_unselected <= settings__set_lines__bit_unselected;
+        bank_1_set_lines_word_unselected <= settings__set_lines__word_unselected;
+        bank_1_set_lines_source_code <= settings__set_lines__source_code;
+        bank_1_set_lines_bit_code <= settings__set_lines__bit_code;
+        bank_1_set_lines_word_code <= settings__set_lines__word_code;
+        bank_1_verify <= settings__verify;
+        bank_1_verify_full_scale <= settings__verify_full_scale;
+        bank_1_conversion_limit <= settings__conversion_limit;
+        bank_1_settle_cycles <= settings__settle_cycles;
+        bank_1_ready_limit <= settings__ready_limit;
+        bank_1_recovery_cycles <= settings__recovery_cycles;
+        bank_1_hold_cycles <= settings__hold_cycles;
+        bank_1_reset_cycles <= settings__reset_cycles;
+        bank_1_set_cycles <= settings__set_cycles;
+        bank_1_setup_cycles <= settings__setup_cycles;
       end
-      if (starts & !bank) begin
-        bank_0[5:0] <= offered[14:9];
-        bank_0[21:6] <= offered[30:15];
-        bank_0[37:22] <= offered[46:31];
-        bank_0[53:38] <= offered[62:47];
-        bank_0[69:54] <= offered[78:63];
-        bank_0[85:70] <= offered[94:79];
-        bank_0[101:86] <= offered[110:95];
-        bank_0[117:102] <= offered[126:111];
-        bank_0[133:118] <= offered[142:127];
-        bank_0[149:134] <= offered[206:191];
-        bank_0[150] <= offered[207];
-        bank_0[158:151] <= offered[215:208];
-        bank_0[166:159] <= offered[223:216];
-        bank_0[174:167] <= offered[239:232];
-        bank_0[176:175] <= offered[241:240];
-        bank_0[206:177] <= offered[425:396];
-        bank_0[236:207] <= offered[455:426];
-        bank_0[266:237] <= offered[515:486];
+      if (bank_0_read_lines_source_unselected_when) begin
+        bank_0_read_lines_source_unselected <= settings__read_lines__source_unselected;
+        bank_0_read_lines_bit_unselected <= settings__read_lines__bit_unselected;
+        bank_0_read_lines_word_unselected <= settings__read_lines__word_unselected;
+        bank_0_read_lines_source_code <= settings__read_lines__source_code;
+        bank_0_read_lines_bit_code <= settings__read_lines__bit_code;
+        bank_0_read_lines_word_code <= settings__read_lines__word_code;
+        bank_0_reset_lines_source_unselected <= settings__reset_lines__source_unselected;
+        bank_0_reset_lines_bit_unselected <= settings__reset_lines__bit_unselected;
+        bank_0_reset_lines_word_unselected <= settings__reset_lines__word_unselected;
+        bank_0_reset_lines_source_code <= settings__reset_lines__source_code;
+        bank_0_reset_lines_bit_code <= settings__reset_lines__bit_code;
+        bank_0_reset_lines_word_code <= settings__reset_lines__word_code;
+        bank_0_set_lines_source_unselected <= settings__set_lines__source_unselected;
+        bank_0_set_lines_bit_unselected <= settings__set_lines__bit_unselected;
+        bank_0_set_lines_word_unselected <= settings__set_lines__word_unselected;
+        bank_0_set_lines_source_code <= settings__set_lines__source_code;
+        bank_0_set_lines_bit_code <= settings__set_lines__bit_code;
+        bank_0_set_lines_word_code <= settings__set_lines__word_code;
+        bank_0_verify <= settings__verify;
+        bank_0_verify_full_scale <= settings__verify_full_scale;
+        bank_0_conversion_limit <= settings__conversion_limit;
+        bank_0_settle_cycles <= settings__settle_cycles;
+        bank_0_ready_limit <= settings__ready_limit;
+        bank_0_recovery_cycles <= settings__recovery_cycles;
+        bank_0_hold_cycles <= settings__hold_cycles;
+        bank_0_reset_cycles <= settings__reset_cycles;
+        bank_0_set_cycles <= settings__set_cycles;
+        bank_0_setup_cycles <= settings__setup_cycles;
       end
       if (starts) begin
-        sampled_parallel_max <= offered[14:9];
-        sampled_max_pulses <= offered[8:5];
-        sampled_threshold_log2 <= offered[4:0];
+        sampled_parallel_max <= settings__parallel_max;
+        sampled_max_pulses <= settings__max_pulses;
+        sampled_threshold_log2 <= settings__threshold_log2;
         bank <= !bank;
       end
       if (released | !armed)
@@ -2125,11 +2333,26 @@ module pulsetrain_core_controller (
   end
 
   always @(posedge clk) begin
-    if (row_programmer__o__ready) begin
-      kept[44:0] <= chosen;
-      kept[140:45] <= chosen_timing;
-      kept[170:141] <= lines_2;
-      kept[186:171] <= chosen[42] ? (chosen[4:0] == 5'd16 ? settings[190:175] : settings[174:159]) : settings[206:191];
+    if (full_scale_when) begin
+      full_scale <= chosen[42] ? (chosen[4:0] == 5'd16 ? settings_of_next_backward_full_scale :
+          settings_of_next_forward_full_scale) : settings_of_next_verify_full_scale;
+      lines__source_unselected <= lines_source_unselected;
+      lines__bit_unselected <= lines_bit_unselected;
+      lines__word_unselected <= lines_word_unselected;
+      lines__source_code <= lines_source_code;
+      lines__bit_code <= lines_bit_code;
+      lines__word_code <= lines_word_code;
+      timing__conversion_limit <= settings_of_next_conversion_limit;
+      timing__ready_limit <= settings_of_next_ready_limit;
+      timing__recovery_cycles <= settings_of_next_recovery_cycles;
+      timing__hold_cycles <= settings_of_next_hold_cycles;
+      timing__pulse_cycles <= width;
+      timing__setup_cycles <= chosen_setup_cycles;
+      kept_operation_groups <= chosen[44:43];
+      kept_operation_whole <= chosen[42];
+      kept_operation_columns <= chosen[41:10];
+      kept_operation_row <= chosen[9:5];
+      kept_operation_operation <= chosen[4:0];
     end
     if (o__ready_2)
       slot <= o__payload;
@@ -2752,11 +2975,6 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   wire [2:0] chunk_4_2 = chunk_low_4_2 ? chunk_2_3 : {1'b1, chunk_2_4};
   wire [3:0] chunk_8 = chunk_low_8 ? chunk_4 : {1'b1, chunk_4_2};
   assign word = chunk_8 >> 1'b0;
-  wire former_state_when_3 = pulse == 4'd1 & (|again);
-  wire former_state_when_2 = |i__payload[60:45];
-  wire former_state_when_4 = !polarity & former_state_when_2;
-  wire former_state_when_5 = !(|{valid_1, valid_0});
-  wire any_later = |later;
   wire free = !o__valid | o__ready;
   wire [5:0] room = begins ? visit_3[23:18] : kept;
   wire fits = total <= room;
@@ -2764,7 +2982,14 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   wire moves_3 = !valid_3 | joins;
   wire moves_2 = !valid_2 | moves_3;
   wire moves_1 = !valid_1 | moves_2;
-  assign enable = !valid_0 | moves_1;
+  wire moves_0 = !valid_0 | moves_1;
+  wire asks = former_state == 2'd1 | former_state == 2'd2;
+  assign enable = moves_0 & asks;
+  wire former_state_when_3 = pulse == 4'd1 & (|again);
+  wire former_state_when_2 = |i__payload[60:45];
+  wire former_state_when_4 = !polarity & former_state_when_2;
+  wire former_state_when_5 = !(|{valid_1, valid_0});
+  wire any_later = |later;
   wire cells_2_4_is_visit_1_4 = cells_2[4] == visit_1[4];
   wire cells_2_9_is_visit_1_4 = cells_2[9] == visit_1[4];
   wire [1:0] not_waiting = ~waiting;
@@ -2773,6 +2998,9 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   wire writes = valid_3 & free;
   wire emits = writes & (visit_3[11] | (fits ? visit_3[10] | total == room : room == 6'd1));
   wire former_state_when = |i__payload[28:13];
+  wire moves_1_and_valid_0 = moves_1 & valid_0;
+  wire moves_2_and_valid_1 = moves_2 & valid_1;
+  wire moves_3_and_valid_2 = moves_3 & valid_2;
   wire [1:0] higher;
   assign higher[0] = cells_2_4_is_visit_1_4 & cells_2[3:0] > visit_1[8:5];
   assign higher[1] = cells_2_9_is_visit_1_4 & cells_2[8:5] > visit_1[8:5];
@@ -2787,12 +3015,11 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   assign asked[16:12] = i__payload[4:0];
   assign asked[17] = i__payload[6];
   assign asked[23:18] = i__payload[12:7];
-  wire asks = former_state == 2'd1 | former_state == 2'd2;
   assign i__ready =
-    former_state == 2'd1 & enable & todo_both[15:0] == 16'd0 & !former_state_when_3 & pulse == 4'd1 &
+    former_state == 2'd1 & moves_0 & todo_both[15:0] == 16'd0 & !former_state_when_3 & pulse == 4'd1 &
         !former_state_when_4 & !i__payload[5] ? 1'b1 :
     former_state == 2'd3 & former_state_when_5 & !any_later & !former_state_when_4 & !i__payload[5] ? 1'b1 :
-    former_state == 2'd2 & enable ? 1'b1 :
+    former_state == 2'd2 & moves_0 ? 1'b1 :
     1'b0;
   wire [1:0] wants;
   assign wants[0] = cells_2_4_is_visit_1_4 & cells_2[3:0] >= visit_1[8:5];
@@ -2810,45 +3037,43 @@ module pulsetrain_core_controller_pulse_scheduler_former (
     end else begin
       if (writes)
         kept <= room - (fits ? total : 2'd1);
-      if (moves_2) begin
-        if (valid_1) begin
-          if (visit_1[9])
-            later <= 16'd0;
-          case (visit_1[3:0])
-            4'd0:
-              later[0] <= any_higher;
-            4'd1:
-              later[1] <= any_higher;
-            4'd2:
-              later[2] <= any_higher;
-            4'd3:
-              later[3] <= any_higher;
-            4'd4:
-              later[4] <= any_higher;
-            4'd5:
-              later[5] <= any_higher;
-            4'd6:
-              later[6] <= any_higher;
-            4'd7:
-              later[7] <= any_higher;
-            4'd8:
-              later[8] <= any_higher;
-            4'd9:
-              later[9] <= any_higher;
-            4'd10:
-              later[10] <= any_higher;
-            4'd11:
-              later[11] <= any_higher;
-            4'd12:
-              later[12] <= any_higher;
-            4'd13:
-              later[13] <= any_higher;
-            4'd14:
-              later[14] <= any_higher;
-            4'd15:
-              later[15] <= any_higher;
-          endcase
-        end
+      if (moves_2_and_valid_1) begin
+        if (visit_1[9])
+          later <= 16'd0;
+        case (visit_1[3:0])
+          4'd0:
+            later[0] <= any_higher;
+          4'd1:
+            later[1] <= any_higher;
+          4'd2:
+            later[2] <= any_higher;
+          4'd3:
+            later[3] <= any_higher;
+          4'd4:
+            later[4] <= any_higher;
+          4'd5:
+            later[5] <= any_higher;
+          4'd6:
+            later[6] <= any_higher;
+          4'd7:
+            later[7] <= any_higher;
+          4'd8:
+            later[8] <= any_higher;
+          4'd9:
+            later[9] <= any_higher;
+          4'd10:
+            later[10] <= any_higher;
+          4'd11:
+            later[11] <= any_higher;
+          4'd12:
+            later[12] <= any_higher;
+          4'd13:
+            later[13] <= any_higher;
+          4'd14:
+            later[14] <= any_higher;
+          4'd15:
+            later[15] <= any_higher;
+        endcase
       end
       case (former_state)
         2'd0: begin
@@ -2872,7 +3097,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
             former_state <= 2'd0;
         end
         2'd1: begin
-          if (enable) begin
+          if (moves_0) begin
             first <= 1'b0;
             todo <= todo_both[15:0];
             if (todo_both[15:0] == 16'd0) begin
@@ -2923,7 +3148,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
             former_state <= 2'd0;
         end
         2'd2: begin
-          if (enable)
+          if (moves_0)
             former_state <= 2'd0;
           if (clear)
             former_state <= 2'd0;
@@ -2933,7 +3158,40 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   end
 
   always @(posedge clk) begin
-    if (moves_3) begin
+    if (rst) begin
+      valid_0 <= 1'b0;
+      valid_1 <= 1'b0;
+      valid_2 <= 1'b0;
+      valid_3 <= 1'b0;
+      o__valid <= 1'b0;
+      begins <= 1'b1;
+    end else if (clear) begin
+      valid_0 <= 1'b0;
+      valid_1 <= 1'b0;
+      valid_2 <= 1'b0;
+      valid_3 <= 1'b0;
+      o__valid <= 1'b0;
+      begins <= 1'b1;
+    end else begin
+      if (o__ready)
+        o__valid <= 1'b0;
+      if (writes) begin
+        begins <= emits;
+        o__valid <= emits;
+      end
+      if (moves_3)
+        valid_3 <= valid_2;
+      if (moves_2)
+        valid_2 <= valid_1;
+      if (moves_1)
+        valid_1 <= valid_0;
+      if (moves_0)
+        valid_0 <= asks;
+    end
+  end
+
+  always @(posedge clk) begin
+    if (moves_3_and_valid_2) begin
       total <= wanted[0] + wanted[1];
       waiting <= wanted;
       visit_3 <= visit_2;
@@ -2970,49 +3228,16 @@ module pulsetrain_core_controller_pulse_scheduler_former (
         waiting <= waiting & ~waiting_both[1:0];
       end
     end
-    if (moves_2) begin
+    if (moves_2_and_valid_1) begin
       wanted <= wants;
       visit_2 <= visit_1;
     end
-    if (moves_1) begin
+    if (moves_1_and_valid_0) begin
       cells_2 <= cells >> (1'b0 * 4'd10);
       visit_1 <= visit_0;
     end
     if (enable)
       visit_0 <= asked;
-  end
-
-  always @(posedge clk) begin
-    if (rst) begin
-      valid_0 <= 1'b0;
-      valid_1 <= 1'b0;
-      valid_2 <= 1'b0;
-      valid_3 <= 1'b0;
-      o__valid <= 1'b0;
-      begins <= 1'b1;
-    end else if (clear) begin
-      valid_0 <= 1'b0;
-      valid_1 <= 1'b0;
-      valid_2 <= 1'b0;
-      valid_3 <= 1'b0;
-      o__valid <= 1'b0;
-      begins <= 1'b1;
-    end else begin
-      if (o__ready)
-        o__valid <= 1'b0;
-      if (writes) begin
-        begins <= emits;
-        o__valid <= emits;
-      end
-      if (moves_3)
-        valid_3 <= valid_2;
-      if (moves_2)
-        valid_2 <= valid_1;
-      if (moves_1)
-        valid_1 <= valid_0;
-      if (enable)
-        valid_0 <= asks;
-    end
   end
 endmodule
 
@@ -3025,8 +3250,21 @@ module pulsetrain_core_controller_line_driver (
   input rst,
   input clear,
   input i__valid,
+  input [44:0] i__payload,
   input [15:0] pulse_limit,
-  input [186:0] kept,
+  input [15:0] timing__setup_cycles,
+  input [15:0] timing__pulse_cycles,
+  input [15:0] timing__hold_cycles,
+  input [15:0] timing__recovery_cycles,
+  input [15:0] timing__ready_limit,
+  input [15:0] timing__conversion_limit,
+  input [7:0] lines__word_code,
+  input [7:0] lines__bit_code,
+  input [7:0] lines__source_code,
+  input [1:0] lines__word_unselected,
+  input [1:0] lines__bit_unselected,
+  input [1:0] lines__source_unselected,
+  input [15:0] full_scale,
   output idle,
   output i__ready,
   output [1:0] fault,
@@ -3083,7 +3321,7 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd5 & phase_ends ? !clear :
     1'b0;
   wire transfers = i__valid & i__ready;
-  wire reads = kept[4:0] == 5'd8 | kept[4:0] == 5'd16;
+  wire reads = i__payload[4:0] == 5'd8 | i__payload[4:0] == 5'd16;
   wire looks = unseen == 2'd0;
   wire phase_ends_and_looks = phase_ends & looks;
   wire done_and_looks = done & looks;
@@ -3101,7 +3339,7 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd9 & clear ? 1'b1 :
     1'b0;
   wire [15:0] next_remaining =
-    phase_state == 4'd0 & transfers ? kept[60:45] :
+    phase_state == 4'd0 & transfers ? timing__setup_cycles :
     phase_state == 4'd1 & releases ? recovery_cycles :
     phase_state == 4'd1 & phase_ends_and_looks & ready & !reading ? pulse_cycles :
     phase_state == 4'd1 & phase_ends_and_looks ? ready_limit :
@@ -3116,8 +3354,8 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd8 & releases ? recovery_cycles :
     phase_state == 4'd8 & done_and_looks & samples__last_inverse ? recovery_cycles :
     phase_state == 4'd9 & releases ? recovery_cycles :
-    phase_state == 4'd7 & phase_ends & transfers ? kept[60:45] :
-    phase_state == 4'd5 & phase_ends & transfers ? kept[60:45] :
+    phase_state == 4'd7 & phase_ends & transfers ? timing__setup_cycles :
+    phase_state == 4'd5 & phase_ends & transfers ? timing__setup_cycles :
     (looks & remaining != 16'd0 ? remaining - 1'b1 : remaining);
   wire next_remaining_at_most_1 = next_remaining <= 16'd1;
   wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & done_and_looks & samples__last_inverse);
@@ -3205,29 +3443,29 @@ module pulsetrain_core_controller_line_driver (
       samples__valid <= converted & !releases;
       crossbar__convert <= converts & !releases;
       if (transfers) begin
-        crossbar__source_unselected <= kept[170:169] == 2'd3 ? 2'd0 : kept[170:169];
-        crossbar__source_code <= kept[164:157];
-        crossbar__bit_unselected <= kept[168:167] == 2'd3 ? 2'd0 : kept[168:167];
-        crossbar__bit_code <= kept[156:149];
-        crossbar__word_unselected <= kept[166:165] == 2'd3 ? 2'd0 : kept[166:165];
-        crossbar__word_code <= kept[148:141];
-        crossbar__full_scale <= reads ? kept[186:171] : 16'd0;
-        crossbar__whole <= kept[42];
-        crossbar__columns <= kept[41:10];
-        crossbar__row <= kept[9:5];
-        crossbar__operation <= kept[4:0];
+        crossbar__source_unselected <= lines__source_unselected == 2'd3 ? 2'd0 : lines__source_unselected;
+        crossbar__source_code <= lines__source_code;
+        crossbar__bit_unselected <= lines__bit_unselected == 2'd3 ? 2'd0 : lines__bit_unselected;
+        crossbar__bit_code <= lines__bit_code;
+        crossbar__word_unselected <= lines__word_unselected == 2'd3 ? 2'd0 : lines__word_unselected;
+        crossbar__word_code <= lines__word_code;
+        crossbar__full_scale <= reads ? full_scale : 16'd0;
+        crossbar__whole <= i__payload[42];
+        crossbar__columns <= i__payload[41:10];
+        crossbar__row <= i__payload[9:5];
+        crossbar__operation <= i__payload[4:0];
         crossbar__select <= 1'b1;
-        report__columns <= kept[41:10];
-        report__form <= kept[4:0] == 5'd4;
-        report__polarity <= kept[4:0] == 5'd2;
-        report__row <= kept[9:5];
-        waiting <= kept[44:43];
+        report__columns <= i__payload[41:10];
+        report__form <= i__payload[4:0] == 5'd4;
+        report__polarity <= i__payload[4:0] == 5'd2;
+        report__row <= i__payload[9:5];
+        waiting <= i__payload[44:43];
         reading <= reads;
-        conversion_limit <= kept[140:125];
-        ready_limit <= kept[124:109];
-        recovery_cycles <= kept[108:93];
-        hold_cycles <= kept[92:77];
-        pulse_cycles <= kept[76:61];
+        conversion_limit <= timing__conversion_limit;
+        ready_limit <= timing__ready_limit;
+        recovery_cycles <= timing__recovery_cycles;
+        hold_cycles <= timing__hold_cycles;
+        pulse_cycles <= timing__pulse_cycles;
       end else if (recovers_or_releases) begin
         crossbar__group <= 1'b0;
         crossbar__source_unselected <= 2'd0;

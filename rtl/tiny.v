@@ -226,6 +226,7 @@ module pulsetrain_core (
   wire verdict__valid;
   wire [3:0] verdict__status;
   wire [129:0] targets__payload;
+  wire header_comes;
   wire [3:0] header__opcode;
   wire [7:0] header__tag;
   wire header__valid;
@@ -351,6 +352,7 @@ module pulsetrain_core (
     .refusals__illegal_settings(refusals__illegal_settings),
     .refusals__illegal_refresh(refusals__illegal_refresh),
     .targets__payload(targets__payload),
+    .header_comes(header_comes),
     .header__opcode(header__opcode),
     .header__tag(header__tag),
     .commands__ready(commands__ready),
@@ -497,27 +499,27 @@ module pulsetrain_core (
     .settings__ready_limit(held_ready_limit),
     .settings__settle_cycles(held_settle_cycles),
     .settings__conversion_limit(held_conversion_limit),
-    .settings__form_cycles(held_form_cycles),
-    .settings__forward_full_scale(held_forward_full_scale),
-    .settings__backward_full_scale(held_backward_full_scale),
+    .settings_of_next_form_cycles(held_form_cycles),
+    .settings_of_next_forward_full_scale(held_forward_full_scale),
+    .settings_of_next_backward_full_scale(held_backward_full_scale),
     .settings__verify_full_scale(held_verify_full_scale),
     .settings__verify(held_verify),
     .settings__verify_step(held_verify_step),
     .settings__verify_tolerance(held_verify_tolerance),
-    .settings__program_tolerance(held_program_tolerance),
+    .settings_of_next_program_tolerance(held_program_tolerance),
     .settings__try_limit(held_try_limit),
     .settings__pair_policy(held_pair_policy),
-    .settings__refresh_pulses(held_refresh_pulses),
-    .settings__ramp(held_ramp),
-    .settings__set_ramp__start(held_set_ramp__start),
-    .settings__set_ramp__step(held_set_ramp__step),
-    .settings__set_ramp__stop(held_set_ramp__stop),
-    .settings__reset_ramp__start(held_reset_ramp__start),
-    .settings__reset_ramp__step(held_reset_ramp__step),
-    .settings__reset_ramp__stop(held_reset_ramp__stop),
-    .settings__form_ramp__start(held_form_ramp__start),
-    .settings__form_ramp__step(held_form_ramp__step),
-    .settings__form_ramp__stop(held_form_ramp__stop),
+    .settings_of_next_refresh_pulses(held_refresh_pulses),
+    .settings_of_next_ramp(held_ramp),
+    .settings_of_next_set_ramp_start(held_set_ramp__start),
+    .settings_of_next_set_ramp_step(held_set_ramp__step),
+    .settings_of_next_set_ramp_stop(held_set_ramp__stop),
+    .settings_of_next_reset_ramp_start(held_reset_ramp__start),
+    .settings_of_next_reset_ramp_step(held_reset_ramp__step),
+    .settings_of_next_reset_ramp_stop(held_reset_ramp__stop),
+    .settings_of_next_form_ramp_start(held_form_ramp__start),
+    .settings_of_next_form_ramp_step(held_form_ramp__step),
+    .settings_of_next_form_ramp_stop(held_form_ramp__stop),
     .settings__set_lines__word_code(held_set_lines__word_code),
     .settings__set_lines__bit_code(held_set_lines__bit_code),
     .settings__set_lines__source_code(held_set_lines__source_code),
@@ -530,12 +532,12 @@ module pulsetrain_core (
     .settings__reset_lines__word_unselected(held_reset_lines__word_unselected),
     .settings__reset_lines__bit_unselected(held_reset_lines__bit_unselected),
     .settings__reset_lines__source_unselected(held_reset_lines__source_unselected),
-    .settings__form_lines__word_code(held_form_lines__word_code),
-    .settings__form_lines__bit_code(held_form_lines__bit_code),
-    .settings__form_lines__source_code(held_form_lines__source_code),
-    .settings__form_lines__word_unselected(held_form_lines__word_unselected),
-    .settings__form_lines__bit_unselected(held_form_lines__bit_unselected),
-    .settings__form_lines__source_unselected(held_form_lines__source_unselected),
+    .settings_of_next_form_lines_word_code(held_form_lines__word_code),
+    .settings_of_next_form_lines_bit_code(held_form_lines__bit_code),
+    .settings_of_next_form_lines_source_code(held_form_lines__source_code),
+    .settings_of_next_form_lines_word_unselected(held_form_lines__word_unselected),
+    .settings_of_next_form_lines_bit_unselected(held_form_lines__bit_unselected),
+    .settings_of_next_form_lines_source_unselected(held_form_lines__source_unselected),
     .settings__read_lines__word_code(held_read_lines__word_code),
     .settings__read_lines__bit_code(held_read_lines__bit_code),
     .settings__read_lines__source_code(held_read_lines__source_code),
@@ -726,15 +728,18 @@ module pulsetrain_core (
       if (product_when)
         product <= product_any;
       armed_before <= armed;
-      refusals__illegal_refresh <= settings__pair_policy == 2'd2;
-      refusals__illegal_settings <= {refusals__illegal_settings_either, refusals__illegal_settings_either_2,
-          settings__try_limit == 8'd0, refusals__illegal_settings_above, settings__verify_step == 8'd0,
-          settings__verify_full_scale == 16'd0, settings__backward_full_scale == 16'd0, settings__forward_full_scale ==
-          16'd0, settings__conversion_limit == 16'd0, settings__settle_cycles == 16'd0, settings__ready_limit == 16'd0,
-          settings__recovery_cycles == 16'd0, settings__hold_cycles == 16'd0, refusals__illegal_settings_either_3,
-          refusals__illegal_settings_either_4, settings__setup_cycles == 16'd0, refusals__illegal_settings_either_5,
-          settings__max_pulses == 4'd0, refusals__illegal_settings_either_6} != 19'd0;
-      refusals__locked <= form_key != 16'd61498;
+      if (header_comes) begin
+        refusals__illegal_refresh <= settings__pair_policy == 2'd2;
+        refusals__illegal_settings <= {refusals__illegal_settings_either, refusals__illegal_settings_either_2,
+            settings__try_limit == 8'd0, refusals__illegal_settings_above, settings__verify_step == 8'd0,
+            settings__verify_full_scale == 16'd0, settings__backward_full_scale == 16'd0, settings__forward_full_scale
+            == 16'd0, settings__conversion_limit == 16'd0, settings__settle_cycles == 16'd0, settings__ready_limit ==
+            16'd0, settings__recovery_cycles == 16'd0, settings__hold_cycles == 16'd0,
+            refusals__illegal_settings_either_3, refusals__illegal_settings_either_4, settings__setup_cycles == 16'd0,
+            refusals__illegal_settings_either_5, settings__max_pulses == 4'd0, refusals__illegal_settings_either_6} !=
+            19'd0;
+        refusals__locked <= form_key != 16'd61498;
+      end
       released_before <= released;
     end
   end
@@ -805,6 +810,7 @@ module pulsetrain_core_command_decoder (
   input refusals__illegal_settings,
   input refusals__illegal_refresh,
   output [129:0] targets__payload,
+  output header_comes,
   output [3:0] header__opcode,
   output [7:0] header__tag,
   output commands__ready,
@@ -848,7 +854,7 @@ module pulsetrain_core_command_decoder (
       $signed(commands__payload[31:23]) == $signed(commands__payload[31]) & (!commands__payload[31] |
       (|commands__payload[22:16])), $signed(commands__payload[15:7]) == $signed(commands__payload[15]) &
       (!commands__payload[15] | (|commands__payload[6:0]))};
-  wire wrong = wrong_before | (|wrong_inverse);
+  wire wrong = wrong_before | (|(loads ? wrong_inverse : 4'd0));
   wire ends_or_commands__payload_128 = ends | commands__payload[128];
   wire wrong_before_when = moves & !filling;
   wire ends_xor_commands__payload_128 = ends ^ commands__payload[128];
@@ -866,6 +872,7 @@ module pulsetrain_core_command_decoder (
   assign targets__payload[111:96] = words[111:96] | missing;
   assign targets__payload[127:112] = words[127:112] | missing;
   assign targets__payload[129:128] = opcode == 4'd9 ? 2'd2 : opcode == 4'd8 ? 2'd1 : 2'd0;
+  assign header_comes = part_state == 2'd0 & commands__valid & !commands__ready;
   assign header__tag = part_state == 2'd0 ? commands__payload[15:8] : 8'd0;
   assign header__valid = part_state == 2'd0 & taken;
   wire refusal_any = |{header__opcode == 4'd8, header__opcode == 4'd7, header__opcode == 4'd6, header__opcode == 4'd5,
@@ -927,7 +934,7 @@ module pulsetrain_core_command_decoder (
           side <= commands__payload[16];
           opcode <= header__opcode;
           passes <= settings_free | !passes_any;
-          looked_at <= commands__valid & !commands__ready;
+          looked_at <= header_comes;
           beat <= 4'd0;
         end
         2'd2: begin
@@ -1855,27 +1862,27 @@ module pulsetrain_core_controller (
   input [15:0] settings__ready_limit,
   input [15:0] settings__settle_cycles,
   input [15:0] settings__conversion_limit,
-  input [15:0] settings__form_cycles,
-  input [15:0] settings__forward_full_scale,
-  input [15:0] settings__backward_full_scale,
+  input [15:0] settings_of_next_form_cycles,
+  input [15:0] settings_of_next_forward_full_scale,
+  input [15:0] settings_of_next_backward_full_scale,
   input [15:0] settings__verify_full_scale,
   input settings__verify,
   input [7:0] settings__verify_step,
   input [7:0] settings__verify_tolerance,
-  input [7:0] settings__program_tolerance,
+  input [7:0] settings_of_next_program_tolerance,
   input [7:0] settings__try_limit,
   input [1:0] settings__pair_policy,
-  input [7:0] settings__refresh_pulses,
-  input [1:0] settings__ramp,
-  input [15:0] settings__set_ramp__start,
-  input [15:0] settings__set_ramp__step,
-  input [15:0] settings__set_ramp__stop,
-  input [15:0] settings__reset_ramp__start,
-  input [15:0] settings__reset_ramp__step,
-  input [15:0] settings__reset_ramp__stop,
-  input [15:0] settings__form_ramp__start,
-  input [15:0] settings__form_ramp__step,
-  input [15:0] settings__form_ramp__stop,
+  input [7:0] settings_of_next_refresh_pulses,
+  input [1:0] settings_of_next_ramp,
+  input [15:0] settings_of_next_set_ramp_start,
+  input [15:0] settings_of_next_set_ramp_step,
+  input [15:0] settings_of_next_set_ramp_stop,
+  input [15:0] settings_of_next_reset_ramp_start,
+  input [15:0] settings_of_next_reset_ramp_step,
+  input [15:0] settings_of_next_reset_ramp_stop,
+  input [15:0] settings_of_next_form_ramp_start,
+  input [15:0] settings_of_next_form_ramp_step,
+  input [15:0] settings_of_next_form_ramp_stop,
   input [7:0] settings__set_lines__word_code,
   input [7:0] settings__set_lines__bit_code,
   input [7:0] settings__set_lines__source_code,
@@ -1888,12 +1895,12 @@ module pulsetrain_core_controller (
   input [1:0] settings__reset_lines__word_unselected,
   input [1:0] settings__reset_lines__bit_unselected,
   input [1:0] settings__reset_lines__source_unselected,
-  input [7:0] settings__form_lines__word_code,
-  input [7:0] settings__form_lines__bit_code,
-  input [7:0] settings__form_lines__source_code,
-  input [1:0] settings__form_lines__word_unselected,
-  input [1:0] settings__form_lines__bit_unselected,
-  input [1:0] settings__form_lines__source_unselected,
+  input [7:0] settings_of_next_form_lines_word_code,
+  input [7:0] settings_of_next_form_lines_bit_code,
+  input [7:0] settings_of_next_form_lines_source_code,
+  input [1:0] settings_of_next_form_lines_word_unselected,
+  input [1:0] settings_of_next_form_lines_bit_unselected,
+  input [1:0] settings_of_next_form_lines_source_unselected,
   input [7:0] settings__read_lines__word_code,
   input [7:0] settings__read_lines__bit_code,
   input [7:0] settings__read_lines__source_code,
@@ -1968,12 +1975,93 @@ module pulsetrain_core_controller (
   reg [3:0] sampled_parallel_max = 4'd0;
   reg held_2 = 1'b0;
   reg [13:0] slot = 14'd0;
-  reg [264:0] bank_0 = 265'd0;
-  reg [264:0] bank_1 = 265'd0;
+  reg bank_0_verify = 1'b0;
+  reg bank_1_verify = 1'b0;
   reg verifying = 1'b0;
   reg held = 1'b0;
+  reg [3:0] bank_1_parallel_max = 4'd0;
+  reg [15:0] bank_1_setup_cycles = 16'd0;
+  reg [15:0] bank_1_set_cycles = 16'd0;
+  reg [15:0] bank_1_reset_cycles = 16'd0;
+  reg [15:0] bank_1_hold_cycles = 16'd0;
+  reg [15:0] bank_1_recovery_cycles = 16'd0;
+  reg [15:0] bank_1_ready_limit = 16'd0;
+  reg [15:0] bank_1_settle_cycles = 16'd0;
+  reg [15:0] bank_1_conversion_limit = 16'd0;
+  reg [15:0] bank_1_verify_full_scale = 16'd0;
+  reg [7:0] bank_1_verify_step = 8'd0;
+  reg [7:0] bank_1_verify_tolerance = 8'd0;
+  reg [7:0] bank_1_try_limit = 8'd0;
+  reg [1:0] bank_1_pair_policy = 2'd0;
+  reg [7:0] bank_1_set_lines_word_code = 8'd0;
+  reg [7:0] bank_1_set_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_set_lines_source_code = 8'd0;
+  reg [1:0] bank_1_set_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_set_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_set_lines_source_unselected = 2'd0;
+  reg [7:0] bank_1_reset_lines_word_code = 8'd0;
+  reg [7:0] bank_1_reset_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_reset_lines_source_code = 8'd0;
+  reg [1:0] bank_1_reset_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_reset_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_reset_lines_source_unselected = 2'd0;
+  reg [7:0] bank_1_read_lines_word_code = 8'd0;
+  reg [7:0] bank_1_read_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_read_lines_source_code = 8'd0;
+  reg [1:0] bank_1_read_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_read_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_read_lines_source_unselected = 2'd0;
+  reg [3:0] bank_0_parallel_max = 4'd0;
+  reg [15:0] bank_0_setup_cycles = 16'd0;
+  reg [15:0] bank_0_set_cycles = 16'd0;
+  reg [15:0] bank_0_reset_cycles = 16'd0;
+  reg [15:0] bank_0_hold_cycles = 16'd0;
+  reg [15:0] bank_0_recovery_cycles = 16'd0;
+  reg [15:0] bank_0_ready_limit = 16'd0;
+  reg [15:0] bank_0_settle_cycles = 16'd0;
+  reg [15:0] bank_0_conversion_limit = 16'd0;
+  reg [15:0] bank_0_verify_full_scale = 16'd0;
+  reg [7:0] bank_0_verify_step = 8'd0;
+  reg [7:0] bank_0_verify_tolerance = 8'd0;
+  reg [7:0] bank_0_try_limit = 8'd0;
+  reg [1:0] bank_0_pair_policy = 2'd0;
+  reg [7:0] bank_0_set_lines_word_code = 8'd0;
+  reg [7:0] bank_0_set_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_set_lines_source_code = 8'd0;
+  reg [1:0] bank_0_set_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_set_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_set_lines_source_unselected = 2'd0;
+  reg [7:0] bank_0_reset_lines_word_code = 8'd0;
+  reg [7:0] bank_0_reset_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_reset_lines_source_code = 8'd0;
+  reg [1:0] bank_0_reset_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_reset_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_reset_lines_source_unselected = 2'd0;
+  reg [7:0] bank_0_read_lines_word_code = 8'd0;
+  reg [7:0] bank_0_read_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_read_lines_source_code = 8'd0;
+  reg [1:0] bank_0_read_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_read_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_read_lines_source_unselected = 2'd0;
   reg upcoming_end = 1'b0;
-  reg [159:0] kept = 160'd0;
+  reg [4:0] kept_operation_operation = 5'd0;
+  reg [2:0] kept_operation_row = 3'd0;
+  reg [7:0] kept_operation_columns = 8'd0;
+  reg kept_operation_whole = 1'b0;
+  reg kept_operation_groups = 1'b0;
+  reg [15:0] full_scale = 16'd0;
+  reg [15:0] timing__setup_cycles = 16'd0;
+  reg [15:0] timing__pulse_cycles = 16'd0;
+  reg [15:0] timing__hold_cycles = 16'd0;
+  reg [15:0] timing__recovery_cycles = 16'd0;
+  reg [15:0] timing__ready_limit = 16'd0;
+  reg [15:0] timing__conversion_limit = 16'd0;
+  reg [7:0] lines__word_code = 8'd0;
+  reg [7:0] lines__bit_code = 8'd0;
+  reg [7:0] lines__source_code = 8'd0;
+  reg [1:0] lines__word_unselected = 2'd0;
+  reg [1:0] lines__bit_unselected = 2'd0;
+  reg [1:0] lines__source_unselected = 2'd0;
   reg whole_2 = 1'b0;
   reg converted = 1'b0;
   wire seed__ready_2;
@@ -2032,7 +2120,7 @@ module pulsetrain_core_controller (
   wire starts = words__ready & first;
   wire clear = released | drains;
   wire o__ready_2 = !held_2;
-  wire verified = slot[12] ? bank_1[148] : bank_0[148];
+  wire verified = slot[12] ? bank_1_verify : bank_0_verify;
   wire plain = held_2 & !verified & !verifying & !active;
   wire verifies = held_2 & verified & (verifying ? slot[12] == held : !active);
   wire o__ready_3 = !upcoming_valid & !released;
@@ -2041,9 +2129,23 @@ module pulsetrain_core_controller (
   wire upcoming_leaves = upcoming_valid & i__ready_2 & !released;
   assign read__ready = may_read_both & upcoming_leaves;
   wire current = verifying ? held : slot[12];
+  wire current_either = verifying | plain | verifies;
+  wire current_both = current_either & current;
   wire targets__valid_2 = targets__valid & may_program;
   assign targets__ready = targets__ready_2 & may_program;
   wire targets__ready_both = o__valid & signal_2[1];
+  wire [17:0] chosen;
+  assign chosen[4:0] = o__valid ? o__payload_operation : plain ? (slot[3] ? 5'd2 : 5'd1) : read__payload ? 5'd16 : 5'd8;
+  assign chosen[7:5] = o__valid ? signal[2:0] : plain ? slot[2:0] : 3'd0;
+  assign chosen[15:8] = o__valid ? signal[10:3] : plain ? slot[11:4] : 8'd0;
+  assign chosen[16] = !o__valid & !plain;
+  assign chosen[17] = o__valid ? o__payload_groups : !plain;
+  wire [15:0] settings_of_next_settle_cycles = current_both ? bank_1_settle_cycles : current_either ?
+      bank_0_settle_cycles : settings__settle_cycles;
+  wire [15:0] settings_of_next_setup_cycles = current_both ? bank_1_setup_cycles : current_either ? bank_0_setup_cycles
+      : settings__setup_cycles;
+  wire [15:0] chosen_setup_cycles = chosen[4:0] == 5'd8 | chosen[4:0] == 5'd16 ? settings_of_next_settle_cycles :
+      settings_of_next_setup_cycles;
   wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
   wire finished = upcoming_leaves & upcoming_end;
   assign samples__valid = samples__valid_2 & whole_2;
@@ -2051,122 +2153,159 @@ module pulsetrain_core_controller (
   wire counters__reads_both = samples__valid_2 & samples__last;
   wire [1:0] converted_plus_1 = converted + 1'b1;
   wire armed_limit_when = !armed & fault == 2'd0;
+  wire bank_0_read_lines_source_unselected_when = starts & !bank;
+  wire starts_and_bank = starts & bank;
   wire verifying_when = clear | (o__valid & o__ready_3 & signal_2[0]);
+  wire o__ready_3_and_upcoming_offered = o__ready_3 & upcoming_offered;
   wire i__valid_3_and_i__ready_2 = i__valid_3 & i__ready_2;
-  wire [513:0] offered;
-  assign offered[4:0] = settings__threshold_log2;
-  assign offered[8:5] = settings__max_pulses;
-  assign offered[12:9] = settings__parallel_max;
-  assign offered[28:13] = settings__setup_cycles;
-  assign offered[44:29] = settings__set_cycles;
-  assign offered[60:45] = settings__reset_cycles;
-  assign offered[76:61] = settings__hold_cycles;
-  assign offered[92:77] = settings__recovery_cycles;
-  assign offered[108:93] = settings__ready_limit;
-  assign offered[124:109] = settings__settle_cycles;
-  assign offered[140:125] = settings__conversion_limit;
-  assign offered[156:141] = settings__form_cycles;
-  assign offered[172:157] = settings__forward_full_scale;
-  assign offered[188:173] = settings__backward_full_scale;
-  assign offered[204:189] = settings__verify_full_scale;
-  assign offered[205] = settings__verify;
-  assign offered[213:206] = settings__verify_step;
-  assign offered[221:214] = settings__verify_tolerance;
-  assign offered[229:222] = settings__program_tolerance;
-  assign offered[237:230] = settings__try_limit;
-  assign offered[239:238] = settings__pair_policy;
-  assign offered[247:240] = settings__refresh_pulses;
-  assign offered[249:248] = settings__ramp;
-  assign offered[297:250] = {settings__set_ramp__stop, settings__set_ramp__step, settings__set_ramp__start};
-  assign offered[345:298] = {settings__reset_ramp__stop, settings__reset_ramp__step, settings__reset_ramp__start};
-  assign offered[393:346] = {settings__form_ramp__stop, settings__form_ramp__step, settings__form_ramp__start};
-  assign offered[423:394] =
-    {settings__set_lines__source_unselected, settings__set_lines__bit_unselected, settings__set_lines__word_unselected,
-        settings__set_lines__source_code, settings__set_lines__bit_code, settings__set_lines__word_code};
-  assign offered[453:424] =
-    {settings__reset_lines__source_unselected, settings__reset_lines__bit_unselected,
-        settings__reset_lines__word_unselected, settings__reset_lines__source_code, settings__reset_lines__bit_code,
-        settings__reset_lines__word_code};
-  assign offered[483:454] =
-    {settings__form_lines__source_unselected, settings__form_lines__bit_unselected,
-        settings__form_lines__word_unselected, settings__form_lines__source_code, settings__form_lines__bit_code,
-        settings__form_lines__word_code};
-  assign offered[513:484] =
-    {settings__read_lines__source_unselected, settings__read_lines__bit_unselected,
-        settings__read_lines__word_unselected, settings__read_lines__source_code, settings__read_lines__bit_code,
-        settings__read_lines__word_code};
   wire [141:0] i__payload;
   assign i__payload[63:0] = deltas__payload;
   assign i__payload[127:64] = words__payload;
-  assign i__payload[132:128] = first ? offered[4:0] : sampled_threshold_log2;
-  assign i__payload[136:133] = first ? offered[8:5] : sampled_max_pulses;
-  assign i__payload[140:137] = first ? offered[12:9] : sampled_parallel_max;
+  assign i__payload[132:128] = first ? settings__threshold_log2 : sampled_threshold_log2;
+  assign i__payload[136:133] = first ? settings__max_pulses : sampled_max_pulses;
+  assign i__payload[140:137] = first ? settings__parallel_max : sampled_parallel_max;
   assign i__payload[141] = bank ^ !first;
-  wire [17:0] chosen;
-  assign chosen[4:0] = o__valid ? o__payload_operation : plain ? (slot[3] ? 5'd2 : 5'd1) : read__payload ? 5'd16 : 5'd8;
-  assign chosen[7:5] = o__valid ? signal[2:0] : plain ? slot[2:0] : 3'd0;
-  assign chosen[15:8] = o__valid ? signal[10:3] : plain ? slot[11:4] : 8'd0;
-  assign chosen[16] = !o__valid & !plain;
-  assign chosen[17] = o__valid ? o__payload_groups : !plain;
   wire upcoming_ends = o__valid ? signal_2[0] : plain & slot[13];
-  wire [513:0] settings;
-  assign settings[8:0] = offered[8:0];
-  assign settings[12:9] = verifying | plain | verifies ? (current ? bank_1[3:0] : bank_0[3:0]) : offered[12:9];
-  assign settings[28:13] = verifying | plain | verifies ? (current ? bank_1[19:4] : bank_0[19:4]) : offered[28:13];
-  assign settings[44:29] = verifying | plain | verifies ? (current ? bank_1[35:20] : bank_0[35:20]) : offered[44:29];
-  assign settings[60:45] = verifying | plain | verifies ? (current ? bank_1[51:36] : bank_0[51:36]) : offered[60:45];
-  assign settings[76:61] = verifying | plain | verifies ? (current ? bank_1[67:52] : bank_0[67:52]) : offered[76:61];
-  assign settings[92:77] = verifying | plain | verifies ? (current ? bank_1[83:68] : bank_0[83:68]) : offered[92:77];
-  assign settings[108:93] = verifying | plain | verifies ? (current ? bank_1[99:84] : bank_0[99:84]) : offered[108:93];
-  assign settings[124:109] = verifying | plain | verifies ? (current ? bank_1[115:100] : bank_0[115:100]) :
-      offered[124:109];
-  assign settings[140:125] = verifying | plain | verifies ? (current ? bank_1[131:116] : bank_0[131:116]) :
-      offered[140:125];
-  assign settings[188:141] = offered[188:141];
-  assign settings[204:189] = verifying | plain | verifies ? (current ? bank_1[147:132] : bank_0[147:132]) :
-      offered[204:189];
-  assign settings[205] = verifying | plain | verifies ? (current ? bank_1[148] : bank_0[148]) : offered[205];
-  assign settings[213:206] = verifying | plain | verifies ? (current ? bank_1[156:149] : bank_0[156:149]) :
-      offered[213:206];
-  assign settings[221:214] = verifying | plain | verifies ? (current ? bank_1[164:157] : bank_0[164:157]) :
-      offered[221:214];
-  assign settings[229:222] = offered[229:222];
-  assign settings[237:230] = verifying | plain | verifies ? (current ? bank_1[172:165] : bank_0[172:165]) :
-      offered[237:230];
-  assign settings[239:238] = verifying | plain | verifies ? (current ? bank_1[174:173] : bank_0[174:173]) :
-      offered[239:238];
-  assign settings[393:240] = offered[393:240];
-  assign settings[423:394] = verifying | plain | verifies ? (current ? bank_1[204:175] : bank_0[204:175]) :
-      offered[423:394];
-  assign settings[453:424] = verifying | plain | verifies ? (current ? bank_1[234:205] : bank_0[234:205]) :
-      offered[453:424];
-  assign settings[483:454] = offered[483:454];
-  assign settings[513:484] = verifying | plain | verifies ? (current ? bank_1[264:235] : bank_0[264:235]) :
-      offered[513:484];
-  wire [29:0] lines =
-    chosen[4:0] == 5'd1 ? settings[423:394] :
-    chosen[4:0] == 5'd2 ? settings[453:424] :
-    chosen[4:0] == 5'd4 ? settings[483:454] :
-    settings[513:484];
+  wire [3:0] settings_of_next_parallel_max = current_both ? bank_1_parallel_max : current_either ? bank_0_parallel_max
+      : settings__parallel_max;
+  wire [15:0] settings_of_next_set_cycles = current_both ? bank_1_set_cycles : current_either ? bank_0_set_cycles :
+      settings__set_cycles;
+  wire [15:0] settings_of_next_reset_cycles = current_both ? bank_1_reset_cycles : current_either ? bank_0_reset_cycles
+      : settings__reset_cycles;
+  wire [15:0] settings_of_next_hold_cycles = current_both ? bank_1_hold_cycles : current_either ? bank_0_hold_cycles :
+      settings__hold_cycles;
+  wire [15:0] settings_of_next_recovery_cycles = current_both ? bank_1_recovery_cycles : current_either ?
+      bank_0_recovery_cycles : settings__recovery_cycles;
+  wire [15:0] settings_of_next_ready_limit = current_both ? bank_1_ready_limit : current_either ? bank_0_ready_limit :
+      settings__ready_limit;
+  wire [15:0] settings_of_next_conversion_limit = current_both ? bank_1_conversion_limit : current_either ?
+      bank_0_conversion_limit : settings__conversion_limit;
+  wire [15:0] settings_of_next_verify_full_scale =
+    current_both ? bank_1_verify_full_scale :
+    current_either ? bank_0_verify_full_scale :
+    settings__verify_full_scale;
+  wire [7:0] settings_of_next_verify_step = current_both ? bank_1_verify_step : current_either ? bank_0_verify_step :
+      settings__verify_step;
+  wire [7:0] settings_of_next_verify_tolerance = current_both ? bank_1_verify_tolerance : current_either ?
+      bank_0_verify_tolerance : settings__verify_tolerance;
+  wire [7:0] settings_of_next_try_limit = current_both ? bank_1_try_limit : current_either ? bank_0_try_limit :
+      settings__try_limit;
+  wire [1:0] settings_of_next_pair_policy = current_both ? bank_1_pair_policy : current_either ? bank_0_pair_policy :
+      settings__pair_policy;
+  wire [7:0] settings_of_next_set_lines_word_code =
+    current_both ? bank_1_set_lines_word_code :
+    current_either ? bank_0_set_lines_word_code :
+    settings__set_lines__word_code;
+  wire [7:0] settings_of_next_set_lines_bit_code =
+    current_both ? bank_1_set_lines_bit_code :
+    current_either ? bank_0_set_lines_bit_code :
+    settings__set_lines__bit_code;
+  wire [7:0] settings_of_next_set_lines_source_code =
+    current_both ? bank_1_set_lines_source_code :
+    current_either ? bank_0_set_lines_source_code :
+    settings__set_lines__source_code;
+  wire [1:0] settings_of_next_set_lines_word_unselected =
+    current_both ? bank_1_set_lines_word_unselected :
+    current_either ? bank_0_set_lines_word_unselected :
+    settings__set_lines__word_unselected;
+  wire [1:0] settings_of_next_set_lines_bit_unselected =
+    current_both ? bank_1_set_lines_bit_unselected :
+    current_either ? bank_0_set_lines_bit_unselected :
+    settings__set_lines__bit_unselected;
+  wire [1:0] settings_of_next_set_lines_source_unselected =
+    current_both ? bank_1_set_lines_source_unselected :
+    current_either ? bank_0_set_lines_source_unselected :
+    settings__set_lines__source_unselected;
+  wire [7:0] settings_of_next_reset_lines_word_code =
+    current_both ? bank_1_reset_lines_word_code :
+    current_either ? bank_0_reset_lines_word_code :
+    settings__reset_lines__word_code;
+  wire [7:0] settings_of_next_reset_lines_bit_code =
+    current_both ? bank_1_reset_lines_bit_code :
+    current_either ? bank_0_reset_lines_bit_code :
+    settings__reset_lines__bit_code;
+  wire [7:0] settings_of_next_reset_lines_source_code =
+    current_both ? bank_1_reset_lines_source_code :
+    current_either ? bank_0_reset_lines_source_code :
+    settings__reset_lines__source_code;
+  wire [1:0] settings_of_next_reset_lines_word_unselected =
+    current_both ? bank_1_reset_lines_word_unselected :
+    current_either ? bank_0_reset_lines_word_unselected :
+    settings__reset_lines__word_unselected;
+  wire [1:0] settings_of_next_reset_lines_bit_unselected =
+    current_both ? bank_1_reset_lines_bit_unselected :
+    current_either ? bank_0_reset_lines_bit_unselected :
+    settings__reset_lines__bit_unselected;
+  wire [1:0] settings_of_next_reset_lines_source_unselected =
+    current_both ? bank_1_reset_lines_source_unselected :
+    current_either ? bank_0_reset_lines_source_unselected :
+    settings__reset_lines__source_unselected;
+  wire [7:0] settings_of_next_read_lines_word_code =
+    current_both ? bank_1_read_lines_word_code :
+    current_either ? bank_0_read_lines_word_code :
+    settings__read_lines__word_code;
+  wire [7:0] settings_of_next_read_lines_bit_code =
+    current_both ? bank_1_read_lines_bit_code :
+    current_either ? bank_0_read_lines_bit_code :
+    settings__read_lines__bit_code;
+  wire [7:0] settings_of_next_read_lines_source_code =
+    current_both ? bank_1_read_lines_source_code :
+    current_either ? bank_0_read_lines_source_code :
+    settings__read_lines__source_code;
+  wire [1:0] settings_of_next_read_lines_word_unselected =
+    current_both ? bank_1_read_lines_word_unselected :
+    current_either ? bank_0_read_lines_word_unselected :
+    settings__read_lines__word_unselected;
+  wire [1:0] settings_of_next_read_lines_bit_unselected =
+    current_both ? bank_1_read_lines_bit_unselected :
+    current_either ? bank_0_read_lines_bit_unselected :
+    settings__read_lines__bit_unselected;
+  wire [1:0] settings_of_next_read_lines_source_unselected =
+    current_both ? bank_1_read_lines_source_unselected :
+    current_either ? bank_0_read_lines_source_unselected :
+    settings__read_lines__source_unselected;
+  wire [7:0] lines_word_code =
+    chosen[4:0] == 5'd1 ? settings_of_next_set_lines_word_code :
+    chosen[4:0] == 5'd2 ? settings_of_next_reset_lines_word_code :
+    chosen[4:0] == 5'd4 ? settings_of_next_form_lines_word_code :
+    settings_of_next_read_lines_word_code;
+  wire [7:0] lines_bit_code =
+    targets__ready_both & settings_of_next_ramp != 2'd1 & chosen[4:0] != 5'd2 ? o__payload_ramp_value[7:0] :
+    chosen[4:0] == 5'd1 ? settings_of_next_set_lines_bit_code :
+    chosen[4:0] == 5'd2 ? settings_of_next_reset_lines_bit_code :
+    chosen[4:0] == 5'd4 ? settings_of_next_form_lines_bit_code :
+    settings_of_next_read_lines_bit_code;
+  wire [7:0] lines_source_code =
+    targets__ready_both & settings_of_next_ramp != 2'd1 & chosen[4:0] == 5'd2 ? o__payload_ramp_value[7:0] :
+    chosen[4:0] == 5'd1 ? settings_of_next_set_lines_source_code :
+    chosen[4:0] == 5'd2 ? settings_of_next_reset_lines_source_code :
+    chosen[4:0] == 5'd4 ? settings_of_next_form_lines_source_code :
+    settings_of_next_read_lines_source_code;
+  wire [1:0] lines_word_unselected =
+    chosen[4:0] == 5'd1 ? settings_of_next_set_lines_word_unselected :
+    chosen[4:0] == 5'd2 ? settings_of_next_reset_lines_word_unselected :
+    chosen[4:0] == 5'd4 ? settings_of_next_form_lines_word_unselected :
+    settings_of_next_read_lines_word_unselected;
+  wire [1:0] lines_bit_unselected =
+    chosen[4:0] == 5'd1 ? settings_of_next_set_lines_bit_unselected :
+    chosen[4:0] == 5'd2 ? settings_of_next_reset_lines_bit_unselected :
+    chosen[4:0] == 5'd4 ? settings_of_next_form_lines_bit_unselected :
+    settings_of_next_read_lines_bit_unselected;
+  wire [1:0] lines_source_unselected =
+    chosen[4:0] == 5'd1 ? settings_of_next_set_lines_source_unselected :
+    chosen[4:0] == 5'd2 ? settings_of_next_reset_lines_source_unselected :
+    chosen[4:0] == 5'd4 ? settings_of_next_form_lines_source_unselected :
+    settings_of_next_read_lines_source_unselected;
   wire [15:0] width =
-    targets__ready_both & settings[249:248] == 2'd1 ? o__payload_ramp_value :
-    (chosen[4:0] == 5'd1 ? settings[44:29] : chosen[4:0] == 5'd4 ? settings[156:141] : settings[60:45]);
-  wire [29:0] lines_2;
-  assign lines_2[7:0] = lines[7:0];
-  assign lines_2[15:8] =
-    targets__ready_both & settings[249:248] != 2'd1 & chosen[4:0] != 5'd2 ? o__payload_ramp_value[7:0] :
-    lines[15:8];
-  assign lines_2[23:16] =
-    targets__ready_both & settings[249:248] != 2'd1 & chosen[4:0] == 5'd2 ? o__payload_ramp_value[7:0] :
-    lines[23:16];
-  assign lines_2[29:24] = lines[29:24];
-  wire [95:0] chosen_timing;
-  assign chosen_timing[15:0] = chosen[4:0] == 5'd8 | chosen[4:0] == 5'd16 ? settings[124:109] : settings[28:13];
-  assign chosen_timing[31:16] = width;
-  assign chosen_timing[47:32] = settings[76:61];
-  assign chosen_timing[63:48] = settings[92:77];
-  assign chosen_timing[79:64] = settings[108:93];
-  assign chosen_timing[95:80] = settings[140:125];
+    targets__ready_both & settings_of_next_ramp == 2'd1 ? o__payload_ramp_value :
+    (chosen[4:0] == 5'd1 ? settings_of_next_set_cycles : chosen[4:0] == 5'd4 ? settings_of_next_form_cycles :
+        settings_of_next_reset_cycles);
+  wire [17:0] i__payload_3;
+  assign i__payload_3[4:0] = kept_operation_operation;
+  assign i__payload_3[7:5] = kept_operation_row;
+  assign i__payload_3[15:8] = kept_operation_columns;
+  assign i__payload_3[16] = kept_operation_whole;
+  assign i__payload_3[17] = kept_operation_groups;
   wire conversions = counters__reads_both & converted_plus_1[0];
 
   pulsetrain_core_controller_random_source random_source (
@@ -2223,9 +2362,24 @@ module pulsetrain_core_controller (
     .o__ready(o__ready_3),
     .samples__valid(samples__valid_3),
     .room(room),
+    .program_tolerance(settings_of_next_program_tolerance),
+    .settings__refresh_pulses(settings_of_next_refresh_pulses),
+    .settings__ramp(settings_of_next_ramp),
+    .set_ramp__start(settings_of_next_set_ramp_start),
+    .set_ramp__step(settings_of_next_set_ramp_step),
+    .set_ramp__stop(settings_of_next_set_ramp_stop),
+    .reset_ramp__start(settings_of_next_reset_ramp_start),
+    .reset_ramp__step(settings_of_next_reset_ramp_step),
+    .reset_ramp__stop(settings_of_next_reset_ramp_stop),
+    .form_ramp__start(settings_of_next_form_ramp_start),
+    .form_ramp__step(settings_of_next_form_ramp_step),
+    .form_ramp__stop(settings_of_next_form_ramp_stop),
     .targets__payload(targets__payload),
-    .parallel_max(settings[12:9]),
-    .settings(settings[393:206]),
+    .parallel_max(settings_of_next_parallel_max),
+    .step(settings_of_next_verify_step),
+    .verify_tolerance(settings_of_next_verify_tolerance),
+    .settings__try_limit(settings_of_next_try_limit),
+    .pair_policy(settings_of_next_pair_policy),
     .clear(released),
     .slots__payload(slot),
     .slots__ready(slots__ready),
@@ -2257,8 +2411,21 @@ module pulsetrain_core_controller (
     .clear(clear_2),
     .i__valid(i__valid_3),
     .room(room),
+    .i__payload(i__payload_3),
     .pulse_limit(armed_limit),
-    .kept(kept),
+    .timing__setup_cycles(timing__setup_cycles),
+    .timing__pulse_cycles(timing__pulse_cycles),
+    .timing__hold_cycles(timing__hold_cycles),
+    .timing__recovery_cycles(timing__recovery_cycles),
+    .timing__ready_limit(timing__ready_limit),
+    .timing__conversion_limit(timing__conversion_limit),
+    .lines__word_code(lines__word_code),
+    .lines__bit_code(lines__bit_code),
+    .lines__source_code(lines__source_code),
+    .lines__word_unselected(lines__word_unselected),
+    .lines__bit_unselected(lines__bit_unselected),
+    .lines__source_unselected(lines__source_unselected),
+    .full_scale(full_scale),
     .idle(idle_2),
     .i__ready(i__ready_2),
     .fault(fault_2),
@@ -2319,8 +2486,72 @@ module pulsetrain_core_controller (
       sampled_threshold_log2 <= 5'd0;
       sampled_max_pulses <= 4'd0;
       sampled_parallel_max <= 4'd0;
-      bank_0 <= 265'd0;
-      bank_1 <= 265'd0;
+      bank_0_parallel_max <= 4'd0;
+      bank_0_setup_cycles <= 16'd0;
+      bank_0_set_cycles <= 16'd0;
+      bank_0_reset_cycles <= 16'd0;
+      bank_0_hold_cycles <= 16'd0;
+      bank_0_recovery_cycles <= 16'd0;
+      bank_0_ready_limit <= 16'd0;
+      bank_0_settle_cycles <= 16'd0;
+      bank_0_conversion_limit <= 16'd0;
+      bank_0_verify_full_scale <= 16'd0;
+      bank_0_verify <= 1'b0;
+      bank_0_verify_step <= 8'd0;
+      bank_0_verify_tolerance <= 8'd0;
+      bank_0_try_limit <= 8'd0;
+      bank_0_pair_policy <= 2'd0;
+      bank_0_set_lines_word_code <= 8'd0;
+      bank_0_set_lines_bit_code <= 8'd0;
+      bank_0_set_lines_source_code <= 8'd0;
+      bank_0_set_lines_word_unselected <= 2'd0;
+      bank_0_set_lines_bit_unselected <= 2'd0;
+      bank_0_set_lines_source_unselected <= 2'd0;
+      bank_0_reset_lines_word_code <= 8'd0;
+      bank_0_reset_lines_bit_code <= 8'd0;
+      bank_0_reset_lines_source_code <= 8'd0;
+      bank_0_reset_lines_word_unselected <= 2'd0;
+      bank_0_reset_lines_bit_unselected <= 2'd0;
+      bank_0_reset_lines_source_unselected <= 2'd0;
+      bank_0_read_lines_word_code <= 8'd0;
+      bank_0_read_lines_bit_code <= 8'd0;
+      bank_0_read_lines_source_code <= 8'd0;
+      bank_0_read_lines_word_unselected <= 2'd0;
+      bank_0_read_lines_bit_unselected <= 2'd0;
+      bank_0_read_lines_source_unselected <= 2'd0;
+      bank_1_parallel_max <= 4'd0;
+      bank_1_setup_cycles <= 16'd0;
+      bank_1_set_cycles <= 16'd0;
+      bank_1_reset_cycles <= 16'd0;
+      bank_1_hold_cycles <= 16'd0;
+      bank_1_recovery_cycles <= 16'd0;
+      bank_1_ready_limit <= 16'd0;
+      bank_1_settle_cycles <= 16'd0;
+      bank_1_conversion_limit <= 16'd0;
+      bank_1_verify_full_scale <= 16'd0;
+      bank_1_verify <= 1'b0;
+      bank_1_verify_step <= 8'd0;
+      bank_1_verify_tolerance <= 8'd0;
+      bank_1_try_limit <= 8'd0;
+      bank_1_pair_policy <= 2'd0;
+      bank_1_set_lines_word_code <= 8'd0;
+      bank_1_set_lines_bit_code <= 8'd0;
+      bank_1_set_lines_source_code <= 8'd0;
+      bank_1_set_lines_word_unselected <= 2'd0;
+      bank_1_set_lines_bit_unselected <= 2'd0;
+      bank_1_set_lines_source_unselected <= 2'd0;
+      bank_1_reset_lines_word_code <= 8'd0;
+      bank_1_reset_lines_bit_code <= 8'd0;
+      bank_1_reset_lines_source_code <= 8'd0;
+      bank_1_reset_lines_word_unselected <= 2'd0;
+      bank_1_reset_lines_bit_unselected <= 2'd0;
+      bank_1_reset_lines_source_unselected <= 2'd0;
+      bank_1_read_lines_word_code <= 8'd0;
+      bank_1_read_lines_bit_code <= 8'd0;
+      bank_1_read_lines_source_code <= 8'd0;
+      bank_1_read_lines_word_unselected <= 2'd0;
+      bank_1_read_lines_bit_unselected <= 2'd0;
+      bank_1_read_lines_source_unselected <= 2'd0;
       drains <= 1'b0;
       verifying <= 1'b0;
       held <= 1'b0;
@@ -2369,7 +2600,7 @@ module pulsetrain_core_controller (
       else if (samples__valid_2)
         converted <= converted_plus_1[0];
       if (i__valid_3_and_i__ready_2)
-        whole_2 <= kept[16];
+        whole_2 <= i__payload_3[16];
       if (upcoming_leaves | released)
         upcoming_valid <= 1'b0;
       if (o__ready_3) begin
@@ -2387,50 +2618,80 @@ module pulsetrain_core_controller (
         drains <= 1'b1;
       else if (!holds)
         drains <= 1'b0;
-      if (starts & bank) begin
-        bank_1[3:0] <= offered[12:9];
-        bank_1[19:4] <= offered[28:13];
-        bank_1[35:20] <= offered[44:29];
-        bank_1[51:36] <= offered[60:45];
-        bank_1[67:52] <= offered[76:61];
-        bank_1[83:68] <= offered[92:77];
-        bank_1[99:84] <= offered[108:93];
-        bank_1[115:100] <= offered[124:109];
-        bank_1[131:116] <= offered[140:125];
-        bank_1[147:132] <= offered[204:189];
-        bank_1[148] <= offered[205];
-        bank_1[156:149] <= offered[213:206];
-        bank_1[164:157] <= offered[221:214];
-        bank_1[172:165] <= offered[237:230];
-        bank_1[174:173] <= offered[239:238];
-        bank_1[204:175] <= offered[423:394];
-        bank_1[234:205] <= offered[453:424];
-        bank_1[264:235] <= offered[513:484];
+      if (starts_and_bank) begin
+        bank_1_read_lines_source_unselected <= settings__read_lines__source_unselected;
+        bank_1_read_lines_bit_unselected <= settings__read_lines__bit_unselected;
+        bank_1_read_lines_word_unselected <= settings__read_lines__word_unselected;
+        bank_1_read_lines_source_code <= settings__read_lines__source_code;
+        bank_1_read_lines_bit_code <= settings__read_lines__bit_code;
+        bank_1_read_lines_word_code <= settings__read_lines__word_code;
+        bank_1_reset_lines_source_unselected <= settings__reset_lines__source_unselected;
+        bank_1_reset_lines_bit_unselected <= settings__reset_lines__bit_unselected;
+        bank_1_reset_lines_word_unselected <= settings__reset_lines__word_unselected;
+        bank_1_reset_lines_source_code <= settings__reset_lines__source_code;
+        bank_1_reset_lines_bit_code <= settings__reset_lines__bit_code;
+        bank_1_reset_lines_word_code <= settings__reset_lines__word_code;
+        bank_1_set_lines_source_unselected <= settings__set_lines__source_unselected;
+        bank_1_set_lines_bit_unselected <= settings__set_lines__bit_unselected;
+        bank_1_set_lines_word_unselected <= settings__set_lines__word_unselected;
+        bank_1_set_lines_source_code <= settings__set_lines__source_code;
+        bank_1_set_lines_bit_code <= settings__set_lines__bit_code;
+        bank_1_set_lines_word_code <= settings__set_lines__word_code;
+        bank_1_pair_policy <= settings__pair_policy;
+        bank_1_try_limit <= settings__try_limit;
+        bank_1_verify_tolerance <= settings__verify_tolerance;
+        bank_1_verify_step <= settings__verify_step;
+        bank_1_verify <= settings__verify;
+        bank_1_verify_full_scale <= settings__verify_full_scale;
+        bank_1_conversion_limit <= settings__conversion_limit;
+        bank_1_settle_cycles <= settings__settle_cycles;
+        bank_1_ready_limit <= settings__ready_limit;
+        bank_1_recovery_cycles <= settings__recovery_cycles;
+        bank_1_hold_cycles <= settings__hold_cycles;
+        bank_1_reset_cycles <= settings__reset_cycles;
+        bank_1_set_cycles <= settings__set_cycles;
+        bank_1_setup_cycles <= settings__setup_cycles;
+        bank_1_parallel_max <= settings__parallel_max;
       end
-      if (starts & !bank) begin
-        bank_0[3:0] <= offered[12:9];
-        bank_0[19:4] <= offered[28:13];
-        bank_0[35:20] <= offered[44:29];
-        bank_0[51:36] <= offered[60:45];
-        bank_0[67:52] <= offered[76:61];
-        bank_0[83:68] <= offered[92:77];
-        bank_0[99:84] <= offered[108:93];
-        bank_0[115:100] <= offered[124:109];
-        bank_0[131:116] <= offered[140:125];
-        bank_0[147:132] <= offered[204:189];
-        bank_0[148] <= offered[205];
-        bank_0[156:149] <= offered[213:206];
-        bank_0[164:157] <= offered[221:214];
-        bank_0[172:165] <= offered[237:230];
-        bank_0[174:173] <= offered[239:238];
-        bank_0[204:175] <= offered[423:394];
-        bank_0[234:205] <= offered[453:424];
-        bank_0[264:235] <= offered[513:484];
+      if (bank_0_read_lines_source_unselected_when) begin
+        bank_0_read_lines_source_unselected <= settings__read_lines__source_unselected;
+        bank_0_read_lines_bit_unselected <= settings__read_lines__bit_unselected;
+        bank_0_read_lines_word_unselected <= settings__read_lines__word_unselected;
+        bank_0_read_lines_source_code <= settings__read_lines__source_code;
+        bank_0_read_lines_bit_code <= settings__read_lines__bit_code;
+        bank_0_read_lines_word_code <= settings__read_lines__word_code;
+        bank_0_reset_lines_source_unselected <= settings__reset_lines__source_unselected;
+        bank_0_reset_lines_bit_unselected <= settings__reset_lines__bit_unselected;
+        bank_0_reset_lines_word_unselected <= settings__reset_lines__word_unselected;
+        bank_0_reset_lines_source_code <= settings__reset_lines__source_code;
+        bank_0_reset_lines_bit_code <= settings__reset_lines__bit_code;
+        bank_0_reset_lines_word_code <= settings__reset_lines__word_code;
+        bank_0_set_lines_source_unselected <= settings__set_lines__source_unselected;
+        bank_0_set_lines_bit_unselected <= settings__set_lines__bit_unselected;
+        bank_0_set_lines_word_unselected <= settings__set_lines__word_unselected;
+        bank_0_set_lines_source_code <= settings__set_lines__source_code;
+        bank_0_set_lines_bit_code <= settings__set_lines__bit_code;
+        bank_0_set_lines_word_code <= settings__set_lines__word_code;
+        bank_0_pair_policy <= settings__pair_policy;
+        bank_0_try_limit <= settings__try_limit;
+        bank_0_verify_tolerance <= settings__verify_tolerance;
+        bank_0_verify_step <= settings__verify_step;
+        bank_0_verify <= settings__verify;
+        bank_0_verify_full_scale <= settings__verify_full_scale;
+        bank_0_conversion_limit <= settings__conversion_limit;
+        bank_0_settle_cycles <= settings__settle_cycles;
+        bank_0_ready_limit <= settings__ready_limit;
+        bank_0_recovery_cycles <= settings__recovery_cycles;
+        bank_0_hold_cycles <= settings__hold_cycles;
+        bank_0_reset_cycles <= settings__reset_cycles;
+        bank_0_set_cycles <= settings__set_cycles;
+        bank_0_setup_cycles <= settings__setup_cycles;
+        bank_0_parallel_max <= settings__parallel_max;
       end
       if (starts) begin
-        sampled_parallel_max <= offered[12:9];
-        sampled_max_pulses <= offered[8:5];
-        sampled_threshold_log2 <= offered[4:0];
+        sampled_parallel_max <= settings__parallel_max;
+        sampled_max_pulses <= settings__max_pulses;
+        sampled_threshold_log2 <= settings__threshold_log2;
         bank <= !bank;
       end
       if (released | !armed)
@@ -2459,11 +2720,26 @@ module pulsetrain_core_controller (
   end
 
   always @(posedge clk) begin
-    if (o__ready_3) begin
-      kept[17:0] <= chosen;
-      kept[113:18] <= chosen_timing;
-      kept[143:114] <= lines_2;
-      kept[159:144] <= chosen[16] ? (chosen[4:0] == 5'd16 ? settings[188:173] : settings[172:157]) : settings[204:189];
+    if (o__ready_3_and_upcoming_offered) begin
+      full_scale <= chosen[16] ? (chosen[4:0] == 5'd16 ? settings_of_next_backward_full_scale :
+          settings_of_next_forward_full_scale) : settings_of_next_verify_full_scale;
+      lines__source_unselected <= lines_source_unselected;
+      lines__bit_unselected <= lines_bit_unselected;
+      lines__word_unselected <= lines_word_unselected;
+      lines__source_code <= lines_source_code;
+      lines__bit_code <= lines_bit_code;
+      lines__word_code <= lines_word_code;
+      timing__conversion_limit <= settings_of_next_conversion_limit;
+      timing__ready_limit <= settings_of_next_ready_limit;
+      timing__recovery_cycles <= settings_of_next_recovery_cycles;
+      timing__hold_cycles <= settings_of_next_hold_cycles;
+      timing__pulse_cycles <= width;
+      timing__setup_cycles <= chosen_setup_cycles;
+      kept_operation_groups <= chosen[17];
+      kept_operation_whole <= chosen[16];
+      kept_operation_columns <= chosen[15:8];
+      kept_operation_row <= chosen[7:5];
+      kept_operation_operation <= chosen[4:0];
     end
     if (o__ready_2)
       slot <= o__payload;
@@ -3149,11 +3425,6 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   wire [1:0] again = polarity ? i__payload[16:15] : i__payload[12:11];
   wire chunk_1 = !todo[0];
   assign word = chunk_1 >> 1'b0;
-  wire former_state_when_3 = pulse == 4'd1 & (|again);
-  wire former_state_when_2 = |i__payload[14:13];
-  wire former_state_when_4 = !polarity & former_state_when_2;
-  wire former_state_when_5 = !(|{valid_1, valid_0});
-  wire any_later = |later;
   wire free = !o__valid | o__ready;
   wire [3:0] room = begins ? visit_3[16:13] : kept;
   wire fits = total <= room;
@@ -3161,17 +3432,27 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   wire moves_3 = !valid_3 | joins;
   wire moves_2 = !valid_2 | moves_3;
   wire moves_1 = !valid_1 | moves_2;
-  assign enable = !valid_0 | moves_1;
+  wire moves_0 = !valid_0 | moves_1;
+  wire asks = former_state == 2'd1 | former_state == 2'd2;
+  assign enable = moves_0 & asks;
+  wire former_state_when_3 = pulse == 4'd1 & (|again);
+  wire former_state_when_2 = |i__payload[14:13];
+  wire former_state_when_4 = !polarity & former_state_when_2;
+  wire former_state_when_5 = !(|{valid_1, valid_0});
+  wire any_later = |later;
   wire cells_2_4_is_visit_1_1 = cells_2[4] == visit_1[1];
   wire cells_2_9_is_visit_1_1 = cells_2[9] == visit_1[1];
   wire cells_2_14_is_visit_1_1 = cells_2[14] == visit_1[1];
   wire cells_2_19_is_visit_1_1 = cells_2[19] == visit_1[1];
+  wire moves_3_and_valid_2 = moves_3 & valid_2;
   wire [3:0] not_waiting = ~waiting;
   wire [4:0] waiting_both = waiting & (not_waiting + 1'b1);
   wire [3:0] joining = fits ? waiting : waiting_both[3:0];
   wire writes = valid_3 & free;
   wire emits = writes & (visit_3[8] | (fits ? visit_3[7] | total == room : room == 4'd1));
   wire former_state_when = |i__payload[10:9];
+  wire moves_1_and_valid_0 = moves_1 & valid_0;
+  wire moves_2_and_valid_1 = moves_2 & valid_1;
   wire [3:0] higher;
   assign higher[0] = cells_2_4_is_visit_1_1 & cells_2[3:0] > visit_1[5:2];
   assign higher[1] = cells_2_9_is_visit_1_1 & cells_2[8:5] > visit_1[5:2];
@@ -3188,19 +3469,18 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   assign asked[11:9] = i__payload[2:0];
   assign asked[12] = i__payload[4];
   assign asked[16:13] = i__payload[8:5];
-  wire asks = former_state == 2'd1 | former_state == 2'd2;
   assign i__ready =
-    former_state == 2'd1 & enable & todo_both[1:0] == 2'd0 & !former_state_when_3 & pulse == 4'd1 &
+    former_state == 2'd1 & moves_0 & todo_both[1:0] == 2'd0 & !former_state_when_3 & pulse == 4'd1 &
         !former_state_when_4 & !i__payload[3] ? 1'b1 :
     former_state == 2'd3 & former_state_when_5 & !any_later & !former_state_when_4 & !i__payload[3] ? 1'b1 :
-    former_state == 2'd2 & enable ? 1'b1 :
+    former_state == 2'd2 & moves_0 ? 1'b1 :
     1'b0;
   wire [3:0] wants;
   assign wants[0] = cells_2_4_is_visit_1_1 & cells_2[3:0] >= visit_1[5:2];
   assign wants[1] = cells_2_9_is_visit_1_1 & cells_2[8:5] >= visit_1[5:2];
   assign wants[2] = cells_2_14_is_visit_1_1 & cells_2[13:10] >= visit_1[5:2];
   assign wants[3] = cells_2_19_is_visit_1_1 & cells_2[18:15] >= visit_1[5:2];
-  wire [2:0] wanted_4 = moves_3 ? wanted[0] + wanted[1] + (wanted[2] + wanted[3]) : 3'd0;
+  wire [2:0] wanted_4 = moves_3_and_valid_2 ? wanted[0] + wanted[1] + (wanted[2] + wanted[3]) : 3'd0;
 
   always @(posedge clk) begin
     if (rst) begin
@@ -3214,15 +3494,13 @@ module pulsetrain_core_controller_pulse_scheduler_former (
     end else begin
       if (writes)
         kept <= room - (fits ? total : 3'd1);
-      if (moves_2) begin
-        if (valid_1) begin
-          if (visit_1[6])
-            later <= 2'd0;
-          if (!visit_1[0])
-            later[0] <= any_higher;
-          else if (visit_1[0])
-            later[1] <= any_higher;
-        end
+      if (moves_2_and_valid_1) begin
+        if (visit_1[6])
+          later <= 2'd0;
+        if (!visit_1[0])
+          later[0] <= any_higher;
+        else if (visit_1[0])
+          later[1] <= any_higher;
       end
       case (former_state)
         2'd0: begin
@@ -3246,7 +3524,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
             former_state <= 2'd0;
         end
         2'd1: begin
-          if (enable) begin
+          if (moves_0) begin
             first <= 1'b0;
             todo <= todo_both[1:0];
             if (todo_both[1:0] == 2'd0) begin
@@ -3297,43 +3575,13 @@ module pulsetrain_core_controller_pulse_scheduler_former (
             former_state <= 2'd0;
         end
         2'd2: begin
-          if (enable)
+          if (moves_0)
             former_state <= 2'd0;
           if (clear)
             former_state <= 2'd0;
         end
       endcase
     end
-  end
-
-  always @(posedge clk) begin
-    if (moves_3) begin
-      total <= wanted_4;
-      waiting <= wanted;
-      visit_3 <= visit_2;
-    end
-    if (writes) begin
-      o__payload[13] <= visit_3[8];
-      o__payload[12] <= visit_3[12];
-      o__payload[2:0] <= visit_3[11:9];
-      o__payload[3] <= visit_3[1];
-      o__payload[7:4] <= (!visit_3[0] & !visit_3[8] ? joining : 4'd0) | (begins ? 4'd0 : o__payload[7:4]);
-      o__payload[11:8] <= (visit_3[0] & !visit_3[8] ? joining : 4'd0) | (begins ? 4'd0 : o__payload[11:8]);
-      if (!joins) begin
-        total <= total - 1'b1;
-        waiting <= waiting & ~waiting_both[3:0];
-      end
-    end
-    if (moves_2) begin
-      wanted <= wants;
-      visit_2 <= visit_1;
-    end
-    if (moves_1) begin
-      cells_2 <= cells >> (1'b0 * 5'd20);
-      visit_1 <= visit_0;
-    end
-    if (enable)
-      visit_0 <= asked;
   end
 
   always @(posedge clk) begin
@@ -3364,9 +3612,39 @@ module pulsetrain_core_controller_pulse_scheduler_former (
         valid_2 <= valid_1;
       if (moves_1)
         valid_1 <= valid_0;
-      if (enable)
+      if (moves_0)
         valid_0 <= asks;
     end
+  end
+
+  always @(posedge clk) begin
+    if (moves_3_and_valid_2) begin
+      total <= wanted_4;
+      waiting <= wanted;
+      visit_3 <= visit_2;
+    end
+    if (writes) begin
+      o__payload[13] <= visit_3[8];
+      o__payload[12] <= visit_3[12];
+      o__payload[2:0] <= visit_3[11:9];
+      o__payload[3] <= visit_3[1];
+      o__payload[7:4] <= (!visit_3[0] & !visit_3[8] ? joining : 4'd0) | (begins ? 4'd0 : o__payload[7:4]);
+      o__payload[11:8] <= (visit_3[0] & !visit_3[8] ? joining : 4'd0) | (begins ? 4'd0 : o__payload[11:8]);
+      if (!joins) begin
+        total <= total - 1'b1;
+        waiting <= waiting & ~waiting_both[3:0];
+      end
+    end
+    if (moves_2_and_valid_1) begin
+      wanted <= wants;
+      visit_2 <= visit_1;
+    end
+    if (moves_1_and_valid_0) begin
+      cells_2 <= cells >> (1'b0 * 5'd20);
+      visit_1 <= visit_0;
+    end
+    if (enable)
+      visit_0 <= asked;
   end
 endmodule
 
@@ -3380,9 +3658,24 @@ module pulsetrain_core_controller_row_programmer (
   input o__ready,
   input samples__valid,
   output room,
+  input [7:0] program_tolerance,
+  input [7:0] settings__refresh_pulses,
+  input [1:0] settings__ramp,
+  input [15:0] set_ramp__start,
+  input [15:0] set_ramp__step,
+  input [15:0] set_ramp__stop,
+  input [15:0] reset_ramp__start,
+  input [15:0] reset_ramp__step,
+  input [15:0] reset_ramp__stop,
+  input [15:0] form_ramp__start,
+  input [15:0] form_ramp__step,
+  input [15:0] form_ramp__stop,
   input [129:0] targets__payload,
   input [3:0] parallel_max,
-  input [187:0] settings,
+  input [7:0] step,
+  input [7:0] verify_tolerance,
+  input [7:0] settings__try_limit,
+  input [1:0] pair_policy,
   input clear,
   input [13:0] slots__payload,
   output slots__ready,
@@ -3454,7 +3747,7 @@ module pulsetrain_core_controller_row_programmer (
   wire cells__valid_and_cells__ready = cells__valid & cells__ready;
   wire [1:0] index_plus_1 = index + 1'b1;
   wire programmer_state_when_4 = !(rising | falling);
-  wire programmer_state_when_5 = round != 8'd0 & round >= settings[31:24];
+  wire programmer_state_when_5 = round != 8'd0 & round >= settings__try_limit;
   wire [8:0] repeats_plus_1 = repeats + 1'b1;
   wire ended = programmer_state == 4'd6 & free;
   wire counted__unverified_both = ended & !clear;
@@ -3493,7 +3786,7 @@ module pulsetrain_core_controller_row_programmer (
   wire reads_2 = programmer_state == 4'd2 & at_rest & left;
   wire leaves_2 = programmer_state == 4'd5 & full & last;
   wire begins = programmer_state == 4'd7 & free;
-  wire step = programmer_state == 4'd7 & free & !refreshes;
+  wire step_2 = programmer_state == 4'd7 & free & !refreshes;
   wire [10:0] port_4;
   assign port_4[2:0] = row;
   assign port_4[10:3] = columns;
@@ -3505,8 +3798,10 @@ module pulsetrain_core_controller_row_programmer (
     .last(last),
     .resting(resting),
     .moves(moves),
+    .program_tolerance(program_tolerance),
     .targets(targets__payload[127:0]),
-    .settings(settings[23:0]),
+    .step(step),
+    .verify_tolerance(verify_tolerance),
     .slots__payload(slots__payload[11:3]),
     .forget(forget),
     .begins(restart),
@@ -3553,9 +3848,17 @@ module pulsetrain_core_controller_row_programmer (
     .clk(clk),
     .rst(rst),
     .forms(forms),
-    .settings(settings[187:44]),
+    .set_ramp__start(set_ramp__start),
+    .set_ramp__step(set_ramp__step),
+    .set_ramp__stop(set_ramp__stop),
+    .reset_ramp__start(reset_ramp__start),
+    .reset_ramp__step(reset_ramp__step),
+    .reset_ramp__stop(reset_ramp__stop),
+    .form_ramp__start(form_ramp__start),
+    .form_ramp__step(form_ramp__step),
+    .form_ramp__stop(form_ramp__stop),
     .restart(restart),
-    .step(step),
+    .step(step_2),
     .is_reset(polarity),
     .value(value)
   );
@@ -3703,7 +4006,7 @@ module pulsetrain_core_controller_row_programmer (
             if (polarity) begin
               if (!emitted & !some)
                 programmer_state <= 4'd6;
-              else if (!refreshes | repeats_plus_1 == settings[41:34])
+              else if (!refreshes | repeats_plus_1 == settings__refresh_pulses)
                 programmer_state <= 4'd2;
               repeats <= repeats_plus_1[7:0];
             end
@@ -3742,7 +4045,7 @@ module pulsetrain_core_controller_row_programmer (
       endcase
       if (emits) begin
         port_3[0] <= ends;
-        port_3[1] <= !reads_2 & !ends & (work == 2'd1 | forms) & (settings[43:42] == 2'd1 | settings[43:42] == 2'd2);
+        port_3[1] <= !reads_2 & !ends & (work == 2'd1 | forms) & (settings__ramp == 2'd1 | settings__ramp == 2'd2);
         port_2 <= reads_2 & left;
         port <= ends ? 5'd0 : reads_2 ? 5'd8 : polarity ? 5'd2 : forms ? 5'd4 : 5'd1;
       end
@@ -3828,8 +4131,10 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   output last,
   output resting,
   input moves,
+  input [7:0] program_tolerance,
   input [127:0] targets,
-  input [23:0] settings,
+  input [7:0] step,
+  input [7:0] verify_tolerance,
   input [8:0] slots__payload,
   input forget,
   input begins,
@@ -3879,7 +4184,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   wire verifies = work == 2'd0;
   wire moves_target = first & verifies;
   wire in_rounds = round != 8'd0;
-  wire [7:0] tolerance = verifies ? settings[15:8] : settings[23:16];
+  wire [7:0] tolerance = verifies ? verify_tolerance : program_tolerance;
   wire forms = work == 2'd2;
   wire [10:0] forms_choice = stage_1[5] ? {signature__data[28], !signature__data[28] & (signature__data[25] |
       signature__data[29]), signature__data[24:17]} : {{3{signature__data[16]}}, signature__data[16:9]};
@@ -3918,6 +4223,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       position[2]) | (slots__payload[4] & position[3]) | (slots__payload[5] & position[4]);
   wire takes_0_either = takes_0_either_2 | (slots__payload[6] & position[5]) | (slots__payload[7] & position[6]) |
       (slots__payload[8] & position[7]);
+  wire chosen__rises_when = moves & (|stage_1);
   wire falling_when = signature__en & 1'b1;
   wire falling_inverse = !(stage_3[2] & starts[2]);
   wire [5:0] now;
@@ -3990,16 +4296,38 @@ module pulsetrain_core_controller_row_programmer_row_cells (
     end else begin
       if (moves & (stage_1[4] | stage_1[5]))
         report <= {element_0, report[127:16]};
-      result_0 <= operands_0;
-      result_0[8:0] <= stage_2[1] ? (far_0 ? {result_0_sum[10], {8{!result_0_sum[10]}}} : result_0_sum[9:1]) :
-          !(|result_0_sum[10:8]) | ((&result_0_sum[10:8]) & (|result_0_sum[7:1])) ? result_0_sum[9:1] :
-          {{2{result_0_sum[10]}}, {6{!result_0_sum[10]}}, 1'b1};
-      result_0[34:27] <= operands_0[34:27] + operands_0[35];
+      result_0[37] <= 1'b0;
+      result_0[39] <= 1'b0;
+      if (|stage_2) begin
+        result_0 <= operands_0;
+        result_0[8:0] <= stage_2[1] ? (far_0 ? {result_0_sum[10], {8{!result_0_sum[10]}}} : result_0_sum[9:1]) :
+            !(|result_0_sum[10:8]) | ((&result_0_sum[10:8]) & (|result_0_sum[7:1])) ? result_0_sum[9:1] :
+            {{2{result_0_sum[10]}}, {6{!result_0_sum[10]}}, 1'b1};
+        result_0[34:27] <= operands_0[34:27] + operands_0[35];
+      end
+      if (visits) begin
+        exists_0 <= !(!group & (|8'd0));
+        takes_0 <= takes_0_either >> group;
+        value_0 <= now[0] ? value_0_either | (targets[95:80] & {16{position[5]}}) | (targets[111:96] &
+            {16{position[6]}}) | (targets[127:112] & {16{position[7]}}) : value_0_either_2 | (codes[47:40] &
+            {8{position[5]}}) | (codes[55:48] & {8{position[6]}}) | (codes[63:56] & {8{position[7]}});
+      end
       if (moves) begin
+        operands_0[37] <= 1'b0;
+        operands_0[39] <= 1'b0;
+        lowers <= slots__payload[0];
+        slot_is_first <= fresh;
+        fresh_before <= fresh;
+        signature__addr_2 <= address_2;
+        address_2 <= address_1;
+        address_1 <= signature__addr;
+        starts <= {starts[1:0], position[0]};
+      end
+      if (chosen__rises_when) begin
         chosen__rises <= signature__data[27];
         chosen__pulsed <= signature__data[25] | (signature__data[26] & signature__data[24:17] >= round);
         operands_0[8:0] <= signature__data[8:0];
-        operands_0[17:9] <= stage_1[1] ? settings[7:0] ^ {9{lowers}} : {value_0[7], value_0[7:0]};
+        operands_0[17:9] <= stage_1[1] ? step ^ {9{lowers}} : {value_0[7], value_0[7:0]};
         operands_0[18] <= stage_1_1_and_takes_0 & lowers;
         operands_0[26:19] <= stage_1[2] & (operands_0_both | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
         operands_0[34:27] <= signature__data[24:17];
@@ -4020,18 +4348,6 @@ module pulsetrain_core_controller_row_programmer_row_cells (
           operands_0[26:19] <= 8'd0;
         if ((stage_1[1] & !takes_0) | (stage_1[2] & !moves_target))
           operands_0[17:9] <= 9'd0;
-        exists_0 <= !(!group & (|8'd0));
-        takes_0 <= takes_0_either >> group;
-        value_0 <= now[0] ? value_0_either | (targets[95:80] & {16{position[5]}}) | (targets[111:96] &
-            {16{position[6]}}) | (targets[127:112] & {16{position[7]}}) : value_0_either_2 | (codes[47:40] &
-            {8{position[5]}}) | (codes[55:48] & {8{position[6]}}) | (codes[63:56] & {8{position[7]}});
-        lowers <= slots__payload[0];
-        slot_is_first <= fresh;
-        fresh_before <= fresh;
-        signature__addr_2 <= address_2;
-        address_2 <= address_1;
-        address_1 <= signature__addr;
-        starts <= {starts[1:0], position[0]};
       end
     end
   end
@@ -4094,6 +4410,7 @@ module pulsetrain_core_controller_row_programmer_round_slots (
   reg [3:0] room = 4'd0;
   reg [7:0] joined_index = 8'd0;
   reg joined_0 = 1'b0;
+  reg join_ = 1'b0;
 
   wire like = pulsed & (rises ^ polarity);
   wire free_2 = free & !full;
@@ -4102,23 +4419,6 @@ module pulsetrain_core_controller_row_programmer_round_slots (
   wire leftover = joining != waiting;
   wire fills = free_2 & waiting & waiting >= room;
   assign moves = !leftover;
-
-  always @(posedge clk) begin
-    if (rst) begin
-      joined_index <= 8'd0;
-      joined_0 <= 1'b0;
-      room <= 4'd0;
-    end else begin
-      if (free_2)
-        room <= room - waiting;
-      if (leaves)
-        room <= parallel_max;
-      if (begins)
-        room <= parallel_max;
-      joined_0 <= 1'b1 & !clear & joining;
-      joined_index <= index;
-    end
-  end
 
   always @(posedge clk) begin
     if (rst) begin
@@ -4134,13 +4434,32 @@ module pulsetrain_core_controller_row_programmer_round_slots (
   end
 
   always @(posedge clk) begin
+    if (rst) begin
+      joined_index <= 8'd0;
+      joined_0 <= 1'b0;
+      join_ <= 1'b0;
+      room <= 4'd0;
+    end else begin
+      if (free_2)
+        room <= room - waiting;
+      if (leaves)
+        room <= parallel_max;
+      if (begins)
+        room <= parallel_max;
+      join_ <= joining & !clear;
+      joined_0 <= 1'b1 & joining;
+      joined_index <= index;
+    end
+  end
+
+  always @(posedge clk) begin
     if (rst)
       columns <= 8'd0;
     else if (clear)
       columns <= 8'd0;
     else if (leaves)
       columns <= 8'd0;
-    else
+    else if (join_)
       columns <= columns | {joined_0 & joined_index[7], joined_0 & joined_index[6], joined_0 & joined_index[5],
           joined_0 & joined_index[4], joined_0 & joined_index[3], joined_0 & joined_index[2], joined_0 &
           joined_index[1], joined_0 & joined_index[0]};
@@ -4165,7 +4484,15 @@ module pulsetrain_core_controller_row_programmer_ramp_follower (
   input clk,
   input rst,
   input forms,
-  input [143:0] settings,
+  input [15:0] set_ramp__start,
+  input [15:0] set_ramp__step,
+  input [15:0] set_ramp__stop,
+  input [15:0] reset_ramp__start,
+  input [15:0] reset_ramp__step,
+  input [15:0] reset_ramp__stop,
+  input [15:0] form_ramp__start,
+  input [15:0] form_ramp__step,
+  input [15:0] form_ramp__stop,
   input restart,
   input step,
   input is_reset,
@@ -4198,12 +4525,15 @@ module pulsetrain_core_controller_row_programmer_ramp_follower (
       value <= 16'd0;
       other <= 16'd0;
     end else begin
-      total <= other + added;
-      stop <= (settings[47:32] & {16{stop_both}}) | (settings[95:80] & {16{is_reset}}) | (settings[143:128] &
-          {16{stop_both_2}});
-      added <= (settings[15:0] & {16{added_both}}) | (settings[63:48] & {16{added_both_2}}) | (settings[111:96] &
-          {16{added_both_3}}) | (settings[31:16] & {16{added_both_4}}) | (settings[79:64] & {16{added_both_5}}) |
-          (settings[127:112] & {16{added_both_6}});
+      if (steps[0])
+        total <= other + added;
+      if (step) begin
+        stop <= (set_ramp__stop & {16{stop_both}}) | (reset_ramp__stop & {16{is_reset}}) | (form_ramp__stop &
+            {16{stop_both_2}});
+        added <= (set_ramp__start & {16{added_both}}) | (reset_ramp__start & {16{added_both_2}}) | (form_ramp__start &
+            {16{added_both_3}}) | (set_ramp__step & {16{added_both_4}}) | (reset_ramp__step & {16{added_both_5}}) |
+            (form_ramp__step & {16{added_both_6}});
+      end
       steps[0] <= step;
       steps[1] <= steps[0];
       if (restart) begin
@@ -4280,8 +4610,21 @@ module pulsetrain_core_controller_line_driver (
   input clear,
   input i__valid,
   input room,
+  input [17:0] i__payload,
   input [15:0] pulse_limit,
-  input [159:0] kept,
+  input [15:0] timing__setup_cycles,
+  input [15:0] timing__pulse_cycles,
+  input [15:0] timing__hold_cycles,
+  input [15:0] timing__recovery_cycles,
+  input [15:0] timing__ready_limit,
+  input [15:0] timing__conversion_limit,
+  input [7:0] lines__word_code,
+  input [7:0] lines__bit_code,
+  input [7:0] lines__source_code,
+  input [1:0] lines__word_unselected,
+  input [1:0] lines__bit_unselected,
+  input [1:0] lines__source_unselected,
+  input [15:0] full_scale,
   output idle,
   output i__ready,
   output [1:0] fault,
@@ -4338,7 +4681,7 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd5 & phase_ends ? !clear :
     1'b0;
   wire transfers = i__valid & i__ready;
-  wire reads = kept[4:0] == 5'd8 | kept[4:0] == 5'd16;
+  wire reads = i__payload[4:0] == 5'd8 | i__payload[4:0] == 5'd16;
   wire looks = unseen == 2'd0;
   wire phase_ends_and_looks = phase_ends & looks;
   wire done_and_looks = done & looks;
@@ -4355,7 +4698,7 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd9 & clear ? 1'b1 :
     1'b0;
   wire [15:0] next_remaining =
-    phase_state == 4'd0 & transfers ? kept[33:18] :
+    phase_state == 4'd0 & transfers ? timing__setup_cycles :
     phase_state == 4'd1 & releases ? recovery_cycles :
     phase_state == 4'd1 & phase_ends_and_looks & ready & !reading ? pulse_cycles :
     phase_state == 4'd1 & phase_ends_and_looks ? ready_limit :
@@ -4370,8 +4713,8 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd8 & releases ? recovery_cycles :
     phase_state == 4'd8 & done_and_looks & !waiting ? recovery_cycles :
     phase_state == 4'd9 & releases ? recovery_cycles :
-    phase_state == 4'd7 & phase_ends & transfers ? kept[33:18] :
-    phase_state == 4'd5 & phase_ends & transfers ? kept[33:18] :
+    phase_state == 4'd7 & phase_ends & transfers ? timing__setup_cycles :
+    phase_state == 4'd5 & phase_ends & transfers ? timing__setup_cycles :
     (looks & remaining != 16'd0 ? remaining - 1'b1 : remaining);
   wire next_remaining_at_most_1 = next_remaining <= 16'd1;
   wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & done_and_looks & !waiting);
@@ -4458,29 +4801,29 @@ module pulsetrain_core_controller_line_driver (
       samples__valid <= converted & !releases;
       crossbar__convert <= converts & !releases;
       if (transfers) begin
-        crossbar__source_unselected <= kept[143:142] == 2'd3 ? 2'd0 : kept[143:142];
-        crossbar__source_code <= kept[137:130];
-        crossbar__bit_unselected <= kept[141:140] == 2'd3 ? 2'd0 : kept[141:140];
-        crossbar__bit_code <= kept[129:122];
-        crossbar__word_unselected <= kept[139:138] == 2'd3 ? 2'd0 : kept[139:138];
-        crossbar__word_code <= kept[121:114];
-        crossbar__full_scale <= reads ? kept[159:144] : 16'd0;
-        crossbar__whole <= kept[16];
-        crossbar__columns <= kept[15:8];
-        crossbar__row <= kept[7:5];
-        crossbar__operation <= kept[4:0];
+        crossbar__source_unselected <= lines__source_unselected == 2'd3 ? 2'd0 : lines__source_unselected;
+        crossbar__source_code <= lines__source_code;
+        crossbar__bit_unselected <= lines__bit_unselected == 2'd3 ? 2'd0 : lines__bit_unselected;
+        crossbar__bit_code <= lines__bit_code;
+        crossbar__word_unselected <= lines__word_unselected == 2'd3 ? 2'd0 : lines__word_unselected;
+        crossbar__word_code <= lines__word_code;
+        crossbar__full_scale <= reads ? full_scale : 16'd0;
+        crossbar__whole <= i__payload[16];
+        crossbar__columns <= i__payload[15:8];
+        crossbar__row <= i__payload[7:5];
+        crossbar__operation <= i__payload[4:0];
         crossbar__select <= 1'b1;
-        report__columns <= kept[15:8];
-        report__form <= kept[4:0] == 5'd4;
-        report__polarity <= kept[4:0] == 5'd2;
-        report__row <= kept[7:5];
-        waiting <= kept[17];
+        report__columns <= i__payload[15:8];
+        report__form <= i__payload[4:0] == 5'd4;
+        report__polarity <= i__payload[4:0] == 5'd2;
+        report__row <= i__payload[7:5];
+        waiting <= i__payload[17];
         reading <= reads;
-        conversion_limit <= kept[113:98];
-        ready_limit <= kept[97:82];
-        recovery_cycles <= kept[81:66];
-        hold_cycles <= kept[65:50];
-        pulse_cycles <= kept[49:34];
+        conversion_limit <= timing__conversion_limit;
+        ready_limit <= timing__ready_limit;
+        recovery_cycles <= timing__recovery_cycles;
+        hold_cycles <= timing__hold_cycles;
+        pulse_cycles <= timing__pulse_cycles;
       end else if (recovers_or_releases) begin
         crossbar__group <= 1'b0;
         crossbar__source_unselected <= 2'd0;
