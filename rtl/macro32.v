@@ -216,8 +216,11 @@ module pulsetrain_core (
   reg [1:0] held_read_lines__bit_unselected = 2'd0;
   reg [1:0] held_read_lines__source_unselected = 2'd0;
   reg [6:0] beat = 7'd0;
+  reg first = 1'b1;
   reg waits = 1'b0;
   reg difference = 1'b0;
+  reg asks = 1'b0;
+  reg backward = 1'b0;
   wire verdict__settled;
   wire load__valid;
   wire deltas__valid_2;
@@ -226,8 +229,7 @@ module pulsetrain_core (
   wire verdict__valid;
   wire [3:0] verdict__status;
   wire [257:0] targets__payload;
-  wire [3:0] header__opcode;
-  wire [7:0] header__tag;
+  wire header_comes;
   wire header__valid;
   wire [3:0] header__status;
   wire header__settled;
@@ -252,7 +254,7 @@ module pulsetrain_core (
   wire drive__start;
   wire drive__active;
   wire read__valid;
-  wire backward;
+  wire backward_2;
   wire [1:0] drive__beat;
   wire room_2;
   wire reading;
@@ -281,13 +283,11 @@ module pulsetrain_core (
 
   wire clear = released & !released_before;
   wire runs = header__valid & !header__settled & !clear;
-  wire i__payload = header__opcode == 4'd3;
-  wire product_any_2 = |{header__opcode == 4'd9, header__opcode == 4'd8, header__opcode == 4'd7, header__opcode ==
-      4'd6, header__opcode == 4'd5, header__opcode == 4'd4, i__payload, header__opcode == 4'd2};
+  wire product_any_2 = |{commands__payload[3:0] == 4'd9, commands__payload[3:0] == 4'd8, commands__payload[3:0] ==
+      4'd7, commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5, commands__payload[3:0] == 4'd4,
+      commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2};
   wire product_when = runs & product_any_2;
-  wire product_any = |{header__opcode == 4'd6, header__opcode == 4'd5};
-  wire settings_free = !used;
-  wire header__valid_and_settings_free = header__valid & settings_free;
+  wire product_any = |{commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5};
   wire difference_when = runs & product_any;
   wire seed__valid_2 = seed__valid & !busy;
   assign seed__ready = seed__ready_2 & !busy;
@@ -313,18 +313,18 @@ module pulsetrain_core (
       refusals__illegal_settings_any_2)) | refusals__illegal_settings_both | settings__ramp > 2'd2;
   wire refusals__disarmed = !armed | released;
   wire refusals__unseeded = !seeded | seeding;
+  wire settings_free = !used;
   wire room = room_2 & !(used & product) & !(armed & !armed_before);
-  wire may_pass = beat != 7'd0 | !reading;
+  wire may_pass = !first | !reading;
   wire deltas__valid = may_pass & (busy_2 ? deltas__valid_3 : deltas__valid_2);
   wire moves = deltas__valid & deltas__ready_2;
-  wire begins = moves & beat == 7'd0;
+  wire begins = moves & first;
   wire read_starts = read__valid & read__ready;
   wire sampled = begins | read_starts | programmed;
   wire [127:0] deltas__payload = busy_2 ? deltas__payload_3 : deltas__payload_2;
   wire deltas__ready = may_pass & deltas__ready_2;
   wire deltas__ready_3 = deltas__ready & !busy_2;
   wire updated = done__valid & done__status == 2'd0;
-  wire i__valid = runs & (|{i__payload, header__opcode == 4'd2});
   wire [1:0] command_decoder_targets__ready_either = 2'd2 | !reading;
 
   pulsetrain_core_command_decoder command_decoder (
@@ -351,8 +351,7 @@ module pulsetrain_core (
     .refusals__illegal_settings(refusals__illegal_settings),
     .refusals__illegal_refresh(refusals__illegal_refresh),
     .targets__payload(targets__payload),
-    .header__opcode(header__opcode),
-    .header__tag(header__tag),
+    .header_comes(header_comes),
     .commands__ready(commands__ready),
     .header__valid(header__valid),
     .header__status(header__status),
@@ -364,7 +363,6 @@ module pulsetrain_core (
     .clk(clk),
     .rst(rst),
     .clear(clear),
-    .drive__side(i__payload),
     .load__valid(load__valid),
     .load__ready(load__ready),
     .drive__codes(drive__codes),
@@ -373,6 +371,7 @@ module pulsetrain_core (
     .scan_port__en(scan__enable),
     .scan__start(scan__start),
     .drive__start(drive__start),
+    .drive__side(backward),
     .load__payload(load__payload),
     .scan__loaded(scan__loaded),
     .drive__loaded(drive__loaded),
@@ -412,11 +411,11 @@ module pulsetrain_core (
     .clk(clk),
     .rst(rst),
     .clear(clear),
-    .i__valid(i__valid),
-    .drive__side(i__payload),
     .drive__codes(drive__codes),
     .drive__start(drive__start),
     .o__ready(read__ready),
+    .i__valid(asks),
+    .drive__side(backward),
     .drive__loaded(drive__loaded),
     .drive__active(drive__active),
     .o__valid(read__valid),
@@ -424,12 +423,14 @@ module pulsetrain_core (
     .dac__side(dac__side),
     .dac__index(dac__index),
     .dac__codes(dac__codes),
-    .o__payload(backward),
+    .o__payload(backward_2),
     .drive__beat(drive__beat),
     .room(room_3)
   );
 
   pulsetrain_core_responder responder (
+    .header__opcode(commands__payload[3:0]),
+    .header__tag(commands__payload[15:8]),
     .responses__ready(responses__ready),
     .clk(clk),
     .rst(rst),
@@ -446,12 +447,10 @@ module pulsetrain_core (
     .programmed(programmed),
     .at_rest(at_rest),
     .samples__valid(samples__valid),
-    .header__opcode(header__opcode),
-    .header__tag(header__tag),
     .header__valid(header__valid),
     .header__status(header__status),
     .header__settled(header__settled),
-    .backward(backward),
+    .backward(backward_2),
     .read_room(room_3),
     .responses__valid(responses__valid),
     .responses__payload(responses__payload),
@@ -497,27 +496,27 @@ module pulsetrain_core (
     .settings__ready_limit(held_ready_limit),
     .settings__settle_cycles(held_settle_cycles),
     .settings__conversion_limit(held_conversion_limit),
-    .settings__form_cycles(held_form_cycles),
-    .settings__forward_full_scale(held_forward_full_scale),
-    .settings__backward_full_scale(held_backward_full_scale),
+    .settings_of_next_form_cycles(held_form_cycles),
+    .settings_of_next_forward_full_scale(held_forward_full_scale),
+    .settings_of_next_backward_full_scale(held_backward_full_scale),
     .settings__verify_full_scale(held_verify_full_scale),
     .settings__verify(held_verify),
     .settings__verify_step(held_verify_step),
     .settings__verify_tolerance(held_verify_tolerance),
-    .settings__program_tolerance(held_program_tolerance),
+    .settings_of_next_program_tolerance(held_program_tolerance),
     .settings__try_limit(held_try_limit),
     .settings__pair_policy(held_pair_policy),
-    .settings__refresh_pulses(held_refresh_pulses),
-    .settings__ramp(held_ramp),
-    .settings__set_ramp__start(held_set_ramp__start),
-    .settings__set_ramp__step(held_set_ramp__step),
-    .settings__set_ramp__stop(held_set_ramp__stop),
-    .settings__reset_ramp__start(held_reset_ramp__start),
-    .settings__reset_ramp__step(held_reset_ramp__step),
-    .settings__reset_ramp__stop(held_reset_ramp__stop),
-    .settings__form_ramp__start(held_form_ramp__start),
-    .settings__form_ramp__step(held_form_ramp__step),
-    .settings__form_ramp__stop(held_form_ramp__stop),
+    .settings_of_next_refresh_pulses(held_refresh_pulses),
+    .settings_of_next_ramp(held_ramp),
+    .settings_of_next_set_ramp_start(held_set_ramp__start),
+    .settings_of_next_set_ramp_step(held_set_ramp__step),
+    .settings_of_next_set_ramp_stop(held_set_ramp__stop),
+    .settings_of_next_reset_ramp_start(held_reset_ramp__start),
+    .settings_of_next_reset_ramp_step(held_reset_ramp__step),
+    .settings_of_next_reset_ramp_stop(held_reset_ramp__stop),
+    .settings_of_next_form_ramp_start(held_form_ramp__start),
+    .settings_of_next_form_ramp_step(held_form_ramp__step),
+    .settings_of_next_form_ramp_stop(held_form_ramp__stop),
     .settings__set_lines__word_code(held_set_lines__word_code),
     .settings__set_lines__bit_code(held_set_lines__bit_code),
     .settings__set_lines__source_code(held_set_lines__source_code),
@@ -530,12 +529,12 @@ module pulsetrain_core (
     .settings__reset_lines__word_unselected(held_reset_lines__word_unselected),
     .settings__reset_lines__bit_unselected(held_reset_lines__bit_unselected),
     .settings__reset_lines__source_unselected(held_reset_lines__source_unselected),
-    .settings__form_lines__word_code(held_form_lines__word_code),
-    .settings__form_lines__bit_code(held_form_lines__bit_code),
-    .settings__form_lines__source_code(held_form_lines__source_code),
-    .settings__form_lines__word_unselected(held_form_lines__word_unselected),
-    .settings__form_lines__bit_unselected(held_form_lines__bit_unselected),
-    .settings__form_lines__source_unselected(held_form_lines__source_unselected),
+    .settings_of_next_form_lines_word_code(held_form_lines__word_code),
+    .settings_of_next_form_lines_bit_code(held_form_lines__bit_code),
+    .settings_of_next_form_lines_source_code(held_form_lines__source_code),
+    .settings_of_next_form_lines_word_unselected(held_form_lines__word_unselected),
+    .settings_of_next_form_lines_bit_unselected(held_form_lines__bit_unselected),
+    .settings_of_next_form_lines_source_unselected(held_form_lines__source_unselected),
     .settings__read_lines__word_code(held_read_lines__word_code),
     .settings__read_lines__bit_code(held_read_lines__bit_code),
     .settings__read_lines__source_code(held_read_lines__source_code),
@@ -544,7 +543,7 @@ module pulsetrain_core (
     .settings__read_lines__source_unselected(held_read_lines__source_unselected),
     .targets__payload(targets__payload),
     .read__valid(read__valid),
-    .read__payload(backward),
+    .read__payload(backward_2),
     .faulted(faulted),
     .released(released),
     .armed(armed),
@@ -662,10 +661,14 @@ module pulsetrain_core (
       held_read_lines__bit_unselected <= 2'd0;
       held_read_lines__source_unselected <= 2'd0;
       difference <= 1'b0;
+      asks <= 1'b0;
+      backward <= 1'b0;
     end else begin
+      backward <= commands__payload[3:0] == 4'd3;
+      asks <= runs & (|{commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2});
       if (difference_when)
-        difference <= header__opcode == 4'd6;
-      if (header__valid_and_settings_free) begin
+        difference <= commands__payload[3:0] == 4'd6;
+      if (settings_free) begin
         held_read_lines__source_unselected <= settings__read_lines__source_unselected;
         held_read_lines__bit_unselected <= settings__read_lines__bit_unselected;
         held_read_lines__word_unselected <= settings__read_lines__word_unselected;
@@ -726,15 +729,18 @@ module pulsetrain_core (
       if (product_when)
         product <= product_any;
       armed_before <= armed;
-      refusals__illegal_refresh <= settings__pair_policy == 2'd2;
-      refusals__illegal_settings <= {refusals__illegal_settings_either, refusals__illegal_settings_either_2,
-          settings__try_limit == 8'd0, refusals__illegal_settings_above, settings__verify_step == 8'd0,
-          settings__verify_full_scale == 16'd0, settings__backward_full_scale == 16'd0, settings__forward_full_scale ==
-          16'd0, settings__conversion_limit == 16'd0, settings__settle_cycles == 16'd0, settings__ready_limit == 16'd0,
-          settings__recovery_cycles == 16'd0, settings__hold_cycles == 16'd0, refusals__illegal_settings_either_3,
-          refusals__illegal_settings_either_4, settings__setup_cycles == 16'd0, refusals__illegal_settings_either_5,
-          settings__max_pulses == 4'd0, refusals__illegal_settings_either_6} != 19'd0;
-      refusals__locked <= form_key != 16'd61498;
+      if (header_comes) begin
+        refusals__illegal_refresh <= settings__pair_policy == 2'd2;
+        refusals__illegal_settings <= {refusals__illegal_settings_either, refusals__illegal_settings_either_2,
+            settings__try_limit == 8'd0, refusals__illegal_settings_above, settings__verify_step == 8'd0,
+            settings__verify_full_scale == 16'd0, settings__backward_full_scale == 16'd0, settings__forward_full_scale
+            == 16'd0, settings__conversion_limit == 16'd0, settings__settle_cycles == 16'd0, settings__ready_limit ==
+            16'd0, settings__recovery_cycles == 16'd0, settings__hold_cycles == 16'd0,
+            refusals__illegal_settings_either_3, refusals__illegal_settings_either_4, settings__setup_cycles == 16'd0,
+            refusals__illegal_settings_either_5, settings__max_pulses == 4'd0, refusals__illegal_settings_either_6} !=
+            19'd0;
+        refusals__locked <= form_key != 16'd61498;
+      end
       released_before <= released;
     end
   end
@@ -749,14 +755,19 @@ module pulsetrain_core (
   end
 
   always @(posedge clk) begin
-    if (rst)
+    if (rst) begin
       beat <= 7'd0;
-    else if (clear)
+      first <= 1'b1;
+    end else if (clear) begin
       beat <= 7'd0;
-    else if (moves) begin
+      first <= 1'b1;
+    end else if (moves) begin
+      first <= 1'b0;
       beat <= beat + 1'b1;
-      if (beat == 7'd127)
+      if (beat == 7'd127) begin
+        first <= 1'b1;
         beat <= 7'd0;
+      end
     end
   end
 
@@ -805,8 +816,7 @@ module pulsetrain_core_command_decoder (
   input refusals__illegal_settings,
   input refusals__illegal_refresh,
   output [257:0] targets__payload,
-  output [3:0] header__opcode,
-  output [7:0] header__tag,
+  output header_comes,
   output commands__ready,
   output header__valid,
   output [3:0] header__status,
@@ -814,34 +824,30 @@ module pulsetrain_core_command_decoder (
   output [67:0] load__payload
 );
   reg [3:0] opcode = 4'd0;
-  reg side = 1'b0;
   reg [6:0] beat = 7'd0;
+  reg side = 1'b0;
+  reg filling = 1'b0;
   reg [1:0] part_state = 2'd0;
   reg looked_at = 1'b0;
   reg passes = 1'b0;
+  reg [6:0] kind = 7'd0;
   reg which = 1'b0;
   reg wrong_before = 1'b0;
 
   assign loads = opcode == 4'd1;
   wire updates = opcode == 4'd4;
-  wire [7:0] length = loads ? 8'd4 : updates ? 8'd128 : 8'd64;
-  wire [8:0] length_minus_1 = length - 1'b1;
-  wire ends = beat == length_minus_1;
+  wire ends = loads ? beat == 7'd3 : updates ? beat == 7'd127 : beat == 7'd63;
   wire accepted = loads ? load__ready : updates ? deltas__ready : targets__ready;
   wire offered = part_state == 2'd2 ? commands__valid : part_state == 2'd3;
   wire moves = offered & accepted;
-  assign commands__ready = part_state == 2'd0 ? room & looked_at & passes : part_state == 2'd2 ? accepted : part_state
-      == 2'd1;
+  wire takes = part_state == 2'd0 & room & looked_at & passes;
+  assign commands__ready = part_state == 2'd0 ? takes : part_state == 2'd2 ? accepted : part_state == 2'd1;
   wire taken = commands__valid & commands__ready;
   assign load__valid = offered & loads;
   assign deltas__valid = offered & updates;
   assign targets__valid = offered & !loads & !updates;
-  wire filling = part_state == 2'd3;
   wire [255:0] words = filling ? 256'd0 : commands__payload[255:0];
   wire [15:0] missing = filling ? 16'd32768 : 16'd0;
-  assign header__opcode = part_state == 2'd0 ? commands__payload[3:0] : 4'd0;
-  wire part_state_when = !(|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd3, header__opcode ==
-      4'd2});
   wire [7:0] wrong_inverse = ~{$signed(commands__payload[127:119]) == $signed(commands__payload[127]) &
       (!commands__payload[127] | (|commands__payload[118:112])), $signed(commands__payload[111:103]) ==
       $signed(commands__payload[111]) & (!commands__payload[111] | (|commands__payload[102:96])),
@@ -853,15 +859,27 @@ module pulsetrain_core_command_decoder (
       (|commands__payload[38:32])), $signed(commands__payload[31:23]) == $signed(commands__payload[31]) &
       (!commands__payload[31] | (|commands__payload[22:16])), $signed(commands__payload[15:7]) ==
       $signed(commands__payload[15]) & (!commands__payload[15] | (|commands__payload[6:0]))};
-  wire wrong = wrong_before | (|wrong_inverse);
+  wire wrong = wrong_before | (|(loads ? wrong_inverse : 8'd0));
   wire ends_or_commands__payload_256 = ends | commands__payload[256];
   wire wrong_before_when = moves & !filling;
   wire ends_xor_commands__payload_256 = ends ^ commands__payload[256];
   assign verdict__valid = wrong_before_when & (loads ? ends_or_commands__payload_256 : ends_xor_commands__payload_256);
   assign verdict__status = ends_xor_commands__payload_256 ? 4'd4 : wrong ? 4'd9 : 4'd0;
-  wire passes_any = |{header__opcode == 4'd9, header__opcode == 4'd8, header__opcode == 4'd7, header__opcode == 4'd6,
-      header__opcode == 4'd5, header__opcode == 4'd4, header__opcode == 4'd3, header__opcode == 4'd2};
+  wire passes_any = |{commands__payload[3:0] == 4'd9, commands__payload[3:0] == 4'd8, commands__payload[3:0] == 4'd7,
+      commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5, commands__payload[3:0] == 4'd4,
+      commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2};
+  wire kind_any = |{commands__payload[3:0] == 4'd8, commands__payload[3:0] == 4'd7, commands__payload[3:0] == 4'd6,
+      commands__payload[3:0] == 4'd5, commands__payload[3:0] == 4'd4, commands__payload[3:0] == 4'd3,
+      commands__payload[3:0] == 4'd2, commands__payload[3:0] == 4'd1};
+  wire [3:0] refusal_choice = refusals__unseeded & kind[4] & !kind[1] ? 4'd7 : refusals__locked & kind[2] & !kind[1] ?
+      4'd8 : (refusals__illegal_settings | (refusals__illegal_refresh & kind[3])) & !kind[1] ? 3'd5 : 3'd0;
+  wire [3:0] refusal = part_state == 2'd0 ? (kind[0] ? 4'd3 : refusals__disarmed & !kind[1] ? 4'd6 : refusal_choice) :
+      4'd0;
+  wire wrong_length = part_state == 2'd0 & kind[5] == commands__payload[256];
+  assign header__settled = part_state == 2'd0 & !(refusal == 4'd0 & (!wrong_length | kind[6]));
+  wire header__settled_or_clear = header__settled | clear;
   wire taken_and_commands__payload_256 = taken & commands__payload[256];
+  wire filling_when = (moves & ends) | clear;
   assign targets__payload[15:0] = words[15:0] | missing;
   assign targets__payload[31:16] = words[31:16] | missing;
   assign targets__payload[47:32] = words[47:32] | missing;
@@ -879,24 +897,10 @@ module pulsetrain_core_command_decoder (
   assign targets__payload[239:224] = words[239:224] | missing;
   assign targets__payload[255:240] = words[255:240] | missing;
   assign targets__payload[257:256] = opcode == 4'd9 ? 2'd2 : opcode == 4'd8 ? 2'd1 : 2'd0;
-  assign header__tag = part_state == 2'd0 ? commands__payload[15:8] : 8'd0;
-  assign header__valid = part_state == 2'd0 & taken;
-  wire refusal_any = |{header__opcode == 4'd8, header__opcode == 4'd7, header__opcode == 4'd6, header__opcode == 4'd5,
-      header__opcode == 4'd4, header__opcode == 4'd3, header__opcode == 4'd2, header__opcode == 4'd1};
-  wire [3:0] refusal_choice = refusals__locked & header__opcode == 4'd8 & header__opcode != 4'd1 ? 4'd8 :
-      (refusals__illegal_settings | (refusals__illegal_refresh & header__opcode == 4'd9)) & header__opcode != 4'd1 ?
-      3'd5 : 3'd0;
-  wire [3:0] refusal_choice_2 = refusals__disarmed & header__opcode != 4'd1 ? 4'd6 : refusals__unseeded &
-      (|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd4}) & header__opcode != 4'd1 ? 4'd7 :
-      refusal_choice;
-  wire [3:0] refusal = part_state == 2'd0 ? (!refusal_any ? 4'd3 : refusal_choice_2) : 4'd0;
-  wire wrong_length = part_state == 2'd0 & part_state_when == commands__payload[256];
+  assign header_comes = part_state == 2'd0 & commands__valid & !commands__ready;
+  assign header__valid = part_state == 2'd0 & commands__valid & takes;
   assign header__status = part_state == 2'd0 & refusal == 4'd0 & wrong_length ? 4'd4 : part_state == 2'd0 ? refusal :
       4'd0;
-  assign header__settled =
-    part_state == 2'd0 ? !(refusal == 4'd0 & (!wrong_length | (|{header__opcode == 4'd9, header__opcode == 4'd8,
-        header__opcode == 4'd7, header__opcode == 4'd4}))) :
-    1'b0;
   assign load__payload[0] = side;
   assign load__payload[1] = which;
   assign load__payload[9:2] = commands__payload[7:0];
@@ -915,10 +919,12 @@ module pulsetrain_core_command_decoder (
       beat <= 7'd0;
       looked_at <= 1'b0;
       passes <= 1'b0;
+      kind <= 7'd0;
       opcode <= 4'd0;
       side <= 1'b0;
       which <= 1'b0;
       part_state <= 2'd0;
+      filling <= 1'b0;
       wrong_before <= 1'b0;
     end else begin
       if (header__valid)
@@ -929,22 +935,33 @@ module pulsetrain_core_command_decoder (
         beat <= beat + 1'b1;
       case (part_state)
         2'd0: begin
-          if (taken) begin
-            if (header__settled | clear) begin
+          if (header__valid) begin
+            if (header__settled_or_clear) begin
               part_state <= 2'd1;
               if (commands__payload[256])
                 part_state <= 2'd0;
-            end else if (part_state_when) begin
+            end else if (kind[5]) begin
               part_state <= 2'd2;
-              if (commands__payload[256])
+              if (commands__payload[256]) begin
+                filling <= 1'b1;
                 part_state <= 2'd3;
+              end
             end
           end
           which <= commands__payload[17];
           side <= commands__payload[16];
-          opcode <= header__opcode;
+          opcode <= commands__payload[3:0];
+          kind[0] <= !kind_any;
+          kind[1] <= commands__payload[3:0] == 4'd1;
+          kind[2] <= commands__payload[3:0] == 4'd8;
+          kind[3] <= commands__payload[3:0] == 4'd9;
+          kind[4] <= |{commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5, commands__payload[3:0] == 4'd4};
+          kind[5] <= !(|{commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5, commands__payload[3:0] ==
+              4'd3, commands__payload[3:0] == 4'd2});
+          kind[6] <= |{commands__payload[3:0] == 4'd9, commands__payload[3:0] == 4'd8, commands__payload[3:0] == 4'd7,
+              commands__payload[3:0] == 4'd4};
           passes <= settings_free | !passes_any;
-          looked_at <= commands__valid & !commands__ready;
+          looked_at <= header_comes;
           beat <= 7'd0;
         end
         2'd2: begin
@@ -952,20 +969,24 @@ module pulsetrain_core_command_decoder (
             if (ends)
               part_state <= 2'd1;
             if (commands__payload[256]) begin
+              filling <= !ends & !loads;
               part_state <= 2'd3;
               if (ends | loads)
                 part_state <= 2'd0;
             end
           end
           if (clear) begin
+            filling <= 1'b0;
             part_state <= 2'd1;
             if (taken_and_commands__payload_256)
               part_state <= 2'd0;
           end
         end
         2'd3: begin
-          if ((moves & ends) | clear)
+          if (filling_when) begin
+            filling <= 1'b0;
             part_state <= 2'd0;
+          end
         end
         2'd1: begin
           if (taken_and_commands__payload_256)
@@ -983,7 +1004,6 @@ module pulsetrain_core_vector_store (
   input clk,
   input rst,
   input clear,
-  input drive__side,
   input load__valid,
   output load__ready,
   output [63:0] drive__codes,
@@ -992,6 +1012,7 @@ module pulsetrain_core_vector_store (
   input scan_port__en,
   input scan__start,
   input drive__start,
+  input drive__side,
   input [67:0] load__payload,
   output reg scan__loaded = 1'b0,
   output reg drive__loaded = 1'b0,
@@ -1138,16 +1159,22 @@ module pulsetrain_core_outer_product (
   output reg [127:0] deltas__payload = 128'd0
 );
   reg [1:0] step = 2'd0;
-  reg multiplies = 1'b0;
+  reg held_3 = 1'b0;
   reg [4:0] row = 5'd0;
-  reg fetched = 1'b0;
-  reg adds = 1'b0;
+  reg held = 1'b0;
+  reg held_2 = 1'b0;
+  reg held_4 = 1'b0;
   reg [2:0] lane = 3'd0;
-  reg [2:0] like = 3'd0;
-  reg like_2 = 1'b0;
-  reg like_3 = 1'b0;
+  reg held_10 = 1'b0;
+  reg held_9 = 1'b0;
+  reg [7:0] fetched_lane = 8'd0;
+  reg [7:0] picked_0 = 8'd0;
+  reg [7:0] picked_1 = 8'd0;
+  reg [63:0] held_7 = 64'd0;
+  reg held_8 = 1'b0;
+  reg held_6 = 1'b0;
   reg [7:0] row_code = 8'd0;
-  reg [63:0] column_codes = 64'd0;
+  reg [63:0] held_5 = 64'd0;
   reg completes = 1'b0;
   reg finishes = 1'b0;
   reg [14:0] product_0 = 15'd0;
@@ -1163,41 +1190,23 @@ module pulsetrain_core_outer_product (
 
   wire moves = !deltas__valid | deltas__ready;
   wire last_step = step == 2'd3;
-  assign loads = moves & (!multiplies | last_step);
+  assign loads = moves & (!held_3 | last_step);
   wire cell_ends = which == difference;
   wire row_ends = cell_ends & column_beat == 2'd3;
   wire ends = row_ends & row == 5'd31;
   assign start__ready = !clear & (!active | (loads & ends));
   assign scan__start = start__valid & start__ready;
-  assign busy = active | fetched | multiplies | adds | deltas__valid;
+  assign busy = active | held | held_2 | held_3 | held_4 | deltas__valid;
   wire active_and_loads = active & loads;
-  wire loads_and_fetched = loads & fetched;
-  wire moves_and_multiplies = moves & multiplies;
-  wire [7:0] row_code_value =
-    like == 3'd0 ? scan__rows[7:0] :
-    like == 3'd1 ? scan__rows[15:8] :
-    like == 3'd2 ? scan__rows[23:16] :
-    like == 3'd3 ? scan__rows[31:24] :
-    like == 3'd4 ? scan__rows[39:32] :
-    like == 3'd5 ? scan__rows[47:40] :
-    like == 3'd6 ? scan__rows[55:48] :
-    like == 3'd7 ? scan__rows[63:56] :
-    8'd0;
-  wire [8:0] row_code_negative = -$signed(row_code_value);
-  wire moves_and_adds = moves & adds;
+  wire held_6_when = loads & held;
+  wire completes_when = loads & held_2;
+  wire step_when = moves & held_3;
+  wire [7:0] picked_0_or_picked_1 = picked_0 | picked_1;
+  wire [8:0] row_code_negative = -$signed(picked_0_or_picked_1);
+  wire deltas__payload_when = moves & held_4;
   wire [16:0] product_0_plus_partial_0 = $signed(product_0) + $signed(partial_0);
   wire [16:0] product_1_plus_partial_1 = $signed(product_1) + $signed(partial_1);
-  wire partial_0_when = moves & (!adds | finishes);
-  wire [7:0] row_code_value_2 =
-    like == 3'd0 ? scan__rows[7:0] :
-    like == 3'd1 ? scan__rows[15:8] :
-    like == 3'd2 ? scan__rows[23:16] :
-    like == 3'd3 ? scan__rows[31:24] :
-    like == 3'd4 ? scan__rows[39:32] :
-    like == 3'd5 ? scan__rows[47:40] :
-    like == 3'd6 ? scan__rows[55:48] :
-    like == 3'd7 ? scan__rows[63:56] :
-    8'd0;
+  wire partial_0_when = moves & (!held_4 | finishes);
 
   always @(posedge clk) begin
     if (rst) begin
@@ -1206,25 +1215,55 @@ module pulsetrain_core_outer_product (
       row <= 5'd0;
       lane <= 3'd0;
       scan__row_beat <= 2'd0;
-    end else if (scan__start) begin
+      held <= 1'b0;
+      held_2 <= 1'b0;
+      held_3 <= 1'b0;
+      step <= 2'd0;
+      held_4 <= 1'b0;
+      deltas__valid <= 1'b0;
+    end else if (clear) begin
       which <= 1'b0;
       column_beat <= 2'd0;
       row <= 5'd0;
       lane <= 3'd0;
       scan__row_beat <= 2'd0;
-    end else if (active_and_loads) begin
-      if (cell_ends)
-        column_beat <= column_beat + 1'b1;
-      if (row_ends) begin
-        lane <= lane + 1'b1;
-        if (lane == 3'd7) begin
-          scan__row_beat <= scan__row_beat + 1'b1;
-          lane <= 3'd0;
-        end
-        row <= row + 1'b1;
-        column_beat <= 2'd0;
+      held <= 1'b0;
+      held_2 <= 1'b0;
+      held_3 <= 1'b0;
+      step <= 2'd0;
+      held_4 <= 1'b0;
+      deltas__valid <= 1'b0;
+    end else begin
+      if (moves) begin
+        deltas__valid <= held_4 & finishes;
+        held_4 <= held_3;
       end
-      which <= !which & difference;
+      if (step_when)
+        step <= last_step ? 2'd0 : step + 1'b1;
+      if (loads) begin
+        held_3 <= held_2;
+        held_2 <= held;
+        held <= active;
+      end
+      if (active_and_loads) begin
+        if (cell_ends)
+          column_beat <= column_beat + 1'b1;
+        if (row_ends) begin
+          lane <= lane + 1'b1;
+          if (lane == 3'd7) begin
+            scan__row_beat <= scan__row_beat + 1'b1;
+            lane <= 3'd0;
+          end
+          row <= row + 1'b1;
+          column_beat <= 2'd0;
+        end
+        if (ends) begin
+          scan__row_beat <= 2'd0;
+          lane <= 3'd0;
+          row <= 5'd0;
+        end
+        which <= !which & difference;
+      end
     end
   end
 
@@ -1246,7 +1285,7 @@ module pulsetrain_core_outer_product (
       difference <= 1'b0;
       deltas__payload <= 128'd0;
     end else begin
-      if (moves_and_adds) begin
+      if (deltas__payload_when) begin
         deltas__payload[15:0] <= partial_2;
         deltas__payload[31:16] <= partial_3;
         deltas__payload[47:32] <= partial_4;
@@ -1262,50 +1301,34 @@ module pulsetrain_core_outer_product (
   end
 
   always @(posedge clk) begin
-    if (rst) begin
-      fetched <= 1'b0;
-      multiplies <= 1'b0;
-      step <= 2'd0;
-      adds <= 1'b0;
-      deltas__valid <= 1'b0;
-    end else if (clear) begin
-      fetched <= 1'b0;
-      multiplies <= 1'b0;
-      step <= 2'd0;
-      adds <= 1'b0;
-      deltas__valid <= 1'b0;
-    end else begin
-      if (moves) begin
-        deltas__valid <= adds & finishes;
-        adds <= multiplies;
-      end
-      if (moves_and_multiplies)
-        step <= last_step ? 2'd0 : step + 1'b1;
-      if (loads) begin
-        multiplies <= fetched;
-        fetched <= active;
-      end
-    end
-  end
-
-  always @(posedge clk) begin
-    if (moves_and_multiplies) begin
-      product_1 <= $signed(row_code) * $signed(column_codes[15:8]);
-      product_0 <= $signed(row_code) * $signed(column_codes[7:0]);
+    if (step_when) begin
+      product_1 <= $signed(row_code) * $signed(held_5[15:8]);
+      product_0 <= $signed(row_code) * $signed(held_5[7:0]);
       finishes <= completes & last_step;
     end
-    if (loads_and_fetched) begin
-      completes <= like_3;
-      column_codes <= scan__columns;
-      row_code <= like_2 ? row_code_negative[7:0] : row_code_value_2;
-      if (!scan__loaded)
-        row_code <= 8'd0;
-    end else if (moves_and_multiplies)
-      column_codes <= column_codes >> 5'd16;
+    if (completes_when) begin
+      completes <= held_6;
+      held_5 <= held_7;
+      row_code <= held_8 ? row_code_negative[7:0] : picked_0_or_picked_1;
+    end else if (step_when)
+      held_5 <= held_5 >> 5'd16;
+    if (held_6_when) begin
+      held_6 <= held_9;
+      held_8 <= held_10;
+      held_7 <= scan__columns;
+      picked_1 <= (fetched_lane[4] ? scan__rows[39:32] : 8'd0) | (fetched_lane[5] ? scan__rows[47:40] : 8'd0) |
+          (fetched_lane[6] ? scan__rows[55:48] : 8'd0) | (fetched_lane[7] ? scan__rows[63:56] : 8'd0);
+      picked_0 <= (fetched_lane[0] ? scan__rows[7:0] : 8'd0) | (fetched_lane[1] ? scan__rows[15:8] : 8'd0) |
+          (fetched_lane[2] ? scan__rows[23:16] : 8'd0) | (fetched_lane[3] ? scan__rows[31:24] : 8'd0);
+      if (!scan__loaded) begin
+        picked_1 <= 8'd0;
+        picked_0 <= 8'd0;
+      end
+    end
     if (loads) begin
-      like_3 <= cell_ends;
-      like_2 <= which;
-      like <= lane;
+      fetched_lane <= 1'b1 << lane;
+      held_9 <= cell_ends;
+      held_10 <= which;
     end
   end
 
@@ -1319,7 +1342,7 @@ module pulsetrain_core_outer_product (
       partial_5 <= 16'd0;
       partial_6 <= 16'd0;
       partial_7 <= 16'd0;
-    end else if (moves_and_adds) begin
+    end else if (deltas__payload_when) begin
       partial_7 <= product_1_plus_partial_1[15:0];
       partial_6 <= product_0_plus_partial_0[15:0];
       partial_5 <= partial_7;
@@ -1337,11 +1360,11 @@ module pulsetrain_core_read_sequencer (
   input clk,
   input rst,
   input clear,
-  input i__valid,
-  input drive__side,
   input [63:0] drive__codes,
   output drive__start,
   input o__ready,
+  input i__valid,
+  input drive__side,
   input drive__loaded,
   output drive__active,
   output o__valid,
@@ -1423,6 +1446,8 @@ endmodule
 
 // Keeps the commands that were taken and sends the answer of the oldest one as soon as it is known.
 module pulsetrain_core_responder (
+  input [3:0] header__opcode,
+  input [7:0] header__tag,
   input responses__ready,
   input clk,
   input rst,
@@ -1439,8 +1464,6 @@ module pulsetrain_core_responder (
   output programmed,
   input at_rest,
   input samples__valid,
-  input [3:0] header__opcode,
-  input [7:0] header__tag,
   input header__valid,
   input [3:0] header__status,
   input header__settled,
@@ -1477,7 +1500,8 @@ module pulsetrain_core_responder (
   assign busy = waiting != 5'd0 | responses__valid;
   wire [4:0] write_minus_1 = write - 1'b1;
   wire [3:0] signature__addr = header__valid ? write : write_minus_1[3:0];
-  wire free = (!responses__valid | responses__ready) & !clear & !cleared & known;
+  wire [4:0] read_plus_1 = read + 1'b1;
+  wire free = (!responses__valid | responses__ready) & !cleared & known;
   wire [16:0] oldest;
   assign oldest[3:0] = seen[3:0];
   assign oldest[11:4] = seen[15:8];
@@ -1488,8 +1512,8 @@ module pulsetrain_core_responder (
   wire finished_any = |{oldest[3:0] == 4'd6, oldest[3:0] == 4'd5, oldest[3:0] == 4'd4};
   wire more = !oldest[16] & sent != (w_en_any ? 8'd2 : responses__payload_any ? 8'd128 : 8'd0);
   wire over = (w_en_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
-  wire answers = free & (oldest[16] | over);
-  wire [4:0] read_plus_answers = read + answers;
+  wire answers = free & (oldest[16] | over) & !clear;
+  wire [3:0] look__addr = answers ? read_plus_1[3:0] : read;
   wire taken_0 = header__valid & write == 4'd0;
   wire judged_0 = verdict__valid & write_minus_1[3:0] == 4'd0;
   wire taken_1 = header__valid & write == 4'd1;
@@ -1526,10 +1550,11 @@ module pulsetrain_core_responder (
   wire w_en = samples__valid & reading;
   wire free_and_more = free & more;
   wire offered = responses__payload_any ? cells__valid : r_rdy;
-  wire advances = free_and_more & offered;
-  wire r_en = advances & w_en_any;
+  wire goes_on = free_and_more & offered;
+  wire r_en = goes_on & w_en_any;
   wire ends = w_en & samples__last;
-  assign cells__ready = free_and_more & responses__payload_any;
+  wire advances = goes_on & !clear;
+  assign cells__ready = free_and_more & responses__payload_any & !clear;
   assign programmed = answers & responses__payload_any & !oldest[16];
   wire faulty_when = clear & !(taken_0 ? header__settled : settled[0]);
   wire faulty_when_2 = clear & !(taken_1 ? header__settled : settled[1]);
@@ -1609,9 +1634,9 @@ module pulsetrain_core_responder (
       end
       cleared <= clear;
       read_room <= waiting_2 + 2'd2 <= 4'd6;
-      oldest_faulty <= faulty[read_plus_answers[3:0]];
-      oldest_released <= released[read_plus_answers[3:0]];
-      oldest_settled <= settled[read_plus_answers[3:0]];
+      oldest_faulty <= answers ? faulty[read_plus_1[3:0]] : faulty[read];
+      oldest_released <= answers ? released[read_plus_1[3:0]] : released[read];
+      oldest_settled <= answers ? settled[read_plus_1[3:0]] : settled[read];
       if (taken_0) begin
         released[0] <= 1'b0;
         settled[0] <= header__settled;
@@ -1773,7 +1798,7 @@ module pulsetrain_core_responder (
         settled[15] <= 1'b1;
       end
       known <= waiting != 5'd0 & !(waiting == 5'd1 & answers);
-      read <= read_plus_answers[3:0];
+      read <= look__addr;
       write <= write + header__valid;
       waiting <= waiting + header__valid - answers;
     end
@@ -1806,7 +1831,7 @@ module pulsetrain_core_responder (
     if (header__valid) taken[signature__addr][15:8] <= header__tag;
   end
   always @(posedge clk)
-    seen <= taken[read_plus_answers[3:0]];
+    seen <= taken[look__addr];
 endmodule
 
 // Buffered synchronous first in, first out queue.
@@ -1903,27 +1928,27 @@ module pulsetrain_core_controller (
   input [15:0] settings__ready_limit,
   input [15:0] settings__settle_cycles,
   input [15:0] settings__conversion_limit,
-  input [15:0] settings__form_cycles,
-  input [15:0] settings__forward_full_scale,
-  input [15:0] settings__backward_full_scale,
+  input [15:0] settings_of_next_form_cycles,
+  input [15:0] settings_of_next_forward_full_scale,
+  input [15:0] settings_of_next_backward_full_scale,
   input [15:0] settings__verify_full_scale,
   input settings__verify,
   input [7:0] settings__verify_step,
   input [7:0] settings__verify_tolerance,
-  input [7:0] settings__program_tolerance,
+  input [7:0] settings_of_next_program_tolerance,
   input [7:0] settings__try_limit,
   input [1:0] settings__pair_policy,
-  input [7:0] settings__refresh_pulses,
-  input [1:0] settings__ramp,
-  input [15:0] settings__set_ramp__start,
-  input [15:0] settings__set_ramp__step,
-  input [15:0] settings__set_ramp__stop,
-  input [15:0] settings__reset_ramp__start,
-  input [15:0] settings__reset_ramp__step,
-  input [15:0] settings__reset_ramp__stop,
-  input [15:0] settings__form_ramp__start,
-  input [15:0] settings__form_ramp__step,
-  input [15:0] settings__form_ramp__stop,
+  input [7:0] settings_of_next_refresh_pulses,
+  input [1:0] settings_of_next_ramp,
+  input [15:0] settings_of_next_set_ramp_start,
+  input [15:0] settings_of_next_set_ramp_step,
+  input [15:0] settings_of_next_set_ramp_stop,
+  input [15:0] settings_of_next_reset_ramp_start,
+  input [15:0] settings_of_next_reset_ramp_step,
+  input [15:0] settings_of_next_reset_ramp_stop,
+  input [15:0] settings_of_next_form_ramp_start,
+  input [15:0] settings_of_next_form_ramp_step,
+  input [15:0] settings_of_next_form_ramp_stop,
   input [7:0] settings__set_lines__word_code,
   input [7:0] settings__set_lines__bit_code,
   input [7:0] settings__set_lines__source_code,
@@ -1936,12 +1961,12 @@ module pulsetrain_core_controller (
   input [1:0] settings__reset_lines__word_unselected,
   input [1:0] settings__reset_lines__bit_unselected,
   input [1:0] settings__reset_lines__source_unselected,
-  input [7:0] settings__form_lines__word_code,
-  input [7:0] settings__form_lines__bit_code,
-  input [7:0] settings__form_lines__source_code,
-  input [1:0] settings__form_lines__word_unselected,
-  input [1:0] settings__form_lines__bit_unselected,
-  input [1:0] settings__form_lines__source_unselected,
+  input [7:0] settings_of_next_form_lines_word_code,
+  input [7:0] settings_of_next_form_lines_bit_code,
+  input [7:0] settings_of_next_form_lines_source_code,
+  input [1:0] settings_of_next_form_lines_word_unselected,
+  input [1:0] settings_of_next_form_lines_bit_unselected,
+  input [1:0] settings_of_next_form_lines_source_unselected,
   input [7:0] settings__read_lines__word_code,
   input [7:0] settings__read_lines__bit_code,
   input [7:0] settings__read_lines__source_code,
@@ -2003,12 +2028,12 @@ module pulsetrain_core_controller (
   output report__cut
 );
   reg [1:0] in_flight = 2'd0;
-  reg upcoming_valid = 1'b0;
+  reg upcoming_taken = 1'b0;
   reg upcoming_whole = 1'b0;
   reg asked_before = 1'b1;
   reg before_ = 1'b0;
   reg aborted = 1'b0;
-  reg [6:0] beat = 7'd0;
+  reg first = 1'b1;
   reg drains = 1'b0;
   reg bank = 1'b0;
   reg [4:0] sampled_threshold_log2 = 5'd0;
@@ -2016,14 +2041,101 @@ module pulsetrain_core_controller (
   reg [5:0] sampled_parallel_max = 6'd0;
   reg held_2 = 1'b0;
   reg [39:0] slot = 40'd0;
-  reg [266:0] bank_0 = 267'd0;
-  reg [266:0] bank_1 = 267'd0;
+  reg bank_0_verify = 1'b0;
+  reg bank_1_verify = 1'b0;
   reg verifying = 1'b0;
   reg held = 1'b0;
+  reg upcoming_valid = 1'b0;
+  reg banked = 1'b0;
+  reg current = 1'b0;
+  reg [5:0] bank_1_parallel_max = 6'd0;
+  reg [15:0] bank_1_setup_cycles = 16'd0;
+  reg [15:0] bank_1_set_cycles = 16'd0;
+  reg [15:0] bank_1_reset_cycles = 16'd0;
+  reg [15:0] bank_1_hold_cycles = 16'd0;
+  reg [15:0] bank_1_recovery_cycles = 16'd0;
+  reg [15:0] bank_1_ready_limit = 16'd0;
+  reg [15:0] bank_1_settle_cycles = 16'd0;
+  reg [15:0] bank_1_conversion_limit = 16'd0;
+  reg [15:0] bank_1_verify_full_scale = 16'd0;
+  reg [7:0] bank_1_verify_step = 8'd0;
+  reg [7:0] bank_1_verify_tolerance = 8'd0;
+  reg [7:0] bank_1_try_limit = 8'd0;
+  reg [1:0] bank_1_pair_policy = 2'd0;
+  reg [7:0] bank_1_set_lines_word_code = 8'd0;
+  reg [7:0] bank_1_set_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_set_lines_source_code = 8'd0;
+  reg [1:0] bank_1_set_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_set_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_set_lines_source_unselected = 2'd0;
+  reg [7:0] bank_1_reset_lines_word_code = 8'd0;
+  reg [7:0] bank_1_reset_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_reset_lines_source_code = 8'd0;
+  reg [1:0] bank_1_reset_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_reset_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_reset_lines_source_unselected = 2'd0;
+  reg [7:0] bank_1_read_lines_word_code = 8'd0;
+  reg [7:0] bank_1_read_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_read_lines_source_code = 8'd0;
+  reg [1:0] bank_1_read_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_read_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_read_lines_source_unselected = 2'd0;
+  reg [5:0] bank_0_parallel_max = 6'd0;
+  reg [15:0] bank_0_setup_cycles = 16'd0;
+  reg [15:0] bank_0_set_cycles = 16'd0;
+  reg [15:0] bank_0_reset_cycles = 16'd0;
+  reg [15:0] bank_0_hold_cycles = 16'd0;
+  reg [15:0] bank_0_recovery_cycles = 16'd0;
+  reg [15:0] bank_0_ready_limit = 16'd0;
+  reg [15:0] bank_0_settle_cycles = 16'd0;
+  reg [15:0] bank_0_conversion_limit = 16'd0;
+  reg [15:0] bank_0_verify_full_scale = 16'd0;
+  reg [7:0] bank_0_verify_step = 8'd0;
+  reg [7:0] bank_0_verify_tolerance = 8'd0;
+  reg [7:0] bank_0_try_limit = 8'd0;
+  reg [1:0] bank_0_pair_policy = 2'd0;
+  reg [7:0] bank_0_set_lines_word_code = 8'd0;
+  reg [7:0] bank_0_set_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_set_lines_source_code = 8'd0;
+  reg [1:0] bank_0_set_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_set_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_set_lines_source_unselected = 2'd0;
+  reg [7:0] bank_0_reset_lines_word_code = 8'd0;
+  reg [7:0] bank_0_reset_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_reset_lines_source_code = 8'd0;
+  reg [1:0] bank_0_reset_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_reset_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_reset_lines_source_unselected = 2'd0;
+  reg [7:0] bank_0_read_lines_word_code = 8'd0;
+  reg [7:0] bank_0_read_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_read_lines_source_code = 8'd0;
+  reg [1:0] bank_0_read_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_read_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_read_lines_source_unselected = 2'd0;
+  reg [4:0] kept_operation_operation = 5'd0;
+  reg ramped = 1'b0;
+  reg [15:0] ramp_value = 16'd0;
   reg upcoming_end = 1'b0;
-  reg [186:0] kept = 187'd0;
+  reg [4:0] kept_operation_row = 5'd0;
+  reg [31:0] kept_operation_columns = 32'd0;
+  reg kept_operation_whole = 1'b0;
+  reg [1:0] kept_operation_groups = 2'd0;
+  reg [15:0] full_scale = 16'd0;
+  reg [15:0] timing__setup_cycles = 16'd0;
+  reg [15:0] timing__pulse_cycles = 16'd0;
+  reg [15:0] timing__hold_cycles = 16'd0;
+  reg [15:0] timing__recovery_cycles = 16'd0;
+  reg [15:0] timing__ready_limit = 16'd0;
+  reg [15:0] timing__conversion_limit = 16'd0;
+  reg [7:0] lines__word_code = 8'd0;
+  reg [7:0] lines__bit_code = 8'd0;
+  reg [7:0] lines__source_code = 8'd0;
+  reg [1:0] lines__word_unselected = 2'd0;
+  reg [1:0] lines__bit_unselected = 2'd0;
+  reg [1:0] lines__source_unselected = 2'd0;
   reg whole_2 = 1'b0;
   reg [1:0] converted = 2'd0;
+  reg [6:0] beat = 7'd0;
   wire seed__ready_2;
   wire words__valid;
   wire [127:0] words__payload;
@@ -2058,12 +2170,11 @@ module pulsetrain_core_controller (
   wire arms;
 
   wire busy = in_flight != 2'd0;
-  assign idle = !busy & idle_2 & !active & !upcoming_valid;
+  assign idle = !busy & idle_2 & !active & !upcoming_taken;
   wire idle_both = armed & !released;
   wire may_read = idle_both & in_flight == 2'd0 & !active;
-  wire may_read_both = upcoming_valid & upcoming_whole;
   wire whole = may_read & read__valid;
-  wire reads = whole | may_read_both;
+  wire reads = whole | (upcoming_taken & upcoming_whole);
   wire may_program = idle_both & in_flight == 2'd0;
   wire asked = abort | !arm;
   wire clear_2 = aborts | !arms;
@@ -2072,7 +2183,6 @@ module pulsetrain_core_controller (
   wire allowed = seed_waits & !aborted;
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
-  wire first = beat == 7'd0;
   wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & 1'b1));
   assign deltas__ready = allowed_2 & i__ready;
   wire i__valid = allowed_2 & deltas__valid;
@@ -2080,18 +2190,23 @@ module pulsetrain_core_controller (
   wire starts = words__ready & first;
   wire clear = released | drains;
   wire o__ready_2 = !held_2;
-  wire verified = slot[38] ? bank_1[150] : bank_0[150];
+  wire verified = slot[38] ? bank_1_verify : bank_0_verify;
   wire plain = held_2 & !verified & !verifying & !active;
   wire verifies = held_2 & verified & (verifying ? slot[38] == held : !active);
-  wire o__ready_3 = !upcoming_valid & !released;
+  wire o__ready_3 = !upcoming_taken & !released;
   wire taken = verifies ? slots__ready : plain & o__ready_3;
   wire upcoming_offered = o__valid | plain | whole;
   wire upcoming_leaves = upcoming_valid & i__ready_2 & !released;
-  assign read__ready = may_read_both & upcoming_leaves;
-  wire current = verifying ? held : slot[38];
+  assign read__ready = upcoming_valid & upcoming_whole & upcoming_leaves;
+  wire banked_and_current = banked & current;
   wire targets__valid_2 = targets__valid & may_program;
   assign targets__ready = targets__ready_2 & may_program;
-  wire targets__ready_both = o__valid & signal_2[1];
+  wire [15:0] settings_of_next_settle_cycles = banked_and_current ? bank_1_settle_cycles : banked ?
+      bank_0_settle_cycles : settings__settle_cycles;
+  wire [15:0] settings_of_next_setup_cycles = banked_and_current ? bank_1_setup_cycles : banked ? bank_0_setup_cycles :
+      settings__setup_cycles;
+  wire [15:0] chosen_setup_cycles = kept_operation_operation == 5'd8 | kept_operation_operation == 5'd16 ?
+      settings_of_next_settle_cycles : settings_of_next_setup_cycles;
   wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
   wire finished = upcoming_leaves & upcoming_end;
   assign samples__valid = samples__valid_2 & whole_2;
@@ -2099,56 +2214,21 @@ module pulsetrain_core_controller (
   wire counters__reads_both = samples__valid_2 & samples__last;
   wire [2:0] converted_plus_1 = converted + 1'b1;
   wire armed_limit_when = !armed & fault == 2'd0;
+  wire first_when = released | !armed;
+  wire first_both = first & in_flight != 2'd2;
+  wire bank_0_read_lines_source_unselected_when = first_both & !bank;
+  wire bank_1_read_lines_source_unselected_when = first_both & bank;
   wire verifying_when = clear | (o__valid & o__ready_3 & signal_2[0]);
+  wire o__ready_3_and_upcoming_offered = o__ready_3 & upcoming_offered;
+  wire upcoming_leaves_or_released = upcoming_leaves | released;
+  wire upcoming_valid_when = upcoming_taken & !upcoming_valid;
   wire i__valid_3_and_i__ready_2 = i__valid_3 & i__ready_2;
-  wire [515:0] offered;
-  assign offered[4:0] = settings__threshold_log2;
-  assign offered[8:5] = settings__max_pulses;
-  assign offered[14:9] = settings__parallel_max;
-  assign offered[30:15] = settings__setup_cycles;
-  assign offered[46:31] = settings__set_cycles;
-  assign offered[62:47] = settings__reset_cycles;
-  assign offered[78:63] = settings__hold_cycles;
-  assign offered[94:79] = settings__recovery_cycles;
-  assign offered[110:95] = settings__ready_limit;
-  assign offered[126:111] = settings__settle_cycles;
-  assign offered[142:127] = settings__conversion_limit;
-  assign offered[158:143] = settings__form_cycles;
-  assign offered[174:159] = settings__forward_full_scale;
-  assign offered[190:175] = settings__backward_full_scale;
-  assign offered[206:191] = settings__verify_full_scale;
-  assign offered[207] = settings__verify;
-  assign offered[215:208] = settings__verify_step;
-  assign offered[223:216] = settings__verify_tolerance;
-  assign offered[231:224] = settings__program_tolerance;
-  assign offered[239:232] = settings__try_limit;
-  assign offered[241:240] = settings__pair_policy;
-  assign offered[249:242] = settings__refresh_pulses;
-  assign offered[251:250] = settings__ramp;
-  assign offered[299:252] = {settings__set_ramp__stop, settings__set_ramp__step, settings__set_ramp__start};
-  assign offered[347:300] = {settings__reset_ramp__stop, settings__reset_ramp__step, settings__reset_ramp__start};
-  assign offered[395:348] = {settings__form_ramp__stop, settings__form_ramp__step, settings__form_ramp__start};
-  assign offered[425:396] =
-    {settings__set_lines__source_unselected, settings__set_lines__bit_unselected, settings__set_lines__word_unselected,
-        settings__set_lines__source_code, settings__set_lines__bit_code, settings__set_lines__word_code};
-  assign offered[455:426] =
-    {settings__reset_lines__source_unselected, settings__reset_lines__bit_unselected,
-        settings__reset_lines__word_unselected, settings__reset_lines__source_code, settings__reset_lines__bit_code,
-        settings__reset_lines__word_code};
-  assign offered[485:456] =
-    {settings__form_lines__source_unselected, settings__form_lines__bit_unselected,
-        settings__form_lines__word_unselected, settings__form_lines__source_code, settings__form_lines__bit_code,
-        settings__form_lines__word_code};
-  assign offered[515:486] =
-    {settings__read_lines__source_unselected, settings__read_lines__bit_unselected,
-        settings__read_lines__word_unselected, settings__read_lines__source_code, settings__read_lines__bit_code,
-        settings__read_lines__word_code};
   wire [271:0] i__payload;
   assign i__payload[127:0] = deltas__payload;
   assign i__payload[255:128] = words__payload;
-  assign i__payload[260:256] = first ? offered[4:0] : sampled_threshold_log2;
-  assign i__payload[264:261] = first ? offered[8:5] : sampled_max_pulses;
-  assign i__payload[270:265] = first ? offered[14:9] : sampled_parallel_max;
+  assign i__payload[260:256] = first ? settings__threshold_log2 : sampled_threshold_log2;
+  assign i__payload[264:261] = first ? settings__max_pulses : sampled_max_pulses;
+  assign i__payload[270:265] = first ? settings__parallel_max : sampled_parallel_max;
   assign i__payload[271] = bank ^ !first;
   wire [44:0] chosen;
   assign chosen[4:0] = o__valid ? o__payload_operation : plain ? (slot[5] ? 5'd2 : 5'd1) : read__payload ? 5'd16 : 5'd8;
@@ -2157,65 +2237,145 @@ module pulsetrain_core_controller (
   assign chosen[42] = !o__valid & !plain;
   assign chosen[44:43] = o__valid ? o__payload_groups : !plain ? 2'd3 : 2'd0;
   wire upcoming_ends = o__valid ? signal_2[0] : plain & slot[39];
-  wire [515:0] settings;
-  assign settings[8:0] = offered[8:0];
-  assign settings[14:9] = verifying | plain | verifies ? (current ? bank_1[5:0] : bank_0[5:0]) : offered[14:9];
-  assign settings[30:15] = verifying | plain | verifies ? (current ? bank_1[21:6] : bank_0[21:6]) : offered[30:15];
-  assign settings[46:31] = verifying | plain | verifies ? (current ? bank_1[37:22] : bank_0[37:22]) : offered[46:31];
-  assign settings[62:47] = verifying | plain | verifies ? (current ? bank_1[53:38] : bank_0[53:38]) : offered[62:47];
-  assign settings[78:63] = verifying | plain | verifies ? (current ? bank_1[69:54] : bank_0[69:54]) : offered[78:63];
-  assign settings[94:79] = verifying | plain | verifies ? (current ? bank_1[85:70] : bank_0[85:70]) : offered[94:79];
-  assign settings[110:95] = verifying | plain | verifies ? (current ? bank_1[101:86] : bank_0[101:86]) :
-      offered[110:95];
-  assign settings[126:111] = verifying | plain | verifies ? (current ? bank_1[117:102] : bank_0[117:102]) :
-      offered[126:111];
-  assign settings[142:127] = verifying | plain | verifies ? (current ? bank_1[133:118] : bank_0[133:118]) :
-      offered[142:127];
-  assign settings[190:143] = offered[190:143];
-  assign settings[206:191] = verifying | plain | verifies ? (current ? bank_1[149:134] : bank_0[149:134]) :
-      offered[206:191];
-  assign settings[207] = verifying | plain | verifies ? (current ? bank_1[150] : bank_0[150]) : offered[207];
-  assign settings[215:208] = verifying | plain | verifies ? (current ? bank_1[158:151] : bank_0[158:151]) :
-      offered[215:208];
-  assign settings[223:216] = verifying | plain | verifies ? (current ? bank_1[166:159] : bank_0[166:159]) :
-      offered[223:216];
-  assign settings[231:224] = offered[231:224];
-  assign settings[239:232] = verifying | plain | verifies ? (current ? bank_1[174:167] : bank_0[174:167]) :
-      offered[239:232];
-  assign settings[241:240] = verifying | plain | verifies ? (current ? bank_1[176:175] : bank_0[176:175]) :
-      offered[241:240];
-  assign settings[395:242] = offered[395:242];
-  assign settings[425:396] = verifying | plain | verifies ? (current ? bank_1[206:177] : bank_0[206:177]) :
-      offered[425:396];
-  assign settings[455:426] = verifying | plain | verifies ? (current ? bank_1[236:207] : bank_0[236:207]) :
-      offered[455:426];
-  assign settings[485:456] = offered[485:456];
-  assign settings[515:486] = verifying | plain | verifies ? (current ? bank_1[266:237] : bank_0[266:237]) :
-      offered[515:486];
-  wire [29:0] lines =
-    chosen[4:0] == 5'd1 ? settings[425:396] :
-    chosen[4:0] == 5'd2 ? settings[455:426] :
-    chosen[4:0] == 5'd4 ? settings[485:456] :
-    settings[515:486];
+  wire [15:0] settings_of_next_set_cycles = banked_and_current ? bank_1_set_cycles : banked ? bank_0_set_cycles :
+      settings__set_cycles;
+  wire [15:0] settings_of_next_reset_cycles = banked_and_current ? bank_1_reset_cycles : banked ? bank_0_reset_cycles :
+      settings__reset_cycles;
+  wire [15:0] settings_of_next_hold_cycles = banked_and_current ? bank_1_hold_cycles : banked ? bank_0_hold_cycles :
+      settings__hold_cycles;
+  wire [15:0] settings_of_next_recovery_cycles = banked_and_current ? bank_1_recovery_cycles : banked ?
+      bank_0_recovery_cycles : settings__recovery_cycles;
+  wire [15:0] settings_of_next_ready_limit = banked_and_current ? bank_1_ready_limit : banked ? bank_0_ready_limit :
+      settings__ready_limit;
+  wire [15:0] settings_of_next_conversion_limit = banked_and_current ? bank_1_conversion_limit : banked ?
+      bank_0_conversion_limit : settings__conversion_limit;
+  wire [15:0] settings_of_next_verify_full_scale =
+    banked_and_current ? bank_1_verify_full_scale :
+    banked ? bank_0_verify_full_scale :
+    settings__verify_full_scale;
+  wire [7:0] settings_of_next_set_lines_word_code =
+    banked_and_current ? bank_1_set_lines_word_code :
+    banked ? bank_0_set_lines_word_code :
+    settings__set_lines__word_code;
+  wire [7:0] settings_of_next_set_lines_bit_code =
+    banked_and_current ? bank_1_set_lines_bit_code :
+    banked ? bank_0_set_lines_bit_code :
+    settings__set_lines__bit_code;
+  wire [7:0] settings_of_next_set_lines_source_code =
+    banked_and_current ? bank_1_set_lines_source_code :
+    banked ? bank_0_set_lines_source_code :
+    settings__set_lines__source_code;
+  wire [1:0] settings_of_next_set_lines_word_unselected =
+    banked_and_current ? bank_1_set_lines_word_unselected :
+    banked ? bank_0_set_lines_word_unselected :
+    settings__set_lines__word_unselected;
+  wire [1:0] settings_of_next_set_lines_bit_unselected =
+    banked_and_current ? bank_1_set_lines_bit_unselected :
+    banked ? bank_0_set_lines_bit_unselected :
+    settings__set_lines__bit_unselected;
+  wire [1:0] settings_of_next_set_lines_source_unselected =
+    banked_and_current ? bank_1_set_lines_source_unselected :
+    banked ? bank_0_set_lines_source_unselected :
+    settings__set_lines__source_unselected;
+  wire [7:0] settings_of_next_reset_lines_word_code =
+    banked_and_current ? bank_1_reset_lines_word_code :
+    banked ? bank_0_reset_lines_word_code :
+    settings__reset_lines__word_code;
+  wire [7:0] settings_of_next_reset_lines_bit_code =
+    banked_and_current ? bank_1_reset_lines_bit_code :
+    banked ? bank_0_reset_lines_bit_code :
+    settings__reset_lines__bit_code;
+  wire [7:0] settings_of_next_reset_lines_source_code =
+    banked_and_current ? bank_1_reset_lines_source_code :
+    banked ? bank_0_reset_lines_source_code :
+    settings__reset_lines__source_code;
+  wire [1:0] settings_of_next_reset_lines_word_unselected =
+    banked_and_current ? bank_1_reset_lines_word_unselected :
+    banked ? bank_0_reset_lines_word_unselected :
+    settings__reset_lines__word_unselected;
+  wire [1:0] settings_of_next_reset_lines_bit_unselected =
+    banked_and_current ? bank_1_reset_lines_bit_unselected :
+    banked ? bank_0_reset_lines_bit_unselected :
+    settings__reset_lines__bit_unselected;
+  wire [1:0] settings_of_next_reset_lines_source_unselected =
+    banked_and_current ? bank_1_reset_lines_source_unselected :
+    banked ? bank_0_reset_lines_source_unselected :
+    settings__reset_lines__source_unselected;
+  wire [7:0] settings_of_next_read_lines_word_code =
+    banked_and_current ? bank_1_read_lines_word_code :
+    banked ? bank_0_read_lines_word_code :
+    settings__read_lines__word_code;
+  wire [7:0] settings_of_next_read_lines_bit_code =
+    banked_and_current ? bank_1_read_lines_bit_code :
+    banked ? bank_0_read_lines_bit_code :
+    settings__read_lines__bit_code;
+  wire [7:0] settings_of_next_read_lines_source_code =
+    banked_and_current ? bank_1_read_lines_source_code :
+    banked ? bank_0_read_lines_source_code :
+    settings__read_lines__source_code;
+  wire [1:0] settings_of_next_read_lines_word_unselected =
+    banked_and_current ? bank_1_read_lines_word_unselected :
+    banked ? bank_0_read_lines_word_unselected :
+    settings__read_lines__word_unselected;
+  wire [1:0] settings_of_next_read_lines_bit_unselected =
+    banked_and_current ? bank_1_read_lines_bit_unselected :
+    banked ? bank_0_read_lines_bit_unselected :
+    settings__read_lines__bit_unselected;
+  wire [1:0] settings_of_next_read_lines_source_unselected =
+    banked_and_current ? bank_1_read_lines_source_unselected :
+    banked ? bank_0_read_lines_source_unselected :
+    settings__read_lines__source_unselected;
+  wire [7:0] settings_of_row_verify_step = verifying ? (held ? bank_1_verify_step : bank_0_verify_step) :
+      settings__verify_step;
+  wire [7:0] settings_of_row_verify_tolerance = verifying ? (held ? bank_1_verify_tolerance : bank_0_verify_tolerance)
+      : settings__verify_tolerance;
+  wire [7:0] settings_of_row_try_limit = verifying ? (held ? bank_1_try_limit : bank_0_try_limit) : settings__try_limit;
+  wire [5:0] settings_of_row_parallel_max = verifying ? (held ? bank_1_parallel_max : bank_0_parallel_max) :
+      settings__parallel_max;
+  wire [1:0] settings_of_row_pair_policy = verifying ? (held ? bank_1_pair_policy : bank_0_pair_policy) :
+      settings__pair_policy;
+  wire [7:0] lines_word_code =
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_word_code :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_word_code :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_word_code :
+    settings_of_next_read_lines_word_code;
+  wire [7:0] lines_bit_code =
+    ramped & settings_of_next_ramp != 2'd1 & kept_operation_operation != 5'd2 ? ramp_value[7:0] :
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_bit_code :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_bit_code :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_bit_code :
+    settings_of_next_read_lines_bit_code;
+  wire [7:0] lines_source_code =
+    ramped & settings_of_next_ramp != 2'd1 & kept_operation_operation == 5'd2 ? ramp_value[7:0] :
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_source_code :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_source_code :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_source_code :
+    settings_of_next_read_lines_source_code;
+  wire [1:0] lines_word_unselected =
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_word_unselected :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_word_unselected :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_word_unselected :
+    settings_of_next_read_lines_word_unselected;
+  wire [1:0] lines_bit_unselected =
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_bit_unselected :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_bit_unselected :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_bit_unselected :
+    settings_of_next_read_lines_bit_unselected;
+  wire [1:0] lines_source_unselected =
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_source_unselected :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_source_unselected :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_source_unselected :
+    settings_of_next_read_lines_source_unselected;
   wire [15:0] width =
-    targets__ready_both & settings[251:250] == 2'd1 ? o__payload_ramp_value :
-    (chosen[4:0] == 5'd1 ? settings[46:31] : chosen[4:0] == 5'd4 ? settings[158:143] : settings[62:47]);
-  wire [29:0] lines_2;
-  assign lines_2[7:0] = lines[7:0];
-  assign lines_2[15:8] =
-    targets__ready_both & settings[251:250] != 2'd1 & chosen[4:0] != 5'd2 ? o__payload_ramp_value[7:0] :
-    lines[15:8];
-  assign lines_2[23:16] =
-    targets__ready_both & settings[251:250] != 2'd1 & chosen[4:0] == 5'd2 ? o__payload_ramp_value[7:0] :
-    lines[23:16];
-  assign lines_2[29:24] = lines[29:24];
-  wire [95:0] chosen_timing;
-  assign chosen_timing[15:0] = chosen[4:0] == 5'd8 | chosen[4:0] == 5'd16 ? settings[126:111] : settings[30:15];
-  assign chosen_timing[31:16] = width;
-  assign chosen_timing[47:32] = settings[78:63];
-  assign chosen_timing[63:48] = settings[94:79];
-  assign chosen_timing[79:64] = settings[110:95];
-  assign chosen_timing[95:80] = settings[142:127];
+    ramped & settings_of_next_ramp == 2'd1 ? ramp_value :
+    (kept_operation_operation == 5'd1 ? settings_of_next_set_cycles : kept_operation_operation == 5'd4 ?
+        settings_of_next_form_cycles : settings_of_next_reset_cycles);
+  wire [44:0] i__payload_3;
+  assign i__payload_3[4:0] = kept_operation_operation;
+  assign i__payload_3[9:5] = kept_operation_row;
+  assign i__payload_3[41:10] = kept_operation_columns;
+  assign i__payload_3[42] = kept_operation_whole;
+  assign i__payload_3[44:43] = kept_operation_groups;
   wire [1:0] conversions = counters__reads_both ? converted_plus_1[1:0] : 2'd0;
 
   pulsetrain_core_controller_random_source random_source (
@@ -2272,9 +2432,24 @@ module pulsetrain_core_controller (
     .o__ready(o__ready_3),
     .samples__valid(samples__valid_3),
     .room(room),
+    .program_tolerance(settings_of_next_program_tolerance),
+    .settings__refresh_pulses(settings_of_next_refresh_pulses),
+    .settings__ramp(settings_of_next_ramp),
+    .set_ramp__start(settings_of_next_set_ramp_start),
+    .set_ramp__step(settings_of_next_set_ramp_step),
+    .set_ramp__stop(settings_of_next_set_ramp_stop),
+    .reset_ramp__start(settings_of_next_reset_ramp_start),
+    .reset_ramp__step(settings_of_next_reset_ramp_step),
+    .reset_ramp__stop(settings_of_next_reset_ramp_stop),
+    .form_ramp__start(settings_of_next_form_ramp_start),
+    .form_ramp__step(settings_of_next_form_ramp_step),
+    .form_ramp__stop(settings_of_next_form_ramp_stop),
     .targets__payload(targets__payload),
-    .parallel_max(settings[14:9]),
-    .settings(settings[395:208]),
+    .step(settings_of_row_verify_step),
+    .verify_tolerance(settings_of_row_verify_tolerance),
+    .settings__try_limit(settings_of_row_try_limit),
+    .parallel_max(settings_of_row_parallel_max),
+    .pair_policy(settings_of_row_pair_policy),
     .clear(released),
     .slots__payload(slot),
     .slots__ready(slots__ready),
@@ -2306,8 +2481,21 @@ module pulsetrain_core_controller (
     .clear(clear_2),
     .i__valid(i__valid_3),
     .room(room),
+    .i__payload(i__payload_3),
     .pulse_limit(armed_limit),
-    .kept(kept),
+    .timing__setup_cycles(timing__setup_cycles),
+    .timing__pulse_cycles(timing__pulse_cycles),
+    .timing__hold_cycles(timing__hold_cycles),
+    .timing__recovery_cycles(timing__recovery_cycles),
+    .timing__ready_limit(timing__ready_limit),
+    .timing__conversion_limit(timing__conversion_limit),
+    .lines__word_code(lines__word_code),
+    .lines__bit_code(lines__bit_code),
+    .lines__source_code(lines__source_code),
+    .lines__word_unselected(lines__word_unselected),
+    .lines__bit_unselected(lines__bit_unselected),
+    .lines__source_unselected(lines__source_unselected),
+    .full_scale(full_scale),
     .idle(idle_2),
     .i__ready(i__ready_2),
     .fault(fault_2),
@@ -2364,18 +2552,87 @@ module pulsetrain_core_controller (
       aborted <= 1'b0;
       before_ <= 1'b0;
       beat <= 7'd0;
+      first <= 1'b1;
       bank <= 1'b0;
       sampled_threshold_log2 <= 5'd0;
       sampled_max_pulses <= 4'd0;
       sampled_parallel_max <= 6'd0;
-      bank_0 <= 267'd0;
-      bank_1 <= 267'd0;
+      bank_0_parallel_max <= 6'd0;
+      bank_0_setup_cycles <= 16'd0;
+      bank_0_set_cycles <= 16'd0;
+      bank_0_reset_cycles <= 16'd0;
+      bank_0_hold_cycles <= 16'd0;
+      bank_0_recovery_cycles <= 16'd0;
+      bank_0_ready_limit <= 16'd0;
+      bank_0_settle_cycles <= 16'd0;
+      bank_0_conversion_limit <= 16'd0;
+      bank_0_verify_full_scale <= 16'd0;
+      bank_0_verify <= 1'b0;
+      bank_0_verify_step <= 8'd0;
+      bank_0_verify_tolerance <= 8'd0;
+      bank_0_try_limit <= 8'd0;
+      bank_0_pair_policy <= 2'd0;
+      bank_0_set_lines_word_code <= 8'd0;
+      bank_0_set_lines_bit_code <= 8'd0;
+      bank_0_set_lines_source_code <= 8'd0;
+      bank_0_set_lines_word_unselected <= 2'd0;
+      bank_0_set_lines_bit_unselected <= 2'd0;
+      bank_0_set_lines_source_unselected <= 2'd0;
+      bank_0_reset_lines_word_code <= 8'd0;
+      bank_0_reset_lines_bit_code <= 8'd0;
+      bank_0_reset_lines_source_code <= 8'd0;
+      bank_0_reset_lines_word_unselected <= 2'd0;
+      bank_0_reset_lines_bit_unselected <= 2'd0;
+      bank_0_reset_lines_source_unselected <= 2'd0;
+      bank_0_read_lines_word_code <= 8'd0;
+      bank_0_read_lines_bit_code <= 8'd0;
+      bank_0_read_lines_source_code <= 8'd0;
+      bank_0_read_lines_word_unselected <= 2'd0;
+      bank_0_read_lines_bit_unselected <= 2'd0;
+      bank_0_read_lines_source_unselected <= 2'd0;
+      bank_1_parallel_max <= 6'd0;
+      bank_1_setup_cycles <= 16'd0;
+      bank_1_set_cycles <= 16'd0;
+      bank_1_reset_cycles <= 16'd0;
+      bank_1_hold_cycles <= 16'd0;
+      bank_1_recovery_cycles <= 16'd0;
+      bank_1_ready_limit <= 16'd0;
+      bank_1_settle_cycles <= 16'd0;
+      bank_1_conversion_limit <= 16'd0;
+      bank_1_verify_full_scale <= 16'd0;
+      bank_1_verify <= 1'b0;
+      bank_1_verify_step <= 8'd0;
+      bank_1_verify_tolerance <= 8'd0;
+      bank_1_try_limit <= 8'd0;
+      bank_1_pair_policy <= 2'd0;
+      bank_1_set_lines_word_code <= 8'd0;
+      bank_1_set_lines_bit_code <= 8'd0;
+      bank_1_set_lines_source_code <= 8'd0;
+      bank_1_set_lines_word_unselected <= 2'd0;
+      bank_1_set_lines_bit_unselected <= 2'd0;
+      bank_1_set_lines_source_unselected <= 2'd0;
+      bank_1_reset_lines_word_code <= 8'd0;
+      bank_1_reset_lines_bit_code <= 8'd0;
+      bank_1_reset_lines_source_code <= 8'd0;
+      bank_1_reset_lines_word_unselected <= 2'd0;
+      bank_1_reset_lines_bit_unselected <= 2'd0;
+      bank_1_reset_lines_source_unselected <= 2'd0;
+      bank_1_read_lines_word_code <= 8'd0;
+      bank_1_read_lines_bit_code <= 8'd0;
+      bank_1_read_lines_source_code <= 8'd0;
+      bank_1_read_lines_word_unselected <= 2'd0;
+      bank_1_read_lines_bit_unselected <= 2'd0;
+      bank_1_read_lines_source_unselected <= 2'd0;
       drains <= 1'b0;
       verifying <= 1'b0;
       held <= 1'b0;
-      upcoming_valid <= 1'b0;
+      banked <= 1'b0;
+      current <= 1'b0;
+      ramped <= 1'b0;
+      upcoming_taken <= 1'b0;
       upcoming_end <= 1'b0;
       upcoming_whole <= 1'b0;
+      upcoming_valid <= 1'b0;
       whole_2 <= 1'b0;
       converted <= 2'd0;
       in_flight <= 2'd0;
@@ -2418,13 +2675,21 @@ module pulsetrain_core_controller (
       else if (samples__valid_2)
         converted <= converted_plus_1[1:0];
       if (i__valid_3_and_i__ready_2)
-        whole_2 <= kept[42];
-      if (upcoming_leaves | released)
-        upcoming_valid <= 1'b0;
+        whole_2 <= i__payload_3[42];
       if (o__ready_3) begin
         upcoming_whole <= chosen[42];
         upcoming_end <= upcoming_ends;
-        upcoming_valid <= upcoming_offered;
+        upcoming_taken <= upcoming_offered;
+      end
+      if (upcoming_leaves_or_released) begin
+        upcoming_valid <= 1'b0;
+        upcoming_taken <= 1'b0;
+      end else if (upcoming_valid_when)
+        upcoming_valid <= 1'b1;
+      if (o__ready_3_and_upcoming_offered) begin
+        ramped <= o__valid & signal_2[1];
+        current <= verifying ? held : slot[38];
+        banked <= verifying | plain;
       end
       if (verifying_when)
         verifying <= 1'b0;
@@ -2436,58 +2701,93 @@ module pulsetrain_core_controller (
         drains <= 1'b1;
       else if (!holds)
         drains <= 1'b0;
-      if (starts & bank) begin
-        bank_1[5:0] <= offered[14:9];
-        bank_1[21:6] <= offered[30:15];
-        bank_1[37:22] <= offered[46:31];
-        bank_1[53:38] <= offered[62:47];
-        bank_1[69:54] <= offered[78:63];
-        bank_1[85:70] <= offered[94:79];
-        bank_1[101:86] <= offered[110:95];
-        bank_1[117:102] <= offered[126:111];
-        bank_1[133:118] <= offered[142:127];
-        bank_1[149:134] <= offered[206:191];
-        bank_1[150] <= offered[207];
-        bank_1[158:151] <= offered[215:208];
-        bank_1[166:159] <= offered[223:216];
-        bank_1[174:167] <= offered[239:232];
-        bank_1[176:175] <= offered[241:240];
-        bank_1[206:177] <= offered[425:396];
-        bank_1[236:207] <= offered[455:426];
-        bank_1[266:237] <= offered[515:486];
+      if (bank_1_read_lines_source_unselected_when) begin
+        bank_1_read_lines_source_unselected <= settings__read_lines__source_unselected;
+        bank_1_read_lines_bit_unselected <= settings__read_lines__bit_unselected;
+        bank_1_read_lines_word_unselected <= settings__read_lines__word_unselected;
+        bank_1_read_lines_source_code <= settings__read_lines__source_code;
+        bank_1_read_lines_bit_code <= settings__read_lines__bit_code;
+        bank_1_read_lines_word_code <= settings__read_lines__word_code;
+        bank_1_reset_lines_source_unselected <= settings__reset_lines__source_unselected;
+        bank_1_reset_lines_bit_unselected <= settings__reset_lines__bit_unselected;
+        bank_1_reset_lines_word_unselected <= settings__reset_lines__word_unselected;
+        bank_1_reset_lines_source_code <= settings__reset_lines__source_code;
+        bank_1_reset_lines_bit_code <= settings__reset_lines__bit_code;
+        bank_1_reset_lines_word_code <= settings__reset_lines__word_code;
+        bank_1_set_lines_source_unselected <= settings__set_lines__source_unselected;
+        bank_1_set_lines_bit_unselected <= settings__set_lines__bit_unselected;
+        bank_1_set_lines_word_unselected <= settings__set_lines__word_unselected;
+        bank_1_set_lines_source_code <= settings__set_lines__source_code;
+        bank_1_set_lines_bit_code <= settings__set_lines__bit_code;
+        bank_1_set_lines_word_code <= settings__set_lines__word_code;
+        bank_1_pair_policy <= settings__pair_policy;
+        bank_1_try_limit <= settings__try_limit;
+        bank_1_verify_tolerance <= settings__verify_tolerance;
+        bank_1_verify_step <= settings__verify_step;
+        bank_1_verify <= settings__verify;
+        bank_1_verify_full_scale <= settings__verify_full_scale;
+        bank_1_conversion_limit <= settings__conversion_limit;
+        bank_1_settle_cycles <= settings__settle_cycles;
+        bank_1_ready_limit <= settings__ready_limit;
+        bank_1_recovery_cycles <= settings__recovery_cycles;
+        bank_1_hold_cycles <= settings__hold_cycles;
+        bank_1_reset_cycles <= settings__reset_cycles;
+        bank_1_set_cycles <= settings__set_cycles;
+        bank_1_setup_cycles <= settings__setup_cycles;
+        bank_1_parallel_max <= settings__parallel_max;
       end
-      if (starts & !bank) begin
-        bank_0[5:0] <= offered[14:9];
-        bank_0[21:6] <= offered[30:15];
-        bank_0[37:22] <= offered[46:31];
-        bank_0[53:38] <= offered[62:47];
-        bank_0[69:54] <= offered[78:63];
-        bank_0[85:70] <= offered[94:79];
-        bank_0[101:86] <= offered[110:95];
-        bank_0[117:102] <= offered[126:111];
-        bank_0[133:118] <= offered[142:127];
-        bank_0[149:134] <= offered[206:191];
-        bank_0[150] <= offered[207];
-        bank_0[158:151] <= offered[215:208];
-        bank_0[166:159] <= offered[223:216];
-        bank_0[174:167] <= offered[239:232];
-        bank_0[176:175] <= offered[241:240];
-        bank_0[206:177] <= offered[425:396];
-        bank_0[236:207] <= offered[455:426];
-        bank_0[266:237] <= offered[515:486];
+      if (bank_0_read_lines_source_unselected_when) begin
+        bank_0_read_lines_source_unselected <= settings__read_lines__source_unselected;
+        bank_0_read_lines_bit_unselected <= settings__read_lines__bit_unselected;
+        bank_0_read_lines_word_unselected <= settings__read_lines__word_unselected;
+        bank_0_read_lines_source_code <= settings__read_lines__source_code;
+        bank_0_read_lines_bit_code <= settings__read_lines__bit_code;
+        bank_0_read_lines_word_code <= settings__read_lines__word_code;
+        bank_0_reset_lines_source_unselected <= settings__reset_lines__source_unselected;
+        bank_0_reset_lines_bit_unselected <= settings__reset_lines__bit_unselected;
+        bank_0_reset_lines_word_unselected <= settings__reset_lines__word_unselected;
+        bank_0_reset_lines_source_code <= settings__reset_lines__source_code;
+        bank_0_reset_lines_bit_code <= settings__reset_lines__bit_code;
+        bank_0_reset_lines_word_code <= settings__reset_lines__word_code;
+        bank_0_set_lines_source_unselected <= settings__set_lines__source_unselected;
+        bank_0_set_lines_bit_unselected <= settings__set_lines__bit_unselected;
+        bank_0_set_lines_word_unselected <= settings__set_lines__word_unselected;
+        bank_0_set_lines_source_code <= settings__set_lines__source_code;
+        bank_0_set_lines_bit_code <= settings__set_lines__bit_code;
+        bank_0_set_lines_word_code <= settings__set_lines__word_code;
+        bank_0_pair_policy <= settings__pair_policy;
+        bank_0_try_limit <= settings__try_limit;
+        bank_0_verify_tolerance <= settings__verify_tolerance;
+        bank_0_verify_step <= settings__verify_step;
+        bank_0_verify <= settings__verify;
+        bank_0_verify_full_scale <= settings__verify_full_scale;
+        bank_0_conversion_limit <= settings__conversion_limit;
+        bank_0_settle_cycles <= settings__settle_cycles;
+        bank_0_ready_limit <= settings__ready_limit;
+        bank_0_recovery_cycles <= settings__recovery_cycles;
+        bank_0_hold_cycles <= settings__hold_cycles;
+        bank_0_reset_cycles <= settings__reset_cycles;
+        bank_0_set_cycles <= settings__set_cycles;
+        bank_0_setup_cycles <= settings__setup_cycles;
+        bank_0_parallel_max <= settings__parallel_max;
       end
-      if (starts) begin
-        sampled_parallel_max <= offered[14:9];
-        sampled_max_pulses <= offered[8:5];
-        sampled_threshold_log2 <= offered[4:0];
+      if (first) begin
+        sampled_parallel_max <= settings__parallel_max;
+        sampled_max_pulses <= settings__max_pulses;
+        sampled_threshold_log2 <= settings__threshold_log2;
+      end
+      if (starts)
         bank <= !bank;
-      end
-      if (released | !armed)
+      if (first_when) begin
+        first <= 1'b1;
         beat <= 7'd0;
-      else if (words__ready) begin
+      end else if (words__ready) begin
+        first <= 1'b0;
         beat <= beat + 1'b1;
-        if (beat == 7'd127)
+        if (beat == 7'd127) begin
+          first <= 1'b1;
           beat <= 7'd0;
+        end
       end
       before_ <= seed__valid;
       aborted <= aborts;
@@ -2508,11 +2808,29 @@ module pulsetrain_core_controller (
   end
 
   always @(posedge clk) begin
-    if (o__ready_3) begin
-      kept[44:0] <= chosen;
-      kept[140:45] <= chosen_timing;
-      kept[170:141] <= lines_2;
-      kept[186:171] <= chosen[42] ? (chosen[4:0] == 5'd16 ? settings[190:175] : settings[174:159]) : settings[206:191];
+    if (!upcoming_leaves_or_released & upcoming_valid_when) begin
+      full_scale <= upcoming_whole ? (kept_operation_operation == 5'd16 ? settings_of_next_backward_full_scale :
+          settings_of_next_forward_full_scale) : settings_of_next_verify_full_scale;
+      lines__source_unselected <= lines_source_unselected;
+      lines__bit_unselected <= lines_bit_unselected;
+      lines__word_unselected <= lines_word_unselected;
+      lines__source_code <= lines_source_code;
+      lines__bit_code <= lines_bit_code;
+      lines__word_code <= lines_word_code;
+      timing__conversion_limit <= settings_of_next_conversion_limit;
+      timing__ready_limit <= settings_of_next_ready_limit;
+      timing__recovery_cycles <= settings_of_next_recovery_cycles;
+      timing__hold_cycles <= settings_of_next_hold_cycles;
+      timing__pulse_cycles <= width;
+      timing__setup_cycles <= chosen_setup_cycles;
+    end
+    if (o__ready_3_and_upcoming_offered) begin
+      kept_operation_groups <= chosen[44:43];
+      kept_operation_whole <= chosen[42];
+      kept_operation_columns <= chosen[41:10];
+      kept_operation_row <= chosen[9:5];
+      kept_operation_operation <= chosen[4:0];
+      ramp_value <= o__payload_ramp_value;
     end
     if (o__ready_2)
       slot <= o__payload;
@@ -2706,9 +3024,11 @@ module pulsetrain_core_controller_decision_lanes (
   reg first = 1'b0;
   reg [3:0] max_pulses = 4'd0;
   reg [20:0] above = 21'd0;
+  reg overflow = 1'b0;
   reg [16:0] total_0 = 17'd0;
   reg over_0 = 1'b0;
   reg under_0 = 1'b1;
+  reg limit_bit = 1'b0;
   reg [16:0] total_1 = 17'd0;
   reg over_1 = 1'b0;
   reg under_1 = 1'b1;
@@ -2736,6 +3056,7 @@ module pulsetrain_core_controller_decision_lanes (
   reg bank_1 = 1'b0;
   reg [5:0] parallel_max_2 = 6'd0;
   reg bank_2 = 1'b0;
+  reg value_bit = 1'b0;
   reg [16:0] total_first = 17'd0;
   reg negative_first = 1'b0;
   reg negative_0 = 1'b0;
@@ -2763,60 +3084,93 @@ module pulsetrain_core_controller_decision_lanes (
 
   wire third_moves = !third | o__ready;
   wire begins = second & counts_up & step == 3'd0 & third_moves;
-  wire finishes = second & third_moves & (step == 3'd0 ? !counts_up : step == 3'd1);
+  wire finishes = second & third_moves & !counts_up;
   wire second_moves = !second | finishes;
   assign first_moves = !first | second_moves;
   assign holds = first | second | third;
-  wire overflow = step == 3'd5;
-  wire [20:0] overflow_inverse = ~{21{overflow}};
-  wire [21:0] overflow_both = above & ~({above, 1'b0} & overflow_inverse);
-  wire [3:0] overflow_both_2 = {step == 3'd4, step == 3'd3, step == 3'd2, step == 3'd1} & max_pulses;
-  wire limit_bit = |overflow_both_2;
-  wire value_bit = |overflow_both_2;
-  wire bit_0 = |(total_0 & overflow_both[16:0]);
+  wire i__payload_257_or_i__payload_256 = i__payload[257] | i__payload[256];
+  wire i__payload_257_or_i__payload_256_either = i__payload[258] | i__payload_257_or_i__payload_256;
+  wire total_first_8_either_14 = i__payload[260] | i__payload[259] | i__payload_257_or_i__payload_256_either;
+  wire i__payload_258_or_i__payload_257 = i__payload[258] | i__payload[257];
+  wire total_first_8_either_13 = i__payload[260] | i__payload[259] | i__payload_258_or_i__payload_257;
+  wire total_first_8_both_2 = i__payload[257] & i__payload[256];
+  wire total_first_8_either_15 = i__payload[258] | total_first_8_both_2;
+  wire total_first_8_either_12 = i__payload[260] | i__payload[259] | total_first_8_either_15;
+  wire total_first_8_either_11 = i__payload[260] | i__payload[259] | i__payload[258];
+  wire total_first_8_both_3 = i__payload[258] & i__payload_257_or_i__payload_256;
+  wire total_first_8_either_10 = i__payload[260] | i__payload[259] | total_first_8_both_3;
+  wire total_first_8_both_4 = i__payload[258] & i__payload[257];
+  wire total_first_8_either_9 = i__payload[260] | i__payload[259] | total_first_8_both_4;
+  wire total_first_8_both_5 = i__payload[258] & total_first_8_both_2;
+  wire total_first_8_either_8 = i__payload[260] | i__payload[259] | total_first_8_both_5;
+  wire i__payload_260_or_i__payload_259 = i__payload[260] | i__payload[259];
+  wire total_first_8_either_7 = i__payload[260] | (i__payload[259] & i__payload_257_or_i__payload_256_either);
+  wire total_first_8_either_6 = i__payload[260] | (i__payload[259] & i__payload_258_or_i__payload_257);
+  wire total_first_8_either_5 = i__payload[260] | (i__payload[259] & total_first_8_either_15);
+  wire total_first_8_either_4 = i__payload[260] | (i__payload[259] & i__payload[258]);
+  wire total_first_8_either_3 = i__payload[260] | (i__payload[259] & total_first_8_both_3);
+  wire total_first_8_either_2 = i__payload[260] | (i__payload[259] & total_first_8_both_4);
+  wire total_first_8_either = i__payload[260] | (i__payload[259] & total_first_8_both_5);
+  wire [20:0] total_first_8_inverse = ~{21{overflow}};
+  wire [21:0] total_first_8_both_6 = above & ~({above, 1'b0} & total_first_8_inverse);
+  wire bit_0 = |(total_0 & total_first_8_both_6[16:0]);
   wire above_limit_0 = over_0 | (!under_0 & bit_0 & !limit_bit);
-  wire bit_1 = |(total_1 & overflow_both[16:0]);
+  wire bit_1 = |(total_1 & total_first_8_both_6[16:0]);
   wire above_limit_1 = over_1 | (!under_1 & bit_1 & !limit_bit);
-  wire bit_2 = |(total_2 & overflow_both[16:0]);
+  wire bit_2 = |(total_2 & total_first_8_both_6[16:0]);
   wire above_limit_2 = over_2 | (!under_2 & bit_2 & !limit_bit);
-  wire bit_3 = |(total_3 & overflow_both[16:0]);
+  wire bit_3 = |(total_3 & total_first_8_both_6[16:0]);
   wire above_limit_3 = over_3 | (!under_3 & bit_3 & !limit_bit);
-  wire bit_4 = |(total_4 & overflow_both[16:0]);
+  wire bit_4 = |(total_4 & total_first_8_both_6[16:0]);
   wire above_limit_4 = over_4 | (!under_4 & bit_4 & !limit_bit);
-  wire bit_5 = |(total_5 & overflow_both[16:0]);
+  wire bit_5 = |(total_5 & total_first_8_both_6[16:0]);
   wire above_limit_5 = over_5 | (!under_5 & bit_5 & !limit_bit);
-  wire bit_6 = |(total_6 & overflow_both[16:0]);
+  wire bit_6 = |(total_6 & total_first_8_both_6[16:0]);
   wire above_limit_6 = over_6 | (!under_6 & bit_6 & !limit_bit);
-  wire bit_7 = |(total_7 & overflow_both[16:0]);
+  wire bit_7 = |(total_7 & total_first_8_both_6[16:0]);
   wire above_limit_7 = over_7 | (!under_7 & bit_7 & !limit_bit);
-  wire [15:0] below =
-    i__payload[260:256] == 5'd0 ? 16'd0 :
-    i__payload[260:256] == 5'd1 ? 16'd1 :
-    i__payload[260:256] == 5'd2 ? 16'd3 :
-    i__payload[260:256] == 5'd3 ? 16'd7 :
-    i__payload[260:256] == 5'd4 ? 16'd15 :
-    i__payload[260:256] == 5'd5 ? 16'd31 :
-    i__payload[260:256] == 5'd6 ? 16'd63 :
-    i__payload[260:256] == 5'd7 ? 16'd127 :
-    i__payload[260:256] == 5'd8 ? 16'd255 :
-    i__payload[260:256] == 5'd9 ? 16'd511 :
-    i__payload[260:256] == 5'd10 ? 16'd1023 :
-    i__payload[260:256] == 5'd11 ? 16'd2047 :
-    i__payload[260:256] == 5'd12 ? 16'd4095 :
-    i__payload[260:256] == 5'd13 ? 16'd8191 :
-    i__payload[260:256] == 5'd14 ? 16'd16383 :
-    i__payload[260:256] == 5'd15 ? 16'd32767 :
-    i__payload[260:256] == 5'd16 ? 16'd65535 :
-    16'd0;
-  wire [15:0] total_first_both = ~i__payload[143:128] & below;
+  wire value_bit_any = |({step == 3'd5, step == 3'd4, step == 3'd3, step == 3'd2} & max_pulses);
+  wire [15:0] total_first_both = ~i__payload[143:128] & {i__payload[260], total_first_8_either, total_first_8_either_2,
+      total_first_8_either_3, total_first_8_either_4, total_first_8_either_5, total_first_8_either_6,
+      total_first_8_either_7, i__payload_260_or_i__payload_259, total_first_8_either_8, total_first_8_either_9,
+      total_first_8_either_10, total_first_8_either_11, total_first_8_either_12, total_first_8_either_13,
+      total_first_8_either_14};
   wire under_7_when = step == 3'd0 | step == 3'd1;
-  wire [15:0] total_first_2_both = ~i__payload[159:144] & below;
-  wire [15:0] total_first_3_both = ~i__payload[175:160] & below;
-  wire [15:0] total_first_4_both = ~i__payload[191:176] & below;
-  wire [15:0] total_first_5_both = ~i__payload[207:192] & below;
-  wire [15:0] total_first_6_both = ~i__payload[223:208] & below;
-  wire [15:0] total_first_7_both = ~i__payload[239:224] & below;
-  wire [15:0] total_first_8_both = ~i__payload[255:240] & below;
+  wire [15:0] total_first_2_both = ~i__payload[159:144] & {i__payload[260], total_first_8_either,
+      total_first_8_either_2, total_first_8_either_3, total_first_8_either_4, total_first_8_either_5,
+      total_first_8_either_6, total_first_8_either_7, i__payload_260_or_i__payload_259, total_first_8_either_8,
+      total_first_8_either_9, total_first_8_either_10, total_first_8_either_11, total_first_8_either_12,
+      total_first_8_either_13, total_first_8_either_14};
+  wire [15:0] total_first_3_both = ~i__payload[175:160] & {i__payload[260], total_first_8_either,
+      total_first_8_either_2, total_first_8_either_3, total_first_8_either_4, total_first_8_either_5,
+      total_first_8_either_6, total_first_8_either_7, i__payload_260_or_i__payload_259, total_first_8_either_8,
+      total_first_8_either_9, total_first_8_either_10, total_first_8_either_11, total_first_8_either_12,
+      total_first_8_either_13, total_first_8_either_14};
+  wire [15:0] total_first_4_both = ~i__payload[191:176] & {i__payload[260], total_first_8_either,
+      total_first_8_either_2, total_first_8_either_3, total_first_8_either_4, total_first_8_either_5,
+      total_first_8_either_6, total_first_8_either_7, i__payload_260_or_i__payload_259, total_first_8_either_8,
+      total_first_8_either_9, total_first_8_either_10, total_first_8_either_11, total_first_8_either_12,
+      total_first_8_either_13, total_first_8_either_14};
+  wire [15:0] total_first_5_both = ~i__payload[207:192] & {i__payload[260], total_first_8_either,
+      total_first_8_either_2, total_first_8_either_3, total_first_8_either_4, total_first_8_either_5,
+      total_first_8_either_6, total_first_8_either_7, i__payload_260_or_i__payload_259, total_first_8_either_8,
+      total_first_8_either_9, total_first_8_either_10, total_first_8_either_11, total_first_8_either_12,
+      total_first_8_either_13, total_first_8_either_14};
+  wire [15:0] total_first_6_both = ~i__payload[223:208] & {i__payload[260], total_first_8_either,
+      total_first_8_either_2, total_first_8_either_3, total_first_8_either_4, total_first_8_either_5,
+      total_first_8_either_6, total_first_8_either_7, i__payload_260_or_i__payload_259, total_first_8_either_8,
+      total_first_8_either_9, total_first_8_either_10, total_first_8_either_11, total_first_8_either_12,
+      total_first_8_either_13, total_first_8_either_14};
+  wire [15:0] total_first_7_both = ~i__payload[239:224] & {i__payload[260], total_first_8_either,
+      total_first_8_either_2, total_first_8_either_3, total_first_8_either_4, total_first_8_either_5,
+      total_first_8_either_6, total_first_8_either_7, i__payload_260_or_i__payload_259, total_first_8_either_8,
+      total_first_8_either_9, total_first_8_either_10, total_first_8_either_11, total_first_8_either_12,
+      total_first_8_either_13, total_first_8_either_14};
+  wire [15:0] total_first_8_both = ~i__payload[255:240] & {i__payload[260], total_first_8_either,
+      total_first_8_either_2, total_first_8_either_3, total_first_8_either_4, total_first_8_either_5,
+      total_first_8_either_6, total_first_8_either_7, i__payload_260_or_i__payload_259, total_first_8_either_8,
+      total_first_8_either_9, total_first_8_either_10, total_first_8_either_11, total_first_8_either_12,
+      total_first_8_either_13, total_first_8_either_14};
   wire [16:0] counts_up_both = (total_first | total_first_2 | total_first_3 | total_first_4 | total_first_5 |
       total_first_6 | total_first_7 | total_first_8) & above_first & {above_first[15:0], 1'b0};
   wire o__payload_choice = above_limit_0 ? value_bit : bit_0;
@@ -2835,6 +3189,9 @@ module pulsetrain_core_controller_decision_lanes (
       second <= 1'b0;
       third <= 1'b0;
       step <= 3'd0;
+      overflow <= 1'b0;
+      limit_bit <= 1'b0;
+      value_bit <= 1'b0;
       above <= 21'd0;
       over_0 <= 1'b0;
       under_0 <= 1'b1;
@@ -2854,6 +3211,10 @@ module pulsetrain_core_controller_decision_lanes (
       under_7 <= 1'b1;
       counts_up <= 1'b0;
     end else begin
+      if (second_moves)
+        counts_up <= |counts_up_both;
+      else if (step == 3'd2)
+        counts_up <= 1'b0;
       if (under_7_when) begin
         under_7 <= !begins;
         over_7 <= 1'b0;
@@ -2895,16 +3256,17 @@ module pulsetrain_core_controller_decision_lanes (
         above <= above << 3'd4;
       else if (step != 3'd0)
         above <= {1'b1, above[20:1]};
+      value_bit <= value_bit_any;
+      limit_bit <= value_bit_any;
+      overflow <= begins;
       if (begins)
         step <= 3'd5;
       else if (step != 3'd0)
         step <= step - 1'b1;
       if (third_moves)
         third <= finishes;
-      if (second_moves) begin
-        counts_up <= |counts_up_both;
+      if (second_moves)
         second <= first;
-      end
       if (first_moves)
         first <= i__valid;
     end
@@ -3065,7 +3427,10 @@ module pulsetrain_core_controller_decision_lanes (
       total_first_2 <= (i__payload[30:16] ^ {15{i__payload[31]}}) + total_first_2_both + i__payload[31];
       negative_first <= i__payload[15];
       total_first <= (i__payload[14:0] ^ {15{i__payload[15]}}) + total_first_both + i__payload[15];
-      above_first <= {1'b1, ~below};
+      above_first <= {1'b1, ~{i__payload[260], total_first_8_either, total_first_8_either_2, total_first_8_either_3,
+          total_first_8_either_4, total_first_8_either_5, total_first_8_either_6, total_first_8_either_7,
+          i__payload_260_or_i__payload_259, total_first_8_either_8, total_first_8_either_9, total_first_8_either_10,
+          total_first_8_either_11, total_first_8_either_12, total_first_8_either_13, total_first_8_either_14}};
       bank_1 <= i__payload[271];
       parallel_max_1 <= i__payload[270:265];
       max_pulses_1 <= i__payload[264:261];
@@ -3090,6 +3455,7 @@ module pulsetrain_core_controller_pulse_scheduler (
 );
   reg [2:0] read_place = 3'd0;
   reg [2:0] waiting = 3'd0;
+  reg full = 1'b0;
   reg [2:0] signature__addr = 3'd0;
   reg [28:0] i__payload_2;
   reg i__valid_2 = 1'b0;
@@ -3103,9 +3469,10 @@ module pulsetrain_core_controller_pulse_scheduler (
   wire cells_read__en;
   wire i__ready_2;
 
-  wire o__ready_2 = waiting != 3'd4;
+  wire o__ready_2 = !full;
   wire enters = o__valid_2 & o__ready_2;
   wire leaves = i__valid_2 & i__ready_2;
+  wire [4:0] full_choice = clear ? 5'd0 : waiting + enters - leaves;
   wire [2:0] next_place = leaves ? (read_place == 3'd4 ? 3'd0 : read_place + 1'b1) : read_place;
 
   pulsetrain_core_controller_pulse_scheduler_collector collector (
@@ -3142,23 +3509,25 @@ module pulsetrain_core_controller_pulse_scheduler (
   );
 
   always @(posedge clk) begin
-    if (rst)
+    if (rst) begin
       i__valid_2 <= 1'b0;
-    else
+      waiting <= 3'd0;
+      full <= 1'b0;
+    end else begin
+      full <= full_choice[2:0] == 3'd4;
+      waiting <= full_choice[2:0];
       i__valid_2 <= waiting != leaves & !clear;
+    end
   end
 
   always @(posedge clk) begin
     if (rst) begin
       signature__addr <= 3'd0;
       read_place <= 3'd0;
-      waiting <= 3'd0;
     end else if (clear) begin
       signature__addr <= 3'd0;
       read_place <= 3'd0;
-      waiting <= 3'd0;
     end else begin
-      waiting <= waiting + enters - leaves;
       read_place <= next_place;
       if (enters)
         signature__addr <= signature__addr == 3'd4 ? 3'd0 : signature__addr + 1'b1;
@@ -3205,30 +3574,39 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   output reg [1:0] place = 2'd0
 );
   reg held = 1'b0;
+  reg end_ = 1'b0;
   reg [4:0] row = 5'd0;
   reg bank = 1'b0;
   reg [5:0] parallel_max = 6'd0;
+  reg something_here = 1'b0;
+  reg something_before = 1'b0;
   reg fresh = 1'b0;
-  reg [3:0] saturated_count = 4'd0;
-  reg [3:0] set_count = 4'd0;
+  reg saturated_some = 1'b0;
+  reg [2:0] saturated_count_0 = 3'd0;
+  reg [2:0] saturated_count_1 = 3'd0;
+  reg set_some = 1'b0;
+  reg [2:0] set_count_0 = 3'd0;
+  reg [2:0] set_count_1 = 3'd0;
   reg [3:0] set_chunks = 4'd0;
   reg set_chunks_here = 1'b0;
   reg [3:0] set_again = 4'd0;
   reg set_again_here = 1'b0;
-  reg [3:0] reset_count = 4'd0;
+  reg reset_some = 1'b0;
+  reg [2:0] reset_count_0 = 3'd0;
+  reg [2:0] reset_count_1 = 3'd0;
   reg [3:0] reset_chunks = 4'd0;
   reg reset_chunks_here = 1'b0;
   reg [3:0] reset_again = 4'd0;
   reg reset_again_here = 1'b0;
 
-  wire bank_any = |i__payload[3:0];
-  wire bank_any_2 = |i__payload[7:4];
-  wire bank_any_3 = |i__payload[11:8];
-  wire bank_any_4 = |i__payload[15:12];
-  wire bank_any_5 = |i__payload[19:16];
-  wire bank_any_6 = |i__payload[23:20];
-  wire bank_any_7 = |i__payload[27:24];
-  wire bank_any_8 = |i__payload[31:28];
+  wire something_here_any_8 = |i__payload[3:0];
+  wire something_here_any_7 = |i__payload[7:4];
+  wire something_here_any_6 = |i__payload[11:8];
+  wire something_here_any_5 = |i__payload[15:12];
+  wire something_here_any_4 = |i__payload[19:16];
+  wire something_here_any_3 = |i__payload[23:20];
+  wire something_here_any_2 = |i__payload[27:24];
+  wire something_here_any = |i__payload[31:28];
   wire reset_again_here_any_8 = |i__payload[3:1];
   wire reset_again_here_any_7 = |i__payload[7:5];
   wire reset_again_here_any_6 = |i__payload[11:9];
@@ -3238,7 +3616,26 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   wire reset_again_here_any_2 = |i__payload[27:25];
   wire reset_again_here_any = |i__payload[31:29];
   wire last_beat = place == 2'd3;
-  wire end_ = row == 5'd31;
+  wire something = something_here | something_before;
+  assign o__valid = held & last_beat & (something | end_);
+  assign moves = held & (!o__valid | o__ready);
+  assign i__ready = !held | moves;
+  wire [5:0] end__choice = end_ ? 6'd0 : row + 1'b1;
+  wire fresh_and_saturated_some = fresh & saturated_some;
+  wire [7:0] set_selected = {something_here_any, something_here_any_2, something_here_any_3, something_here_any_4,
+      something_here_any_5, something_here_any_6, something_here_any_7, something_here_any_8} & ~i__payload[39:32];
+  wire fresh_and_set_some = fresh & set_some;
+  wire [7:0] reset_selected = {something_here_any, something_here_any_2, something_here_any_3, something_here_any_4,
+      something_here_any_5, something_here_any_6, something_here_any_7, something_here_any_8} & i__payload[39:32];
+  wire fresh_and_reset_some = fresh & reset_some;
+  wire any_set_selected = |set_selected;
+  wire [7:0] set_again_here_both = set_selected & {reset_again_here_any, reset_again_here_any_2,
+      reset_again_here_any_3, reset_again_here_any_4, reset_again_here_any_5, reset_again_here_any_6,
+      reset_again_here_any_7, reset_again_here_any_8};
+  wire any_reset_selected = |reset_selected;
+  wire [7:0] reset_again_here_both = reset_selected & {reset_again_here_any, reset_again_here_any_2,
+      reset_again_here_any_3, reset_again_here_any_4, reset_again_here_any_5, reset_again_here_any_6,
+      reset_again_here_any_7, reset_again_here_any_8};
   assign o__payload[4:0] = row;
   assign o__payload[5] = end_;
   assign o__payload[6] = bank;
@@ -3247,80 +3644,67 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   assign o__payload[20:17] = {set_again_here, set_again[3:1]};
   assign o__payload[24:21] = {reset_chunks_here, reset_chunks[3:1]};
   assign o__payload[28:25] = {reset_again_here, reset_again[3:1]};
-  wire something = (|o__payload[16:13]) | (|o__payload[24:21]);
-  assign o__valid = held & last_beat & (something | end_);
-  assign moves = held & (!o__valid | o__ready);
-  assign i__ready = !held | moves | clear;
-  wire saturated_count_when = |i__payload[47:40];
-  wire [7:0] set_selected = {bank_any_8, bank_any_7, bank_any_6, bank_any_5, bank_any_4, bank_any_3, bank_any_2,
-      bank_any} & ~i__payload[39:32];
-  wire any_set_selected = |set_selected;
-  wire [7:0] reset_selected = {bank_any_8, bank_any_7, bank_any_6, bank_any_5, bank_any_4, bank_any_3, bank_any_2,
-      bank_any} & i__payload[39:32];
-  wire any_reset_selected = |reset_selected;
-  wire [7:0] set_again_here_both = set_selected & {reset_again_here_any, reset_again_here_any_2,
-      reset_again_here_any_3, reset_again_here_any_4, reset_again_here_any_5, reset_again_here_any_6,
-      reset_again_here_any_7, reset_again_here_any_8};
-  wire [7:0] reset_again_here_both = reset_selected & {reset_again_here_any, reset_again_here_any_2,
-      reset_again_here_any_3, reset_again_here_any_4, reset_again_here_any_5, reset_again_here_any_6,
-      reset_again_here_any_7, reset_again_here_any_8};
-  wire [2:0] saturated_ones_4 = i__ready & saturated_count_when ? i__payload[40] + i__payload[41] + (i__payload[42] +
-      i__payload[43]) : 3'd0;
-  wire [2:0] saturated_ones_4_2 = i__ready & saturated_count_when ? i__payload[44] + i__payload[45] + (i__payload[46] +
-      i__payload[47]) : 3'd0;
-  wire [3:0] saturated_ones_8 = i__ready & saturated_count_when ? saturated_ones_4 + saturated_ones_4_2 : 4'd0;
-  assign counted__saturated = fresh ? saturated_count : 4'd0;
-  wire [2:0] set_ones_4 = i__ready & any_set_selected ? set_selected[0] + set_selected[1] + (set_selected[2] +
-      set_selected[3]) : 3'd0;
-  wire [2:0] set_ones_4_2 = i__ready & any_set_selected ? set_selected[4] + set_selected[5] + (set_selected[6] +
-      set_selected[7]) : 3'd0;
-  wire [3:0] set_ones_8 = i__ready & any_set_selected ? set_ones_4 + set_ones_4_2 : 4'd0;
-  assign counted__cells_set = fresh ? set_count : 4'd0;
-  wire [2:0] reset_ones_4 =
-    i__ready & any_reset_selected ? reset_selected[0] + reset_selected[1] + (reset_selected[2] + reset_selected[3]) :
-    3'd0;
-  wire [2:0] reset_ones_4_2 =
-    i__ready & any_reset_selected ? reset_selected[4] + reset_selected[5] + (reset_selected[6] + reset_selected[7]) :
-    3'd0;
-  wire [3:0] reset_ones_8 = i__ready & any_reset_selected ? reset_ones_4 + reset_ones_4_2 : 4'd0;
-  assign counted__cells_reset = fresh ? reset_count : 4'd0;
+  wire [3:0] saturated_sum_2 = fresh_and_saturated_some ? saturated_count_0 + saturated_count_1 : 4'd0;
+  assign counted__saturated = fresh_and_saturated_some ? saturated_sum_2 : 4'd0;
+  wire [3:0] set_sum_2 = fresh_and_set_some ? set_count_0 + set_count_1 : 4'd0;
+  assign counted__cells_set = fresh_and_set_some ? set_sum_2 : 4'd0;
+  wire [3:0] reset_sum_2 = fresh_and_reset_some ? reset_count_0 + reset_count_1 : 4'd0;
+  assign counted__cells_reset = fresh_and_reset_some ? reset_sum_2 : 4'd0;
 
   always @(posedge clk) begin
     if (rst) begin
       fresh <= 1'b0;
-      held <= 1'b0;
       place <= 2'd0;
       row <= 5'd0;
-      saturated_count <= 4'd0;
-      set_count <= 4'd0;
-      reset_count <= 4'd0;
+      end_ <= 1'b0;
+      something_before <= 1'b0;
+      saturated_count_0 <= 3'd0;
+      saturated_count_1 <= 3'd0;
+      saturated_some <= 1'b0;
+      set_count_0 <= 3'd0;
+      set_count_1 <= 3'd0;
+      set_some <= 1'b0;
+      reset_count_0 <= 3'd0;
+      reset_count_1 <= 3'd0;
+      reset_some <= 1'b0;
     end else begin
+      if (i__ready) begin
+        reset_some <= any_reset_selected;
+        reset_count_1 <= reset_selected[4] + reset_selected[5] + reset_selected[6] + reset_selected[7];
+        reset_count_0 <= reset_selected[0] + reset_selected[1] + reset_selected[2] + reset_selected[3];
+        set_some <= any_set_selected;
+        set_count_1 <= set_selected[4] + set_selected[5] + set_selected[6] + set_selected[7];
+        set_count_0 <= set_selected[0] + set_selected[1] + set_selected[2] + set_selected[3];
+        saturated_some <= |i__payload[47:40];
+        saturated_count_1 <= i__payload[44] + i__payload[45] + i__payload[46] + i__payload[47];
+        saturated_count_0 <= i__payload[40] + i__payload[41] + i__payload[42] + i__payload[43];
+      end
       if (clear) begin
+        something_before <= 1'b0;
+        end_ <= 1'b0;
         row <= 5'd0;
         place <= 2'd0;
       end else if (moves) begin
+        something_before <= something;
         place <= place + 1'b1;
         if (last_beat) begin
-          row <= row + 1'b1;
-          if (end_)
-            row <= 5'd0;
+          something_before <= 1'b0;
+          end_ <= end__choice[4:0] == 5'd31;
+          row <= end__choice[4:0];
           place <= 2'd0;
         end
       end
-      if (i__ready) begin
-        reset_count <= 4'd0;
-        if (any_reset_selected)
-          reset_count <= reset_ones_8;
-        set_count <= 4'd0;
-        if (any_set_selected)
-          set_count <= set_ones_8;
-        saturated_count <= 4'd0;
-        if (saturated_count_when)
-          saturated_count <= saturated_ones_8;
-        held <= i__valid & !clear;
-      end
       fresh <= i__valid & i__ready;
     end
+  end
+
+  always @(posedge clk) begin
+    if (rst)
+      held <= 1'b0;
+    else if (clear)
+      held <= 1'b0;
+    else if (i__ready)
+      held <= i__valid;
   end
 
   always @(posedge clk) begin
@@ -3351,6 +3735,8 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       store__cells[34] <= i__payload[38];
       store__cells[38:35] <= i__payload[31:28];
       store__cells[39] <= i__payload[39];
+      something_here <= |{something_here_any, something_here_any_2, something_here_any_3, something_here_any_4,
+          something_here_any_5, something_here_any_6, something_here_any_7, something_here_any_8};
       parallel_max <= i__payload[53:48];
       bank <= i__payload[54];
     end
@@ -3376,22 +3762,29 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   reg polarity = 1'b0;
   reg [3:0] pulse = 4'd0;
   reg first = 1'b0;
-  reg [1:0] former_state = 2'd0;
+  reg [2:0] former_state = 3'd0;
   reg valid_0 = 1'b0;
   reg valid_1 = 1'b0;
-  reg [3:0] later = 4'd0;
   reg valid_2 = 1'b0;
   reg valid_3 = 1'b0;
+  reg valid_4 = 1'b0;
   reg [39:0] cells_2 = 40'd0;
   reg [21:0] visit_1 = 22'd0;
   reg [7:0] wanted = 8'd0;
-  reg begins = 1'b1;
-  reg [5:0] kept = 6'd0;
-  reg [21:0] visit_3 = 22'd0;
-  reg [3:0] total = 4'd0;
   reg [7:0] waiting = 8'd0;
+  reg fits = 1'b0;
+  reg [21:0] visit_4 = 22'd0;
+  reg last_room = 1'b0;
+  reg fills = 1'b0;
+  reg begins = 1'b1;
+  reg [3:0] total = 4'd0;
+  reg [3:0] number = 4'd0;
+  reg [5:0] room = 6'd0;
+  reg [21:0] visit_3 = 22'd0;
+  reg [3:0] later = 4'd0;
   reg [21:0] visit_0 = 22'd0;
   reg [21:0] visit_2 = 22'd0;
+  reg [7:0] counted = 8'd0;
 
   wire chunk_low_2 = |todo[1:0];
   wire [4:0] todo_both = todo & (todo - 1'b1);
@@ -3400,19 +3793,15 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   wire chunk_1_2 = !todo[2];
   wire [1:0] chunk_2 = chunk_low_2 ? chunk_1 : {1'b1, chunk_1_2};
   assign word = chunk_2 >> 1'b0;
-  wire former_state_when_3 = pulse == 4'd1 & (|again);
-  wire former_state_when_2 = |i__payload[24:21];
-  wire former_state_when_4 = !polarity & former_state_when_2;
-  wire former_state_when_5 = !(|{valid_1, valid_0});
-  wire any_later = |later;
   wire free = !o__valid | o__ready;
-  wire [5:0] room = begins ? visit_3[21:16] : kept;
-  wire fits = total <= room;
-  wire joins = free & (fits | visit_3[9]);
-  wire moves_3 = !valid_3 | joins;
-  wire moves_2 = !valid_2 | moves_3;
-  wire moves_1 = !valid_1 | moves_2;
-  assign enable = !valid_0 | moves_1;
+  wire joins = free & (fits | visit_4[9]);
+  wire moves_0 = joins | !(&{valid_4, valid_3, valid_2, valid_1, valid_0});
+  wire asks = former_state == 3'd1 | former_state == 3'd2;
+  assign enable = moves_0 & asks;
+  wire moves_1 = joins | !(&{valid_4, valid_3, valid_2, valid_1});
+  wire moves_2 = joins | !(&{valid_4, valid_3, valid_2});
+  wire moves_3 = joins | !(&{valid_4, valid_3});
+  wire moves_4 = joins | !valid_4;
   wire cells_2_4_is_visit_1_2 = cells_2[4] == visit_1[2];
   wire cells_2_9_is_visit_1_2 = cells_2[9] == visit_1[2];
   wire cells_2_14_is_visit_1_2 = cells_2[14] == visit_1[2];
@@ -3421,12 +3810,22 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   wire cells_2_29_is_visit_1_2 = cells_2[29] == visit_1[2];
   wire cells_2_34_is_visit_1_2 = cells_2[34] == visit_1[2];
   wire cells_2_39_is_visit_1_2 = cells_2[39] == visit_1[2];
+  wire moves_3_and_valid_2 = moves_3 & valid_2;
   wire [7:0] not_waiting = ~waiting;
   wire [8:0] waiting_both = waiting & (not_waiting + 1'b1);
   wire [7:0] joining = fits ? waiting : waiting_both[7:0];
-  wire writes = valid_3 & free;
-  wire emits = writes & (visit_3[9] | (fits ? visit_3[8] | total == room : room == 6'd1));
+  wire writes = valid_4 & free;
+  wire emits = writes & (visit_4[9] | (fits ? visit_4[8] | fills : last_room));
+  wire next_begins = writes ? emits : begins;
+  wire [4:0] fills_choice = moves_4 ? number : total - writes;
   wire former_state_when = |i__payload[16:13];
+  wire former_state_when_2 = |i__payload[24:21];
+  wire former_state_when_3 = pulse == 4'd1 & (|again);
+  wire former_state_when_4 = !polarity & former_state_when_2;
+  wire former_state_when_5 = !(|{valid_1, valid_0});
+  wire any_later = |later;
+  wire moves_1_and_valid_0 = moves_1 & valid_0;
+  wire moves_2_and_valid_1 = moves_2 & valid_1;
   wire [7:0] higher;
   assign higher[0] = cells_2_4_is_visit_1_2 & cells_2[3:0] > visit_1[6:3];
   assign higher[1] = cells_2_9_is_visit_1_2 & cells_2[8:5] > visit_1[6:3];
@@ -3443,17 +3842,11 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   assign asked[6:3] = pulse;
   assign asked[7] = first;
   assign asked[8] = todo_both[3:0] == 4'd0;
-  assign asked[9] = former_state == 2'd2;
+  assign asked[9] = former_state == 3'd2;
   assign asked[14:10] = i__payload[4:0];
   assign asked[15] = i__payload[6];
   assign asked[21:16] = i__payload[12:7];
-  wire asks = former_state == 2'd1 | former_state == 2'd2;
-  assign i__ready =
-    former_state == 2'd1 & enable & todo_both[3:0] == 4'd0 & !former_state_when_3 & pulse == 4'd1 &
-        !former_state_when_4 & !i__payload[5] ? 1'b1 :
-    former_state == 2'd3 & former_state_when_5 & !any_later & !former_state_when_4 & !i__payload[5] ? 1'b1 :
-    former_state == 2'd2 & enable ? 1'b1 :
-    1'b0;
+  assign i__ready = former_state == 3'd3;
   wire [7:0] wants;
   assign wants[0] = cells_2_4_is_visit_1_2 & cells_2[3:0] >= visit_1[6:3];
   assign wants[1] = cells_2_9_is_visit_1_2 & cells_2[8:5] >= visit_1[6:3];
@@ -3463,9 +3856,11 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   assign wants[5] = cells_2_29_is_visit_1_2 & cells_2[28:25] >= visit_1[6:3];
   assign wants[6] = cells_2_34_is_visit_1_2 & cells_2[33:30] >= visit_1[6:3];
   assign wants[7] = cells_2_39_is_visit_1_2 & cells_2[38:35] >= visit_1[6:3];
-  wire [2:0] wanted_4 = moves_3 ? wanted[0] + wanted[1] + (wanted[2] + wanted[3]) : 3'd0;
-  wire [2:0] wanted_4_2 = moves_3 ? wanted[4] + wanted[5] + (wanted[6] + wanted[7]) : 3'd0;
-  wire [3:0] wanted_8 = moves_3 ? wanted_4 + wanted_4_2 : 4'd0;
+  wire [2:0] wanted_4 = moves_3_and_valid_2 ? wanted[0] + wanted[1] + (wanted[2] + wanted[3]) : 3'd0;
+  wire [2:0] wanted_4_2 = moves_3_and_valid_2 ? wanted[4] + wanted[5] + (wanted[6] + wanted[7]) : 3'd0;
+  wire [3:0] wanted_8 = moves_3_and_valid_2 ? wanted_4 + wanted_4_2 : 4'd0;
+  wire [5:0] next_room = next_begins ? (moves_4 ? visit_3[21:16] : visit_4[21:16]) : room - (writes ? (fits ? total :
+      4'd1) : 4'd0);
 
   always @(posedge clk) begin
     if (rst) begin
@@ -3473,140 +3868,114 @@ module pulsetrain_core_controller_pulse_scheduler_former (
       polarity <= 1'b0;
       pulse <= 4'd0;
       first <= 1'b0;
-      former_state <= 2'd0;
+      former_state <= 3'd0;
       later <= 4'd0;
-      kept <= 6'd0;
+      room <= 6'd0;
+      fits <= 1'b0;
+      fills <= 1'b0;
+      last_room <= 1'b0;
     end else begin
-      if (writes)
-        kept <= room - (fits ? total : 4'd1);
-      if (moves_2) begin
-        if (valid_1) begin
-          if (visit_1[7])
-            later <= 4'd0;
-          case (visit_1[1:0])
-            2'd0:
-              later[0] <= any_higher;
-            2'd1:
-              later[1] <= any_higher;
-            2'd2:
-              later[2] <= any_higher;
-            2'd3:
-              later[3] <= any_higher;
-          endcase
-        end
+      last_room <= next_room == 6'd1;
+      fills <= fills_choice[3:0] == next_room;
+      fits <= fills_choice[3:0] <= next_room;
+      room <= next_room;
+      if (moves_2_and_valid_1) begin
+        if (visit_1[7])
+          later <= 4'd0;
+        case (visit_1[1:0])
+          2'd0:
+            later[0] <= any_higher;
+          2'd1:
+            later[1] <= any_higher;
+          2'd2:
+            later[2] <= any_higher;
+          2'd3:
+            later[3] <= any_higher;
+        endcase
       end
       case (former_state)
-        2'd0: begin
+        3'd0: begin
           if (i__valid) begin
             if (former_state_when) begin
-              former_state <= 2'd1;
+              former_state <= 3'd1;
               first <= 1'b1;
               pulse <= 4'd1;
               polarity <= 1'b0;
               todo <= i__payload[16:13];
             end else if (former_state_when_2) begin
-              former_state <= 2'd1;
+              former_state <= 3'd1;
               first <= 1'b1;
               pulse <= 4'd1;
               polarity <= 1'b1;
               todo <= i__payload[24:21];
             end else
-              former_state <= 2'd2;
+              former_state <= 3'd2;
           end
           if (clear)
-            former_state <= 2'd0;
+            former_state <= 3'd0;
         end
-        2'd1: begin
-          if (enable) begin
+        3'd1: begin
+          if (moves_0) begin
             first <= 1'b0;
             todo <= todo_both[3:0];
             if (todo_both[3:0] == 4'd0) begin
               if (former_state_when_3) begin
-                former_state <= 2'd1;
+                former_state <= 3'd1;
                 first <= 1'b1;
                 pulse <= 4'd2;
                 polarity <= polarity;
                 todo <= again;
               end else if (pulse == 4'd1) begin
                 if (former_state_when_4) begin
-                  former_state <= 2'd1;
+                  former_state <= 3'd1;
                   first <= 1'b1;
                   pulse <= 4'd1;
                   polarity <= 1'b1;
                   todo <= i__payload[24:21];
                 end else if (i__payload[5])
-                  former_state <= 2'd2;
+                  former_state <= 3'd2;
                 else
-                  former_state <= 2'd0;
+                  former_state <= 3'd3;
               end else
-                former_state <= 2'd3;
+                former_state <= 3'd4;
             end
           end
           if (clear)
-            former_state <= 2'd0;
+            former_state <= 3'd0;
         end
-        2'd3: begin
+        3'd4: begin
           if (former_state_when_5) begin
             if (any_later) begin
-              former_state <= 2'd1;
+              former_state <= 3'd1;
               first <= 1'b1;
               pulse <= pulse + 1'b1;
               polarity <= polarity;
               todo <= later;
             end else if (former_state_when_4) begin
-              former_state <= 2'd1;
+              former_state <= 3'd1;
               first <= 1'b1;
               pulse <= 4'd1;
               polarity <= 1'b1;
               todo <= i__payload[24:21];
             end else if (i__payload[5])
-              former_state <= 2'd2;
+              former_state <= 3'd2;
             else
-              former_state <= 2'd0;
+              former_state <= 3'd3;
           end
           if (clear)
-            former_state <= 2'd0;
+            former_state <= 3'd0;
         end
-        2'd2: begin
-          if (enable)
-            former_state <= 2'd0;
+        3'd2: begin
+          if (moves_0)
+            former_state <= 3'd3;
           if (clear)
-            former_state <= 2'd0;
+            former_state <= 3'd0;
         end
+        3'd3:
+          former_state <= 3'd0;
+        default: ;
       endcase
     end
-  end
-
-  always @(posedge clk) begin
-    if (moves_3) begin
-      total <= wanted_8;
-      waiting <= wanted;
-      visit_3 <= visit_2;
-    end
-    if (writes) begin
-      o__payload[39] <= visit_3[9];
-      o__payload[38] <= visit_3[15];
-      o__payload[4:0] <= visit_3[14:10];
-      o__payload[5] <= visit_3[2];
-      o__payload[13:6] <= (visit_3[1:0] == 2'd0 & !visit_3[9] ? joining : 8'd0) | (begins ? 8'd0 : o__payload[13:6]);
-      o__payload[21:14] <= (visit_3[1:0] == 2'd1 & !visit_3[9] ? joining : 8'd0) | (begins ? 8'd0 : o__payload[21:14]);
-      o__payload[29:22] <= (visit_3[1:0] == 2'd2 & !visit_3[9] ? joining : 8'd0) | (begins ? 8'd0 : o__payload[29:22]);
-      o__payload[37:30] <= (visit_3[1:0] == 2'd3 & !visit_3[9] ? joining : 8'd0) | (begins ? 8'd0 : o__payload[37:30]);
-      if (!joins) begin
-        total <= total - 1'b1;
-        waiting <= waiting & ~waiting_both[7:0];
-      end
-    end
-    if (moves_2) begin
-      wanted <= wants;
-      visit_2 <= visit_1;
-    end
-    if (moves_1) begin
-      cells_2 <= cells >> (1'b0 * 6'd40);
-      visit_1 <= visit_0;
-    end
-    if (enable)
-      visit_0 <= asked;
   end
 
   always @(posedge clk) begin
@@ -3615,6 +3984,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
       valid_1 <= 1'b0;
       valid_2 <= 1'b0;
       valid_3 <= 1'b0;
+      valid_4 <= 1'b0;
       o__valid <= 1'b0;
       begins <= 1'b1;
     end else if (clear) begin
@@ -3622,6 +3992,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
       valid_1 <= 1'b0;
       valid_2 <= 1'b0;
       valid_3 <= 1'b0;
+      valid_4 <= 1'b0;
       o__valid <= 1'b0;
       begins <= 1'b1;
     end else begin
@@ -3631,15 +4002,52 @@ module pulsetrain_core_controller_pulse_scheduler_former (
         begins <= emits;
         o__valid <= emits;
       end
+      if (moves_4)
+        valid_4 <= valid_3;
       if (moves_3)
         valid_3 <= valid_2;
       if (moves_2)
         valid_2 <= valid_1;
       if (moves_1)
         valid_1 <= valid_0;
-      if (enable)
+      if (moves_0)
         valid_0 <= asks;
     end
+  end
+
+  always @(posedge clk) begin
+    if (moves_4)
+      waiting <= counted;
+    if (writes) begin
+      o__payload[39] <= visit_4[9];
+      o__payload[38] <= visit_4[15];
+      o__payload[4:0] <= visit_4[14:10];
+      o__payload[5] <= visit_4[2];
+      o__payload[13:6] <= (visit_4[1:0] == 2'd0 & !visit_4[9] ? joining : 8'd0) | (begins ? 8'd0 : o__payload[13:6]);
+      o__payload[21:14] <= (visit_4[1:0] == 2'd1 & !visit_4[9] ? joining : 8'd0) | (begins ? 8'd0 : o__payload[21:14]);
+      o__payload[29:22] <= (visit_4[1:0] == 2'd2 & !visit_4[9] ? joining : 8'd0) | (begins ? 8'd0 : o__payload[29:22]);
+      o__payload[37:30] <= (visit_4[1:0] == 2'd3 & !visit_4[9] ? joining : 8'd0) | (begins ? 8'd0 : o__payload[37:30]);
+      if (!joins)
+        waiting <= waiting & ~waiting_both[7:0];
+    end
+    total <= fills_choice[3:0];
+    if (moves_4 & valid_3)
+      visit_4 <= visit_3;
+    if (moves_3_and_valid_2) begin
+      number <= wanted_8;
+      counted <= wanted;
+      visit_3 <= visit_2;
+    end
+    if (moves_2_and_valid_1) begin
+      wanted <= wants;
+      visit_2 <= visit_1;
+    end
+    if (moves_1_and_valid_0) begin
+      cells_2 <= cells >> (1'b0 * 6'd40);
+      visit_1 <= visit_0;
+    end
+    if (enable)
+      visit_0 <= asked;
   end
 endmodule
 
@@ -3653,9 +4061,24 @@ module pulsetrain_core_controller_row_programmer (
   input o__ready,
   input samples__valid,
   output room,
+  input [7:0] program_tolerance,
+  input [7:0] settings__refresh_pulses,
+  input [1:0] settings__ramp,
+  input [15:0] set_ramp__start,
+  input [15:0] set_ramp__step,
+  input [15:0] set_ramp__stop,
+  input [15:0] reset_ramp__start,
+  input [15:0] reset_ramp__step,
+  input [15:0] reset_ramp__stop,
+  input [15:0] form_ramp__start,
+  input [15:0] form_ramp__step,
+  input [15:0] form_ramp__stop,
   input [257:0] targets__payload,
+  input [7:0] step,
+  input [7:0] verify_tolerance,
+  input [7:0] settings__try_limit,
   input [5:0] parallel_max,
-  input [187:0] settings,
+  input [1:0] pair_policy,
   input clear,
   input [39:0] slots__payload,
   output slots__ready,
@@ -3693,9 +4116,9 @@ module pulsetrain_core_controller_row_programmer (
   reg [4:0] port = 5'd0;
   reg [1:0] port_2 = 2'd0;
   reg [1:0] port_3 = 2'd0;
-  wire at_last;
-  wire last;
+  wire last_2;
   wire resting;
+  wire at_last;
   wire [15:0] index_2;
   wire valid;
   wire group;
@@ -3713,7 +4136,7 @@ module pulsetrain_core_controller_row_programmer (
   wire some;
   wire full;
   wire group_3;
-  wire last_2;
+  wire last;
   wire [127:0] codes;
 
   wire free = !o__valid;
@@ -3727,7 +4150,7 @@ module pulsetrain_core_controller_row_programmer (
   wire cells__valid_and_cells__ready = cells__valid & cells__ready;
   wire [1:0] index_plus_1 = index + 1'b1;
   wire programmer_state_when_4 = !(|(rising | falling));
-  wire programmer_state_when_5 = round != 8'd0 & round >= settings[31:24];
+  wire programmer_state_when_5 = round != 8'd0 & round >= settings__try_limit;
   wire [8:0] repeats_plus_1 = repeats + 1'b1;
   wire ended = programmer_state == 4'd6 & free;
   wire counted__unverified_both = ended & !clear;
@@ -3746,7 +4169,7 @@ module pulsetrain_core_controller_row_programmer (
   wire ends = programmer_state == 4'd0 & programmer_state_when & slots__valid & !programmer_state_when_2 & !active;
   assign slots__ready =
     programmer_state == 4'd0 & programmer_state_when & slots__valid & !programmer_state_when_2 & !active ? 1'b1 :
-    programmer_state == 4'd1 & last & programmer_state_when_3[1:0] == 2'd0 ? !clear :
+    programmer_state == 4'd1 & at_last & programmer_state_when_3[1:0] == 2'd0 ? !clear :
     1'b0;
   wire [2:0] action =
     programmer_state == 4'd1 ? 3'd2 :
@@ -3765,9 +4188,9 @@ module pulsetrain_core_controller_row_programmer (
   assign targets__ready = programmer_state == 4'd3 & at_last & !clear;
   wire reads = programmer_state == 4'd2 & at_rest;
   wire reads_2 = programmer_state == 4'd2 & at_rest & left != 2'd0;
-  wire leaves_2 = programmer_state == 4'd5 & full & last;
+  wire leaves_2 = programmer_state == 4'd5 & full & at_last;
   wire begins = programmer_state == 4'd7 & free;
-  wire step = programmer_state == 4'd7 & free & !refreshes;
+  wire step_2 = programmer_state == 4'd7 & free & !refreshes;
   wire [36:0] port_4;
   assign port_4[4:0] = row;
   assign port_4[36:5] = columns;
@@ -3775,12 +4198,13 @@ module pulsetrain_core_controller_row_programmer (
   pulsetrain_core_controller_row_programmer_row_cells row_cells (
     .clk(clk),
     .rst(rst),
-    .at_last(at_last),
-    .last(last),
+    .last(last_2),
     .resting(resting),
     .moves(moves),
+    .program_tolerance(program_tolerance),
     .targets(targets__payload[255:0]),
-    .settings(settings[23:0]),
+    .step(step),
+    .verify_tolerance(verify_tolerance),
     .slots__payload(slots__payload[37:5]),
     .forget(forget),
     .begins(restart),
@@ -3790,6 +4214,7 @@ module pulsetrain_core_controller_row_programmer (
     .first(first),
     .round(round),
     .work(work),
+    .at_last(at_last),
     .chosen__index(index_2),
     .chosen__valid(valid),
     .chosen__group(group),
@@ -3829,9 +4254,17 @@ module pulsetrain_core_controller_row_programmer (
     .clk(clk),
     .rst(rst),
     .forms(forms),
-    .settings(settings[187:44]),
+    .set_ramp__start(set_ramp__start),
+    .set_ramp__step(set_ramp__step),
+    .set_ramp__stop(set_ramp__stop),
+    .reset_ramp__start(reset_ramp__start),
+    .reset_ramp__step(reset_ramp__step),
+    .reset_ramp__stop(reset_ramp__stop),
+    .form_ramp__start(form_ramp__start),
+    .form_ramp__step(form_ramp__step),
+    .form_ramp__stop(form_ramp__stop),
     .restart(restart),
-    .step(step),
+    .step(step_2),
     .is_reset(polarity),
     .value(value)
   );
@@ -3845,7 +4278,7 @@ module pulsetrain_core_controller_row_programmer (
     .leaves(leaves_2),
     .full(full),
     .group(group_3),
-    .last(last_2),
+    .last(last),
     .codes(codes),
     .samples__group(samples__group),
     .samples__codes(samples__codes),
@@ -3905,7 +4338,7 @@ module pulsetrain_core_controller_row_programmer (
           first <= 1'b1;
         end
         4'd1: begin
-          if (last) begin
+          if (at_last) begin
             if (programmer_state_when_3[1:0] == 2'd0)
               programmer_state <= 4'd0;
             todo <= programmer_state_when_3[1:0];
@@ -3915,7 +4348,7 @@ module pulsetrain_core_controller_row_programmer (
         end
         4'd3: begin
           if (targets__valid) begin
-            if (last) begin
+            if (at_last) begin
               programmer_state <= 4'd3;
               if (index)
                 programmer_state <= 4'd2;
@@ -3936,7 +4369,7 @@ module pulsetrain_core_controller_row_programmer (
         end
         4'd5: begin
           if (full) begin
-            if (last & last_2)
+            if (at_last & last)
               programmer_state <= 4'd4;
           end
           if (clear)
@@ -3971,7 +4404,7 @@ module pulsetrain_core_controller_row_programmer (
           if (emits)
             emitted <= 1'b1;
           if (todo != 2'd0) begin
-            if (last)
+            if (last_2)
               todo <= programmer_state_when_3[1:0];
           end else if (resting) begin
             programmer_state <= 4'd7;
@@ -3979,7 +4412,7 @@ module pulsetrain_core_controller_row_programmer (
             if (polarity) begin
               if (!emitted & !some)
                 programmer_state <= 4'd6;
-              else if (!refreshes | repeats_plus_1 == settings[41:34])
+              else if (!refreshes | repeats_plus_1 == settings__refresh_pulses)
                 programmer_state <= 4'd2;
               repeats <= repeats_plus_1[7:0];
             end
@@ -3997,7 +4430,7 @@ module pulsetrain_core_controller_row_programmer (
             programmer_state <= 4'd0;
         end
         4'd9: begin
-          if (last)
+          if (at_last)
             programmer_state <= 4'd10;
           if (clear)
             programmer_state <= 4'd0;
@@ -4018,7 +4451,7 @@ module pulsetrain_core_controller_row_programmer (
       endcase
       if (emits) begin
         port_3[0] <= ends;
-        port_3[1] <= !reads_2 & !ends & (work == 2'd1 | forms) & (settings[43:42] == 2'd1 | settings[43:42] == 2'd2);
+        port_3[1] <= !reads_2 & !ends & (work == 2'd1 | forms) & (settings__ramp == 2'd1 | settings__ramp == 2'd2);
         port_2 <= reads_2 ? left : 2'd0;
         port <= ends ? 5'd0 : reads_2 ? 5'd8 : polarity ? 5'd2 : forms ? 5'd4 : 5'd1;
       end
@@ -4049,7 +4482,7 @@ module pulsetrain_core_controller_row_programmer (
         end
         4'd3: begin
           if (targets__valid) begin
-            if (last) begin
+            if (at_last) begin
               index <= index_plus_1[0];
               if (index)
                 index <= 1'b0;
@@ -4100,12 +4533,13 @@ endmodule
 module pulsetrain_core_controller_row_programmer_row_cells (
   input clk,
   input rst,
-  output at_last,
   output last,
   output resting,
   input moves,
+  input [7:0] program_tolerance,
   input [255:0] targets,
-  input [23:0] settings,
+  input [7:0] step,
+  input [7:0] verify_tolerance,
   input [32:0] slots__payload,
   input forget,
   input begins,
@@ -4115,6 +4549,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   input first,
   input [7:0] round,
   input [1:0] work,
+  output at_last,
   output reg [15:0] chosen__index = 16'd1,
   output chosen__valid,
   output chosen__group,
@@ -4131,92 +4566,93 @@ module pulsetrain_core_controller_row_programmer_row_cells (
 );
   reg [3:0] place = 4'd0;
   reg [15:0] position = 16'd1;
-  reg [5:0] stage_1 = 6'd0;
-  reg [5:0] stage_2 = 6'd0;
-  reg [5:0] stage_3 = 6'd0;
+  reg [4:0] busy = 5'd0;
   reg fresh_before = 1'b0;
-  reg exists_0 = 1'b0;
-  reg [29:0] signature__data;
-  reg takes_0 = 1'b0;
+  reg [17:0] first_0 = 18'd0;
+  reg [5:0] stage_2 = 6'd0;
+  reg [29:0] old = 30'd0;
   reg slot_is_first = 1'b0;
-  reg [15:0] value_0 = 16'd0;
   reg [42:0] operands_0 = 43'd0;
   reg [42:0] result_0 = 43'd0;
+  reg [7:0] tolerance = 8'd0;
+  reg [5:0] stage_4 = 6'd0;
   reg [4:0] signature__addr = 5'd0;
-  reg [4:0] address_2 = 5'd0;
-  reg [2:0] starts = 3'd0;
+  reg [5:0] stage_3 = 6'd0;
+  reg [4:0] address_3 = 5'd0;
+  reg left_0 = 1'b0;
+  reg blind_0 = 1'b0;
+  reg rises_0 = 1'b0;
+  reg [3:0] starts = 4'd0;
+  reg [5:0] stage_1 = 6'd0;
   reg [4:0] address_1 = 5'd0;
+  reg [4:0] address_2 = 5'd0;
+  reg [29:0] signature__data_2;
+  reg lowers_before = 1'b0;
   reg lowers = 1'b0;
+  reg [17:0] came_0 = 18'd0;
+  reg noted = 1'b0;
+  reg noted_group = 1'b0;
+  reg anew = 1'b0;
+  reg verified_now = 1'b0;
+  reg unreached_now = 1'b0;
+  reg unverified_now = 1'b0;
 
   wire visits = action != 3'd0 & moves;
-  assign at_last = moves & position[15];
   assign last = visits & position[15];
-  assign resting = !(|{stage_3, stage_2, stage_1});
+  assign resting = !(|busy);
   wire fresh = position[0] ? !left[group] : fresh_before;
   wire verifies = work == 2'd0;
   wire moves_target = first & verifies;
   wire in_rounds = round != 8'd0;
-  wire [7:0] tolerance = verifies ? settings[15:8] : settings[23:16];
   wire forms = work == 2'd2;
-  wire [10:0] forms_choice = stage_1[5] ? {signature__data[28], !signature__data[28] & (signature__data[25] |
-      signature__data[29]), signature__data[24:17]} : {{3{signature__data[16]}}, signature__data[16:9]};
-  wire stage_1_1_and_takes_0 = stage_1[1] & takes_0;
-  wire operands_0_when = stage_1[0] | (stage_1[1] & (slot_is_first | !signature__data[25]));
-  wire operands_0_both = signature__data[25] & !operands_0_when;
-  wire alone = value_0 == 16'd32768;
-  wire alone_any = |value_0[6:0];
-  wire operands_0_either = !(|value_0[15:7]) | ((&value_0[15:7]) & alone_any);
-  wire operands_0_both_2 = stage_1[2] & operands_0_both;
-  wire blinded = operands_0_both_2 & first & verifies & (!(!value_0[7] | (value_0[7] & alone_any)) | (!value_0[7] &
-      (&value_0[6:0])) | (value_0[7] & !(|value_0[6:1])));
+  wire [10:0] forms_choice = stage_2[5] ? {old[28], !old[28] & (old[25] | old[29]), old[24:17]} : {{3{old[16]}},
+      old[16:9]};
+  wire stage_2_1_and_first_0_1 = stage_2[1] & first_0[1];
+  wire operands_0_when = stage_2[0] | (stage_2[1] & (slot_is_first | !old[25]));
+  wire operands_0_both = old[25] & !operands_0_when;
+  wire alone = first_0[17:2] == 16'd32768;
+  wire alone_any = |first_0[8:2];
+  wire operands_0_either = !(|first_0[17:9]) | ((&first_0[17:9]) & alone_any);
+  wire operands_0_both_2 = stage_2[2] & operands_0_both;
+  wire blinded = operands_0_both_2 & first & verifies & (!(!first_0[9] | (first_0[9] & alone_any)) | (!first_0[9] &
+      (&first_0[8:2])) | (first_0[9] & !(|first_0[8:3])));
   wire [10:0] result_0_sum = $signed({operands_0[8:0], 1'b1}) + $signed({operands_0[17:9], operands_0[18]});
   wire far_0 = result_0_sum[9] ^ result_0_sum[10];
   wire [9:0] distance_0 = $signed(result_0[8:0]) - $signed(result_0[26:19]);
-  wire met_0 = {distance_0[8:0] ^ {9{distance_0[9]}}, distance_0[9]} <= {tolerance, 1'b0} | (forms & distance_0[9]);
-  wire signature__en = stage_3[0] | stage_3[1] | stage_3[2];
-  wire unreached_now = result_0[37] & !met_0;
-  wire [29:0] signature__data_2;
-  assign signature__data_2[8:0] = result_0[8:0];
-  assign signature__data_2[16:9] = result_0[26:19];
-  assign signature__data_2[24:17] = result_0[34:27];
-  assign signature__data_2[25] = result_0[36] | unreached_now;
-  assign signature__data_2[26] = result_0[38];
-  assign signature__data_2[27] = result_0[37] ? !distance_0[9] : result_0[40];
-  assign signature__data_2[28] = result_0[41];
-  assign signature__data_2[29] = result_0[42];
-  wire signature__en_either = signature__data_2[25] | signature__data_2[26];
-  wire rising_both = signature__en_either & signature__data_2[27];
-  wire falling_both = signature__en_either & !signature__data_2[27];
-  wire verified_now = result_0[37] & met_0;
-  wire [15:0] value_0_either = (targets[15:0] & {16{position[0]}}) | (targets[31:16] & {16{position[1]}}) |
+  wire met_0 = distance_0[9] ? forms | distance_0[8:0] > ~{1'b0, tolerance} : distance_0[8:0] <= tolerance;
+  wire unreached_now_both = result_0[37] & !met_0;
+  wire signature__en = stage_4[0] | stage_4[1] | stage_4[2];
+  wire left_0_or_blind_0 = left_0 | blind_0;
+  wire rising_both = left_0_or_blind_0 & rises_0;
+  wire falling_both = left_0_or_blind_0 & !rises_0;
+  wire [15:0] came_0_either = (targets[15:0] & {16{position[0]}}) | (targets[31:16] & {16{position[1]}}) |
       (targets[47:32] & {16{position[2]}}) | (targets[63:48] & {16{position[3]}}) | (targets[79:64] &
       {16{position[4]}});
-  wire [15:0] value_0_either_2 = value_0_either | (targets[95:80] & {16{position[5]}}) | (targets[111:96] &
+  wire [15:0] came_0_either_2 = came_0_either | (targets[95:80] & {16{position[5]}}) | (targets[111:96] &
       {16{position[6]}}) | (targets[127:112] & {16{position[7]}}) | (targets[143:128] & {16{position[8]}});
-  wire [15:0] value_0_either_3 = value_0_either_2 | (targets[159:144] & {16{position[9]}}) | (targets[175:160] &
+  wire [15:0] came_0_either_3 = came_0_either_2 | (targets[159:144] & {16{position[9]}}) | (targets[175:160] &
       {16{position[10]}}) | (targets[191:176] & {16{position[11]}}) | (targets[207:192] & {16{position[12]}});
-  wire [7:0] value_0_either_4 = (codes[7:0] & {8{position[0]}}) | (codes[15:8] & {8{position[1]}}) | (codes[23:16] &
+  wire [7:0] came_0_either_4 = (codes[7:0] & {8{position[0]}}) | (codes[15:8] & {8{position[1]}}) | (codes[23:16] &
       {8{position[2]}}) | (codes[31:24] & {8{position[3]}}) | (codes[39:32] & {8{position[4]}});
-  wire [7:0] value_0_either_5 = value_0_either_4 | (codes[47:40] & {8{position[5]}}) | (codes[55:48] &
-      {8{position[6]}}) | (codes[63:56] & {8{position[7]}}) | (codes[71:64] & {8{position[8]}}) | (codes[79:72] &
-      {8{position[9]}});
-  wire [7:0] value_0_either_6 = value_0_either_5 | (codes[87:80] & {8{position[10]}}) | (codes[95:88] &
+  wire [7:0] came_0_either_5 = came_0_either_4 | (codes[47:40] & {8{position[5]}}) | (codes[55:48] & {8{position[6]}})
+      | (codes[63:56] & {8{position[7]}}) | (codes[71:64] & {8{position[8]}}) | (codes[79:72] & {8{position[9]}});
+  wire [7:0] came_0_either_6 = came_0_either_5 | (codes[87:80] & {8{position[10]}}) | (codes[95:88] &
       {8{position[11]}}) | (codes[103:96] & {8{position[12]}}) | (codes[111:104] & {8{position[13]}});
-  wire takes_0_either_4 = (slots__payload[1] & position[0]) | (slots__payload[2] & position[1]) | (slots__payload[3] &
+  wire came_0_either_10 = (slots__payload[1] & position[0]) | (slots__payload[2] & position[1]) | (slots__payload[3] &
       position[2]) | (slots__payload[4] & position[3]) | (slots__payload[5] & position[4]);
-  wire takes_0_either_5 = takes_0_either_4 | (slots__payload[6] & position[5]) | (slots__payload[7] & position[6]) |
+  wire came_0_either_11 = came_0_either_10 | (slots__payload[6] & position[5]) | (slots__payload[7] & position[6]) |
       (slots__payload[8] & position[7]) | (slots__payload[9] & position[8]) | (slots__payload[10] & position[9]);
-  wire takes_0_either_6 = takes_0_either_5 | (slots__payload[11] & position[10]) | (slots__payload[12] & position[11])
+  wire came_0_either_12 = came_0_either_11 | (slots__payload[11] & position[10]) | (slots__payload[12] & position[11])
       | (slots__payload[13] & position[12]) | (slots__payload[14] & position[13]);
-  wire takes_0_either = (slots__payload[17] & position[0]) | (slots__payload[18] & position[1]) | (slots__payload[19] &
-      position[2]) | (slots__payload[20] & position[3]) | (slots__payload[21] & position[4]);
-  wire takes_0_either_2 = takes_0_either | (slots__payload[22] & position[5]) | (slots__payload[23] & position[6]) |
+  wire came_0_either_7 = (slots__payload[17] & position[0]) | (slots__payload[18] & position[1]) | (slots__payload[19]
+      & position[2]) | (slots__payload[20] & position[3]) | (slots__payload[21] & position[4]);
+  wire came_0_either_8 = came_0_either_7 | (slots__payload[22] & position[5]) | (slots__payload[23] & position[6]) |
       (slots__payload[24] & position[7]) | (slots__payload[25] & position[8]);
-  wire takes_0_either_3 = takes_0_either_2 | (slots__payload[26] & position[9]) | (slots__payload[27] & position[10]) |
+  wire came_0_either_9 = came_0_either_8 | (slots__payload[26] & position[9]) | (slots__payload[27] & position[10]) |
       (slots__payload[28] & position[11]) | (slots__payload[29] & position[12]);
-  wire falling_when = signature__en & !signature__addr[4];
-  wire falling_inverse = !(stage_3[2] & starts[2]);
-  wire falling_when_2 = signature__en & signature__addr[4];
+  wire chosen__rises_when = moves & (|stage_2);
+  wire falling_when = noted & !noted_group;
+  wire noted_and_noted_group = noted & noted_group;
   wire [5:0] now;
   assign now[0] = action == 3'd1;
   assign now[1] = action == 3'd2;
@@ -4224,16 +4660,27 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   assign now[3] = action == 3'd4;
   assign now[4] = action == 3'd5;
   assign now[5] = action == 3'd6;
-  wire [15:0] element_0 = exists_0 ? {{5{forms_choice[10]}}, forms_choice} : 16'd0;
+  wire [15:0] element_0 = first_0[0] ? {{5{forms_choice[10]}}, forms_choice} : 16'd0;
+  wire [29:0] signature__data;
+  assign signature__data[8:0] = result_0[8:0];
+  assign signature__data[16:9] = result_0[26:19];
+  assign signature__data[24:17] = result_0[34:27];
+  assign signature__data[25] = result_0[36] | unreached_now_both;
+  assign signature__data[26] = result_0[38];
+  assign signature__data[27] = result_0[37] ? !distance_0[9] : result_0[40];
+  assign signature__data[28] = result_0[41];
+  assign signature__data[29] = result_0[42];
 
   always @(posedge clk) begin
     if (rst) begin
       position <= 16'd1;
       chosen__index <= 16'd1;
       place <= 4'd0;
+      busy <= 5'd0;
       stage_1 <= 6'd0;
       stage_2 <= 6'd0;
       stage_3 <= 6'd0;
+      stage_4 <= 6'd0;
       left <= 2'd0;
       rising <= 2'd0;
       falling <= 2'd0;
@@ -4241,29 +4688,33 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       position <= 16'd1;
       chosen__index <= 16'd1;
       place <= 4'd0;
+      busy <= 5'd0;
       stage_1 <= 6'd0;
       stage_2 <= 6'd0;
       stage_3 <= 6'd0;
+      stage_4 <= 6'd0;
       left <= 2'd0;
       rising <= 2'd0;
       falling <= 2'd0;
     end else begin
       if (falling_when) begin
-        falling[0] <= falling_both | (falling[0] & falling_inverse);
-        rising[0] <= rising_both | (rising[0] & falling_inverse);
-        left[0] <= signature__data_2[25] | (left[0] & falling_inverse);
+        falling[0] <= falling_both | (falling[0] & !anew);
+        rising[0] <= rising_both | (rising[0] & !anew);
+        left[0] <= left_0 | (left[0] & !anew);
       end
-      if (falling_when_2) begin
-        falling[1] <= falling_both | (falling[1] & falling_inverse);
-        rising[1] <= rising_both | (rising[1] & falling_inverse);
-        left[1] <= signature__data_2[25] | (left[1] & falling_inverse);
+      if (noted_and_noted_group) begin
+        falling[1] <= falling_both | (falling[1] & !anew);
+        rising[1] <= rising_both | (rising[1] & !anew);
+        left[1] <= left_0 | (left[1] & !anew);
       end
       if (moves) begin
+        stage_4 <= stage_3;
         stage_3 <= stage_2;
         stage_2 <= stage_1;
         stage_1 <= now;
+        busy <= {busy[3:0], action != 3'd0};
       end
-      if (stage_2[3] & moves)
+      if (stage_3[3] & moves)
         chosen__index <= {chosen__index[14:0], chosen__index[15]};
       if (visits) begin
         place <= last ? 4'd0 : place + 1'b1;
@@ -4274,68 +4725,104 @@ module pulsetrain_core_controller_row_programmer_row_cells (
 
   always @(posedge clk) begin
     if (rst) begin
-      starts <= 3'd0;
+      starts <= 4'd0;
       address_1 <= 5'd0;
       address_2 <= 5'd0;
+      address_3 <= 5'd0;
       signature__addr <= 5'd0;
       fresh_before <= 1'b0;
       slot_is_first <= 1'b0;
+      old <= 30'd0;
+      tolerance <= 8'd0;
+      lowers_before <= 1'b0;
       lowers <= 1'b0;
-      value_0 <= 16'd0;
-      takes_0 <= 1'b0;
-      exists_0 <= 1'b0;
+      came_0 <= 18'd0;
+      first_0 <= 18'd0;
       operands_0 <= 43'd0;
       chosen__pulsed <= 1'b0;
       chosen__rises <= 1'b0;
       result_0 <= 43'd0;
+      left_0 <= 1'b0;
+      blind_0 <= 1'b0;
+      rises_0 <= 1'b0;
       report <= 256'd0;
+      noted <= 1'b0;
+      noted_group <= 1'b0;
+      anew <= 1'b0;
+      verified_now <= 1'b0;
+      unreached_now <= 1'b0;
+      unverified_now <= 1'b0;
     end else begin
-      if (moves & (stage_1[4] | stage_1[5]))
+      unverified_now <= result_0[39];
+      unreached_now <= unreached_now_both;
+      verified_now <= result_0[37] & met_0;
+      anew <= stage_4[2] & starts[3];
+      noted_group <= signature__addr[4];
+      noted <= signature__en & !forget;
+      if (moves & (stage_2[4] | stage_2[5]))
         report <= {element_0, report[255:16]};
-      result_0 <= operands_0;
-      result_0[8:0] <= stage_2[1] ? (far_0 ? {result_0_sum[10], {8{!result_0_sum[10]}}} : result_0_sum[9:1]) :
-          !(|result_0_sum[10:8]) | ((&result_0_sum[10:8]) & (|result_0_sum[7:1])) ? result_0_sum[9:1] :
-          {{2{result_0_sum[10]}}, {6{!result_0_sum[10]}}, 1'b1};
-      result_0[34:27] <= operands_0[34:27] + operands_0[35];
+      rises_0 <= signature__data[27];
+      blind_0 <= signature__data[26];
+      left_0 <= signature__data[25];
+      result_0[37] <= 1'b0;
+      result_0[39] <= 1'b0;
+      if (|stage_3) begin
+        result_0 <= operands_0;
+        result_0[8:0] <= stage_3[1] ? (far_0 ? {result_0_sum[10], {8{!result_0_sum[10]}}} : result_0_sum[9:1]) :
+            !(|result_0_sum[10:8]) | ((&result_0_sum[10:8]) & (|result_0_sum[7:1])) ? result_0_sum[9:1] :
+            {{2{result_0_sum[10]}}, {6{!result_0_sum[10]}}, 1'b1};
+        result_0[34:27] <= operands_0[34:27] + operands_0[35];
+      end
+      if (visits) begin
+        came_0[17:2] <= now[0] ? came_0_either_3 | (targets[223:208] & {16{position[13]}}) | (targets[239:224] &
+            {16{position[14]}}) | (targets[255:240] & {16{position[15]}}) : came_0_either_6 | (codes[119:112] &
+            {8{position[14]}}) | (codes[127:120] & {8{position[15]}});
+        came_0[1] <= {came_0_either_9 | (slots__payload[30] & position[13]) | (slots__payload[31] & position[14]) |
+            (slots__payload[32] & position[15]), came_0_either_12 | (slots__payload[15] & position[14]) |
+            (slots__payload[16] & position[15])} >> group;
+        came_0[0] <= !(group & (|16'd0));
+      end
+      tolerance <= verifies ? verify_tolerance : program_tolerance;
       if (moves) begin
-        chosen__rises <= signature__data[27];
-        chosen__pulsed <= signature__data[25] | (signature__data[26] & signature__data[24:17] >= round);
-        operands_0[8:0] <= signature__data[8:0];
-        operands_0[17:9] <= stage_1[1] ? settings[7:0] ^ {9{lowers}} : {value_0[7], value_0[7:0]};
-        operands_0[18] <= stage_1_1_and_takes_0 & lowers;
-        operands_0[26:19] <= stage_1[2] & (operands_0_both | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
-        operands_0[34:27] <= signature__data[24:17];
-        operands_0[35] <= stage_1_1_and_takes_0 | (operands_0_both_2 & !verifies & in_rounds);
-        operands_0[36] <= stage_1_1_and_takes_0 | (stage_1[0] & exists_0 & !alone & operands_0_either) |
-            (operands_0_both & !stage_1[2]);
+        operands_0[37] <= 1'b0;
+        operands_0[39] <= 1'b0;
+        first_0 <= came_0;
+        lowers <= lowers_before;
+        lowers_before <= slots__payload[0];
+        old <= signature__data_2;
+        slot_is_first <= fresh_before;
+        fresh_before <= fresh;
+        signature__addr <= address_3;
+        address_3 <= address_2;
+        address_2 <= address_1;
+        address_1 <= {group, place};
+        starts <= {starts[2:0], position[0]};
+      end
+      if (chosen__rises_when) begin
+        chosen__rises <= old[27];
+        chosen__pulsed <= old[25] | (old[26] & old[24:17] >= round);
+        operands_0[8:0] <= old[8:0];
+        operands_0[17:9] <= stage_2[1] ? step ^ {9{lowers}} : {first_0[9], first_0[9:2]};
+        operands_0[18] <= stage_2_1_and_first_0_1 & lowers;
+        operands_0[26:19] <= stage_2[2] & (operands_0_both | round == 8'd0) ? first_0[9:2] : old[16:9];
+        operands_0[34:27] <= old[24:17];
+        operands_0[35] <= stage_2_1_and_first_0_1 | (operands_0_both_2 & !verifies & in_rounds);
+        operands_0[36] <= stage_2_1_and_first_0_1 | (stage_2[0] & first_0[0] & !alone & operands_0_either) |
+            (operands_0_both & !stage_2[2]);
         operands_0[37] <= operands_0_both_2 & !blinded & 1'b1;
-        operands_0[38] <= blinded | (stage_1[2] & signature__data[26]);
+        operands_0[38] <= blinded | (stage_2[2] & old[26]);
         operands_0[39] <= blinded;
-        operands_0[40] <= stage_1_1_and_takes_0 ? !lowers : signature__data[27];
-        operands_0[41] <= stage_1[0] ? alone : signature__data[28];
-        operands_0[42] <= stage_1[0] ? !operands_0_either : signature__data[29];
+        operands_0[40] <= stage_2_1_and_first_0_1 ? !lowers : old[27];
+        operands_0[41] <= stage_2[0] ? alone : old[28];
+        operands_0[42] <= stage_2[0] ? !operands_0_either : old[29];
         if (operands_0_when) begin
           operands_0[8:0] <= 9'd0;
           operands_0[34:27] <= 8'd0;
         end
-        if (stage_1[0])
+        if (stage_2[0])
           operands_0[26:19] <= 8'd0;
-        if ((stage_1[1] & !takes_0) | (stage_1[2] & !moves_target))
+        if ((stage_2[1] & !first_0[1]) | (stage_2[2] & !moves_target))
           operands_0[17:9] <= 9'd0;
-        exists_0 <= !(group & (|16'd0));
-        takes_0 <= {takes_0_either_3 | (slots__payload[30] & position[13]) | (slots__payload[31] & position[14]) |
-            (slots__payload[32] & position[15]), takes_0_either_6 | (slots__payload[15] & position[14]) |
-            (slots__payload[16] & position[15])} >> group;
-        value_0 <= now[0] ? value_0_either_3 | (targets[223:208] & {16{position[13]}}) | (targets[239:224] &
-            {16{position[14]}}) | (targets[255:240] & {16{position[15]}}) : value_0_either_6 | (codes[119:112] &
-            {8{position[14]}}) | (codes[127:120] & {8{position[15]}});
-        lowers <= slots__payload[0];
-        slot_is_first <= fresh;
-        fresh_before <= fresh;
-        signature__addr <= address_2;
-        address_2 <= address_1;
-        address_1 <= {group, place};
-        starts <= {starts[1:0], position[0]};
       end
     end
   end
@@ -4348,7 +4835,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       counts__verified <= 6'd0;
       counts__unverified <= 6'd0;
     end else begin
-      counts__unverified <= counts__unverified + result_0[39];
+      counts__unverified <= counts__unverified + unverified_now;
       counts__verified <= counts__verified + verified_now;
     end
   end
@@ -4368,12 +4855,13 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   initial for (memory_index = 0; memory_index < 32; memory_index = memory_index + 1)
     memory[memory_index] = 30'd0;
   always @(posedge clk)
-    if (signature__en) memory[signature__addr] <= signature__data_2;
+    if (signature__en) memory[signature__addr] <= signature__data;
   always @(posedge clk)
-    if (moves) signature__data <= memory[{group, place}];
+    if (moves) signature__data_2 <= memory[{group, place}];
 
-  assign chosen__valid = stage_2[3];
-  assign chosen__group = address_2[4];
+  assign at_last = position[15];
+  assign chosen__valid = stage_3[3];
+  assign chosen__group = address_3[4];
 endmodule
 
 // Is shown the cells word by word and collects the columns of a slot.
@@ -4401,33 +4889,17 @@ module pulsetrain_core_controller_row_programmer_round_slots (
   reg [15:0] joined_index = 16'd0;
   reg joined_0 = 1'b0;
   reg joined_1 = 1'b0;
+  reg join_ = 1'b0;
 
   wire like = pulsed & (rises ^ polarity);
   wire free_2 = free & !full;
   wire waiting = valid & like & !taken;
-  wire joining = waiting & free_2 & waiting <= room;
-  wire leftover = joining != waiting;
-  wire fills = free_2 & waiting & waiting >= room;
-  assign moves = !leftover;
-
-  always @(posedge clk) begin
-    if (rst) begin
-      joined_index <= 16'd0;
-      joined_0 <= 1'b0;
-      joined_1 <= 1'b0;
-      room <= 6'd0;
-    end else begin
-      if (free_2)
-        room <= room - waiting;
-      if (leaves)
-        room <= parallel_max;
-      if (begins)
-        room <= parallel_max;
-      joined_1 <= group & !clear & joining;
-      joined_0 <= !group & !clear & joining;
-      joined_index <= index;
-    end
-  end
+  wire enough = room > 6'd1;
+  wire [5:0] enough_choice = enough ? 6'd1 : room;
+  wire joining = waiting & free_2 & waiting <= enough_choice[0];
+  wire taken_both = waiting & !joining;
+  wire fills = free_2 & waiting & !enough & waiting >= enough_choice[0];
+  assign moves = !taken_both;
 
   always @(posedge clk) begin
     if (rst) begin
@@ -4437,8 +4909,29 @@ module pulsetrain_core_controller_row_programmer_round_slots (
       full <= 1'b0;
       taken <= 1'b0;
     end else begin
-      taken <= leftover & (taken | joining);
+      taken <= taken_both & (taken | joining);
       full <= fills;
+    end
+  end
+
+  always @(posedge clk) begin
+    if (rst) begin
+      joined_index <= 16'd0;
+      joined_0 <= 1'b0;
+      joined_1 <= 1'b0;
+      join_ <= 1'b0;
+      room <= 6'd0;
+    end else begin
+      if (free_2)
+        room <= room - waiting;
+      if (leaves)
+        room <= parallel_max;
+      if (begins)
+        room <= parallel_max;
+      join_ <= joining & !clear;
+      joined_1 <= group & joining;
+      joined_0 <= !group & joining;
+      joined_index <= index;
     end
   end
 
@@ -4449,17 +4942,17 @@ module pulsetrain_core_controller_row_programmer_round_slots (
       columns <= 32'd0;
     else if (leaves)
       columns <= 32'd0;
-    else
-      columns <= columns | {joined_1 & joined_index[15], joined_1 & joined_index[14], joined_1 & joined_index[13],
-          joined_1 & joined_index[12], joined_1 & joined_index[11], joined_1 & joined_index[10], joined_1 &
-          joined_index[9], joined_1 & joined_index[8], joined_1 & joined_index[7], joined_1 & joined_index[6],
-          joined_1 & joined_index[5], joined_1 & joined_index[4], joined_1 & joined_index[3], joined_1 &
-          joined_index[2], joined_1 & joined_index[1], joined_1 & joined_index[0], joined_0 & joined_index[15],
-          joined_0 & joined_index[14], joined_0 & joined_index[13], joined_0 & joined_index[12], joined_0 &
-          joined_index[11], joined_0 & joined_index[10], joined_0 & joined_index[9], joined_0 & joined_index[8],
-          joined_0 & joined_index[7], joined_0 & joined_index[6], joined_0 & joined_index[5], joined_0 &
-          joined_index[4], joined_0 & joined_index[3], joined_0 & joined_index[2], joined_0 & joined_index[1],
-          joined_0 & joined_index[0]};
+    else if (join_)
+      columns <= columns | {joined_1 & joined_index[15], joined_1 & joined_index[14], joined_1 &
+          joined_index[13], joined_1 & joined_index[12], joined_1 & joined_index[11], joined_1 &
+          joined_index[10], joined_1 & joined_index[9], joined_1 & joined_index[8], joined_1 & joined_index[7],
+          joined_1 & joined_index[6], joined_1 & joined_index[5], joined_1 & joined_index[4], joined_1 &
+          joined_index[3], joined_1 & joined_index[2], joined_1 & joined_index[1], joined_1 & joined_index[0],
+          joined_0 & joined_index[15], joined_0 & joined_index[14], joined_0 & joined_index[13], joined_0 &
+          joined_index[12], joined_0 & joined_index[11], joined_0 & joined_index[10], joined_0 & joined_index[9],
+          joined_0 & joined_index[8], joined_0 & joined_index[7], joined_0 & joined_index[6], joined_0 &
+          joined_index[5], joined_0 & joined_index[4], joined_0 & joined_index[3], joined_0 & joined_index[2],
+          joined_0 & joined_index[1], joined_0 & joined_index[0]};
   end
 
   always @(posedge clk) begin
@@ -4481,7 +4974,15 @@ module pulsetrain_core_controller_row_programmer_ramp_follower (
   input clk,
   input rst,
   input forms,
-  input [143:0] settings,
+  input [15:0] set_ramp__start,
+  input [15:0] set_ramp__step,
+  input [15:0] set_ramp__stop,
+  input [15:0] reset_ramp__start,
+  input [15:0] reset_ramp__step,
+  input [15:0] reset_ramp__stop,
+  input [15:0] form_ramp__start,
+  input [15:0] form_ramp__step,
+  input [15:0] form_ramp__stop,
   input restart,
   input step,
   input is_reset,
@@ -4514,12 +5015,15 @@ module pulsetrain_core_controller_row_programmer_ramp_follower (
       value <= 16'd0;
       other <= 16'd0;
     end else begin
-      total <= other + added;
-      stop <= (settings[47:32] & {16{stop_both}}) | (settings[95:80] & {16{is_reset}}) | (settings[143:128] &
-          {16{stop_both_2}});
-      added <= (settings[15:0] & {16{added_both}}) | (settings[63:48] & {16{added_both_2}}) | (settings[111:96] &
-          {16{added_both_3}}) | (settings[31:16] & {16{added_both_4}}) | (settings[79:64] & {16{added_both_5}}) |
-          (settings[127:112] & {16{added_both_6}});
+      if (steps[0])
+        total <= other + added;
+      if (step) begin
+        stop <= (set_ramp__stop & {16{stop_both}}) | (reset_ramp__stop & {16{is_reset}}) | (form_ramp__stop &
+            {16{stop_both_2}});
+        added <= (set_ramp__start & {16{added_both}}) | (reset_ramp__start & {16{added_both_2}}) | (form_ramp__start &
+            {16{added_both_3}}) | (set_ramp__step & {16{added_both_4}}) | (reset_ramp__step & {16{added_both_5}}) |
+            (form_ramp__step & {16{added_both_6}});
+      end
       steps[0] <= step;
       steps[1] <= steps[0];
       if (restart) begin
@@ -4596,8 +5100,21 @@ module pulsetrain_core_controller_line_driver (
   input clear,
   input i__valid,
   input room,
+  input [44:0] i__payload,
   input [15:0] pulse_limit,
-  input [186:0] kept,
+  input [15:0] timing__setup_cycles,
+  input [15:0] timing__pulse_cycles,
+  input [15:0] timing__hold_cycles,
+  input [15:0] timing__recovery_cycles,
+  input [15:0] timing__ready_limit,
+  input [15:0] timing__conversion_limit,
+  input [7:0] lines__word_code,
+  input [7:0] lines__bit_code,
+  input [7:0] lines__source_code,
+  input [1:0] lines__word_unselected,
+  input [1:0] lines__bit_unselected,
+  input [1:0] lines__source_unselected,
+  input [15:0] full_scale,
   output idle,
   output i__ready,
   output [1:0] fault,
@@ -4629,68 +5146,62 @@ module pulsetrain_core_controller_line_driver (
   output reg report__cut = 1'b0
 );
   reg [15:0] high_cycles = 16'd1;
+  reg pulse_ended = 1'b0;
   reg reached = 1'b0;
   reg [1:0] unseen = 2'd0;
   reg [15:0] remaining = 16'd0;
   reg [1:0] waiting = 2'd0;
   reg [3:0] phase_state = 4'd0;
   reg phase_ends = 1'b0;
-  reg [15:0] ready_limit = 16'd0;
   reg reading = 1'b0;
   reg [15:0] pulse_cycles = 16'd0;
-  reg [15:0] recovery_cycles = 16'd0;
-  reg pulse_ended = 1'b0;
   reg [15:0] hold_cycles = 16'd0;
+  reg [15:0] recovery_cycles = 16'd0;
+  reg [15:0] ready_limit = 16'd0;
   reg [15:0] conversion_limit = 16'd0;
   wire ready;
   wire done;
 
   wire [16:0] reached_choice = crossbar__strobe ? high_cycles + 1'b1 : 17'd1;
-  wire pulse_ends = phase_state == 4'd4 & pulse_ended;
-  wire over_limit = crossbar__strobe & !pulse_ends & reached;
+  wire over_limit = crossbar__strobe & !pulse_ended & reached;
   assign i__ready =
     phase_state == 4'd0 ? !clear :
     phase_state == 4'd7 & phase_ends ? !clear :
     phase_state == 4'd5 & phase_ends ? !clear :
     1'b0;
   wire transfers = i__valid & i__ready;
-  wire reads = kept[4:0] == 5'd8 | kept[4:0] == 5'd16;
+  wire reads = i__payload[4:0] == 5'd8 | i__payload[4:0] == 5'd16;
   wire looks = unseen == 2'd0;
+  wire [16:0] remaining_choice = looks & remaining != 16'd0 ? remaining - 1'b1 : remaining;
   wire phase_ends_and_looks = phase_ends & looks;
   wire done_and_looks = done & looks;
   wire samples__last_inverse = !(|waiting);
-  wire releases =
-    phase_state == 4'd1 & clear ? 1'b1 :
-    phase_state == 4'd2 & clear ? 1'b1 :
-    phase_state == 4'd2 & !ready & phase_ends ? 1'b1 :
-    phase_state == 4'd4 & clear ? 1'b1 :
-    phase_state == 4'd4 & !pulse_ends & over_limit ? 1'b1 :
-    phase_state == 4'd6 & clear ? 1'b1 :
-    phase_state == 4'd3 & clear ? 1'b1 :
-    phase_state == 4'd8 & clear ? 1'b1 :
-    phase_state == 4'd8 & !done_and_looks & phase_ends_and_looks ? 1'b1 :
-    phase_state == 4'd9 & clear ? 1'b1 :
-    1'b0;
-  wire [15:0] next_remaining =
-    phase_state == 4'd0 & transfers ? kept[60:45] :
-    phase_state == 4'd1 & releases ? recovery_cycles :
-    phase_state == 4'd1 & phase_ends_and_looks & ready & !reading ? pulse_cycles :
-    phase_state == 4'd1 & phase_ends_and_looks ? ready_limit :
-    phase_state == 4'd2 & releases ? recovery_cycles :
-    phase_state == 4'd2 & ready & !reading ? pulse_cycles :
-    phase_state == 4'd4 & releases ? recovery_cycles :
-    phase_state == 4'd4 & pulse_ends ? hold_cycles :
-    phase_state == 4'd6 & releases ? recovery_cycles :
-    phase_state == 4'd6 & phase_ends ? recovery_cycles :
-    phase_state == 4'd3 & releases ? recovery_cycles :
-    phase_state == 4'd3 ? conversion_limit :
-    phase_state == 4'd8 & releases ? recovery_cycles :
-    phase_state == 4'd8 & done_and_looks & samples__last_inverse ? recovery_cycles :
-    phase_state == 4'd9 & releases ? recovery_cycles :
-    phase_state == 4'd7 & phase_ends & transfers ? kept[60:45] :
-    phase_state == 4'd5 & phase_ends & transfers ? kept[60:45] :
-    (looks & remaining != 16'd0 ? remaining - 1'b1 : remaining);
-  wire next_remaining_at_most_1 = next_remaining <= 16'd1;
+  wire unready = phase_state == 4'd2 & phase_ends & !ready;
+  wire too_long = phase_state == 4'd4 & over_limit;
+  wire unconverted = phase_state == 4'd8 & phase_ends & looks & !done;
+  wire releases = unready | too_long | unconverted | (clear & (|{phase_state == 4'd9, phase_state == 4'd8, phase_state
+      == 4'd3, phase_state == 4'd6, phase_state == 4'd4, phase_state == 4'd2, phase_state == 4'd1}));
+  wire pulse_ends = phase_state == 4'd4 & pulse_ended;
+  wire [5:0] begun =
+    phase_state == 4'd0 & transfers ? 6'd1 :
+    phase_state == 4'd1 & phase_ends_and_looks & ready & !reading ? 6'd2 :
+    phase_state == 4'd1 & phase_ends_and_looks ? 6'd16 :
+    phase_state == 4'd2 & ready & !reading ? 6'd2 :
+    phase_state == 4'd4 & pulse_ends ? 6'd4 :
+    phase_state == 4'd6 & phase_ends ? 6'd8 :
+    phase_state == 4'd3 ? 6'd32 :
+    phase_state == 4'd8 & done_and_looks & samples__last_inverse ? 6'd8 :
+    phase_state == 4'd7 & phase_ends & transfers ? 6'd1 :
+    phase_state == 4'd5 & phase_ends & transfers ? 6'd1 :
+    6'd0;
+  wire remaining_inverse = !(|begun);
+  wire [15:0] remaining_either = (remaining_inverse ? remaining_choice[15:0] : 16'd0) | (begun[0] ?
+      timing__setup_cycles : 16'd0) | (begun[1] ? pulse_cycles : 16'd0) | (begun[2] ? hold_cycles : 16'd0);
+  wire recovery_cycles_at_most_1 = recovery_cycles <= 16'd1;
+  wire pulse_ended_either = (remaining_inverse & remaining_choice[15:0] <= 16'd1) | (begun[0] & timing__setup_cycles <=
+      16'd1) | (begun[1] & pulse_cycles <= 16'd1) | (begun[2] & hold_cycles <= 16'd1);
+  wire pulse_ended_choice = releases ? recovery_cycles_at_most_1 : pulse_ended_either | (begun[3] &
+      recovery_cycles_at_most_1) | (begun[4] & ready_limit <= 16'd1) | (begun[5] & conversion_limit <= 16'd1);
   wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & done_and_looks & samples__last_inverse);
   wire recovers_or_releases = recovers | releases;
   wire next_group_1 = !waiting[0];
@@ -4701,12 +5212,12 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd8 & done_and_looks & !samples__last_inverse & room ? 1'b1 :
     phase_state == 4'd9 & room ? 1'b1 :
     1'b0;
-  assign fault =
-    phase_state == 4'd2 & !ready & phase_ends ? 2'd1 :
-    phase_state == 4'd4 & !pulse_ends & over_limit ? 2'd2 :
-    phase_state == 4'd8 & !done_and_looks & phase_ends_and_looks ? 2'd3 :
-    2'd0;
   wire converted = phase_state == 4'd8 & done_and_looks;
+  assign fault =
+    unconverted ? 2'd3 :
+    too_long ? 2'd2 :
+    unready ? 2'd1 :
+    2'd0;
 
   pulsetrain_core_controller_line_driver_see_ready see_ready (
     .crossbar__ready(crossbar__ready),
@@ -4776,29 +5287,29 @@ module pulsetrain_core_controller_line_driver (
       samples__valid <= converted & !releases;
       crossbar__convert <= converts & !releases;
       if (transfers) begin
-        crossbar__source_unselected <= kept[170:169] == 2'd3 ? 2'd0 : kept[170:169];
-        crossbar__source_code <= kept[164:157];
-        crossbar__bit_unselected <= kept[168:167] == 2'd3 ? 2'd0 : kept[168:167];
-        crossbar__bit_code <= kept[156:149];
-        crossbar__word_unselected <= kept[166:165] == 2'd3 ? 2'd0 : kept[166:165];
-        crossbar__word_code <= kept[148:141];
-        crossbar__full_scale <= reads ? kept[186:171] : 16'd0;
-        crossbar__whole <= kept[42];
-        crossbar__columns <= kept[41:10];
-        crossbar__row <= kept[9:5];
-        crossbar__operation <= kept[4:0];
+        crossbar__source_unselected <= lines__source_unselected == 2'd3 ? 2'd0 : lines__source_unselected;
+        crossbar__source_code <= lines__source_code;
+        crossbar__bit_unselected <= lines__bit_unselected == 2'd3 ? 2'd0 : lines__bit_unselected;
+        crossbar__bit_code <= lines__bit_code;
+        crossbar__word_unselected <= lines__word_unselected == 2'd3 ? 2'd0 : lines__word_unselected;
+        crossbar__word_code <= lines__word_code;
+        crossbar__full_scale <= reads ? full_scale : 16'd0;
+        crossbar__whole <= i__payload[42];
+        crossbar__columns <= i__payload[41:10];
+        crossbar__row <= i__payload[9:5];
+        crossbar__operation <= i__payload[4:0];
         crossbar__select <= 1'b1;
-        report__columns <= kept[41:10];
-        report__form <= kept[4:0] == 5'd4;
-        report__polarity <= kept[4:0] == 5'd2;
-        report__row <= kept[9:5];
-        waiting <= kept[44:43];
+        report__columns <= i__payload[41:10];
+        report__form <= i__payload[4:0] == 5'd4;
+        report__polarity <= i__payload[4:0] == 5'd2;
+        report__row <= i__payload[9:5];
+        waiting <= i__payload[44:43];
         reading <= reads;
-        conversion_limit <= kept[140:125];
-        ready_limit <= kept[124:109];
-        recovery_cycles <= kept[108:93];
-        hold_cycles <= kept[92:77];
-        pulse_cycles <= kept[76:61];
+        conversion_limit <= timing__conversion_limit;
+        ready_limit <= timing__ready_limit;
+        recovery_cycles <= timing__recovery_cycles;
+        hold_cycles <= timing__hold_cycles;
+        pulse_cycles <= timing__pulse_cycles;
       end else if (recovers_or_releases) begin
         crossbar__group <= 1'b0;
         crossbar__source_unselected <= 2'd0;
@@ -4934,9 +5445,10 @@ module pulsetrain_core_controller_line_driver (
         end
         default: ;
       endcase
-      pulse_ended <= next_remaining_at_most_1;
-      phase_ends <= next_remaining_at_most_1;
-      remaining <= next_remaining;
+      pulse_ended <= pulse_ended_choice;
+      phase_ends <= pulse_ended_choice;
+      remaining <= releases ? recovery_cycles : remaining_either | (begun[3] ? recovery_cycles : 16'd0) | (begun[4] ?
+          ready_limit : 16'd0) | (begun[5] ? conversion_limit : 16'd0);
       reached <= reached_choice[15:0] >= pulse_limit;
       high_cycles <= reached_choice[15:0];
     end

@@ -216,6 +216,9 @@ module pulsetrain_core (
   reg [1:0] held_read_lines__bit_unselected = 2'd0;
   reg [1:0] held_read_lines__source_unselected = 2'd0;
   reg [8:0] beat = 9'd0;
+  reg first = 1'b1;
+  reg asks = 1'b0;
+  reg backward = 1'b0;
   wire verdict__settled;
   wire load__valid;
   wire deltas__valid_2;
@@ -224,8 +227,7 @@ module pulsetrain_core (
   wire verdict__valid;
   wire [3:0] verdict__status;
   wire [257:0] targets__payload;
-  wire [3:0] header__opcode;
-  wire [7:0] header__tag;
+  wire header_comes;
   wire header__valid;
   wire [3:0] header__status;
   wire header__settled;
@@ -236,7 +238,7 @@ module pulsetrain_core (
   wire drive__start;
   wire drive__active;
   wire read__valid;
-  wire backward;
+  wire backward_2;
   wire [3:0] drive__beat;
   wire room_2;
   wire reading;
@@ -263,12 +265,10 @@ module pulsetrain_core (
 
   wire clear = released & !released_before;
   wire runs = header__valid & !header__settled & !clear;
-  wire i__payload = header__opcode == 4'd3;
-  wire product_any = |{header__opcode == 4'd9, header__opcode == 4'd8, header__opcode == 4'd7, header__opcode == 4'd6,
-      header__opcode == 4'd5, header__opcode == 4'd4, i__payload, header__opcode == 4'd2};
+  wire product_any = |{commands__payload[3:0] == 4'd9, commands__payload[3:0] == 4'd8, commands__payload[3:0] == 4'd7,
+      commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5, commands__payload[3:0] == 4'd4,
+      commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2};
   wire product_when = runs & product_any;
-  wire settings_free = !used;
-  wire header__valid_and_settings_free = header__valid & settings_free;
   wire seed__valid_2 = seed__valid & !busy;
   assign seed__ready = seed__ready_2 & !busy;
   assign crossbar__select = crossbar__select_2 & !off;
@@ -293,17 +293,17 @@ module pulsetrain_core (
       refusals__illegal_settings_any_2)) | refusals__illegal_settings_both | settings__ramp > 2'd2;
   wire refusals__disarmed = !armed | released;
   wire refusals__unseeded = !seeded | seeding;
+  wire settings_free = !used;
   wire room = room_2 & !(used & product) & !(armed & !armed_before);
-  wire may_pass = beat != 9'd0 | !reading;
+  wire may_pass = !first | !reading;
   wire deltas__valid = may_pass & deltas__valid_2;
   wire moves = deltas__valid & deltas__ready;
-  wire begins = moves & beat == 9'd0;
+  wire begins = moves & first;
   wire read_starts = read__valid & read__ready;
   wire sampled = begins | read_starts | programmed;
   wire outer_product__deltas__ready = may_pass & deltas__ready;
   wire deltas__ready_2 = outer_product__deltas__ready & 1'b1;
   wire updated = done__valid & done__status == 2'd0;
-  wire i__valid = runs & (|{i__payload, header__opcode == 4'd2});
   wire [1:0] command_decoder_targets__ready_either = 2'd2 | !reading;
 
   pulsetrain_core_command_decoder command_decoder (
@@ -330,8 +330,7 @@ module pulsetrain_core (
     .refusals__illegal_settings(refusals__illegal_settings),
     .refusals__illegal_refresh(refusals__illegal_refresh),
     .targets__payload(targets__payload),
-    .header__opcode(header__opcode),
-    .header__tag(header__tag),
+    .header_comes(header_comes),
     .commands__ready(commands__ready),
     .header__valid(header__valid),
     .header__status(header__status),
@@ -343,11 +342,11 @@ module pulsetrain_core (
     .clk(clk),
     .rst(rst),
     .clear(clear),
-    .drive__side(i__payload),
     .load__valid(load__valid),
     .load__ready(load__ready),
     .drive__codes(drive__codes),
     .drive__start(drive__start),
+    .drive__side(backward),
     .load__payload(load__payload),
     .scan__loaded(),
     .drive__loaded(drive__loaded),
@@ -359,11 +358,11 @@ module pulsetrain_core (
     .clk(clk),
     .rst(rst),
     .clear(clear),
-    .i__valid(i__valid),
-    .drive__side(i__payload),
     .drive__codes(drive__codes),
     .drive__start(drive__start),
     .o__ready(read__ready),
+    .i__valid(asks),
+    .drive__side(backward),
     .drive__loaded(drive__loaded),
     .drive__active(drive__active),
     .o__valid(read__valid),
@@ -371,12 +370,14 @@ module pulsetrain_core (
     .dac__side(dac__side),
     .dac__index(dac__index),
     .dac__codes(dac__codes),
-    .o__payload(backward),
+    .o__payload(backward_2),
     .drive__beat(drive__beat),
     .room(room_3)
   );
 
   pulsetrain_core_responder responder (
+    .header__opcode(commands__payload[3:0]),
+    .header__tag(commands__payload[15:8]),
     .responses__ready(responses__ready),
     .clk(clk),
     .rst(rst),
@@ -393,12 +394,10 @@ module pulsetrain_core (
     .programmed(programmed),
     .at_rest(at_rest),
     .samples__valid(samples__valid),
-    .header__opcode(header__opcode),
-    .header__tag(header__tag),
     .header__valid(header__valid),
     .header__status(header__status),
     .header__settled(header__settled),
-    .backward(backward),
+    .backward(backward_2),
     .read_room(room_3),
     .responses__valid(responses__valid),
     .responses__payload(responses__payload),
@@ -442,27 +441,27 @@ module pulsetrain_core (
     .settings__ready_limit(held_ready_limit),
     .settings__settle_cycles(held_settle_cycles),
     .settings__conversion_limit(held_conversion_limit),
-    .settings__form_cycles(held_form_cycles),
-    .settings__forward_full_scale(held_forward_full_scale),
-    .settings__backward_full_scale(held_backward_full_scale),
+    .settings_of_next_form_cycles(held_form_cycles),
+    .settings_of_next_forward_full_scale(held_forward_full_scale),
+    .settings_of_next_backward_full_scale(held_backward_full_scale),
     .settings__verify_full_scale(held_verify_full_scale),
     .settings__verify(held_verify),
     .settings__verify_step(held_verify_step),
     .settings__verify_tolerance(held_verify_tolerance),
-    .settings__program_tolerance(held_program_tolerance),
+    .settings_of_next_program_tolerance(held_program_tolerance),
     .settings__try_limit(held_try_limit),
     .settings__pair_policy(held_pair_policy),
-    .settings__refresh_pulses(held_refresh_pulses),
-    .settings__ramp(held_ramp),
-    .settings__set_ramp__start(held_set_ramp__start),
-    .settings__set_ramp__step(held_set_ramp__step),
-    .settings__set_ramp__stop(held_set_ramp__stop),
-    .settings__reset_ramp__start(held_reset_ramp__start),
-    .settings__reset_ramp__step(held_reset_ramp__step),
-    .settings__reset_ramp__stop(held_reset_ramp__stop),
-    .settings__form_ramp__start(held_form_ramp__start),
-    .settings__form_ramp__step(held_form_ramp__step),
-    .settings__form_ramp__stop(held_form_ramp__stop),
+    .settings_of_next_refresh_pulses(held_refresh_pulses),
+    .settings_of_next_ramp(held_ramp),
+    .settings_of_next_set_ramp_start(held_set_ramp__start),
+    .settings_of_next_set_ramp_step(held_set_ramp__step),
+    .settings_of_next_set_ramp_stop(held_set_ramp__stop),
+    .settings_of_next_reset_ramp_start(held_reset_ramp__start),
+    .settings_of_next_reset_ramp_step(held_reset_ramp__step),
+    .settings_of_next_reset_ramp_stop(held_reset_ramp__stop),
+    .settings_of_next_form_ramp_start(held_form_ramp__start),
+    .settings_of_next_form_ramp_step(held_form_ramp__step),
+    .settings_of_next_form_ramp_stop(held_form_ramp__stop),
     .settings__set_lines__word_code(held_set_lines__word_code),
     .settings__set_lines__bit_code(held_set_lines__bit_code),
     .settings__set_lines__source_code(held_set_lines__source_code),
@@ -475,12 +474,12 @@ module pulsetrain_core (
     .settings__reset_lines__word_unselected(held_reset_lines__word_unselected),
     .settings__reset_lines__bit_unselected(held_reset_lines__bit_unselected),
     .settings__reset_lines__source_unselected(held_reset_lines__source_unselected),
-    .settings__form_lines__word_code(held_form_lines__word_code),
-    .settings__form_lines__bit_code(held_form_lines__bit_code),
-    .settings__form_lines__source_code(held_form_lines__source_code),
-    .settings__form_lines__word_unselected(held_form_lines__word_unselected),
-    .settings__form_lines__bit_unselected(held_form_lines__bit_unselected),
-    .settings__form_lines__source_unselected(held_form_lines__source_unselected),
+    .settings_of_next_form_lines_word_code(held_form_lines__word_code),
+    .settings_of_next_form_lines_bit_code(held_form_lines__bit_code),
+    .settings_of_next_form_lines_source_code(held_form_lines__source_code),
+    .settings_of_next_form_lines_word_unselected(held_form_lines__word_unselected),
+    .settings_of_next_form_lines_bit_unselected(held_form_lines__bit_unselected),
+    .settings_of_next_form_lines_source_unselected(held_form_lines__source_unselected),
     .settings__read_lines__word_code(held_read_lines__word_code),
     .settings__read_lines__bit_code(held_read_lines__bit_code),
     .settings__read_lines__source_code(held_read_lines__source_code),
@@ -489,7 +488,7 @@ module pulsetrain_core (
     .settings__read_lines__source_unselected(held_read_lines__source_unselected),
     .row_programmer__targets__payload(targets__payload),
     .read__valid(read__valid),
-    .read__payload(backward),
+    .read__payload(backward_2),
     .faulted(faulted),
     .released(released),
     .armed(armed),
@@ -604,8 +603,12 @@ module pulsetrain_core (
       held_read_lines__word_unselected <= 2'd0;
       held_read_lines__bit_unselected <= 2'd0;
       held_read_lines__source_unselected <= 2'd0;
+      asks <= 1'b0;
+      backward <= 1'b0;
     end else begin
-      if (header__valid_and_settings_free) begin
+      backward <= commands__payload[3:0] == 4'd3;
+      asks <= runs & (|{commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2});
+      if (settings_free) begin
         held_read_lines__source_unselected <= settings__read_lines__source_unselected;
         held_read_lines__bit_unselected <= settings__read_lines__bit_unselected;
         held_read_lines__word_unselected <= settings__read_lines__word_unselected;
@@ -664,18 +667,20 @@ module pulsetrain_core (
         held_threshold_log2 <= settings__threshold_log2;
       end
       if (product_when)
-        product <= |{header__opcode == 4'd6, header__opcode == 4'd5};
+        product <= |{commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5};
       armed_before <= armed;
-      refusals__illegal_refresh <= settings__pair_policy == 2'd2;
-      refusals__illegal_settings <= {settings__verify, 1'b0, refusals__illegal_settings_either,
-          refusals__illegal_settings_either_2, settings__try_limit == 8'd0, refusals__illegal_settings_above,
-          settings__verify_step == 8'd0, settings__verify_full_scale == 16'd0, settings__backward_full_scale == 16'd0,
-          settings__forward_full_scale == 16'd0, settings__conversion_limit == 16'd0, settings__settle_cycles == 16'd0,
-          settings__ready_limit == 16'd0, settings__recovery_cycles == 16'd0, settings__hold_cycles == 16'd0,
-          refusals__illegal_settings_either_3, refusals__illegal_settings_either_4, settings__setup_cycles == 16'd0,
-          refusals__illegal_settings_either_5, settings__max_pulses == 4'd0, refusals__illegal_settings_either_6} !=
-          21'd0;
-      refusals__locked <= form_key != 16'd61498;
+      if (header_comes) begin
+        refusals__illegal_refresh <= settings__pair_policy == 2'd2;
+        refusals__illegal_settings <= {settings__verify, 1'b0, refusals__illegal_settings_either,
+            refusals__illegal_settings_either_2, settings__try_limit == 8'd0, refusals__illegal_settings_above,
+            settings__verify_step == 8'd0, settings__verify_full_scale == 16'd0, settings__backward_full_scale ==
+            16'd0, settings__forward_full_scale == 16'd0, settings__conversion_limit == 16'd0, settings__settle_cycles
+            == 16'd0, settings__ready_limit == 16'd0, settings__recovery_cycles == 16'd0, settings__hold_cycles ==
+            16'd0, refusals__illegal_settings_either_3, refusals__illegal_settings_either_4, settings__setup_cycles ==
+            16'd0, refusals__illegal_settings_either_5, settings__max_pulses == 4'd0,
+            refusals__illegal_settings_either_6} != 21'd0;
+        refusals__locked <= form_key != 16'd61498;
+      end
       released_before <= released;
     end
   end
@@ -690,14 +695,19 @@ module pulsetrain_core (
   end
 
   always @(posedge clk) begin
-    if (rst)
+    if (rst) begin
       beat <= 9'd0;
-    else if (clear)
+      first <= 1'b1;
+    end else if (clear) begin
       beat <= 9'd0;
-    else if (moves) begin
+      first <= 1'b1;
+    end else if (moves) begin
+      first <= 1'b0;
       beat <= beat + 1'b1;
-      if (beat == 9'd511)
+      if (beat == 9'd511) begin
+        first <= 1'b1;
         beat <= 9'd0;
+      end
     end
   end
 
@@ -735,8 +745,7 @@ module pulsetrain_core_command_decoder (
   input refusals__illegal_settings,
   input refusals__illegal_refresh,
   output [257:0] targets__payload,
-  output [3:0] header__opcode,
-  output [7:0] header__tag,
+  output header_comes,
   output commands__ready,
   output header__valid,
   output [3:0] header__status,
@@ -744,46 +753,51 @@ module pulsetrain_core_command_decoder (
   output [19:0] load__payload
 );
   reg [3:0] opcode = 4'd0;
-  reg side = 1'b0;
   reg [8:0] beat = 9'd0;
+  reg side = 1'b0;
+  reg filling = 1'b0;
   reg [1:0] part_state = 2'd0;
   reg looked_at = 1'b0;
   reg passes = 1'b0;
+  reg [6:0] kind = 7'd0;
   reg which = 1'b0;
   reg wrong_before = 1'b0;
 
   assign loads = opcode == 4'd1;
   wire updates = opcode == 4'd4;
-  wire [9:0] length = loads ? 10'd16 : updates ? 10'd512 : 10'd64;
-  wire [10:0] length_minus_1 = length - 1'b1;
-  wire ends = beat == length_minus_1;
+  wire ends = loads ? beat == 9'd15 : updates ? beat == 9'd511 : beat == 9'd63;
   wire accepted = loads ? load__ready : updates ? deltas__ready : targets__ready;
   wire offered = part_state == 2'd2 ? commands__valid : part_state == 2'd3;
   wire moves = offered & accepted;
-  assign commands__ready = part_state == 2'd0 ? room & looked_at & passes : part_state == 2'd2 ? accepted : part_state
-      == 2'd1;
+  wire takes = part_state == 2'd0 & room & looked_at & passes;
+  assign commands__ready = part_state == 2'd0 ? takes : part_state == 2'd2 ? accepted : part_state == 2'd1;
   wire taken = commands__valid & commands__ready;
   assign load__valid = offered & loads;
   assign deltas__valid = offered & updates;
   assign targets__valid = offered & !loads & !updates;
-  wire filling = part_state == 2'd3;
   wire [255:0] words = filling ? 256'd0 : commands__payload[255:0];
   wire [15:0] missing = filling ? 16'd32768 : 16'd0;
-  assign header__opcode = part_state == 2'd0 ? commands__payload[3:0] : 4'd0;
-  wire part_state_when = !(|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd3, header__opcode ==
-      4'd2});
   wire [1:0] wrong_inverse = ~{$signed(commands__payload[31:23]) == $signed(commands__payload[31]) &
       (!commands__payload[31] | (|commands__payload[22:16])), $signed(commands__payload[15:7]) ==
       $signed(commands__payload[15]) & (!commands__payload[15] | (|commands__payload[6:0]))};
-  wire wrong = wrong_before | (|wrong_inverse);
+  wire wrong = wrong_before | (|(loads ? wrong_inverse : 2'd0));
   wire ends_or_commands__payload_256 = ends | commands__payload[256];
   wire wrong_before_when = moves & !filling;
   wire ends_xor_commands__payload_256 = ends ^ commands__payload[256];
   assign verdict__valid = wrong_before_when & (loads ? ends_or_commands__payload_256 : ends_xor_commands__payload_256);
   assign verdict__status = ends_xor_commands__payload_256 ? 4'd4 : wrong ? 4'd9 : 4'd0;
-  wire passes_any = |{header__opcode == 4'd9, header__opcode == 4'd8, header__opcode == 4'd7, header__opcode == 4'd6,
-      header__opcode == 4'd5, header__opcode == 4'd4, header__opcode == 4'd3, header__opcode == 4'd2};
+  wire passes_any = |{commands__payload[3:0] == 4'd9, commands__payload[3:0] == 4'd8, commands__payload[3:0] == 4'd7,
+      commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5, commands__payload[3:0] == 4'd4,
+      commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2};
+  wire [3:0] refusal_choice = refusals__unseeded & kind[4] & !kind[1] ? 4'd7 : refusals__locked & kind[2] & !kind[1] ?
+      4'd8 : (refusals__illegal_settings | (refusals__illegal_refresh & kind[3])) & !kind[1] ? 3'd5 : 3'd0;
+  wire [3:0] refusal = part_state == 2'd0 ? (kind[0] ? 4'd3 : refusals__disarmed & !kind[1] ? 4'd6 : refusal_choice) :
+      4'd0;
+  wire wrong_length = part_state == 2'd0 & kind[5] == commands__payload[256];
+  assign header__settled = part_state == 2'd0 & !(refusal == 4'd0 & (!wrong_length | kind[6]));
+  wire header__settled_or_clear = header__settled | clear;
   wire taken_and_commands__payload_256 = taken & commands__payload[256];
+  wire filling_when = (moves & ends) | clear;
   assign targets__payload[15:0] = words[15:0] | missing;
   assign targets__payload[31:16] = words[31:16] | missing;
   assign targets__payload[47:32] = words[47:32] | missing;
@@ -801,25 +815,10 @@ module pulsetrain_core_command_decoder (
   assign targets__payload[239:224] = words[239:224] | missing;
   assign targets__payload[255:240] = words[255:240] | missing;
   assign targets__payload[257:256] = opcode == 4'd9 ? 2'd2 : opcode == 4'd8 ? 2'd1 : 2'd0;
-  assign header__tag = part_state == 2'd0 ? commands__payload[15:8] : 8'd0;
-  assign header__valid = part_state == 2'd0 & taken;
-  wire [3:0] refusal_choice = refusals__locked & header__opcode == 4'd8 & header__opcode != 4'd1 ? 4'd8 :
-      (refusals__illegal_settings | (refusals__illegal_refresh & header__opcode == 4'd9)) & header__opcode != 4'd1 ?
-      3'd5 : 3'd0;
-  wire [3:0] refusal_choice_2 = refusals__disarmed & header__opcode != 4'd1 ? 4'd6 : refusals__unseeded &
-      (|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd4}) & header__opcode != 4'd1 ? 4'd7 :
-      refusal_choice;
-  wire [3:0] refusal =
-    part_state == 2'd0 ? (!(|{header__opcode == 4'd4, header__opcode == 4'd3, header__opcode == 4'd2, header__opcode ==
-        4'd1}) | (header__opcode == 4'd1 & commands__payload[17]) ? 4'd3 : refusal_choice_2) :
-    4'd0;
-  wire wrong_length = part_state == 2'd0 & part_state_when == commands__payload[256];
+  assign header_comes = part_state == 2'd0 & commands__valid & !commands__ready;
+  assign header__valid = part_state == 2'd0 & commands__valid & takes;
   assign header__status = part_state == 2'd0 & refusal == 4'd0 & wrong_length ? 4'd4 : part_state == 2'd0 ? refusal :
       4'd0;
-  assign header__settled =
-    part_state == 2'd0 ? !(refusal == 4'd0 & (!wrong_length | (|{header__opcode == 4'd9, header__opcode == 4'd8,
-        header__opcode == 4'd7, header__opcode == 4'd4}))) :
-    1'b0;
   assign load__payload[0] = side;
   assign load__payload[1] = which;
   assign load__payload[9:2] = commands__payload[7:0];
@@ -832,10 +831,12 @@ module pulsetrain_core_command_decoder (
       beat <= 9'd0;
       looked_at <= 1'b0;
       passes <= 1'b0;
+      kind <= 7'd0;
       opcode <= 4'd0;
       side <= 1'b0;
       which <= 1'b0;
       part_state <= 2'd0;
+      filling <= 1'b0;
       wrong_before <= 1'b0;
     end else begin
       if (header__valid)
@@ -846,22 +847,34 @@ module pulsetrain_core_command_decoder (
         beat <= beat + 1'b1;
       case (part_state)
         2'd0: begin
-          if (taken) begin
-            if (header__settled | clear) begin
+          if (header__valid) begin
+            if (header__settled_or_clear) begin
               part_state <= 2'd1;
               if (commands__payload[256])
                 part_state <= 2'd0;
-            end else if (part_state_when) begin
+            end else if (kind[5]) begin
               part_state <= 2'd2;
-              if (commands__payload[256])
+              if (commands__payload[256]) begin
+                filling <= 1'b1;
                 part_state <= 2'd3;
+              end
             end
           end
           which <= commands__payload[17];
           side <= commands__payload[16];
-          opcode <= header__opcode;
+          opcode <= commands__payload[3:0];
+          kind[0] <= !(|{commands__payload[3:0] == 4'd4, commands__payload[3:0] == 4'd3, commands__payload[3:0] ==
+              4'd2, commands__payload[3:0] == 4'd1}) | (commands__payload[3:0] == 4'd1 & commands__payload[17]);
+          kind[1] <= commands__payload[3:0] == 4'd1;
+          kind[2] <= commands__payload[3:0] == 4'd8;
+          kind[3] <= commands__payload[3:0] == 4'd9;
+          kind[4] <= |{commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5, commands__payload[3:0] == 4'd4};
+          kind[5] <= !(|{commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5, commands__payload[3:0] ==
+              4'd3, commands__payload[3:0] == 4'd2});
+          kind[6] <= |{commands__payload[3:0] == 4'd9, commands__payload[3:0] == 4'd8, commands__payload[3:0] == 4'd7,
+              commands__payload[3:0] == 4'd4};
           passes <= settings_free | !passes_any;
-          looked_at <= commands__valid & !commands__ready;
+          looked_at <= header_comes;
           beat <= 9'd0;
         end
         2'd2: begin
@@ -869,20 +882,24 @@ module pulsetrain_core_command_decoder (
             if (ends)
               part_state <= 2'd1;
             if (commands__payload[256]) begin
+              filling <= !ends & !loads;
               part_state <= 2'd3;
               if (ends | loads)
                 part_state <= 2'd0;
             end
           end
           if (clear) begin
+            filling <= 1'b0;
             part_state <= 2'd1;
             if (taken_and_commands__payload_256)
               part_state <= 2'd0;
           end
         end
         2'd3: begin
-          if ((moves & ends) | clear)
+          if (filling_when) begin
+            filling <= 1'b0;
             part_state <= 2'd0;
+          end
         end
         2'd1: begin
           if (taken_and_commands__payload_256)
@@ -900,11 +917,11 @@ module pulsetrain_core_vector_store (
   input clk,
   input rst,
   input clear,
-  input drive__side,
   input load__valid,
   output load__ready,
   output [15:0] drive__codes,
   input drive__start,
+  input drive__side,
   input [19:0] load__payload,
   output reg scan__loaded = 1'b0,
   output reg drive__loaded = 1'b0,
@@ -1014,11 +1031,11 @@ module pulsetrain_core_read_sequencer (
   input clk,
   input rst,
   input clear,
-  input i__valid,
-  input drive__side,
   input [15:0] drive__codes,
   output drive__start,
   input o__ready,
+  input i__valid,
+  input drive__side,
   input drive__loaded,
   output drive__active,
   output o__valid,
@@ -1100,6 +1117,8 @@ endmodule
 
 // Keeps the commands that were taken and sends the answer of the oldest one as soon as it is known.
 module pulsetrain_core_responder (
+  input [3:0] header__opcode,
+  input [7:0] header__tag,
   input responses__ready,
   input clk,
   input rst,
@@ -1116,8 +1135,6 @@ module pulsetrain_core_responder (
   output programmed,
   input at_rest,
   input samples__valid,
-  input [3:0] header__opcode,
-  input [7:0] header__tag,
   input header__valid,
   input [3:0] header__status,
   input header__settled,
@@ -1152,7 +1169,8 @@ module pulsetrain_core_responder (
   assign busy = waiting != 5'd0 | responses__valid;
   wire [4:0] write_minus_1 = write - 1'b1;
   wire [3:0] signature__addr = header__valid ? write : write_minus_1[3:0];
-  wire free = (!responses__valid | responses__ready) & !clear & !cleared & known;
+  wire [4:0] read_plus_1 = read + 1'b1;
+  wire free = (!responses__valid | responses__ready) & !cleared & known;
   wire [16:0] oldest;
   assign oldest[3:0] = seen[3:0];
   assign oldest[11:4] = seen[15:8];
@@ -1163,8 +1181,8 @@ module pulsetrain_core_responder (
   wire finished_any = |{oldest[3:0] == 4'd6, oldest[3:0] == 4'd5, oldest[3:0] == 4'd4};
   wire more = !oldest[16] & sent != (w_en_any ? 8'd2 : responses__payload_any ? 8'd128 : 8'd0);
   wire over = (w_en_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
-  wire answers = free & (oldest[16] | over);
-  wire [4:0] read_plus_answers = read + answers;
+  wire answers = free & (oldest[16] | over) & !clear;
+  wire [3:0] look__addr = answers ? read_plus_1[3:0] : read;
   wire taken_0 = header__valid & write == 4'd0;
   wire judged_0 = verdict__valid & write_minus_1[3:0] == 4'd0;
   wire taken_1 = header__valid & write == 4'd1;
@@ -1201,10 +1219,11 @@ module pulsetrain_core_responder (
   wire w_en = samples__valid & reading;
   wire free_and_more = free & more;
   wire offered = !responses__payload_any & r_rdy;
-  wire advances = free_and_more & offered;
-  wire r_en = advances & w_en_any;
+  wire goes_on = free_and_more & offered;
+  wire r_en = goes_on & w_en_any;
   wire ends = w_en & samples__last;
-  assign cells__ready = free_and_more & responses__payload_any;
+  wire advances = goes_on & !clear;
+  assign cells__ready = free_and_more & responses__payload_any & !clear;
   assign programmed = answers & responses__payload_any & !oldest[16];
   wire faulty_when = clear & !(taken_0 ? header__settled : settled[0]);
   wire faulty_when_2 = clear & !(taken_1 ? header__settled : settled[1]);
@@ -1284,9 +1303,9 @@ module pulsetrain_core_responder (
       end
       cleared <= clear;
       read_room <= waiting_2 + 2'd2 <= 4'd6;
-      oldest_faulty <= faulty[read_plus_answers[3:0]];
-      oldest_released <= released[read_plus_answers[3:0]];
-      oldest_settled <= settled[read_plus_answers[3:0]];
+      oldest_faulty <= answers ? faulty[read_plus_1[3:0]] : faulty[read];
+      oldest_released <= answers ? released[read_plus_1[3:0]] : released[read];
+      oldest_settled <= answers ? settled[read_plus_1[3:0]] : settled[read];
       if (taken_0) begin
         released[0] <= 1'b0;
         settled[0] <= header__settled;
@@ -1448,7 +1467,7 @@ module pulsetrain_core_responder (
         settled[15] <= 1'b1;
       end
       known <= waiting != 5'd0 & !(waiting == 5'd1 & answers);
-      read <= read_plus_answers[3:0];
+      read <= look__addr;
       write <= write + header__valid;
       waiting <= waiting + header__valid - answers;
     end
@@ -1481,7 +1500,7 @@ module pulsetrain_core_responder (
     if (header__valid) taken[signature__addr][15:8] <= header__tag;
   end
   always @(posedge clk)
-    seen <= taken[read_plus_answers[3:0]];
+    seen <= taken[look__addr];
 endmodule
 
 // Buffered synchronous first in, first out queue.
@@ -1578,27 +1597,27 @@ module pulsetrain_core_controller (
   input [15:0] settings__ready_limit,
   input [15:0] settings__settle_cycles,
   input [15:0] settings__conversion_limit,
-  input [15:0] settings__form_cycles,
-  input [15:0] settings__forward_full_scale,
-  input [15:0] settings__backward_full_scale,
+  input [15:0] settings_of_next_form_cycles,
+  input [15:0] settings_of_next_forward_full_scale,
+  input [15:0] settings_of_next_backward_full_scale,
   input [15:0] settings__verify_full_scale,
   input settings__verify,
   input [7:0] settings__verify_step,
   input [7:0] settings__verify_tolerance,
-  input [7:0] settings__program_tolerance,
+  input [7:0] settings_of_next_program_tolerance,
   input [7:0] settings__try_limit,
   input [1:0] settings__pair_policy,
-  input [7:0] settings__refresh_pulses,
-  input [1:0] settings__ramp,
-  input [15:0] settings__set_ramp__start,
-  input [15:0] settings__set_ramp__step,
-  input [15:0] settings__set_ramp__stop,
-  input [15:0] settings__reset_ramp__start,
-  input [15:0] settings__reset_ramp__step,
-  input [15:0] settings__reset_ramp__stop,
-  input [15:0] settings__form_ramp__start,
-  input [15:0] settings__form_ramp__step,
-  input [15:0] settings__form_ramp__stop,
+  input [7:0] settings_of_next_refresh_pulses,
+  input [1:0] settings_of_next_ramp,
+  input [15:0] settings_of_next_set_ramp_start,
+  input [15:0] settings_of_next_set_ramp_step,
+  input [15:0] settings_of_next_set_ramp_stop,
+  input [15:0] settings_of_next_reset_ramp_start,
+  input [15:0] settings_of_next_reset_ramp_step,
+  input [15:0] settings_of_next_reset_ramp_stop,
+  input [15:0] settings_of_next_form_ramp_start,
+  input [15:0] settings_of_next_form_ramp_step,
+  input [15:0] settings_of_next_form_ramp_stop,
   input [7:0] settings__set_lines__word_code,
   input [7:0] settings__set_lines__bit_code,
   input [7:0] settings__set_lines__source_code,
@@ -1611,12 +1630,12 @@ module pulsetrain_core_controller (
   input [1:0] settings__reset_lines__word_unselected,
   input [1:0] settings__reset_lines__bit_unselected,
   input [1:0] settings__reset_lines__source_unselected,
-  input [7:0] settings__form_lines__word_code,
-  input [7:0] settings__form_lines__bit_code,
-  input [7:0] settings__form_lines__source_code,
-  input [1:0] settings__form_lines__word_unselected,
-  input [1:0] settings__form_lines__bit_unselected,
-  input [1:0] settings__form_lines__source_unselected,
+  input [7:0] settings_of_next_form_lines_word_code,
+  input [7:0] settings_of_next_form_lines_bit_code,
+  input [7:0] settings_of_next_form_lines_source_code,
+  input [1:0] settings_of_next_form_lines_word_unselected,
+  input [1:0] settings_of_next_form_lines_bit_unselected,
+  input [1:0] settings_of_next_form_lines_source_unselected,
   input [7:0] settings__read_lines__word_code,
   input [7:0] settings__read_lines__bit_code,
   input [7:0] settings__read_lines__source_code,
@@ -1676,12 +1695,12 @@ module pulsetrain_core_controller (
   output report__cut
 );
   reg [1:0] in_flight = 2'd0;
-  reg upcoming_valid = 1'b0;
+  reg upcoming_taken = 1'b0;
   reg upcoming_whole = 1'b0;
   reg asked_before = 1'b1;
   reg before_ = 1'b0;
   reg aborted = 1'b0;
-  reg [8:0] beat = 9'd0;
+  reg first = 1'b1;
   reg drains = 1'b0;
   reg bank = 1'b0;
   reg [4:0] sampled_threshold_log2 = 5'd0;
@@ -1689,14 +1708,91 @@ module pulsetrain_core_controller (
   reg [5:0] sampled_parallel_max = 6'd0;
   reg held_2 = 1'b0;
   reg [39:0] slot = 40'd0;
-  reg [266:0] bank_0 = 267'd0;
-  reg [266:0] bank_1 = 267'd0;
+  reg bank_0_verify = 1'b0;
+  reg bank_1_verify = 1'b0;
   reg verifying = 1'b0;
   reg held = 1'b0;
+  reg upcoming_valid = 1'b0;
+  reg banked = 1'b0;
+  reg current = 1'b0;
+  reg [15:0] bank_1_setup_cycles = 16'd0;
+  reg [15:0] bank_1_set_cycles = 16'd0;
+  reg [15:0] bank_1_reset_cycles = 16'd0;
+  reg [15:0] bank_1_hold_cycles = 16'd0;
+  reg [15:0] bank_1_recovery_cycles = 16'd0;
+  reg [15:0] bank_1_ready_limit = 16'd0;
+  reg [15:0] bank_1_settle_cycles = 16'd0;
+  reg [15:0] bank_1_conversion_limit = 16'd0;
+  reg [15:0] bank_1_verify_full_scale = 16'd0;
+  reg [7:0] bank_1_set_lines_word_code = 8'd0;
+  reg [7:0] bank_1_set_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_set_lines_source_code = 8'd0;
+  reg [1:0] bank_1_set_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_set_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_set_lines_source_unselected = 2'd0;
+  reg [7:0] bank_1_reset_lines_word_code = 8'd0;
+  reg [7:0] bank_1_reset_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_reset_lines_source_code = 8'd0;
+  reg [1:0] bank_1_reset_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_reset_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_reset_lines_source_unselected = 2'd0;
+  reg [7:0] bank_1_read_lines_word_code = 8'd0;
+  reg [7:0] bank_1_read_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_read_lines_source_code = 8'd0;
+  reg [1:0] bank_1_read_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_read_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_read_lines_source_unselected = 2'd0;
+  reg [15:0] bank_0_setup_cycles = 16'd0;
+  reg [15:0] bank_0_set_cycles = 16'd0;
+  reg [15:0] bank_0_reset_cycles = 16'd0;
+  reg [15:0] bank_0_hold_cycles = 16'd0;
+  reg [15:0] bank_0_recovery_cycles = 16'd0;
+  reg [15:0] bank_0_ready_limit = 16'd0;
+  reg [15:0] bank_0_settle_cycles = 16'd0;
+  reg [15:0] bank_0_conversion_limit = 16'd0;
+  reg [15:0] bank_0_verify_full_scale = 16'd0;
+  reg [7:0] bank_0_set_lines_word_code = 8'd0;
+  reg [7:0] bank_0_set_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_set_lines_source_code = 8'd0;
+  reg [1:0] bank_0_set_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_set_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_set_lines_source_unselected = 2'd0;
+  reg [7:0] bank_0_reset_lines_word_code = 8'd0;
+  reg [7:0] bank_0_reset_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_reset_lines_source_code = 8'd0;
+  reg [1:0] bank_0_reset_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_reset_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_reset_lines_source_unselected = 2'd0;
+  reg [7:0] bank_0_read_lines_word_code = 8'd0;
+  reg [7:0] bank_0_read_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_read_lines_source_code = 8'd0;
+  reg [1:0] bank_0_read_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_read_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_read_lines_source_unselected = 2'd0;
+  reg [4:0] kept_operation_operation = 5'd0;
+  reg ramped = 1'b0;
+  reg [15:0] ramp_value = 16'd0;
   reg upcoming_end = 1'b0;
-  reg [186:0] kept = 187'd0;
+  reg [4:0] kept_operation_row = 5'd0;
+  reg [31:0] kept_operation_columns = 32'd0;
+  reg kept_operation_whole = 1'b0;
+  reg [1:0] kept_operation_groups = 2'd0;
+  reg [15:0] full_scale = 16'd0;
+  reg [15:0] timing__setup_cycles = 16'd0;
+  reg [15:0] timing__pulse_cycles = 16'd0;
+  reg [15:0] timing__hold_cycles = 16'd0;
+  reg [15:0] timing__recovery_cycles = 16'd0;
+  reg [15:0] timing__ready_limit = 16'd0;
+  reg [15:0] timing__conversion_limit = 16'd0;
+  reg [7:0] lines__word_code = 8'd0;
+  reg [7:0] lines__bit_code = 8'd0;
+  reg [7:0] lines__source_code = 8'd0;
+  reg [1:0] lines__word_unselected = 2'd0;
+  reg [1:0] lines__bit_unselected = 2'd0;
+  reg [1:0] lines__source_unselected = 2'd0;
   reg whole_2 = 1'b0;
   reg [1:0] converted = 2'd0;
+  reg [8:0] beat = 9'd0;
   wire seed__ready_2;
   wire words__valid;
   wire [31:0] words__payload;
@@ -1718,12 +1814,11 @@ module pulsetrain_core_controller (
   wire arms;
 
   wire busy = in_flight != 2'd0;
-  assign idle = !busy & idle_2 & 1'b1 & !upcoming_valid;
+  assign idle = !busy & idle_2 & 1'b1 & !upcoming_taken;
   wire idle_both = armed & !released;
   wire may_read = idle_both & in_flight == 2'd0 & 1'b1;
-  wire may_read_both = upcoming_valid & upcoming_whole;
   wire whole = may_read & read__valid;
-  wire reads = whole | may_read_both;
+  wire reads = whole | (upcoming_taken & upcoming_whole);
   wire may_program = idle_both & in_flight == 2'd0;
   wire asked = abort | !arm;
   wire clear_2 = aborts | !arms;
@@ -1732,7 +1827,6 @@ module pulsetrain_core_controller (
   wire allowed = seed_waits & !aborted;
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
-  wire first = beat == 9'd0;
   wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & 1'b1));
   assign deltas__ready = allowed_2 & i__ready;
   wire i__valid = allowed_2 & deltas__valid;
@@ -1740,71 +1834,42 @@ module pulsetrain_core_controller (
   wire starts = words__ready & first;
   wire clear = released | drains;
   wire o__ready_2 = !held_2;
-  wire verified = slot[38] ? bank_1[150] : bank_0[150];
+  wire verified = slot[38] ? bank_1_verify : bank_0_verify;
   wire plain = held_2 & !verified & !verifying & 1'b1;
   wire verifies = held_2 & verified & (!verifying | slot[38] == held);
-  wire row_programmer__o__ready = !upcoming_valid & !released;
+  wire row_programmer__o__ready = !upcoming_taken & !released;
   wire taken = !verifies & plain & row_programmer__o__ready;
   wire upcoming_offered = plain | whole;
   wire upcoming_leaves = upcoming_valid & i__ready_2 & !released;
-  assign read__ready = may_read_both & upcoming_leaves;
-  wire current = verifying ? held : slot[38];
+  assign read__ready = upcoming_valid & upcoming_whole & upcoming_leaves;
+  wire banked_and_current = banked & current;
   assign targets__ready = 1'b0 & may_program;
+  wire [15:0] settings_of_next_settle_cycles = banked_and_current ? bank_1_settle_cycles : banked ?
+      bank_0_settle_cycles : settings__settle_cycles;
+  wire [15:0] settings_of_next_setup_cycles = banked_and_current ? bank_1_setup_cycles : banked ? bank_0_setup_cycles :
+      settings__setup_cycles;
+  wire [15:0] chosen_setup_cycles = kept_operation_operation == 5'd8 | kept_operation_operation == 5'd16 ?
+      settings_of_next_settle_cycles : settings_of_next_setup_cycles;
   wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
   wire finished = upcoming_leaves & upcoming_end;
   assign samples__valid = samples__valid_2 & whole_2;
   wire counters__reads_both = samples__valid_2 & samples__last;
   wire [2:0] converted_plus_1 = converted + 1'b1;
   wire armed_limit_when = !armed & fault == 2'd0;
+  wire first_when = released | !armed;
+  wire first_both = first & in_flight != 2'd2;
+  wire bank_0_read_lines_source_unselected_when = first_both & !bank;
+  wire bank_1_read_lines_source_unselected_when = first_both & bank;
+  wire ramped_when = row_programmer__o__ready & upcoming_offered;
+  wire upcoming_leaves_or_released = upcoming_leaves | released;
+  wire upcoming_valid_when = upcoming_taken & !upcoming_valid;
   wire i__valid_3_and_i__ready_2 = i__valid_3 & i__ready_2;
-  wire [515:0] offered;
-  assign offered[4:0] = settings__threshold_log2;
-  assign offered[8:5] = settings__max_pulses;
-  assign offered[14:9] = settings__parallel_max;
-  assign offered[30:15] = settings__setup_cycles;
-  assign offered[46:31] = settings__set_cycles;
-  assign offered[62:47] = settings__reset_cycles;
-  assign offered[78:63] = settings__hold_cycles;
-  assign offered[94:79] = settings__recovery_cycles;
-  assign offered[110:95] = settings__ready_limit;
-  assign offered[126:111] = settings__settle_cycles;
-  assign offered[142:127] = settings__conversion_limit;
-  assign offered[158:143] = settings__form_cycles;
-  assign offered[174:159] = settings__forward_full_scale;
-  assign offered[190:175] = settings__backward_full_scale;
-  assign offered[206:191] = settings__verify_full_scale;
-  assign offered[207] = settings__verify;
-  assign offered[215:208] = settings__verify_step;
-  assign offered[223:216] = settings__verify_tolerance;
-  assign offered[231:224] = settings__program_tolerance;
-  assign offered[239:232] = settings__try_limit;
-  assign offered[241:240] = settings__pair_policy;
-  assign offered[249:242] = settings__refresh_pulses;
-  assign offered[251:250] = settings__ramp;
-  assign offered[299:252] = {settings__set_ramp__stop, settings__set_ramp__step, settings__set_ramp__start};
-  assign offered[347:300] = {settings__reset_ramp__stop, settings__reset_ramp__step, settings__reset_ramp__start};
-  assign offered[395:348] = {settings__form_ramp__stop, settings__form_ramp__step, settings__form_ramp__start};
-  assign offered[425:396] =
-    {settings__set_lines__source_unselected, settings__set_lines__bit_unselected, settings__set_lines__word_unselected,
-        settings__set_lines__source_code, settings__set_lines__bit_code, settings__set_lines__word_code};
-  assign offered[455:426] =
-    {settings__reset_lines__source_unselected, settings__reset_lines__bit_unselected,
-        settings__reset_lines__word_unselected, settings__reset_lines__source_code, settings__reset_lines__bit_code,
-        settings__reset_lines__word_code};
-  assign offered[485:456] =
-    {settings__form_lines__source_unselected, settings__form_lines__bit_unselected,
-        settings__form_lines__word_unselected, settings__form_lines__source_code, settings__form_lines__bit_code,
-        settings__form_lines__word_code};
-  assign offered[515:486] =
-    {settings__read_lines__source_unselected, settings__read_lines__bit_unselected,
-        settings__read_lines__word_unselected, settings__read_lines__source_code, settings__read_lines__bit_code,
-        settings__read_lines__word_code};
   wire [79:0] i__payload;
   assign i__payload[31:0] = deltas__payload;
   assign i__payload[63:32] = words__payload;
-  assign i__payload[68:64] = first ? offered[4:0] : sampled_threshold_log2;
-  assign i__payload[72:69] = first ? offered[8:5] : sampled_max_pulses;
-  assign i__payload[78:73] = first ? offered[14:9] : sampled_parallel_max;
+  assign i__payload[68:64] = first ? settings__threshold_log2 : sampled_threshold_log2;
+  assign i__payload[72:69] = first ? settings__max_pulses : sampled_max_pulses;
+  assign i__payload[78:73] = first ? settings__parallel_max : sampled_parallel_max;
   assign i__payload[79] = bank ^ !first;
   wire [44:0] chosen;
   assign chosen[4:0] = 1'b0 ? 5'd0 : plain ? (slot[5] ? 5'd2 : 5'd1) : read__payload ? 5'd16 : 5'd8;
@@ -1813,61 +1878,136 @@ module pulsetrain_core_controller (
   assign chosen[42] = 1'b1 & !plain;
   assign chosen[44:43] = 1'b0 ? 2'd0 : !plain ? 2'd3 : 2'd0;
   wire upcoming_ends = 1'b1 & plain & slot[39];
-  wire [515:0] settings;
-  assign settings[8:0] = offered[8:0];
-  assign settings[14:9] = verifying | plain | verifies ? (current ? bank_1[5:0] : bank_0[5:0]) : offered[14:9];
-  assign settings[30:15] = verifying | plain | verifies ? (current ? bank_1[21:6] : bank_0[21:6]) : offered[30:15];
-  assign settings[46:31] = verifying | plain | verifies ? (current ? bank_1[37:22] : bank_0[37:22]) : offered[46:31];
-  assign settings[62:47] = verifying | plain | verifies ? (current ? bank_1[53:38] : bank_0[53:38]) : offered[62:47];
-  assign settings[78:63] = verifying | plain | verifies ? (current ? bank_1[69:54] : bank_0[69:54]) : offered[78:63];
-  assign settings[94:79] = verifying | plain | verifies ? (current ? bank_1[85:70] : bank_0[85:70]) : offered[94:79];
-  assign settings[110:95] = verifying | plain | verifies ? (current ? bank_1[101:86] : bank_0[101:86]) :
-      offered[110:95];
-  assign settings[126:111] = verifying | plain | verifies ? (current ? bank_1[117:102] : bank_0[117:102]) :
-      offered[126:111];
-  assign settings[142:127] = verifying | plain | verifies ? (current ? bank_1[133:118] : bank_0[133:118]) :
-      offered[142:127];
-  assign settings[190:143] = offered[190:143];
-  assign settings[206:191] = verifying | plain | verifies ? (current ? bank_1[149:134] : bank_0[149:134]) :
-      offered[206:191];
-  assign settings[207] = verifying | plain | verifies ? (current ? bank_1[150] : bank_0[150]) : offered[207];
-  assign settings[215:208] = verifying | plain | verifies ? (current ? bank_1[158:151] : bank_0[158:151]) :
-      offered[215:208];
-  assign settings[223:216] = verifying | plain | verifies ? (current ? bank_1[166:159] : bank_0[166:159]) :
-      offered[223:216];
-  assign settings[231:224] = offered[231:224];
-  assign settings[239:232] = verifying | plain | verifies ? (current ? bank_1[174:167] : bank_0[174:167]) :
-      offered[239:232];
-  assign settings[241:240] = verifying | plain | verifies ? (current ? bank_1[176:175] : bank_0[176:175]) :
-      offered[241:240];
-  assign settings[395:242] = offered[395:242];
-  assign settings[425:396] = verifying | plain | verifies ? (current ? bank_1[206:177] : bank_0[206:177]) :
-      offered[425:396];
-  assign settings[455:426] = verifying | plain | verifies ? (current ? bank_1[236:207] : bank_0[236:207]) :
-      offered[455:426];
-  assign settings[485:456] = offered[485:456];
-  assign settings[515:486] = verifying | plain | verifies ? (current ? bank_1[266:237] : bank_0[266:237]) :
-      offered[515:486];
-  wire [29:0] lines =
-    chosen[4:0] == 5'd1 ? settings[425:396] :
-    chosen[4:0] == 5'd2 ? settings[455:426] :
-    chosen[4:0] == 5'd4 ? settings[485:456] :
-    settings[515:486];
+  wire [15:0] settings_of_next_set_cycles = banked_and_current ? bank_1_set_cycles : banked ? bank_0_set_cycles :
+      settings__set_cycles;
+  wire [15:0] settings_of_next_reset_cycles = banked_and_current ? bank_1_reset_cycles : banked ? bank_0_reset_cycles :
+      settings__reset_cycles;
+  wire [15:0] settings_of_next_hold_cycles = banked_and_current ? bank_1_hold_cycles : banked ? bank_0_hold_cycles :
+      settings__hold_cycles;
+  wire [15:0] settings_of_next_recovery_cycles = banked_and_current ? bank_1_recovery_cycles : banked ?
+      bank_0_recovery_cycles : settings__recovery_cycles;
+  wire [15:0] settings_of_next_ready_limit = banked_and_current ? bank_1_ready_limit : banked ? bank_0_ready_limit :
+      settings__ready_limit;
+  wire [15:0] settings_of_next_conversion_limit = banked_and_current ? bank_1_conversion_limit : banked ?
+      bank_0_conversion_limit : settings__conversion_limit;
+  wire [15:0] settings_of_next_verify_full_scale =
+    banked_and_current ? bank_1_verify_full_scale :
+    banked ? bank_0_verify_full_scale :
+    settings__verify_full_scale;
+  wire [7:0] settings_of_next_set_lines_word_code =
+    banked_and_current ? bank_1_set_lines_word_code :
+    banked ? bank_0_set_lines_word_code :
+    settings__set_lines__word_code;
+  wire [7:0] settings_of_next_set_lines_bit_code =
+    banked_and_current ? bank_1_set_lines_bit_code :
+    banked ? bank_0_set_lines_bit_code :
+    settings__set_lines__bit_code;
+  wire [7:0] settings_of_next_set_lines_source_code =
+    banked_and_current ? bank_1_set_lines_source_code :
+    banked ? bank_0_set_lines_source_code :
+    settings__set_lines__source_code;
+  wire [1:0] settings_of_next_set_lines_word_unselected =
+    banked_and_current ? bank_1_set_lines_word_unselected :
+    banked ? bank_0_set_lines_word_unselected :
+    settings__set_lines__word_unselected;
+  wire [1:0] settings_of_next_set_lines_bit_unselected =
+    banked_and_current ? bank_1_set_lines_bit_unselected :
+    banked ? bank_0_set_lines_bit_unselected :
+    settings__set_lines__bit_unselected;
+  wire [1:0] settings_of_next_set_lines_source_unselected =
+    banked_and_current ? bank_1_set_lines_source_unselected :
+    banked ? bank_0_set_lines_source_unselected :
+    settings__set_lines__source_unselected;
+  wire [7:0] settings_of_next_reset_lines_word_code =
+    banked_and_current ? bank_1_reset_lines_word_code :
+    banked ? bank_0_reset_lines_word_code :
+    settings__reset_lines__word_code;
+  wire [7:0] settings_of_next_reset_lines_bit_code =
+    banked_and_current ? bank_1_reset_lines_bit_code :
+    banked ? bank_0_reset_lines_bit_code :
+    settings__reset_lines__bit_code;
+  wire [7:0] settings_of_next_reset_lines_source_code =
+    banked_and_current ? bank_1_reset_lines_source_code :
+    banked ? bank_0_reset_lines_source_code :
+    settings__reset_lines__source_code;
+  wire [1:0] settings_of_next_reset_lines_word_unselected =
+    banked_and_current ? bank_1_reset_lines_word_unselected :
+    banked ? bank_0_reset_lines_word_unselected :
+    settings__reset_lines__word_unselected;
+  wire [1:0] settings_of_next_reset_lines_bit_unselected =
+    banked_and_current ? bank_1_reset_lines_bit_unselected :
+    banked ? bank_0_reset_lines_bit_unselected :
+    settings__reset_lines__bit_unselected;
+  wire [1:0] settings_of_next_reset_lines_source_unselected =
+    banked_and_current ? bank_1_reset_lines_source_unselected :
+    banked ? bank_0_reset_lines_source_unselected :
+    settings__reset_lines__source_unselected;
+  wire [7:0] settings_of_next_read_lines_word_code =
+    banked_and_current ? bank_1_read_lines_word_code :
+    banked ? bank_0_read_lines_word_code :
+    settings__read_lines__word_code;
+  wire [7:0] settings_of_next_read_lines_bit_code =
+    banked_and_current ? bank_1_read_lines_bit_code :
+    banked ? bank_0_read_lines_bit_code :
+    settings__read_lines__bit_code;
+  wire [7:0] settings_of_next_read_lines_source_code =
+    banked_and_current ? bank_1_read_lines_source_code :
+    banked ? bank_0_read_lines_source_code :
+    settings__read_lines__source_code;
+  wire [1:0] settings_of_next_read_lines_word_unselected =
+    banked_and_current ? bank_1_read_lines_word_unselected :
+    banked ? bank_0_read_lines_word_unselected :
+    settings__read_lines__word_unselected;
+  wire [1:0] settings_of_next_read_lines_bit_unselected =
+    banked_and_current ? bank_1_read_lines_bit_unselected :
+    banked ? bank_0_read_lines_bit_unselected :
+    settings__read_lines__bit_unselected;
+  wire [1:0] settings_of_next_read_lines_source_unselected =
+    banked_and_current ? bank_1_read_lines_source_unselected :
+    banked ? bank_0_read_lines_source_unselected :
+    settings__read_lines__source_unselected;
+  wire [7:0] lines_word_code =
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_word_code :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_word_code :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_word_code :
+    settings_of_next_read_lines_word_code;
+  wire [7:0] lines_bit_code =
+    ramped & settings_of_next_ramp != 2'd1 & kept_operation_operation != 5'd2 ? ramp_value[7:0] :
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_bit_code :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_bit_code :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_bit_code :
+    settings_of_next_read_lines_bit_code;
+  wire [7:0] lines_source_code =
+    ramped & settings_of_next_ramp != 2'd1 & kept_operation_operation == 5'd2 ? ramp_value[7:0] :
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_source_code :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_source_code :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_source_code :
+    settings_of_next_read_lines_source_code;
+  wire [1:0] lines_word_unselected =
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_word_unselected :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_word_unselected :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_word_unselected :
+    settings_of_next_read_lines_word_unselected;
+  wire [1:0] lines_bit_unselected =
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_bit_unselected :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_bit_unselected :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_bit_unselected :
+    settings_of_next_read_lines_bit_unselected;
+  wire [1:0] lines_source_unselected =
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_source_unselected :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_source_unselected :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_source_unselected :
+    settings_of_next_read_lines_source_unselected;
   wire [15:0] width =
-    1'b0 & settings[251:250] == 2'd1 ? 16'd0 :
-    (chosen[4:0] == 5'd1 ? settings[46:31] : chosen[4:0] == 5'd4 ? settings[158:143] : settings[62:47]);
-  wire [29:0] lines_2;
-  assign lines_2[7:0] = lines[7:0];
-  assign lines_2[15:8] = 1'b0 & settings[251:250] != 2'd1 & chosen[4:0] != 5'd2 ? 8'd0 : lines[15:8];
-  assign lines_2[23:16] = 1'b0 & settings[251:250] != 2'd1 & chosen[4:0] == 5'd2 ? 8'd0 : lines[23:16];
-  assign lines_2[29:24] = lines[29:24];
-  wire [95:0] chosen_timing;
-  assign chosen_timing[15:0] = chosen[4:0] == 5'd8 | chosen[4:0] == 5'd16 ? settings[126:111] : settings[30:15];
-  assign chosen_timing[31:16] = width;
-  assign chosen_timing[47:32] = settings[78:63];
-  assign chosen_timing[63:48] = settings[94:79];
-  assign chosen_timing[79:64] = settings[110:95];
-  assign chosen_timing[95:80] = settings[142:127];
+    ramped & settings_of_next_ramp == 2'd1 ? ramp_value :
+    (kept_operation_operation == 5'd1 ? settings_of_next_set_cycles : kept_operation_operation == 5'd4 ?
+        settings_of_next_form_cycles : settings_of_next_reset_cycles);
+  wire [44:0] i__payload_3;
+  assign i__payload_3[4:0] = kept_operation_operation;
+  assign i__payload_3[9:5] = kept_operation_row;
+  assign i__payload_3[41:10] = kept_operation_columns;
+  assign i__payload_3[42] = kept_operation_whole;
+  assign i__payload_3[44:43] = kept_operation_groups;
   wire [1:0] conversions = counters__reads_both ? converted_plus_1[1:0] : 2'd0;
 
   pulsetrain_core_controller_random_source random_source (
@@ -1923,8 +2063,21 @@ module pulsetrain_core_controller (
     .rst(rst),
     .clear(clear_2),
     .i__valid(i__valid_3),
+    .i__payload(i__payload_3),
     .pulse_limit(armed_limit),
-    .kept(kept),
+    .timing__setup_cycles(timing__setup_cycles),
+    .timing__pulse_cycles(timing__pulse_cycles),
+    .timing__hold_cycles(timing__hold_cycles),
+    .timing__recovery_cycles(timing__recovery_cycles),
+    .timing__ready_limit(timing__ready_limit),
+    .timing__conversion_limit(timing__conversion_limit),
+    .lines__word_code(lines__word_code),
+    .lines__bit_code(lines__bit_code),
+    .lines__source_code(lines__source_code),
+    .lines__word_unselected(lines__word_unselected),
+    .lines__bit_unselected(lines__bit_unselected),
+    .lines__source_unselected(lines__source_unselected),
+    .full_scale(full_scale),
     .idle(idle_2),
     .i__ready(i__ready_2),
     .fault(fault_2),
@@ -1981,18 +2134,77 @@ module pulsetrain_core_controller (
       aborted <= 1'b0;
       before_ <= 1'b0;
       beat <= 9'd0;
+      first <= 1'b1;
       bank <= 1'b0;
       sampled_threshold_log2 <= 5'd0;
       sampled_max_pulses <= 4'd0;
       sampled_parallel_max <= 6'd0;
-      bank_0 <= 267'd0;
-      bank_1 <= 267'd0;
+      bank_0_setup_cycles <= 16'd0;
+      bank_0_set_cycles <= 16'd0;
+      bank_0_reset_cycles <= 16'd0;
+      bank_0_hold_cycles <= 16'd0;
+      bank_0_recovery_cycles <= 16'd0;
+      bank_0_ready_limit <= 16'd0;
+      bank_0_settle_cycles <= 16'd0;
+      bank_0_conversion_limit <= 16'd0;
+      bank_0_verify_full_scale <= 16'd0;
+      bank_0_verify <= 1'b0;
+      bank_0_set_lines_word_code <= 8'd0;
+      bank_0_set_lines_bit_code <= 8'd0;
+      bank_0_set_lines_source_code <= 8'd0;
+      bank_0_set_lines_word_unselected <= 2'd0;
+      bank_0_set_lines_bit_unselected <= 2'd0;
+      bank_0_set_lines_source_unselected <= 2'd0;
+      bank_0_reset_lines_word_code <= 8'd0;
+      bank_0_reset_lines_bit_code <= 8'd0;
+      bank_0_reset_lines_source_code <= 8'd0;
+      bank_0_reset_lines_word_unselected <= 2'd0;
+      bank_0_reset_lines_bit_unselected <= 2'd0;
+      bank_0_reset_lines_source_unselected <= 2'd0;
+      bank_0_read_lines_word_code <= 8'd0;
+      bank_0_read_lines_bit_code <= 8'd0;
+      bank_0_read_lines_source_code <= 8'd0;
+      bank_0_read_lines_word_unselected <= 2'd0;
+      bank_0_read_lines_bit_unselected <= 2'd0;
+      bank_0_read_lines_source_unselected <= 2'd0;
+      bank_1_setup_cycles <= 16'd0;
+      bank_1_set_cycles <= 16'd0;
+      bank_1_reset_cycles <= 16'd0;
+      bank_1_hold_cycles <= 16'd0;
+      bank_1_recovery_cycles <= 16'd0;
+      bank_1_ready_limit <= 16'd0;
+      bank_1_settle_cycles <= 16'd0;
+      bank_1_conversion_limit <= 16'd0;
+      bank_1_verify_full_scale <= 16'd0;
+      bank_1_verify <= 1'b0;
+      bank_1_set_lines_word_code <= 8'd0;
+      bank_1_set_lines_bit_code <= 8'd0;
+      bank_1_set_lines_source_code <= 8'd0;
+      bank_1_set_lines_word_unselected <= 2'd0;
+      bank_1_set_lines_bit_unselected <= 2'd0;
+      bank_1_set_lines_source_unselected <= 2'd0;
+      bank_1_reset_lines_word_code <= 8'd0;
+      bank_1_reset_lines_bit_code <= 8'd0;
+      bank_1_reset_lines_source_code <= 8'd0;
+      bank_1_reset_lines_word_unselected <= 2'd0;
+      bank_1_reset_lines_bit_unselected <= 2'd0;
+      bank_1_reset_lines_source_unselected <= 2'd0;
+      bank_1_read_lines_word_code <= 8'd0;
+      bank_1_read_lines_bit_code <= 8'd0;
+      bank_1_read_lines_source_code <= 8'd0;
+      bank_1_read_lines_word_unselected <= 2'd0;
+      bank_1_read_lines_bit_unselected <= 2'd0;
+      bank_1_read_lines_source_unselected <= 2'd0;
       drains <= 1'b0;
       verifying <= 1'b0;
       held <= 1'b0;
-      upcoming_valid <= 1'b0;
+      banked <= 1'b0;
+      current <= 1'b0;
+      ramped <= 1'b0;
+      upcoming_taken <= 1'b0;
       upcoming_end <= 1'b0;
       upcoming_whole <= 1'b0;
+      upcoming_valid <= 1'b0;
       whole_2 <= 1'b0;
       converted <= 2'd0;
       in_flight <= 2'd0;
@@ -2035,13 +2247,21 @@ module pulsetrain_core_controller (
       else if (samples__valid_2)
         converted <= converted_plus_1[1:0];
       if (i__valid_3_and_i__ready_2)
-        whole_2 <= kept[42];
-      if (upcoming_leaves | released)
-        upcoming_valid <= 1'b0;
+        whole_2 <= i__payload_3[42];
       if (row_programmer__o__ready) begin
         upcoming_whole <= chosen[42];
         upcoming_end <= upcoming_ends;
-        upcoming_valid <= upcoming_offered;
+        upcoming_taken <= upcoming_offered;
+      end
+      if (upcoming_leaves_or_released) begin
+        upcoming_valid <= 1'b0;
+        upcoming_taken <= 1'b0;
+      end else if (upcoming_valid_when)
+        upcoming_valid <= 1'b1;
+      if (ramped_when) begin
+        ramped <= 1'b0;
+        current <= verifying ? held : slot[38];
+        banked <= verifying | plain;
       end
       if (clear)
         verifying <= 1'b0;
@@ -2053,58 +2273,83 @@ module pulsetrain_core_controller (
         drains <= 1'b1;
       else if (!holds)
         drains <= 1'b0;
-      if (starts & bank) begin
-        bank_1[5:0] <= offered[14:9];
-        bank_1[21:6] <= offered[30:15];
-        bank_1[37:22] <= offered[46:31];
-        bank_1[53:38] <= offered[62:47];
-        bank_1[69:54] <= offered[78:63];
-        bank_1[85:70] <= offered[94:79];
-        bank_1[101:86] <= offered[110:95];
-        bank_1[117:102] <= offered[126:111];
-        bank_1[133:118] <= offered[142:127];
-        bank_1[149:134] <= offered[206:191];
-        bank_1[150] <= offered[207];
-        bank_1[158:151] <= offered[215:208];
-        bank_1[166:159] <= offered[223:216];
-        bank_1[174:167] <= offered[239:232];
-        bank_1[176:175] <= offered[241:240];
-        bank_1[206:177] <= offered[425:396];
-        bank_1[236:207] <= offered[455:426];
-        bank_1[266:237] <= offered[515:486];
+      if (bank_1_read_lines_source_unselected_when) begin
+        bank_1_read_lines_source_unselected <= settings__read_lines__source_unselected;
+        bank_1_read_lines_bit_unselected <= settings__read_lines__bit_unselected;
+        bank_1_read_lines_word_unselected <= settings__read_lines__word_unselected;
+        bank_1_read_lines_source_code <= settings__read_lines__source_code;
+        bank_1_read_lines_bit_code <= settings__read_lines__bit_code;
+        bank_1_read_lines_word_code <= settings__read_lines__word_code;
+        bank_1_reset_lines_source_unselected <= settings__reset_lines__source_unselected;
+        bank_1_reset_lines_bit_unselected <= settings__reset_lines__bit_unselected;
+        bank_1_reset_lines_word_unselected <= settings__reset_lines__word_unselected;
+        bank_1_reset_lines_source_code <= settings__reset_lines__source_code;
+        bank_1_reset_lines_bit_code <= settings__reset_lines__bit_code;
+        bank_1_reset_lines_word_code <= settings__reset_lines__word_code;
+        bank_1_set_lines_source_unselected <= settings__set_lines__source_unselected;
+        bank_1_set_lines_bit_unselected <= settings__set_lines__bit_unselected;
+        bank_1_set_lines_word_unselected <= settings__set_lines__word_unselected;
+        bank_1_set_lines_source_code <= settings__set_lines__source_code;
+        bank_1_set_lines_bit_code <= settings__set_lines__bit_code;
+        bank_1_set_lines_word_code <= settings__set_lines__word_code;
+        bank_1_verify <= settings__verify;
+        bank_1_verify_full_scale <= settings__verify_full_scale;
+        bank_1_conversion_limit <= settings__conversion_limit;
+        bank_1_settle_cycles <= settings__settle_cycles;
+        bank_1_ready_limit <= settings__ready_limit;
+        bank_1_recovery_cycles <= settings__recovery_cycles;
+        bank_1_hold_cycles <= settings__hold_cycles;
+        bank_1_reset_cycles <= settings__reset_cycles;
+        bank_1_set_cycles <= settings__set_cycles;
+        bank_1_setup_cycles <= settings__setup_cycles;
       end
-      if (starts & !bank) begin
-        bank_0[5:0] <= offered[14:9];
-        bank_0[21:6] <= offered[30:15];
-        bank_0[37:22] <= offered[46:31];
-        bank_0[53:38] <= offered[62:47];
-        bank_0[69:54] <= offered[78:63];
-        bank_0[85:70] <= offered[94:79];
-        bank_0[101:86] <= offered[110:95];
-        bank_0[117:102] <= offered[126:111];
-        bank_0[133:118] <= offered[142:127];
-        bank_0[149:134] <= offered[206:191];
-        bank_0[150] <= offered[207];
-        bank_0[158:151] <= offered[215:208];
-        bank_0[166:159] <= offered[223:216];
-        bank_0[174:167] <= offered[239:232];
-        bank_0[176:175] <= offered[241:240];
-        bank_0[206:177] <= offered[425:396];
-        bank_0[236:207] <= offered[455:426];
-        bank_0[266:237] <= offered[515:486];
+      if (bank_0_read_lines_source_unselected_when) begin
+        bank_0_read_lines_source_unselected <= settings__read_lines__source_unselected;
+        bank_0_read_lines_bit_unselected <= settings__read_lines__bit_unselected;
+        bank_0_read_lines_word_unselected <= settings__read_lines__word_unselected;
+        bank_0_read_lines_source_code <= settings__read_lines__source_code;
+        bank_0_read_lines_bit_code <= settings__read_lines__bit_code;
+        bank_0_read_lines_word_code <= settings__read_lines__word_code;
+        bank_0_reset_lines_source_unselected <= settings__reset_lines__source_unselected;
+        bank_0_reset_lines_bit_unselected <= settings__reset_lines__bit_unselected;
+        bank_0_reset_lines_word_unselected <= settings__reset_lines__word_unselected;
+        bank_0_reset_lines_source_code <= settings__reset_lines__source_code;
+        bank_0_reset_lines_bit_code <= settings__reset_lines__bit_code;
+        bank_0_reset_lines_word_code <= settings__reset_lines__word_code;
+        bank_0_set_lines_source_unselected <= settings__set_lines__source_unselected;
+        bank_0_set_lines_bit_unselected <= settings__set_lines__bit_unselected;
+        bank_0_set_lines_word_unselected <= settings__set_lines__word_unselected;
+        bank_0_set_lines_source_code <= settings__set_lines__source_code;
+        bank_0_set_lines_bit_code <= settings__set_lines__bit_code;
+        bank_0_set_lines_word_code <= settings__set_lines__word_code;
+        bank_0_verify <= settings__verify;
+        bank_0_verify_full_scale <= settings__verify_full_scale;
+        bank_0_conversion_limit <= settings__conversion_limit;
+        bank_0_settle_cycles <= settings__settle_cycles;
+        bank_0_ready_limit <= settings__ready_limit;
+        bank_0_recovery_cycles <= settings__recovery_cycles;
+        bank_0_hold_cycles <= settings__hold_cycles;
+        bank_0_reset_cycles <= settings__reset_cycles;
+        bank_0_set_cycles <= settings__set_cycles;
+        bank_0_setup_cycles <= settings__setup_cycles;
       end
-      if (starts) begin
-        sampled_parallel_max <= offered[14:9];
-        sampled_max_pulses <= offered[8:5];
-        sampled_threshold_log2 <= offered[4:0];
+      if (first) begin
+        sampled_parallel_max <= settings__parallel_max;
+        sampled_max_pulses <= settings__max_pulses;
+        sampled_threshold_log2 <= settings__threshold_log2;
+      end
+      if (starts)
         bank <= !bank;
-      end
-      if (released | !armed)
+      if (first_when) begin
+        first <= 1'b1;
         beat <= 9'd0;
-      else if (words__ready) begin
+      end else if (words__ready) begin
+        first <= 1'b0;
         beat <= beat + 1'b1;
-        if (beat == 9'd511)
+        if (beat == 9'd511) begin
+          first <= 1'b1;
           beat <= 9'd0;
+        end
       end
       before_ <= seed__valid;
       aborted <= aborts;
@@ -2125,11 +2370,29 @@ module pulsetrain_core_controller (
   end
 
   always @(posedge clk) begin
-    if (row_programmer__o__ready) begin
-      kept[44:0] <= chosen;
-      kept[140:45] <= chosen_timing;
-      kept[170:141] <= lines_2;
-      kept[186:171] <= chosen[42] ? (chosen[4:0] == 5'd16 ? settings[190:175] : settings[174:159]) : settings[206:191];
+    if (!upcoming_leaves_or_released & upcoming_valid_when) begin
+      full_scale <= upcoming_whole ? (kept_operation_operation == 5'd16 ? settings_of_next_backward_full_scale :
+          settings_of_next_forward_full_scale) : settings_of_next_verify_full_scale;
+      lines__source_unselected <= lines_source_unselected;
+      lines__bit_unselected <= lines_bit_unselected;
+      lines__word_unselected <= lines_word_unselected;
+      lines__source_code <= lines_source_code;
+      lines__bit_code <= lines_bit_code;
+      lines__word_code <= lines_word_code;
+      timing__conversion_limit <= settings_of_next_conversion_limit;
+      timing__ready_limit <= settings_of_next_ready_limit;
+      timing__recovery_cycles <= settings_of_next_recovery_cycles;
+      timing__hold_cycles <= settings_of_next_hold_cycles;
+      timing__pulse_cycles <= width;
+      timing__setup_cycles <= chosen_setup_cycles;
+    end
+    if (ramped_when) begin
+      kept_operation_groups <= chosen[44:43];
+      kept_operation_whole <= chosen[42];
+      kept_operation_columns <= chosen[41:10];
+      kept_operation_row <= chosen[9:5];
+      kept_operation_operation <= chosen[4:0];
+      ramp_value <= 16'd0;
     end
     if (o__ready_2)
       slot <= o__payload;
@@ -2292,9 +2555,11 @@ module pulsetrain_core_controller_decision_lanes (
   reg first = 1'b0;
   reg [3:0] max_pulses = 4'd0;
   reg [20:0] above = 21'd0;
+  reg overflow = 1'b0;
   reg [16:0] total_0 = 17'd0;
   reg over_0 = 1'b0;
   reg under_0 = 1'b1;
+  reg limit_bit = 1'b0;
   reg [16:0] total_1 = 17'd0;
   reg over_1 = 1'b0;
   reg under_1 = 1'b1;
@@ -2304,6 +2569,7 @@ module pulsetrain_core_controller_decision_lanes (
   reg bank_1 = 1'b0;
   reg [5:0] parallel_max_2 = 6'd0;
   reg bank_2 = 1'b0;
+  reg value_bit = 1'b0;
   reg [16:0] total_first = 17'd0;
   reg negative_first = 1'b0;
   reg negative_0 = 1'b0;
@@ -2313,42 +2579,51 @@ module pulsetrain_core_controller_decision_lanes (
 
   wire third_moves = !third | o__ready;
   wire begins = second & counts_up & step == 3'd0 & third_moves;
-  wire finishes = second & third_moves & (step == 3'd0 ? !counts_up : step == 3'd1);
+  wire finishes = second & third_moves & !counts_up;
   wire second_moves = !second | finishes;
   assign first_moves = !first | second_moves;
   assign holds = first | second | third;
-  wire overflow = step == 3'd5;
-  wire [20:0] overflow_inverse = ~{21{overflow}};
-  wire [21:0] overflow_both = above & ~({above, 1'b0} & overflow_inverse);
-  wire [3:0] overflow_both_2 = {step == 3'd4, step == 3'd3, step == 3'd2, step == 3'd1} & max_pulses;
-  wire limit_bit = |overflow_both_2;
-  wire value_bit = |overflow_both_2;
-  wire bit_0 = |(total_0 & overflow_both[16:0]);
+  wire i__payload_65_or_i__payload_64 = i__payload[65] | i__payload[64];
+  wire i__payload_65_or_i__payload_64_either = i__payload[66] | i__payload_65_or_i__payload_64;
+  wire total_first_2_either_14 = i__payload[68] | i__payload[67] | i__payload_65_or_i__payload_64_either;
+  wire i__payload_66_or_i__payload_65 = i__payload[66] | i__payload[65];
+  wire total_first_2_either_13 = i__payload[68] | i__payload[67] | i__payload_66_or_i__payload_65;
+  wire i__payload_65_and_i__payload_64 = i__payload[65] & i__payload[64];
+  wire i__payload_65_and_i__payload_64_either = i__payload[66] | i__payload_65_and_i__payload_64;
+  wire total_first_2_either_12 = i__payload[68] | i__payload[67] | i__payload_65_and_i__payload_64_either;
+  wire total_first_2_either_11 = i__payload[68] | i__payload[67] | i__payload[66];
+  wire total_first_2_both_2 = i__payload[66] & i__payload_65_or_i__payload_64;
+  wire total_first_2_either_10 = i__payload[68] | i__payload[67] | total_first_2_both_2;
+  wire i__payload_66_and_i__payload_65 = i__payload[66] & i__payload[65];
+  wire total_first_2_either_9 = i__payload[68] | i__payload[67] | i__payload_66_and_i__payload_65;
+  wire total_first_2_both_3 = i__payload[66] & i__payload_65_and_i__payload_64;
+  wire total_first_2_either_8 = i__payload[68] | i__payload[67] | total_first_2_both_3;
+  wire i__payload_68_or_i__payload_67 = i__payload[68] | i__payload[67];
+  wire total_first_2_either_7 = i__payload[68] | (i__payload[67] & i__payload_65_or_i__payload_64_either);
+  wire total_first_2_either_6 = i__payload[68] | (i__payload[67] & i__payload_66_or_i__payload_65);
+  wire total_first_2_either_5 = i__payload[68] | (i__payload[67] & i__payload_65_and_i__payload_64_either);
+  wire total_first_2_either_4 = i__payload[68] | (i__payload[67] & i__payload[66]);
+  wire total_first_2_either_3 = i__payload[68] | (i__payload[67] & total_first_2_both_2);
+  wire total_first_2_either_2 = i__payload[68] | (i__payload[67] & i__payload_66_and_i__payload_65);
+  wire total_first_2_either = i__payload[68] | (i__payload[67] & total_first_2_both_3);
+  wire [20:0] total_first_2_inverse = ~{21{overflow}};
+  wire [21:0] total_first_2_both_4 = above & ~({above, 1'b0} & total_first_2_inverse);
+  wire bit_0 = |(total_0 & total_first_2_both_4[16:0]);
   wire above_limit_0 = over_0 | (!under_0 & bit_0 & !limit_bit);
-  wire bit_1 = |(total_1 & overflow_both[16:0]);
+  wire bit_1 = |(total_1 & total_first_2_both_4[16:0]);
   wire above_limit_1 = over_1 | (!under_1 & bit_1 & !limit_bit);
-  wire [15:0] below =
-    i__payload[68:64] == 5'd0 ? 16'd0 :
-    i__payload[68:64] == 5'd1 ? 16'd1 :
-    i__payload[68:64] == 5'd2 ? 16'd3 :
-    i__payload[68:64] == 5'd3 ? 16'd7 :
-    i__payload[68:64] == 5'd4 ? 16'd15 :
-    i__payload[68:64] == 5'd5 ? 16'd31 :
-    i__payload[68:64] == 5'd6 ? 16'd63 :
-    i__payload[68:64] == 5'd7 ? 16'd127 :
-    i__payload[68:64] == 5'd8 ? 16'd255 :
-    i__payload[68:64] == 5'd9 ? 16'd511 :
-    i__payload[68:64] == 5'd10 ? 16'd1023 :
-    i__payload[68:64] == 5'd11 ? 16'd2047 :
-    i__payload[68:64] == 5'd12 ? 16'd4095 :
-    i__payload[68:64] == 5'd13 ? 16'd8191 :
-    i__payload[68:64] == 5'd14 ? 16'd16383 :
-    i__payload[68:64] == 5'd15 ? 16'd32767 :
-    i__payload[68:64] == 5'd16 ? 16'd65535 :
-    16'd0;
-  wire [15:0] total_first_both = ~i__payload[47:32] & below;
+  wire value_bit_any = |({step == 3'd5, step == 3'd4, step == 3'd3, step == 3'd2} & max_pulses);
+  wire [15:0] total_first_both = ~i__payload[47:32] & {i__payload[68], total_first_2_either, total_first_2_either_2,
+      total_first_2_either_3, total_first_2_either_4, total_first_2_either_5, total_first_2_either_6,
+      total_first_2_either_7, i__payload_68_or_i__payload_67, total_first_2_either_8, total_first_2_either_9,
+      total_first_2_either_10, total_first_2_either_11, total_first_2_either_12, total_first_2_either_13,
+      total_first_2_either_14};
   wire under_1_when = step == 3'd0 | step == 3'd1;
-  wire [15:0] total_first_2_both = ~i__payload[63:48] & below;
+  wire [15:0] total_first_2_both = ~i__payload[63:48] & {i__payload[68], total_first_2_either, total_first_2_either_2,
+      total_first_2_either_3, total_first_2_either_4, total_first_2_either_5, total_first_2_either_6,
+      total_first_2_either_7, i__payload_68_or_i__payload_67, total_first_2_either_8, total_first_2_either_9,
+      total_first_2_either_10, total_first_2_either_11, total_first_2_either_12, total_first_2_either_13,
+      total_first_2_either_14};
   wire o__payload_choice = above_limit_0 ? value_bit : bit_0;
   wire o__payload_choice_2 = above_limit_1 ? value_bit : bit_1;
   wire o__payload_when = begins | (finishes & step == 3'd0);
@@ -2359,6 +2634,9 @@ module pulsetrain_core_controller_decision_lanes (
       second <= 1'b0;
       third <= 1'b0;
       step <= 3'd0;
+      overflow <= 1'b0;
+      limit_bit <= 1'b0;
+      value_bit <= 1'b0;
       above <= 21'd0;
       over_0 <= 1'b0;
       under_0 <= 1'b1;
@@ -2366,6 +2644,10 @@ module pulsetrain_core_controller_decision_lanes (
       under_1 <= 1'b1;
       counts_up <= 1'b0;
     end else begin
+      if (second_moves)
+        counts_up <= |((total_first | total_first_2) & above_first & {above_first[15:0], 1'b0});
+      else if (step == 3'd2)
+        counts_up <= 1'b0;
       if (under_1_when) begin
         under_1 <= !begins;
         over_1 <= 1'b0;
@@ -2383,16 +2665,17 @@ module pulsetrain_core_controller_decision_lanes (
         above <= above << 3'd4;
       else if (step != 3'd0)
         above <= {1'b1, above[20:1]};
+      value_bit <= value_bit_any;
+      limit_bit <= value_bit_any;
+      overflow <= begins;
       if (begins)
         step <= 3'd5;
       else if (step != 3'd0)
         step <= step - 1'b1;
       if (third_moves)
         third <= finishes;
-      if (second_moves) begin
-        counts_up <= |((total_first | total_first_2) & above_first & {above_first[15:0], 1'b0});
+      if (second_moves)
         second <= first;
-      end
       if (first_moves)
         first <= i__valid;
     end
@@ -2449,7 +2732,10 @@ module pulsetrain_core_controller_decision_lanes (
       total_first_2 <= (i__payload[30:16] ^ {15{i__payload[31]}}) + total_first_2_both + i__payload[31];
       negative_first <= i__payload[15];
       total_first <= (i__payload[14:0] ^ {15{i__payload[15]}}) + total_first_both + i__payload[15];
-      above_first <= {1'b1, ~below};
+      above_first <= {1'b1, ~{i__payload[68], total_first_2_either, total_first_2_either_2, total_first_2_either_3,
+          total_first_2_either_4, total_first_2_either_5, total_first_2_either_6, total_first_2_either_7,
+          i__payload_68_or_i__payload_67, total_first_2_either_8, total_first_2_either_9, total_first_2_either_10,
+          total_first_2_either_11, total_first_2_either_12, total_first_2_either_13, total_first_2_either_14}};
       bank_1 <= i__payload[79];
       parallel_max_1 <= i__payload[78:73];
       max_pulses_1 <= i__payload[72:69];
@@ -2474,6 +2760,7 @@ module pulsetrain_core_controller_pulse_scheduler (
 );
   reg [2:0] read_place = 3'd0;
   reg [2:0] waiting = 3'd0;
+  reg full = 1'b0;
   reg [2:0] signature__addr = 3'd0;
   reg [76:0] i__payload_2;
   reg i__valid_2 = 1'b0;
@@ -2487,9 +2774,10 @@ module pulsetrain_core_controller_pulse_scheduler (
   wire cells_read__en;
   wire i__ready_2;
 
-  wire o__ready_2 = waiting != 3'd4;
+  wire o__ready_2 = !full;
   wire enters = o__valid_2 & o__ready_2;
   wire leaves = i__valid_2 & i__ready_2;
+  wire [4:0] full_choice = clear ? 5'd0 : waiting + enters - leaves;
   wire [2:0] next_place = leaves ? (read_place == 3'd4 ? 3'd0 : read_place + 1'b1) : read_place;
 
   pulsetrain_core_controller_pulse_scheduler_collector collector (
@@ -2526,23 +2814,25 @@ module pulsetrain_core_controller_pulse_scheduler (
   );
 
   always @(posedge clk) begin
-    if (rst)
+    if (rst) begin
       i__valid_2 <= 1'b0;
-    else
+      waiting <= 3'd0;
+      full <= 1'b0;
+    end else begin
+      full <= full_choice[2:0] == 3'd4;
+      waiting <= full_choice[2:0];
       i__valid_2 <= waiting != leaves & !clear;
+    end
   end
 
   always @(posedge clk) begin
     if (rst) begin
       signature__addr <= 3'd0;
       read_place <= 3'd0;
-      waiting <= 3'd0;
     end else if (clear) begin
       signature__addr <= 3'd0;
       read_place <= 3'd0;
-      waiting <= 3'd0;
     end else begin
-      waiting <= waiting + enters - leaves;
       read_place <= next_place;
       if (enters)
         signature__addr <= signature__addr == 3'd4 ? 3'd0 : signature__addr + 1'b1;
@@ -2589,28 +2879,42 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   output reg [3:0] place = 4'd0
 );
   reg held = 1'b0;
+  reg end_ = 1'b0;
   reg [4:0] row = 5'd0;
   reg bank = 1'b0;
   reg [5:0] parallel_max = 6'd0;
+  reg something_here = 1'b0;
+  reg something_before = 1'b0;
   reg fresh = 1'b0;
-  reg [1:0] saturated_count = 2'd0;
-  reg [1:0] set_count = 2'd0;
+  reg saturated_some = 1'b0;
+  reg [1:0] saturated_count_0 = 2'd0;
+  reg set_some = 1'b0;
+  reg [1:0] set_count_0 = 2'd0;
   reg [15:0] set_chunks = 16'd0;
   reg set_chunks_here = 1'b0;
   reg [15:0] set_again = 16'd0;
   reg set_again_here = 1'b0;
-  reg [1:0] reset_count = 2'd0;
+  reg reset_some = 1'b0;
+  reg [1:0] reset_count_0 = 2'd0;
   reg [15:0] reset_chunks = 16'd0;
   reg reset_chunks_here = 1'b0;
   reg [15:0] reset_again = 16'd0;
   reg reset_again_here = 1'b0;
 
-  wire bank_any = |i__payload[3:0];
-  wire bank_any_2 = |i__payload[7:4];
+  wire something_here_any_2 = |i__payload[3:0];
+  wire something_here_any = |i__payload[7:4];
   wire reset_again_here_any_2 = |i__payload[3:1];
   wire reset_again_here_any = |i__payload[7:5];
   wire last_beat = place == 4'd15;
-  wire end_ = row == 5'd31;
+  wire something = something_here | something_before;
+  assign o__valid = held & last_beat & (something | end_);
+  assign moves = held & (!o__valid | o__ready);
+  assign i__ready = !held | moves;
+  wire [5:0] end__choice = end_ ? 6'd0 : row + 1'b1;
+  wire [1:0] set_selected = {something_here_any, something_here_any_2} & ~i__payload[9:8];
+  wire [1:0] reset_selected = {something_here_any, something_here_any_2} & i__payload[9:8];
+  wire any_set_selected = |set_selected;
+  wire any_reset_selected = |reset_selected;
   assign o__payload[4:0] = row;
   assign o__payload[5] = end_;
   assign o__payload[6] = bank;
@@ -2619,54 +2923,58 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   assign o__payload[44:29] = {set_again_here, set_again[15:1]};
   assign o__payload[60:45] = {reset_chunks_here, reset_chunks[15:1]};
   assign o__payload[76:61] = {reset_again_here, reset_again[15:1]};
-  wire something = (|o__payload[28:13]) | (|o__payload[60:45]);
-  assign o__valid = held & last_beat & (something | end_);
-  assign moves = held & (!o__valid | o__ready);
-  assign i__ready = !held | moves | clear;
-  wire [1:0] set_selected = {bank_any_2, bank_any} & ~i__payload[9:8];
-  wire [1:0] reset_selected = {bank_any_2, bank_any} & i__payload[9:8];
-  wire any_set_selected = |set_selected;
-  wire any_reset_selected = |reset_selected;
-  assign counted__saturated = fresh ? saturated_count : 2'd0;
-  assign counted__cells_set = fresh ? set_count : 2'd0;
-  assign counted__cells_reset = fresh ? reset_count : 2'd0;
+  assign counted__saturated = fresh & saturated_some ? saturated_count_0 : 2'd0;
+  assign counted__cells_set = fresh & set_some ? set_count_0 : 2'd0;
+  assign counted__cells_reset = fresh & reset_some ? reset_count_0 : 2'd0;
 
   always @(posedge clk) begin
     if (rst) begin
       fresh <= 1'b0;
-      held <= 1'b0;
       place <= 4'd0;
       row <= 5'd0;
-      saturated_count <= 2'd0;
-      set_count <= 2'd0;
-      reset_count <= 2'd0;
+      end_ <= 1'b0;
+      something_before <= 1'b0;
+      saturated_count_0 <= 2'd0;
+      saturated_some <= 1'b0;
+      set_count_0 <= 2'd0;
+      set_some <= 1'b0;
+      reset_count_0 <= 2'd0;
+      reset_some <= 1'b0;
     end else begin
+      if (i__ready) begin
+        reset_some <= any_reset_selected;
+        reset_count_0 <= reset_selected[0] + reset_selected[1];
+        set_some <= any_set_selected;
+        set_count_0 <= set_selected[0] + set_selected[1];
+        saturated_some <= |i__payload[11:10];
+        saturated_count_0 <= i__payload[10] + i__payload[11];
+      end
       if (clear) begin
+        something_before <= 1'b0;
+        end_ <= 1'b0;
         row <= 5'd0;
         place <= 4'd0;
       end else if (moves) begin
+        something_before <= something;
         place <= place + 1'b1;
         if (last_beat) begin
-          row <= row + 1'b1;
-          if (end_)
-            row <= 5'd0;
+          something_before <= 1'b0;
+          end_ <= end__choice[4:0] == 5'd31;
+          row <= end__choice[4:0];
           place <= 4'd0;
         end
       end
-      if (i__ready) begin
-        reset_count <= 2'd0;
-        if (any_reset_selected)
-          reset_count <= reset_selected[0] + reset_selected[1];
-        set_count <= 2'd0;
-        if (any_set_selected)
-          set_count <= set_selected[0] + set_selected[1];
-        saturated_count <= 2'd0;
-        if (|i__payload[11:10])
-          saturated_count <= i__payload[10] + i__payload[11];
-        held <= i__valid & !clear;
-      end
       fresh <= i__valid & i__ready;
     end
+  end
+
+  always @(posedge clk) begin
+    if (rst)
+      held <= 1'b0;
+    else if (clear)
+      held <= 1'b0;
+    else if (i__ready)
+      held <= i__valid;
   end
 
   always @(posedge clk) begin
@@ -2685,6 +2993,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       store__cells[4] <= i__payload[8];
       store__cells[8:5] <= i__payload[7:4];
       store__cells[9] <= i__payload[9];
+      something_here <= |{something_here_any, something_here_any_2};
       parallel_max <= i__payload[17:12];
       bank <= i__payload[18];
     end
@@ -2710,22 +3019,29 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   reg polarity = 1'b0;
   reg [3:0] pulse = 4'd0;
   reg first = 1'b0;
-  reg [1:0] former_state = 2'd0;
+  reg [2:0] former_state = 3'd0;
   reg valid_0 = 1'b0;
   reg valid_1 = 1'b0;
-  reg [15:0] later = 16'd0;
   reg valid_2 = 1'b0;
   reg valid_3 = 1'b0;
+  reg valid_4 = 1'b0;
   reg [9:0] cells_2 = 10'd0;
   reg [23:0] visit_1 = 24'd0;
-  reg begins = 1'b1;
-  reg [5:0] kept = 6'd0;
-  reg [23:0] visit_3 = 24'd0;
-  reg [1:0] total = 2'd0;
   reg [1:0] waiting = 2'd0;
+  reg fits = 1'b0;
+  reg [23:0] visit_4 = 24'd0;
+  reg last_room = 1'b0;
+  reg fills = 1'b0;
+  reg begins = 1'b1;
+  reg [1:0] total = 2'd0;
+  reg [1:0] number = 2'd0;
+  reg [5:0] room = 6'd0;
+  reg [23:0] visit_3 = 24'd0;
+  reg [15:0] later = 16'd0;
   reg [23:0] visit_0 = 24'd0;
   reg [23:0] visit_2 = 24'd0;
   reg [1:0] wanted = 2'd0;
+  reg [1:0] counted = 2'd0;
 
   wire chunk_low_2 = |todo[1:0];
   wire chunk_low_2_2 = |todo[5:4];
@@ -2752,27 +3068,33 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   wire [2:0] chunk_4_2 = chunk_low_4_2 ? chunk_2_3 : {1'b1, chunk_2_4};
   wire [3:0] chunk_8 = chunk_low_8 ? chunk_4 : {1'b1, chunk_4_2};
   assign word = chunk_8 >> 1'b0;
-  wire former_state_when_3 = pulse == 4'd1 & (|again);
-  wire former_state_when_2 = |i__payload[60:45];
-  wire former_state_when_4 = !polarity & former_state_when_2;
-  wire former_state_when_5 = !(|{valid_1, valid_0});
-  wire any_later = |later;
   wire free = !o__valid | o__ready;
-  wire [5:0] room = begins ? visit_3[23:18] : kept;
-  wire fits = total <= room;
-  wire joins = free & (fits | visit_3[11]);
-  wire moves_3 = !valid_3 | joins;
-  wire moves_2 = !valid_2 | moves_3;
-  wire moves_1 = !valid_1 | moves_2;
-  assign enable = !valid_0 | moves_1;
+  wire joins = free & (fits | visit_4[11]);
+  wire moves_0 = joins | !(&{valid_4, valid_3, valid_2, valid_1, valid_0});
+  wire asks = former_state == 3'd1 | former_state == 3'd2;
+  assign enable = moves_0 & asks;
+  wire moves_1 = joins | !(&{valid_4, valid_3, valid_2, valid_1});
+  wire moves_2 = joins | !(&{valid_4, valid_3, valid_2});
+  wire moves_3 = joins | !(&{valid_4, valid_3});
+  wire moves_4 = joins | !valid_4;
   wire cells_2_4_is_visit_1_4 = cells_2[4] == visit_1[4];
   wire cells_2_9_is_visit_1_4 = cells_2[9] == visit_1[4];
   wire [1:0] not_waiting = ~waiting;
   wire [2:0] waiting_both = waiting & (not_waiting + 1'b1);
   wire [1:0] joining = fits ? waiting : waiting_both[1:0];
-  wire writes = valid_3 & free;
-  wire emits = writes & (visit_3[11] | (fits ? visit_3[10] | total == room : room == 6'd1));
+  wire writes = valid_4 & free;
+  wire emits = writes & (visit_4[11] | (fits ? visit_4[10] | fills : last_room));
+  wire next_begins = writes ? emits : begins;
+  wire [2:0] fills_choice = moves_4 ? number : total - writes;
   wire former_state_when = |i__payload[28:13];
+  wire former_state_when_2 = |i__payload[60:45];
+  wire former_state_when_3 = pulse == 4'd1 & (|again);
+  wire former_state_when_4 = !polarity & former_state_when_2;
+  wire former_state_when_5 = !(|{valid_1, valid_0});
+  wire any_later = |later;
+  wire moves_1_and_valid_0 = moves_1 & valid_0;
+  wire moves_2_and_valid_1 = moves_2 & valid_1;
+  wire moves_3_and_valid_2 = moves_3 & valid_2;
   wire [1:0] higher;
   assign higher[0] = cells_2_4_is_visit_1_4 & cells_2[3:0] > visit_1[8:5];
   assign higher[1] = cells_2_9_is_visit_1_4 & cells_2[8:5] > visit_1[8:5];
@@ -2783,20 +3105,16 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   assign asked[8:5] = pulse;
   assign asked[9] = first;
   assign asked[10] = todo_both[15:0] == 16'd0;
-  assign asked[11] = former_state == 2'd2;
+  assign asked[11] = former_state == 3'd2;
   assign asked[16:12] = i__payload[4:0];
   assign asked[17] = i__payload[6];
   assign asked[23:18] = i__payload[12:7];
-  wire asks = former_state == 2'd1 | former_state == 2'd2;
-  assign i__ready =
-    former_state == 2'd1 & enable & todo_both[15:0] == 16'd0 & !former_state_when_3 & pulse == 4'd1 &
-        !former_state_when_4 & !i__payload[5] ? 1'b1 :
-    former_state == 2'd3 & former_state_when_5 & !any_later & !former_state_when_4 & !i__payload[5] ? 1'b1 :
-    former_state == 2'd2 & enable ? 1'b1 :
-    1'b0;
+  assign i__ready = former_state == 3'd3;
   wire [1:0] wants;
   assign wants[0] = cells_2_4_is_visit_1_4 & cells_2[3:0] >= visit_1[8:5];
   assign wants[1] = cells_2_9_is_visit_1_4 & cells_2[8:5] >= visit_1[8:5];
+  wire [5:0] next_room = next_begins ? (moves_4 ? visit_3[23:18] : visit_4[23:18]) : room - (writes ? (fits ? total :
+      2'd1) : 2'd0);
 
   always @(posedge clk) begin
     if (rst) begin
@@ -2804,182 +3122,138 @@ module pulsetrain_core_controller_pulse_scheduler_former (
       polarity <= 1'b0;
       pulse <= 4'd0;
       first <= 1'b0;
-      former_state <= 2'd0;
+      former_state <= 3'd0;
       later <= 16'd0;
-      kept <= 6'd0;
+      room <= 6'd0;
+      fits <= 1'b0;
+      fills <= 1'b0;
+      last_room <= 1'b0;
     end else begin
-      if (writes)
-        kept <= room - (fits ? total : 2'd1);
-      if (moves_2) begin
-        if (valid_1) begin
-          if (visit_1[9])
-            later <= 16'd0;
-          case (visit_1[3:0])
-            4'd0:
-              later[0] <= any_higher;
-            4'd1:
-              later[1] <= any_higher;
-            4'd2:
-              later[2] <= any_higher;
-            4'd3:
-              later[3] <= any_higher;
-            4'd4:
-              later[4] <= any_higher;
-            4'd5:
-              later[5] <= any_higher;
-            4'd6:
-              later[6] <= any_higher;
-            4'd7:
-              later[7] <= any_higher;
-            4'd8:
-              later[8] <= any_higher;
-            4'd9:
-              later[9] <= any_higher;
-            4'd10:
-              later[10] <= any_higher;
-            4'd11:
-              later[11] <= any_higher;
-            4'd12:
-              later[12] <= any_higher;
-            4'd13:
-              later[13] <= any_higher;
-            4'd14:
-              later[14] <= any_higher;
-            4'd15:
-              later[15] <= any_higher;
-          endcase
-        end
+      last_room <= next_room == 6'd1;
+      fills <= fills_choice[1:0] == next_room;
+      fits <= fills_choice[1:0] <= next_room;
+      room <= next_room;
+      if (moves_2_and_valid_1) begin
+        if (visit_1[9])
+          later <= 16'd0;
+        case (visit_1[3:0])
+          4'd0:
+            later[0] <= any_higher;
+          4'd1:
+            later[1] <= any_higher;
+          4'd2:
+            later[2] <= any_higher;
+          4'd3:
+            later[3] <= any_higher;
+          4'd4:
+            later[4] <= any_higher;
+          4'd5:
+            later[5] <= any_higher;
+          4'd6:
+            later[6] <= any_higher;
+          4'd7:
+            later[7] <= any_higher;
+          4'd8:
+            later[8] <= any_higher;
+          4'd9:
+            later[9] <= any_higher;
+          4'd10:
+            later[10] <= any_higher;
+          4'd11:
+            later[11] <= any_higher;
+          4'd12:
+            later[12] <= any_higher;
+          4'd13:
+            later[13] <= any_higher;
+          4'd14:
+            later[14] <= any_higher;
+          4'd15:
+            later[15] <= any_higher;
+        endcase
       end
       case (former_state)
-        2'd0: begin
+        3'd0: begin
           if (i__valid) begin
             if (former_state_when) begin
-              former_state <= 2'd1;
+              former_state <= 3'd1;
               first <= 1'b1;
               pulse <= 4'd1;
               polarity <= 1'b0;
               todo <= i__payload[28:13];
             end else if (former_state_when_2) begin
-              former_state <= 2'd1;
+              former_state <= 3'd1;
               first <= 1'b1;
               pulse <= 4'd1;
               polarity <= 1'b1;
               todo <= i__payload[60:45];
             end else
-              former_state <= 2'd2;
+              former_state <= 3'd2;
           end
           if (clear)
-            former_state <= 2'd0;
+            former_state <= 3'd0;
         end
-        2'd1: begin
-          if (enable) begin
+        3'd1: begin
+          if (moves_0) begin
             first <= 1'b0;
             todo <= todo_both[15:0];
             if (todo_both[15:0] == 16'd0) begin
               if (former_state_when_3) begin
-                former_state <= 2'd1;
+                former_state <= 3'd1;
                 first <= 1'b1;
                 pulse <= 4'd2;
                 polarity <= polarity;
                 todo <= again;
               end else if (pulse == 4'd1) begin
                 if (former_state_when_4) begin
-                  former_state <= 2'd1;
+                  former_state <= 3'd1;
                   first <= 1'b1;
                   pulse <= 4'd1;
                   polarity <= 1'b1;
                   todo <= i__payload[60:45];
                 end else if (i__payload[5])
-                  former_state <= 2'd2;
+                  former_state <= 3'd2;
                 else
-                  former_state <= 2'd0;
+                  former_state <= 3'd3;
               end else
-                former_state <= 2'd3;
+                former_state <= 3'd4;
             end
           end
           if (clear)
-            former_state <= 2'd0;
+            former_state <= 3'd0;
         end
-        2'd3: begin
+        3'd4: begin
           if (former_state_when_5) begin
             if (any_later) begin
-              former_state <= 2'd1;
+              former_state <= 3'd1;
               first <= 1'b1;
               pulse <= pulse + 1'b1;
               polarity <= polarity;
               todo <= later;
             end else if (former_state_when_4) begin
-              former_state <= 2'd1;
+              former_state <= 3'd1;
               first <= 1'b1;
               pulse <= 4'd1;
               polarity <= 1'b1;
               todo <= i__payload[60:45];
             end else if (i__payload[5])
-              former_state <= 2'd2;
+              former_state <= 3'd2;
             else
-              former_state <= 2'd0;
+              former_state <= 3'd3;
           end
           if (clear)
-            former_state <= 2'd0;
+            former_state <= 3'd0;
         end
-        2'd2: begin
-          if (enable)
-            former_state <= 2'd0;
+        3'd2: begin
+          if (moves_0)
+            former_state <= 3'd3;
           if (clear)
-            former_state <= 2'd0;
+            former_state <= 3'd0;
         end
+        3'd3:
+          former_state <= 3'd0;
+        default: ;
       endcase
     end
-  end
-
-  always @(posedge clk) begin
-    if (moves_3) begin
-      total <= wanted[0] + wanted[1];
-      waiting <= wanted;
-      visit_3 <= visit_2;
-    end
-    if (writes) begin
-      o__payload[39] <= visit_3[11];
-      o__payload[38] <= visit_3[17];
-      o__payload[4:0] <= visit_3[16:12];
-      o__payload[5] <= visit_3[4];
-      o__payload[7:6] <= (visit_3[3:0] == 4'd0 & !visit_3[11] ? joining : 2'd0) | (begins ? 2'd0 : o__payload[7:6]);
-      o__payload[9:8] <= (visit_3[3:0] == 4'd1 & !visit_3[11] ? joining : 2'd0) | (begins ? 2'd0 : o__payload[9:8]);
-      o__payload[11:10] <= (visit_3[3:0] == 4'd2 & !visit_3[11] ? joining : 2'd0) | (begins ? 2'd0 : o__payload[11:10]);
-      o__payload[13:12] <= (visit_3[3:0] == 4'd3 & !visit_3[11] ? joining : 2'd0) | (begins ? 2'd0 : o__payload[13:12]);
-      o__payload[15:14] <= (visit_3[3:0] == 4'd4 & !visit_3[11] ? joining : 2'd0) | (begins ? 2'd0 : o__payload[15:14]);
-      o__payload[17:16] <= (visit_3[3:0] == 4'd5 & !visit_3[11] ? joining : 2'd0) | (begins ? 2'd0 : o__payload[17:16]);
-      o__payload[19:18] <= (visit_3[3:0] == 4'd6 & !visit_3[11] ? joining : 2'd0) | (begins ? 2'd0 : o__payload[19:18]);
-      o__payload[21:20] <= (visit_3[3:0] == 4'd7 & !visit_3[11] ? joining : 2'd0) | (begins ? 2'd0 : o__payload[21:20]);
-      o__payload[23:22] <= (visit_3[3:0] == 4'd8 & !visit_3[11] ? joining : 2'd0) | (begins ? 2'd0 : o__payload[23:22]);
-      o__payload[25:24] <= (visit_3[3:0] == 4'd9 & !visit_3[11] ? joining : 2'd0) | (begins ? 2'd0 : o__payload[25:24]);
-      o__payload[27:26] <= (visit_3[3:0] == 4'd10 & !visit_3[11] ? joining : 2'd0) | (begins ? 2'd0 :
-          o__payload[27:26]);
-      o__payload[29:28] <= (visit_3[3:0] == 4'd11 & !visit_3[11] ? joining : 2'd0) | (begins ? 2'd0 :
-          o__payload[29:28]);
-      o__payload[31:30] <= (visit_3[3:0] == 4'd12 & !visit_3[11] ? joining : 2'd0) | (begins ? 2'd0 :
-          o__payload[31:30]);
-      o__payload[33:32] <= (visit_3[3:0] == 4'd13 & !visit_3[11] ? joining : 2'd0) | (begins ? 2'd0 :
-          o__payload[33:32]);
-      o__payload[35:34] <= (visit_3[3:0] == 4'd14 & !visit_3[11] ? joining : 2'd0) | (begins ? 2'd0 :
-          o__payload[35:34]);
-      o__payload[37:36] <= (visit_3[3:0] == 4'd15 & !visit_3[11] ? joining : 2'd0) | (begins ? 2'd0 :
-          o__payload[37:36]);
-      if (!joins) begin
-        total <= total - 1'b1;
-        waiting <= waiting & ~waiting_both[1:0];
-      end
-    end
-    if (moves_2) begin
-      wanted <= wants;
-      visit_2 <= visit_1;
-    end
-    if (moves_1) begin
-      cells_2 <= cells >> (1'b0 * 4'd10);
-      visit_1 <= visit_0;
-    end
-    if (enable)
-      visit_0 <= asked;
   end
 
   always @(posedge clk) begin
@@ -2988,6 +3262,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
       valid_1 <= 1'b0;
       valid_2 <= 1'b0;
       valid_3 <= 1'b0;
+      valid_4 <= 1'b0;
       o__valid <= 1'b0;
       begins <= 1'b1;
     end else if (clear) begin
@@ -2995,6 +3270,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
       valid_1 <= 1'b0;
       valid_2 <= 1'b0;
       valid_3 <= 1'b0;
+      valid_4 <= 1'b0;
       o__valid <= 1'b0;
       begins <= 1'b1;
     end else begin
@@ -3004,15 +3280,70 @@ module pulsetrain_core_controller_pulse_scheduler_former (
         begins <= emits;
         o__valid <= emits;
       end
+      if (moves_4)
+        valid_4 <= valid_3;
       if (moves_3)
         valid_3 <= valid_2;
       if (moves_2)
         valid_2 <= valid_1;
       if (moves_1)
         valid_1 <= valid_0;
-      if (enable)
+      if (moves_0)
         valid_0 <= asks;
     end
+  end
+
+  always @(posedge clk) begin
+    if (moves_4)
+      waiting <= counted;
+    if (writes) begin
+      o__payload[39] <= visit_4[11];
+      o__payload[38] <= visit_4[17];
+      o__payload[4:0] <= visit_4[16:12];
+      o__payload[5] <= visit_4[4];
+      o__payload[7:6] <= (visit_4[3:0] == 4'd0 & !visit_4[11] ? joining : 2'd0) | (begins ? 2'd0 : o__payload[7:6]);
+      o__payload[9:8] <= (visit_4[3:0] == 4'd1 & !visit_4[11] ? joining : 2'd0) | (begins ? 2'd0 : o__payload[9:8]);
+      o__payload[11:10] <= (visit_4[3:0] == 4'd2 & !visit_4[11] ? joining : 2'd0) | (begins ? 2'd0 : o__payload[11:10]);
+      o__payload[13:12] <= (visit_4[3:0] == 4'd3 & !visit_4[11] ? joining : 2'd0) | (begins ? 2'd0 : o__payload[13:12]);
+      o__payload[15:14] <= (visit_4[3:0] == 4'd4 & !visit_4[11] ? joining : 2'd0) | (begins ? 2'd0 : o__payload[15:14]);
+      o__payload[17:16] <= (visit_4[3:0] == 4'd5 & !visit_4[11] ? joining : 2'd0) | (begins ? 2'd0 : o__payload[17:16]);
+      o__payload[19:18] <= (visit_4[3:0] == 4'd6 & !visit_4[11] ? joining : 2'd0) | (begins ? 2'd0 : o__payload[19:18]);
+      o__payload[21:20] <= (visit_4[3:0] == 4'd7 & !visit_4[11] ? joining : 2'd0) | (begins ? 2'd0 : o__payload[21:20]);
+      o__payload[23:22] <= (visit_4[3:0] == 4'd8 & !visit_4[11] ? joining : 2'd0) | (begins ? 2'd0 : o__payload[23:22]);
+      o__payload[25:24] <= (visit_4[3:0] == 4'd9 & !visit_4[11] ? joining : 2'd0) | (begins ? 2'd0 : o__payload[25:24]);
+      o__payload[27:26] <= (visit_4[3:0] == 4'd10 & !visit_4[11] ? joining : 2'd0) | (begins ? 2'd0 :
+          o__payload[27:26]);
+      o__payload[29:28] <= (visit_4[3:0] == 4'd11 & !visit_4[11] ? joining : 2'd0) | (begins ? 2'd0 :
+          o__payload[29:28]);
+      o__payload[31:30] <= (visit_4[3:0] == 4'd12 & !visit_4[11] ? joining : 2'd0) | (begins ? 2'd0 :
+          o__payload[31:30]);
+      o__payload[33:32] <= (visit_4[3:0] == 4'd13 & !visit_4[11] ? joining : 2'd0) | (begins ? 2'd0 :
+          o__payload[33:32]);
+      o__payload[35:34] <= (visit_4[3:0] == 4'd14 & !visit_4[11] ? joining : 2'd0) | (begins ? 2'd0 :
+          o__payload[35:34]);
+      o__payload[37:36] <= (visit_4[3:0] == 4'd15 & !visit_4[11] ? joining : 2'd0) | (begins ? 2'd0 :
+          o__payload[37:36]);
+      if (!joins)
+        waiting <= waiting & ~waiting_both[1:0];
+    end
+    total <= fills_choice[1:0];
+    if (moves_4 & valid_3)
+      visit_4 <= visit_3;
+    if (moves_3_and_valid_2) begin
+      number <= wanted[0] + wanted[1];
+      counted <= wanted;
+      visit_3 <= visit_2;
+    end
+    if (moves_2_and_valid_1) begin
+      wanted <= wants;
+      visit_2 <= visit_1;
+    end
+    if (moves_1_and_valid_0) begin
+      cells_2 <= cells >> (1'b0 * 4'd10);
+      visit_1 <= visit_0;
+    end
+    if (enable)
+      visit_0 <= asked;
   end
 endmodule
 
@@ -3025,8 +3356,21 @@ module pulsetrain_core_controller_line_driver (
   input rst,
   input clear,
   input i__valid,
+  input [44:0] i__payload,
   input [15:0] pulse_limit,
-  input [186:0] kept,
+  input [15:0] timing__setup_cycles,
+  input [15:0] timing__pulse_cycles,
+  input [15:0] timing__hold_cycles,
+  input [15:0] timing__recovery_cycles,
+  input [15:0] timing__ready_limit,
+  input [15:0] timing__conversion_limit,
+  input [7:0] lines__word_code,
+  input [7:0] lines__bit_code,
+  input [7:0] lines__source_code,
+  input [1:0] lines__word_unselected,
+  input [1:0] lines__bit_unselected,
+  input [1:0] lines__source_unselected,
+  input [15:0] full_scale,
   output idle,
   output i__ready,
   output [1:0] fault,
@@ -3058,68 +3402,62 @@ module pulsetrain_core_controller_line_driver (
   output reg report__cut = 1'b0
 );
   reg [15:0] high_cycles = 16'd1;
+  reg pulse_ended = 1'b0;
   reg reached = 1'b0;
   reg [1:0] unseen = 2'd0;
   reg [15:0] remaining = 16'd0;
   reg [1:0] waiting = 2'd0;
   reg [3:0] phase_state = 4'd0;
   reg phase_ends = 1'b0;
-  reg [15:0] ready_limit = 16'd0;
   reg reading = 1'b0;
   reg [15:0] pulse_cycles = 16'd0;
-  reg [15:0] recovery_cycles = 16'd0;
-  reg pulse_ended = 1'b0;
   reg [15:0] hold_cycles = 16'd0;
+  reg [15:0] recovery_cycles = 16'd0;
+  reg [15:0] ready_limit = 16'd0;
   reg [15:0] conversion_limit = 16'd0;
   wire ready;
   wire done;
 
   wire [16:0] reached_choice = crossbar__strobe ? high_cycles + 1'b1 : 17'd1;
-  wire pulse_ends = phase_state == 4'd4 & pulse_ended;
-  wire over_limit = crossbar__strobe & !pulse_ends & reached;
+  wire over_limit = crossbar__strobe & !pulse_ended & reached;
   assign i__ready =
     phase_state == 4'd0 ? !clear :
     phase_state == 4'd7 & phase_ends ? !clear :
     phase_state == 4'd5 & phase_ends ? !clear :
     1'b0;
   wire transfers = i__valid & i__ready;
-  wire reads = kept[4:0] == 5'd8 | kept[4:0] == 5'd16;
+  wire reads = i__payload[4:0] == 5'd8 | i__payload[4:0] == 5'd16;
   wire looks = unseen == 2'd0;
+  wire [16:0] remaining_choice = looks & remaining != 16'd0 ? remaining - 1'b1 : remaining;
   wire phase_ends_and_looks = phase_ends & looks;
   wire done_and_looks = done & looks;
   wire samples__last_inverse = !(|waiting);
-  wire releases =
-    phase_state == 4'd1 & clear ? 1'b1 :
-    phase_state == 4'd2 & clear ? 1'b1 :
-    phase_state == 4'd2 & !ready & phase_ends ? 1'b1 :
-    phase_state == 4'd4 & clear ? 1'b1 :
-    phase_state == 4'd4 & !pulse_ends & over_limit ? 1'b1 :
-    phase_state == 4'd6 & clear ? 1'b1 :
-    phase_state == 4'd3 & clear ? 1'b1 :
-    phase_state == 4'd8 & clear ? 1'b1 :
-    phase_state == 4'd8 & !done_and_looks & phase_ends_and_looks ? 1'b1 :
-    phase_state == 4'd9 & clear ? 1'b1 :
-    1'b0;
-  wire [15:0] next_remaining =
-    phase_state == 4'd0 & transfers ? kept[60:45] :
-    phase_state == 4'd1 & releases ? recovery_cycles :
-    phase_state == 4'd1 & phase_ends_and_looks & ready & !reading ? pulse_cycles :
-    phase_state == 4'd1 & phase_ends_and_looks ? ready_limit :
-    phase_state == 4'd2 & releases ? recovery_cycles :
-    phase_state == 4'd2 & ready & !reading ? pulse_cycles :
-    phase_state == 4'd4 & releases ? recovery_cycles :
-    phase_state == 4'd4 & pulse_ends ? hold_cycles :
-    phase_state == 4'd6 & releases ? recovery_cycles :
-    phase_state == 4'd6 & phase_ends ? recovery_cycles :
-    phase_state == 4'd3 & releases ? recovery_cycles :
-    phase_state == 4'd3 ? conversion_limit :
-    phase_state == 4'd8 & releases ? recovery_cycles :
-    phase_state == 4'd8 & done_and_looks & samples__last_inverse ? recovery_cycles :
-    phase_state == 4'd9 & releases ? recovery_cycles :
-    phase_state == 4'd7 & phase_ends & transfers ? kept[60:45] :
-    phase_state == 4'd5 & phase_ends & transfers ? kept[60:45] :
-    (looks & remaining != 16'd0 ? remaining - 1'b1 : remaining);
-  wire next_remaining_at_most_1 = next_remaining <= 16'd1;
+  wire unready = phase_state == 4'd2 & phase_ends & !ready;
+  wire too_long = phase_state == 4'd4 & over_limit;
+  wire unconverted = phase_state == 4'd8 & phase_ends & looks & !done;
+  wire releases = unready | too_long | unconverted | (clear & (|{phase_state == 4'd9, phase_state == 4'd8, phase_state
+      == 4'd3, phase_state == 4'd6, phase_state == 4'd4, phase_state == 4'd2, phase_state == 4'd1}));
+  wire pulse_ends = phase_state == 4'd4 & pulse_ended;
+  wire [5:0] begun =
+    phase_state == 4'd0 & transfers ? 6'd1 :
+    phase_state == 4'd1 & phase_ends_and_looks & ready & !reading ? 6'd2 :
+    phase_state == 4'd1 & phase_ends_and_looks ? 6'd16 :
+    phase_state == 4'd2 & ready & !reading ? 6'd2 :
+    phase_state == 4'd4 & pulse_ends ? 6'd4 :
+    phase_state == 4'd6 & phase_ends ? 6'd8 :
+    phase_state == 4'd3 ? 6'd32 :
+    phase_state == 4'd8 & done_and_looks & samples__last_inverse ? 6'd8 :
+    phase_state == 4'd7 & phase_ends & transfers ? 6'd1 :
+    phase_state == 4'd5 & phase_ends & transfers ? 6'd1 :
+    6'd0;
+  wire remaining_inverse = !(|begun);
+  wire [15:0] remaining_either = (remaining_inverse ? remaining_choice[15:0] : 16'd0) | (begun[0] ?
+      timing__setup_cycles : 16'd0) | (begun[1] ? pulse_cycles : 16'd0) | (begun[2] ? hold_cycles : 16'd0);
+  wire recovery_cycles_at_most_1 = recovery_cycles <= 16'd1;
+  wire pulse_ended_either = (remaining_inverse & remaining_choice[15:0] <= 16'd1) | (begun[0] & timing__setup_cycles <=
+      16'd1) | (begun[1] & pulse_cycles <= 16'd1) | (begun[2] & hold_cycles <= 16'd1);
+  wire pulse_ended_choice = releases ? recovery_cycles_at_most_1 : pulse_ended_either | (begun[3] &
+      recovery_cycles_at_most_1) | (begun[4] & ready_limit <= 16'd1) | (begun[5] & conversion_limit <= 16'd1);
   wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & done_and_looks & samples__last_inverse);
   wire recovers_or_releases = recovers | releases;
   wire next_group_1 = !waiting[0];
@@ -3130,12 +3468,12 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd8 & done_and_looks & !samples__last_inverse & 1'b1 ? 1'b1 :
     phase_state == 4'd9 & 1'b1 ? 1'b1 :
     1'b0;
-  assign fault =
-    phase_state == 4'd2 & !ready & phase_ends ? 2'd1 :
-    phase_state == 4'd4 & !pulse_ends & over_limit ? 2'd2 :
-    phase_state == 4'd8 & !done_and_looks & phase_ends_and_looks ? 2'd3 :
-    2'd0;
   wire converted = phase_state == 4'd8 & done_and_looks;
+  assign fault =
+    unconverted ? 2'd3 :
+    too_long ? 2'd2 :
+    unready ? 2'd1 :
+    2'd0;
 
   pulsetrain_core_controller_line_driver_see_ready see_ready (
     .crossbar__ready(crossbar__ready),
@@ -3205,29 +3543,29 @@ module pulsetrain_core_controller_line_driver (
       samples__valid <= converted & !releases;
       crossbar__convert <= converts & !releases;
       if (transfers) begin
-        crossbar__source_unselected <= kept[170:169] == 2'd3 ? 2'd0 : kept[170:169];
-        crossbar__source_code <= kept[164:157];
-        crossbar__bit_unselected <= kept[168:167] == 2'd3 ? 2'd0 : kept[168:167];
-        crossbar__bit_code <= kept[156:149];
-        crossbar__word_unselected <= kept[166:165] == 2'd3 ? 2'd0 : kept[166:165];
-        crossbar__word_code <= kept[148:141];
-        crossbar__full_scale <= reads ? kept[186:171] : 16'd0;
-        crossbar__whole <= kept[42];
-        crossbar__columns <= kept[41:10];
-        crossbar__row <= kept[9:5];
-        crossbar__operation <= kept[4:0];
+        crossbar__source_unselected <= lines__source_unselected == 2'd3 ? 2'd0 : lines__source_unselected;
+        crossbar__source_code <= lines__source_code;
+        crossbar__bit_unselected <= lines__bit_unselected == 2'd3 ? 2'd0 : lines__bit_unselected;
+        crossbar__bit_code <= lines__bit_code;
+        crossbar__word_unselected <= lines__word_unselected == 2'd3 ? 2'd0 : lines__word_unselected;
+        crossbar__word_code <= lines__word_code;
+        crossbar__full_scale <= reads ? full_scale : 16'd0;
+        crossbar__whole <= i__payload[42];
+        crossbar__columns <= i__payload[41:10];
+        crossbar__row <= i__payload[9:5];
+        crossbar__operation <= i__payload[4:0];
         crossbar__select <= 1'b1;
-        report__columns <= kept[41:10];
-        report__form <= kept[4:0] == 5'd4;
-        report__polarity <= kept[4:0] == 5'd2;
-        report__row <= kept[9:5];
-        waiting <= kept[44:43];
+        report__columns <= i__payload[41:10];
+        report__form <= i__payload[4:0] == 5'd4;
+        report__polarity <= i__payload[4:0] == 5'd2;
+        report__row <= i__payload[9:5];
+        waiting <= i__payload[44:43];
         reading <= reads;
-        conversion_limit <= kept[140:125];
-        ready_limit <= kept[124:109];
-        recovery_cycles <= kept[108:93];
-        hold_cycles <= kept[92:77];
-        pulse_cycles <= kept[76:61];
+        conversion_limit <= timing__conversion_limit;
+        ready_limit <= timing__ready_limit;
+        recovery_cycles <= timing__recovery_cycles;
+        hold_cycles <= timing__hold_cycles;
+        pulse_cycles <= timing__pulse_cycles;
       end else if (recovers_or_releases) begin
         crossbar__group <= 1'b0;
         crossbar__source_unselected <= 2'd0;
@@ -3363,9 +3701,10 @@ module pulsetrain_core_controller_line_driver (
         end
         default: ;
       endcase
-      pulse_ended <= next_remaining_at_most_1;
-      phase_ends <= next_remaining_at_most_1;
-      remaining <= next_remaining;
+      pulse_ended <= pulse_ended_choice;
+      phase_ends <= pulse_ended_choice;
+      remaining <= releases ? recovery_cycles : remaining_either | (begun[3] ? recovery_cycles : 16'd0) | (begun[4] ?
+          ready_limit : 16'd0) | (begun[5] ? conversion_limit : 16'd0);
       reached <= reached_choice[15:0] >= pulse_limit;
       high_cycles <= reached_choice[15:0];
     end

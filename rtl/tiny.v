@@ -216,8 +216,11 @@ module pulsetrain_core (
   reg [1:0] held_read_lines__bit_unselected = 2'd0;
   reg [1:0] held_read_lines__source_unselected = 2'd0;
   reg [3:0] beat = 4'd0;
+  reg first = 1'b1;
   reg waits = 1'b0;
   reg difference = 1'b0;
+  reg asks = 1'b0;
+  reg backward = 1'b0;
   wire verdict__settled;
   wire load__valid;
   wire deltas__valid_2;
@@ -226,8 +229,7 @@ module pulsetrain_core (
   wire verdict__valid;
   wire [3:0] verdict__status;
   wire [129:0] targets__payload;
-  wire [3:0] header__opcode;
-  wire [7:0] header__tag;
+  wire header_comes;
   wire header__valid;
   wire [3:0] header__status;
   wire header__settled;
@@ -252,7 +254,7 @@ module pulsetrain_core (
   wire drive__start;
   wire drive__active;
   wire read__valid;
-  wire backward;
+  wire backward_2;
   wire drive__beat;
   wire room_2;
   wire reading;
@@ -281,13 +283,11 @@ module pulsetrain_core (
 
   wire clear = released & !released_before;
   wire runs = header__valid & !header__settled & !clear;
-  wire i__payload = header__opcode == 4'd3;
-  wire product_any_2 = |{header__opcode == 4'd9, header__opcode == 4'd8, header__opcode == 4'd7, header__opcode ==
-      4'd6, header__opcode == 4'd5, header__opcode == 4'd4, i__payload, header__opcode == 4'd2};
+  wire product_any_2 = |{commands__payload[3:0] == 4'd9, commands__payload[3:0] == 4'd8, commands__payload[3:0] ==
+      4'd7, commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5, commands__payload[3:0] == 4'd4,
+      commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2};
   wire product_when = runs & product_any_2;
-  wire product_any = |{header__opcode == 4'd6, header__opcode == 4'd5};
-  wire settings_free = !used;
-  wire header__valid_and_settings_free = header__valid & settings_free;
+  wire product_any = |{commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5};
   wire difference_when = runs & product_any;
   wire seed__valid_2 = seed__valid & !busy;
   assign seed__ready = seed__ready_2 & !busy;
@@ -313,18 +313,18 @@ module pulsetrain_core (
       refusals__illegal_settings_any_2)) | refusals__illegal_settings_both | settings__ramp > 2'd2;
   wire refusals__disarmed = !armed | released;
   wire refusals__unseeded = !seeded | seeding;
+  wire settings_free = !used;
   wire room = room_2 & !(used & product) & !(armed & !armed_before);
-  wire may_pass = beat != 4'd0 | !reading;
+  wire may_pass = !first | !reading;
   wire deltas__valid = may_pass & (busy_2 ? deltas__valid_3 : deltas__valid_2);
   wire moves = deltas__valid & deltas__ready_2;
-  wire begins = moves & beat == 4'd0;
+  wire begins = moves & first;
   wire read_starts = read__valid & read__ready;
   wire sampled = begins | read_starts | programmed;
   wire [63:0] deltas__payload = busy_2 ? deltas__payload_3 : deltas__payload_2;
   wire deltas__ready = may_pass & deltas__ready_2;
   wire deltas__ready_3 = deltas__ready & !busy_2;
   wire updated = done__valid & done__status == 2'd0;
-  wire i__valid = runs & (|{i__payload, header__opcode == 4'd2});
   wire [1:0] command_decoder_targets__ready_either = 2'd2 | !reading;
 
   pulsetrain_core_command_decoder command_decoder (
@@ -351,8 +351,7 @@ module pulsetrain_core (
     .refusals__illegal_settings(refusals__illegal_settings),
     .refusals__illegal_refresh(refusals__illegal_refresh),
     .targets__payload(targets__payload),
-    .header__opcode(header__opcode),
-    .header__tag(header__tag),
+    .header_comes(header_comes),
     .commands__ready(commands__ready),
     .header__valid(header__valid),
     .header__status(header__status),
@@ -364,7 +363,6 @@ module pulsetrain_core (
     .clk(clk),
     .rst(rst),
     .clear(clear),
-    .drive__side(i__payload),
     .load__valid(load__valid),
     .load__ready(load__ready),
     .drive__codes(drive__codes),
@@ -373,6 +371,7 @@ module pulsetrain_core (
     .scan_port__en(scan__enable),
     .scan__start(scan__start),
     .drive__start(drive__start),
+    .drive__side(backward),
     .load__payload(load__payload),
     .scan__loaded(scan__loaded),
     .drive__loaded(drive__loaded),
@@ -412,11 +411,11 @@ module pulsetrain_core (
     .clk(clk),
     .rst(rst),
     .clear(clear),
-    .i__valid(i__valid),
-    .drive__side(i__payload),
     .drive__codes(drive__codes),
     .drive__start(drive__start),
     .o__ready(read__ready),
+    .i__valid(asks),
+    .drive__side(backward),
     .drive__loaded(drive__loaded),
     .drive__active(drive__active),
     .o__valid(read__valid),
@@ -424,12 +423,14 @@ module pulsetrain_core (
     .dac__side(dac__side),
     .dac__index(dac__index),
     .dac__codes(dac__codes),
-    .o__payload(backward),
+    .o__payload(backward_2),
     .drive__beat(drive__beat),
     .room(room_3)
   );
 
   pulsetrain_core_responder responder (
+    .header__opcode(commands__payload[3:0]),
+    .header__tag(commands__payload[15:8]),
     .responses__ready(responses__ready),
     .clk(clk),
     .rst(rst),
@@ -446,12 +447,10 @@ module pulsetrain_core (
     .programmed(programmed),
     .at_rest(at_rest),
     .samples__valid(samples__valid),
-    .header__opcode(header__opcode),
-    .header__tag(header__tag),
     .header__valid(header__valid),
     .header__status(header__status),
     .header__settled(header__settled),
-    .backward(backward),
+    .backward(backward_2),
     .read_room(room_3),
     .responses__valid(responses__valid),
     .responses__payload(responses__payload),
@@ -497,27 +496,27 @@ module pulsetrain_core (
     .settings__ready_limit(held_ready_limit),
     .settings__settle_cycles(held_settle_cycles),
     .settings__conversion_limit(held_conversion_limit),
-    .settings__form_cycles(held_form_cycles),
-    .settings__forward_full_scale(held_forward_full_scale),
-    .settings__backward_full_scale(held_backward_full_scale),
+    .settings_of_next_form_cycles(held_form_cycles),
+    .settings_of_next_forward_full_scale(held_forward_full_scale),
+    .settings_of_next_backward_full_scale(held_backward_full_scale),
     .settings__verify_full_scale(held_verify_full_scale),
     .settings__verify(held_verify),
     .settings__verify_step(held_verify_step),
     .settings__verify_tolerance(held_verify_tolerance),
-    .settings__program_tolerance(held_program_tolerance),
+    .settings_of_next_program_tolerance(held_program_tolerance),
     .settings__try_limit(held_try_limit),
     .settings__pair_policy(held_pair_policy),
-    .settings__refresh_pulses(held_refresh_pulses),
-    .settings__ramp(held_ramp),
-    .settings__set_ramp__start(held_set_ramp__start),
-    .settings__set_ramp__step(held_set_ramp__step),
-    .settings__set_ramp__stop(held_set_ramp__stop),
-    .settings__reset_ramp__start(held_reset_ramp__start),
-    .settings__reset_ramp__step(held_reset_ramp__step),
-    .settings__reset_ramp__stop(held_reset_ramp__stop),
-    .settings__form_ramp__start(held_form_ramp__start),
-    .settings__form_ramp__step(held_form_ramp__step),
-    .settings__form_ramp__stop(held_form_ramp__stop),
+    .settings_of_next_refresh_pulses(held_refresh_pulses),
+    .settings_of_next_ramp(held_ramp),
+    .settings_of_next_set_ramp_start(held_set_ramp__start),
+    .settings_of_next_set_ramp_step(held_set_ramp__step),
+    .settings_of_next_set_ramp_stop(held_set_ramp__stop),
+    .settings_of_next_reset_ramp_start(held_reset_ramp__start),
+    .settings_of_next_reset_ramp_step(held_reset_ramp__step),
+    .settings_of_next_reset_ramp_stop(held_reset_ramp__stop),
+    .settings_of_next_form_ramp_start(held_form_ramp__start),
+    .settings_of_next_form_ramp_step(held_form_ramp__step),
+    .settings_of_next_form_ramp_stop(held_form_ramp__stop),
     .settings__set_lines__word_code(held_set_lines__word_code),
     .settings__set_lines__bit_code(held_set_lines__bit_code),
     .settings__set_lines__source_code(held_set_lines__source_code),
@@ -530,12 +529,12 @@ module pulsetrain_core (
     .settings__reset_lines__word_unselected(held_reset_lines__word_unselected),
     .settings__reset_lines__bit_unselected(held_reset_lines__bit_unselected),
     .settings__reset_lines__source_unselected(held_reset_lines__source_unselected),
-    .settings__form_lines__word_code(held_form_lines__word_code),
-    .settings__form_lines__bit_code(held_form_lines__bit_code),
-    .settings__form_lines__source_code(held_form_lines__source_code),
-    .settings__form_lines__word_unselected(held_form_lines__word_unselected),
-    .settings__form_lines__bit_unselected(held_form_lines__bit_unselected),
-    .settings__form_lines__source_unselected(held_form_lines__source_unselected),
+    .settings_of_next_form_lines_word_code(held_form_lines__word_code),
+    .settings_of_next_form_lines_bit_code(held_form_lines__bit_code),
+    .settings_of_next_form_lines_source_code(held_form_lines__source_code),
+    .settings_of_next_form_lines_word_unselected(held_form_lines__word_unselected),
+    .settings_of_next_form_lines_bit_unselected(held_form_lines__bit_unselected),
+    .settings_of_next_form_lines_source_unselected(held_form_lines__source_unselected),
     .settings__read_lines__word_code(held_read_lines__word_code),
     .settings__read_lines__bit_code(held_read_lines__bit_code),
     .settings__read_lines__source_code(held_read_lines__source_code),
@@ -544,7 +543,7 @@ module pulsetrain_core (
     .settings__read_lines__source_unselected(held_read_lines__source_unselected),
     .targets__payload(targets__payload),
     .read__valid(read__valid),
-    .read__payload(backward),
+    .read__payload(backward_2),
     .faulted(faulted),
     .released(released),
     .armed(armed),
@@ -662,10 +661,14 @@ module pulsetrain_core (
       held_read_lines__bit_unselected <= 2'd0;
       held_read_lines__source_unselected <= 2'd0;
       difference <= 1'b0;
+      asks <= 1'b0;
+      backward <= 1'b0;
     end else begin
+      backward <= commands__payload[3:0] == 4'd3;
+      asks <= runs & (|{commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2});
       if (difference_when)
-        difference <= header__opcode == 4'd6;
-      if (header__valid_and_settings_free) begin
+        difference <= commands__payload[3:0] == 4'd6;
+      if (settings_free) begin
         held_read_lines__source_unselected <= settings__read_lines__source_unselected;
         held_read_lines__bit_unselected <= settings__read_lines__bit_unselected;
         held_read_lines__word_unselected <= settings__read_lines__word_unselected;
@@ -726,15 +729,18 @@ module pulsetrain_core (
       if (product_when)
         product <= product_any;
       armed_before <= armed;
-      refusals__illegal_refresh <= settings__pair_policy == 2'd2;
-      refusals__illegal_settings <= {refusals__illegal_settings_either, refusals__illegal_settings_either_2,
-          settings__try_limit == 8'd0, refusals__illegal_settings_above, settings__verify_step == 8'd0,
-          settings__verify_full_scale == 16'd0, settings__backward_full_scale == 16'd0, settings__forward_full_scale ==
-          16'd0, settings__conversion_limit == 16'd0, settings__settle_cycles == 16'd0, settings__ready_limit == 16'd0,
-          settings__recovery_cycles == 16'd0, settings__hold_cycles == 16'd0, refusals__illegal_settings_either_3,
-          refusals__illegal_settings_either_4, settings__setup_cycles == 16'd0, refusals__illegal_settings_either_5,
-          settings__max_pulses == 4'd0, refusals__illegal_settings_either_6} != 19'd0;
-      refusals__locked <= form_key != 16'd61498;
+      if (header_comes) begin
+        refusals__illegal_refresh <= settings__pair_policy == 2'd2;
+        refusals__illegal_settings <= {refusals__illegal_settings_either, refusals__illegal_settings_either_2,
+            settings__try_limit == 8'd0, refusals__illegal_settings_above, settings__verify_step == 8'd0,
+            settings__verify_full_scale == 16'd0, settings__backward_full_scale == 16'd0, settings__forward_full_scale
+            == 16'd0, settings__conversion_limit == 16'd0, settings__settle_cycles == 16'd0, settings__ready_limit ==
+            16'd0, settings__recovery_cycles == 16'd0, settings__hold_cycles == 16'd0,
+            refusals__illegal_settings_either_3, refusals__illegal_settings_either_4, settings__setup_cycles == 16'd0,
+            refusals__illegal_settings_either_5, settings__max_pulses == 4'd0, refusals__illegal_settings_either_6} !=
+            19'd0;
+        refusals__locked <= form_key != 16'd61498;
+      end
       released_before <= released;
     end
   end
@@ -749,14 +755,19 @@ module pulsetrain_core (
   end
 
   always @(posedge clk) begin
-    if (rst)
+    if (rst) begin
       beat <= 4'd0;
-    else if (clear)
+      first <= 1'b1;
+    end else if (clear) begin
       beat <= 4'd0;
-    else if (moves) begin
+      first <= 1'b1;
+    end else if (moves) begin
+      first <= 1'b0;
       beat <= beat + 1'b1;
-      if (beat == 4'd15)
+      if (beat == 4'd15) begin
+        first <= 1'b1;
         beat <= 4'd0;
+      end
     end
   end
 
@@ -805,8 +816,7 @@ module pulsetrain_core_command_decoder (
   input refusals__illegal_settings,
   input refusals__illegal_refresh,
   output [129:0] targets__payload,
-  output [3:0] header__opcode,
-  output [7:0] header__tag,
+  output header_comes,
   output commands__ready,
   output header__valid,
   output [3:0] header__status,
@@ -814,49 +824,57 @@ module pulsetrain_core_command_decoder (
   output [35:0] load__payload
 );
   reg [3:0] opcode = 4'd0;
-  reg side = 1'b0;
   reg [3:0] beat = 4'd0;
+  reg side = 1'b0;
+  reg filling = 1'b0;
   reg [1:0] part_state = 2'd0;
   reg looked_at = 1'b0;
   reg passes = 1'b0;
+  reg [6:0] kind = 7'd0;
   reg which = 1'b0;
   reg wrong_before = 1'b0;
 
   assign loads = opcode == 4'd1;
   wire updates = opcode == 4'd4;
-  wire [4:0] length = loads ? 5'd2 : updates ? 5'd16 : 5'd8;
-  wire [5:0] length_minus_1 = length - 1'b1;
-  wire ends = beat == length_minus_1;
+  wire ends = loads ? beat == 4'd1 : updates ? beat == 4'd15 : beat == 4'd7;
   wire accepted = loads ? load__ready : updates ? deltas__ready : targets__ready;
   wire offered = part_state == 2'd2 ? commands__valid : part_state == 2'd3;
   wire moves = offered & accepted;
-  assign commands__ready = part_state == 2'd0 ? room & looked_at & passes : part_state == 2'd2 ? accepted : part_state
-      == 2'd1;
+  wire takes = part_state == 2'd0 & room & looked_at & passes;
+  assign commands__ready = part_state == 2'd0 ? takes : part_state == 2'd2 ? accepted : part_state == 2'd1;
   wire taken = commands__valid & commands__ready;
   assign load__valid = offered & loads;
   assign deltas__valid = offered & updates;
   assign targets__valid = offered & !loads & !updates;
-  wire filling = part_state == 2'd3;
   wire [127:0] words = filling ? 128'd0 : commands__payload[127:0];
   wire [15:0] missing = filling ? 16'd32768 : 16'd0;
-  assign header__opcode = part_state == 2'd0 ? commands__payload[3:0] : 4'd0;
-  wire part_state_when = !(|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd3, header__opcode ==
-      4'd2});
   wire [3:0] wrong_inverse = ~{$signed(commands__payload[63:55]) == $signed(commands__payload[63]) &
       (!commands__payload[63] | (|commands__payload[54:48])), $signed(commands__payload[47:39]) ==
       $signed(commands__payload[47]) & (!commands__payload[47] | (|commands__payload[38:32])),
       $signed(commands__payload[31:23]) == $signed(commands__payload[31]) & (!commands__payload[31] |
       (|commands__payload[22:16])), $signed(commands__payload[15:7]) == $signed(commands__payload[15]) &
       (!commands__payload[15] | (|commands__payload[6:0]))};
-  wire wrong = wrong_before | (|wrong_inverse);
+  wire wrong = wrong_before | (|(loads ? wrong_inverse : 4'd0));
   wire ends_or_commands__payload_128 = ends | commands__payload[128];
   wire wrong_before_when = moves & !filling;
   wire ends_xor_commands__payload_128 = ends ^ commands__payload[128];
   assign verdict__valid = wrong_before_when & (loads ? ends_or_commands__payload_128 : ends_xor_commands__payload_128);
   assign verdict__status = ends_xor_commands__payload_128 ? 4'd4 : wrong ? 4'd9 : 4'd0;
-  wire passes_any = |{header__opcode == 4'd9, header__opcode == 4'd8, header__opcode == 4'd7, header__opcode == 4'd6,
-      header__opcode == 4'd5, header__opcode == 4'd4, header__opcode == 4'd3, header__opcode == 4'd2};
+  wire passes_any = |{commands__payload[3:0] == 4'd9, commands__payload[3:0] == 4'd8, commands__payload[3:0] == 4'd7,
+      commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5, commands__payload[3:0] == 4'd4,
+      commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2};
+  wire kind_any = |{commands__payload[3:0] == 4'd8, commands__payload[3:0] == 4'd7, commands__payload[3:0] == 4'd6,
+      commands__payload[3:0] == 4'd5, commands__payload[3:0] == 4'd4, commands__payload[3:0] == 4'd3,
+      commands__payload[3:0] == 4'd2, commands__payload[3:0] == 4'd1};
+  wire [3:0] refusal_choice = refusals__unseeded & kind[4] & !kind[1] ? 4'd7 : refusals__locked & kind[2] & !kind[1] ?
+      4'd8 : (refusals__illegal_settings | (refusals__illegal_refresh & kind[3])) & !kind[1] ? 3'd5 : 3'd0;
+  wire [3:0] refusal = part_state == 2'd0 ? (kind[0] ? 4'd3 : refusals__disarmed & !kind[1] ? 4'd6 : refusal_choice) :
+      4'd0;
+  wire wrong_length = part_state == 2'd0 & kind[5] == commands__payload[128];
+  assign header__settled = part_state == 2'd0 & !(refusal == 4'd0 & (!wrong_length | kind[6]));
+  wire header__settled_or_clear = header__settled | clear;
   wire taken_and_commands__payload_128 = taken & commands__payload[128];
+  wire filling_when = (moves & ends) | clear;
   assign targets__payload[15:0] = words[15:0] | missing;
   assign targets__payload[31:16] = words[31:16] | missing;
   assign targets__payload[47:32] = words[47:32] | missing;
@@ -866,24 +884,10 @@ module pulsetrain_core_command_decoder (
   assign targets__payload[111:96] = words[111:96] | missing;
   assign targets__payload[127:112] = words[127:112] | missing;
   assign targets__payload[129:128] = opcode == 4'd9 ? 2'd2 : opcode == 4'd8 ? 2'd1 : 2'd0;
-  assign header__tag = part_state == 2'd0 ? commands__payload[15:8] : 8'd0;
-  assign header__valid = part_state == 2'd0 & taken;
-  wire refusal_any = |{header__opcode == 4'd8, header__opcode == 4'd7, header__opcode == 4'd6, header__opcode == 4'd5,
-      header__opcode == 4'd4, header__opcode == 4'd3, header__opcode == 4'd2, header__opcode == 4'd1};
-  wire [3:0] refusal_choice = refusals__locked & header__opcode == 4'd8 & header__opcode != 4'd1 ? 4'd8 :
-      (refusals__illegal_settings | (refusals__illegal_refresh & header__opcode == 4'd9)) & header__opcode != 4'd1 ?
-      3'd5 : 3'd0;
-  wire [3:0] refusal_choice_2 = refusals__disarmed & header__opcode != 4'd1 ? 4'd6 : refusals__unseeded &
-      (|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd4}) & header__opcode != 4'd1 ? 4'd7 :
-      refusal_choice;
-  wire [3:0] refusal = part_state == 2'd0 ? (!refusal_any ? 4'd3 : refusal_choice_2) : 4'd0;
-  wire wrong_length = part_state == 2'd0 & part_state_when == commands__payload[128];
+  assign header_comes = part_state == 2'd0 & commands__valid & !commands__ready;
+  assign header__valid = part_state == 2'd0 & commands__valid & takes;
   assign header__status = part_state == 2'd0 & refusal == 4'd0 & wrong_length ? 4'd4 : part_state == 2'd0 ? refusal :
       4'd0;
-  assign header__settled =
-    part_state == 2'd0 ? !(refusal == 4'd0 & (!wrong_length | (|{header__opcode == 4'd9, header__opcode == 4'd8,
-        header__opcode == 4'd7, header__opcode == 4'd4}))) :
-    1'b0;
   assign load__payload[0] = side;
   assign load__payload[1] = which;
   assign load__payload[9:2] = commands__payload[7:0];
@@ -898,10 +902,12 @@ module pulsetrain_core_command_decoder (
       beat <= 4'd0;
       looked_at <= 1'b0;
       passes <= 1'b0;
+      kind <= 7'd0;
       opcode <= 4'd0;
       side <= 1'b0;
       which <= 1'b0;
       part_state <= 2'd0;
+      filling <= 1'b0;
       wrong_before <= 1'b0;
     end else begin
       if (header__valid)
@@ -912,22 +918,33 @@ module pulsetrain_core_command_decoder (
         beat <= beat + 1'b1;
       case (part_state)
         2'd0: begin
-          if (taken) begin
-            if (header__settled | clear) begin
+          if (header__valid) begin
+            if (header__settled_or_clear) begin
               part_state <= 2'd1;
               if (commands__payload[128])
                 part_state <= 2'd0;
-            end else if (part_state_when) begin
+            end else if (kind[5]) begin
               part_state <= 2'd2;
-              if (commands__payload[128])
+              if (commands__payload[128]) begin
+                filling <= 1'b1;
                 part_state <= 2'd3;
+              end
             end
           end
           which <= commands__payload[17];
           side <= commands__payload[16];
-          opcode <= header__opcode;
+          opcode <= commands__payload[3:0];
+          kind[0] <= !kind_any;
+          kind[1] <= commands__payload[3:0] == 4'd1;
+          kind[2] <= commands__payload[3:0] == 4'd8;
+          kind[3] <= commands__payload[3:0] == 4'd9;
+          kind[4] <= |{commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5, commands__payload[3:0] == 4'd4};
+          kind[5] <= !(|{commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5, commands__payload[3:0] ==
+              4'd3, commands__payload[3:0] == 4'd2});
+          kind[6] <= |{commands__payload[3:0] == 4'd9, commands__payload[3:0] == 4'd8, commands__payload[3:0] == 4'd7,
+              commands__payload[3:0] == 4'd4};
           passes <= settings_free | !passes_any;
-          looked_at <= commands__valid & !commands__ready;
+          looked_at <= header_comes;
           beat <= 4'd0;
         end
         2'd2: begin
@@ -935,20 +952,24 @@ module pulsetrain_core_command_decoder (
             if (ends)
               part_state <= 2'd1;
             if (commands__payload[128]) begin
+              filling <= !ends & !loads;
               part_state <= 2'd3;
               if (ends | loads)
                 part_state <= 2'd0;
             end
           end
           if (clear) begin
+            filling <= 1'b0;
             part_state <= 2'd1;
             if (taken_and_commands__payload_128)
               part_state <= 2'd0;
           end
         end
         2'd3: begin
-          if ((moves & ends) | clear)
+          if (filling_when) begin
+            filling <= 1'b0;
             part_state <= 2'd0;
+          end
         end
         2'd1: begin
           if (taken_and_commands__payload_128)
@@ -966,7 +987,6 @@ module pulsetrain_core_vector_store (
   input clk,
   input rst,
   input clear,
-  input drive__side,
   input load__valid,
   output load__ready,
   output [31:0] drive__codes,
@@ -975,6 +995,7 @@ module pulsetrain_core_vector_store (
   input scan_port__en,
   input scan__start,
   input drive__start,
+  input drive__side,
   input [35:0] load__payload,
   output reg scan__loaded = 1'b0,
   output reg drive__loaded = 1'b0,
@@ -1120,16 +1141,21 @@ module pulsetrain_core_outer_product (
   output reg deltas__valid = 1'b0,
   output reg [63:0] deltas__payload = 64'd0
 );
-  reg multiplies = 1'b0;
+  reg held_3 = 1'b0;
   reg [2:0] row = 3'd0;
-  reg fetched = 1'b0;
-  reg adds = 1'b0;
+  reg held = 1'b0;
+  reg held_2 = 1'b0;
+  reg held_4 = 1'b0;
   reg [1:0] lane = 2'd0;
-  reg [1:0] like = 2'd0;
-  reg like_2 = 1'b0;
-  reg like_3 = 1'b0;
+  reg held_10 = 1'b0;
+  reg held_9 = 1'b0;
+  reg [3:0] fetched_lane = 4'd0;
+  reg [7:0] picked_0 = 8'd0;
+  reg [31:0] held_7 = 32'd0;
+  reg held_8 = 1'b0;
+  reg held_6 = 1'b0;
   reg [7:0] row_code = 8'd0;
-  reg [31:0] column_codes = 32'd0;
+  reg [31:0] held_5 = 32'd0;
   reg completes = 1'b0;
   reg finishes = 1'b0;
   reg [14:0] product_0 = 15'd0;
@@ -1143,35 +1169,24 @@ module pulsetrain_core_outer_product (
 
   wire moves = !deltas__valid | deltas__ready;
   wire last_step = 1'b1;
-  assign loads = moves & (!multiplies | last_step);
+  assign loads = moves & (!held_3 | last_step);
   wire cell_ends = which == difference;
   wire row_ends = cell_ends & column_beat;
   wire ends = row_ends & row == 3'd7;
   assign start__ready = !clear & (!active | (loads & ends));
   assign scan__start = start__valid & start__ready;
-  assign busy = active | fetched | multiplies | adds | deltas__valid;
+  assign busy = active | held | held_2 | held_3 | held_4 | deltas__valid;
   wire active_and_loads = active & loads;
-  wire loads_and_fetched = loads & fetched;
-  wire moves_and_multiplies = moves & multiplies;
-  wire [7:0] row_code_value =
-    like == 2'd0 ? scan__rows[7:0] :
-    like == 2'd1 ? scan__rows[15:8] :
-    like == 2'd2 ? scan__rows[23:16] :
-    like == 2'd3 ? scan__rows[31:24] :
-    8'd0;
-  wire [8:0] row_code_negative = -$signed(row_code_value);
-  wire moves_and_adds = moves & adds;
+  wire held_6_when = loads & held;
+  wire completes_when = loads & held_2;
+  wire [8:0] row_code_negative = -$signed(picked_0);
+  wire product_3_when = moves & held_3;
+  wire deltas__payload_when = moves & held_4;
   wire [16:0] product_0_plus_partial_0 = $signed(product_0) + $signed(partial_0);
   wire [16:0] product_1_plus_partial_1 = $signed(product_1) + $signed(partial_1);
   wire [16:0] product_2_plus_partial_2 = $signed(product_2) + $signed(partial_2);
   wire [16:0] product_3_plus_partial_3 = $signed(product_3) + $signed(partial_3);
-  wire partial_0_when = moves & (!adds | finishes);
-  wire [7:0] row_code_value_2 =
-    like == 2'd0 ? scan__rows[7:0] :
-    like == 2'd1 ? scan__rows[15:8] :
-    like == 2'd2 ? scan__rows[23:16] :
-    like == 2'd3 ? scan__rows[31:24] :
-    8'd0;
+  wire partial_0_when = moves & (!held_4 | finishes);
 
   always @(posedge clk) begin
     if (rst) begin
@@ -1180,25 +1195,51 @@ module pulsetrain_core_outer_product (
       row <= 3'd0;
       lane <= 2'd0;
       scan__row_beat <= 1'b0;
-    end else if (scan__start) begin
+      held <= 1'b0;
+      held_2 <= 1'b0;
+      held_3 <= 1'b0;
+      held_4 <= 1'b0;
+      deltas__valid <= 1'b0;
+    end else if (clear) begin
       which <= 1'b0;
       column_beat <= 1'b0;
       row <= 3'd0;
       lane <= 2'd0;
       scan__row_beat <= 1'b0;
-    end else if (active_and_loads) begin
-      if (cell_ends)
-        column_beat <= column_beat + 1'b1;
-      if (row_ends) begin
-        lane <= lane + 1'b1;
-        if (lane == 2'd3) begin
-          scan__row_beat <= scan__row_beat + 1'b1;
-          lane <= 2'd0;
-        end
-        row <= row + 1'b1;
-        column_beat <= 1'b0;
+      held <= 1'b0;
+      held_2 <= 1'b0;
+      held_3 <= 1'b0;
+      held_4 <= 1'b0;
+      deltas__valid <= 1'b0;
+    end else begin
+      if (moves) begin
+        deltas__valid <= held_4 & finishes;
+        held_4 <= held_3;
       end
-      which <= !which & difference;
+      if (loads) begin
+        held_3 <= held_2;
+        held_2 <= held;
+        held <= active;
+      end
+      if (active_and_loads) begin
+        if (cell_ends)
+          column_beat <= column_beat + 1'b1;
+        if (row_ends) begin
+          lane <= lane + 1'b1;
+          if (lane == 2'd3) begin
+            scan__row_beat <= scan__row_beat + 1'b1;
+            lane <= 2'd0;
+          end
+          row <= row + 1'b1;
+          column_beat <= 1'b0;
+        end
+        if (ends) begin
+          scan__row_beat <= 1'b0;
+          lane <= 2'd0;
+          row <= 3'd0;
+        end
+        which <= !which & difference;
+      end
     end
   end
 
@@ -1220,7 +1261,7 @@ module pulsetrain_core_outer_product (
       difference <= 1'b0;
       deltas__payload <= 64'd0;
     end else begin
-      if (moves_and_adds) begin
+      if (deltas__payload_when) begin
         deltas__payload[15:0] <= product_0_plus_partial_0[15:0];
         deltas__payload[31:16] <= product_1_plus_partial_1[15:0];
         deltas__payload[47:32] <= product_2_plus_partial_2[15:0];
@@ -1232,48 +1273,31 @@ module pulsetrain_core_outer_product (
   end
 
   always @(posedge clk) begin
-    if (rst) begin
-      fetched <= 1'b0;
-      multiplies <= 1'b0;
-      adds <= 1'b0;
-      deltas__valid <= 1'b0;
-    end else if (clear) begin
-      fetched <= 1'b0;
-      multiplies <= 1'b0;
-      adds <= 1'b0;
-      deltas__valid <= 1'b0;
-    end else begin
-      if (moves) begin
-        deltas__valid <= adds & finishes;
-        adds <= multiplies;
-      end
-      if (loads) begin
-        multiplies <= fetched;
-        fetched <= active;
-      end
-    end
-  end
-
-  always @(posedge clk) begin
-    if (moves_and_multiplies) begin
-      product_3 <= $signed(row_code) * $signed(column_codes[31:24]);
-      product_2 <= $signed(row_code) * $signed(column_codes[23:16]);
-      product_1 <= $signed(row_code) * $signed(column_codes[15:8]);
-      product_0 <= $signed(row_code) * $signed(column_codes[7:0]);
+    if (product_3_when) begin
+      product_3 <= $signed(row_code) * $signed(held_5[31:24]);
+      product_2 <= $signed(row_code) * $signed(held_5[23:16]);
+      product_1 <= $signed(row_code) * $signed(held_5[15:8]);
+      product_0 <= $signed(row_code) * $signed(held_5[7:0]);
       finishes <= completes & last_step;
     end
-    if (loads_and_fetched) begin
-      completes <= like_3;
-      column_codes <= scan__columns;
-      row_code <= like_2 ? row_code_negative[7:0] : row_code_value_2;
+    if (completes_when) begin
+      completes <= held_6;
+      held_5 <= held_7;
+      row_code <= held_8 ? row_code_negative[7:0] : picked_0;
+    end
+    if (held_6_when) begin
+      held_6 <= held_9;
+      held_8 <= held_10;
+      held_7 <= scan__columns;
+      picked_0 <= (fetched_lane[0] ? scan__rows[7:0] : 8'd0) | (fetched_lane[1] ? scan__rows[15:8] : 8'd0) |
+          (fetched_lane[2] ? scan__rows[23:16] : 8'd0) | (fetched_lane[3] ? scan__rows[31:24] : 8'd0);
       if (!scan__loaded)
-        row_code <= 8'd0;
-    end else if (moves_and_multiplies)
-      column_codes <= column_codes >> 6'd32;
+        picked_0 <= 8'd0;
+    end
     if (loads) begin
-      like_3 <= cell_ends;
-      like_2 <= which;
-      like <= lane;
+      fetched_lane <= 1'b1 << lane;
+      held_9 <= cell_ends;
+      held_10 <= which;
     end
   end
 
@@ -1283,7 +1307,7 @@ module pulsetrain_core_outer_product (
       partial_1 <= 16'd0;
       partial_2 <= 16'd0;
       partial_3 <= 16'd0;
-    end else if (moves_and_adds) begin
+    end else if (deltas__payload_when) begin
       partial_3 <= product_3_plus_partial_3[15:0];
       partial_2 <= product_2_plus_partial_2[15:0];
       partial_1 <= product_1_plus_partial_1[15:0];
@@ -1297,11 +1321,11 @@ module pulsetrain_core_read_sequencer (
   input clk,
   input rst,
   input clear,
-  input i__valid,
-  input drive__side,
   input [31:0] drive__codes,
   output drive__start,
   input o__ready,
+  input i__valid,
+  input drive__side,
   input drive__loaded,
   output drive__active,
   output o__valid,
@@ -1383,6 +1407,8 @@ endmodule
 
 // Keeps the commands that were taken and sends the answer of the oldest one as soon as it is known.
 module pulsetrain_core_responder (
+  input [3:0] header__opcode,
+  input [7:0] header__tag,
   input responses__ready,
   input clk,
   input rst,
@@ -1399,8 +1425,6 @@ module pulsetrain_core_responder (
   output programmed,
   input at_rest,
   input samples__valid,
-  input [3:0] header__opcode,
-  input [7:0] header__tag,
   input header__valid,
   input [3:0] header__status,
   input header__settled,
@@ -1437,7 +1461,8 @@ module pulsetrain_core_responder (
   assign busy = waiting != 5'd0 | responses__valid;
   wire [4:0] write_minus_1 = write - 1'b1;
   wire [3:0] signature__addr = header__valid ? write : write_minus_1[3:0];
-  wire free = (!responses__valid | responses__ready) & !clear & !cleared & known;
+  wire [4:0] read_plus_1 = read + 1'b1;
+  wire free = (!responses__valid | responses__ready) & !cleared & known;
   wire [16:0] oldest;
   assign oldest[3:0] = seen[3:0];
   assign oldest[11:4] = seen[15:8];
@@ -1448,8 +1473,8 @@ module pulsetrain_core_responder (
   wire finished_any = |{oldest[3:0] == 4'd6, oldest[3:0] == 4'd5, oldest[3:0] == 4'd4};
   wire more = !oldest[16] & sent != (w_en_any ? 5'd1 : responses__payload_any ? 5'd16 : 5'd0);
   wire over = (w_en_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
-  wire answers = free & (oldest[16] | over);
-  wire [4:0] read_plus_answers = read + answers;
+  wire answers = free & (oldest[16] | over) & !clear;
+  wire [3:0] look__addr = answers ? read_plus_1[3:0] : read;
   wire taken_0 = header__valid & write == 4'd0;
   wire judged_0 = verdict__valid & write_minus_1[3:0] == 4'd0;
   wire taken_1 = header__valid & write == 4'd1;
@@ -1486,10 +1511,11 @@ module pulsetrain_core_responder (
   wire w_en = samples__valid & reading;
   wire free_and_more = free & more;
   wire offered = responses__payload_any ? cells__valid : r_rdy;
-  wire advances = free_and_more & offered;
-  wire r_en = advances & w_en_any;
+  wire goes_on = free_and_more & offered;
+  wire r_en = goes_on & w_en_any;
   wire ends = w_en & samples__last;
-  assign cells__ready = free_and_more & responses__payload_any;
+  wire advances = goes_on & !clear;
+  assign cells__ready = free_and_more & responses__payload_any & !clear;
   assign programmed = answers & responses__payload_any & !oldest[16];
   wire faulty_when = clear & !(taken_0 ? header__settled : settled[0]);
   wire faulty_when_2 = clear & !(taken_1 ? header__settled : settled[1]);
@@ -1561,9 +1587,9 @@ module pulsetrain_core_responder (
       end
       cleared <= clear;
       read_room <= waiting_2 + 1'b1 <= 4'd5;
-      oldest_faulty <= faulty[read_plus_answers[3:0]];
-      oldest_released <= released[read_plus_answers[3:0]];
-      oldest_settled <= settled[read_plus_answers[3:0]];
+      oldest_faulty <= answers ? faulty[read_plus_1[3:0]] : faulty[read];
+      oldest_released <= answers ? released[read_plus_1[3:0]] : released[read];
+      oldest_settled <= answers ? settled[read_plus_1[3:0]] : settled[read];
       if (taken_0) begin
         released[0] <= 1'b0;
         settled[0] <= header__settled;
@@ -1725,7 +1751,7 @@ module pulsetrain_core_responder (
         settled[15] <= 1'b1;
       end
       known <= waiting != 5'd0 & !(waiting == 5'd1 & answers);
-      read <= read_plus_answers[3:0];
+      read <= look__addr;
       write <= write + header__valid;
       waiting <= waiting + header__valid - answers;
     end
@@ -1758,7 +1784,7 @@ module pulsetrain_core_responder (
     if (header__valid) taken[signature__addr][15:8] <= header__tag;
   end
   always @(posedge clk)
-    seen <= taken[read_plus_answers[3:0]];
+    seen <= taken[look__addr];
 endmodule
 
 // Buffered synchronous first in, first out queue.
@@ -1855,27 +1881,27 @@ module pulsetrain_core_controller (
   input [15:0] settings__ready_limit,
   input [15:0] settings__settle_cycles,
   input [15:0] settings__conversion_limit,
-  input [15:0] settings__form_cycles,
-  input [15:0] settings__forward_full_scale,
-  input [15:0] settings__backward_full_scale,
+  input [15:0] settings_of_next_form_cycles,
+  input [15:0] settings_of_next_forward_full_scale,
+  input [15:0] settings_of_next_backward_full_scale,
   input [15:0] settings__verify_full_scale,
   input settings__verify,
   input [7:0] settings__verify_step,
   input [7:0] settings__verify_tolerance,
-  input [7:0] settings__program_tolerance,
+  input [7:0] settings_of_next_program_tolerance,
   input [7:0] settings__try_limit,
   input [1:0] settings__pair_policy,
-  input [7:0] settings__refresh_pulses,
-  input [1:0] settings__ramp,
-  input [15:0] settings__set_ramp__start,
-  input [15:0] settings__set_ramp__step,
-  input [15:0] settings__set_ramp__stop,
-  input [15:0] settings__reset_ramp__start,
-  input [15:0] settings__reset_ramp__step,
-  input [15:0] settings__reset_ramp__stop,
-  input [15:0] settings__form_ramp__start,
-  input [15:0] settings__form_ramp__step,
-  input [15:0] settings__form_ramp__stop,
+  input [7:0] settings_of_next_refresh_pulses,
+  input [1:0] settings_of_next_ramp,
+  input [15:0] settings_of_next_set_ramp_start,
+  input [15:0] settings_of_next_set_ramp_step,
+  input [15:0] settings_of_next_set_ramp_stop,
+  input [15:0] settings_of_next_reset_ramp_start,
+  input [15:0] settings_of_next_reset_ramp_step,
+  input [15:0] settings_of_next_reset_ramp_stop,
+  input [15:0] settings_of_next_form_ramp_start,
+  input [15:0] settings_of_next_form_ramp_step,
+  input [15:0] settings_of_next_form_ramp_stop,
   input [7:0] settings__set_lines__word_code,
   input [7:0] settings__set_lines__bit_code,
   input [7:0] settings__set_lines__source_code,
@@ -1888,12 +1914,12 @@ module pulsetrain_core_controller (
   input [1:0] settings__reset_lines__word_unselected,
   input [1:0] settings__reset_lines__bit_unselected,
   input [1:0] settings__reset_lines__source_unselected,
-  input [7:0] settings__form_lines__word_code,
-  input [7:0] settings__form_lines__bit_code,
-  input [7:0] settings__form_lines__source_code,
-  input [1:0] settings__form_lines__word_unselected,
-  input [1:0] settings__form_lines__bit_unselected,
-  input [1:0] settings__form_lines__source_unselected,
+  input [7:0] settings_of_next_form_lines_word_code,
+  input [7:0] settings_of_next_form_lines_bit_code,
+  input [7:0] settings_of_next_form_lines_source_code,
+  input [1:0] settings_of_next_form_lines_word_unselected,
+  input [1:0] settings_of_next_form_lines_bit_unselected,
+  input [1:0] settings_of_next_form_lines_source_unselected,
   input [7:0] settings__read_lines__word_code,
   input [7:0] settings__read_lines__bit_code,
   input [7:0] settings__read_lines__source_code,
@@ -1955,12 +1981,12 @@ module pulsetrain_core_controller (
   output report__cut
 );
   reg [1:0] in_flight = 2'd0;
-  reg upcoming_valid = 1'b0;
+  reg upcoming_taken = 1'b0;
   reg upcoming_whole = 1'b0;
   reg asked_before = 1'b1;
   reg before_ = 1'b0;
   reg aborted = 1'b0;
-  reg [3:0] beat = 4'd0;
+  reg first = 1'b1;
   reg drains = 1'b0;
   reg bank = 1'b0;
   reg [4:0] sampled_threshold_log2 = 5'd0;
@@ -1968,14 +1994,101 @@ module pulsetrain_core_controller (
   reg [3:0] sampled_parallel_max = 4'd0;
   reg held_2 = 1'b0;
   reg [13:0] slot = 14'd0;
-  reg [264:0] bank_0 = 265'd0;
-  reg [264:0] bank_1 = 265'd0;
+  reg bank_0_verify = 1'b0;
+  reg bank_1_verify = 1'b0;
   reg verifying = 1'b0;
   reg held = 1'b0;
+  reg upcoming_valid = 1'b0;
+  reg banked = 1'b0;
+  reg current = 1'b0;
+  reg [3:0] bank_1_parallel_max = 4'd0;
+  reg [15:0] bank_1_setup_cycles = 16'd0;
+  reg [15:0] bank_1_set_cycles = 16'd0;
+  reg [15:0] bank_1_reset_cycles = 16'd0;
+  reg [15:0] bank_1_hold_cycles = 16'd0;
+  reg [15:0] bank_1_recovery_cycles = 16'd0;
+  reg [15:0] bank_1_ready_limit = 16'd0;
+  reg [15:0] bank_1_settle_cycles = 16'd0;
+  reg [15:0] bank_1_conversion_limit = 16'd0;
+  reg [15:0] bank_1_verify_full_scale = 16'd0;
+  reg [7:0] bank_1_verify_step = 8'd0;
+  reg [7:0] bank_1_verify_tolerance = 8'd0;
+  reg [7:0] bank_1_try_limit = 8'd0;
+  reg [1:0] bank_1_pair_policy = 2'd0;
+  reg [7:0] bank_1_set_lines_word_code = 8'd0;
+  reg [7:0] bank_1_set_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_set_lines_source_code = 8'd0;
+  reg [1:0] bank_1_set_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_set_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_set_lines_source_unselected = 2'd0;
+  reg [7:0] bank_1_reset_lines_word_code = 8'd0;
+  reg [7:0] bank_1_reset_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_reset_lines_source_code = 8'd0;
+  reg [1:0] bank_1_reset_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_reset_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_reset_lines_source_unselected = 2'd0;
+  reg [7:0] bank_1_read_lines_word_code = 8'd0;
+  reg [7:0] bank_1_read_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_read_lines_source_code = 8'd0;
+  reg [1:0] bank_1_read_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_read_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_read_lines_source_unselected = 2'd0;
+  reg [3:0] bank_0_parallel_max = 4'd0;
+  reg [15:0] bank_0_setup_cycles = 16'd0;
+  reg [15:0] bank_0_set_cycles = 16'd0;
+  reg [15:0] bank_0_reset_cycles = 16'd0;
+  reg [15:0] bank_0_hold_cycles = 16'd0;
+  reg [15:0] bank_0_recovery_cycles = 16'd0;
+  reg [15:0] bank_0_ready_limit = 16'd0;
+  reg [15:0] bank_0_settle_cycles = 16'd0;
+  reg [15:0] bank_0_conversion_limit = 16'd0;
+  reg [15:0] bank_0_verify_full_scale = 16'd0;
+  reg [7:0] bank_0_verify_step = 8'd0;
+  reg [7:0] bank_0_verify_tolerance = 8'd0;
+  reg [7:0] bank_0_try_limit = 8'd0;
+  reg [1:0] bank_0_pair_policy = 2'd0;
+  reg [7:0] bank_0_set_lines_word_code = 8'd0;
+  reg [7:0] bank_0_set_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_set_lines_source_code = 8'd0;
+  reg [1:0] bank_0_set_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_set_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_set_lines_source_unselected = 2'd0;
+  reg [7:0] bank_0_reset_lines_word_code = 8'd0;
+  reg [7:0] bank_0_reset_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_reset_lines_source_code = 8'd0;
+  reg [1:0] bank_0_reset_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_reset_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_reset_lines_source_unselected = 2'd0;
+  reg [7:0] bank_0_read_lines_word_code = 8'd0;
+  reg [7:0] bank_0_read_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_read_lines_source_code = 8'd0;
+  reg [1:0] bank_0_read_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_read_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_read_lines_source_unselected = 2'd0;
+  reg [4:0] kept_operation_operation = 5'd0;
+  reg ramped = 1'b0;
+  reg [15:0] ramp_value = 16'd0;
   reg upcoming_end = 1'b0;
-  reg [159:0] kept = 160'd0;
+  reg [2:0] kept_operation_row = 3'd0;
+  reg [7:0] kept_operation_columns = 8'd0;
+  reg kept_operation_whole = 1'b0;
+  reg kept_operation_groups = 1'b0;
+  reg [15:0] full_scale = 16'd0;
+  reg [15:0] timing__setup_cycles = 16'd0;
+  reg [15:0] timing__pulse_cycles = 16'd0;
+  reg [15:0] timing__hold_cycles = 16'd0;
+  reg [15:0] timing__recovery_cycles = 16'd0;
+  reg [15:0] timing__ready_limit = 16'd0;
+  reg [15:0] timing__conversion_limit = 16'd0;
+  reg [7:0] lines__word_code = 8'd0;
+  reg [7:0] lines__bit_code = 8'd0;
+  reg [7:0] lines__source_code = 8'd0;
+  reg [1:0] lines__word_unselected = 2'd0;
+  reg [1:0] lines__bit_unselected = 2'd0;
+  reg [1:0] lines__source_unselected = 2'd0;
   reg whole_2 = 1'b0;
   reg converted = 1'b0;
+  reg [3:0] beat = 4'd0;
   wire seed__ready_2;
   wire words__valid;
   wire [63:0] words__payload;
@@ -2010,12 +2123,11 @@ module pulsetrain_core_controller (
   wire arms;
 
   wire busy = in_flight != 2'd0;
-  assign idle = !busy & idle_2 & !active & !upcoming_valid;
+  assign idle = !busy & idle_2 & !active & !upcoming_taken;
   wire idle_both = armed & !released;
   wire may_read = idle_both & in_flight == 2'd0 & !active;
-  wire may_read_both = upcoming_valid & upcoming_whole;
   wire whole = may_read & read__valid;
-  wire reads = whole | may_read_both;
+  wire reads = whole | (upcoming_taken & upcoming_whole);
   wire may_program = idle_both & in_flight == 2'd0;
   wire asked = abort | !arm;
   wire clear_2 = aborts | !arms;
@@ -2024,7 +2136,6 @@ module pulsetrain_core_controller (
   wire allowed = seed_waits & !aborted;
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
-  wire first = beat == 4'd0;
   wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & 1'b1));
   assign deltas__ready = allowed_2 & i__ready;
   wire i__valid = allowed_2 & deltas__valid;
@@ -2032,18 +2143,23 @@ module pulsetrain_core_controller (
   wire starts = words__ready & first;
   wire clear = released | drains;
   wire o__ready_2 = !held_2;
-  wire verified = slot[12] ? bank_1[148] : bank_0[148];
+  wire verified = slot[12] ? bank_1_verify : bank_0_verify;
   wire plain = held_2 & !verified & !verifying & !active;
   wire verifies = held_2 & verified & (verifying ? slot[12] == held : !active);
-  wire o__ready_3 = !upcoming_valid & !released;
+  wire o__ready_3 = !upcoming_taken & !released;
   wire taken = verifies ? slots__ready : plain & o__ready_3;
   wire upcoming_offered = o__valid | plain | whole;
   wire upcoming_leaves = upcoming_valid & i__ready_2 & !released;
-  assign read__ready = may_read_both & upcoming_leaves;
-  wire current = verifying ? held : slot[12];
+  assign read__ready = upcoming_valid & upcoming_whole & upcoming_leaves;
+  wire banked_and_current = banked & current;
   wire targets__valid_2 = targets__valid & may_program;
   assign targets__ready = targets__ready_2 & may_program;
-  wire targets__ready_both = o__valid & signal_2[1];
+  wire [15:0] settings_of_next_settle_cycles = banked_and_current ? bank_1_settle_cycles : banked ?
+      bank_0_settle_cycles : settings__settle_cycles;
+  wire [15:0] settings_of_next_setup_cycles = banked_and_current ? bank_1_setup_cycles : banked ? bank_0_setup_cycles :
+      settings__setup_cycles;
+  wire [15:0] chosen_setup_cycles = kept_operation_operation == 5'd8 | kept_operation_operation == 5'd16 ?
+      settings_of_next_settle_cycles : settings_of_next_setup_cycles;
   wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
   wire finished = upcoming_leaves & upcoming_end;
   assign samples__valid = samples__valid_2 & whole_2;
@@ -2051,56 +2167,21 @@ module pulsetrain_core_controller (
   wire counters__reads_both = samples__valid_2 & samples__last;
   wire [1:0] converted_plus_1 = converted + 1'b1;
   wire armed_limit_when = !armed & fault == 2'd0;
+  wire first_when = released | !armed;
+  wire first_both = first & in_flight != 2'd2;
+  wire bank_0_read_lines_source_unselected_when = first_both & !bank;
+  wire bank_1_read_lines_source_unselected_when = first_both & bank;
   wire verifying_when = clear | (o__valid & o__ready_3 & signal_2[0]);
+  wire o__ready_3_and_upcoming_offered = o__ready_3 & upcoming_offered;
+  wire upcoming_leaves_or_released = upcoming_leaves | released;
+  wire upcoming_valid_when = upcoming_taken & !upcoming_valid;
   wire i__valid_3_and_i__ready_2 = i__valid_3 & i__ready_2;
-  wire [513:0] offered;
-  assign offered[4:0] = settings__threshold_log2;
-  assign offered[8:5] = settings__max_pulses;
-  assign offered[12:9] = settings__parallel_max;
-  assign offered[28:13] = settings__setup_cycles;
-  assign offered[44:29] = settings__set_cycles;
-  assign offered[60:45] = settings__reset_cycles;
-  assign offered[76:61] = settings__hold_cycles;
-  assign offered[92:77] = settings__recovery_cycles;
-  assign offered[108:93] = settings__ready_limit;
-  assign offered[124:109] = settings__settle_cycles;
-  assign offered[140:125] = settings__conversion_limit;
-  assign offered[156:141] = settings__form_cycles;
-  assign offered[172:157] = settings__forward_full_scale;
-  assign offered[188:173] = settings__backward_full_scale;
-  assign offered[204:189] = settings__verify_full_scale;
-  assign offered[205] = settings__verify;
-  assign offered[213:206] = settings__verify_step;
-  assign offered[221:214] = settings__verify_tolerance;
-  assign offered[229:222] = settings__program_tolerance;
-  assign offered[237:230] = settings__try_limit;
-  assign offered[239:238] = settings__pair_policy;
-  assign offered[247:240] = settings__refresh_pulses;
-  assign offered[249:248] = settings__ramp;
-  assign offered[297:250] = {settings__set_ramp__stop, settings__set_ramp__step, settings__set_ramp__start};
-  assign offered[345:298] = {settings__reset_ramp__stop, settings__reset_ramp__step, settings__reset_ramp__start};
-  assign offered[393:346] = {settings__form_ramp__stop, settings__form_ramp__step, settings__form_ramp__start};
-  assign offered[423:394] =
-    {settings__set_lines__source_unselected, settings__set_lines__bit_unselected, settings__set_lines__word_unselected,
-        settings__set_lines__source_code, settings__set_lines__bit_code, settings__set_lines__word_code};
-  assign offered[453:424] =
-    {settings__reset_lines__source_unselected, settings__reset_lines__bit_unselected,
-        settings__reset_lines__word_unselected, settings__reset_lines__source_code, settings__reset_lines__bit_code,
-        settings__reset_lines__word_code};
-  assign offered[483:454] =
-    {settings__form_lines__source_unselected, settings__form_lines__bit_unselected,
-        settings__form_lines__word_unselected, settings__form_lines__source_code, settings__form_lines__bit_code,
-        settings__form_lines__word_code};
-  assign offered[513:484] =
-    {settings__read_lines__source_unselected, settings__read_lines__bit_unselected,
-        settings__read_lines__word_unselected, settings__read_lines__source_code, settings__read_lines__bit_code,
-        settings__read_lines__word_code};
   wire [141:0] i__payload;
   assign i__payload[63:0] = deltas__payload;
   assign i__payload[127:64] = words__payload;
-  assign i__payload[132:128] = first ? offered[4:0] : sampled_threshold_log2;
-  assign i__payload[136:133] = first ? offered[8:5] : sampled_max_pulses;
-  assign i__payload[140:137] = first ? offered[12:9] : sampled_parallel_max;
+  assign i__payload[132:128] = first ? settings__threshold_log2 : sampled_threshold_log2;
+  assign i__payload[136:133] = first ? settings__max_pulses : sampled_max_pulses;
+  assign i__payload[140:137] = first ? settings__parallel_max : sampled_parallel_max;
   assign i__payload[141] = bank ^ !first;
   wire [17:0] chosen;
   assign chosen[4:0] = o__valid ? o__payload_operation : plain ? (slot[3] ? 5'd2 : 5'd1) : read__payload ? 5'd16 : 5'd8;
@@ -2109,64 +2190,145 @@ module pulsetrain_core_controller (
   assign chosen[16] = !o__valid & !plain;
   assign chosen[17] = o__valid ? o__payload_groups : !plain;
   wire upcoming_ends = o__valid ? signal_2[0] : plain & slot[13];
-  wire [513:0] settings;
-  assign settings[8:0] = offered[8:0];
-  assign settings[12:9] = verifying | plain | verifies ? (current ? bank_1[3:0] : bank_0[3:0]) : offered[12:9];
-  assign settings[28:13] = verifying | plain | verifies ? (current ? bank_1[19:4] : bank_0[19:4]) : offered[28:13];
-  assign settings[44:29] = verifying | plain | verifies ? (current ? bank_1[35:20] : bank_0[35:20]) : offered[44:29];
-  assign settings[60:45] = verifying | plain | verifies ? (current ? bank_1[51:36] : bank_0[51:36]) : offered[60:45];
-  assign settings[76:61] = verifying | plain | verifies ? (current ? bank_1[67:52] : bank_0[67:52]) : offered[76:61];
-  assign settings[92:77] = verifying | plain | verifies ? (current ? bank_1[83:68] : bank_0[83:68]) : offered[92:77];
-  assign settings[108:93] = verifying | plain | verifies ? (current ? bank_1[99:84] : bank_0[99:84]) : offered[108:93];
-  assign settings[124:109] = verifying | plain | verifies ? (current ? bank_1[115:100] : bank_0[115:100]) :
-      offered[124:109];
-  assign settings[140:125] = verifying | plain | verifies ? (current ? bank_1[131:116] : bank_0[131:116]) :
-      offered[140:125];
-  assign settings[188:141] = offered[188:141];
-  assign settings[204:189] = verifying | plain | verifies ? (current ? bank_1[147:132] : bank_0[147:132]) :
-      offered[204:189];
-  assign settings[205] = verifying | plain | verifies ? (current ? bank_1[148] : bank_0[148]) : offered[205];
-  assign settings[213:206] = verifying | plain | verifies ? (current ? bank_1[156:149] : bank_0[156:149]) :
-      offered[213:206];
-  assign settings[221:214] = verifying | plain | verifies ? (current ? bank_1[164:157] : bank_0[164:157]) :
-      offered[221:214];
-  assign settings[229:222] = offered[229:222];
-  assign settings[237:230] = verifying | plain | verifies ? (current ? bank_1[172:165] : bank_0[172:165]) :
-      offered[237:230];
-  assign settings[239:238] = verifying | plain | verifies ? (current ? bank_1[174:173] : bank_0[174:173]) :
-      offered[239:238];
-  assign settings[393:240] = offered[393:240];
-  assign settings[423:394] = verifying | plain | verifies ? (current ? bank_1[204:175] : bank_0[204:175]) :
-      offered[423:394];
-  assign settings[453:424] = verifying | plain | verifies ? (current ? bank_1[234:205] : bank_0[234:205]) :
-      offered[453:424];
-  assign settings[483:454] = offered[483:454];
-  assign settings[513:484] = verifying | plain | verifies ? (current ? bank_1[264:235] : bank_0[264:235]) :
-      offered[513:484];
-  wire [29:0] lines =
-    chosen[4:0] == 5'd1 ? settings[423:394] :
-    chosen[4:0] == 5'd2 ? settings[453:424] :
-    chosen[4:0] == 5'd4 ? settings[483:454] :
-    settings[513:484];
+  wire [15:0] settings_of_next_set_cycles = banked_and_current ? bank_1_set_cycles : banked ? bank_0_set_cycles :
+      settings__set_cycles;
+  wire [15:0] settings_of_next_reset_cycles = banked_and_current ? bank_1_reset_cycles : banked ? bank_0_reset_cycles :
+      settings__reset_cycles;
+  wire [15:0] settings_of_next_hold_cycles = banked_and_current ? bank_1_hold_cycles : banked ? bank_0_hold_cycles :
+      settings__hold_cycles;
+  wire [15:0] settings_of_next_recovery_cycles = banked_and_current ? bank_1_recovery_cycles : banked ?
+      bank_0_recovery_cycles : settings__recovery_cycles;
+  wire [15:0] settings_of_next_ready_limit = banked_and_current ? bank_1_ready_limit : banked ? bank_0_ready_limit :
+      settings__ready_limit;
+  wire [15:0] settings_of_next_conversion_limit = banked_and_current ? bank_1_conversion_limit : banked ?
+      bank_0_conversion_limit : settings__conversion_limit;
+  wire [15:0] settings_of_next_verify_full_scale =
+    banked_and_current ? bank_1_verify_full_scale :
+    banked ? bank_0_verify_full_scale :
+    settings__verify_full_scale;
+  wire [7:0] settings_of_next_set_lines_word_code =
+    banked_and_current ? bank_1_set_lines_word_code :
+    banked ? bank_0_set_lines_word_code :
+    settings__set_lines__word_code;
+  wire [7:0] settings_of_next_set_lines_bit_code =
+    banked_and_current ? bank_1_set_lines_bit_code :
+    banked ? bank_0_set_lines_bit_code :
+    settings__set_lines__bit_code;
+  wire [7:0] settings_of_next_set_lines_source_code =
+    banked_and_current ? bank_1_set_lines_source_code :
+    banked ? bank_0_set_lines_source_code :
+    settings__set_lines__source_code;
+  wire [1:0] settings_of_next_set_lines_word_unselected =
+    banked_and_current ? bank_1_set_lines_word_unselected :
+    banked ? bank_0_set_lines_word_unselected :
+    settings__set_lines__word_unselected;
+  wire [1:0] settings_of_next_set_lines_bit_unselected =
+    banked_and_current ? bank_1_set_lines_bit_unselected :
+    banked ? bank_0_set_lines_bit_unselected :
+    settings__set_lines__bit_unselected;
+  wire [1:0] settings_of_next_set_lines_source_unselected =
+    banked_and_current ? bank_1_set_lines_source_unselected :
+    banked ? bank_0_set_lines_source_unselected :
+    settings__set_lines__source_unselected;
+  wire [7:0] settings_of_next_reset_lines_word_code =
+    banked_and_current ? bank_1_reset_lines_word_code :
+    banked ? bank_0_reset_lines_word_code :
+    settings__reset_lines__word_code;
+  wire [7:0] settings_of_next_reset_lines_bit_code =
+    banked_and_current ? bank_1_reset_lines_bit_code :
+    banked ? bank_0_reset_lines_bit_code :
+    settings__reset_lines__bit_code;
+  wire [7:0] settings_of_next_reset_lines_source_code =
+    banked_and_current ? bank_1_reset_lines_source_code :
+    banked ? bank_0_reset_lines_source_code :
+    settings__reset_lines__source_code;
+  wire [1:0] settings_of_next_reset_lines_word_unselected =
+    banked_and_current ? bank_1_reset_lines_word_unselected :
+    banked ? bank_0_reset_lines_word_unselected :
+    settings__reset_lines__word_unselected;
+  wire [1:0] settings_of_next_reset_lines_bit_unselected =
+    banked_and_current ? bank_1_reset_lines_bit_unselected :
+    banked ? bank_0_reset_lines_bit_unselected :
+    settings__reset_lines__bit_unselected;
+  wire [1:0] settings_of_next_reset_lines_source_unselected =
+    banked_and_current ? bank_1_reset_lines_source_unselected :
+    banked ? bank_0_reset_lines_source_unselected :
+    settings__reset_lines__source_unselected;
+  wire [7:0] settings_of_next_read_lines_word_code =
+    banked_and_current ? bank_1_read_lines_word_code :
+    banked ? bank_0_read_lines_word_code :
+    settings__read_lines__word_code;
+  wire [7:0] settings_of_next_read_lines_bit_code =
+    banked_and_current ? bank_1_read_lines_bit_code :
+    banked ? bank_0_read_lines_bit_code :
+    settings__read_lines__bit_code;
+  wire [7:0] settings_of_next_read_lines_source_code =
+    banked_and_current ? bank_1_read_lines_source_code :
+    banked ? bank_0_read_lines_source_code :
+    settings__read_lines__source_code;
+  wire [1:0] settings_of_next_read_lines_word_unselected =
+    banked_and_current ? bank_1_read_lines_word_unselected :
+    banked ? bank_0_read_lines_word_unselected :
+    settings__read_lines__word_unselected;
+  wire [1:0] settings_of_next_read_lines_bit_unselected =
+    banked_and_current ? bank_1_read_lines_bit_unselected :
+    banked ? bank_0_read_lines_bit_unselected :
+    settings__read_lines__bit_unselected;
+  wire [1:0] settings_of_next_read_lines_source_unselected =
+    banked_and_current ? bank_1_read_lines_source_unselected :
+    banked ? bank_0_read_lines_source_unselected :
+    settings__read_lines__source_unselected;
+  wire [7:0] settings_of_row_verify_step = verifying ? (held ? bank_1_verify_step : bank_0_verify_step) :
+      settings__verify_step;
+  wire [7:0] settings_of_row_verify_tolerance = verifying ? (held ? bank_1_verify_tolerance : bank_0_verify_tolerance)
+      : settings__verify_tolerance;
+  wire [7:0] settings_of_row_try_limit = verifying ? (held ? bank_1_try_limit : bank_0_try_limit) : settings__try_limit;
+  wire [3:0] settings_of_row_parallel_max = verifying ? (held ? bank_1_parallel_max : bank_0_parallel_max) :
+      settings__parallel_max;
+  wire [1:0] settings_of_row_pair_policy = verifying ? (held ? bank_1_pair_policy : bank_0_pair_policy) :
+      settings__pair_policy;
+  wire [7:0] lines_word_code =
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_word_code :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_word_code :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_word_code :
+    settings_of_next_read_lines_word_code;
+  wire [7:0] lines_bit_code =
+    ramped & settings_of_next_ramp != 2'd1 & kept_operation_operation != 5'd2 ? ramp_value[7:0] :
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_bit_code :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_bit_code :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_bit_code :
+    settings_of_next_read_lines_bit_code;
+  wire [7:0] lines_source_code =
+    ramped & settings_of_next_ramp != 2'd1 & kept_operation_operation == 5'd2 ? ramp_value[7:0] :
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_source_code :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_source_code :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_source_code :
+    settings_of_next_read_lines_source_code;
+  wire [1:0] lines_word_unselected =
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_word_unselected :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_word_unselected :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_word_unselected :
+    settings_of_next_read_lines_word_unselected;
+  wire [1:0] lines_bit_unselected =
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_bit_unselected :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_bit_unselected :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_bit_unselected :
+    settings_of_next_read_lines_bit_unselected;
+  wire [1:0] lines_source_unselected =
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_source_unselected :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_source_unselected :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_source_unselected :
+    settings_of_next_read_lines_source_unselected;
   wire [15:0] width =
-    targets__ready_both & settings[249:248] == 2'd1 ? o__payload_ramp_value :
-    (chosen[4:0] == 5'd1 ? settings[44:29] : chosen[4:0] == 5'd4 ? settings[156:141] : settings[60:45]);
-  wire [29:0] lines_2;
-  assign lines_2[7:0] = lines[7:0];
-  assign lines_2[15:8] =
-    targets__ready_both & settings[249:248] != 2'd1 & chosen[4:0] != 5'd2 ? o__payload_ramp_value[7:0] :
-    lines[15:8];
-  assign lines_2[23:16] =
-    targets__ready_both & settings[249:248] != 2'd1 & chosen[4:0] == 5'd2 ? o__payload_ramp_value[7:0] :
-    lines[23:16];
-  assign lines_2[29:24] = lines[29:24];
-  wire [95:0] chosen_timing;
-  assign chosen_timing[15:0] = chosen[4:0] == 5'd8 | chosen[4:0] == 5'd16 ? settings[124:109] : settings[28:13];
-  assign chosen_timing[31:16] = width;
-  assign chosen_timing[47:32] = settings[76:61];
-  assign chosen_timing[63:48] = settings[92:77];
-  assign chosen_timing[79:64] = settings[108:93];
-  assign chosen_timing[95:80] = settings[140:125];
+    ramped & settings_of_next_ramp == 2'd1 ? ramp_value :
+    (kept_operation_operation == 5'd1 ? settings_of_next_set_cycles : kept_operation_operation == 5'd4 ?
+        settings_of_next_form_cycles : settings_of_next_reset_cycles);
+  wire [17:0] i__payload_3;
+  assign i__payload_3[4:0] = kept_operation_operation;
+  assign i__payload_3[7:5] = kept_operation_row;
+  assign i__payload_3[15:8] = kept_operation_columns;
+  assign i__payload_3[16] = kept_operation_whole;
+  assign i__payload_3[17] = kept_operation_groups;
   wire conversions = counters__reads_both & converted_plus_1[0];
 
   pulsetrain_core_controller_random_source random_source (
@@ -2223,9 +2385,24 @@ module pulsetrain_core_controller (
     .o__ready(o__ready_3),
     .samples__valid(samples__valid_3),
     .room(room),
+    .program_tolerance(settings_of_next_program_tolerance),
+    .settings__refresh_pulses(settings_of_next_refresh_pulses),
+    .settings__ramp(settings_of_next_ramp),
+    .set_ramp__start(settings_of_next_set_ramp_start),
+    .set_ramp__step(settings_of_next_set_ramp_step),
+    .set_ramp__stop(settings_of_next_set_ramp_stop),
+    .reset_ramp__start(settings_of_next_reset_ramp_start),
+    .reset_ramp__step(settings_of_next_reset_ramp_step),
+    .reset_ramp__stop(settings_of_next_reset_ramp_stop),
+    .form_ramp__start(settings_of_next_form_ramp_start),
+    .form_ramp__step(settings_of_next_form_ramp_step),
+    .form_ramp__stop(settings_of_next_form_ramp_stop),
     .targets__payload(targets__payload),
-    .parallel_max(settings[12:9]),
-    .settings(settings[393:206]),
+    .step(settings_of_row_verify_step),
+    .verify_tolerance(settings_of_row_verify_tolerance),
+    .settings__try_limit(settings_of_row_try_limit),
+    .parallel_max(settings_of_row_parallel_max),
+    .pair_policy(settings_of_row_pair_policy),
     .clear(released),
     .slots__payload(slot),
     .slots__ready(slots__ready),
@@ -2257,8 +2434,21 @@ module pulsetrain_core_controller (
     .clear(clear_2),
     .i__valid(i__valid_3),
     .room(room),
+    .i__payload(i__payload_3),
     .pulse_limit(armed_limit),
-    .kept(kept),
+    .timing__setup_cycles(timing__setup_cycles),
+    .timing__pulse_cycles(timing__pulse_cycles),
+    .timing__hold_cycles(timing__hold_cycles),
+    .timing__recovery_cycles(timing__recovery_cycles),
+    .timing__ready_limit(timing__ready_limit),
+    .timing__conversion_limit(timing__conversion_limit),
+    .lines__word_code(lines__word_code),
+    .lines__bit_code(lines__bit_code),
+    .lines__source_code(lines__source_code),
+    .lines__word_unselected(lines__word_unselected),
+    .lines__bit_unselected(lines__bit_unselected),
+    .lines__source_unselected(lines__source_unselected),
+    .full_scale(full_scale),
     .idle(idle_2),
     .i__ready(i__ready_2),
     .fault(fault_2),
@@ -2315,18 +2505,87 @@ module pulsetrain_core_controller (
       aborted <= 1'b0;
       before_ <= 1'b0;
       beat <= 4'd0;
+      first <= 1'b1;
       bank <= 1'b0;
       sampled_threshold_log2 <= 5'd0;
       sampled_max_pulses <= 4'd0;
       sampled_parallel_max <= 4'd0;
-      bank_0 <= 265'd0;
-      bank_1 <= 265'd0;
+      bank_0_parallel_max <= 4'd0;
+      bank_0_setup_cycles <= 16'd0;
+      bank_0_set_cycles <= 16'd0;
+      bank_0_reset_cycles <= 16'd0;
+      bank_0_hold_cycles <= 16'd0;
+      bank_0_recovery_cycles <= 16'd0;
+      bank_0_ready_limit <= 16'd0;
+      bank_0_settle_cycles <= 16'd0;
+      bank_0_conversion_limit <= 16'd0;
+      bank_0_verify_full_scale <= 16'd0;
+      bank_0_verify <= 1'b0;
+      bank_0_verify_step <= 8'd0;
+      bank_0_verify_tolerance <= 8'd0;
+      bank_0_try_limit <= 8'd0;
+      bank_0_pair_policy <= 2'd0;
+      bank_0_set_lines_word_code <= 8'd0;
+      bank_0_set_lines_bit_code <= 8'd0;
+      bank_0_set_lines_source_code <= 8'd0;
+      bank_0_set_lines_word_unselected <= 2'd0;
+      bank_0_set_lines_bit_unselected <= 2'd0;
+      bank_0_set_lines_source_unselected <= 2'd0;
+      bank_0_reset_lines_word_code <= 8'd0;
+      bank_0_reset_lines_bit_code <= 8'd0;
+      bank_0_reset_lines_source_code <= 8'd0;
+      bank_0_reset_lines_word_unselected <= 2'd0;
+      bank_0_reset_lines_bit_unselected <= 2'd0;
+      bank_0_reset_lines_source_unselected <= 2'd0;
+      bank_0_read_lines_word_code <= 8'd0;
+      bank_0_read_lines_bit_code <= 8'd0;
+      bank_0_read_lines_source_code <= 8'd0;
+      bank_0_read_lines_word_unselected <= 2'd0;
+      bank_0_read_lines_bit_unselected <= 2'd0;
+      bank_0_read_lines_source_unselected <= 2'd0;
+      bank_1_parallel_max <= 4'd0;
+      bank_1_setup_cycles <= 16'd0;
+      bank_1_set_cycles <= 16'd0;
+      bank_1_reset_cycles <= 16'd0;
+      bank_1_hold_cycles <= 16'd0;
+      bank_1_recovery_cycles <= 16'd0;
+      bank_1_ready_limit <= 16'd0;
+      bank_1_settle_cycles <= 16'd0;
+      bank_1_conversion_limit <= 16'd0;
+      bank_1_verify_full_scale <= 16'd0;
+      bank_1_verify <= 1'b0;
+      bank_1_verify_step <= 8'd0;
+      bank_1_verify_tolerance <= 8'd0;
+      bank_1_try_limit <= 8'd0;
+      bank_1_pair_policy <= 2'd0;
+      bank_1_set_lines_word_code <= 8'd0;
+      bank_1_set_lines_bit_code <= 8'd0;
+      bank_1_set_lines_source_code <= 8'd0;
+      bank_1_set_lines_word_unselected <= 2'd0;
+      bank_1_set_lines_bit_unselected <= 2'd0;
+      bank_1_set_lines_source_unselected <= 2'd0;
+      bank_1_reset_lines_word_code <= 8'd0;
+      bank_1_reset_lines_bit_code <= 8'd0;
+      bank_1_reset_lines_source_code <= 8'd0;
+      bank_1_reset_lines_word_unselected <= 2'd0;
+      bank_1_reset_lines_bit_unselected <= 2'd0;
+      bank_1_reset_lines_source_unselected <= 2'd0;
+      bank_1_read_lines_word_code <= 8'd0;
+      bank_1_read_lines_bit_code <= 8'd0;
+      bank_1_read_lines_source_code <= 8'd0;
+      bank_1_read_lines_word_unselected <= 2'd0;
+      bank_1_read_lines_bit_unselected <= 2'd0;
+      bank_1_read_lines_source_unselected <= 2'd0;
       drains <= 1'b0;
       verifying <= 1'b0;
       held <= 1'b0;
-      upcoming_valid <= 1'b0;
+      banked <= 1'b0;
+      current <= 1'b0;
+      ramped <= 1'b0;
+      upcoming_taken <= 1'b0;
       upcoming_end <= 1'b0;
       upcoming_whole <= 1'b0;
+      upcoming_valid <= 1'b0;
       whole_2 <= 1'b0;
       converted <= 1'b0;
       in_flight <= 2'd0;
@@ -2369,13 +2628,21 @@ module pulsetrain_core_controller (
       else if (samples__valid_2)
         converted <= converted_plus_1[0];
       if (i__valid_3_and_i__ready_2)
-        whole_2 <= kept[16];
-      if (upcoming_leaves | released)
-        upcoming_valid <= 1'b0;
+        whole_2 <= i__payload_3[16];
       if (o__ready_3) begin
         upcoming_whole <= chosen[16];
         upcoming_end <= upcoming_ends;
-        upcoming_valid <= upcoming_offered;
+        upcoming_taken <= upcoming_offered;
+      end
+      if (upcoming_leaves_or_released) begin
+        upcoming_valid <= 1'b0;
+        upcoming_taken <= 1'b0;
+      end else if (upcoming_valid_when)
+        upcoming_valid <= 1'b1;
+      if (o__ready_3_and_upcoming_offered) begin
+        ramped <= o__valid & signal_2[1];
+        current <= verifying ? held : slot[12];
+        banked <= verifying | plain;
       end
       if (verifying_when)
         verifying <= 1'b0;
@@ -2387,58 +2654,93 @@ module pulsetrain_core_controller (
         drains <= 1'b1;
       else if (!holds)
         drains <= 1'b0;
-      if (starts & bank) begin
-        bank_1[3:0] <= offered[12:9];
-        bank_1[19:4] <= offered[28:13];
-        bank_1[35:20] <= offered[44:29];
-        bank_1[51:36] <= offered[60:45];
-        bank_1[67:52] <= offered[76:61];
-        bank_1[83:68] <= offered[92:77];
-        bank_1[99:84] <= offered[108:93];
-        bank_1[115:100] <= offered[124:109];
-        bank_1[131:116] <= offered[140:125];
-        bank_1[147:132] <= offered[204:189];
-        bank_1[148] <= offered[205];
-        bank_1[156:149] <= offered[213:206];
-        bank_1[164:157] <= offered[221:214];
-        bank_1[172:165] <= offered[237:230];
-        bank_1[174:173] <= offered[239:238];
-        bank_1[204:175] <= offered[423:394];
-        bank_1[234:205] <= offered[453:424];
-        bank_1[264:235] <= offered[513:484];
+      if (bank_1_read_lines_source_unselected_when) begin
+        bank_1_read_lines_source_unselected <= settings__read_lines__source_unselected;
+        bank_1_read_lines_bit_unselected <= settings__read_lines__bit_unselected;
+        bank_1_read_lines_word_unselected <= settings__read_lines__word_unselected;
+        bank_1_read_lines_source_code <= settings__read_lines__source_code;
+        bank_1_read_lines_bit_code <= settings__read_lines__bit_code;
+        bank_1_read_lines_word_code <= settings__read_lines__word_code;
+        bank_1_reset_lines_source_unselected <= settings__reset_lines__source_unselected;
+        bank_1_reset_lines_bit_unselected <= settings__reset_lines__bit_unselected;
+        bank_1_reset_lines_word_unselected <= settings__reset_lines__word_unselected;
+        bank_1_reset_lines_source_code <= settings__reset_lines__source_code;
+        bank_1_reset_lines_bit_code <= settings__reset_lines__bit_code;
+        bank_1_reset_lines_word_code <= settings__reset_lines__word_code;
+        bank_1_set_lines_source_unselected <= settings__set_lines__source_unselected;
+        bank_1_set_lines_bit_unselected <= settings__set_lines__bit_unselected;
+        bank_1_set_lines_word_unselected <= settings__set_lines__word_unselected;
+        bank_1_set_lines_source_code <= settings__set_lines__source_code;
+        bank_1_set_lines_bit_code <= settings__set_lines__bit_code;
+        bank_1_set_lines_word_code <= settings__set_lines__word_code;
+        bank_1_pair_policy <= settings__pair_policy;
+        bank_1_try_limit <= settings__try_limit;
+        bank_1_verify_tolerance <= settings__verify_tolerance;
+        bank_1_verify_step <= settings__verify_step;
+        bank_1_verify <= settings__verify;
+        bank_1_verify_full_scale <= settings__verify_full_scale;
+        bank_1_conversion_limit <= settings__conversion_limit;
+        bank_1_settle_cycles <= settings__settle_cycles;
+        bank_1_ready_limit <= settings__ready_limit;
+        bank_1_recovery_cycles <= settings__recovery_cycles;
+        bank_1_hold_cycles <= settings__hold_cycles;
+        bank_1_reset_cycles <= settings__reset_cycles;
+        bank_1_set_cycles <= settings__set_cycles;
+        bank_1_setup_cycles <= settings__setup_cycles;
+        bank_1_parallel_max <= settings__parallel_max;
       end
-      if (starts & !bank) begin
-        bank_0[3:0] <= offered[12:9];
-        bank_0[19:4] <= offered[28:13];
-        bank_0[35:20] <= offered[44:29];
-        bank_0[51:36] <= offered[60:45];
-        bank_0[67:52] <= offered[76:61];
-        bank_0[83:68] <= offered[92:77];
-        bank_0[99:84] <= offered[108:93];
-        bank_0[115:100] <= offered[124:109];
-        bank_0[131:116] <= offered[140:125];
-        bank_0[147:132] <= offered[204:189];
-        bank_0[148] <= offered[205];
-        bank_0[156:149] <= offered[213:206];
-        bank_0[164:157] <= offered[221:214];
-        bank_0[172:165] <= offered[237:230];
-        bank_0[174:173] <= offered[239:238];
-        bank_0[204:175] <= offered[423:394];
-        bank_0[234:205] <= offered[453:424];
-        bank_0[264:235] <= offered[513:484];
+      if (bank_0_read_lines_source_unselected_when) begin
+        bank_0_read_lines_source_unselected <= settings__read_lines__source_unselected;
+        bank_0_read_lines_bit_unselected <= settings__read_lines__bit_unselected;
+        bank_0_read_lines_word_unselected <= settings__read_lines__word_unselected;
+        bank_0_read_lines_source_code <= settings__read_lines__source_code;
+        bank_0_read_lines_bit_code <= settings__read_lines__bit_code;
+        bank_0_read_lines_word_code <= settings__read_lines__word_code;
+        bank_0_reset_lines_source_unselected <= settings__reset_lines__source_unselected;
+        bank_0_reset_lines_bit_unselected <= settings__reset_lines__bit_unselected;
+        bank_0_reset_lines_word_unselected <= settings__reset_lines__word_unselected;
+        bank_0_reset_lines_source_code <= settings__reset_lines__source_code;
+        bank_0_reset_lines_bit_code <= settings__reset_lines__bit_code;
+        bank_0_reset_lines_word_code <= settings__reset_lines__word_code;
+        bank_0_set_lines_source_unselected <= settings__set_lines__source_unselected;
+        bank_0_set_lines_bit_unselected <= settings__set_lines__bit_unselected;
+        bank_0_set_lines_word_unselected <= settings__set_lines__word_unselected;
+        bank_0_set_lines_source_code <= settings__set_lines__source_code;
+        bank_0_set_lines_bit_code <= settings__set_lines__bit_code;
+        bank_0_set_lines_word_code <= settings__set_lines__word_code;
+        bank_0_pair_policy <= settings__pair_policy;
+        bank_0_try_limit <= settings__try_limit;
+        bank_0_verify_tolerance <= settings__verify_tolerance;
+        bank_0_verify_step <= settings__verify_step;
+        bank_0_verify <= settings__verify;
+        bank_0_verify_full_scale <= settings__verify_full_scale;
+        bank_0_conversion_limit <= settings__conversion_limit;
+        bank_0_settle_cycles <= settings__settle_cycles;
+        bank_0_ready_limit <= settings__ready_limit;
+        bank_0_recovery_cycles <= settings__recovery_cycles;
+        bank_0_hold_cycles <= settings__hold_cycles;
+        bank_0_reset_cycles <= settings__reset_cycles;
+        bank_0_set_cycles <= settings__set_cycles;
+        bank_0_setup_cycles <= settings__setup_cycles;
+        bank_0_parallel_max <= settings__parallel_max;
       end
-      if (starts) begin
-        sampled_parallel_max <= offered[12:9];
-        sampled_max_pulses <= offered[8:5];
-        sampled_threshold_log2 <= offered[4:0];
+      if (first) begin
+        sampled_parallel_max <= settings__parallel_max;
+        sampled_max_pulses <= settings__max_pulses;
+        sampled_threshold_log2 <= settings__threshold_log2;
+      end
+      if (starts)
         bank <= !bank;
-      end
-      if (released | !armed)
+      if (first_when) begin
+        first <= 1'b1;
         beat <= 4'd0;
-      else if (words__ready) begin
+      end else if (words__ready) begin
+        first <= 1'b0;
         beat <= beat + 1'b1;
-        if (beat == 4'd15)
+        if (beat == 4'd15) begin
+          first <= 1'b1;
           beat <= 4'd0;
+        end
       end
       before_ <= seed__valid;
       aborted <= aborts;
@@ -2459,11 +2761,29 @@ module pulsetrain_core_controller (
   end
 
   always @(posedge clk) begin
-    if (o__ready_3) begin
-      kept[17:0] <= chosen;
-      kept[113:18] <= chosen_timing;
-      kept[143:114] <= lines_2;
-      kept[159:144] <= chosen[16] ? (chosen[4:0] == 5'd16 ? settings[188:173] : settings[172:157]) : settings[204:189];
+    if (!upcoming_leaves_or_released & upcoming_valid_when) begin
+      full_scale <= upcoming_whole ? (kept_operation_operation == 5'd16 ? settings_of_next_backward_full_scale :
+          settings_of_next_forward_full_scale) : settings_of_next_verify_full_scale;
+      lines__source_unselected <= lines_source_unselected;
+      lines__bit_unselected <= lines_bit_unselected;
+      lines__word_unselected <= lines_word_unselected;
+      lines__source_code <= lines_source_code;
+      lines__bit_code <= lines_bit_code;
+      lines__word_code <= lines_word_code;
+      timing__conversion_limit <= settings_of_next_conversion_limit;
+      timing__ready_limit <= settings_of_next_ready_limit;
+      timing__recovery_cycles <= settings_of_next_recovery_cycles;
+      timing__hold_cycles <= settings_of_next_hold_cycles;
+      timing__pulse_cycles <= width;
+      timing__setup_cycles <= chosen_setup_cycles;
+    end
+    if (o__ready_3_and_upcoming_offered) begin
+      kept_operation_groups <= chosen[17];
+      kept_operation_whole <= chosen[16];
+      kept_operation_columns <= chosen[15:8];
+      kept_operation_row <= chosen[7:5];
+      kept_operation_operation <= chosen[4:0];
+      ramp_value <= o__payload_ramp_value;
     end
     if (o__ready_2)
       slot <= o__payload;
@@ -2626,9 +2946,11 @@ module pulsetrain_core_controller_decision_lanes (
   reg first = 1'b0;
   reg [3:0] max_pulses = 4'd0;
   reg [20:0] above = 21'd0;
+  reg overflow = 1'b0;
   reg [16:0] total_0 = 17'd0;
   reg over_0 = 1'b0;
   reg under_0 = 1'b1;
+  reg limit_bit = 1'b0;
   reg [16:0] total_1 = 17'd0;
   reg over_1 = 1'b0;
   reg under_1 = 1'b1;
@@ -2644,6 +2966,7 @@ module pulsetrain_core_controller_decision_lanes (
   reg bank_1 = 1'b0;
   reg [3:0] parallel_max_2 = 4'd0;
   reg bank_2 = 1'b0;
+  reg value_bit = 1'b0;
   reg [16:0] total_first = 17'd0;
   reg negative_first = 1'b0;
   reg negative_0 = 1'b0;
@@ -2659,48 +2982,65 @@ module pulsetrain_core_controller_decision_lanes (
 
   wire third_moves = !third | o__ready;
   wire begins = second & counts_up & step == 3'd0 & third_moves;
-  wire finishes = second & third_moves & (step == 3'd0 ? !counts_up : step == 3'd1);
+  wire finishes = second & third_moves & !counts_up;
   wire second_moves = !second | finishes;
   assign first_moves = !first | second_moves;
   assign holds = first | second | third;
-  wire overflow = step == 3'd5;
-  wire [20:0] overflow_inverse = ~{21{overflow}};
-  wire [21:0] overflow_both = above & ~({above, 1'b0} & overflow_inverse);
-  wire [3:0] overflow_both_2 = {step == 3'd4, step == 3'd3, step == 3'd2, step == 3'd1} & max_pulses;
-  wire limit_bit = |overflow_both_2;
-  wire value_bit = |overflow_both_2;
-  wire bit_0 = |(total_0 & overflow_both[16:0]);
+  wire i__payload_129_or_i__payload_128 = i__payload[129] | i__payload[128];
+  wire i__payload_129_or_i__payload_128_either = i__payload[130] | i__payload_129_or_i__payload_128;
+  wire total_first_4_either_14 = i__payload[132] | i__payload[131] | i__payload_129_or_i__payload_128_either;
+  wire i__payload_130_or_i__payload_129 = i__payload[130] | i__payload[129];
+  wire total_first_4_either_13 = i__payload[132] | i__payload[131] | i__payload_130_or_i__payload_129;
+  wire total_first_4_both_2 = i__payload[129] & i__payload[128];
+  wire total_first_4_either_15 = i__payload[130] | total_first_4_both_2;
+  wire total_first_4_either_12 = i__payload[132] | i__payload[131] | total_first_4_either_15;
+  wire total_first_4_either_11 = i__payload[132] | i__payload[131] | i__payload[130];
+  wire total_first_4_both_3 = i__payload[130] & i__payload_129_or_i__payload_128;
+  wire total_first_4_either_10 = i__payload[132] | i__payload[131] | total_first_4_both_3;
+  wire total_first_4_both_4 = i__payload[130] & i__payload[129];
+  wire total_first_4_either_9 = i__payload[132] | i__payload[131] | total_first_4_both_4;
+  wire total_first_4_both_5 = i__payload[130] & total_first_4_both_2;
+  wire total_first_4_either_8 = i__payload[132] | i__payload[131] | total_first_4_both_5;
+  wire i__payload_132_or_i__payload_131 = i__payload[132] | i__payload[131];
+  wire total_first_4_either_7 = i__payload[132] | (i__payload[131] & i__payload_129_or_i__payload_128_either);
+  wire total_first_4_either_6 = i__payload[132] | (i__payload[131] & i__payload_130_or_i__payload_129);
+  wire total_first_4_either_5 = i__payload[132] | (i__payload[131] & total_first_4_either_15);
+  wire total_first_4_either_4 = i__payload[132] | (i__payload[131] & i__payload[130]);
+  wire total_first_4_either_3 = i__payload[132] | (i__payload[131] & total_first_4_both_3);
+  wire total_first_4_either_2 = i__payload[132] | (i__payload[131] & total_first_4_both_4);
+  wire total_first_4_either = i__payload[132] | (i__payload[131] & total_first_4_both_5);
+  wire [20:0] total_first_4_inverse = ~{21{overflow}};
+  wire [21:0] total_first_4_both_6 = above & ~({above, 1'b0} & total_first_4_inverse);
+  wire bit_0 = |(total_0 & total_first_4_both_6[16:0]);
   wire above_limit_0 = over_0 | (!under_0 & bit_0 & !limit_bit);
-  wire bit_1 = |(total_1 & overflow_both[16:0]);
+  wire bit_1 = |(total_1 & total_first_4_both_6[16:0]);
   wire above_limit_1 = over_1 | (!under_1 & bit_1 & !limit_bit);
-  wire bit_2 = |(total_2 & overflow_both[16:0]);
+  wire bit_2 = |(total_2 & total_first_4_both_6[16:0]);
   wire above_limit_2 = over_2 | (!under_2 & bit_2 & !limit_bit);
-  wire bit_3 = |(total_3 & overflow_both[16:0]);
+  wire bit_3 = |(total_3 & total_first_4_both_6[16:0]);
   wire above_limit_3 = over_3 | (!under_3 & bit_3 & !limit_bit);
-  wire [15:0] below =
-    i__payload[132:128] == 5'd0 ? 16'd0 :
-    i__payload[132:128] == 5'd1 ? 16'd1 :
-    i__payload[132:128] == 5'd2 ? 16'd3 :
-    i__payload[132:128] == 5'd3 ? 16'd7 :
-    i__payload[132:128] == 5'd4 ? 16'd15 :
-    i__payload[132:128] == 5'd5 ? 16'd31 :
-    i__payload[132:128] == 5'd6 ? 16'd63 :
-    i__payload[132:128] == 5'd7 ? 16'd127 :
-    i__payload[132:128] == 5'd8 ? 16'd255 :
-    i__payload[132:128] == 5'd9 ? 16'd511 :
-    i__payload[132:128] == 5'd10 ? 16'd1023 :
-    i__payload[132:128] == 5'd11 ? 16'd2047 :
-    i__payload[132:128] == 5'd12 ? 16'd4095 :
-    i__payload[132:128] == 5'd13 ? 16'd8191 :
-    i__payload[132:128] == 5'd14 ? 16'd16383 :
-    i__payload[132:128] == 5'd15 ? 16'd32767 :
-    i__payload[132:128] == 5'd16 ? 16'd65535 :
-    16'd0;
-  wire [15:0] total_first_both = ~i__payload[79:64] & below;
+  wire value_bit_any = |({step == 3'd5, step == 3'd4, step == 3'd3, step == 3'd2} & max_pulses);
+  wire [15:0] total_first_both = ~i__payload[79:64] & {i__payload[132], total_first_4_either, total_first_4_either_2,
+      total_first_4_either_3, total_first_4_either_4, total_first_4_either_5, total_first_4_either_6,
+      total_first_4_either_7, i__payload_132_or_i__payload_131, total_first_4_either_8, total_first_4_either_9,
+      total_first_4_either_10, total_first_4_either_11, total_first_4_either_12, total_first_4_either_13,
+      total_first_4_either_14};
   wire under_3_when = step == 3'd0 | step == 3'd1;
-  wire [15:0] total_first_2_both = ~i__payload[95:80] & below;
-  wire [15:0] total_first_3_both = ~i__payload[111:96] & below;
-  wire [15:0] total_first_4_both = ~i__payload[127:112] & below;
+  wire [15:0] total_first_2_both = ~i__payload[95:80] & {i__payload[132], total_first_4_either, total_first_4_either_2,
+      total_first_4_either_3, total_first_4_either_4, total_first_4_either_5, total_first_4_either_6,
+      total_first_4_either_7, i__payload_132_or_i__payload_131, total_first_4_either_8, total_first_4_either_9,
+      total_first_4_either_10, total_first_4_either_11, total_first_4_either_12, total_first_4_either_13,
+      total_first_4_either_14};
+  wire [15:0] total_first_3_both = ~i__payload[111:96] & {i__payload[132], total_first_4_either,
+      total_first_4_either_2, total_first_4_either_3, total_first_4_either_4, total_first_4_either_5,
+      total_first_4_either_6, total_first_4_either_7, i__payload_132_or_i__payload_131, total_first_4_either_8,
+      total_first_4_either_9, total_first_4_either_10, total_first_4_either_11, total_first_4_either_12,
+      total_first_4_either_13, total_first_4_either_14};
+  wire [15:0] total_first_4_both = ~i__payload[127:112] & {i__payload[132], total_first_4_either,
+      total_first_4_either_2, total_first_4_either_3, total_first_4_either_4, total_first_4_either_5,
+      total_first_4_either_6, total_first_4_either_7, i__payload_132_or_i__payload_131, total_first_4_either_8,
+      total_first_4_either_9, total_first_4_either_10, total_first_4_either_11, total_first_4_either_12,
+      total_first_4_either_13, total_first_4_either_14};
   wire o__payload_choice = above_limit_0 ? value_bit : bit_0;
   wire o__payload_choice_2 = above_limit_1 ? value_bit : bit_1;
   wire o__payload_choice_3 = above_limit_2 ? value_bit : bit_2;
@@ -2713,6 +3053,9 @@ module pulsetrain_core_controller_decision_lanes (
       second <= 1'b0;
       third <= 1'b0;
       step <= 3'd0;
+      overflow <= 1'b0;
+      limit_bit <= 1'b0;
+      value_bit <= 1'b0;
       above <= 21'd0;
       over_0 <= 1'b0;
       under_0 <= 1'b1;
@@ -2724,6 +3067,11 @@ module pulsetrain_core_controller_decision_lanes (
       under_3 <= 1'b1;
       counts_up <= 1'b0;
     end else begin
+      if (second_moves)
+        counts_up <= |((total_first | total_first_2 | total_first_3 | total_first_4) & above_first &
+            {above_first[15:0], 1'b0});
+      else if (step == 3'd2)
+        counts_up <= 1'b0;
       if (under_3_when) begin
         under_3 <= !begins;
         over_3 <= 1'b0;
@@ -2749,17 +3097,17 @@ module pulsetrain_core_controller_decision_lanes (
         above <= above << 3'd4;
       else if (step != 3'd0)
         above <= {1'b1, above[20:1]};
+      value_bit <= value_bit_any;
+      limit_bit <= value_bit_any;
+      overflow <= begins;
       if (begins)
         step <= 3'd5;
       else if (step != 3'd0)
         step <= step - 1'b1;
       if (third_moves)
         third <= finishes;
-      if (second_moves) begin
-        counts_up <= |((total_first | total_first_2 | total_first_3 | total_first_4) & above_first &
-            {above_first[15:0], 1'b0});
+      if (second_moves)
         second <= first;
-      end
       if (first_moves)
         first <= i__valid;
     end
@@ -2850,7 +3198,10 @@ module pulsetrain_core_controller_decision_lanes (
       total_first_2 <= (i__payload[30:16] ^ {15{i__payload[31]}}) + total_first_2_both + i__payload[31];
       negative_first <= i__payload[15];
       total_first <= (i__payload[14:0] ^ {15{i__payload[15]}}) + total_first_both + i__payload[15];
-      above_first <= {1'b1, ~below};
+      above_first <= {1'b1, ~{i__payload[132], total_first_4_either, total_first_4_either_2, total_first_4_either_3,
+          total_first_4_either_4, total_first_4_either_5, total_first_4_either_6, total_first_4_either_7,
+          i__payload_132_or_i__payload_131, total_first_4_either_8, total_first_4_either_9, total_first_4_either_10,
+          total_first_4_either_11, total_first_4_either_12, total_first_4_either_13, total_first_4_either_14}};
       bank_1 <= i__payload[141];
       parallel_max_1 <= i__payload[140:137];
       max_pulses_1 <= i__payload[136:133];
@@ -2875,6 +3226,7 @@ module pulsetrain_core_controller_pulse_scheduler (
 );
   reg [2:0] read_place = 3'd0;
   reg [2:0] waiting = 3'd0;
+  reg full = 1'b0;
   reg [2:0] signature__addr = 3'd0;
   reg [16:0] i__payload_2;
   reg i__valid_2 = 1'b0;
@@ -2888,9 +3240,10 @@ module pulsetrain_core_controller_pulse_scheduler (
   wire cells_read__en;
   wire i__ready_2;
 
-  wire o__ready_2 = waiting != 3'd4;
+  wire o__ready_2 = !full;
   wire enters = o__valid_2 & o__ready_2;
   wire leaves = i__valid_2 & i__ready_2;
+  wire [4:0] full_choice = clear ? 5'd0 : waiting + enters - leaves;
   wire [2:0] next_place = leaves ? (read_place == 3'd4 ? 3'd0 : read_place + 1'b1) : read_place;
 
   pulsetrain_core_controller_pulse_scheduler_collector collector (
@@ -2927,23 +3280,25 @@ module pulsetrain_core_controller_pulse_scheduler (
   );
 
   always @(posedge clk) begin
-    if (rst)
+    if (rst) begin
       i__valid_2 <= 1'b0;
-    else
+      waiting <= 3'd0;
+      full <= 1'b0;
+    end else begin
+      full <= full_choice[2:0] == 3'd4;
+      waiting <= full_choice[2:0];
       i__valid_2 <= waiting != leaves & !clear;
+    end
   end
 
   always @(posedge clk) begin
     if (rst) begin
       signature__addr <= 3'd0;
       read_place <= 3'd0;
-      waiting <= 3'd0;
     end else if (clear) begin
       signature__addr <= 3'd0;
       read_place <= 3'd0;
-      waiting <= 3'd0;
     end else begin
-      waiting <= waiting + enters - leaves;
       read_place <= next_place;
       if (enters)
         signature__addr <= signature__addr == 3'd4 ? 3'd0 : signature__addr + 1'b1;
@@ -2990,31 +3345,47 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   output reg place = 1'b0
 );
   reg held = 1'b0;
+  reg end_ = 1'b0;
   reg [2:0] row = 3'd0;
   reg bank = 1'b0;
   reg [3:0] parallel_max = 4'd0;
+  reg something_here = 1'b0;
+  reg something_before = 1'b0;
   reg fresh = 1'b0;
-  reg [2:0] saturated_count = 3'd0;
-  reg [2:0] set_count = 3'd0;
+  reg saturated_some = 1'b0;
+  reg [2:0] saturated_count_0 = 3'd0;
+  reg set_some = 1'b0;
+  reg [2:0] set_count_0 = 3'd0;
   reg [1:0] set_chunks = 2'd0;
   reg set_chunks_here = 1'b0;
   reg [1:0] set_again = 2'd0;
   reg set_again_here = 1'b0;
-  reg [2:0] reset_count = 3'd0;
+  reg reset_some = 1'b0;
+  reg [2:0] reset_count_0 = 3'd0;
   reg [1:0] reset_chunks = 2'd0;
   reg reset_chunks_here = 1'b0;
   reg [1:0] reset_again = 2'd0;
   reg reset_again_here = 1'b0;
 
-  wire bank_any = |i__payload[3:0];
-  wire bank_any_2 = |i__payload[7:4];
-  wire bank_any_3 = |i__payload[11:8];
-  wire bank_any_4 = |i__payload[15:12];
+  wire something_here_any_4 = |i__payload[3:0];
+  wire something_here_any_3 = |i__payload[7:4];
+  wire something_here_any_2 = |i__payload[11:8];
+  wire something_here_any = |i__payload[15:12];
   wire reset_again_here_any_4 = |i__payload[3:1];
   wire reset_again_here_any_3 = |i__payload[7:5];
   wire reset_again_here_any_2 = |i__payload[11:9];
   wire reset_again_here_any = |i__payload[15:13];
-  wire end_ = row == 3'd7;
+  wire something = something_here | something_before;
+  assign o__valid = held & place & (something | end_);
+  assign moves = held & (!o__valid | o__ready);
+  assign i__ready = !held | moves;
+  wire [3:0] end__choice = end_ ? 4'd0 : row + 1'b1;
+  wire [3:0] set_selected = {something_here_any, something_here_any_2, something_here_any_3, something_here_any_4} &
+      ~i__payload[19:16];
+  wire [3:0] reset_selected = {something_here_any, something_here_any_2, something_here_any_3, something_here_any_4} &
+      i__payload[19:16];
+  wire any_set_selected = |set_selected;
+  wire any_reset_selected = |reset_selected;
   assign o__payload[2:0] = row;
   assign o__payload[3] = end_;
   assign o__payload[4] = bank;
@@ -3023,62 +3394,58 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   assign o__payload[12:11] = {set_again_here, set_again[1]};
   assign o__payload[14:13] = {reset_chunks_here, reset_chunks[1]};
   assign o__payload[16:15] = {reset_again_here, reset_again[1]};
-  wire something = (|o__payload[10:9]) | (|o__payload[14:13]);
-  assign o__valid = held & place & (something | end_);
-  assign moves = held & (!o__valid | o__ready);
-  assign i__ready = !held | moves | clear;
-  wire saturated_count_when = |i__payload[23:20];
-  wire [3:0] set_selected = {bank_any_4, bank_any_3, bank_any_2, bank_any} & ~i__payload[19:16];
-  wire any_set_selected = |set_selected;
-  wire [3:0] reset_selected = {bank_any_4, bank_any_3, bank_any_2, bank_any} & i__payload[19:16];
-  wire any_reset_selected = |reset_selected;
-  wire [2:0] saturated_ones_4 = i__ready & saturated_count_when ? i__payload[20] + i__payload[21] + (i__payload[22] +
-      i__payload[23]) : 3'd0;
-  assign counted__saturated = fresh ? saturated_count : 3'd0;
-  wire [2:0] set_ones_4 = i__ready & any_set_selected ? set_selected[0] + set_selected[1] + (set_selected[2] +
-      set_selected[3]) : 3'd0;
-  assign counted__cells_set = fresh ? set_count : 3'd0;
-  wire [2:0] reset_ones_4 =
-    i__ready & any_reset_selected ? reset_selected[0] + reset_selected[1] + (reset_selected[2] + reset_selected[3]) :
-    3'd0;
-  assign counted__cells_reset = fresh ? reset_count : 3'd0;
+  assign counted__saturated = fresh & saturated_some ? saturated_count_0 : 3'd0;
+  assign counted__cells_set = fresh & set_some ? set_count_0 : 3'd0;
+  assign counted__cells_reset = fresh & reset_some ? reset_count_0 : 3'd0;
 
   always @(posedge clk) begin
     if (rst) begin
       fresh <= 1'b0;
-      held <= 1'b0;
       place <= 1'b0;
       row <= 3'd0;
-      saturated_count <= 3'd0;
-      set_count <= 3'd0;
-      reset_count <= 3'd0;
+      end_ <= 1'b0;
+      something_before <= 1'b0;
+      saturated_count_0 <= 3'd0;
+      saturated_some <= 1'b0;
+      set_count_0 <= 3'd0;
+      set_some <= 1'b0;
+      reset_count_0 <= 3'd0;
+      reset_some <= 1'b0;
     end else begin
+      if (i__ready) begin
+        reset_some <= any_reset_selected;
+        reset_count_0 <= reset_selected[0] + reset_selected[1] + reset_selected[2] + reset_selected[3];
+        set_some <= any_set_selected;
+        set_count_0 <= set_selected[0] + set_selected[1] + set_selected[2] + set_selected[3];
+        saturated_some <= |i__payload[23:20];
+        saturated_count_0 <= i__payload[20] + i__payload[21] + i__payload[22] + i__payload[23];
+      end
       if (clear) begin
+        something_before <= 1'b0;
+        end_ <= 1'b0;
         row <= 3'd0;
         place <= 1'b0;
       end else if (moves) begin
+        something_before <= something;
         place <= place + 1'b1;
         if (place) begin
-          row <= row + 1'b1;
-          if (end_)
-            row <= 3'd0;
+          something_before <= 1'b0;
+          end_ <= end__choice[2:0] == 3'd7;
+          row <= end__choice[2:0];
           place <= 1'b0;
         end
       end
-      if (i__ready) begin
-        reset_count <= 3'd0;
-        if (any_reset_selected)
-          reset_count <= reset_ones_4;
-        set_count <= 3'd0;
-        if (any_set_selected)
-          set_count <= set_ones_4;
-        saturated_count <= 3'd0;
-        if (saturated_count_when)
-          saturated_count <= saturated_ones_4;
-        held <= i__valid & !clear;
-      end
       fresh <= i__valid & i__ready;
     end
+  end
+
+  always @(posedge clk) begin
+    if (rst)
+      held <= 1'b0;
+    else if (clear)
+      held <= 1'b0;
+    else if (i__ready)
+      held <= i__valid;
   end
 
   always @(posedge clk) begin
@@ -3103,6 +3470,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       store__cells[14] <= i__payload[18];
       store__cells[18:15] <= i__payload[15:12];
       store__cells[19] <= i__payload[19];
+      something_here <= |{something_here_any, something_here_any_2, something_here_any_3, something_here_any_4};
       parallel_max <= i__payload[27:24];
       bank <= i__payload[28];
     end
@@ -3128,50 +3496,63 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   reg polarity = 1'b0;
   reg [3:0] pulse = 4'd0;
   reg first = 1'b0;
-  reg [1:0] former_state = 2'd0;
+  reg [2:0] former_state = 3'd0;
   reg valid_0 = 1'b0;
   reg valid_1 = 1'b0;
-  reg [1:0] later = 2'd0;
   reg valid_2 = 1'b0;
   reg valid_3 = 1'b0;
+  reg valid_4 = 1'b0;
   reg [19:0] cells_2 = 20'd0;
   reg [16:0] visit_1 = 17'd0;
   reg [3:0] wanted = 4'd0;
-  reg begins = 1'b1;
-  reg [3:0] kept = 4'd0;
-  reg [16:0] visit_3 = 17'd0;
-  reg [2:0] total = 3'd0;
   reg [3:0] waiting = 4'd0;
+  reg fits = 1'b0;
+  reg [16:0] visit_4 = 17'd0;
+  reg last_room = 1'b0;
+  reg fills = 1'b0;
+  reg begins = 1'b1;
+  reg [2:0] total = 3'd0;
+  reg [2:0] number = 3'd0;
+  reg [3:0] room = 4'd0;
+  reg [16:0] visit_3 = 17'd0;
+  reg [1:0] later = 2'd0;
   reg [16:0] visit_0 = 17'd0;
   reg [16:0] visit_2 = 17'd0;
+  reg [3:0] counted = 4'd0;
 
   wire [2:0] todo_both = todo & (todo - 1'b1);
   wire [1:0] again = polarity ? i__payload[16:15] : i__payload[12:11];
   wire chunk_1 = !todo[0];
   assign word = chunk_1 >> 1'b0;
-  wire former_state_when_3 = pulse == 4'd1 & (|again);
-  wire former_state_when_2 = |i__payload[14:13];
-  wire former_state_when_4 = !polarity & former_state_when_2;
-  wire former_state_when_5 = !(|{valid_1, valid_0});
-  wire any_later = |later;
   wire free = !o__valid | o__ready;
-  wire [3:0] room = begins ? visit_3[16:13] : kept;
-  wire fits = total <= room;
-  wire joins = free & (fits | visit_3[8]);
-  wire moves_3 = !valid_3 | joins;
-  wire moves_2 = !valid_2 | moves_3;
-  wire moves_1 = !valid_1 | moves_2;
-  assign enable = !valid_0 | moves_1;
+  wire joins = free & (fits | visit_4[8]);
+  wire moves_0 = joins | !(&{valid_4, valid_3, valid_2, valid_1, valid_0});
+  wire asks = former_state == 3'd1 | former_state == 3'd2;
+  assign enable = moves_0 & asks;
+  wire moves_1 = joins | !(&{valid_4, valid_3, valid_2, valid_1});
+  wire moves_2 = joins | !(&{valid_4, valid_3, valid_2});
+  wire moves_3 = joins | !(&{valid_4, valid_3});
+  wire moves_4 = joins | !valid_4;
   wire cells_2_4_is_visit_1_1 = cells_2[4] == visit_1[1];
   wire cells_2_9_is_visit_1_1 = cells_2[9] == visit_1[1];
   wire cells_2_14_is_visit_1_1 = cells_2[14] == visit_1[1];
   wire cells_2_19_is_visit_1_1 = cells_2[19] == visit_1[1];
+  wire moves_3_and_valid_2 = moves_3 & valid_2;
   wire [3:0] not_waiting = ~waiting;
   wire [4:0] waiting_both = waiting & (not_waiting + 1'b1);
   wire [3:0] joining = fits ? waiting : waiting_both[3:0];
-  wire writes = valid_3 & free;
-  wire emits = writes & (visit_3[8] | (fits ? visit_3[7] | total == room : room == 4'd1));
+  wire writes = valid_4 & free;
+  wire emits = writes & (visit_4[8] | (fits ? visit_4[7] | fills : last_room));
+  wire next_begins = writes ? emits : begins;
+  wire [3:0] fills_choice = moves_4 ? number : total - writes;
   wire former_state_when = |i__payload[10:9];
+  wire former_state_when_2 = |i__payload[14:13];
+  wire former_state_when_3 = pulse == 4'd1 & (|again);
+  wire former_state_when_4 = !polarity & former_state_when_2;
+  wire former_state_when_5 = !(|{valid_1, valid_0});
+  wire any_later = |later;
+  wire moves_1_and_valid_0 = moves_1 & valid_0;
+  wire moves_2_and_valid_1 = moves_2 & valid_1;
   wire [3:0] higher;
   assign higher[0] = cells_2_4_is_visit_1_1 & cells_2[3:0] > visit_1[5:2];
   assign higher[1] = cells_2_9_is_visit_1_1 & cells_2[8:5] > visit_1[5:2];
@@ -3184,23 +3565,19 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   assign asked[5:2] = pulse;
   assign asked[6] = first;
   assign asked[7] = todo_both[1:0] == 2'd0;
-  assign asked[8] = former_state == 2'd2;
+  assign asked[8] = former_state == 3'd2;
   assign asked[11:9] = i__payload[2:0];
   assign asked[12] = i__payload[4];
   assign asked[16:13] = i__payload[8:5];
-  wire asks = former_state == 2'd1 | former_state == 2'd2;
-  assign i__ready =
-    former_state == 2'd1 & enable & todo_both[1:0] == 2'd0 & !former_state_when_3 & pulse == 4'd1 &
-        !former_state_when_4 & !i__payload[3] ? 1'b1 :
-    former_state == 2'd3 & former_state_when_5 & !any_later & !former_state_when_4 & !i__payload[3] ? 1'b1 :
-    former_state == 2'd2 & enable ? 1'b1 :
-    1'b0;
+  assign i__ready = former_state == 3'd3;
   wire [3:0] wants;
   assign wants[0] = cells_2_4_is_visit_1_1 & cells_2[3:0] >= visit_1[5:2];
   assign wants[1] = cells_2_9_is_visit_1_1 & cells_2[8:5] >= visit_1[5:2];
   assign wants[2] = cells_2_14_is_visit_1_1 & cells_2[13:10] >= visit_1[5:2];
   assign wants[3] = cells_2_19_is_visit_1_1 & cells_2[18:15] >= visit_1[5:2];
-  wire [2:0] wanted_4 = moves_3 ? wanted[0] + wanted[1] + (wanted[2] + wanted[3]) : 3'd0;
+  wire [2:0] wanted_4 = moves_3_and_valid_2 ? wanted[0] + wanted[1] + (wanted[2] + wanted[3]) : 3'd0;
+  wire [3:0] next_room = next_begins ? (moves_4 ? visit_3[16:13] : visit_4[16:13]) : room - (writes ? (fits ? total :
+      3'd1) : 3'd0);
 
   always @(posedge clk) begin
     if (rst) begin
@@ -3208,132 +3585,108 @@ module pulsetrain_core_controller_pulse_scheduler_former (
       polarity <= 1'b0;
       pulse <= 4'd0;
       first <= 1'b0;
-      former_state <= 2'd0;
+      former_state <= 3'd0;
       later <= 2'd0;
-      kept <= 4'd0;
+      room <= 4'd0;
+      fits <= 1'b0;
+      fills <= 1'b0;
+      last_room <= 1'b0;
     end else begin
-      if (writes)
-        kept <= room - (fits ? total : 3'd1);
-      if (moves_2) begin
-        if (valid_1) begin
-          if (visit_1[6])
-            later <= 2'd0;
-          if (!visit_1[0])
-            later[0] <= any_higher;
-          else if (visit_1[0])
-            later[1] <= any_higher;
-        end
+      last_room <= next_room == 4'd1;
+      fills <= fills_choice[2:0] == next_room;
+      fits <= fills_choice[2:0] <= next_room;
+      room <= next_room;
+      if (moves_2_and_valid_1) begin
+        if (visit_1[6])
+          later <= 2'd0;
+        if (!visit_1[0])
+          later[0] <= any_higher;
+        else if (visit_1[0])
+          later[1] <= any_higher;
       end
       case (former_state)
-        2'd0: begin
+        3'd0: begin
           if (i__valid) begin
             if (former_state_when) begin
-              former_state <= 2'd1;
+              former_state <= 3'd1;
               first <= 1'b1;
               pulse <= 4'd1;
               polarity <= 1'b0;
               todo <= i__payload[10:9];
             end else if (former_state_when_2) begin
-              former_state <= 2'd1;
+              former_state <= 3'd1;
               first <= 1'b1;
               pulse <= 4'd1;
               polarity <= 1'b1;
               todo <= i__payload[14:13];
             end else
-              former_state <= 2'd2;
+              former_state <= 3'd2;
           end
           if (clear)
-            former_state <= 2'd0;
+            former_state <= 3'd0;
         end
-        2'd1: begin
-          if (enable) begin
+        3'd1: begin
+          if (moves_0) begin
             first <= 1'b0;
             todo <= todo_both[1:0];
             if (todo_both[1:0] == 2'd0) begin
               if (former_state_when_3) begin
-                former_state <= 2'd1;
+                former_state <= 3'd1;
                 first <= 1'b1;
                 pulse <= 4'd2;
                 polarity <= polarity;
                 todo <= again;
               end else if (pulse == 4'd1) begin
                 if (former_state_when_4) begin
-                  former_state <= 2'd1;
+                  former_state <= 3'd1;
                   first <= 1'b1;
                   pulse <= 4'd1;
                   polarity <= 1'b1;
                   todo <= i__payload[14:13];
                 end else if (i__payload[3])
-                  former_state <= 2'd2;
+                  former_state <= 3'd2;
                 else
-                  former_state <= 2'd0;
+                  former_state <= 3'd3;
               end else
-                former_state <= 2'd3;
+                former_state <= 3'd4;
             end
           end
           if (clear)
-            former_state <= 2'd0;
+            former_state <= 3'd0;
         end
-        2'd3: begin
+        3'd4: begin
           if (former_state_when_5) begin
             if (any_later) begin
-              former_state <= 2'd1;
+              former_state <= 3'd1;
               first <= 1'b1;
               pulse <= pulse + 1'b1;
               polarity <= polarity;
               todo <= later;
             end else if (former_state_when_4) begin
-              former_state <= 2'd1;
+              former_state <= 3'd1;
               first <= 1'b1;
               pulse <= 4'd1;
               polarity <= 1'b1;
               todo <= i__payload[14:13];
             end else if (i__payload[3])
-              former_state <= 2'd2;
+              former_state <= 3'd2;
             else
-              former_state <= 2'd0;
+              former_state <= 3'd3;
           end
           if (clear)
-            former_state <= 2'd0;
+            former_state <= 3'd0;
         end
-        2'd2: begin
-          if (enable)
-            former_state <= 2'd0;
+        3'd2: begin
+          if (moves_0)
+            former_state <= 3'd3;
           if (clear)
-            former_state <= 2'd0;
+            former_state <= 3'd0;
         end
+        3'd3:
+          former_state <= 3'd0;
+        default: ;
       endcase
     end
-  end
-
-  always @(posedge clk) begin
-    if (moves_3) begin
-      total <= wanted_4;
-      waiting <= wanted;
-      visit_3 <= visit_2;
-    end
-    if (writes) begin
-      o__payload[13] <= visit_3[8];
-      o__payload[12] <= visit_3[12];
-      o__payload[2:0] <= visit_3[11:9];
-      o__payload[3] <= visit_3[1];
-      o__payload[7:4] <= (!visit_3[0] & !visit_3[8] ? joining : 4'd0) | (begins ? 4'd0 : o__payload[7:4]);
-      o__payload[11:8] <= (visit_3[0] & !visit_3[8] ? joining : 4'd0) | (begins ? 4'd0 : o__payload[11:8]);
-      if (!joins) begin
-        total <= total - 1'b1;
-        waiting <= waiting & ~waiting_both[3:0];
-      end
-    end
-    if (moves_2) begin
-      wanted <= wants;
-      visit_2 <= visit_1;
-    end
-    if (moves_1) begin
-      cells_2 <= cells >> (1'b0 * 5'd20);
-      visit_1 <= visit_0;
-    end
-    if (enable)
-      visit_0 <= asked;
   end
 
   always @(posedge clk) begin
@@ -3342,6 +3695,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
       valid_1 <= 1'b0;
       valid_2 <= 1'b0;
       valid_3 <= 1'b0;
+      valid_4 <= 1'b0;
       o__valid <= 1'b0;
       begins <= 1'b1;
     end else if (clear) begin
@@ -3349,6 +3703,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
       valid_1 <= 1'b0;
       valid_2 <= 1'b0;
       valid_3 <= 1'b0;
+      valid_4 <= 1'b0;
       o__valid <= 1'b0;
       begins <= 1'b1;
     end else begin
@@ -3358,15 +3713,50 @@ module pulsetrain_core_controller_pulse_scheduler_former (
         begins <= emits;
         o__valid <= emits;
       end
+      if (moves_4)
+        valid_4 <= valid_3;
       if (moves_3)
         valid_3 <= valid_2;
       if (moves_2)
         valid_2 <= valid_1;
       if (moves_1)
         valid_1 <= valid_0;
-      if (enable)
+      if (moves_0)
         valid_0 <= asks;
     end
+  end
+
+  always @(posedge clk) begin
+    if (moves_4)
+      waiting <= counted;
+    if (writes) begin
+      o__payload[13] <= visit_4[8];
+      o__payload[12] <= visit_4[12];
+      o__payload[2:0] <= visit_4[11:9];
+      o__payload[3] <= visit_4[1];
+      o__payload[7:4] <= (!visit_4[0] & !visit_4[8] ? joining : 4'd0) | (begins ? 4'd0 : o__payload[7:4]);
+      o__payload[11:8] <= (visit_4[0] & !visit_4[8] ? joining : 4'd0) | (begins ? 4'd0 : o__payload[11:8]);
+      if (!joins)
+        waiting <= waiting & ~waiting_both[3:0];
+    end
+    total <= fills_choice[2:0];
+    if (moves_4 & valid_3)
+      visit_4 <= visit_3;
+    if (moves_3_and_valid_2) begin
+      number <= wanted_4;
+      counted <= wanted;
+      visit_3 <= visit_2;
+    end
+    if (moves_2_and_valid_1) begin
+      wanted <= wants;
+      visit_2 <= visit_1;
+    end
+    if (moves_1_and_valid_0) begin
+      cells_2 <= cells >> (1'b0 * 5'd20);
+      visit_1 <= visit_0;
+    end
+    if (enable)
+      visit_0 <= asked;
   end
 endmodule
 
@@ -3380,9 +3770,24 @@ module pulsetrain_core_controller_row_programmer (
   input o__ready,
   input samples__valid,
   output room,
+  input [7:0] program_tolerance,
+  input [7:0] settings__refresh_pulses,
+  input [1:0] settings__ramp,
+  input [15:0] set_ramp__start,
+  input [15:0] set_ramp__step,
+  input [15:0] set_ramp__stop,
+  input [15:0] reset_ramp__start,
+  input [15:0] reset_ramp__step,
+  input [15:0] reset_ramp__stop,
+  input [15:0] form_ramp__start,
+  input [15:0] form_ramp__step,
+  input [15:0] form_ramp__stop,
   input [129:0] targets__payload,
+  input [7:0] step,
+  input [7:0] verify_tolerance,
+  input [7:0] settings__try_limit,
   input [3:0] parallel_max,
-  input [187:0] settings,
+  input [1:0] pair_policy,
   input clear,
   input [13:0] slots__payload,
   output slots__ready,
@@ -3420,9 +3825,9 @@ module pulsetrain_core_controller_row_programmer (
   reg [4:0] port = 5'd0;
   reg port_2 = 1'b0;
   reg [1:0] port_3 = 2'd0;
-  wire at_last;
-  wire last;
+  wire last_2;
   wire resting;
+  wire at_last;
   wire [7:0] index_2;
   wire valid;
   wire pulsed;
@@ -3439,7 +3844,7 @@ module pulsetrain_core_controller_row_programmer (
   wire some;
   wire full;
   wire group_2;
-  wire last_2;
+  wire last;
   wire [63:0] codes;
 
   wire last_group = !index;
@@ -3454,7 +3859,7 @@ module pulsetrain_core_controller_row_programmer (
   wire cells__valid_and_cells__ready = cells__valid & cells__ready;
   wire [1:0] index_plus_1 = index + 1'b1;
   wire programmer_state_when_4 = !(rising | falling);
-  wire programmer_state_when_5 = round != 8'd0 & round >= settings[31:24];
+  wire programmer_state_when_5 = round != 8'd0 & round >= settings__try_limit;
   wire [8:0] repeats_plus_1 = repeats + 1'b1;
   wire ended = programmer_state == 4'd6 & free;
   wire counted__unverified_both = ended & !clear;
@@ -3472,7 +3877,7 @@ module pulsetrain_core_controller_row_programmer (
   wire ends = programmer_state == 4'd0 & programmer_state_when & slots__valid & !programmer_state_when_2 & !active;
   assign slots__ready =
     programmer_state == 4'd0 & programmer_state_when & slots__valid & !programmer_state_when_2 & !active ? 1'b1 :
-    programmer_state == 4'd1 & last & !programmer_state_when_3[0] ? !clear :
+    programmer_state == 4'd1 & at_last & !programmer_state_when_3[0] ? !clear :
     1'b0;
   wire [2:0] action =
     programmer_state == 4'd1 ? 3'd2 :
@@ -3491,9 +3896,9 @@ module pulsetrain_core_controller_row_programmer (
   assign targets__ready = programmer_state == 4'd3 & at_last & !clear;
   wire reads = programmer_state == 4'd2 & at_rest;
   wire reads_2 = programmer_state == 4'd2 & at_rest & left;
-  wire leaves_2 = programmer_state == 4'd5 & full & last;
+  wire leaves_2 = programmer_state == 4'd5 & full & at_last;
   wire begins = programmer_state == 4'd7 & free;
-  wire step = programmer_state == 4'd7 & free & !refreshes;
+  wire step_2 = programmer_state == 4'd7 & free & !refreshes;
   wire [10:0] port_4;
   assign port_4[2:0] = row;
   assign port_4[10:3] = columns;
@@ -3501,12 +3906,13 @@ module pulsetrain_core_controller_row_programmer (
   pulsetrain_core_controller_row_programmer_row_cells row_cells (
     .clk(clk),
     .rst(rst),
-    .at_last(at_last),
-    .last(last),
+    .last(last_2),
     .resting(resting),
     .moves(moves),
+    .program_tolerance(program_tolerance),
     .targets(targets__payload[127:0]),
-    .settings(settings[23:0]),
+    .step(step),
+    .verify_tolerance(verify_tolerance),
     .slots__payload(slots__payload[11:3]),
     .forget(forget),
     .begins(restart),
@@ -3516,6 +3922,7 @@ module pulsetrain_core_controller_row_programmer (
     .first(first),
     .round(round),
     .work(work),
+    .at_last(at_last),
     .chosen__index(index_2),
     .chosen__valid(valid),
     .chosen__pulsed(pulsed),
@@ -3553,9 +3960,17 @@ module pulsetrain_core_controller_row_programmer (
     .clk(clk),
     .rst(rst),
     .forms(forms),
-    .settings(settings[187:44]),
+    .set_ramp__start(set_ramp__start),
+    .set_ramp__step(set_ramp__step),
+    .set_ramp__stop(set_ramp__stop),
+    .reset_ramp__start(reset_ramp__start),
+    .reset_ramp__step(reset_ramp__step),
+    .reset_ramp__stop(reset_ramp__stop),
+    .form_ramp__start(form_ramp__start),
+    .form_ramp__step(form_ramp__step),
+    .form_ramp__stop(form_ramp__stop),
     .restart(restart),
-    .step(step),
+    .step(step_2),
     .is_reset(polarity),
     .value(value)
   );
@@ -3569,7 +3984,7 @@ module pulsetrain_core_controller_row_programmer (
     .leaves(leaves_2),
     .full(full),
     .group(group_2),
-    .last(last_2),
+    .last(last),
     .codes(codes),
     .samples__group(samples__group),
     .samples__codes(samples__codes),
@@ -3629,7 +4044,7 @@ module pulsetrain_core_controller_row_programmer (
           first <= 1'b1;
         end
         4'd1: begin
-          if (last) begin
+          if (at_last) begin
             if (!programmer_state_when_3[0])
               programmer_state <= 4'd0;
             todo <= programmer_state_when_3[0];
@@ -3639,7 +4054,7 @@ module pulsetrain_core_controller_row_programmer (
         end
         4'd3: begin
           if (targets__valid) begin
-            if (last) begin
+            if (at_last) begin
               programmer_state <= 4'd3;
               if (last_group)
                 programmer_state <= 4'd2;
@@ -3660,7 +4075,7 @@ module pulsetrain_core_controller_row_programmer (
         end
         4'd5: begin
           if (full) begin
-            if (last & last_2)
+            if (at_last & last)
               programmer_state <= 4'd4;
           end
           if (clear)
@@ -3695,7 +4110,7 @@ module pulsetrain_core_controller_row_programmer (
           if (emits)
             emitted <= 1'b1;
           if (todo) begin
-            if (last)
+            if (last_2)
               todo <= programmer_state_when_3[0];
           end else if (resting) begin
             programmer_state <= 4'd7;
@@ -3703,7 +4118,7 @@ module pulsetrain_core_controller_row_programmer (
             if (polarity) begin
               if (!emitted & !some)
                 programmer_state <= 4'd6;
-              else if (!refreshes | repeats_plus_1 == settings[41:34])
+              else if (!refreshes | repeats_plus_1 == settings__refresh_pulses)
                 programmer_state <= 4'd2;
               repeats <= repeats_plus_1[7:0];
             end
@@ -3721,7 +4136,7 @@ module pulsetrain_core_controller_row_programmer (
             programmer_state <= 4'd0;
         end
         4'd9: begin
-          if (last)
+          if (at_last)
             programmer_state <= 4'd10;
           if (clear)
             programmer_state <= 4'd0;
@@ -3742,7 +4157,7 @@ module pulsetrain_core_controller_row_programmer (
       endcase
       if (emits) begin
         port_3[0] <= ends;
-        port_3[1] <= !reads_2 & !ends & (work == 2'd1 | forms) & (settings[43:42] == 2'd1 | settings[43:42] == 2'd2);
+        port_3[1] <= !reads_2 & !ends & (work == 2'd1 | forms) & (settings__ramp == 2'd1 | settings__ramp == 2'd2);
         port_2 <= reads_2 & left;
         port <= ends ? 5'd0 : reads_2 ? 5'd8 : polarity ? 5'd2 : forms ? 5'd4 : 5'd1;
       end
@@ -3773,7 +4188,7 @@ module pulsetrain_core_controller_row_programmer (
         end
         4'd3: begin
           if (targets__valid) begin
-            if (last) begin
+            if (at_last) begin
               index <= index_plus_1[0];
               if (last_group)
                 index <= 1'b0;
@@ -3824,12 +4239,13 @@ endmodule
 module pulsetrain_core_controller_row_programmer_row_cells (
   input clk,
   input rst,
-  output at_last,
   output last,
   output resting,
   input moves,
+  input [7:0] program_tolerance,
   input [127:0] targets,
-  input [23:0] settings,
+  input [7:0] step,
+  input [7:0] verify_tolerance,
   input [8:0] slots__payload,
   input forget,
   input begins,
@@ -3839,6 +4255,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   input first,
   input [7:0] round,
   input [1:0] work,
+  output at_last,
   output reg [7:0] chosen__index = 8'd1,
   output chosen__valid,
   output reg chosen__pulsed = 1'b0,
@@ -3854,72 +4271,74 @@ module pulsetrain_core_controller_row_programmer_row_cells (
 );
   reg [2:0] signature__addr = 3'd0;
   reg [7:0] position = 8'd1;
-  reg [5:0] stage_1 = 6'd0;
-  reg [5:0] stage_2 = 6'd0;
-  reg [5:0] stage_3 = 6'd0;
+  reg [4:0] busy = 5'd0;
   reg fresh_before = 1'b0;
-  reg exists_0 = 1'b0;
-  reg [29:0] signature__data;
-  reg takes_0 = 1'b0;
+  reg [17:0] first_0 = 18'd0;
+  reg [5:0] stage_2 = 6'd0;
+  reg [29:0] old = 30'd0;
   reg slot_is_first = 1'b0;
-  reg [15:0] value_0 = 16'd0;
   reg [42:0] operands_0 = 43'd0;
   reg [42:0] result_0 = 43'd0;
+  reg [7:0] tolerance = 8'd0;
+  reg [5:0] stage_4 = 6'd0;
   reg [2:0] signature__addr_2 = 3'd0;
-  reg [2:0] address_2 = 3'd0;
-  reg [2:0] starts = 3'd0;
+  reg [5:0] stage_3 = 6'd0;
+  reg [2:0] address_3 = 3'd0;
+  reg left_0 = 1'b0;
+  reg blind_0 = 1'b0;
+  reg rises_0 = 1'b0;
+  reg [3:0] starts = 4'd0;
+  reg [5:0] stage_1 = 6'd0;
   reg [2:0] address_1 = 3'd0;
+  reg [2:0] address_2 = 3'd0;
+  reg [29:0] signature__data_2;
+  reg lowers_before = 1'b0;
   reg lowers = 1'b0;
+  reg [17:0] came_0 = 18'd0;
+  reg noted = 1'b0;
+  reg noted_group = 1'b0;
+  reg anew = 1'b0;
+  reg verified_now = 1'b0;
+  reg unreached_now = 1'b0;
+  reg unverified_now = 1'b0;
 
   wire visits = action != 3'd0 & moves;
-  assign at_last = moves & position[7];
   assign last = visits & position[7];
-  assign resting = !(|{stage_3, stage_2, stage_1});
+  assign resting = !(|busy);
   wire fresh = position[0] ? !(left >> group) : fresh_before;
   wire verifies = work == 2'd0;
   wire moves_target = first & verifies;
   wire in_rounds = round != 8'd0;
-  wire [7:0] tolerance = verifies ? settings[15:8] : settings[23:16];
   wire forms = work == 2'd2;
-  wire [10:0] forms_choice = stage_1[5] ? {signature__data[28], !signature__data[28] & (signature__data[25] |
-      signature__data[29]), signature__data[24:17]} : {{3{signature__data[16]}}, signature__data[16:9]};
-  wire stage_1_1_and_takes_0 = stage_1[1] & takes_0;
-  wire operands_0_when = stage_1[0] | (stage_1[1] & (slot_is_first | !signature__data[25]));
-  wire operands_0_both = signature__data[25] & !operands_0_when;
-  wire alone = value_0 == 16'd32768;
-  wire alone_any = |value_0[6:0];
-  wire operands_0_either = !(|value_0[15:7]) | ((&value_0[15:7]) & alone_any);
-  wire operands_0_both_2 = stage_1[2] & operands_0_both;
-  wire blinded = operands_0_both_2 & first & verifies & (!(!value_0[7] | (value_0[7] & alone_any)) | (!value_0[7] &
-      (&value_0[6:0])) | (value_0[7] & !(|value_0[6:1])));
+  wire [10:0] forms_choice = stage_2[5] ? {old[28], !old[28] & (old[25] | old[29]), old[24:17]} : {{3{old[16]}},
+      old[16:9]};
+  wire stage_2_1_and_first_0_1 = stage_2[1] & first_0[1];
+  wire operands_0_when = stage_2[0] | (stage_2[1] & (slot_is_first | !old[25]));
+  wire operands_0_both = old[25] & !operands_0_when;
+  wire alone = first_0[17:2] == 16'd32768;
+  wire alone_any = |first_0[8:2];
+  wire operands_0_either = !(|first_0[17:9]) | ((&first_0[17:9]) & alone_any);
+  wire operands_0_both_2 = stage_2[2] & operands_0_both;
+  wire blinded = operands_0_both_2 & first & verifies & (!(!first_0[9] | (first_0[9] & alone_any)) | (!first_0[9] &
+      (&first_0[8:2])) | (first_0[9] & !(|first_0[8:3])));
   wire [10:0] result_0_sum = $signed({operands_0[8:0], 1'b1}) + $signed({operands_0[17:9], operands_0[18]});
   wire far_0 = result_0_sum[9] ^ result_0_sum[10];
   wire [9:0] distance_0 = $signed(result_0[8:0]) - $signed(result_0[26:19]);
-  wire met_0 = {distance_0[8:0] ^ {9{distance_0[9]}}, distance_0[9]} <= {tolerance, 1'b0} | (forms & distance_0[9]);
-  wire signature__en = stage_3[0] | stage_3[1] | stage_3[2];
-  wire unreached_now = result_0[37] & !met_0;
-  wire [29:0] signature__data_2;
-  assign signature__data_2[8:0] = result_0[8:0];
-  assign signature__data_2[16:9] = result_0[26:19];
-  assign signature__data_2[24:17] = result_0[34:27];
-  assign signature__data_2[25] = result_0[36] | unreached_now;
-  assign signature__data_2[26] = result_0[38];
-  assign signature__data_2[27] = result_0[37] ? !distance_0[9] : result_0[40];
-  assign signature__data_2[28] = result_0[41];
-  assign signature__data_2[29] = result_0[42];
-  wire falling_either = signature__data_2[25] | signature__data_2[26];
-  wire verified_now = result_0[37] & met_0;
-  wire [15:0] value_0_either = (targets[15:0] & {16{position[0]}}) | (targets[31:16] & {16{position[1]}}) |
+  wire met_0 = distance_0[9] ? forms | distance_0[8:0] > ~{1'b0, tolerance} : distance_0[8:0] <= tolerance;
+  wire unreached_now_both = result_0[37] & !met_0;
+  wire signature__en = stage_4[0] | stage_4[1] | stage_4[2];
+  wire left_0_or_blind_0 = left_0 | blind_0;
+  wire [15:0] came_0_either = (targets[15:0] & {16{position[0]}}) | (targets[31:16] & {16{position[1]}}) |
       (targets[47:32] & {16{position[2]}}) | (targets[63:48] & {16{position[3]}}) | (targets[79:64] &
       {16{position[4]}});
-  wire [7:0] value_0_either_2 = (codes[7:0] & {8{position[0]}}) | (codes[15:8] & {8{position[1]}}) | (codes[23:16] &
+  wire [7:0] came_0_either_2 = (codes[7:0] & {8{position[0]}}) | (codes[15:8] & {8{position[1]}}) | (codes[23:16] &
       {8{position[2]}}) | (codes[31:24] & {8{position[3]}}) | (codes[39:32] & {8{position[4]}});
-  wire takes_0_either_2 = (slots__payload[1] & position[0]) | (slots__payload[2] & position[1]) | (slots__payload[3] &
+  wire came_0_either_4 = (slots__payload[1] & position[0]) | (slots__payload[2] & position[1]) | (slots__payload[3] &
       position[2]) | (slots__payload[4] & position[3]) | (slots__payload[5] & position[4]);
-  wire takes_0_either = takes_0_either_2 | (slots__payload[6] & position[5]) | (slots__payload[7] & position[6]) |
+  wire came_0_either_3 = came_0_either_4 | (slots__payload[6] & position[5]) | (slots__payload[7] & position[6]) |
       (slots__payload[8] & position[7]);
-  wire falling_when = signature__en & 1'b1;
-  wire falling_inverse = !(stage_3[2] & starts[2]);
+  wire chosen__rises_when = moves & (|stage_2);
+  wire falling_when = noted & !noted_group;
   wire [5:0] now;
   assign now[0] = action == 3'd1;
   assign now[1] = action == 3'd2;
@@ -3927,16 +4346,27 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   assign now[3] = action == 3'd4;
   assign now[4] = action == 3'd5;
   assign now[5] = action == 3'd6;
-  wire [15:0] element_0 = exists_0 ? {{5{forms_choice[10]}}, forms_choice} : 16'd0;
+  wire [15:0] element_0 = first_0[0] ? {{5{forms_choice[10]}}, forms_choice} : 16'd0;
+  wire [29:0] signature__data;
+  assign signature__data[8:0] = result_0[8:0];
+  assign signature__data[16:9] = result_0[26:19];
+  assign signature__data[24:17] = result_0[34:27];
+  assign signature__data[25] = result_0[36] | unreached_now_both;
+  assign signature__data[26] = result_0[38];
+  assign signature__data[27] = result_0[37] ? !distance_0[9] : result_0[40];
+  assign signature__data[28] = result_0[41];
+  assign signature__data[29] = result_0[42];
 
   always @(posedge clk) begin
     if (rst) begin
       position <= 8'd1;
       chosen__index <= 8'd1;
       signature__addr <= 3'd0;
+      busy <= 5'd0;
       stage_1 <= 6'd0;
       stage_2 <= 6'd0;
       stage_3 <= 6'd0;
+      stage_4 <= 6'd0;
       left <= 1'b0;
       rising <= 1'b0;
       falling <= 1'b0;
@@ -3944,24 +4374,28 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       position <= 8'd1;
       chosen__index <= 8'd1;
       signature__addr <= 3'd0;
+      busy <= 5'd0;
       stage_1 <= 6'd0;
       stage_2 <= 6'd0;
       stage_3 <= 6'd0;
+      stage_4 <= 6'd0;
       left <= 1'b0;
       rising <= 1'b0;
       falling <= 1'b0;
     end else begin
       if (falling_when) begin
-        falling <= (falling_either & !signature__data_2[27]) | (falling & falling_inverse);
-        rising <= (falling_either & signature__data_2[27]) | (rising & falling_inverse);
-        left <= signature__data_2[25] | (left & falling_inverse);
+        falling <= (left_0_or_blind_0 & !rises_0) | (falling & !anew);
+        rising <= (left_0_or_blind_0 & rises_0) | (rising & !anew);
+        left <= left_0 | (left & !anew);
       end
       if (moves) begin
+        stage_4 <= stage_3;
         stage_3 <= stage_2;
         stage_2 <= stage_1;
         stage_1 <= now;
+        busy <= {busy[3:0], action != 3'd0};
       end
-      if (stage_2[3] & moves)
+      if (stage_3[3] & moves)
         chosen__index <= {chosen__index[6:0], chosen__index[7]};
       if (visits) begin
         signature__addr <= last ? 3'd0 : signature__addr + 1'b1;
@@ -3972,66 +4406,102 @@ module pulsetrain_core_controller_row_programmer_row_cells (
 
   always @(posedge clk) begin
     if (rst) begin
-      starts <= 3'd0;
+      starts <= 4'd0;
       address_1 <= 3'd0;
       address_2 <= 3'd0;
+      address_3 <= 3'd0;
       signature__addr_2 <= 3'd0;
       fresh_before <= 1'b0;
       slot_is_first <= 1'b0;
+      old <= 30'd0;
+      tolerance <= 8'd0;
+      lowers_before <= 1'b0;
       lowers <= 1'b0;
-      value_0 <= 16'd0;
-      takes_0 <= 1'b0;
-      exists_0 <= 1'b0;
+      came_0 <= 18'd0;
+      first_0 <= 18'd0;
       operands_0 <= 43'd0;
       chosen__pulsed <= 1'b0;
       chosen__rises <= 1'b0;
       result_0 <= 43'd0;
+      left_0 <= 1'b0;
+      blind_0 <= 1'b0;
+      rises_0 <= 1'b0;
       report <= 128'd0;
+      noted <= 1'b0;
+      noted_group <= 1'b0;
+      anew <= 1'b0;
+      verified_now <= 1'b0;
+      unreached_now <= 1'b0;
+      unverified_now <= 1'b0;
     end else begin
-      if (moves & (stage_1[4] | stage_1[5]))
+      unverified_now <= result_0[39];
+      unreached_now <= unreached_now_both;
+      verified_now <= result_0[37] & met_0;
+      anew <= stage_4[2] & starts[3];
+      noted_group <= 1'b0;
+      noted <= signature__en & !forget;
+      if (moves & (stage_2[4] | stage_2[5]))
         report <= {element_0, report[127:16]};
-      result_0 <= operands_0;
-      result_0[8:0] <= stage_2[1] ? (far_0 ? {result_0_sum[10], {8{!result_0_sum[10]}}} : result_0_sum[9:1]) :
-          !(|result_0_sum[10:8]) | ((&result_0_sum[10:8]) & (|result_0_sum[7:1])) ? result_0_sum[9:1] :
-          {{2{result_0_sum[10]}}, {6{!result_0_sum[10]}}, 1'b1};
-      result_0[34:27] <= operands_0[34:27] + operands_0[35];
+      rises_0 <= signature__data[27];
+      blind_0 <= signature__data[26];
+      left_0 <= signature__data[25];
+      result_0[37] <= 1'b0;
+      result_0[39] <= 1'b0;
+      if (|stage_3) begin
+        result_0 <= operands_0;
+        result_0[8:0] <= stage_3[1] ? (far_0 ? {result_0_sum[10], {8{!result_0_sum[10]}}} : result_0_sum[9:1]) :
+            !(|result_0_sum[10:8]) | ((&result_0_sum[10:8]) & (|result_0_sum[7:1])) ? result_0_sum[9:1] :
+            {{2{result_0_sum[10]}}, {6{!result_0_sum[10]}}, 1'b1};
+        result_0[34:27] <= operands_0[34:27] + operands_0[35];
+      end
+      if (visits) begin
+        came_0[17:2] <= now[0] ? came_0_either | (targets[95:80] & {16{position[5]}}) | (targets[111:96] &
+            {16{position[6]}}) | (targets[127:112] & {16{position[7]}}) : came_0_either_2 | (codes[47:40] &
+            {8{position[5]}}) | (codes[55:48] & {8{position[6]}}) | (codes[63:56] & {8{position[7]}});
+        came_0[1] <= came_0_either_3 >> group;
+        came_0[0] <= !(!group & (|8'd0));
+      end
+      tolerance <= verifies ? verify_tolerance : program_tolerance;
       if (moves) begin
-        chosen__rises <= signature__data[27];
-        chosen__pulsed <= signature__data[25] | (signature__data[26] & signature__data[24:17] >= round);
-        operands_0[8:0] <= signature__data[8:0];
-        operands_0[17:9] <= stage_1[1] ? settings[7:0] ^ {9{lowers}} : {value_0[7], value_0[7:0]};
-        operands_0[18] <= stage_1_1_and_takes_0 & lowers;
-        operands_0[26:19] <= stage_1[2] & (operands_0_both | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
-        operands_0[34:27] <= signature__data[24:17];
-        operands_0[35] <= stage_1_1_and_takes_0 | (operands_0_both_2 & !verifies & in_rounds);
-        operands_0[36] <= stage_1_1_and_takes_0 | (stage_1[0] & exists_0 & !alone & operands_0_either) |
-            (operands_0_both & !stage_1[2]);
+        operands_0[37] <= 1'b0;
+        operands_0[39] <= 1'b0;
+        first_0 <= came_0;
+        lowers <= lowers_before;
+        lowers_before <= slots__payload[0];
+        old <= signature__data_2;
+        slot_is_first <= fresh_before;
+        fresh_before <= fresh;
+        signature__addr_2 <= address_3;
+        address_3 <= address_2;
+        address_2 <= address_1;
+        address_1 <= signature__addr;
+        starts <= {starts[2:0], position[0]};
+      end
+      if (chosen__rises_when) begin
+        chosen__rises <= old[27];
+        chosen__pulsed <= old[25] | (old[26] & old[24:17] >= round);
+        operands_0[8:0] <= old[8:0];
+        operands_0[17:9] <= stage_2[1] ? step ^ {9{lowers}} : {first_0[9], first_0[9:2]};
+        operands_0[18] <= stage_2_1_and_first_0_1 & lowers;
+        operands_0[26:19] <= stage_2[2] & (operands_0_both | round == 8'd0) ? first_0[9:2] : old[16:9];
+        operands_0[34:27] <= old[24:17];
+        operands_0[35] <= stage_2_1_and_first_0_1 | (operands_0_both_2 & !verifies & in_rounds);
+        operands_0[36] <= stage_2_1_and_first_0_1 | (stage_2[0] & first_0[0] & !alone & operands_0_either) |
+            (operands_0_both & !stage_2[2]);
         operands_0[37] <= operands_0_both_2 & !blinded & 1'b1;
-        operands_0[38] <= blinded | (stage_1[2] & signature__data[26]);
+        operands_0[38] <= blinded | (stage_2[2] & old[26]);
         operands_0[39] <= blinded;
-        operands_0[40] <= stage_1_1_and_takes_0 ? !lowers : signature__data[27];
-        operands_0[41] <= stage_1[0] ? alone : signature__data[28];
-        operands_0[42] <= stage_1[0] ? !operands_0_either : signature__data[29];
+        operands_0[40] <= stage_2_1_and_first_0_1 ? !lowers : old[27];
+        operands_0[41] <= stage_2[0] ? alone : old[28];
+        operands_0[42] <= stage_2[0] ? !operands_0_either : old[29];
         if (operands_0_when) begin
           operands_0[8:0] <= 9'd0;
           operands_0[34:27] <= 8'd0;
         end
-        if (stage_1[0])
+        if (stage_2[0])
           operands_0[26:19] <= 8'd0;
-        if ((stage_1[1] & !takes_0) | (stage_1[2] & !moves_target))
+        if ((stage_2[1] & !first_0[1]) | (stage_2[2] & !moves_target))
           operands_0[17:9] <= 9'd0;
-        exists_0 <= !(!group & (|8'd0));
-        takes_0 <= takes_0_either >> group;
-        value_0 <= now[0] ? value_0_either | (targets[95:80] & {16{position[5]}}) | (targets[111:96] &
-            {16{position[6]}}) | (targets[127:112] & {16{position[7]}}) : value_0_either_2 | (codes[47:40] &
-            {8{position[5]}}) | (codes[55:48] & {8{position[6]}}) | (codes[63:56] & {8{position[7]}});
-        lowers <= slots__payload[0];
-        slot_is_first <= fresh;
-        fresh_before <= fresh;
-        signature__addr_2 <= address_2;
-        address_2 <= address_1;
-        address_1 <= signature__addr;
-        starts <= {starts[1:0], position[0]};
       end
     end
   end
@@ -4044,7 +4514,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       counts__verified <= 4'd0;
       counts__unverified <= 4'd0;
     end else begin
-      counts__unverified <= counts__unverified + result_0[39];
+      counts__unverified <= counts__unverified + unverified_now;
       counts__verified <= counts__verified + verified_now;
     end
   end
@@ -4064,11 +4534,12 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   initial for (memory_index = 0; memory_index < 8; memory_index = memory_index + 1)
     memory[memory_index] = 30'd0;
   always @(posedge clk)
-    if (signature__en) memory[signature__addr_2] <= signature__data_2;
+    if (signature__en) memory[signature__addr_2] <= signature__data;
   always @(posedge clk)
-    if (moves) signature__data <= memory[signature__addr];
+    if (moves) signature__data_2 <= memory[signature__addr];
 
-  assign chosen__valid = stage_2[3];
+  assign at_last = position[7];
+  assign chosen__valid = stage_3[3];
 endmodule
 
 // Is shown the cells word by word and collects the columns of a slot.
@@ -4094,31 +4565,17 @@ module pulsetrain_core_controller_row_programmer_round_slots (
   reg [3:0] room = 4'd0;
   reg [7:0] joined_index = 8'd0;
   reg joined_0 = 1'b0;
+  reg join_ = 1'b0;
 
   wire like = pulsed & (rises ^ polarity);
   wire free_2 = free & !full;
   wire waiting = valid & like & !taken;
-  wire joining = waiting & free_2 & waiting <= room;
-  wire leftover = joining != waiting;
-  wire fills = free_2 & waiting & waiting >= room;
-  assign moves = !leftover;
-
-  always @(posedge clk) begin
-    if (rst) begin
-      joined_index <= 8'd0;
-      joined_0 <= 1'b0;
-      room <= 4'd0;
-    end else begin
-      if (free_2)
-        room <= room - waiting;
-      if (leaves)
-        room <= parallel_max;
-      if (begins)
-        room <= parallel_max;
-      joined_0 <= 1'b1 & !clear & joining;
-      joined_index <= index;
-    end
-  end
+  wire enough = room > 4'd1;
+  wire [3:0] enough_choice = enough ? 4'd1 : room;
+  wire joining = waiting & free_2 & waiting <= enough_choice[0];
+  wire taken_both = waiting & !joining;
+  wire fills = free_2 & waiting & !enough & waiting >= enough_choice[0];
+  assign moves = !taken_both;
 
   always @(posedge clk) begin
     if (rst) begin
@@ -4128,8 +4585,27 @@ module pulsetrain_core_controller_row_programmer_round_slots (
       full <= 1'b0;
       taken <= 1'b0;
     end else begin
-      taken <= leftover & (taken | joining);
+      taken <= taken_both & (taken | joining);
       full <= fills;
+    end
+  end
+
+  always @(posedge clk) begin
+    if (rst) begin
+      joined_index <= 8'd0;
+      joined_0 <= 1'b0;
+      join_ <= 1'b0;
+      room <= 4'd0;
+    end else begin
+      if (free_2)
+        room <= room - waiting;
+      if (leaves)
+        room <= parallel_max;
+      if (begins)
+        room <= parallel_max;
+      join_ <= joining & !clear;
+      joined_0 <= 1'b1 & joining;
+      joined_index <= index;
     end
   end
 
@@ -4140,7 +4616,7 @@ module pulsetrain_core_controller_row_programmer_round_slots (
       columns <= 8'd0;
     else if (leaves)
       columns <= 8'd0;
-    else
+    else if (join_)
       columns <= columns | {joined_0 & joined_index[7], joined_0 & joined_index[6], joined_0 & joined_index[5],
           joined_0 & joined_index[4], joined_0 & joined_index[3], joined_0 & joined_index[2], joined_0 &
           joined_index[1], joined_0 & joined_index[0]};
@@ -4165,7 +4641,15 @@ module pulsetrain_core_controller_row_programmer_ramp_follower (
   input clk,
   input rst,
   input forms,
-  input [143:0] settings,
+  input [15:0] set_ramp__start,
+  input [15:0] set_ramp__step,
+  input [15:0] set_ramp__stop,
+  input [15:0] reset_ramp__start,
+  input [15:0] reset_ramp__step,
+  input [15:0] reset_ramp__stop,
+  input [15:0] form_ramp__start,
+  input [15:0] form_ramp__step,
+  input [15:0] form_ramp__stop,
   input restart,
   input step,
   input is_reset,
@@ -4198,12 +4682,15 @@ module pulsetrain_core_controller_row_programmer_ramp_follower (
       value <= 16'd0;
       other <= 16'd0;
     end else begin
-      total <= other + added;
-      stop <= (settings[47:32] & {16{stop_both}}) | (settings[95:80] & {16{is_reset}}) | (settings[143:128] &
-          {16{stop_both_2}});
-      added <= (settings[15:0] & {16{added_both}}) | (settings[63:48] & {16{added_both_2}}) | (settings[111:96] &
-          {16{added_both_3}}) | (settings[31:16] & {16{added_both_4}}) | (settings[79:64] & {16{added_both_5}}) |
-          (settings[127:112] & {16{added_both_6}});
+      if (steps[0])
+        total <= other + added;
+      if (step) begin
+        stop <= (set_ramp__stop & {16{stop_both}}) | (reset_ramp__stop & {16{is_reset}}) | (form_ramp__stop &
+            {16{stop_both_2}});
+        added <= (set_ramp__start & {16{added_both}}) | (reset_ramp__start & {16{added_both_2}}) | (form_ramp__start &
+            {16{added_both_3}}) | (set_ramp__step & {16{added_both_4}}) | (reset_ramp__step & {16{added_both_5}}) |
+            (form_ramp__step & {16{added_both_6}});
+      end
       steps[0] <= step;
       steps[1] <= steps[0];
       if (restart) begin
@@ -4280,8 +4767,21 @@ module pulsetrain_core_controller_line_driver (
   input clear,
   input i__valid,
   input room,
+  input [17:0] i__payload,
   input [15:0] pulse_limit,
-  input [159:0] kept,
+  input [15:0] timing__setup_cycles,
+  input [15:0] timing__pulse_cycles,
+  input [15:0] timing__hold_cycles,
+  input [15:0] timing__recovery_cycles,
+  input [15:0] timing__ready_limit,
+  input [15:0] timing__conversion_limit,
+  input [7:0] lines__word_code,
+  input [7:0] lines__bit_code,
+  input [7:0] lines__source_code,
+  input [1:0] lines__word_unselected,
+  input [1:0] lines__bit_unselected,
+  input [1:0] lines__source_unselected,
+  input [15:0] full_scale,
   output idle,
   output i__ready,
   output [1:0] fault,
@@ -4313,67 +4813,61 @@ module pulsetrain_core_controller_line_driver (
   output reg report__cut = 1'b0
 );
   reg [15:0] high_cycles = 16'd1;
+  reg pulse_ended = 1'b0;
   reg reached = 1'b0;
   reg [1:0] unseen = 2'd0;
   reg [15:0] remaining = 16'd0;
   reg [3:0] phase_state = 4'd0;
   reg phase_ends = 1'b0;
-  reg [15:0] ready_limit = 16'd0;
   reg reading = 1'b0;
-  reg [15:0] pulse_cycles = 16'd0;
-  reg [15:0] recovery_cycles = 16'd0;
-  reg pulse_ended = 1'b0;
-  reg [15:0] hold_cycles = 16'd0;
-  reg [15:0] conversion_limit = 16'd0;
   reg waiting = 1'b0;
+  reg [15:0] pulse_cycles = 16'd0;
+  reg [15:0] hold_cycles = 16'd0;
+  reg [15:0] recovery_cycles = 16'd0;
+  reg [15:0] ready_limit = 16'd0;
+  reg [15:0] conversion_limit = 16'd0;
   wire ready;
   wire done;
 
   wire [16:0] reached_choice = crossbar__strobe ? high_cycles + 1'b1 : 17'd1;
-  wire pulse_ends = phase_state == 4'd4 & pulse_ended;
-  wire over_limit = crossbar__strobe & !pulse_ends & reached;
+  wire over_limit = crossbar__strobe & !pulse_ended & reached;
   assign i__ready =
     phase_state == 4'd0 ? !clear :
     phase_state == 4'd7 & phase_ends ? !clear :
     phase_state == 4'd5 & phase_ends ? !clear :
     1'b0;
   wire transfers = i__valid & i__ready;
-  wire reads = kept[4:0] == 5'd8 | kept[4:0] == 5'd16;
+  wire reads = i__payload[4:0] == 5'd8 | i__payload[4:0] == 5'd16;
   wire looks = unseen == 2'd0;
+  wire [16:0] remaining_choice = looks & remaining != 16'd0 ? remaining - 1'b1 : remaining;
   wire phase_ends_and_looks = phase_ends & looks;
   wire done_and_looks = done & looks;
-  wire releases =
-    phase_state == 4'd1 & clear ? 1'b1 :
-    phase_state == 4'd2 & clear ? 1'b1 :
-    phase_state == 4'd2 & !ready & phase_ends ? 1'b1 :
-    phase_state == 4'd4 & clear ? 1'b1 :
-    phase_state == 4'd4 & !pulse_ends & over_limit ? 1'b1 :
-    phase_state == 4'd6 & clear ? 1'b1 :
-    phase_state == 4'd3 & clear ? 1'b1 :
-    phase_state == 4'd8 & clear ? 1'b1 :
-    phase_state == 4'd8 & !done_and_looks & phase_ends_and_looks ? 1'b1 :
-    phase_state == 4'd9 & clear ? 1'b1 :
-    1'b0;
-  wire [15:0] next_remaining =
-    phase_state == 4'd0 & transfers ? kept[33:18] :
-    phase_state == 4'd1 & releases ? recovery_cycles :
-    phase_state == 4'd1 & phase_ends_and_looks & ready & !reading ? pulse_cycles :
-    phase_state == 4'd1 & phase_ends_and_looks ? ready_limit :
-    phase_state == 4'd2 & releases ? recovery_cycles :
-    phase_state == 4'd2 & ready & !reading ? pulse_cycles :
-    phase_state == 4'd4 & releases ? recovery_cycles :
-    phase_state == 4'd4 & pulse_ends ? hold_cycles :
-    phase_state == 4'd6 & releases ? recovery_cycles :
-    phase_state == 4'd6 & phase_ends ? recovery_cycles :
-    phase_state == 4'd3 & releases ? recovery_cycles :
-    phase_state == 4'd3 ? conversion_limit :
-    phase_state == 4'd8 & releases ? recovery_cycles :
-    phase_state == 4'd8 & done_and_looks & !waiting ? recovery_cycles :
-    phase_state == 4'd9 & releases ? recovery_cycles :
-    phase_state == 4'd7 & phase_ends & transfers ? kept[33:18] :
-    phase_state == 4'd5 & phase_ends & transfers ? kept[33:18] :
-    (looks & remaining != 16'd0 ? remaining - 1'b1 : remaining);
-  wire next_remaining_at_most_1 = next_remaining <= 16'd1;
+  wire unready = phase_state == 4'd2 & phase_ends & !ready;
+  wire too_long = phase_state == 4'd4 & over_limit;
+  wire unconverted = phase_state == 4'd8 & phase_ends & looks & !done;
+  wire releases = unready | too_long | unconverted | (clear & (|{phase_state == 4'd9, phase_state == 4'd8, phase_state
+      == 4'd3, phase_state == 4'd6, phase_state == 4'd4, phase_state == 4'd2, phase_state == 4'd1}));
+  wire pulse_ends = phase_state == 4'd4 & pulse_ended;
+  wire [5:0] begun =
+    phase_state == 4'd0 & transfers ? 6'd1 :
+    phase_state == 4'd1 & phase_ends_and_looks & ready & !reading ? 6'd2 :
+    phase_state == 4'd1 & phase_ends_and_looks ? 6'd16 :
+    phase_state == 4'd2 & ready & !reading ? 6'd2 :
+    phase_state == 4'd4 & pulse_ends ? 6'd4 :
+    phase_state == 4'd6 & phase_ends ? 6'd8 :
+    phase_state == 4'd3 ? 6'd32 :
+    phase_state == 4'd8 & done_and_looks & !waiting ? 6'd8 :
+    phase_state == 4'd7 & phase_ends & transfers ? 6'd1 :
+    phase_state == 4'd5 & phase_ends & transfers ? 6'd1 :
+    6'd0;
+  wire remaining_inverse = !(|begun);
+  wire [15:0] remaining_either = (remaining_inverse ? remaining_choice[15:0] : 16'd0) | (begun[0] ?
+      timing__setup_cycles : 16'd0) | (begun[1] ? pulse_cycles : 16'd0) | (begun[2] ? hold_cycles : 16'd0);
+  wire recovery_cycles_at_most_1 = recovery_cycles <= 16'd1;
+  wire pulse_ended_either = (remaining_inverse & remaining_choice[15:0] <= 16'd1) | (begun[0] & timing__setup_cycles <=
+      16'd1) | (begun[1] & pulse_cycles <= 16'd1) | (begun[2] & hold_cycles <= 16'd1);
+  wire pulse_ended_choice = releases ? recovery_cycles_at_most_1 : pulse_ended_either | (begun[3] &
+      recovery_cycles_at_most_1) | (begun[4] & ready_limit <= 16'd1) | (begun[5] & conversion_limit <= 16'd1);
   wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & done_and_looks & !waiting);
   wire recovers_or_releases = recovers | releases;
   assign idle = phase_state == 4'd0 | (phase_state != 4'd7 & phase_state == 4'd5);
@@ -4383,12 +4877,12 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd8 & done_and_looks & waiting & room ? 1'b1 :
     phase_state == 4'd9 & room ? 1'b1 :
     1'b0;
-  assign fault =
-    phase_state == 4'd2 & !ready & phase_ends ? 2'd1 :
-    phase_state == 4'd4 & !pulse_ends & over_limit ? 2'd2 :
-    phase_state == 4'd8 & !done_and_looks & phase_ends_and_looks ? 2'd3 :
-    2'd0;
   wire converted = phase_state == 4'd8 & done_and_looks;
+  assign fault =
+    unconverted ? 2'd3 :
+    too_long ? 2'd2 :
+    unready ? 2'd1 :
+    2'd0;
 
   pulsetrain_core_controller_line_driver_see_ready see_ready (
     .crossbar__ready(crossbar__ready),
@@ -4458,29 +4952,29 @@ module pulsetrain_core_controller_line_driver (
       samples__valid <= converted & !releases;
       crossbar__convert <= converts & !releases;
       if (transfers) begin
-        crossbar__source_unselected <= kept[143:142] == 2'd3 ? 2'd0 : kept[143:142];
-        crossbar__source_code <= kept[137:130];
-        crossbar__bit_unselected <= kept[141:140] == 2'd3 ? 2'd0 : kept[141:140];
-        crossbar__bit_code <= kept[129:122];
-        crossbar__word_unselected <= kept[139:138] == 2'd3 ? 2'd0 : kept[139:138];
-        crossbar__word_code <= kept[121:114];
-        crossbar__full_scale <= reads ? kept[159:144] : 16'd0;
-        crossbar__whole <= kept[16];
-        crossbar__columns <= kept[15:8];
-        crossbar__row <= kept[7:5];
-        crossbar__operation <= kept[4:0];
+        crossbar__source_unselected <= lines__source_unselected == 2'd3 ? 2'd0 : lines__source_unselected;
+        crossbar__source_code <= lines__source_code;
+        crossbar__bit_unselected <= lines__bit_unselected == 2'd3 ? 2'd0 : lines__bit_unselected;
+        crossbar__bit_code <= lines__bit_code;
+        crossbar__word_unselected <= lines__word_unselected == 2'd3 ? 2'd0 : lines__word_unselected;
+        crossbar__word_code <= lines__word_code;
+        crossbar__full_scale <= reads ? full_scale : 16'd0;
+        crossbar__whole <= i__payload[16];
+        crossbar__columns <= i__payload[15:8];
+        crossbar__row <= i__payload[7:5];
+        crossbar__operation <= i__payload[4:0];
         crossbar__select <= 1'b1;
-        report__columns <= kept[15:8];
-        report__form <= kept[4:0] == 5'd4;
-        report__polarity <= kept[4:0] == 5'd2;
-        report__row <= kept[7:5];
-        waiting <= kept[17];
+        report__columns <= i__payload[15:8];
+        report__form <= i__payload[4:0] == 5'd4;
+        report__polarity <= i__payload[4:0] == 5'd2;
+        report__row <= i__payload[7:5];
+        waiting <= i__payload[17];
         reading <= reads;
-        conversion_limit <= kept[113:98];
-        ready_limit <= kept[97:82];
-        recovery_cycles <= kept[81:66];
-        hold_cycles <= kept[65:50];
-        pulse_cycles <= kept[49:34];
+        conversion_limit <= timing__conversion_limit;
+        ready_limit <= timing__ready_limit;
+        recovery_cycles <= timing__recovery_cycles;
+        hold_cycles <= timing__hold_cycles;
+        pulse_cycles <= timing__pulse_cycles;
       end else if (recovers_or_releases) begin
         crossbar__group <= 1'b0;
         crossbar__source_unselected <= 2'd0;
@@ -4616,9 +5110,10 @@ module pulsetrain_core_controller_line_driver (
         end
         default: ;
       endcase
-      pulse_ended <= next_remaining_at_most_1;
-      phase_ends <= next_remaining_at_most_1;
-      remaining <= next_remaining;
+      pulse_ended <= pulse_ended_choice;
+      phase_ends <= pulse_ended_choice;
+      remaining <= releases ? recovery_cycles : remaining_either | (begun[3] ? recovery_cycles : 16'd0) | (begun[4] ?
+          ready_limit : 16'd0) | (begun[5] ? conversion_limit : 16'd0);
       reached <= reached_choice[15:0] >= pulse_limit;
       high_cycles <= reached_choice[15:0];
     end

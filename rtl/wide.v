@@ -216,8 +216,11 @@ module pulsetrain_core (
   reg [1:0] held_read_lines__bit_unselected = 2'd0;
   reg [1:0] held_read_lines__source_unselected = 2'd0;
   reg [9:0] beat = 10'd0;
+  reg first = 1'b1;
   reg waits = 1'b0;
   reg difference = 1'b0;
+  reg asks = 1'b0;
+  reg backward = 1'b0;
   wire verdict__settled;
   wire load__valid;
   wire deltas__valid_2;
@@ -226,8 +229,7 @@ module pulsetrain_core (
   wire verdict__valid;
   wire [3:0] verdict__status;
   wire [257:0] targets__payload;
-  wire [3:0] header__opcode;
-  wire [7:0] header__tag;
+  wire header_comes;
   wire header__valid;
   wire [3:0] header__status;
   wire header__settled;
@@ -252,7 +254,7 @@ module pulsetrain_core (
   wire drive__start;
   wire drive__active;
   wire read__valid;
-  wire backward;
+  wire backward_2;
   wire [1:0] drive__beat;
   wire room_2;
   wire reading;
@@ -281,13 +283,11 @@ module pulsetrain_core (
 
   wire clear = released & !released_before;
   wire runs = header__valid & !header__settled & !clear;
-  wire i__payload = header__opcode == 4'd3;
-  wire product_any_2 = |{header__opcode == 4'd9, header__opcode == 4'd8, header__opcode == 4'd7, header__opcode ==
-      4'd6, header__opcode == 4'd5, header__opcode == 4'd4, i__payload, header__opcode == 4'd2};
+  wire product_any_2 = |{commands__payload[3:0] == 4'd9, commands__payload[3:0] == 4'd8, commands__payload[3:0] ==
+      4'd7, commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5, commands__payload[3:0] == 4'd4,
+      commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2};
   wire product_when = runs & product_any_2;
-  wire product_any = |{header__opcode == 4'd6, header__opcode == 4'd5};
-  wire settings_free = !used;
-  wire header__valid_and_settings_free = header__valid & settings_free;
+  wire product_any = |{commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5};
   wire difference_when = runs & product_any;
   wire seed__valid_2 = seed__valid & !busy;
   assign seed__ready = seed__ready_2 & !busy;
@@ -313,18 +313,18 @@ module pulsetrain_core (
       refusals__illegal_settings_any_2)) | refusals__illegal_settings_both | settings__ramp > 2'd2;
   wire refusals__disarmed = !armed | released;
   wire refusals__unseeded = !seeded | seeding;
+  wire settings_free = !used;
   wire room = room_2 & !(used & product) & !(armed & !armed_before);
-  wire may_pass = beat != 10'd0 | !reading;
+  wire may_pass = !first | !reading;
   wire deltas__valid = may_pass & (busy_2 ? deltas__valid_3 : deltas__valid_2);
   wire moves = deltas__valid & deltas__ready_2;
-  wire begins = moves & beat == 10'd0;
+  wire begins = moves & first;
   wire read_starts = read__valid & read__ready;
   wire sampled = begins | read_starts | programmed;
   wire [1023:0] deltas__payload = busy_2 ? deltas__payload_3 : deltas__payload_2;
   wire deltas__ready = may_pass & deltas__ready_2;
   wire deltas__ready_3 = deltas__ready & !busy_2;
   wire updated = done__valid & done__status == 2'd0;
-  wire i__valid = runs & (|{i__payload, header__opcode == 4'd2});
   wire [1:0] command_decoder_targets__ready_either = 2'd2 | !reading;
 
   pulsetrain_core_command_decoder command_decoder (
@@ -351,8 +351,7 @@ module pulsetrain_core (
     .refusals__illegal_settings(refusals__illegal_settings),
     .refusals__illegal_refresh(refusals__illegal_refresh),
     .targets__payload(targets__payload),
-    .header__opcode(header__opcode),
-    .header__tag(header__tag),
+    .header_comes(header_comes),
     .commands__ready(commands__ready),
     .header__valid(header__valid),
     .header__status(header__status),
@@ -364,7 +363,6 @@ module pulsetrain_core (
     .clk(clk),
     .rst(rst),
     .clear(clear),
-    .drive__side(i__payload),
     .load__valid(load__valid),
     .load__ready(load__ready),
     .drive__codes(drive__codes),
@@ -373,6 +371,7 @@ module pulsetrain_core (
     .scan_port__en(scan__enable),
     .scan__start(scan__start),
     .drive__start(drive__start),
+    .drive__side(backward),
     .load__payload(load__payload),
     .scan__loaded(scan__loaded),
     .drive__loaded(drive__loaded),
@@ -412,11 +411,11 @@ module pulsetrain_core (
     .clk(clk),
     .rst(rst),
     .clear(clear),
-    .i__valid(i__valid),
-    .drive__side(i__payload),
     .drive__codes(drive__codes),
     .drive__start(drive__start),
     .o__ready(read__ready),
+    .i__valid(asks),
+    .drive__side(backward),
     .drive__loaded(drive__loaded),
     .drive__active(drive__active),
     .o__valid(read__valid),
@@ -424,12 +423,14 @@ module pulsetrain_core (
     .dac__side(dac__side),
     .dac__index(dac__index),
     .dac__codes(dac__codes),
-    .o__payload(backward),
+    .o__payload(backward_2),
     .drive__beat(drive__beat),
     .room(room_3)
   );
 
   pulsetrain_core_responder responder (
+    .header__opcode(commands__payload[3:0]),
+    .header__tag(commands__payload[15:8]),
     .responses__ready(responses__ready),
     .clk(clk),
     .rst(rst),
@@ -446,12 +447,10 @@ module pulsetrain_core (
     .programmed(programmed),
     .at_rest(at_rest),
     .samples__valid(samples__valid),
-    .header__opcode(header__opcode),
-    .header__tag(header__tag),
     .header__valid(header__valid),
     .header__status(header__status),
     .header__settled(header__settled),
-    .backward(backward),
+    .backward(backward_2),
     .read_room(room_3),
     .responses__valid(responses__valid),
     .responses__payload(responses__payload),
@@ -497,27 +496,27 @@ module pulsetrain_core (
     .settings__ready_limit(held_ready_limit),
     .settings__settle_cycles(held_settle_cycles),
     .settings__conversion_limit(held_conversion_limit),
-    .settings__form_cycles(held_form_cycles),
-    .settings__forward_full_scale(held_forward_full_scale),
-    .settings__backward_full_scale(held_backward_full_scale),
+    .settings_of_next_form_cycles(held_form_cycles),
+    .settings_of_next_forward_full_scale(held_forward_full_scale),
+    .settings_of_next_backward_full_scale(held_backward_full_scale),
     .settings__verify_full_scale(held_verify_full_scale),
     .settings__verify(held_verify),
     .settings__verify_step(held_verify_step),
     .settings__verify_tolerance(held_verify_tolerance),
-    .settings__program_tolerance(held_program_tolerance),
+    .settings_of_next_program_tolerance(held_program_tolerance),
     .settings__try_limit(held_try_limit),
     .settings__pair_policy(held_pair_policy),
-    .settings__refresh_pulses(held_refresh_pulses),
-    .settings__ramp(held_ramp),
-    .settings__set_ramp__start(held_set_ramp__start),
-    .settings__set_ramp__step(held_set_ramp__step),
-    .settings__set_ramp__stop(held_set_ramp__stop),
-    .settings__reset_ramp__start(held_reset_ramp__start),
-    .settings__reset_ramp__step(held_reset_ramp__step),
-    .settings__reset_ramp__stop(held_reset_ramp__stop),
-    .settings__form_ramp__start(held_form_ramp__start),
-    .settings__form_ramp__step(held_form_ramp__step),
-    .settings__form_ramp__stop(held_form_ramp__stop),
+    .settings_of_next_refresh_pulses(held_refresh_pulses),
+    .settings_of_next_ramp(held_ramp),
+    .settings_of_next_set_ramp_start(held_set_ramp__start),
+    .settings_of_next_set_ramp_step(held_set_ramp__step),
+    .settings_of_next_set_ramp_stop(held_set_ramp__stop),
+    .settings_of_next_reset_ramp_start(held_reset_ramp__start),
+    .settings_of_next_reset_ramp_step(held_reset_ramp__step),
+    .settings_of_next_reset_ramp_stop(held_reset_ramp__stop),
+    .settings_of_next_form_ramp_start(held_form_ramp__start),
+    .settings_of_next_form_ramp_step(held_form_ramp__step),
+    .settings_of_next_form_ramp_stop(held_form_ramp__stop),
     .settings__set_lines__word_code(held_set_lines__word_code),
     .settings__set_lines__bit_code(held_set_lines__bit_code),
     .settings__set_lines__source_code(held_set_lines__source_code),
@@ -530,12 +529,12 @@ module pulsetrain_core (
     .settings__reset_lines__word_unselected(held_reset_lines__word_unselected),
     .settings__reset_lines__bit_unselected(held_reset_lines__bit_unselected),
     .settings__reset_lines__source_unselected(held_reset_lines__source_unselected),
-    .settings__form_lines__word_code(held_form_lines__word_code),
-    .settings__form_lines__bit_code(held_form_lines__bit_code),
-    .settings__form_lines__source_code(held_form_lines__source_code),
-    .settings__form_lines__word_unselected(held_form_lines__word_unselected),
-    .settings__form_lines__bit_unselected(held_form_lines__bit_unselected),
-    .settings__form_lines__source_unselected(held_form_lines__source_unselected),
+    .settings_of_next_form_lines_word_code(held_form_lines__word_code),
+    .settings_of_next_form_lines_bit_code(held_form_lines__bit_code),
+    .settings_of_next_form_lines_source_code(held_form_lines__source_code),
+    .settings_of_next_form_lines_word_unselected(held_form_lines__word_unselected),
+    .settings_of_next_form_lines_bit_unselected(held_form_lines__bit_unselected),
+    .settings_of_next_form_lines_source_unselected(held_form_lines__source_unselected),
     .settings__read_lines__word_code(held_read_lines__word_code),
     .settings__read_lines__bit_code(held_read_lines__bit_code),
     .settings__read_lines__source_code(held_read_lines__source_code),
@@ -544,7 +543,7 @@ module pulsetrain_core (
     .settings__read_lines__source_unselected(held_read_lines__source_unselected),
     .targets__payload(targets__payload),
     .read__valid(read__valid),
-    .read__payload(backward),
+    .read__payload(backward_2),
     .faulted(faulted),
     .released(released),
     .armed(armed),
@@ -662,10 +661,14 @@ module pulsetrain_core (
       held_read_lines__bit_unselected <= 2'd0;
       held_read_lines__source_unselected <= 2'd0;
       difference <= 1'b0;
+      asks <= 1'b0;
+      backward <= 1'b0;
     end else begin
+      backward <= commands__payload[3:0] == 4'd3;
+      asks <= runs & (|{commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2});
       if (difference_when)
-        difference <= header__opcode == 4'd6;
-      if (header__valid_and_settings_free) begin
+        difference <= commands__payload[3:0] == 4'd6;
+      if (settings_free) begin
         held_read_lines__source_unselected <= settings__read_lines__source_unselected;
         held_read_lines__bit_unselected <= settings__read_lines__bit_unselected;
         held_read_lines__word_unselected <= settings__read_lines__word_unselected;
@@ -726,15 +729,18 @@ module pulsetrain_core (
       if (product_when)
         product <= product_any;
       armed_before <= armed;
-      refusals__illegal_refresh <= settings__pair_policy == 2'd2;
-      refusals__illegal_settings <= {refusals__illegal_settings_either, refusals__illegal_settings_either_2,
-          settings__try_limit == 8'd0, refusals__illegal_settings_above, settings__verify_step == 8'd0,
-          settings__verify_full_scale == 16'd0, settings__backward_full_scale == 16'd0, settings__forward_full_scale ==
-          16'd0, settings__conversion_limit == 16'd0, settings__settle_cycles == 16'd0, settings__ready_limit == 16'd0,
-          settings__recovery_cycles == 16'd0, settings__hold_cycles == 16'd0, refusals__illegal_settings_either_3,
-          refusals__illegal_settings_either_4, settings__setup_cycles == 16'd0, refusals__illegal_settings_either_5,
-          settings__max_pulses == 4'd0, refusals__illegal_settings_either_6} != 19'd0;
-      refusals__locked <= form_key != 16'd61498;
+      if (header_comes) begin
+        refusals__illegal_refresh <= settings__pair_policy == 2'd2;
+        refusals__illegal_settings <= {refusals__illegal_settings_either, refusals__illegal_settings_either_2,
+            settings__try_limit == 8'd0, refusals__illegal_settings_above, settings__verify_step == 8'd0,
+            settings__verify_full_scale == 16'd0, settings__backward_full_scale == 16'd0, settings__forward_full_scale
+            == 16'd0, settings__conversion_limit == 16'd0, settings__settle_cycles == 16'd0, settings__ready_limit ==
+            16'd0, settings__recovery_cycles == 16'd0, settings__hold_cycles == 16'd0,
+            refusals__illegal_settings_either_3, refusals__illegal_settings_either_4, settings__setup_cycles == 16'd0,
+            refusals__illegal_settings_either_5, settings__max_pulses == 4'd0, refusals__illegal_settings_either_6} !=
+            19'd0;
+        refusals__locked <= form_key != 16'd61498;
+      end
       released_before <= released;
     end
   end
@@ -749,14 +755,19 @@ module pulsetrain_core (
   end
 
   always @(posedge clk) begin
-    if (rst)
+    if (rst) begin
       beat <= 10'd0;
-    else if (clear)
+      first <= 1'b1;
+    end else if (clear) begin
       beat <= 10'd0;
-    else if (moves) begin
+      first <= 1'b1;
+    end else if (moves) begin
+      first <= 1'b0;
       beat <= beat + 1'b1;
-      if (beat == 10'd1023)
+      if (beat == 10'd1023) begin
+        first <= 1'b1;
         beat <= 10'd0;
+      end
     end
   end
 
@@ -805,8 +816,7 @@ module pulsetrain_core_command_decoder (
   input refusals__illegal_settings,
   input refusals__illegal_refresh,
   output [257:0] targets__payload,
-  output [3:0] header__opcode,
-  output [7:0] header__tag,
+  output header_comes,
   output commands__ready,
   output header__valid,
   output [3:0] header__status,
@@ -814,34 +824,30 @@ module pulsetrain_core_command_decoder (
   output [515:0] load__payload
 );
   reg [3:0] opcode = 4'd0;
-  reg side = 1'b0;
   reg [11:0] beat = 12'd0;
+  reg side = 1'b0;
+  reg filling = 1'b0;
   reg [1:0] part_state = 2'd0;
   reg looked_at = 1'b0;
   reg passes = 1'b0;
+  reg [6:0] kind = 7'd0;
   reg which = 1'b0;
   reg wrong_before = 1'b0;
 
   assign loads = opcode == 4'd1;
   wire updates = opcode == 4'd4;
-  wire [12:0] length = loads ? 13'd4 : updates ? 13'd1024 : 13'd4096;
-  wire [13:0] length_minus_1 = length - 1'b1;
-  wire ends = beat == length_minus_1;
+  wire ends = loads ? beat == 12'd3 : updates ? beat == 12'd1023 : beat == 12'd4095;
   wire accepted = loads ? load__ready : updates ? deltas__ready : targets__ready;
   wire offered = part_state == 2'd2 ? commands__valid : part_state == 2'd3;
   wire moves = offered & accepted;
-  assign commands__ready = part_state == 2'd0 ? room & looked_at & passes : part_state == 2'd2 ? accepted : part_state
-      == 2'd1;
+  wire takes = part_state == 2'd0 & room & looked_at & passes;
+  assign commands__ready = part_state == 2'd0 ? takes : part_state == 2'd2 ? accepted : part_state == 2'd1;
   wire taken = commands__valid & commands__ready;
   assign load__valid = offered & loads;
   assign deltas__valid = offered & updates;
   assign targets__valid = offered & !loads & !updates;
-  wire filling = part_state == 2'd3;
   assign words = filling ? 1024'd0 : commands__payload[1023:0];
   wire [15:0] missing = filling ? 16'd32768 : 16'd0;
-  assign header__opcode = part_state == 2'd0 ? commands__payload[3:0] : 4'd0;
-  wire part_state_when = !(|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd3, header__opcode ==
-      4'd2});
   wire [63:0] wrong_inverse = ~{$signed(commands__payload[1023:1015]) == $signed(commands__payload[1023]) &
       (!commands__payload[1023] | (|commands__payload[1014:1008])), $signed(commands__payload[1007:999]) ==
       $signed(commands__payload[1007]) & (!commands__payload[1007] | (|commands__payload[998:992])),
@@ -928,16 +934,28 @@ module pulsetrain_core_command_decoder (
       $signed(commands__payload[31:23]) == $signed(commands__payload[31]) & (!commands__payload[31] |
       (|commands__payload[22:16])), $signed(commands__payload[15:7]) == $signed(commands__payload[15]) &
       (!commands__payload[15] | (|commands__payload[6:0]))};
-  wire wrong = wrong_before | (|wrong_inverse);
+  wire wrong = wrong_before | (|(loads ? wrong_inverse : 64'd0));
   wire ends_or_commands__payload_1024 = ends | commands__payload[1024];
   wire wrong_before_when = moves & !filling;
   wire ends_xor_commands__payload_1024 = ends ^ commands__payload[1024];
   assign verdict__valid = wrong_before_when & (loads ? ends_or_commands__payload_1024 :
       ends_xor_commands__payload_1024);
   assign verdict__status = ends_xor_commands__payload_1024 ? 4'd4 : wrong ? 4'd9 : 4'd0;
-  wire passes_any = |{header__opcode == 4'd9, header__opcode == 4'd8, header__opcode == 4'd7, header__opcode == 4'd6,
-      header__opcode == 4'd5, header__opcode == 4'd4, header__opcode == 4'd3, header__opcode == 4'd2};
+  wire passes_any = |{commands__payload[3:0] == 4'd9, commands__payload[3:0] == 4'd8, commands__payload[3:0] == 4'd7,
+      commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5, commands__payload[3:0] == 4'd4,
+      commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2};
+  wire kind_any = |{commands__payload[3:0] == 4'd8, commands__payload[3:0] == 4'd7, commands__payload[3:0] == 4'd6,
+      commands__payload[3:0] == 4'd5, commands__payload[3:0] == 4'd4, commands__payload[3:0] == 4'd3,
+      commands__payload[3:0] == 4'd2, commands__payload[3:0] == 4'd1};
+  wire [3:0] refusal_choice = refusals__unseeded & kind[4] & !kind[1] ? 4'd7 : refusals__locked & kind[2] & !kind[1] ?
+      4'd8 : (refusals__illegal_settings | (refusals__illegal_refresh & kind[3])) & !kind[1] ? 3'd5 : 3'd0;
+  wire [3:0] refusal = part_state == 2'd0 ? (kind[0] ? 4'd3 : refusals__disarmed & !kind[1] ? 4'd6 : refusal_choice) :
+      4'd0;
+  wire wrong_length = part_state == 2'd0 & kind[5] == commands__payload[1024];
+  assign header__settled = part_state == 2'd0 & !(refusal == 4'd0 & (!wrong_length | kind[6]));
+  wire header__settled_or_clear = header__settled | clear;
   wire taken_and_commands__payload_1024 = taken & commands__payload[1024];
+  wire filling_when = (moves & ends) | clear;
   assign targets__payload[15:0] = words[15:0] | missing;
   assign targets__payload[31:16] = words[31:16] | missing;
   assign targets__payload[47:32] = words[47:32] | missing;
@@ -955,24 +973,10 @@ module pulsetrain_core_command_decoder (
   assign targets__payload[239:224] = words[239:224] | missing;
   assign targets__payload[255:240] = words[255:240] | missing;
   assign targets__payload[257:256] = opcode == 4'd9 ? 2'd2 : opcode == 4'd8 ? 2'd1 : 2'd0;
-  assign header__tag = part_state == 2'd0 ? commands__payload[15:8] : 8'd0;
-  assign header__valid = part_state == 2'd0 & taken;
-  wire refusal_any = |{header__opcode == 4'd8, header__opcode == 4'd7, header__opcode == 4'd6, header__opcode == 4'd5,
-      header__opcode == 4'd4, header__opcode == 4'd3, header__opcode == 4'd2, header__opcode == 4'd1};
-  wire [3:0] refusal_choice = refusals__locked & header__opcode == 4'd8 & header__opcode != 4'd1 ? 4'd8 :
-      (refusals__illegal_settings | (refusals__illegal_refresh & header__opcode == 4'd9)) & header__opcode != 4'd1 ?
-      3'd5 : 3'd0;
-  wire [3:0] refusal_choice_2 = refusals__disarmed & header__opcode != 4'd1 ? 4'd6 : refusals__unseeded &
-      (|{header__opcode == 4'd6, header__opcode == 4'd5, header__opcode == 4'd4}) & header__opcode != 4'd1 ? 4'd7 :
-      refusal_choice;
-  wire [3:0] refusal = part_state == 2'd0 ? (!refusal_any ? 4'd3 : refusal_choice_2) : 4'd0;
-  wire wrong_length = part_state == 2'd0 & part_state_when == commands__payload[1024];
+  assign header_comes = part_state == 2'd0 & commands__valid & !commands__ready;
+  assign header__valid = part_state == 2'd0 & commands__valid & takes;
   assign header__status = part_state == 2'd0 & refusal == 4'd0 & wrong_length ? 4'd4 : part_state == 2'd0 ? refusal :
       4'd0;
-  assign header__settled =
-    part_state == 2'd0 ? !(refusal == 4'd0 & (!wrong_length | (|{header__opcode == 4'd9, header__opcode == 4'd8,
-        header__opcode == 4'd7, header__opcode == 4'd4}))) :
-    1'b0;
   assign load__payload[0] = side;
   assign load__payload[1] = which;
   assign load__payload[9:2] = commands__payload[7:0];
@@ -1047,10 +1051,12 @@ module pulsetrain_core_command_decoder (
       beat <= 12'd0;
       looked_at <= 1'b0;
       passes <= 1'b0;
+      kind <= 7'd0;
       opcode <= 4'd0;
       side <= 1'b0;
       which <= 1'b0;
       part_state <= 2'd0;
+      filling <= 1'b0;
       wrong_before <= 1'b0;
     end else begin
       if (header__valid)
@@ -1061,22 +1067,33 @@ module pulsetrain_core_command_decoder (
         beat <= beat + 1'b1;
       case (part_state)
         2'd0: begin
-          if (taken) begin
-            if (header__settled | clear) begin
+          if (header__valid) begin
+            if (header__settled_or_clear) begin
               part_state <= 2'd1;
               if (commands__payload[1024])
                 part_state <= 2'd0;
-            end else if (part_state_when) begin
+            end else if (kind[5]) begin
               part_state <= 2'd2;
-              if (commands__payload[1024])
+              if (commands__payload[1024]) begin
+                filling <= 1'b1;
                 part_state <= 2'd3;
+              end
             end
           end
           which <= commands__payload[17];
           side <= commands__payload[16];
-          opcode <= header__opcode;
+          opcode <= commands__payload[3:0];
+          kind[0] <= !kind_any;
+          kind[1] <= commands__payload[3:0] == 4'd1;
+          kind[2] <= commands__payload[3:0] == 4'd8;
+          kind[3] <= commands__payload[3:0] == 4'd9;
+          kind[4] <= |{commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5, commands__payload[3:0] == 4'd4};
+          kind[5] <= !(|{commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5, commands__payload[3:0] ==
+              4'd3, commands__payload[3:0] == 4'd2});
+          kind[6] <= |{commands__payload[3:0] == 4'd9, commands__payload[3:0] == 4'd8, commands__payload[3:0] == 4'd7,
+              commands__payload[3:0] == 4'd4};
           passes <= settings_free | !passes_any;
-          looked_at <= commands__valid & !commands__ready;
+          looked_at <= header_comes;
           beat <= 12'd0;
         end
         2'd2: begin
@@ -1084,20 +1101,24 @@ module pulsetrain_core_command_decoder (
             if (ends)
               part_state <= 2'd1;
             if (commands__payload[1024]) begin
+              filling <= !ends & !loads;
               part_state <= 2'd3;
               if (ends | loads)
                 part_state <= 2'd0;
             end
           end
           if (clear) begin
+            filling <= 1'b0;
             part_state <= 2'd1;
             if (taken_and_commands__payload_1024)
               part_state <= 2'd0;
           end
         end
         2'd3: begin
-          if ((moves & ends) | clear)
+          if (filling_when) begin
+            filling <= 1'b0;
             part_state <= 2'd0;
+          end
         end
         2'd1: begin
           if (taken_and_commands__payload_1024)
@@ -1113,7 +1134,6 @@ module pulsetrain_core_vector_store (
   input clk,
   input rst,
   input clear,
-  input drive__side,
   input load__valid,
   output load__ready,
   output [511:0] drive__codes,
@@ -1122,6 +1142,7 @@ module pulsetrain_core_vector_store (
   input scan_port__en,
   input scan__start,
   input drive__start,
+  input drive__side,
   input [515:0] load__payload,
   output reg scan__loaded = 1'b0,
   output reg drive__loaded = 1'b0,
@@ -1267,16 +1288,36 @@ module pulsetrain_core_outer_product (
   output reg deltas__valid = 1'b0,
   output reg [1023:0] deltas__payload = 1024'd0
 );
-  reg multiplies = 1'b0;
+  reg held_3 = 1'b0;
   reg [7:0] row = 8'd0;
-  reg fetched = 1'b0;
-  reg adds = 1'b0;
+  reg held = 1'b0;
+  reg held_2 = 1'b0;
+  reg held_4 = 1'b0;
   reg [5:0] lane = 6'd0;
-  reg [5:0] like = 6'd0;
-  reg like_2 = 1'b0;
-  reg like_3 = 1'b0;
+  reg held_10 = 1'b0;
+  reg held_9 = 1'b0;
+  reg [63:0] fetched_lane = 64'd0;
+  reg [7:0] picked_0 = 8'd0;
+  reg [7:0] picked_1 = 8'd0;
+  reg [7:0] picked_2 = 8'd0;
+  reg [7:0] picked_3 = 8'd0;
+  reg [7:0] picked_4 = 8'd0;
+  reg [7:0] picked_5 = 8'd0;
+  reg [7:0] picked_6 = 8'd0;
+  reg [7:0] picked_7 = 8'd0;
+  reg [7:0] picked_8 = 8'd0;
+  reg [7:0] picked_9 = 8'd0;
+  reg [7:0] picked_10 = 8'd0;
+  reg [7:0] picked_11 = 8'd0;
+  reg [7:0] picked_12 = 8'd0;
+  reg [7:0] picked_13 = 8'd0;
+  reg [7:0] picked_14 = 8'd0;
+  reg [7:0] picked_15 = 8'd0;
+  reg [511:0] held_7 = 512'd0;
+  reg held_8 = 1'b0;
+  reg held_6 = 1'b0;
   reg [7:0] row_code = 8'd0;
-  reg [511:0] column_codes = 512'd0;
+  reg [511:0] held_5 = 512'd0;
   reg completes = 1'b0;
   reg finishes = 1'b0;
   reg [14:0] product_0 = 15'd0;
@@ -1410,84 +1451,22 @@ module pulsetrain_core_outer_product (
 
   wire moves = !deltas__valid | deltas__ready;
   wire last_step = 1'b1;
-  assign loads = moves & (!multiplies | last_step);
+  assign loads = moves & (!held_3 | last_step);
   wire cell_ends = which == difference;
   wire row_ends = cell_ends & column_beat == 2'd3;
   wire ends = row_ends & row == 8'd255;
   assign start__ready = !clear & (!active | (loads & ends));
   assign scan__start = start__valid & start__ready;
-  assign busy = active | fetched | multiplies | adds | deltas__valid;
+  assign busy = active | held | held_2 | held_3 | held_4 | deltas__valid;
   wire active_and_loads = active & loads;
-  wire loads_and_fetched = loads & fetched;
-  wire moves_and_multiplies = moves & multiplies;
-  wire [7:0] row_code_value =
-    like == 6'd0 ? scan__rows[7:0] :
-    like == 6'd1 ? scan__rows[15:8] :
-    like == 6'd2 ? scan__rows[23:16] :
-    like == 6'd3 ? scan__rows[31:24] :
-    like == 6'd4 ? scan__rows[39:32] :
-    like == 6'd5 ? scan__rows[47:40] :
-    like == 6'd6 ? scan__rows[55:48] :
-    like == 6'd7 ? scan__rows[63:56] :
-    like == 6'd8 ? scan__rows[71:64] :
-    like == 6'd9 ? scan__rows[79:72] :
-    like == 6'd10 ? scan__rows[87:80] :
-    like == 6'd11 ? scan__rows[95:88] :
-    like == 6'd12 ? scan__rows[103:96] :
-    like == 6'd13 ? scan__rows[111:104] :
-    like == 6'd14 ? scan__rows[119:112] :
-    like == 6'd15 ? scan__rows[127:120] :
-    like == 6'd16 ? scan__rows[135:128] :
-    like == 6'd17 ? scan__rows[143:136] :
-    like == 6'd18 ? scan__rows[151:144] :
-    like == 6'd19 ? scan__rows[159:152] :
-    like == 6'd20 ? scan__rows[167:160] :
-    like == 6'd21 ? scan__rows[175:168] :
-    like == 6'd22 ? scan__rows[183:176] :
-    like == 6'd23 ? scan__rows[191:184] :
-    like == 6'd24 ? scan__rows[199:192] :
-    like == 6'd25 ? scan__rows[207:200] :
-    like == 6'd26 ? scan__rows[215:208] :
-    like == 6'd27 ? scan__rows[223:216] :
-    like == 6'd28 ? scan__rows[231:224] :
-    like == 6'd29 ? scan__rows[239:232] :
-    like == 6'd30 ? scan__rows[247:240] :
-    like == 6'd31 ? scan__rows[255:248] :
-    like == 6'd32 ? scan__rows[263:256] :
-    like == 6'd33 ? scan__rows[271:264] :
-    like == 6'd34 ? scan__rows[279:272] :
-    like == 6'd35 ? scan__rows[287:280] :
-    like == 6'd36 ? scan__rows[295:288] :
-    like == 6'd37 ? scan__rows[303:296] :
-    like == 6'd38 ? scan__rows[311:304] :
-    like == 6'd39 ? scan__rows[319:312] :
-    like == 6'd40 ? scan__rows[327:320] :
-    like == 6'd41 ? scan__rows[335:328] :
-    like == 6'd42 ? scan__rows[343:336] :
-    like == 6'd43 ? scan__rows[351:344] :
-    like == 6'd44 ? scan__rows[359:352] :
-    like == 6'd45 ? scan__rows[367:360] :
-    like == 6'd46 ? scan__rows[375:368] :
-    like == 6'd47 ? scan__rows[383:376] :
-    like == 6'd48 ? scan__rows[391:384] :
-    like == 6'd49 ? scan__rows[399:392] :
-    like == 6'd50 ? scan__rows[407:400] :
-    like == 6'd51 ? scan__rows[415:408] :
-    like == 6'd52 ? scan__rows[423:416] :
-    like == 6'd53 ? scan__rows[431:424] :
-    like == 6'd54 ? scan__rows[439:432] :
-    like == 6'd55 ? scan__rows[447:440] :
-    like == 6'd56 ? scan__rows[455:448] :
-    like == 6'd57 ? scan__rows[463:456] :
-    like == 6'd58 ? scan__rows[471:464] :
-    like == 6'd59 ? scan__rows[479:472] :
-    like == 6'd60 ? scan__rows[487:480] :
-    like == 6'd61 ? scan__rows[495:488] :
-    like == 6'd62 ? scan__rows[503:496] :
-    like == 6'd63 ? scan__rows[511:504] :
-    8'd0;
-  wire [8:0] row_code_negative = -$signed(row_code_value);
-  wire moves_and_adds = moves & adds;
+  wire held_6_when = loads & held;
+  wire completes_when = loads & held_2;
+  wire [7:0] row_code_either_2 = picked_0 | picked_1 | picked_2 | picked_3 | picked_4 | picked_5 | picked_6 | picked_7
+      | picked_8 | picked_9 | picked_10 | picked_11 | picked_12 | picked_13 | picked_14;
+  wire [7:0] row_code_either = row_code_either_2 | picked_15;
+  wire [8:0] row_code_negative = -$signed(row_code_either);
+  wire product_63_when = moves & held_3;
+  wire deltas__payload_when = moves & held_4;
   wire [16:0] product_0_plus_partial_0 = $signed(product_0) + $signed(partial_0);
   wire [16:0] product_1_plus_partial_1 = $signed(product_1) + $signed(partial_1);
   wire [16:0] product_2_plus_partial_2 = $signed(product_2) + $signed(partial_2);
@@ -1552,73 +1531,7 @@ module pulsetrain_core_outer_product (
   wire [16:0] product_61_plus_partial_61 = $signed(product_61) + $signed(partial_61);
   wire [16:0] product_62_plus_partial_62 = $signed(product_62) + $signed(partial_62);
   wire [16:0] product_63_plus_partial_63 = $signed(product_63) + $signed(partial_63);
-  wire partial_0_when = moves & (!adds | finishes);
-  wire [7:0] row_code_value_2 =
-    like == 6'd0 ? scan__rows[7:0] :
-    like == 6'd1 ? scan__rows[15:8] :
-    like == 6'd2 ? scan__rows[23:16] :
-    like == 6'd3 ? scan__rows[31:24] :
-    like == 6'd4 ? scan__rows[39:32] :
-    like == 6'd5 ? scan__rows[47:40] :
-    like == 6'd6 ? scan__rows[55:48] :
-    like == 6'd7 ? scan__rows[63:56] :
-    like == 6'd8 ? scan__rows[71:64] :
-    like == 6'd9 ? scan__rows[79:72] :
-    like == 6'd10 ? scan__rows[87:80] :
-    like == 6'd11 ? scan__rows[95:88] :
-    like == 6'd12 ? scan__rows[103:96] :
-    like == 6'd13 ? scan__rows[111:104] :
-    like == 6'd14 ? scan__rows[119:112] :
-    like == 6'd15 ? scan__rows[127:120] :
-    like == 6'd16 ? scan__rows[135:128] :
-    like == 6'd17 ? scan__rows[143:136] :
-    like == 6'd18 ? scan__rows[151:144] :
-    like == 6'd19 ? scan__rows[159:152] :
-    like == 6'd20 ? scan__rows[167:160] :
-    like == 6'd21 ? scan__rows[175:168] :
-    like == 6'd22 ? scan__rows[183:176] :
-    like == 6'd23 ? scan__rows[191:184] :
-    like == 6'd24 ? scan__rows[199:192] :
-    like == 6'd25 ? scan__rows[207:200] :
-    like == 6'd26 ? scan__rows[215:208] :
-    like == 6'd27 ? scan__rows[223:216] :
-    like == 6'd28 ? scan__rows[231:224] :
-    like == 6'd29 ? scan__rows[239:232] :
-    like == 6'd30 ? scan__rows[247:240] :
-    like == 6'd31 ? scan__rows[255:248] :
-    like == 6'd32 ? scan__rows[263:256] :
-    like == 6'd33 ? scan__rows[271:264] :
-    like == 6'd34 ? scan__rows[279:272] :
-    like == 6'd35 ? scan__rows[287:280] :
-    like == 6'd36 ? scan__rows[295:288] :
-    like == 6'd37 ? scan__rows[303:296] :
-    like == 6'd38 ? scan__rows[311:304] :
-    like == 6'd39 ? scan__rows[319:312] :
-    like == 6'd40 ? scan__rows[327:320] :
-    like == 6'd41 ? scan__rows[335:328] :
-    like == 6'd42 ? scan__rows[343:336] :
-    like == 6'd43 ? scan__rows[351:344] :
-    like == 6'd44 ? scan__rows[359:352] :
-    like == 6'd45 ? scan__rows[367:360] :
-    like == 6'd46 ? scan__rows[375:368] :
-    like == 6'd47 ? scan__rows[383:376] :
-    like == 6'd48 ? scan__rows[391:384] :
-    like == 6'd49 ? scan__rows[399:392] :
-    like == 6'd50 ? scan__rows[407:400] :
-    like == 6'd51 ? scan__rows[415:408] :
-    like == 6'd52 ? scan__rows[423:416] :
-    like == 6'd53 ? scan__rows[431:424] :
-    like == 6'd54 ? scan__rows[439:432] :
-    like == 6'd55 ? scan__rows[447:440] :
-    like == 6'd56 ? scan__rows[455:448] :
-    like == 6'd57 ? scan__rows[463:456] :
-    like == 6'd58 ? scan__rows[471:464] :
-    like == 6'd59 ? scan__rows[479:472] :
-    like == 6'd60 ? scan__rows[487:480] :
-    like == 6'd61 ? scan__rows[495:488] :
-    like == 6'd62 ? scan__rows[503:496] :
-    like == 6'd63 ? scan__rows[511:504] :
-    8'd0;
+  wire partial_0_when = moves & (!held_4 | finishes);
 
   always @(posedge clk) begin
     if (rst) begin
@@ -1627,25 +1540,51 @@ module pulsetrain_core_outer_product (
       row <= 8'd0;
       lane <= 6'd0;
       scan__row_beat <= 2'd0;
-    end else if (scan__start) begin
+      held <= 1'b0;
+      held_2 <= 1'b0;
+      held_3 <= 1'b0;
+      held_4 <= 1'b0;
+      deltas__valid <= 1'b0;
+    end else if (clear) begin
       which <= 1'b0;
       column_beat <= 2'd0;
       row <= 8'd0;
       lane <= 6'd0;
       scan__row_beat <= 2'd0;
-    end else if (active_and_loads) begin
-      if (cell_ends)
-        column_beat <= column_beat + 1'b1;
-      if (row_ends) begin
-        lane <= lane + 1'b1;
-        if (lane == 6'd63) begin
-          scan__row_beat <= scan__row_beat + 1'b1;
-          lane <= 6'd0;
-        end
-        row <= row + 1'b1;
-        column_beat <= 2'd0;
+      held <= 1'b0;
+      held_2 <= 1'b0;
+      held_3 <= 1'b0;
+      held_4 <= 1'b0;
+      deltas__valid <= 1'b0;
+    end else begin
+      if (moves) begin
+        deltas__valid <= held_4 & finishes;
+        held_4 <= held_3;
       end
-      which <= !which & difference;
+      if (loads) begin
+        held_3 <= held_2;
+        held_2 <= held;
+        held <= active;
+      end
+      if (active_and_loads) begin
+        if (cell_ends)
+          column_beat <= column_beat + 1'b1;
+        if (row_ends) begin
+          lane <= lane + 1'b1;
+          if (lane == 6'd63) begin
+            scan__row_beat <= scan__row_beat + 1'b1;
+            lane <= 6'd0;
+          end
+          row <= row + 1'b1;
+          column_beat <= 2'd0;
+        end
+        if (ends) begin
+          scan__row_beat <= 2'd0;
+          lane <= 6'd0;
+          row <= 8'd0;
+        end
+        which <= !which & difference;
+      end
     end
   end
 
@@ -1667,7 +1606,7 @@ module pulsetrain_core_outer_product (
       difference <= 1'b0;
       deltas__payload <= 1024'd0;
     end else begin
-      if (moves_and_adds) begin
+      if (deltas__payload_when) begin
         deltas__payload[15:0] <= product_0_plus_partial_0[15:0];
         deltas__payload[31:16] <= product_1_plus_partial_1[15:0];
         deltas__payload[47:32] <= product_2_plus_partial_2[15:0];
@@ -1739,108 +1678,137 @@ module pulsetrain_core_outer_product (
   end
 
   always @(posedge clk) begin
-    if (rst) begin
-      fetched <= 1'b0;
-      multiplies <= 1'b0;
-      adds <= 1'b0;
-      deltas__valid <= 1'b0;
-    end else if (clear) begin
-      fetched <= 1'b0;
-      multiplies <= 1'b0;
-      adds <= 1'b0;
-      deltas__valid <= 1'b0;
-    end else begin
-      if (moves) begin
-        deltas__valid <= adds & finishes;
-        adds <= multiplies;
-      end
-      if (loads) begin
-        multiplies <= fetched;
-        fetched <= active;
-      end
-    end
-  end
-
-  always @(posedge clk) begin
-    if (moves_and_multiplies) begin
-      product_63 <= $signed(row_code) * $signed(column_codes[511:504]);
-      product_62 <= $signed(row_code) * $signed(column_codes[503:496]);
-      product_61 <= $signed(row_code) * $signed(column_codes[495:488]);
-      product_60 <= $signed(row_code) * $signed(column_codes[487:480]);
-      product_59 <= $signed(row_code) * $signed(column_codes[479:472]);
-      product_58 <= $signed(row_code) * $signed(column_codes[471:464]);
-      product_57 <= $signed(row_code) * $signed(column_codes[463:456]);
-      product_56 <= $signed(row_code) * $signed(column_codes[455:448]);
-      product_55 <= $signed(row_code) * $signed(column_codes[447:440]);
-      product_54 <= $signed(row_code) * $signed(column_codes[439:432]);
-      product_53 <= $signed(row_code) * $signed(column_codes[431:424]);
-      product_52 <= $signed(row_code) * $signed(column_codes[423:416]);
-      product_51 <= $signed(row_code) * $signed(column_codes[415:408]);
-      product_50 <= $signed(row_code) * $signed(column_codes[407:400]);
-      product_49 <= $signed(row_code) * $signed(column_codes[399:392]);
-      product_48 <= $signed(row_code) * $signed(column_codes[391:384]);
-      product_47 <= $signed(row_code) * $signed(column_codes[383:376]);
-      product_46 <= $signed(row_code) * $signed(column_codes[375:368]);
-      product_45 <= $signed(row_code) * $signed(column_codes[367:360]);
-      product_44 <= $signed(row_code) * $signed(column_codes[359:352]);
-      product_43 <= $signed(row_code) * $signed(column_codes[351:344]);
-      product_42 <= $signed(row_code) * $signed(column_codes[343:336]);
-      product_41 <= $signed(row_code) * $signed(column_codes[335:328]);
-      product_40 <= $signed(row_code) * $signed(column_codes[327:320]);
-      product_39 <= $signed(row_code) * $signed(column_codes[319:312]);
-      product_38 <= $signed(row_code) * $signed(column_codes[311:304]);
-      product_37 <= $signed(row_code) * $signed(column_codes[303:296]);
-      product_36 <= $signed(row_code) * $signed(column_codes[295:288]);
-      product_35 <= $signed(row_code) * $signed(column_codes[287:280]);
-      product_34 <= $signed(row_code) * $signed(column_codes[279:272]);
-      product_33 <= $signed(row_code) * $signed(column_codes[271:264]);
-      product_32 <= $signed(row_code) * $signed(column_codes[263:256]);
-      product_31 <= $signed(row_code) * $signed(column_codes[255:248]);
-      product_30 <= $signed(row_code) * $signed(column_codes[247:240]);
-      product_29 <= $signed(row_code) * $signed(column_codes[239:232]);
-      product_28 <= $signed(row_code) * $signed(column_codes[231:224]);
-      product_27 <= $signed(row_code) * $signed(column_codes[223:216]);
-      product_26 <= $signed(row_code) * $signed(column_codes[215:208]);
-      product_25 <= $signed(row_code) * $signed(column_codes[207:200]);
-      product_24 <= $signed(row_code) * $signed(column_codes[199:192]);
-      product_23 <= $signed(row_code) * $signed(column_codes[191:184]);
-      product_22 <= $signed(row_code) * $signed(column_codes[183:176]);
-      product_21 <= $signed(row_code) * $signed(column_codes[175:168]);
-      product_20 <= $signed(row_code) * $signed(column_codes[167:160]);
-      product_19 <= $signed(row_code) * $signed(column_codes[159:152]);
-      product_18 <= $signed(row_code) * $signed(column_codes[151:144]);
-      product_17 <= $signed(row_code) * $signed(column_codes[143:136]);
-      product_16 <= $signed(row_code) * $signed(column_codes[135:128]);
-      product_15 <= $signed(row_code) * $signed(column_codes[127:120]);
-      product_14 <= $signed(row_code) * $signed(column_codes[119:112]);
-      product_13 <= $signed(row_code) * $signed(column_codes[111:104]);
-      product_12 <= $signed(row_code) * $signed(column_codes[103:96]);
-      product_11 <= $signed(row_code) * $signed(column_codes[95:88]);
-      product_10 <= $signed(row_code) * $signed(column_codes[87:80]);
-      product_9 <= $signed(row_code) * $signed(column_codes[79:72]);
-      product_8 <= $signed(row_code) * $signed(column_codes[71:64]);
-      product_7 <= $signed(row_code) * $signed(column_codes[63:56]);
-      product_6 <= $signed(row_code) * $signed(column_codes[55:48]);
-      product_5 <= $signed(row_code) * $signed(column_codes[47:40]);
-      product_4 <= $signed(row_code) * $signed(column_codes[39:32]);
-      product_3 <= $signed(row_code) * $signed(column_codes[31:24]);
-      product_2 <= $signed(row_code) * $signed(column_codes[23:16]);
-      product_1 <= $signed(row_code) * $signed(column_codes[15:8]);
-      product_0 <= $signed(row_code) * $signed(column_codes[7:0]);
+    if (product_63_when) begin
+      product_63 <= $signed(row_code) * $signed(held_5[511:504]);
+      product_62 <= $signed(row_code) * $signed(held_5[503:496]);
+      product_61 <= $signed(row_code) * $signed(held_5[495:488]);
+      product_60 <= $signed(row_code) * $signed(held_5[487:480]);
+      product_59 <= $signed(row_code) * $signed(held_5[479:472]);
+      product_58 <= $signed(row_code) * $signed(held_5[471:464]);
+      product_57 <= $signed(row_code) * $signed(held_5[463:456]);
+      product_56 <= $signed(row_code) * $signed(held_5[455:448]);
+      product_55 <= $signed(row_code) * $signed(held_5[447:440]);
+      product_54 <= $signed(row_code) * $signed(held_5[439:432]);
+      product_53 <= $signed(row_code) * $signed(held_5[431:424]);
+      product_52 <= $signed(row_code) * $signed(held_5[423:416]);
+      product_51 <= $signed(row_code) * $signed(held_5[415:408]);
+      product_50 <= $signed(row_code) * $signed(held_5[407:400]);
+      product_49 <= $signed(row_code) * $signed(held_5[399:392]);
+      product_48 <= $signed(row_code) * $signed(held_5[391:384]);
+      product_47 <= $signed(row_code) * $signed(held_5[383:376]);
+      product_46 <= $signed(row_code) * $signed(held_5[375:368]);
+      product_45 <= $signed(row_code) * $signed(held_5[367:360]);
+      product_44 <= $signed(row_code) * $signed(held_5[359:352]);
+      product_43 <= $signed(row_code) * $signed(held_5[351:344]);
+      product_42 <= $signed(row_code) * $signed(held_5[343:336]);
+      product_41 <= $signed(row_code) * $signed(held_5[335:328]);
+      product_40 <= $signed(row_code) * $signed(held_5[327:320]);
+      product_39 <= $signed(row_code) * $signed(held_5[319:312]);
+      product_38 <= $signed(row_code) * $signed(held_5[311:304]);
+      product_37 <= $signed(row_code) * $signed(held_5[303:296]);
+      product_36 <= $signed(row_code) * $signed(held_5[295:288]);
+      product_35 <= $signed(row_code) * $signed(held_5[287:280]);
+      product_34 <= $signed(row_code) * $signed(held_5[279:272]);
+      product_33 <= $signed(row_code) * $signed(held_5[271:264]);
+      product_32 <= $signed(row_code) * $signed(held_5[263:256]);
+      product_31 <= $signed(row_code) * $signed(held_5[255:248]);
+      product_30 <= $signed(row_code) * $signed(held_5[247:240]);
+      product_29 <= $signed(row_code) * $signed(held_5[239:232]);
+      product_28 <= $signed(row_code) * $signed(held_5[231:224]);
+      product_27 <= $signed(row_code) * $signed(held_5[223:216]);
+      product_26 <= $signed(row_code) * $signed(held_5[215:208]);
+      product_25 <= $signed(row_code) * $signed(held_5[207:200]);
+      product_24 <= $signed(row_code) * $signed(held_5[199:192]);
+      product_23 <= $signed(row_code) * $signed(held_5[191:184]);
+      product_22 <= $signed(row_code) * $signed(held_5[183:176]);
+      product_21 <= $signed(row_code) * $signed(held_5[175:168]);
+      product_20 <= $signed(row_code) * $signed(held_5[167:160]);
+      product_19 <= $signed(row_code) * $signed(held_5[159:152]);
+      product_18 <= $signed(row_code) * $signed(held_5[151:144]);
+      product_17 <= $signed(row_code) * $signed(held_5[143:136]);
+      product_16 <= $signed(row_code) * $signed(held_5[135:128]);
+      product_15 <= $signed(row_code) * $signed(held_5[127:120]);
+      product_14 <= $signed(row_code) * $signed(held_5[119:112]);
+      product_13 <= $signed(row_code) * $signed(held_5[111:104]);
+      product_12 <= $signed(row_code) * $signed(held_5[103:96]);
+      product_11 <= $signed(row_code) * $signed(held_5[95:88]);
+      product_10 <= $signed(row_code) * $signed(held_5[87:80]);
+      product_9 <= $signed(row_code) * $signed(held_5[79:72]);
+      product_8 <= $signed(row_code) * $signed(held_5[71:64]);
+      product_7 <= $signed(row_code) * $signed(held_5[63:56]);
+      product_6 <= $signed(row_code) * $signed(held_5[55:48]);
+      product_5 <= $signed(row_code) * $signed(held_5[47:40]);
+      product_4 <= $signed(row_code) * $signed(held_5[39:32]);
+      product_3 <= $signed(row_code) * $signed(held_5[31:24]);
+      product_2 <= $signed(row_code) * $signed(held_5[23:16]);
+      product_1 <= $signed(row_code) * $signed(held_5[15:8]);
+      product_0 <= $signed(row_code) * $signed(held_5[7:0]);
       finishes <= completes & last_step;
     end
-    if (loads_and_fetched) begin
-      completes <= like_3;
-      column_codes <= scan__columns;
-      row_code <= like_2 ? row_code_negative[7:0] : row_code_value_2;
-      if (!scan__loaded)
-        row_code <= 8'd0;
-    end else if (moves_and_multiplies)
-      column_codes <= column_codes >> 10'd512;
+    if (completes_when) begin
+      completes <= held_6;
+      held_5 <= held_7;
+      row_code <= held_8 ? row_code_negative[7:0] : row_code_either;
+    end
+    if (held_6_when) begin
+      held_6 <= held_9;
+      held_8 <= held_10;
+      held_7 <= scan__columns;
+      picked_15 <= (fetched_lane[60] ? scan__rows[487:480] : 8'd0) | (fetched_lane[61] ? scan__rows[495:488] : 8'd0) |
+          (fetched_lane[62] ? scan__rows[503:496] : 8'd0) | (fetched_lane[63] ? scan__rows[511:504] : 8'd0);
+      picked_14 <= (fetched_lane[56] ? scan__rows[455:448] : 8'd0) | (fetched_lane[57] ? scan__rows[463:456] : 8'd0) |
+          (fetched_lane[58] ? scan__rows[471:464] : 8'd0) | (fetched_lane[59] ? scan__rows[479:472] : 8'd0);
+      picked_13 <= (fetched_lane[52] ? scan__rows[423:416] : 8'd0) | (fetched_lane[53] ? scan__rows[431:424] : 8'd0) |
+          (fetched_lane[54] ? scan__rows[439:432] : 8'd0) | (fetched_lane[55] ? scan__rows[447:440] : 8'd0);
+      picked_12 <= (fetched_lane[48] ? scan__rows[391:384] : 8'd0) | (fetched_lane[49] ? scan__rows[399:392] : 8'd0) |
+          (fetched_lane[50] ? scan__rows[407:400] : 8'd0) | (fetched_lane[51] ? scan__rows[415:408] : 8'd0);
+      picked_11 <= (fetched_lane[44] ? scan__rows[359:352] : 8'd0) | (fetched_lane[45] ? scan__rows[367:360] : 8'd0) |
+          (fetched_lane[46] ? scan__rows[375:368] : 8'd0) | (fetched_lane[47] ? scan__rows[383:376] : 8'd0);
+      picked_10 <= (fetched_lane[40] ? scan__rows[327:320] : 8'd0) | (fetched_lane[41] ? scan__rows[335:328] : 8'd0) |
+          (fetched_lane[42] ? scan__rows[343:336] : 8'd0) | (fetched_lane[43] ? scan__rows[351:344] : 8'd0);
+      picked_9 <= (fetched_lane[36] ? scan__rows[295:288] : 8'd0) | (fetched_lane[37] ? scan__rows[303:296] : 8'd0) |
+          (fetched_lane[38] ? scan__rows[311:304] : 8'd0) | (fetched_lane[39] ? scan__rows[319:312] : 8'd0);
+      picked_8 <= (fetched_lane[32] ? scan__rows[263:256] : 8'd0) | (fetched_lane[33] ? scan__rows[271:264] : 8'd0) |
+          (fetched_lane[34] ? scan__rows[279:272] : 8'd0) | (fetched_lane[35] ? scan__rows[287:280] : 8'd0);
+      picked_7 <= (fetched_lane[28] ? scan__rows[231:224] : 8'd0) | (fetched_lane[29] ? scan__rows[239:232] : 8'd0) |
+          (fetched_lane[30] ? scan__rows[247:240] : 8'd0) | (fetched_lane[31] ? scan__rows[255:248] : 8'd0);
+      picked_6 <= (fetched_lane[24] ? scan__rows[199:192] : 8'd0) | (fetched_lane[25] ? scan__rows[207:200] : 8'd0) |
+          (fetched_lane[26] ? scan__rows[215:208] : 8'd0) | (fetched_lane[27] ? scan__rows[223:216] : 8'd0);
+      picked_5 <= (fetched_lane[20] ? scan__rows[167:160] : 8'd0) | (fetched_lane[21] ? scan__rows[175:168] : 8'd0) |
+          (fetched_lane[22] ? scan__rows[183:176] : 8'd0) | (fetched_lane[23] ? scan__rows[191:184] : 8'd0);
+      picked_4 <= (fetched_lane[16] ? scan__rows[135:128] : 8'd0) | (fetched_lane[17] ? scan__rows[143:136] : 8'd0) |
+          (fetched_lane[18] ? scan__rows[151:144] : 8'd0) | (fetched_lane[19] ? scan__rows[159:152] : 8'd0);
+      picked_3 <= (fetched_lane[12] ? scan__rows[103:96] : 8'd0) | (fetched_lane[13] ? scan__rows[111:104] : 8'd0) |
+          (fetched_lane[14] ? scan__rows[119:112] : 8'd0) | (fetched_lane[15] ? scan__rows[127:120] : 8'd0);
+      picked_2 <= (fetched_lane[8] ? scan__rows[71:64] : 8'd0) | (fetched_lane[9] ? scan__rows[79:72] : 8'd0) |
+          (fetched_lane[10] ? scan__rows[87:80] : 8'd0) | (fetched_lane[11] ? scan__rows[95:88] : 8'd0);
+      picked_1 <= (fetched_lane[4] ? scan__rows[39:32] : 8'd0) | (fetched_lane[5] ? scan__rows[47:40] : 8'd0) |
+          (fetched_lane[6] ? scan__rows[55:48] : 8'd0) | (fetched_lane[7] ? scan__rows[63:56] : 8'd0);
+      picked_0 <= (fetched_lane[0] ? scan__rows[7:0] : 8'd0) | (fetched_lane[1] ? scan__rows[15:8] : 8'd0) |
+          (fetched_lane[2] ? scan__rows[23:16] : 8'd0) | (fetched_lane[3] ? scan__rows[31:24] : 8'd0);
+      if (!scan__loaded) begin
+        picked_15 <= 8'd0;
+        picked_14 <= 8'd0;
+        picked_13 <= 8'd0;
+        picked_12 <= 8'd0;
+        picked_11 <= 8'd0;
+        picked_10 <= 8'd0;
+        picked_9 <= 8'd0;
+        picked_8 <= 8'd0;
+        picked_7 <= 8'd0;
+        picked_6 <= 8'd0;
+        picked_5 <= 8'd0;
+        picked_4 <= 8'd0;
+        picked_3 <= 8'd0;
+        picked_2 <= 8'd0;
+        picked_1 <= 8'd0;
+        picked_0 <= 8'd0;
+      end
+    end
     if (loads) begin
-      like_3 <= cell_ends;
-      like_2 <= which;
-      like <= lane;
+      fetched_lane <= 1'b1 << lane;
+      held_9 <= cell_ends;
+      held_10 <= which;
     end
   end
 
@@ -1910,7 +1878,7 @@ module pulsetrain_core_outer_product (
       partial_61 <= 16'd0;
       partial_62 <= 16'd0;
       partial_63 <= 16'd0;
-    end else if (moves_and_adds) begin
+    end else if (deltas__payload_when) begin
       partial_63 <= product_63_plus_partial_63[15:0];
       partial_62 <= product_62_plus_partial_62[15:0];
       partial_61 <= product_61_plus_partial_61[15:0];
@@ -1984,11 +1952,11 @@ module pulsetrain_core_read_sequencer (
   input clk,
   input rst,
   input clear,
-  input i__valid,
-  input drive__side,
   input [511:0] drive__codes,
   output drive__start,
   input o__ready,
+  input i__valid,
+  input drive__side,
   input drive__loaded,
   output drive__active,
   output o__valid,
@@ -2070,6 +2038,8 @@ endmodule
 
 // Keeps the commands that were taken and sends the answer of the oldest one as soon as it is known.
 module pulsetrain_core_responder (
+  input [3:0] header__opcode,
+  input [7:0] header__tag,
   input responses__ready,
   input clk,
   input rst,
@@ -2086,8 +2056,6 @@ module pulsetrain_core_responder (
   output programmed,
   input at_rest,
   input samples__valid,
-  input [3:0] header__opcode,
-  input [7:0] header__tag,
   input header__valid,
   input [3:0] header__status,
   input header__settled,
@@ -2124,7 +2092,8 @@ module pulsetrain_core_responder (
   assign busy = waiting != 5'd0 | responses__valid;
   wire [4:0] write_minus_1 = write - 1'b1;
   wire [3:0] signature__addr = header__valid ? write : write_minus_1[3:0];
-  wire free = (!responses__valid | responses__ready) & !clear & !cleared & known;
+  wire [4:0] read_plus_1 = read + 1'b1;
+  wire free = (!responses__valid | responses__ready) & !cleared & known;
   wire [16:0] oldest;
   assign oldest[3:0] = seen[3:0];
   assign oldest[11:4] = seen[15:8];
@@ -2135,8 +2104,8 @@ module pulsetrain_core_responder (
   wire finished_any = |{oldest[3:0] == 4'd6, oldest[3:0] == 4'd5, oldest[3:0] == 4'd4};
   wire more = !oldest[16] & sent != (w_en_any ? 14'd16 : responses__payload_any ? 14'd8192 : 14'd0);
   wire over = (w_en_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
-  wire answers = free & (oldest[16] | over);
-  wire [4:0] read_plus_answers = read + answers;
+  wire answers = free & (oldest[16] | over) & !clear;
+  wire [3:0] look__addr = answers ? read_plus_1[3:0] : read;
   wire taken_0 = header__valid & write == 4'd0;
   wire judged_0 = verdict__valid & write_minus_1[3:0] == 4'd0;
   wire taken_1 = header__valid & write == 4'd1;
@@ -2173,10 +2142,11 @@ module pulsetrain_core_responder (
   wire w_en = samples__valid & reading;
   wire free_and_more = free & more;
   wire offered = responses__payload_any ? cells__valid : r_rdy;
-  wire advances = free_and_more & offered;
-  wire r_en = advances & w_en_any;
+  wire goes_on = free_and_more & offered;
+  wire r_en = goes_on & w_en_any;
   wire ends = w_en & samples__last;
-  assign cells__ready = free_and_more & responses__payload_any;
+  wire advances = goes_on & !clear;
+  assign cells__ready = free_and_more & responses__payload_any & !clear;
   assign programmed = answers & responses__payload_any & !oldest[16];
   wire faulty_when = clear & !(taken_0 ? header__settled : settled[0]);
   wire faulty_when_2 = clear & !(taken_1 ? header__settled : settled[1]);
@@ -2256,9 +2226,9 @@ module pulsetrain_core_responder (
       end
       cleared <= clear;
       read_room <= waiting_2 + 5'd16 <= 6'd20;
-      oldest_faulty <= faulty[read_plus_answers[3:0]];
-      oldest_released <= released[read_plus_answers[3:0]];
-      oldest_settled <= settled[read_plus_answers[3:0]];
+      oldest_faulty <= answers ? faulty[read_plus_1[3:0]] : faulty[read];
+      oldest_released <= answers ? released[read_plus_1[3:0]] : released[read];
+      oldest_settled <= answers ? settled[read_plus_1[3:0]] : settled[read];
       if (taken_0) begin
         released[0] <= 1'b0;
         settled[0] <= header__settled;
@@ -2420,7 +2390,7 @@ module pulsetrain_core_responder (
         settled[15] <= 1'b1;
       end
       known <= waiting != 5'd0 & !(waiting == 5'd1 & answers);
-      read <= read_plus_answers[3:0];
+      read <= look__addr;
       write <= write + header__valid;
       waiting <= waiting + header__valid - answers;
     end
@@ -2453,7 +2423,7 @@ module pulsetrain_core_responder (
     if (header__valid) taken[signature__addr][15:8] <= header__tag;
   end
   always @(posedge clk)
-    seen <= taken[read_plus_answers[3:0]];
+    seen <= taken[look__addr];
 endmodule
 
 // Buffered synchronous first in, first out queue.
@@ -2550,27 +2520,27 @@ module pulsetrain_core_controller (
   input [15:0] settings__ready_limit,
   input [15:0] settings__settle_cycles,
   input [15:0] settings__conversion_limit,
-  input [15:0] settings__form_cycles,
-  input [15:0] settings__forward_full_scale,
-  input [15:0] settings__backward_full_scale,
+  input [15:0] settings_of_next_form_cycles,
+  input [15:0] settings_of_next_forward_full_scale,
+  input [15:0] settings_of_next_backward_full_scale,
   input [15:0] settings__verify_full_scale,
   input settings__verify,
   input [7:0] settings__verify_step,
   input [7:0] settings__verify_tolerance,
-  input [7:0] settings__program_tolerance,
+  input [7:0] settings_of_next_program_tolerance,
   input [7:0] settings__try_limit,
   input [1:0] settings__pair_policy,
-  input [7:0] settings__refresh_pulses,
-  input [1:0] settings__ramp,
-  input [15:0] settings__set_ramp__start,
-  input [15:0] settings__set_ramp__step,
-  input [15:0] settings__set_ramp__stop,
-  input [15:0] settings__reset_ramp__start,
-  input [15:0] settings__reset_ramp__step,
-  input [15:0] settings__reset_ramp__stop,
-  input [15:0] settings__form_ramp__start,
-  input [15:0] settings__form_ramp__step,
-  input [15:0] settings__form_ramp__stop,
+  input [7:0] settings_of_next_refresh_pulses,
+  input [1:0] settings_of_next_ramp,
+  input [15:0] settings_of_next_set_ramp_start,
+  input [15:0] settings_of_next_set_ramp_step,
+  input [15:0] settings_of_next_set_ramp_stop,
+  input [15:0] settings_of_next_reset_ramp_start,
+  input [15:0] settings_of_next_reset_ramp_step,
+  input [15:0] settings_of_next_reset_ramp_stop,
+  input [15:0] settings_of_next_form_ramp_start,
+  input [15:0] settings_of_next_form_ramp_step,
+  input [15:0] settings_of_next_form_ramp_stop,
   input [7:0] settings__set_lines__word_code,
   input [7:0] settings__set_lines__bit_code,
   input [7:0] settings__set_lines__source_code,
@@ -2583,12 +2553,12 @@ module pulsetrain_core_controller (
   input [1:0] settings__reset_lines__word_unselected,
   input [1:0] settings__reset_lines__bit_unselected,
   input [1:0] settings__reset_lines__source_unselected,
-  input [7:0] settings__form_lines__word_code,
-  input [7:0] settings__form_lines__bit_code,
-  input [7:0] settings__form_lines__source_code,
-  input [1:0] settings__form_lines__word_unselected,
-  input [1:0] settings__form_lines__bit_unselected,
-  input [1:0] settings__form_lines__source_unselected,
+  input [7:0] settings_of_next_form_lines_word_code,
+  input [7:0] settings_of_next_form_lines_bit_code,
+  input [7:0] settings_of_next_form_lines_source_code,
+  input [1:0] settings_of_next_form_lines_word_unselected,
+  input [1:0] settings_of_next_form_lines_bit_unselected,
+  input [1:0] settings_of_next_form_lines_source_unselected,
   input [7:0] settings__read_lines__word_code,
   input [7:0] settings__read_lines__bit_code,
   input [7:0] settings__read_lines__source_code,
@@ -2650,12 +2620,12 @@ module pulsetrain_core_controller (
   output report__cut
 );
   reg [1:0] in_flight = 2'd0;
-  reg upcoming_valid = 1'b0;
+  reg upcoming_taken = 1'b0;
   reg upcoming_whole = 1'b0;
   reg asked_before = 1'b1;
   reg before_ = 1'b0;
   reg aborted = 1'b0;
-  reg [9:0] beat = 10'd0;
+  reg first = 1'b1;
   reg drains = 1'b0;
   reg bank = 1'b0;
   reg [4:0] sampled_threshold_log2 = 5'd0;
@@ -2663,14 +2633,101 @@ module pulsetrain_core_controller (
   reg [8:0] sampled_parallel_max = 9'd0;
   reg held_2 = 1'b0;
   reg [266:0] slot = 267'd0;
-  reg [269:0] bank_0 = 270'd0;
-  reg [269:0] bank_1 = 270'd0;
+  reg bank_0_verify = 1'b0;
+  reg bank_1_verify = 1'b0;
   reg verifying = 1'b0;
   reg held = 1'b0;
+  reg upcoming_valid = 1'b0;
+  reg banked = 1'b0;
+  reg current = 1'b0;
+  reg [8:0] bank_1_parallel_max = 9'd0;
+  reg [15:0] bank_1_setup_cycles = 16'd0;
+  reg [15:0] bank_1_set_cycles = 16'd0;
+  reg [15:0] bank_1_reset_cycles = 16'd0;
+  reg [15:0] bank_1_hold_cycles = 16'd0;
+  reg [15:0] bank_1_recovery_cycles = 16'd0;
+  reg [15:0] bank_1_ready_limit = 16'd0;
+  reg [15:0] bank_1_settle_cycles = 16'd0;
+  reg [15:0] bank_1_conversion_limit = 16'd0;
+  reg [15:0] bank_1_verify_full_scale = 16'd0;
+  reg [7:0] bank_1_verify_step = 8'd0;
+  reg [7:0] bank_1_verify_tolerance = 8'd0;
+  reg [7:0] bank_1_try_limit = 8'd0;
+  reg [1:0] bank_1_pair_policy = 2'd0;
+  reg [7:0] bank_1_set_lines_word_code = 8'd0;
+  reg [7:0] bank_1_set_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_set_lines_source_code = 8'd0;
+  reg [1:0] bank_1_set_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_set_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_set_lines_source_unselected = 2'd0;
+  reg [7:0] bank_1_reset_lines_word_code = 8'd0;
+  reg [7:0] bank_1_reset_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_reset_lines_source_code = 8'd0;
+  reg [1:0] bank_1_reset_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_reset_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_reset_lines_source_unselected = 2'd0;
+  reg [7:0] bank_1_read_lines_word_code = 8'd0;
+  reg [7:0] bank_1_read_lines_bit_code = 8'd0;
+  reg [7:0] bank_1_read_lines_source_code = 8'd0;
+  reg [1:0] bank_1_read_lines_word_unselected = 2'd0;
+  reg [1:0] bank_1_read_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_1_read_lines_source_unselected = 2'd0;
+  reg [8:0] bank_0_parallel_max = 9'd0;
+  reg [15:0] bank_0_setup_cycles = 16'd0;
+  reg [15:0] bank_0_set_cycles = 16'd0;
+  reg [15:0] bank_0_reset_cycles = 16'd0;
+  reg [15:0] bank_0_hold_cycles = 16'd0;
+  reg [15:0] bank_0_recovery_cycles = 16'd0;
+  reg [15:0] bank_0_ready_limit = 16'd0;
+  reg [15:0] bank_0_settle_cycles = 16'd0;
+  reg [15:0] bank_0_conversion_limit = 16'd0;
+  reg [15:0] bank_0_verify_full_scale = 16'd0;
+  reg [7:0] bank_0_verify_step = 8'd0;
+  reg [7:0] bank_0_verify_tolerance = 8'd0;
+  reg [7:0] bank_0_try_limit = 8'd0;
+  reg [1:0] bank_0_pair_policy = 2'd0;
+  reg [7:0] bank_0_set_lines_word_code = 8'd0;
+  reg [7:0] bank_0_set_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_set_lines_source_code = 8'd0;
+  reg [1:0] bank_0_set_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_set_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_set_lines_source_unselected = 2'd0;
+  reg [7:0] bank_0_reset_lines_word_code = 8'd0;
+  reg [7:0] bank_0_reset_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_reset_lines_source_code = 8'd0;
+  reg [1:0] bank_0_reset_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_reset_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_reset_lines_source_unselected = 2'd0;
+  reg [7:0] bank_0_read_lines_word_code = 8'd0;
+  reg [7:0] bank_0_read_lines_bit_code = 8'd0;
+  reg [7:0] bank_0_read_lines_source_code = 8'd0;
+  reg [1:0] bank_0_read_lines_word_unselected = 2'd0;
+  reg [1:0] bank_0_read_lines_bit_unselected = 2'd0;
+  reg [1:0] bank_0_read_lines_source_unselected = 2'd0;
+  reg [4:0] kept_operation_operation = 5'd0;
+  reg ramped = 1'b0;
+  reg [15:0] ramp_value = 16'd0;
   reg upcoming_end = 1'b0;
-  reg [427:0] kept = 428'd0;
+  reg [7:0] kept_operation_row = 8'd0;
+  reg [255:0] kept_operation_columns = 256'd0;
+  reg kept_operation_whole = 1'b0;
+  reg [15:0] kept_operation_groups = 16'd0;
+  reg [15:0] full_scale = 16'd0;
+  reg [15:0] timing__setup_cycles = 16'd0;
+  reg [15:0] timing__pulse_cycles = 16'd0;
+  reg [15:0] timing__hold_cycles = 16'd0;
+  reg [15:0] timing__recovery_cycles = 16'd0;
+  reg [15:0] timing__ready_limit = 16'd0;
+  reg [15:0] timing__conversion_limit = 16'd0;
+  reg [7:0] lines__word_code = 8'd0;
+  reg [7:0] lines__bit_code = 8'd0;
+  reg [7:0] lines__source_code = 8'd0;
+  reg [1:0] lines__word_unselected = 2'd0;
+  reg [1:0] lines__bit_unselected = 2'd0;
+  reg [1:0] lines__source_unselected = 2'd0;
   reg whole_2 = 1'b0;
   reg [4:0] converted = 5'd0;
+  reg [9:0] beat = 10'd0;
   wire seed__ready_2;
   wire words__valid;
   wire [1023:0] words__payload;
@@ -2705,12 +2762,11 @@ module pulsetrain_core_controller (
   wire arms;
 
   wire busy = in_flight != 2'd0;
-  assign idle = !busy & idle_2 & !active & !upcoming_valid;
+  assign idle = !busy & idle_2 & !active & !upcoming_taken;
   wire idle_both = armed & !released;
   wire may_read = idle_both & in_flight == 2'd0 & !active;
-  wire may_read_both = upcoming_valid & upcoming_whole;
   wire whole = may_read & read__valid;
-  wire reads = whole | may_read_both;
+  wire reads = whole | (upcoming_taken & upcoming_whole);
   wire may_program = idle_both & in_flight == 2'd0;
   wire asked = abort | !arm;
   wire clear_2 = aborts | !arms;
@@ -2719,7 +2775,6 @@ module pulsetrain_core_controller (
   wire allowed = seed_waits & !aborted;
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
-  wire first = beat == 10'd0;
   wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & 1'b1));
   assign deltas__ready = allowed_2 & i__ready;
   wire i__valid = allowed_2 & deltas__valid;
@@ -2727,18 +2782,23 @@ module pulsetrain_core_controller (
   wire starts = words__ready & first;
   wire clear = released | drains;
   wire o__ready_2 = !held_2;
-  wire verified = slot[265] ? bank_1[153] : bank_0[153];
+  wire verified = slot[265] ? bank_1_verify : bank_0_verify;
   wire plain = held_2 & !verified & !verifying & !active;
   wire verifies = held_2 & verified & (verifying ? slot[265] == held : !active);
-  wire o__ready_3 = !upcoming_valid & !released;
+  wire o__ready_3 = !upcoming_taken & !released;
   wire taken = verifies ? slots__ready : plain & o__ready_3;
   wire upcoming_offered = o__valid | plain | whole;
   wire upcoming_leaves = upcoming_valid & i__ready_2 & !released;
-  assign read__ready = may_read_both & upcoming_leaves;
-  wire current = verifying ? held : slot[265];
+  assign read__ready = upcoming_valid & upcoming_whole & upcoming_leaves;
+  wire banked_and_current = banked & current;
   wire targets__valid_2 = targets__valid & may_program;
   assign targets__ready = targets__ready_2 & may_program;
-  wire targets__ready_both = o__valid & signal_2[1];
+  wire [15:0] settings_of_next_settle_cycles = banked_and_current ? bank_1_settle_cycles : banked ?
+      bank_0_settle_cycles : settings__settle_cycles;
+  wire [15:0] settings_of_next_setup_cycles = banked_and_current ? bank_1_setup_cycles : banked ? bank_0_setup_cycles :
+      settings__setup_cycles;
+  wire [15:0] chosen_setup_cycles = kept_operation_operation == 5'd8 | kept_operation_operation == 5'd16 ?
+      settings_of_next_settle_cycles : settings_of_next_setup_cycles;
   wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
   wire finished = upcoming_leaves & upcoming_end;
   assign samples__valid = samples__valid_2 & whole_2;
@@ -2746,56 +2806,21 @@ module pulsetrain_core_controller (
   wire counters__reads_both = samples__valid_2 & samples__last;
   wire [5:0] converted_plus_1 = converted + 1'b1;
   wire armed_limit_when = !armed & fault == 2'd0;
+  wire first_when = released | !armed;
+  wire first_both = first & in_flight != 2'd2;
+  wire bank_0_read_lines_source_unselected_when = first_both & !bank;
+  wire bank_1_read_lines_source_unselected_when = first_both & bank;
   wire verifying_when = clear | (o__valid & o__ready_3 & signal_2[0]);
+  wire o__ready_3_and_upcoming_offered = o__ready_3 & upcoming_offered;
+  wire upcoming_leaves_or_released = upcoming_leaves | released;
+  wire upcoming_valid_when = upcoming_taken & !upcoming_valid;
   wire i__valid_3_and_i__ready_2 = i__valid_3 & i__ready_2;
-  wire [518:0] offered;
-  assign offered[4:0] = settings__threshold_log2;
-  assign offered[8:5] = settings__max_pulses;
-  assign offered[17:9] = settings__parallel_max;
-  assign offered[33:18] = settings__setup_cycles;
-  assign offered[49:34] = settings__set_cycles;
-  assign offered[65:50] = settings__reset_cycles;
-  assign offered[81:66] = settings__hold_cycles;
-  assign offered[97:82] = settings__recovery_cycles;
-  assign offered[113:98] = settings__ready_limit;
-  assign offered[129:114] = settings__settle_cycles;
-  assign offered[145:130] = settings__conversion_limit;
-  assign offered[161:146] = settings__form_cycles;
-  assign offered[177:162] = settings__forward_full_scale;
-  assign offered[193:178] = settings__backward_full_scale;
-  assign offered[209:194] = settings__verify_full_scale;
-  assign offered[210] = settings__verify;
-  assign offered[218:211] = settings__verify_step;
-  assign offered[226:219] = settings__verify_tolerance;
-  assign offered[234:227] = settings__program_tolerance;
-  assign offered[242:235] = settings__try_limit;
-  assign offered[244:243] = settings__pair_policy;
-  assign offered[252:245] = settings__refresh_pulses;
-  assign offered[254:253] = settings__ramp;
-  assign offered[302:255] = {settings__set_ramp__stop, settings__set_ramp__step, settings__set_ramp__start};
-  assign offered[350:303] = {settings__reset_ramp__stop, settings__reset_ramp__step, settings__reset_ramp__start};
-  assign offered[398:351] = {settings__form_ramp__stop, settings__form_ramp__step, settings__form_ramp__start};
-  assign offered[428:399] =
-    {settings__set_lines__source_unselected, settings__set_lines__bit_unselected, settings__set_lines__word_unselected,
-        settings__set_lines__source_code, settings__set_lines__bit_code, settings__set_lines__word_code};
-  assign offered[458:429] =
-    {settings__reset_lines__source_unselected, settings__reset_lines__bit_unselected,
-        settings__reset_lines__word_unselected, settings__reset_lines__source_code, settings__reset_lines__bit_code,
-        settings__reset_lines__word_code};
-  assign offered[488:459] =
-    {settings__form_lines__source_unselected, settings__form_lines__bit_unselected,
-        settings__form_lines__word_unselected, settings__form_lines__source_code, settings__form_lines__bit_code,
-        settings__form_lines__word_code};
-  assign offered[518:489] =
-    {settings__read_lines__source_unselected, settings__read_lines__bit_unselected,
-        settings__read_lines__word_unselected, settings__read_lines__source_code, settings__read_lines__bit_code,
-        settings__read_lines__word_code};
   wire [2066:0] i__payload;
   assign i__payload[1023:0] = deltas__payload;
   assign i__payload[2047:1024] = words__payload;
-  assign i__payload[2052:2048] = first ? offered[4:0] : sampled_threshold_log2;
-  assign i__payload[2056:2053] = first ? offered[8:5] : sampled_max_pulses;
-  assign i__payload[2065:2057] = first ? offered[17:9] : sampled_parallel_max;
+  assign i__payload[2052:2048] = first ? settings__threshold_log2 : sampled_threshold_log2;
+  assign i__payload[2056:2053] = first ? settings__max_pulses : sampled_max_pulses;
+  assign i__payload[2065:2057] = first ? settings__parallel_max : sampled_parallel_max;
   assign i__payload[2066] = bank ^ !first;
   wire [285:0] chosen;
   assign chosen[4:0] = o__valid ? o__payload_operation : plain ? (slot[8] ? 5'd2 : 5'd1) : read__payload ? 5'd16 : 5'd8;
@@ -2804,65 +2829,145 @@ module pulsetrain_core_controller (
   assign chosen[269] = !o__valid & !plain;
   assign chosen[285:270] = o__valid ? o__payload_groups : !plain ? 16'd65535 : 16'd0;
   wire upcoming_ends = o__valid ? signal_2[0] : plain & slot[266];
-  wire [518:0] settings;
-  assign settings[8:0] = offered[8:0];
-  assign settings[17:9] = verifying | plain | verifies ? (current ? bank_1[8:0] : bank_0[8:0]) : offered[17:9];
-  assign settings[33:18] = verifying | plain | verifies ? (current ? bank_1[24:9] : bank_0[24:9]) : offered[33:18];
-  assign settings[49:34] = verifying | plain | verifies ? (current ? bank_1[40:25] : bank_0[40:25]) : offered[49:34];
-  assign settings[65:50] = verifying | plain | verifies ? (current ? bank_1[56:41] : bank_0[56:41]) : offered[65:50];
-  assign settings[81:66] = verifying | plain | verifies ? (current ? bank_1[72:57] : bank_0[72:57]) : offered[81:66];
-  assign settings[97:82] = verifying | plain | verifies ? (current ? bank_1[88:73] : bank_0[88:73]) : offered[97:82];
-  assign settings[113:98] = verifying | plain | verifies ? (current ? bank_1[104:89] : bank_0[104:89]) :
-      offered[113:98];
-  assign settings[129:114] = verifying | plain | verifies ? (current ? bank_1[120:105] : bank_0[120:105]) :
-      offered[129:114];
-  assign settings[145:130] = verifying | plain | verifies ? (current ? bank_1[136:121] : bank_0[136:121]) :
-      offered[145:130];
-  assign settings[193:146] = offered[193:146];
-  assign settings[209:194] = verifying | plain | verifies ? (current ? bank_1[152:137] : bank_0[152:137]) :
-      offered[209:194];
-  assign settings[210] = verifying | plain | verifies ? (current ? bank_1[153] : bank_0[153]) : offered[210];
-  assign settings[218:211] = verifying | plain | verifies ? (current ? bank_1[161:154] : bank_0[161:154]) :
-      offered[218:211];
-  assign settings[226:219] = verifying | plain | verifies ? (current ? bank_1[169:162] : bank_0[169:162]) :
-      offered[226:219];
-  assign settings[234:227] = offered[234:227];
-  assign settings[242:235] = verifying | plain | verifies ? (current ? bank_1[177:170] : bank_0[177:170]) :
-      offered[242:235];
-  assign settings[244:243] = verifying | plain | verifies ? (current ? bank_1[179:178] : bank_0[179:178]) :
-      offered[244:243];
-  assign settings[398:245] = offered[398:245];
-  assign settings[428:399] = verifying | plain | verifies ? (current ? bank_1[209:180] : bank_0[209:180]) :
-      offered[428:399];
-  assign settings[458:429] = verifying | plain | verifies ? (current ? bank_1[239:210] : bank_0[239:210]) :
-      offered[458:429];
-  assign settings[488:459] = offered[488:459];
-  assign settings[518:489] = verifying | plain | verifies ? (current ? bank_1[269:240] : bank_0[269:240]) :
-      offered[518:489];
-  wire [29:0] lines =
-    chosen[4:0] == 5'd1 ? settings[428:399] :
-    chosen[4:0] == 5'd2 ? settings[458:429] :
-    chosen[4:0] == 5'd4 ? settings[488:459] :
-    settings[518:489];
+  wire [15:0] settings_of_next_set_cycles = banked_and_current ? bank_1_set_cycles : banked ? bank_0_set_cycles :
+      settings__set_cycles;
+  wire [15:0] settings_of_next_reset_cycles = banked_and_current ? bank_1_reset_cycles : banked ? bank_0_reset_cycles :
+      settings__reset_cycles;
+  wire [15:0] settings_of_next_hold_cycles = banked_and_current ? bank_1_hold_cycles : banked ? bank_0_hold_cycles :
+      settings__hold_cycles;
+  wire [15:0] settings_of_next_recovery_cycles = banked_and_current ? bank_1_recovery_cycles : banked ?
+      bank_0_recovery_cycles : settings__recovery_cycles;
+  wire [15:0] settings_of_next_ready_limit = banked_and_current ? bank_1_ready_limit : banked ? bank_0_ready_limit :
+      settings__ready_limit;
+  wire [15:0] settings_of_next_conversion_limit = banked_and_current ? bank_1_conversion_limit : banked ?
+      bank_0_conversion_limit : settings__conversion_limit;
+  wire [15:0] settings_of_next_verify_full_scale =
+    banked_and_current ? bank_1_verify_full_scale :
+    banked ? bank_0_verify_full_scale :
+    settings__verify_full_scale;
+  wire [7:0] settings_of_next_set_lines_word_code =
+    banked_and_current ? bank_1_set_lines_word_code :
+    banked ? bank_0_set_lines_word_code :
+    settings__set_lines__word_code;
+  wire [7:0] settings_of_next_set_lines_bit_code =
+    banked_and_current ? bank_1_set_lines_bit_code :
+    banked ? bank_0_set_lines_bit_code :
+    settings__set_lines__bit_code;
+  wire [7:0] settings_of_next_set_lines_source_code =
+    banked_and_current ? bank_1_set_lines_source_code :
+    banked ? bank_0_set_lines_source_code :
+    settings__set_lines__source_code;
+  wire [1:0] settings_of_next_set_lines_word_unselected =
+    banked_and_current ? bank_1_set_lines_word_unselected :
+    banked ? bank_0_set_lines_word_unselected :
+    settings__set_lines__word_unselected;
+  wire [1:0] settings_of_next_set_lines_bit_unselected =
+    banked_and_current ? bank_1_set_lines_bit_unselected :
+    banked ? bank_0_set_lines_bit_unselected :
+    settings__set_lines__bit_unselected;
+  wire [1:0] settings_of_next_set_lines_source_unselected =
+    banked_and_current ? bank_1_set_lines_source_unselected :
+    banked ? bank_0_set_lines_source_unselected :
+    settings__set_lines__source_unselected;
+  wire [7:0] settings_of_next_reset_lines_word_code =
+    banked_and_current ? bank_1_reset_lines_word_code :
+    banked ? bank_0_reset_lines_word_code :
+    settings__reset_lines__word_code;
+  wire [7:0] settings_of_next_reset_lines_bit_code =
+    banked_and_current ? bank_1_reset_lines_bit_code :
+    banked ? bank_0_reset_lines_bit_code :
+    settings__reset_lines__bit_code;
+  wire [7:0] settings_of_next_reset_lines_source_code =
+    banked_and_current ? bank_1_reset_lines_source_code :
+    banked ? bank_0_reset_lines_source_code :
+    settings__reset_lines__source_code;
+  wire [1:0] settings_of_next_reset_lines_word_unselected =
+    banked_and_current ? bank_1_reset_lines_word_unselected :
+    banked ? bank_0_reset_lines_word_unselected :
+    settings__reset_lines__word_unselected;
+  wire [1:0] settings_of_next_reset_lines_bit_unselected =
+    banked_and_current ? bank_1_reset_lines_bit_unselected :
+    banked ? bank_0_reset_lines_bit_unselected :
+    settings__reset_lines__bit_unselected;
+  wire [1:0] settings_of_next_reset_lines_source_unselected =
+    banked_and_current ? bank_1_reset_lines_source_unselected :
+    banked ? bank_0_reset_lines_source_unselected :
+    settings__reset_lines__source_unselected;
+  wire [7:0] settings_of_next_read_lines_word_code =
+    banked_and_current ? bank_1_read_lines_word_code :
+    banked ? bank_0_read_lines_word_code :
+    settings__read_lines__word_code;
+  wire [7:0] settings_of_next_read_lines_bit_code =
+    banked_and_current ? bank_1_read_lines_bit_code :
+    banked ? bank_0_read_lines_bit_code :
+    settings__read_lines__bit_code;
+  wire [7:0] settings_of_next_read_lines_source_code =
+    banked_and_current ? bank_1_read_lines_source_code :
+    banked ? bank_0_read_lines_source_code :
+    settings__read_lines__source_code;
+  wire [1:0] settings_of_next_read_lines_word_unselected =
+    banked_and_current ? bank_1_read_lines_word_unselected :
+    banked ? bank_0_read_lines_word_unselected :
+    settings__read_lines__word_unselected;
+  wire [1:0] settings_of_next_read_lines_bit_unselected =
+    banked_and_current ? bank_1_read_lines_bit_unselected :
+    banked ? bank_0_read_lines_bit_unselected :
+    settings__read_lines__bit_unselected;
+  wire [1:0] settings_of_next_read_lines_source_unselected =
+    banked_and_current ? bank_1_read_lines_source_unselected :
+    banked ? bank_0_read_lines_source_unselected :
+    settings__read_lines__source_unselected;
+  wire [7:0] settings_of_row_verify_step = verifying ? (held ? bank_1_verify_step : bank_0_verify_step) :
+      settings__verify_step;
+  wire [7:0] settings_of_row_verify_tolerance = verifying ? (held ? bank_1_verify_tolerance : bank_0_verify_tolerance)
+      : settings__verify_tolerance;
+  wire [7:0] settings_of_row_try_limit = verifying ? (held ? bank_1_try_limit : bank_0_try_limit) : settings__try_limit;
+  wire [8:0] settings_of_row_parallel_max = verifying ? (held ? bank_1_parallel_max : bank_0_parallel_max) :
+      settings__parallel_max;
+  wire [1:0] settings_of_row_pair_policy = verifying ? (held ? bank_1_pair_policy : bank_0_pair_policy) :
+      settings__pair_policy;
+  wire [7:0] lines_word_code =
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_word_code :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_word_code :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_word_code :
+    settings_of_next_read_lines_word_code;
+  wire [7:0] lines_bit_code =
+    ramped & settings_of_next_ramp != 2'd1 & kept_operation_operation != 5'd2 ? ramp_value[7:0] :
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_bit_code :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_bit_code :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_bit_code :
+    settings_of_next_read_lines_bit_code;
+  wire [7:0] lines_source_code =
+    ramped & settings_of_next_ramp != 2'd1 & kept_operation_operation == 5'd2 ? ramp_value[7:0] :
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_source_code :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_source_code :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_source_code :
+    settings_of_next_read_lines_source_code;
+  wire [1:0] lines_word_unselected =
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_word_unselected :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_word_unselected :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_word_unselected :
+    settings_of_next_read_lines_word_unselected;
+  wire [1:0] lines_bit_unselected =
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_bit_unselected :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_bit_unselected :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_bit_unselected :
+    settings_of_next_read_lines_bit_unselected;
+  wire [1:0] lines_source_unselected =
+    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_source_unselected :
+    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_source_unselected :
+    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_source_unselected :
+    settings_of_next_read_lines_source_unselected;
   wire [15:0] width =
-    targets__ready_both & settings[254:253] == 2'd1 ? o__payload_ramp_value :
-    (chosen[4:0] == 5'd1 ? settings[49:34] : chosen[4:0] == 5'd4 ? settings[161:146] : settings[65:50]);
-  wire [29:0] lines_2;
-  assign lines_2[7:0] = lines[7:0];
-  assign lines_2[15:8] =
-    targets__ready_both & settings[254:253] != 2'd1 & chosen[4:0] != 5'd2 ? o__payload_ramp_value[7:0] :
-    lines[15:8];
-  assign lines_2[23:16] =
-    targets__ready_both & settings[254:253] != 2'd1 & chosen[4:0] == 5'd2 ? o__payload_ramp_value[7:0] :
-    lines[23:16];
-  assign lines_2[29:24] = lines[29:24];
-  wire [95:0] chosen_timing;
-  assign chosen_timing[15:0] = chosen[4:0] == 5'd8 | chosen[4:0] == 5'd16 ? settings[129:114] : settings[33:18];
-  assign chosen_timing[31:16] = width;
-  assign chosen_timing[47:32] = settings[81:66];
-  assign chosen_timing[63:48] = settings[97:82];
-  assign chosen_timing[79:64] = settings[113:98];
-  assign chosen_timing[95:80] = settings[145:130];
+    ramped & settings_of_next_ramp == 2'd1 ? ramp_value :
+    (kept_operation_operation == 5'd1 ? settings_of_next_set_cycles : kept_operation_operation == 5'd4 ?
+        settings_of_next_form_cycles : settings_of_next_reset_cycles);
+  wire [285:0] i__payload_3;
+  assign i__payload_3[4:0] = kept_operation_operation;
+  assign i__payload_3[12:5] = kept_operation_row;
+  assign i__payload_3[268:13] = kept_operation_columns;
+  assign i__payload_3[269] = kept_operation_whole;
+  assign i__payload_3[285:270] = kept_operation_groups;
   wire [4:0] conversions = counters__reads_both ? converted_plus_1[4:0] : 5'd0;
 
   pulsetrain_core_controller_random_source random_source (
@@ -2919,9 +3024,24 @@ module pulsetrain_core_controller (
     .o__ready(o__ready_3),
     .samples__valid(samples__valid_3),
     .room(room),
+    .program_tolerance(settings_of_next_program_tolerance),
+    .settings__refresh_pulses(settings_of_next_refresh_pulses),
+    .settings__ramp(settings_of_next_ramp),
+    .set_ramp__start(settings_of_next_set_ramp_start),
+    .set_ramp__step(settings_of_next_set_ramp_step),
+    .set_ramp__stop(settings_of_next_set_ramp_stop),
+    .reset_ramp__start(settings_of_next_reset_ramp_start),
+    .reset_ramp__step(settings_of_next_reset_ramp_step),
+    .reset_ramp__stop(settings_of_next_reset_ramp_stop),
+    .form_ramp__start(settings_of_next_form_ramp_start),
+    .form_ramp__step(settings_of_next_form_ramp_step),
+    .form_ramp__stop(settings_of_next_form_ramp_stop),
     .targets__payload(targets__payload),
-    .parallel_max(settings[17:9]),
-    .settings(settings[398:211]),
+    .step(settings_of_row_verify_step),
+    .verify_tolerance(settings_of_row_verify_tolerance),
+    .settings__try_limit(settings_of_row_try_limit),
+    .parallel_max(settings_of_row_parallel_max),
+    .pair_policy(settings_of_row_pair_policy),
     .clear(released),
     .slots__payload(slot),
     .slots__ready(slots__ready),
@@ -2953,8 +3073,21 @@ module pulsetrain_core_controller (
     .clear(clear_2),
     .i__valid(i__valid_3),
     .room(room),
+    .i__payload(i__payload_3),
     .pulse_limit(armed_limit),
-    .kept(kept),
+    .timing__setup_cycles(timing__setup_cycles),
+    .timing__pulse_cycles(timing__pulse_cycles),
+    .timing__hold_cycles(timing__hold_cycles),
+    .timing__recovery_cycles(timing__recovery_cycles),
+    .timing__ready_limit(timing__ready_limit),
+    .timing__conversion_limit(timing__conversion_limit),
+    .lines__word_code(lines__word_code),
+    .lines__bit_code(lines__bit_code),
+    .lines__source_code(lines__source_code),
+    .lines__word_unselected(lines__word_unselected),
+    .lines__bit_unselected(lines__bit_unselected),
+    .lines__source_unselected(lines__source_unselected),
+    .full_scale(full_scale),
     .idle(idle_2),
     .i__ready(i__ready_2),
     .fault(fault_2),
@@ -3011,18 +3144,87 @@ module pulsetrain_core_controller (
       aborted <= 1'b0;
       before_ <= 1'b0;
       beat <= 10'd0;
+      first <= 1'b1;
       bank <= 1'b0;
       sampled_threshold_log2 <= 5'd0;
       sampled_max_pulses <= 4'd0;
       sampled_parallel_max <= 9'd0;
-      bank_0 <= 270'd0;
-      bank_1 <= 270'd0;
+      bank_0_parallel_max <= 9'd0;
+      bank_0_setup_cycles <= 16'd0;
+      bank_0_set_cycles <= 16'd0;
+      bank_0_reset_cycles <= 16'd0;
+      bank_0_hold_cycles <= 16'd0;
+      bank_0_recovery_cycles <= 16'd0;
+      bank_0_ready_limit <= 16'd0;
+      bank_0_settle_cycles <= 16'd0;
+      bank_0_conversion_limit <= 16'd0;
+      bank_0_verify_full_scale <= 16'd0;
+      bank_0_verify <= 1'b0;
+      bank_0_verify_step <= 8'd0;
+      bank_0_verify_tolerance <= 8'd0;
+      bank_0_try_limit <= 8'd0;
+      bank_0_pair_policy <= 2'd0;
+      bank_0_set_lines_word_code <= 8'd0;
+      bank_0_set_lines_bit_code <= 8'd0;
+      bank_0_set_lines_source_code <= 8'd0;
+      bank_0_set_lines_word_unselected <= 2'd0;
+      bank_0_set_lines_bit_unselected <= 2'd0;
+      bank_0_set_lines_source_unselected <= 2'd0;
+      bank_0_reset_lines_word_code <= 8'd0;
+      bank_0_reset_lines_bit_code <= 8'd0;
+      bank_0_reset_lines_source_code <= 8'd0;
+      bank_0_reset_lines_word_unselected <= 2'd0;
+      bank_0_reset_lines_bit_unselected <= 2'd0;
+      bank_0_reset_lines_source_unselected <= 2'd0;
+      bank_0_read_lines_word_code <= 8'd0;
+      bank_0_read_lines_bit_code <= 8'd0;
+      bank_0_read_lines_source_code <= 8'd0;
+      bank_0_read_lines_word_unselected <= 2'd0;
+      bank_0_read_lines_bit_unselected <= 2'd0;
+      bank_0_read_lines_source_unselected <= 2'd0;
+      bank_1_parallel_max <= 9'd0;
+      bank_1_setup_cycles <= 16'd0;
+      bank_1_set_cycles <= 16'd0;
+      bank_1_reset_cycles <= 16'd0;
+      bank_1_hold_cycles <= 16'd0;
+      bank_1_recovery_cycles <= 16'd0;
+      bank_1_ready_limit <= 16'd0;
+      bank_1_settle_cycles <= 16'd0;
+      bank_1_conversion_limit <= 16'd0;
+      bank_1_verify_full_scale <= 16'd0;
+      bank_1_verify <= 1'b0;
+      bank_1_verify_step <= 8'd0;
+      bank_1_verify_tolerance <= 8'd0;
+      bank_1_try_limit <= 8'd0;
+      bank_1_pair_policy <= 2'd0;
+      bank_1_set_lines_word_code <= 8'd0;
+      bank_1_set_lines_bit_code <= 8'd0;
+      bank_1_set_lines_source_code <= 8'd0;
+      bank_1_set_lines_word_unselected <= 2'd0;
+      bank_1_set_lines_bit_unselected <= 2'd0;
+      bank_1_set_lines_source_unselected <= 2'd0;
+      bank_1_reset_lines_word_code <= 8'd0;
+      bank_1_reset_lines_bit_code <= 8'd0;
+      bank_1_reset_lines_source_code <= 8'd0;
+      bank_1_reset_lines_word_unselected <= 2'd0;
+      bank_1_reset_lines_bit_unselected <= 2'd0;
+      bank_1_reset_lines_source_unselected <= 2'd0;
+      bank_1_read_lines_word_code <= 8'd0;
+      bank_1_read_lines_bit_code <= 8'd0;
+      bank_1_read_lines_source_code <= 8'd0;
+      bank_1_read_lines_word_unselected <= 2'd0;
+      bank_1_read_lines_bit_unselected <= 2'd0;
+      bank_1_read_lines_source_unselected <= 2'd0;
       drains <= 1'b0;
       verifying <= 1'b0;
       held <= 1'b0;
-      upcoming_valid <= 1'b0;
+      banked <= 1'b0;
+      current <= 1'b0;
+      ramped <= 1'b0;
+      upcoming_taken <= 1'b0;
       upcoming_end <= 1'b0;
       upcoming_whole <= 1'b0;
+      upcoming_valid <= 1'b0;
       whole_2 <= 1'b0;
       converted <= 5'd0;
       in_flight <= 2'd0;
@@ -3065,13 +3267,21 @@ module pulsetrain_core_controller (
       else if (samples__valid_2)
         converted <= converted_plus_1[4:0];
       if (i__valid_3_and_i__ready_2)
-        whole_2 <= kept[269];
-      if (upcoming_leaves | released)
-        upcoming_valid <= 1'b0;
+        whole_2 <= i__payload_3[269];
       if (o__ready_3) begin
         upcoming_whole <= chosen[269];
         upcoming_end <= upcoming_ends;
-        upcoming_valid <= upcoming_offered;
+        upcoming_taken <= upcoming_offered;
+      end
+      if (upcoming_leaves_or_released) begin
+        upcoming_valid <= 1'b0;
+        upcoming_taken <= 1'b0;
+      end else if (upcoming_valid_when)
+        upcoming_valid <= 1'b1;
+      if (o__ready_3_and_upcoming_offered) begin
+        ramped <= o__valid & signal_2[1];
+        current <= verifying ? held : slot[265];
+        banked <= verifying | plain;
       end
       if (verifying_when)
         verifying <= 1'b0;
@@ -3083,58 +3293,93 @@ module pulsetrain_core_controller (
         drains <= 1'b1;
       else if (!holds)
         drains <= 1'b0;
-      if (starts & bank) begin
-        bank_1[8:0] <= offered[17:9];
-        bank_1[24:9] <= offered[33:18];
-        bank_1[40:25] <= offered[49:34];
-        bank_1[56:41] <= offered[65:50];
-        bank_1[72:57] <= offered[81:66];
-        bank_1[88:73] <= offered[97:82];
-        bank_1[104:89] <= offered[113:98];
-        bank_1[120:105] <= offered[129:114];
-        bank_1[136:121] <= offered[145:130];
-        bank_1[152:137] <= offered[209:194];
-        bank_1[153] <= offered[210];
-        bank_1[161:154] <= offered[218:211];
-        bank_1[169:162] <= offered[226:219];
-        bank_1[177:170] <= offered[242:235];
-        bank_1[179:178] <= offered[244:243];
-        bank_1[209:180] <= offered[428:399];
-        bank_1[239:210] <= offered[458:429];
-        bank_1[269:240] <= offered[518:489];
+      if (bank_1_read_lines_source_unselected_when) begin
+        bank_1_read_lines_source_unselected <= settings__read_lines__source_unselected;
+        bank_1_read_lines_bit_unselected <= settings__read_lines__bit_unselected;
+        bank_1_read_lines_word_unselected <= settings__read_lines__word_unselected;
+        bank_1_read_lines_source_code <= settings__read_lines__source_code;
+        bank_1_read_lines_bit_code <= settings__read_lines__bit_code;
+        bank_1_read_lines_word_code <= settings__read_lines__word_code;
+        bank_1_reset_lines_source_unselected <= settings__reset_lines__source_unselected;
+        bank_1_reset_lines_bit_unselected <= settings__reset_lines__bit_unselected;
+        bank_1_reset_lines_word_unselected <= settings__reset_lines__word_unselected;
+        bank_1_reset_lines_source_code <= settings__reset_lines__source_code;
+        bank_1_reset_lines_bit_code <= settings__reset_lines__bit_code;
+        bank_1_reset_lines_word_code <= settings__reset_lines__word_code;
+        bank_1_set_lines_source_unselected <= settings__set_lines__source_unselected;
+        bank_1_set_lines_bit_unselected <= settings__set_lines__bit_unselected;
+        bank_1_set_lines_word_unselected <= settings__set_lines__word_unselected;
+        bank_1_set_lines_source_code <= settings__set_lines__source_code;
+        bank_1_set_lines_bit_code <= settings__set_lines__bit_code;
+        bank_1_set_lines_word_code <= settings__set_lines__word_code;
+        bank_1_pair_policy <= settings__pair_policy;
+        bank_1_try_limit <= settings__try_limit;
+        bank_1_verify_tolerance <= settings__verify_tolerance;
+        bank_1_verify_step <= settings__verify_step;
+        bank_1_verify <= settings__verify;
+        bank_1_verify_full_scale <= settings__verify_full_scale;
+        bank_1_conversion_limit <= settings__conversion_limit;
+        bank_1_settle_cycles <= settings__settle_cycles;
+        bank_1_ready_limit <= settings__ready_limit;
+        bank_1_recovery_cycles <= settings__recovery_cycles;
+        bank_1_hold_cycles <= settings__hold_cycles;
+        bank_1_reset_cycles <= settings__reset_cycles;
+        bank_1_set_cycles <= settings__set_cycles;
+        bank_1_setup_cycles <= settings__setup_cycles;
+        bank_1_parallel_max <= settings__parallel_max;
       end
-      if (starts & !bank) begin
-        bank_0[8:0] <= offered[17:9];
-        bank_0[24:9] <= offered[33:18];
-        bank_0[40:25] <= offered[49:34];
-        bank_0[56:41] <= offered[65:50];
-        bank_0[72:57] <= offered[81:66];
-        bank_0[88:73] <= offered[97:82];
-        bank_0[104:89] <= offered[113:98];
-        bank_0[120:105] <= offered[129:114];
-        bank_0[136:121] <= offered[145:130];
-        bank_0[152:137] <= offered[209:194];
-        bank_0[153] <= offered[210];
-        bank_0[161:154] <= offered[218:211];
-        bank_0[169:162] <= offered[226:219];
-        bank_0[177:170] <= offered[242:235];
-        bank_0[179:178] <= offered[244:243];
-        bank_0[209:180] <= offered[428:399];
-        bank_0[239:210] <= offered[458:429];
-        bank_0[269:240] <= offered[518:489];
+      if (bank_0_read_lines_source_unselected_when) begin
+        bank_0_read_lines_source_unselected <= settings__read_lines__source_unselected;
+        bank_0_read_lines_bit_unselected <= settings__read_lines__bit_unselected;
+        bank_0_read_lines_word_unselected <= settings__read_lines__word_unselected;
+        bank_0_read_lines_source_code <= settings__read_lines__source_code;
+        bank_0_read_lines_bit_code <= settings__read_lines__bit_code;
+        bank_0_read_lines_word_code <= settings__read_lines__word_code;
+        bank_0_reset_lines_source_unselected <= settings__reset_lines__source_unselected;
+        bank_0_reset_lines_bit_unselected <= settings__reset_lines__bit_unselected;
+        bank_0_reset_lines_word_unselected <= settings__reset_lines__word_unselected;
+        bank_0_reset_lines_source_code <= settings__reset_lines__source_code;
+        bank_0_reset_lines_bit_code <= settings__reset_lines__bit_code;
+        bank_0_reset_lines_word_code <= settings__reset_lines__word_code;
+        bank_0_set_lines_source_unselected <= settings__set_lines__source_unselected;
+        bank_0_set_lines_bit_unselected <= settings__set_lines__bit_unselected;
+        bank_0_set_lines_word_unselected <= settings__set_lines__word_unselected;
+        bank_0_set_lines_source_code <= settings__set_lines__source_code;
+        bank_0_set_lines_bit_code <= settings__set_lines__bit_code;
+        bank_0_set_lines_word_code <= settings__set_lines__word_code;
+        bank_0_pair_policy <= settings__pair_policy;
+        bank_0_try_limit <= settings__try_limit;
+        bank_0_verify_tolerance <= settings__verify_tolerance;
+        bank_0_verify_step <= settings__verify_step;
+        bank_0_verify <= settings__verify;
+        bank_0_verify_full_scale <= settings__verify_full_scale;
+        bank_0_conversion_limit <= settings__conversion_limit;
+        bank_0_settle_cycles <= settings__settle_cycles;
+        bank_0_ready_limit <= settings__ready_limit;
+        bank_0_recovery_cycles <= settings__recovery_cycles;
+        bank_0_hold_cycles <= settings__hold_cycles;
+        bank_0_reset_cycles <= settings__reset_cycles;
+        bank_0_set_cycles <= settings__set_cycles;
+        bank_0_setup_cycles <= settings__setup_cycles;
+        bank_0_parallel_max <= settings__parallel_max;
       end
-      if (starts) begin
-        sampled_parallel_max <= offered[17:9];
-        sampled_max_pulses <= offered[8:5];
-        sampled_threshold_log2 <= offered[4:0];
+      if (first) begin
+        sampled_parallel_max <= settings__parallel_max;
+        sampled_max_pulses <= settings__max_pulses;
+        sampled_threshold_log2 <= settings__threshold_log2;
+      end
+      if (starts)
         bank <= !bank;
-      end
-      if (released | !armed)
+      if (first_when) begin
+        first <= 1'b1;
         beat <= 10'd0;
-      else if (words__ready) begin
+      end else if (words__ready) begin
+        first <= 1'b0;
         beat <= beat + 1'b1;
-        if (beat == 10'd1023)
+        if (beat == 10'd1023) begin
+          first <= 1'b1;
           beat <= 10'd0;
+        end
       end
       before_ <= seed__valid;
       aborted <= aborts;
@@ -3155,11 +3400,29 @@ module pulsetrain_core_controller (
   end
 
   always @(posedge clk) begin
-    if (o__ready_3) begin
-      kept[285:0] <= chosen;
-      kept[381:286] <= chosen_timing;
-      kept[411:382] <= lines_2;
-      kept[427:412] <= chosen[269] ? (chosen[4:0] == 5'd16 ? settings[193:178] : settings[177:162]) : settings[209:194];
+    if (!upcoming_leaves_or_released & upcoming_valid_when) begin
+      full_scale <= upcoming_whole ? (kept_operation_operation == 5'd16 ? settings_of_next_backward_full_scale :
+          settings_of_next_forward_full_scale) : settings_of_next_verify_full_scale;
+      lines__source_unselected <= lines_source_unselected;
+      lines__bit_unselected <= lines_bit_unselected;
+      lines__word_unselected <= lines_word_unselected;
+      lines__source_code <= lines_source_code;
+      lines__bit_code <= lines_bit_code;
+      lines__word_code <= lines_word_code;
+      timing__conversion_limit <= settings_of_next_conversion_limit;
+      timing__ready_limit <= settings_of_next_ready_limit;
+      timing__recovery_cycles <= settings_of_next_recovery_cycles;
+      timing__hold_cycles <= settings_of_next_hold_cycles;
+      timing__pulse_cycles <= width;
+      timing__setup_cycles <= chosen_setup_cycles;
+    end
+    if (o__ready_3_and_upcoming_offered) begin
+      kept_operation_groups <= chosen[285:270];
+      kept_operation_whole <= chosen[269];
+      kept_operation_columns <= chosen[268:13];
+      kept_operation_row <= chosen[12:5];
+      kept_operation_operation <= chosen[4:0];
+      ramp_value <= o__payload_ramp_value;
     end
     if (o__ready_2)
       slot <= o__payload;
@@ -3402,9 +3665,11 @@ module pulsetrain_core_controller_decision_lanes (
   reg first = 1'b0;
   reg [3:0] max_pulses = 4'd0;
   reg [20:0] above = 21'd0;
+  reg overflow = 1'b0;
   reg [16:0] total_0 = 17'd0;
   reg over_0 = 1'b0;
   reg under_0 = 1'b1;
+  reg limit_bit = 1'b0;
   reg [16:0] total_1 = 17'd0;
   reg over_1 = 1'b0;
   reg under_1 = 1'b1;
@@ -3600,6 +3865,7 @@ module pulsetrain_core_controller_decision_lanes (
   reg bank_1 = 1'b0;
   reg [8:0] parallel_max_2 = 9'd0;
   reg bank_2 = 1'b0;
+  reg value_bit = 1'b0;
   reg [16:0] total_first = 17'd0;
   reg negative_first = 1'b0;
   reg negative_0 = 1'b0;
@@ -3795,228 +4061,485 @@ module pulsetrain_core_controller_decision_lanes (
 
   wire third_moves = !third | o__ready;
   wire begins = second & counts_up & step == 3'd0 & third_moves;
-  wire finishes = second & third_moves & (step == 3'd0 ? !counts_up : step == 3'd1);
+  wire finishes = second & third_moves & !counts_up;
   wire second_moves = !second | finishes;
   assign first_moves = !first | second_moves;
   assign holds = first | second | third;
-  wire overflow = step == 3'd5;
-  wire [20:0] overflow_inverse = ~{21{overflow}};
-  wire [21:0] overflow_both = above & ~({above, 1'b0} & overflow_inverse);
-  wire [3:0] overflow_both_2 = {step == 3'd4, step == 3'd3, step == 3'd2, step == 3'd1} & max_pulses;
-  wire limit_bit = |overflow_both_2;
-  wire value_bit = |overflow_both_2;
-  wire bit_0 = |(total_0 & overflow_both[16:0]);
+  wire holds_either = i__payload[2049] | i__payload[2048];
+  wire holds_either_2 = i__payload[2050] | holds_either;
+  wire total_first_64_either_15 = i__payload[2052] | i__payload[2051] | holds_either_2;
+  wire total_first_64_either_16 = i__payload[2050] | i__payload[2049];
+  wire total_first_64_either_14 = i__payload[2052] | i__payload[2051] | total_first_64_either_16;
+  wire total_first_64_both_2 = i__payload[2049] & i__payload[2048];
+  wire total_first_64_either_17 = i__payload[2050] | total_first_64_both_2;
+  wire total_first_64_either_13 = i__payload[2052] | i__payload[2051] | total_first_64_either_17;
+  wire total_first_64_either_12 = i__payload[2052] | i__payload[2051] | i__payload[2050];
+  wire total_first_64_both_3 = i__payload[2050] & holds_either;
+  wire total_first_64_either_11 = i__payload[2052] | i__payload[2051] | total_first_64_both_3;
+  wire total_first_64_both_4 = i__payload[2050] & i__payload[2049];
+  wire total_first_64_either_10 = i__payload[2052] | i__payload[2051] | total_first_64_both_4;
+  wire total_first_64_both_5 = i__payload[2050] & total_first_64_both_2;
+  wire total_first_64_either_9 = i__payload[2052] | i__payload[2051] | total_first_64_both_5;
+  wire total_first_64_either_8 = i__payload[2052] | i__payload[2051];
+  wire total_first_64_either_7 = i__payload[2052] | (i__payload[2051] & holds_either_2);
+  wire total_first_64_either_6 = i__payload[2052] | (i__payload[2051] & total_first_64_either_16);
+  wire total_first_64_either_5 = i__payload[2052] | (i__payload[2051] & total_first_64_either_17);
+  wire total_first_64_either_4 = i__payload[2052] | (i__payload[2051] & i__payload[2050]);
+  wire total_first_64_either_3 = i__payload[2052] | (i__payload[2051] & total_first_64_both_3);
+  wire total_first_64_either_2 = i__payload[2052] | (i__payload[2051] & total_first_64_both_4);
+  wire total_first_64_either = i__payload[2052] | (i__payload[2051] & total_first_64_both_5);
+  wire [20:0] total_first_64_inverse = ~{21{overflow}};
+  wire [21:0] total_first_64_both_6 = above & ~({above, 1'b0} & total_first_64_inverse);
+  wire bit_0 = |(total_0 & total_first_64_both_6[16:0]);
   wire above_limit_0 = over_0 | (!under_0 & bit_0 & !limit_bit);
-  wire bit_1 = |(total_1 & overflow_both[16:0]);
+  wire bit_1 = |(total_1 & total_first_64_both_6[16:0]);
   wire above_limit_1 = over_1 | (!under_1 & bit_1 & !limit_bit);
-  wire bit_2 = |(total_2 & overflow_both[16:0]);
+  wire bit_2 = |(total_2 & total_first_64_both_6[16:0]);
   wire above_limit_2 = over_2 | (!under_2 & bit_2 & !limit_bit);
-  wire bit_3 = |(total_3 & overflow_both[16:0]);
+  wire bit_3 = |(total_3 & total_first_64_both_6[16:0]);
   wire above_limit_3 = over_3 | (!under_3 & bit_3 & !limit_bit);
-  wire bit_4 = |(total_4 & overflow_both[16:0]);
+  wire bit_4 = |(total_4 & total_first_64_both_6[16:0]);
   wire above_limit_4 = over_4 | (!under_4 & bit_4 & !limit_bit);
-  wire bit_5 = |(total_5 & overflow_both[16:0]);
+  wire bit_5 = |(total_5 & total_first_64_both_6[16:0]);
   wire above_limit_5 = over_5 | (!under_5 & bit_5 & !limit_bit);
-  wire bit_6 = |(total_6 & overflow_both[16:0]);
+  wire bit_6 = |(total_6 & total_first_64_both_6[16:0]);
   wire above_limit_6 = over_6 | (!under_6 & bit_6 & !limit_bit);
-  wire bit_7 = |(total_7 & overflow_both[16:0]);
+  wire bit_7 = |(total_7 & total_first_64_both_6[16:0]);
   wire above_limit_7 = over_7 | (!under_7 & bit_7 & !limit_bit);
-  wire bit_8 = |(total_8 & overflow_both[16:0]);
+  wire bit_8 = |(total_8 & total_first_64_both_6[16:0]);
   wire above_limit_8 = over_8 | (!under_8 & bit_8 & !limit_bit);
-  wire bit_9 = |(total_9 & overflow_both[16:0]);
+  wire bit_9 = |(total_9 & total_first_64_both_6[16:0]);
   wire above_limit_9 = over_9 | (!under_9 & bit_9 & !limit_bit);
-  wire bit_10 = |(total_10 & overflow_both[16:0]);
+  wire bit_10 = |(total_10 & total_first_64_both_6[16:0]);
   wire above_limit_10 = over_10 | (!under_10 & bit_10 & !limit_bit);
-  wire bit_11 = |(total_11 & overflow_both[16:0]);
+  wire bit_11 = |(total_11 & total_first_64_both_6[16:0]);
   wire above_limit_11 = over_11 | (!under_11 & bit_11 & !limit_bit);
-  wire bit_12 = |(total_12 & overflow_both[16:0]);
+  wire bit_12 = |(total_12 & total_first_64_both_6[16:0]);
   wire above_limit_12 = over_12 | (!under_12 & bit_12 & !limit_bit);
-  wire bit_13 = |(total_13 & overflow_both[16:0]);
+  wire bit_13 = |(total_13 & total_first_64_both_6[16:0]);
   wire above_limit_13 = over_13 | (!under_13 & bit_13 & !limit_bit);
-  wire bit_14 = |(total_14 & overflow_both[16:0]);
+  wire bit_14 = |(total_14 & total_first_64_both_6[16:0]);
   wire above_limit_14 = over_14 | (!under_14 & bit_14 & !limit_bit);
-  wire bit_15 = |(total_15 & overflow_both[16:0]);
+  wire bit_15 = |(total_15 & total_first_64_both_6[16:0]);
   wire above_limit_15 = over_15 | (!under_15 & bit_15 & !limit_bit);
-  wire bit_16 = |(total_16 & overflow_both[16:0]);
+  wire bit_16 = |(total_16 & total_first_64_both_6[16:0]);
   wire above_limit_16 = over_16 | (!under_16 & bit_16 & !limit_bit);
-  wire bit_17 = |(total_17 & overflow_both[16:0]);
+  wire bit_17 = |(total_17 & total_first_64_both_6[16:0]);
   wire above_limit_17 = over_17 | (!under_17 & bit_17 & !limit_bit);
-  wire bit_18 = |(total_18 & overflow_both[16:0]);
+  wire bit_18 = |(total_18 & total_first_64_both_6[16:0]);
   wire above_limit_18 = over_18 | (!under_18 & bit_18 & !limit_bit);
-  wire bit_19 = |(total_19 & overflow_both[16:0]);
+  wire bit_19 = |(total_19 & total_first_64_both_6[16:0]);
   wire above_limit_19 = over_19 | (!under_19 & bit_19 & !limit_bit);
-  wire bit_20 = |(total_20 & overflow_both[16:0]);
+  wire bit_20 = |(total_20 & total_first_64_both_6[16:0]);
   wire above_limit_20 = over_20 | (!under_20 & bit_20 & !limit_bit);
-  wire bit_21 = |(total_21 & overflow_both[16:0]);
+  wire bit_21 = |(total_21 & total_first_64_both_6[16:0]);
   wire above_limit_21 = over_21 | (!under_21 & bit_21 & !limit_bit);
-  wire bit_22 = |(total_22 & overflow_both[16:0]);
+  wire bit_22 = |(total_22 & total_first_64_both_6[16:0]);
   wire above_limit_22 = over_22 | (!under_22 & bit_22 & !limit_bit);
-  wire bit_23 = |(total_23 & overflow_both[16:0]);
+  wire bit_23 = |(total_23 & total_first_64_both_6[16:0]);
   wire above_limit_23 = over_23 | (!under_23 & bit_23 & !limit_bit);
-  wire bit_24 = |(total_24 & overflow_both[16:0]);
+  wire bit_24 = |(total_24 & total_first_64_both_6[16:0]);
   wire above_limit_24 = over_24 | (!under_24 & bit_24 & !limit_bit);
-  wire bit_25 = |(total_25 & overflow_both[16:0]);
+  wire bit_25 = |(total_25 & total_first_64_both_6[16:0]);
   wire above_limit_25 = over_25 | (!under_25 & bit_25 & !limit_bit);
-  wire bit_26 = |(total_26 & overflow_both[16:0]);
+  wire bit_26 = |(total_26 & total_first_64_both_6[16:0]);
   wire above_limit_26 = over_26 | (!under_26 & bit_26 & !limit_bit);
-  wire bit_27 = |(total_27 & overflow_both[16:0]);
+  wire bit_27 = |(total_27 & total_first_64_both_6[16:0]);
   wire above_limit_27 = over_27 | (!under_27 & bit_27 & !limit_bit);
-  wire bit_28 = |(total_28 & overflow_both[16:0]);
+  wire bit_28 = |(total_28 & total_first_64_both_6[16:0]);
   wire above_limit_28 = over_28 | (!under_28 & bit_28 & !limit_bit);
-  wire bit_29 = |(total_29 & overflow_both[16:0]);
+  wire bit_29 = |(total_29 & total_first_64_both_6[16:0]);
   wire above_limit_29 = over_29 | (!under_29 & bit_29 & !limit_bit);
-  wire bit_30 = |(total_30 & overflow_both[16:0]);
+  wire bit_30 = |(total_30 & total_first_64_both_6[16:0]);
   wire above_limit_30 = over_30 | (!under_30 & bit_30 & !limit_bit);
-  wire bit_31 = |(total_31 & overflow_both[16:0]);
+  wire bit_31 = |(total_31 & total_first_64_both_6[16:0]);
   wire above_limit_31 = over_31 | (!under_31 & bit_31 & !limit_bit);
-  wire bit_32 = |(total_32 & overflow_both[16:0]);
+  wire bit_32 = |(total_32 & total_first_64_both_6[16:0]);
   wire above_limit_32 = over_32 | (!under_32 & bit_32 & !limit_bit);
-  wire bit_33 = |(total_33 & overflow_both[16:0]);
+  wire bit_33 = |(total_33 & total_first_64_both_6[16:0]);
   wire above_limit_33 = over_33 | (!under_33 & bit_33 & !limit_bit);
-  wire bit_34 = |(total_34 & overflow_both[16:0]);
+  wire bit_34 = |(total_34 & total_first_64_both_6[16:0]);
   wire above_limit_34 = over_34 | (!under_34 & bit_34 & !limit_bit);
-  wire bit_35 = |(total_35 & overflow_both[16:0]);
+  wire bit_35 = |(total_35 & total_first_64_both_6[16:0]);
   wire above_limit_35 = over_35 | (!under_35 & bit_35 & !limit_bit);
-  wire bit_36 = |(total_36 & overflow_both[16:0]);
+  wire bit_36 = |(total_36 & total_first_64_both_6[16:0]);
   wire above_limit_36 = over_36 | (!under_36 & bit_36 & !limit_bit);
-  wire bit_37 = |(total_37 & overflow_both[16:0]);
+  wire bit_37 = |(total_37 & total_first_64_both_6[16:0]);
   wire above_limit_37 = over_37 | (!under_37 & bit_37 & !limit_bit);
-  wire bit_38 = |(total_38 & overflow_both[16:0]);
+  wire bit_38 = |(total_38 & total_first_64_both_6[16:0]);
   wire above_limit_38 = over_38 | (!under_38 & bit_38 & !limit_bit);
-  wire bit_39 = |(total_39 & overflow_both[16:0]);
+  wire bit_39 = |(total_39 & total_first_64_both_6[16:0]);
   wire above_limit_39 = over_39 | (!under_39 & bit_39 & !limit_bit);
-  wire bit_40 = |(total_40 & overflow_both[16:0]);
+  wire bit_40 = |(total_40 & total_first_64_both_6[16:0]);
   wire above_limit_40 = over_40 | (!under_40 & bit_40 & !limit_bit);
-  wire bit_41 = |(total_41 & overflow_both[16:0]);
+  wire bit_41 = |(total_41 & total_first_64_both_6[16:0]);
   wire above_limit_41 = over_41 | (!under_41 & bit_41 & !limit_bit);
-  wire bit_42 = |(total_42 & overflow_both[16:0]);
+  wire bit_42 = |(total_42 & total_first_64_both_6[16:0]);
   wire above_limit_42 = over_42 | (!under_42 & bit_42 & !limit_bit);
-  wire bit_43 = |(total_43 & overflow_both[16:0]);
+  wire bit_43 = |(total_43 & total_first_64_both_6[16:0]);
   wire above_limit_43 = over_43 | (!under_43 & bit_43 & !limit_bit);
-  wire bit_44 = |(total_44 & overflow_both[16:0]);
+  wire bit_44 = |(total_44 & total_first_64_both_6[16:0]);
   wire above_limit_44 = over_44 | (!under_44 & bit_44 & !limit_bit);
-  wire bit_45 = |(total_45 & overflow_both[16:0]);
+  wire bit_45 = |(total_45 & total_first_64_both_6[16:0]);
   wire above_limit_45 = over_45 | (!under_45 & bit_45 & !limit_bit);
-  wire bit_46 = |(total_46 & overflow_both[16:0]);
+  wire bit_46 = |(total_46 & total_first_64_both_6[16:0]);
   wire above_limit_46 = over_46 | (!under_46 & bit_46 & !limit_bit);
-  wire bit_47 = |(total_47 & overflow_both[16:0]);
+  wire bit_47 = |(total_47 & total_first_64_both_6[16:0]);
   wire above_limit_47 = over_47 | (!under_47 & bit_47 & !limit_bit);
-  wire bit_48 = |(total_48 & overflow_both[16:0]);
+  wire bit_48 = |(total_48 & total_first_64_both_6[16:0]);
   wire above_limit_48 = over_48 | (!under_48 & bit_48 & !limit_bit);
-  wire bit_49 = |(total_49 & overflow_both[16:0]);
+  wire bit_49 = |(total_49 & total_first_64_both_6[16:0]);
   wire above_limit_49 = over_49 | (!under_49 & bit_49 & !limit_bit);
-  wire bit_50 = |(total_50 & overflow_both[16:0]);
+  wire bit_50 = |(total_50 & total_first_64_both_6[16:0]);
   wire above_limit_50 = over_50 | (!under_50 & bit_50 & !limit_bit);
-  wire bit_51 = |(total_51 & overflow_both[16:0]);
+  wire bit_51 = |(total_51 & total_first_64_both_6[16:0]);
   wire above_limit_51 = over_51 | (!under_51 & bit_51 & !limit_bit);
-  wire bit_52 = |(total_52 & overflow_both[16:0]);
+  wire bit_52 = |(total_52 & total_first_64_both_6[16:0]);
   wire above_limit_52 = over_52 | (!under_52 & bit_52 & !limit_bit);
-  wire bit_53 = |(total_53 & overflow_both[16:0]);
+  wire bit_53 = |(total_53 & total_first_64_both_6[16:0]);
   wire above_limit_53 = over_53 | (!under_53 & bit_53 & !limit_bit);
-  wire bit_54 = |(total_54 & overflow_both[16:0]);
+  wire bit_54 = |(total_54 & total_first_64_both_6[16:0]);
   wire above_limit_54 = over_54 | (!under_54 & bit_54 & !limit_bit);
-  wire bit_55 = |(total_55 & overflow_both[16:0]);
+  wire bit_55 = |(total_55 & total_first_64_both_6[16:0]);
   wire above_limit_55 = over_55 | (!under_55 & bit_55 & !limit_bit);
-  wire bit_56 = |(total_56 & overflow_both[16:0]);
+  wire bit_56 = |(total_56 & total_first_64_both_6[16:0]);
   wire above_limit_56 = over_56 | (!under_56 & bit_56 & !limit_bit);
-  wire bit_57 = |(total_57 & overflow_both[16:0]);
+  wire bit_57 = |(total_57 & total_first_64_both_6[16:0]);
   wire above_limit_57 = over_57 | (!under_57 & bit_57 & !limit_bit);
-  wire bit_58 = |(total_58 & overflow_both[16:0]);
+  wire bit_58 = |(total_58 & total_first_64_both_6[16:0]);
   wire above_limit_58 = over_58 | (!under_58 & bit_58 & !limit_bit);
-  wire bit_59 = |(total_59 & overflow_both[16:0]);
+  wire bit_59 = |(total_59 & total_first_64_both_6[16:0]);
   wire above_limit_59 = over_59 | (!under_59 & bit_59 & !limit_bit);
-  wire bit_60 = |(total_60 & overflow_both[16:0]);
+  wire bit_60 = |(total_60 & total_first_64_both_6[16:0]);
   wire above_limit_60 = over_60 | (!under_60 & bit_60 & !limit_bit);
-  wire bit_61 = |(total_61 & overflow_both[16:0]);
+  wire bit_61 = |(total_61 & total_first_64_both_6[16:0]);
   wire above_limit_61 = over_61 | (!under_61 & bit_61 & !limit_bit);
-  wire bit_62 = |(total_62 & overflow_both[16:0]);
+  wire bit_62 = |(total_62 & total_first_64_both_6[16:0]);
   wire above_limit_62 = over_62 | (!under_62 & bit_62 & !limit_bit);
-  wire bit_63 = |(total_63 & overflow_both[16:0]);
+  wire bit_63 = |(total_63 & total_first_64_both_6[16:0]);
   wire above_limit_63 = over_63 | (!under_63 & bit_63 & !limit_bit);
-  wire [15:0] below =
-    i__payload[2052:2048] == 5'd0 ? 16'd0 :
-    i__payload[2052:2048] == 5'd1 ? 16'd1 :
-    i__payload[2052:2048] == 5'd2 ? 16'd3 :
-    i__payload[2052:2048] == 5'd3 ? 16'd7 :
-    i__payload[2052:2048] == 5'd4 ? 16'd15 :
-    i__payload[2052:2048] == 5'd5 ? 16'd31 :
-    i__payload[2052:2048] == 5'd6 ? 16'd63 :
-    i__payload[2052:2048] == 5'd7 ? 16'd127 :
-    i__payload[2052:2048] == 5'd8 ? 16'd255 :
-    i__payload[2052:2048] == 5'd9 ? 16'd511 :
-    i__payload[2052:2048] == 5'd10 ? 16'd1023 :
-    i__payload[2052:2048] == 5'd11 ? 16'd2047 :
-    i__payload[2052:2048] == 5'd12 ? 16'd4095 :
-    i__payload[2052:2048] == 5'd13 ? 16'd8191 :
-    i__payload[2052:2048] == 5'd14 ? 16'd16383 :
-    i__payload[2052:2048] == 5'd15 ? 16'd32767 :
-    i__payload[2052:2048] == 5'd16 ? 16'd65535 :
-    16'd0;
-  wire [15:0] total_first_both = ~i__payload[1039:1024] & below;
+  wire value_bit_any = |({step == 3'd5, step == 3'd4, step == 3'd3, step == 3'd2} & max_pulses);
+  wire [15:0] total_first_both = ~i__payload[1039:1024] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
   wire under_63_when = step == 3'd0 | step == 3'd1;
-  wire [15:0] total_first_2_both = ~i__payload[1055:1040] & below;
-  wire [15:0] total_first_3_both = ~i__payload[1071:1056] & below;
-  wire [15:0] total_first_4_both = ~i__payload[1087:1072] & below;
-  wire [15:0] total_first_5_both = ~i__payload[1103:1088] & below;
-  wire [15:0] total_first_6_both = ~i__payload[1119:1104] & below;
-  wire [15:0] total_first_7_both = ~i__payload[1135:1120] & below;
-  wire [15:0] total_first_8_both = ~i__payload[1151:1136] & below;
-  wire [15:0] total_first_9_both = ~i__payload[1167:1152] & below;
-  wire [15:0] total_first_10_both = ~i__payload[1183:1168] & below;
-  wire [15:0] total_first_11_both = ~i__payload[1199:1184] & below;
-  wire [15:0] total_first_12_both = ~i__payload[1215:1200] & below;
-  wire [15:0] total_first_13_both = ~i__payload[1231:1216] & below;
-  wire [15:0] total_first_14_both = ~i__payload[1247:1232] & below;
-  wire [15:0] total_first_15_both = ~i__payload[1263:1248] & below;
-  wire [15:0] total_first_16_both = ~i__payload[1279:1264] & below;
-  wire [15:0] total_first_17_both = ~i__payload[1295:1280] & below;
-  wire [15:0] total_first_18_both = ~i__payload[1311:1296] & below;
-  wire [15:0] total_first_19_both = ~i__payload[1327:1312] & below;
-  wire [15:0] total_first_20_both = ~i__payload[1343:1328] & below;
-  wire [15:0] total_first_21_both = ~i__payload[1359:1344] & below;
-  wire [15:0] total_first_22_both = ~i__payload[1375:1360] & below;
-  wire [15:0] total_first_23_both = ~i__payload[1391:1376] & below;
-  wire [15:0] total_first_24_both = ~i__payload[1407:1392] & below;
-  wire [15:0] total_first_25_both = ~i__payload[1423:1408] & below;
-  wire [15:0] total_first_26_both = ~i__payload[1439:1424] & below;
-  wire [15:0] total_first_27_both = ~i__payload[1455:1440] & below;
-  wire [15:0] total_first_28_both = ~i__payload[1471:1456] & below;
-  wire [15:0] total_first_29_both = ~i__payload[1487:1472] & below;
-  wire [15:0] total_first_30_both = ~i__payload[1503:1488] & below;
-  wire [15:0] total_first_31_both = ~i__payload[1519:1504] & below;
-  wire [15:0] total_first_32_both = ~i__payload[1535:1520] & below;
-  wire [15:0] total_first_33_both = ~i__payload[1551:1536] & below;
-  wire [15:0] total_first_34_both = ~i__payload[1567:1552] & below;
-  wire [15:0] total_first_35_both = ~i__payload[1583:1568] & below;
-  wire [15:0] total_first_36_both = ~i__payload[1599:1584] & below;
-  wire [15:0] total_first_37_both = ~i__payload[1615:1600] & below;
-  wire [15:0] total_first_38_both = ~i__payload[1631:1616] & below;
-  wire [15:0] total_first_39_both = ~i__payload[1647:1632] & below;
-  wire [15:0] total_first_40_both = ~i__payload[1663:1648] & below;
-  wire [15:0] total_first_41_both = ~i__payload[1679:1664] & below;
-  wire [15:0] total_first_42_both = ~i__payload[1695:1680] & below;
-  wire [15:0] total_first_43_both = ~i__payload[1711:1696] & below;
-  wire [15:0] total_first_44_both = ~i__payload[1727:1712] & below;
-  wire [15:0] total_first_45_both = ~i__payload[1743:1728] & below;
-  wire [15:0] total_first_46_both = ~i__payload[1759:1744] & below;
-  wire [15:0] total_first_47_both = ~i__payload[1775:1760] & below;
-  wire [15:0] total_first_48_both = ~i__payload[1791:1776] & below;
-  wire [15:0] total_first_49_both = ~i__payload[1807:1792] & below;
-  wire [15:0] total_first_50_both = ~i__payload[1823:1808] & below;
-  wire [15:0] total_first_51_both = ~i__payload[1839:1824] & below;
-  wire [15:0] total_first_52_both = ~i__payload[1855:1840] & below;
-  wire [15:0] total_first_53_both = ~i__payload[1871:1856] & below;
-  wire [15:0] total_first_54_both = ~i__payload[1887:1872] & below;
-  wire [15:0] total_first_55_both = ~i__payload[1903:1888] & below;
-  wire [15:0] total_first_56_both = ~i__payload[1919:1904] & below;
-  wire [15:0] total_first_57_both = ~i__payload[1935:1920] & below;
-  wire [15:0] total_first_58_both = ~i__payload[1951:1936] & below;
-  wire [15:0] total_first_59_both = ~i__payload[1967:1952] & below;
-  wire [15:0] total_first_60_both = ~i__payload[1983:1968] & below;
-  wire [15:0] total_first_61_both = ~i__payload[1999:1984] & below;
-  wire [15:0] total_first_62_both = ~i__payload[2015:2000] & below;
-  wire [15:0] total_first_63_both = ~i__payload[2031:2016] & below;
-  wire [15:0] total_first_64_both = ~i__payload[2047:2032] & below;
+  wire [15:0] total_first_2_both = ~i__payload[1055:1040] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_3_both = ~i__payload[1071:1056] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_4_both = ~i__payload[1087:1072] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_5_both = ~i__payload[1103:1088] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_6_both = ~i__payload[1119:1104] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_7_both = ~i__payload[1135:1120] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_8_both = ~i__payload[1151:1136] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_9_both = ~i__payload[1167:1152] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_10_both = ~i__payload[1183:1168] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_11_both = ~i__payload[1199:1184] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_12_both = ~i__payload[1215:1200] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_13_both = ~i__payload[1231:1216] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_14_both = ~i__payload[1247:1232] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_15_both = ~i__payload[1263:1248] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_16_both = ~i__payload[1279:1264] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_17_both = ~i__payload[1295:1280] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_18_both = ~i__payload[1311:1296] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_19_both = ~i__payload[1327:1312] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_20_both = ~i__payload[1343:1328] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_21_both = ~i__payload[1359:1344] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_22_both = ~i__payload[1375:1360] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_23_both = ~i__payload[1391:1376] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_24_both = ~i__payload[1407:1392] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_25_both = ~i__payload[1423:1408] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_26_both = ~i__payload[1439:1424] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_27_both = ~i__payload[1455:1440] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_28_both = ~i__payload[1471:1456] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_29_both = ~i__payload[1487:1472] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_30_both = ~i__payload[1503:1488] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_31_both = ~i__payload[1519:1504] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_32_both = ~i__payload[1535:1520] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_33_both = ~i__payload[1551:1536] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_34_both = ~i__payload[1567:1552] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_35_both = ~i__payload[1583:1568] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_36_both = ~i__payload[1599:1584] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_37_both = ~i__payload[1615:1600] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_38_both = ~i__payload[1631:1616] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_39_both = ~i__payload[1647:1632] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_40_both = ~i__payload[1663:1648] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_41_both = ~i__payload[1679:1664] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_42_both = ~i__payload[1695:1680] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_43_both = ~i__payload[1711:1696] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_44_both = ~i__payload[1727:1712] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_45_both = ~i__payload[1743:1728] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_46_both = ~i__payload[1759:1744] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_47_both = ~i__payload[1775:1760] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_48_both = ~i__payload[1791:1776] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_49_both = ~i__payload[1807:1792] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_50_both = ~i__payload[1823:1808] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_51_both = ~i__payload[1839:1824] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_52_both = ~i__payload[1855:1840] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_53_both = ~i__payload[1871:1856] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_54_both = ~i__payload[1887:1872] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_55_both = ~i__payload[1903:1888] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_56_both = ~i__payload[1919:1904] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_57_both = ~i__payload[1935:1920] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_58_both = ~i__payload[1951:1936] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_59_both = ~i__payload[1967:1952] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_60_both = ~i__payload[1983:1968] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_61_both = ~i__payload[1999:1984] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_62_both = ~i__payload[2015:2000] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_63_both = ~i__payload[2031:2016] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_64_both = ~i__payload[2047:2032] & {i__payload[2052], total_first_64_either,
+      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
+      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
+      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
+      total_first_64_either_14, total_first_64_either_15};
   wire [16:0] counts_up_either = total_first | total_first_2 | total_first_3 | total_first_4 | total_first_5 |
       total_first_6 | total_first_7 | total_first_8 | total_first_9 | total_first_10 | total_first_11;
   wire [16:0] counts_up_either_2 = counts_up_either | total_first_12 | total_first_13 | total_first_14 | total_first_15
@@ -4103,6 +4626,9 @@ module pulsetrain_core_controller_decision_lanes (
       second <= 1'b0;
       third <= 1'b0;
       step <= 3'd0;
+      overflow <= 1'b0;
+      limit_bit <= 1'b0;
+      value_bit <= 1'b0;
       above <= 21'd0;
       over_0 <= 1'b0;
       under_0 <= 1'b1;
@@ -4234,6 +4760,10 @@ module pulsetrain_core_controller_decision_lanes (
       under_63 <= 1'b1;
       counts_up <= 1'b0;
     end else begin
+      if (second_moves)
+        counts_up <= |counts_up_both;
+      else if (step == 3'd2)
+        counts_up <= 1'b0;
       if (under_63_when) begin
         under_63 <= !begins;
         over_63 <= 1'b0;
@@ -4499,16 +5029,17 @@ module pulsetrain_core_controller_decision_lanes (
         above <= above << 3'd4;
       else if (step != 3'd0)
         above <= {1'b1, above[20:1]};
+      value_bit <= value_bit_any;
+      limit_bit <= value_bit_any;
+      overflow <= begins;
       if (begins)
         step <= 3'd5;
       else if (step != 3'd0)
         step <= step - 1'b1;
       if (third_moves)
         third <= finishes;
-      if (second_moves) begin
-        counts_up <= |counts_up_both;
+      if (second_moves)
         second <= first;
-      end
       if (first_moves)
         first <= i__valid;
     end
@@ -5637,7 +6168,11 @@ module pulsetrain_core_controller_decision_lanes (
       total_first_2 <= (i__payload[30:16] ^ {15{i__payload[31]}}) + total_first_2_both + i__payload[31];
       negative_first <= i__payload[15];
       total_first <= (i__payload[14:0] ^ {15{i__payload[15]}}) + total_first_both + i__payload[15];
-      above_first <= {1'b1, ~below};
+      above_first <= {1'b1, ~{i__payload[2052], total_first_64_either, total_first_64_either_2,
+          total_first_64_either_3, total_first_64_either_4, total_first_64_either_5, total_first_64_either_6,
+          total_first_64_either_7, total_first_64_either_8, total_first_64_either_9, total_first_64_either_10,
+          total_first_64_either_11, total_first_64_either_12, total_first_64_either_13, total_first_64_either_14,
+          total_first_64_either_15}};
       bank_1 <= i__payload[2066];
       parallel_max_1 <= i__payload[2065:2057];
       max_pulses_1 <= i__payload[2056:2053];
@@ -5662,6 +6197,7 @@ module pulsetrain_core_controller_pulse_scheduler (
 );
   reg [2:0] read_place = 3'd0;
   reg [2:0] waiting = 3'd0;
+  reg full = 1'b0;
   reg [2:0] signature__addr = 3'd0;
   reg [50:0] i__payload_2;
   reg i__valid_2 = 1'b0;
@@ -5675,9 +6211,10 @@ module pulsetrain_core_controller_pulse_scheduler (
   wire cells_read__en;
   wire i__ready_2;
 
-  wire o__ready_2 = waiting != 3'd4;
+  wire o__ready_2 = !full;
   wire enters = o__valid_2 & o__ready_2;
   wire leaves = i__valid_2 & i__ready_2;
+  wire [4:0] full_choice = clear ? 5'd0 : waiting + enters - leaves;
   wire [2:0] next_place = leaves ? (read_place == 3'd4 ? 3'd0 : read_place + 1'b1) : read_place;
 
   pulsetrain_core_controller_pulse_scheduler_collector collector (
@@ -5714,23 +6251,25 @@ module pulsetrain_core_controller_pulse_scheduler (
   );
 
   always @(posedge clk) begin
-    if (rst)
+    if (rst) begin
       i__valid_2 <= 1'b0;
-    else
+      waiting <= 3'd0;
+      full <= 1'b0;
+    end else begin
+      full <= full_choice[2:0] == 3'd4;
+      waiting <= full_choice[2:0];
       i__valid_2 <= waiting != leaves & !clear;
+    end
   end
 
   always @(posedge clk) begin
     if (rst) begin
       signature__addr <= 3'd0;
       read_place <= 3'd0;
-      waiting <= 3'd0;
     end else if (clear) begin
       signature__addr <= 3'd0;
       read_place <= 3'd0;
-      waiting <= 3'd0;
     end else begin
-      waiting <= waiting + enters - leaves;
       read_place <= next_place;
       if (enters)
         signature__addr <= signature__addr == 3'd4 ? 3'd0 : signature__addr + 1'b1;
@@ -5777,152 +6316,276 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   output reg [1:0] place = 2'd0
 );
   reg held = 1'b0;
+  reg end_ = 1'b0;
   reg [7:0] row = 8'd0;
   reg bank = 1'b0;
   reg [8:0] parallel_max = 9'd0;
+  reg something_here = 1'b0;
+  reg something_before = 1'b0;
   reg fresh = 1'b0;
-  reg [6:0] saturated_count = 7'd0;
-  reg [6:0] set_count = 7'd0;
+  reg saturated_some = 1'b0;
+  reg [2:0] saturated_count_0 = 3'd0;
+  reg [2:0] saturated_count_1 = 3'd0;
+  reg [2:0] saturated_count_2 = 3'd0;
+  reg [2:0] saturated_count_3 = 3'd0;
+  reg [2:0] saturated_count_4 = 3'd0;
+  reg [2:0] saturated_count_5 = 3'd0;
+  reg [2:0] saturated_count_6 = 3'd0;
+  reg [2:0] saturated_count_7 = 3'd0;
+  reg [2:0] saturated_count_8 = 3'd0;
+  reg [2:0] saturated_count_9 = 3'd0;
+  reg [2:0] saturated_count_10 = 3'd0;
+  reg [2:0] saturated_count_11 = 3'd0;
+  reg [2:0] saturated_count_12 = 3'd0;
+  reg [2:0] saturated_count_13 = 3'd0;
+  reg [2:0] saturated_count_14 = 3'd0;
+  reg [2:0] saturated_count_15 = 3'd0;
+  reg set_some = 1'b0;
+  reg [2:0] set_count_0 = 3'd0;
+  reg [2:0] set_count_1 = 3'd0;
+  reg [2:0] set_count_2 = 3'd0;
+  reg [2:0] set_count_3 = 3'd0;
+  reg [2:0] set_count_4 = 3'd0;
+  reg [2:0] set_count_5 = 3'd0;
+  reg [2:0] set_count_6 = 3'd0;
+  reg [2:0] set_count_7 = 3'd0;
+  reg [2:0] set_count_8 = 3'd0;
+  reg [2:0] set_count_9 = 3'd0;
+  reg [2:0] set_count_10 = 3'd0;
+  reg [2:0] set_count_11 = 3'd0;
+  reg [2:0] set_count_12 = 3'd0;
+  reg [2:0] set_count_13 = 3'd0;
+  reg [2:0] set_count_14 = 3'd0;
+  reg [2:0] set_count_15 = 3'd0;
   reg [7:0] set_chunks = 8'd0;
   reg [1:0] set_chunks_here = 2'd0;
   reg [7:0] set_again = 8'd0;
   reg [1:0] set_again_here = 2'd0;
-  reg [6:0] reset_count = 7'd0;
+  reg reset_some = 1'b0;
+  reg [2:0] reset_count_0 = 3'd0;
+  reg [2:0] reset_count_1 = 3'd0;
+  reg [2:0] reset_count_2 = 3'd0;
+  reg [2:0] reset_count_3 = 3'd0;
+  reg [2:0] reset_count_4 = 3'd0;
+  reg [2:0] reset_count_5 = 3'd0;
+  reg [2:0] reset_count_6 = 3'd0;
+  reg [2:0] reset_count_7 = 3'd0;
+  reg [2:0] reset_count_8 = 3'd0;
+  reg [2:0] reset_count_9 = 3'd0;
+  reg [2:0] reset_count_10 = 3'd0;
+  reg [2:0] reset_count_11 = 3'd0;
+  reg [2:0] reset_count_12 = 3'd0;
+  reg [2:0] reset_count_13 = 3'd0;
+  reg [2:0] reset_count_14 = 3'd0;
+  reg [2:0] reset_count_15 = 3'd0;
   reg [7:0] reset_chunks = 8'd0;
   reg [1:0] reset_chunks_here = 2'd0;
   reg [7:0] reset_again = 8'd0;
   reg [1:0] reset_again_here = 2'd0;
 
-  wire bank_any = |i__payload[3:0];
-  wire bank_any_2 = |i__payload[7:4];
-  wire bank_any_3 = |i__payload[11:8];
-  wire bank_any_4 = |i__payload[15:12];
-  wire bank_any_5 = |i__payload[19:16];
-  wire bank_any_6 = |i__payload[23:20];
-  wire bank_any_7 = |i__payload[27:24];
-  wire bank_any_8 = |i__payload[31:28];
-  wire bank_any_9 = |i__payload[35:32];
-  wire bank_any_10 = |i__payload[39:36];
-  wire bank_any_11 = |i__payload[43:40];
-  wire bank_any_12 = |i__payload[47:44];
-  wire bank_any_13 = |i__payload[51:48];
-  wire bank_any_14 = |i__payload[55:52];
-  wire bank_any_15 = |i__payload[59:56];
-  wire bank_any_16 = |i__payload[63:60];
-  wire bank_any_17 = |i__payload[67:64];
-  wire bank_any_18 = |i__payload[71:68];
-  wire bank_any_19 = |i__payload[75:72];
-  wire bank_any_20 = |i__payload[79:76];
-  wire bank_any_21 = |i__payload[83:80];
-  wire bank_any_22 = |i__payload[87:84];
-  wire bank_any_23 = |i__payload[91:88];
-  wire bank_any_24 = |i__payload[95:92];
-  wire bank_any_25 = |i__payload[99:96];
-  wire bank_any_26 = |i__payload[103:100];
-  wire bank_any_27 = |i__payload[107:104];
-  wire bank_any_28 = |i__payload[111:108];
-  wire bank_any_29 = |i__payload[115:112];
-  wire bank_any_30 = |i__payload[119:116];
-  wire bank_any_31 = |i__payload[123:120];
-  wire bank_any_32 = |i__payload[127:124];
-  wire bank_any_33 = |i__payload[131:128];
-  wire bank_any_34 = |i__payload[135:132];
-  wire bank_any_35 = |i__payload[139:136];
-  wire bank_any_36 = |i__payload[143:140];
-  wire bank_any_37 = |i__payload[147:144];
-  wire bank_any_38 = |i__payload[151:148];
-  wire bank_any_39 = |i__payload[155:152];
-  wire bank_any_40 = |i__payload[159:156];
-  wire bank_any_41 = |i__payload[163:160];
-  wire bank_any_42 = |i__payload[167:164];
-  wire bank_any_43 = |i__payload[171:168];
-  wire bank_any_44 = |i__payload[175:172];
-  wire bank_any_45 = |i__payload[179:176];
-  wire bank_any_46 = |i__payload[183:180];
-  wire bank_any_47 = |i__payload[187:184];
-  wire bank_any_48 = |i__payload[191:188];
-  wire bank_any_49 = |i__payload[195:192];
-  wire bank_any_50 = |i__payload[199:196];
-  wire bank_any_51 = |i__payload[203:200];
-  wire bank_any_52 = |i__payload[207:204];
-  wire bank_any_53 = |i__payload[211:208];
-  wire bank_any_54 = |i__payload[215:212];
-  wire bank_any_55 = |i__payload[219:216];
-  wire bank_any_56 = |i__payload[223:220];
-  wire bank_any_57 = |i__payload[227:224];
-  wire bank_any_58 = |i__payload[231:228];
-  wire bank_any_59 = |i__payload[235:232];
-  wire bank_any_60 = |i__payload[239:236];
-  wire bank_any_61 = |i__payload[243:240];
-  wire bank_any_62 = |i__payload[247:244];
-  wire bank_any_63 = |i__payload[251:248];
-  wire bank_any_64 = |i__payload[255:252];
-  wire bank_any_65 = |i__payload[3:1];
-  wire bank_any_66 = |i__payload[7:5];
-  wire bank_any_67 = |i__payload[11:9];
-  wire bank_any_68 = |i__payload[15:13];
-  wire bank_any_69 = |i__payload[19:17];
-  wire bank_any_70 = |i__payload[23:21];
-  wire bank_any_71 = |i__payload[27:25];
-  wire bank_any_72 = |i__payload[31:29];
-  wire bank_any_73 = |i__payload[35:33];
-  wire bank_any_74 = |i__payload[39:37];
-  wire bank_any_75 = |i__payload[43:41];
-  wire bank_any_76 = |i__payload[47:45];
-  wire bank_any_77 = |i__payload[51:49];
-  wire bank_any_78 = |i__payload[55:53];
-  wire bank_any_79 = |i__payload[59:57];
-  wire bank_any_80 = |i__payload[63:61];
-  wire bank_any_81 = |i__payload[67:65];
-  wire bank_any_82 = |i__payload[71:69];
-  wire bank_any_83 = |i__payload[75:73];
-  wire bank_any_84 = |i__payload[79:77];
-  wire bank_any_85 = |i__payload[83:81];
-  wire bank_any_86 = |i__payload[87:85];
-  wire bank_any_87 = |i__payload[91:89];
-  wire bank_any_88 = |i__payload[95:93];
-  wire bank_any_89 = |i__payload[99:97];
-  wire bank_any_90 = |i__payload[103:101];
-  wire bank_any_91 = |i__payload[107:105];
-  wire bank_any_92 = |i__payload[111:109];
-  wire bank_any_93 = |i__payload[115:113];
-  wire bank_any_94 = |i__payload[119:117];
-  wire bank_any_95 = |i__payload[123:121];
-  wire bank_any_96 = |i__payload[127:125];
-  wire bank_any_97 = |i__payload[131:129];
-  wire bank_any_98 = |i__payload[135:133];
-  wire bank_any_99 = |i__payload[139:137];
-  wire bank_any_100 = |i__payload[143:141];
-  wire bank_any_101 = |i__payload[147:145];
-  wire bank_any_102 = |i__payload[151:149];
-  wire bank_any_103 = |i__payload[155:153];
-  wire bank_any_104 = |i__payload[159:157];
-  wire bank_any_105 = |i__payload[163:161];
-  wire bank_any_106 = |i__payload[167:165];
-  wire bank_any_107 = |i__payload[171:169];
-  wire bank_any_108 = |i__payload[175:173];
-  wire bank_any_109 = |i__payload[179:177];
-  wire bank_any_110 = |i__payload[183:181];
-  wire bank_any_111 = |i__payload[187:185];
-  wire bank_any_112 = |i__payload[191:189];
-  wire bank_any_113 = |i__payload[195:193];
-  wire bank_any_114 = |i__payload[199:197];
-  wire bank_any_115 = |i__payload[203:201];
-  wire bank_any_116 = |i__payload[207:205];
-  wire bank_any_117 = |i__payload[211:209];
-  wire bank_any_118 = |i__payload[215:213];
-  wire bank_any_119 = |i__payload[219:217];
-  wire bank_any_120 = |i__payload[223:221];
-  wire bank_any_121 = |i__payload[227:225];
-  wire bank_any_122 = |i__payload[231:229];
-  wire bank_any_123 = |i__payload[235:233];
-  wire bank_any_124 = |i__payload[239:237];
-  wire bank_any_125 = |i__payload[243:241];
-  wire bank_any_126 = |i__payload[247:245];
-  wire bank_any_127 = |i__payload[251:249];
-  wire bank_any_128 = |i__payload[255:253];
+  wire something_here_any_64 = |i__payload[3:0];
+  wire something_here_any_63 = |i__payload[7:4];
+  wire something_here_any_62 = |i__payload[11:8];
+  wire something_here_any_61 = |i__payload[15:12];
+  wire something_here_any_60 = |i__payload[19:16];
+  wire something_here_any_59 = |i__payload[23:20];
+  wire something_here_any_58 = |i__payload[27:24];
+  wire something_here_any_57 = |i__payload[31:28];
+  wire something_here_any_56 = |i__payload[35:32];
+  wire something_here_any_55 = |i__payload[39:36];
+  wire something_here_any_54 = |i__payload[43:40];
+  wire something_here_any_53 = |i__payload[47:44];
+  wire something_here_any_52 = |i__payload[51:48];
+  wire something_here_any_51 = |i__payload[55:52];
+  wire something_here_any_50 = |i__payload[59:56];
+  wire something_here_any_49 = |i__payload[63:60];
+  wire something_here_any_48 = |i__payload[67:64];
+  wire something_here_any_47 = |i__payload[71:68];
+  wire something_here_any_46 = |i__payload[75:72];
+  wire something_here_any_45 = |i__payload[79:76];
+  wire something_here_any_44 = |i__payload[83:80];
+  wire something_here_any_43 = |i__payload[87:84];
+  wire something_here_any_42 = |i__payload[91:88];
+  wire something_here_any_41 = |i__payload[95:92];
+  wire something_here_any_40 = |i__payload[99:96];
+  wire something_here_any_39 = |i__payload[103:100];
+  wire something_here_any_38 = |i__payload[107:104];
+  wire something_here_any_37 = |i__payload[111:108];
+  wire something_here_any_36 = |i__payload[115:112];
+  wire something_here_any_35 = |i__payload[119:116];
+  wire something_here_any_34 = |i__payload[123:120];
+  wire something_here_any_33 = |i__payload[127:124];
+  wire something_here_any_32 = |i__payload[131:128];
+  wire something_here_any_31 = |i__payload[135:132];
+  wire something_here_any_30 = |i__payload[139:136];
+  wire something_here_any_29 = |i__payload[143:140];
+  wire something_here_any_28 = |i__payload[147:144];
+  wire something_here_any_27 = |i__payload[151:148];
+  wire something_here_any_26 = |i__payload[155:152];
+  wire something_here_any_25 = |i__payload[159:156];
+  wire something_here_any_24 = |i__payload[163:160];
+  wire something_here_any_23 = |i__payload[167:164];
+  wire something_here_any_22 = |i__payload[171:168];
+  wire something_here_any_21 = |i__payload[175:172];
+  wire something_here_any_20 = |i__payload[179:176];
+  wire something_here_any_19 = |i__payload[183:180];
+  wire something_here_any_18 = |i__payload[187:184];
+  wire something_here_any_17 = |i__payload[191:188];
+  wire something_here_any_16 = |i__payload[195:192];
+  wire something_here_any_15 = |i__payload[199:196];
+  wire something_here_any_14 = |i__payload[203:200];
+  wire something_here_any_13 = |i__payload[207:204];
+  wire something_here_any_12 = |i__payload[211:208];
+  wire something_here_any_11 = |i__payload[215:212];
+  wire something_here_any_10 = |i__payload[219:216];
+  wire something_here_any_9 = |i__payload[223:220];
+  wire something_here_any_8 = |i__payload[227:224];
+  wire something_here_any_7 = |i__payload[231:228];
+  wire something_here_any_6 = |i__payload[235:232];
+  wire something_here_any_5 = |i__payload[239:236];
+  wire something_here_any_4 = |i__payload[243:240];
+  wire something_here_any_3 = |i__payload[247:244];
+  wire something_here_any_2 = |i__payload[251:248];
+  wire something_here_any = |i__payload[255:252];
+  wire something_here_any_65 = |i__payload[3:1];
+  wire something_here_any_66 = |i__payload[7:5];
+  wire something_here_any_67 = |i__payload[11:9];
+  wire something_here_any_68 = |i__payload[15:13];
+  wire something_here_any_69 = |i__payload[19:17];
+  wire something_here_any_70 = |i__payload[23:21];
+  wire something_here_any_71 = |i__payload[27:25];
+  wire something_here_any_72 = |i__payload[31:29];
+  wire something_here_any_73 = |i__payload[35:33];
+  wire something_here_any_74 = |i__payload[39:37];
+  wire something_here_any_75 = |i__payload[43:41];
+  wire something_here_any_76 = |i__payload[47:45];
+  wire something_here_any_77 = |i__payload[51:49];
+  wire something_here_any_78 = |i__payload[55:53];
+  wire something_here_any_79 = |i__payload[59:57];
+  wire something_here_any_80 = |i__payload[63:61];
+  wire something_here_any_81 = |i__payload[67:65];
+  wire something_here_any_82 = |i__payload[71:69];
+  wire something_here_any_83 = |i__payload[75:73];
+  wire something_here_any_84 = |i__payload[79:77];
+  wire something_here_any_85 = |i__payload[83:81];
+  wire something_here_any_86 = |i__payload[87:85];
+  wire something_here_any_87 = |i__payload[91:89];
+  wire something_here_any_88 = |i__payload[95:93];
+  wire something_here_any_89 = |i__payload[99:97];
+  wire something_here_any_90 = |i__payload[103:101];
+  wire something_here_any_91 = |i__payload[107:105];
+  wire something_here_any_92 = |i__payload[111:109];
+  wire something_here_any_93 = |i__payload[115:113];
+  wire something_here_any_94 = |i__payload[119:117];
+  wire something_here_any_95 = |i__payload[123:121];
+  wire something_here_any_96 = |i__payload[127:125];
+  wire something_here_any_97 = |i__payload[131:129];
+  wire something_here_any_98 = |i__payload[135:133];
+  wire something_here_any_99 = |i__payload[139:137];
+  wire something_here_any_100 = |i__payload[143:141];
+  wire something_here_any_101 = |i__payload[147:145];
+  wire something_here_any_102 = |i__payload[151:149];
+  wire something_here_any_103 = |i__payload[155:153];
+  wire something_here_any_104 = |i__payload[159:157];
+  wire something_here_any_105 = |i__payload[163:161];
+  wire something_here_any_106 = |i__payload[167:165];
+  wire something_here_any_107 = |i__payload[171:169];
+  wire something_here_any_108 = |i__payload[175:173];
+  wire something_here_any_109 = |i__payload[179:177];
+  wire something_here_any_110 = |i__payload[183:181];
+  wire something_here_any_111 = |i__payload[187:185];
+  wire something_here_any_112 = |i__payload[191:189];
+  wire something_here_any_113 = |i__payload[195:193];
+  wire something_here_any_114 = |i__payload[199:197];
+  wire something_here_any_115 = |i__payload[203:201];
+  wire something_here_any_116 = |i__payload[207:205];
+  wire something_here_any_117 = |i__payload[211:209];
+  wire something_here_any_118 = |i__payload[215:213];
+  wire something_here_any_119 = |i__payload[219:217];
+  wire something_here_any_120 = |i__payload[223:221];
+  wire something_here_any_121 = |i__payload[227:225];
+  wire something_here_any_122 = |i__payload[231:229];
+  wire something_here_any_123 = |i__payload[235:233];
+  wire something_here_any_124 = |i__payload[239:237];
+  wire something_here_any_125 = |i__payload[243:241];
+  wire something_here_any_126 = |i__payload[247:245];
+  wire something_here_any_127 = |i__payload[251:249];
+  wire something_here_any_128 = |i__payload[255:253];
   wire last_beat = place == 2'd3;
-  wire end_ = row == 8'd255;
+  wire something = something_here | something_before;
+  assign o__valid = held & last_beat & (something | end_);
+  assign moves = held & (!o__valid | o__ready);
+  assign i__ready = !held | moves;
+  wire [8:0] end__choice = end_ ? 9'd0 : row + 1'b1;
+  wire fresh_and_saturated_some = fresh & saturated_some;
+  wire [63:0] set_selected = {something_here_any, something_here_any_2, something_here_any_3, something_here_any_4,
+      something_here_any_5, something_here_any_6, something_here_any_7, something_here_any_8, something_here_any_9,
+      something_here_any_10, something_here_any_11, something_here_any_12, something_here_any_13,
+      something_here_any_14, something_here_any_15, something_here_any_16, something_here_any_17,
+      something_here_any_18, something_here_any_19, something_here_any_20, something_here_any_21,
+      something_here_any_22, something_here_any_23, something_here_any_24, something_here_any_25,
+      something_here_any_26, something_here_any_27, something_here_any_28, something_here_any_29,
+      something_here_any_30, something_here_any_31, something_here_any_32, something_here_any_33,
+      something_here_any_34, something_here_any_35, something_here_any_36, something_here_any_37,
+      something_here_any_38, something_here_any_39, something_here_any_40, something_here_any_41,
+      something_here_any_42, something_here_any_43, something_here_any_44, something_here_any_45,
+      something_here_any_46, something_here_any_47, something_here_any_48, something_here_any_49,
+      something_here_any_50, something_here_any_51, something_here_any_52, something_here_any_53,
+      something_here_any_54, something_here_any_55, something_here_any_56, something_here_any_57,
+      something_here_any_58, something_here_any_59, something_here_any_60, something_here_any_61,
+      something_here_any_62, something_here_any_63, something_here_any_64} & ~i__payload[319:256];
+  wire fresh_and_set_some = fresh & set_some;
+  wire [63:0] reset_selected = {something_here_any, something_here_any_2, something_here_any_3, something_here_any_4,
+      something_here_any_5, something_here_any_6, something_here_any_7, something_here_any_8, something_here_any_9,
+      something_here_any_10, something_here_any_11, something_here_any_12, something_here_any_13,
+      something_here_any_14, something_here_any_15, something_here_any_16, something_here_any_17,
+      something_here_any_18, something_here_any_19, something_here_any_20, something_here_any_21,
+      something_here_any_22, something_here_any_23, something_here_any_24, something_here_any_25,
+      something_here_any_26, something_here_any_27, something_here_any_28, something_here_any_29,
+      something_here_any_30, something_here_any_31, something_here_any_32, something_here_any_33,
+      something_here_any_34, something_here_any_35, something_here_any_36, something_here_any_37,
+      something_here_any_38, something_here_any_39, something_here_any_40, something_here_any_41,
+      something_here_any_42, something_here_any_43, something_here_any_44, something_here_any_45,
+      something_here_any_46, something_here_any_47, something_here_any_48, something_here_any_49,
+      something_here_any_50, something_here_any_51, something_here_any_52, something_here_any_53,
+      something_here_any_54, something_here_any_55, something_here_any_56, something_here_any_57,
+      something_here_any_58, something_here_any_59, something_here_any_60, something_here_any_61,
+      something_here_any_62, something_here_any_63, something_here_any_64} & i__payload[319:256];
+  wire fresh_and_reset_some = fresh & reset_some;
+  wire [63:0] set_again_here_both = set_selected & {something_here_any_128, something_here_any_127,
+      something_here_any_126, something_here_any_125, something_here_any_124, something_here_any_123,
+      something_here_any_122, something_here_any_121, something_here_any_120, something_here_any_119,
+      something_here_any_118, something_here_any_117, something_here_any_116, something_here_any_115,
+      something_here_any_114, something_here_any_113, something_here_any_112, something_here_any_111,
+      something_here_any_110, something_here_any_109, something_here_any_108, something_here_any_107,
+      something_here_any_106, something_here_any_105, something_here_any_104, something_here_any_103,
+      something_here_any_102, something_here_any_101, something_here_any_100, something_here_any_99,
+      something_here_any_98, something_here_any_97, something_here_any_96, something_here_any_95,
+      something_here_any_94, something_here_any_93, something_here_any_92, something_here_any_91,
+      something_here_any_90, something_here_any_89, something_here_any_88, something_here_any_87,
+      something_here_any_86, something_here_any_85, something_here_any_84, something_here_any_83,
+      something_here_any_82, something_here_any_81, something_here_any_80, something_here_any_79,
+      something_here_any_78, something_here_any_77, something_here_any_76, something_here_any_75,
+      something_here_any_74, something_here_any_73, something_here_any_72, something_here_any_71,
+      something_here_any_70, something_here_any_69, something_here_any_68, something_here_any_67,
+      something_here_any_66, something_here_any_65};
+  wire [63:0] reset_again_here_both = reset_selected & {something_here_any_128, something_here_any_127,
+      something_here_any_126, something_here_any_125, something_here_any_124, something_here_any_123,
+      something_here_any_122, something_here_any_121, something_here_any_120, something_here_any_119,
+      something_here_any_118, something_here_any_117, something_here_any_116, something_here_any_115,
+      something_here_any_114, something_here_any_113, something_here_any_112, something_here_any_111,
+      something_here_any_110, something_here_any_109, something_here_any_108, something_here_any_107,
+      something_here_any_106, something_here_any_105, something_here_any_104, something_here_any_103,
+      something_here_any_102, something_here_any_101, something_here_any_100, something_here_any_99,
+      something_here_any_98, something_here_any_97, something_here_any_96, something_here_any_95,
+      something_here_any_94, something_here_any_93, something_here_any_92, something_here_any_91,
+      something_here_any_90, something_here_any_89, something_here_any_88, something_here_any_87,
+      something_here_any_86, something_here_any_85, something_here_any_84, something_here_any_83,
+      something_here_any_82, something_here_any_81, something_here_any_80, something_here_any_79,
+      something_here_any_78, something_here_any_77, something_here_any_76, something_here_any_75,
+      something_here_any_74, something_here_any_73, something_here_any_72, something_here_any_71,
+      something_here_any_70, something_here_any_69, something_here_any_68, something_here_any_67,
+      something_here_any_66, something_here_any_65};
   assign o__payload[7:0] = row;
   assign o__payload[8] = end_;
   assign o__payload[9] = bank;
@@ -5931,288 +6594,193 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   assign o__payload[34:27] = {set_again_here, set_again[7:2]};
   assign o__payload[42:35] = {reset_chunks_here, reset_chunks[7:2]};
   assign o__payload[50:43] = {reset_again_here, reset_again[7:2]};
-  wire something = (|o__payload[26:19]) | (|o__payload[42:35]);
-  assign o__valid = held & last_beat & (something | end_);
-  assign moves = held & (!o__valid | o__ready);
-  assign i__ready = !held | moves | clear;
-  wire saturated_count_when = |i__payload[383:320];
-  wire [63:0] set_selected = {bank_any_64, bank_any_63, bank_any_62, bank_any_61, bank_any_60, bank_any_59,
-      bank_any_58, bank_any_57, bank_any_56, bank_any_55, bank_any_54, bank_any_53, bank_any_52, bank_any_51,
-      bank_any_50, bank_any_49, bank_any_48, bank_any_47, bank_any_46, bank_any_45, bank_any_44, bank_any_43,
-      bank_any_42, bank_any_41, bank_any_40, bank_any_39, bank_any_38, bank_any_37, bank_any_36, bank_any_35,
-      bank_any_34, bank_any_33, bank_any_32, bank_any_31, bank_any_30, bank_any_29, bank_any_28, bank_any_27,
-      bank_any_26, bank_any_25, bank_any_24, bank_any_23, bank_any_22, bank_any_21, bank_any_20, bank_any_19,
-      bank_any_18, bank_any_17, bank_any_16, bank_any_15, bank_any_14, bank_any_13, bank_any_12, bank_any_11,
-      bank_any_10, bank_any_9, bank_any_8, bank_any_7, bank_any_6, bank_any_5, bank_any_4, bank_any_3, bank_any_2,
-      bank_any} & ~i__payload[319:256];
-  wire any_set_selected = |set_selected;
-  wire [63:0] reset_selected = {bank_any_64, bank_any_63, bank_any_62, bank_any_61, bank_any_60, bank_any_59,
-      bank_any_58, bank_any_57, bank_any_56, bank_any_55, bank_any_54, bank_any_53, bank_any_52, bank_any_51,
-      bank_any_50, bank_any_49, bank_any_48, bank_any_47, bank_any_46, bank_any_45, bank_any_44, bank_any_43,
-      bank_any_42, bank_any_41, bank_any_40, bank_any_39, bank_any_38, bank_any_37, bank_any_36, bank_any_35,
-      bank_any_34, bank_any_33, bank_any_32, bank_any_31, bank_any_30, bank_any_29, bank_any_28, bank_any_27,
-      bank_any_26, bank_any_25, bank_any_24, bank_any_23, bank_any_22, bank_any_21, bank_any_20, bank_any_19,
-      bank_any_18, bank_any_17, bank_any_16, bank_any_15, bank_any_14, bank_any_13, bank_any_12, bank_any_11,
-      bank_any_10, bank_any_9, bank_any_8, bank_any_7, bank_any_6, bank_any_5, bank_any_4, bank_any_3, bank_any_2,
-      bank_any} & i__payload[319:256];
-  wire any_reset_selected = |reset_selected;
-  wire [63:0] set_again_here_both = set_selected & {bank_any_128, bank_any_127, bank_any_126, bank_any_125,
-      bank_any_124, bank_any_123, bank_any_122, bank_any_121, bank_any_120, bank_any_119, bank_any_118, bank_any_117,
-      bank_any_116, bank_any_115, bank_any_114, bank_any_113, bank_any_112, bank_any_111, bank_any_110, bank_any_109,
-      bank_any_108, bank_any_107, bank_any_106, bank_any_105, bank_any_104, bank_any_103, bank_any_102, bank_any_101,
-      bank_any_100, bank_any_99, bank_any_98, bank_any_97, bank_any_96, bank_any_95, bank_any_94, bank_any_93,
-      bank_any_92, bank_any_91, bank_any_90, bank_any_89, bank_any_88, bank_any_87, bank_any_86, bank_any_85,
-      bank_any_84, bank_any_83, bank_any_82, bank_any_81, bank_any_80, bank_any_79, bank_any_78, bank_any_77,
-      bank_any_76, bank_any_75, bank_any_74, bank_any_73, bank_any_72, bank_any_71, bank_any_70, bank_any_69,
-      bank_any_68, bank_any_67, bank_any_66, bank_any_65};
-  wire [63:0] reset_again_here_both = reset_selected & {bank_any_128, bank_any_127, bank_any_126, bank_any_125,
-      bank_any_124, bank_any_123, bank_any_122, bank_any_121, bank_any_120, bank_any_119, bank_any_118, bank_any_117,
-      bank_any_116, bank_any_115, bank_any_114, bank_any_113, bank_any_112, bank_any_111, bank_any_110, bank_any_109,
-      bank_any_108, bank_any_107, bank_any_106, bank_any_105, bank_any_104, bank_any_103, bank_any_102, bank_any_101,
-      bank_any_100, bank_any_99, bank_any_98, bank_any_97, bank_any_96, bank_any_95, bank_any_94, bank_any_93,
-      bank_any_92, bank_any_91, bank_any_90, bank_any_89, bank_any_88, bank_any_87, bank_any_86, bank_any_85,
-      bank_any_84, bank_any_83, bank_any_82, bank_any_81, bank_any_80, bank_any_79, bank_any_78, bank_any_77,
-      bank_any_76, bank_any_75, bank_any_74, bank_any_73, bank_any_72, bank_any_71, bank_any_70, bank_any_69,
-      bank_any_68, bank_any_67, bank_any_66, bank_any_65};
-  wire [2:0] saturated_ones_4 =
-    i__ready & saturated_count_when ? i__payload[320] + i__payload[321] + (i__payload[322] + i__payload[323]) :
-    3'd0;
-  wire [2:0] saturated_ones_4_2 =
-    i__ready & saturated_count_when ? i__payload[324] + i__payload[325] + (i__payload[326] + i__payload[327]) :
-    3'd0;
-  wire [3:0] saturated_ones_8 = i__ready & saturated_count_when ? saturated_ones_4 + saturated_ones_4_2 : 4'd0;
-  wire [2:0] saturated_ones_4_3 =
-    i__ready & saturated_count_when ? i__payload[328] + i__payload[329] + (i__payload[330] + i__payload[331]) :
-    3'd0;
-  wire [2:0] saturated_ones_4_4 =
-    i__ready & saturated_count_when ? i__payload[332] + i__payload[333] + (i__payload[334] + i__payload[335]) :
-    3'd0;
-  wire [3:0] saturated_ones_8_2 = i__ready & saturated_count_when ? saturated_ones_4_3 + saturated_ones_4_4 : 4'd0;
-  wire [4:0] saturated_ones_16 = i__ready & saturated_count_when ? saturated_ones_8 + saturated_ones_8_2 : 5'd0;
-  wire [2:0] saturated_ones_4_5 =
-    i__ready & saturated_count_when ? i__payload[336] + i__payload[337] + (i__payload[338] + i__payload[339]) :
-    3'd0;
-  wire [2:0] saturated_ones_4_6 =
-    i__ready & saturated_count_when ? i__payload[340] + i__payload[341] + (i__payload[342] + i__payload[343]) :
-    3'd0;
-  wire [3:0] saturated_ones_8_3 = i__ready & saturated_count_when ? saturated_ones_4_5 + saturated_ones_4_6 : 4'd0;
-  wire [2:0] saturated_ones_4_7 =
-    i__ready & saturated_count_when ? i__payload[344] + i__payload[345] + (i__payload[346] + i__payload[347]) :
-    3'd0;
-  wire [2:0] saturated_ones_4_8 =
-    i__ready & saturated_count_when ? i__payload[348] + i__payload[349] + (i__payload[350] + i__payload[351]) :
-    3'd0;
-  wire [3:0] saturated_ones_8_4 = i__ready & saturated_count_when ? saturated_ones_4_7 + saturated_ones_4_8 : 4'd0;
-  wire [4:0] saturated_ones_16_2 = i__ready & saturated_count_when ? saturated_ones_8_3 + saturated_ones_8_4 : 5'd0;
-  wire [5:0] saturated_ones_32 = i__ready & saturated_count_when ? saturated_ones_16 + saturated_ones_16_2 : 6'd0;
-  wire [2:0] saturated_ones_4_9 =
-    i__ready & saturated_count_when ? i__payload[352] + i__payload[353] + (i__payload[354] + i__payload[355]) :
-    3'd0;
-  wire [2:0] saturated_ones_4_10 =
-    i__ready & saturated_count_when ? i__payload[356] + i__payload[357] + (i__payload[358] + i__payload[359]) :
-    3'd0;
-  wire [3:0] saturated_ones_8_5 = i__ready & saturated_count_when ? saturated_ones_4_9 + saturated_ones_4_10 : 4'd0;
-  wire [2:0] saturated_ones_4_11 =
-    i__ready & saturated_count_when ? i__payload[360] + i__payload[361] + (i__payload[362] + i__payload[363]) :
-    3'd0;
-  wire [2:0] saturated_ones_4_12 =
-    i__ready & saturated_count_when ? i__payload[364] + i__payload[365] + (i__payload[366] + i__payload[367]) :
-    3'd0;
-  wire [3:0] saturated_ones_8_6 = i__ready & saturated_count_when ? saturated_ones_4_11 + saturated_ones_4_12 : 4'd0;
-  wire [4:0] saturated_ones_16_3 = i__ready & saturated_count_when ? saturated_ones_8_5 + saturated_ones_8_6 : 5'd0;
-  wire [2:0] saturated_ones_4_13 =
-    i__ready & saturated_count_when ? i__payload[368] + i__payload[369] + (i__payload[370] + i__payload[371]) :
-    3'd0;
-  wire [2:0] saturated_ones_4_14 =
-    i__ready & saturated_count_when ? i__payload[372] + i__payload[373] + (i__payload[374] + i__payload[375]) :
-    3'd0;
-  wire [3:0] saturated_ones_8_7 = i__ready & saturated_count_when ? saturated_ones_4_13 + saturated_ones_4_14 : 4'd0;
-  wire [2:0] saturated_ones_4_15 =
-    i__ready & saturated_count_when ? i__payload[376] + i__payload[377] + (i__payload[378] + i__payload[379]) :
-    3'd0;
-  wire [2:0] saturated_ones_4_16 =
-    i__ready & saturated_count_when ? i__payload[380] + i__payload[381] + (i__payload[382] + i__payload[383]) :
-    3'd0;
-  wire [3:0] saturated_ones_8_8 = i__ready & saturated_count_when ? saturated_ones_4_15 + saturated_ones_4_16 : 4'd0;
-  wire [4:0] saturated_ones_16_4 = i__ready & saturated_count_when ? saturated_ones_8_7 + saturated_ones_8_8 : 5'd0;
-  wire [5:0] saturated_ones_32_2 = i__ready & saturated_count_when ? saturated_ones_16_3 + saturated_ones_16_4 : 6'd0;
-  wire [6:0] saturated_ones_64 = i__ready & saturated_count_when ? saturated_ones_32 + saturated_ones_32_2 : 7'd0;
-  assign counted__saturated = fresh ? saturated_count : 7'd0;
-  wire [2:0] set_ones_4 = i__ready & any_set_selected ? set_selected[0] + set_selected[1] + (set_selected[2] +
-      set_selected[3]) : 3'd0;
-  wire [2:0] set_ones_4_2 = i__ready & any_set_selected ? set_selected[4] + set_selected[5] + (set_selected[6] +
-      set_selected[7]) : 3'd0;
-  wire [3:0] set_ones_8 = i__ready & any_set_selected ? set_ones_4 + set_ones_4_2 : 4'd0;
-  wire [2:0] set_ones_4_3 = i__ready & any_set_selected ? set_selected[8] + set_selected[9] + (set_selected[10] +
-      set_selected[11]) : 3'd0;
-  wire [2:0] set_ones_4_4 =
-    i__ready & any_set_selected ? set_selected[12] + set_selected[13] + (set_selected[14] + set_selected[15]) :
-    3'd0;
-  wire [3:0] set_ones_8_2 = i__ready & any_set_selected ? set_ones_4_3 + set_ones_4_4 : 4'd0;
-  wire [4:0] set_ones_16 = i__ready & any_set_selected ? set_ones_8 + set_ones_8_2 : 5'd0;
-  wire [2:0] set_ones_4_5 =
-    i__ready & any_set_selected ? set_selected[16] + set_selected[17] + (set_selected[18] + set_selected[19]) :
-    3'd0;
-  wire [2:0] set_ones_4_6 =
-    i__ready & any_set_selected ? set_selected[20] + set_selected[21] + (set_selected[22] + set_selected[23]) :
-    3'd0;
-  wire [3:0] set_ones_8_3 = i__ready & any_set_selected ? set_ones_4_5 + set_ones_4_6 : 4'd0;
-  wire [2:0] set_ones_4_7 =
-    i__ready & any_set_selected ? set_selected[24] + set_selected[25] + (set_selected[26] + set_selected[27]) :
-    3'd0;
-  wire [2:0] set_ones_4_8 =
-    i__ready & any_set_selected ? set_selected[28] + set_selected[29] + (set_selected[30] + set_selected[31]) :
-    3'd0;
-  wire [3:0] set_ones_8_4 = i__ready & any_set_selected ? set_ones_4_7 + set_ones_4_8 : 4'd0;
-  wire [4:0] set_ones_16_2 = i__ready & any_set_selected ? set_ones_8_3 + set_ones_8_4 : 5'd0;
-  wire [5:0] set_ones_32 = i__ready & any_set_selected ? set_ones_16 + set_ones_16_2 : 6'd0;
-  wire [2:0] set_ones_4_9 =
-    i__ready & any_set_selected ? set_selected[32] + set_selected[33] + (set_selected[34] + set_selected[35]) :
-    3'd0;
-  wire [2:0] set_ones_4_10 =
-    i__ready & any_set_selected ? set_selected[36] + set_selected[37] + (set_selected[38] + set_selected[39]) :
-    3'd0;
-  wire [3:0] set_ones_8_5 = i__ready & any_set_selected ? set_ones_4_9 + set_ones_4_10 : 4'd0;
-  wire [2:0] set_ones_4_11 =
-    i__ready & any_set_selected ? set_selected[40] + set_selected[41] + (set_selected[42] + set_selected[43]) :
-    3'd0;
-  wire [2:0] set_ones_4_12 =
-    i__ready & any_set_selected ? set_selected[44] + set_selected[45] + (set_selected[46] + set_selected[47]) :
-    3'd0;
-  wire [3:0] set_ones_8_6 = i__ready & any_set_selected ? set_ones_4_11 + set_ones_4_12 : 4'd0;
-  wire [4:0] set_ones_16_3 = i__ready & any_set_selected ? set_ones_8_5 + set_ones_8_6 : 5'd0;
-  wire [2:0] set_ones_4_13 =
-    i__ready & any_set_selected ? set_selected[48] + set_selected[49] + (set_selected[50] + set_selected[51]) :
-    3'd0;
-  wire [2:0] set_ones_4_14 =
-    i__ready & any_set_selected ? set_selected[52] + set_selected[53] + (set_selected[54] + set_selected[55]) :
-    3'd0;
-  wire [3:0] set_ones_8_7 = i__ready & any_set_selected ? set_ones_4_13 + set_ones_4_14 : 4'd0;
-  wire [2:0] set_ones_4_15 =
-    i__ready & any_set_selected ? set_selected[56] + set_selected[57] + (set_selected[58] + set_selected[59]) :
-    3'd0;
-  wire [2:0] set_ones_4_16 =
-    i__ready & any_set_selected ? set_selected[60] + set_selected[61] + (set_selected[62] + set_selected[63]) :
-    3'd0;
-  wire [3:0] set_ones_8_8 = i__ready & any_set_selected ? set_ones_4_15 + set_ones_4_16 : 4'd0;
-  wire [4:0] set_ones_16_4 = i__ready & any_set_selected ? set_ones_8_7 + set_ones_8_8 : 5'd0;
-  wire [5:0] set_ones_32_2 = i__ready & any_set_selected ? set_ones_16_3 + set_ones_16_4 : 6'd0;
-  wire [6:0] set_ones_64 = i__ready & any_set_selected ? set_ones_32 + set_ones_32_2 : 7'd0;
-  assign counted__cells_set = fresh ? set_count : 7'd0;
-  wire [2:0] reset_ones_4 =
-    i__ready & any_reset_selected ? reset_selected[0] + reset_selected[1] + (reset_selected[2] + reset_selected[3]) :
-    3'd0;
-  wire [2:0] reset_ones_4_2 =
-    i__ready & any_reset_selected ? reset_selected[4] + reset_selected[5] + (reset_selected[6] + reset_selected[7]) :
-    3'd0;
-  wire [3:0] reset_ones_8 = i__ready & any_reset_selected ? reset_ones_4 + reset_ones_4_2 : 4'd0;
-  wire [2:0] reset_ones_4_3 =
-    i__ready & any_reset_selected ? reset_selected[8] + reset_selected[9] + (reset_selected[10] + reset_selected[11]) :
-    3'd0;
-  wire [2:0] reset_ones_4_4 =
-    i__ready & any_reset_selected ? reset_selected[12] + reset_selected[13] + (reset_selected[14] + reset_selected[15])
-        :
-    3'd0;
-  wire [3:0] reset_ones_8_2 = i__ready & any_reset_selected ? reset_ones_4_3 + reset_ones_4_4 : 4'd0;
-  wire [4:0] reset_ones_16 = i__ready & any_reset_selected ? reset_ones_8 + reset_ones_8_2 : 5'd0;
-  wire [2:0] reset_ones_4_5 =
-    i__ready & any_reset_selected ? reset_selected[16] + reset_selected[17] + (reset_selected[18] + reset_selected[19])
-        :
-    3'd0;
-  wire [2:0] reset_ones_4_6 =
-    i__ready & any_reset_selected ? reset_selected[20] + reset_selected[21] + (reset_selected[22] + reset_selected[23])
-        :
-    3'd0;
-  wire [3:0] reset_ones_8_3 = i__ready & any_reset_selected ? reset_ones_4_5 + reset_ones_4_6 : 4'd0;
-  wire [2:0] reset_ones_4_7 =
-    i__ready & any_reset_selected ? reset_selected[24] + reset_selected[25] + (reset_selected[26] + reset_selected[27])
-        :
-    3'd0;
-  wire [2:0] reset_ones_4_8 =
-    i__ready & any_reset_selected ? reset_selected[28] + reset_selected[29] + (reset_selected[30] + reset_selected[31])
-        :
-    3'd0;
-  wire [3:0] reset_ones_8_4 = i__ready & any_reset_selected ? reset_ones_4_7 + reset_ones_4_8 : 4'd0;
-  wire [4:0] reset_ones_16_2 = i__ready & any_reset_selected ? reset_ones_8_3 + reset_ones_8_4 : 5'd0;
-  wire [5:0] reset_ones_32 = i__ready & any_reset_selected ? reset_ones_16 + reset_ones_16_2 : 6'd0;
-  wire [2:0] reset_ones_4_9 =
-    i__ready & any_reset_selected ? reset_selected[32] + reset_selected[33] + (reset_selected[34] + reset_selected[35])
-        :
-    3'd0;
-  wire [2:0] reset_ones_4_10 =
-    i__ready & any_reset_selected ? reset_selected[36] + reset_selected[37] + (reset_selected[38] + reset_selected[39])
-        :
-    3'd0;
-  wire [3:0] reset_ones_8_5 = i__ready & any_reset_selected ? reset_ones_4_9 + reset_ones_4_10 : 4'd0;
-  wire [2:0] reset_ones_4_11 =
-    i__ready & any_reset_selected ? reset_selected[40] + reset_selected[41] + (reset_selected[42] + reset_selected[43])
-        :
-    3'd0;
-  wire [2:0] reset_ones_4_12 =
-    i__ready & any_reset_selected ? reset_selected[44] + reset_selected[45] + (reset_selected[46] + reset_selected[47])
-        :
-    3'd0;
-  wire [3:0] reset_ones_8_6 = i__ready & any_reset_selected ? reset_ones_4_11 + reset_ones_4_12 : 4'd0;
-  wire [4:0] reset_ones_16_3 = i__ready & any_reset_selected ? reset_ones_8_5 + reset_ones_8_6 : 5'd0;
-  wire [2:0] reset_ones_4_13 =
-    i__ready & any_reset_selected ? reset_selected[48] + reset_selected[49] + (reset_selected[50] + reset_selected[51])
-        :
-    3'd0;
-  wire [2:0] reset_ones_4_14 =
-    i__ready & any_reset_selected ? reset_selected[52] + reset_selected[53] + (reset_selected[54] + reset_selected[55])
-        :
-    3'd0;
-  wire [3:0] reset_ones_8_7 = i__ready & any_reset_selected ? reset_ones_4_13 + reset_ones_4_14 : 4'd0;
-  wire [2:0] reset_ones_4_15 =
-    i__ready & any_reset_selected ? reset_selected[56] + reset_selected[57] + (reset_selected[58] + reset_selected[59])
-        :
-    3'd0;
-  wire [2:0] reset_ones_4_16 =
-    i__ready & any_reset_selected ? reset_selected[60] + reset_selected[61] + (reset_selected[62] + reset_selected[63])
-        :
-    3'd0;
-  wire [3:0] reset_ones_8_8 = i__ready & any_reset_selected ? reset_ones_4_15 + reset_ones_4_16 : 4'd0;
-  wire [4:0] reset_ones_16_4 = i__ready & any_reset_selected ? reset_ones_8_7 + reset_ones_8_8 : 5'd0;
-  wire [5:0] reset_ones_32_2 = i__ready & any_reset_selected ? reset_ones_16_3 + reset_ones_16_4 : 6'd0;
-  wire [6:0] reset_ones_64 = i__ready & any_reset_selected ? reset_ones_32 + reset_ones_32_2 : 7'd0;
-  assign counted__cells_reset = fresh ? reset_count : 7'd0;
+  wire [3:0] saturated_sum_2 = fresh_and_saturated_some ? saturated_count_0 + saturated_count_1 : 4'd0;
+  wire [3:0] saturated_sum_2_2 = fresh_and_saturated_some ? saturated_count_2 + saturated_count_3 : 4'd0;
+  wire [4:0] saturated_sum_4 = fresh_and_saturated_some ? saturated_sum_2 + saturated_sum_2_2 : 5'd0;
+  wire [3:0] saturated_sum_2_3 = fresh_and_saturated_some ? saturated_count_4 + saturated_count_5 : 4'd0;
+  wire [3:0] saturated_sum_2_4 = fresh_and_saturated_some ? saturated_count_6 + saturated_count_7 : 4'd0;
+  wire [4:0] saturated_sum_4_2 = fresh_and_saturated_some ? saturated_sum_2_3 + saturated_sum_2_4 : 5'd0;
+  wire [5:0] saturated_sum_8 = fresh_and_saturated_some ? saturated_sum_4 + saturated_sum_4_2 : 6'd0;
+  wire [3:0] saturated_sum_2_5 = fresh_and_saturated_some ? saturated_count_8 + saturated_count_9 : 4'd0;
+  wire [3:0] saturated_sum_2_6 = fresh_and_saturated_some ? saturated_count_10 + saturated_count_11 : 4'd0;
+  wire [4:0] saturated_sum_4_3 = fresh_and_saturated_some ? saturated_sum_2_5 + saturated_sum_2_6 : 5'd0;
+  wire [3:0] saturated_sum_2_7 = fresh_and_saturated_some ? saturated_count_12 + saturated_count_13 : 4'd0;
+  wire [3:0] saturated_sum_2_8 = fresh_and_saturated_some ? saturated_count_14 + saturated_count_15 : 4'd0;
+  wire [4:0] saturated_sum_4_4 = fresh_and_saturated_some ? saturated_sum_2_7 + saturated_sum_2_8 : 5'd0;
+  wire [5:0] saturated_sum_8_2 = fresh_and_saturated_some ? saturated_sum_4_3 + saturated_sum_4_4 : 6'd0;
+  wire [6:0] saturated_sum_16 = fresh_and_saturated_some ? saturated_sum_8 + saturated_sum_8_2 : 7'd0;
+  assign counted__saturated = fresh_and_saturated_some ? saturated_sum_16 : 7'd0;
+  wire [3:0] set_sum_2 = fresh_and_set_some ? set_count_0 + set_count_1 : 4'd0;
+  wire [3:0] set_sum_2_2 = fresh_and_set_some ? set_count_2 + set_count_3 : 4'd0;
+  wire [4:0] set_sum_4 = fresh_and_set_some ? set_sum_2 + set_sum_2_2 : 5'd0;
+  wire [3:0] set_sum_2_3 = fresh_and_set_some ? set_count_4 + set_count_5 : 4'd0;
+  wire [3:0] set_sum_2_4 = fresh_and_set_some ? set_count_6 + set_count_7 : 4'd0;
+  wire [4:0] set_sum_4_2 = fresh_and_set_some ? set_sum_2_3 + set_sum_2_4 : 5'd0;
+  wire [5:0] set_sum_8 = fresh_and_set_some ? set_sum_4 + set_sum_4_2 : 6'd0;
+  wire [3:0] set_sum_2_5 = fresh_and_set_some ? set_count_8 + set_count_9 : 4'd0;
+  wire [3:0] set_sum_2_6 = fresh_and_set_some ? set_count_10 + set_count_11 : 4'd0;
+  wire [4:0] set_sum_4_3 = fresh_and_set_some ? set_sum_2_5 + set_sum_2_6 : 5'd0;
+  wire [3:0] set_sum_2_7 = fresh_and_set_some ? set_count_12 + set_count_13 : 4'd0;
+  wire [3:0] set_sum_2_8 = fresh_and_set_some ? set_count_14 + set_count_15 : 4'd0;
+  wire [4:0] set_sum_4_4 = fresh_and_set_some ? set_sum_2_7 + set_sum_2_8 : 5'd0;
+  wire [5:0] set_sum_8_2 = fresh_and_set_some ? set_sum_4_3 + set_sum_4_4 : 6'd0;
+  wire [6:0] set_sum_16 = fresh_and_set_some ? set_sum_8 + set_sum_8_2 : 7'd0;
+  assign counted__cells_set = fresh_and_set_some ? set_sum_16 : 7'd0;
+  wire [3:0] reset_sum_2 = fresh_and_reset_some ? reset_count_0 + reset_count_1 : 4'd0;
+  wire [3:0] reset_sum_2_2 = fresh_and_reset_some ? reset_count_2 + reset_count_3 : 4'd0;
+  wire [4:0] reset_sum_4 = fresh_and_reset_some ? reset_sum_2 + reset_sum_2_2 : 5'd0;
+  wire [3:0] reset_sum_2_3 = fresh_and_reset_some ? reset_count_4 + reset_count_5 : 4'd0;
+  wire [3:0] reset_sum_2_4 = fresh_and_reset_some ? reset_count_6 + reset_count_7 : 4'd0;
+  wire [4:0] reset_sum_4_2 = fresh_and_reset_some ? reset_sum_2_3 + reset_sum_2_4 : 5'd0;
+  wire [5:0] reset_sum_8 = fresh_and_reset_some ? reset_sum_4 + reset_sum_4_2 : 6'd0;
+  wire [3:0] reset_sum_2_5 = fresh_and_reset_some ? reset_count_8 + reset_count_9 : 4'd0;
+  wire [3:0] reset_sum_2_6 = fresh_and_reset_some ? reset_count_10 + reset_count_11 : 4'd0;
+  wire [4:0] reset_sum_4_3 = fresh_and_reset_some ? reset_sum_2_5 + reset_sum_2_6 : 5'd0;
+  wire [3:0] reset_sum_2_7 = fresh_and_reset_some ? reset_count_12 + reset_count_13 : 4'd0;
+  wire [3:0] reset_sum_2_8 = fresh_and_reset_some ? reset_count_14 + reset_count_15 : 4'd0;
+  wire [4:0] reset_sum_4_4 = fresh_and_reset_some ? reset_sum_2_7 + reset_sum_2_8 : 5'd0;
+  wire [5:0] reset_sum_8_2 = fresh_and_reset_some ? reset_sum_4_3 + reset_sum_4_4 : 6'd0;
+  wire [6:0] reset_sum_16 = fresh_and_reset_some ? reset_sum_8 + reset_sum_8_2 : 7'd0;
+  assign counted__cells_reset = fresh_and_reset_some ? reset_sum_16 : 7'd0;
 
   always @(posedge clk) begin
     if (rst) begin
       fresh <= 1'b0;
-      held <= 1'b0;
       place <= 2'd0;
       row <= 8'd0;
-      saturated_count <= 7'd0;
-      set_count <= 7'd0;
-      reset_count <= 7'd0;
+      end_ <= 1'b0;
+      something_before <= 1'b0;
+      saturated_count_0 <= 3'd0;
+      saturated_count_1 <= 3'd0;
+      saturated_count_2 <= 3'd0;
+      saturated_count_3 <= 3'd0;
+      saturated_count_4 <= 3'd0;
+      saturated_count_5 <= 3'd0;
+      saturated_count_6 <= 3'd0;
+      saturated_count_7 <= 3'd0;
+      saturated_count_8 <= 3'd0;
+      saturated_count_9 <= 3'd0;
+      saturated_count_10 <= 3'd0;
+      saturated_count_11 <= 3'd0;
+      saturated_count_12 <= 3'd0;
+      saturated_count_13 <= 3'd0;
+      saturated_count_14 <= 3'd0;
+      saturated_count_15 <= 3'd0;
+      saturated_some <= 1'b0;
+      set_count_0 <= 3'd0;
+      set_count_1 <= 3'd0;
+      set_count_2 <= 3'd0;
+      set_count_3 <= 3'd0;
+      set_count_4 <= 3'd0;
+      set_count_5 <= 3'd0;
+      set_count_6 <= 3'd0;
+      set_count_7 <= 3'd0;
+      set_count_8 <= 3'd0;
+      set_count_9 <= 3'd0;
+      set_count_10 <= 3'd0;
+      set_count_11 <= 3'd0;
+      set_count_12 <= 3'd0;
+      set_count_13 <= 3'd0;
+      set_count_14 <= 3'd0;
+      set_count_15 <= 3'd0;
+      set_some <= 1'b0;
+      reset_count_0 <= 3'd0;
+      reset_count_1 <= 3'd0;
+      reset_count_2 <= 3'd0;
+      reset_count_3 <= 3'd0;
+      reset_count_4 <= 3'd0;
+      reset_count_5 <= 3'd0;
+      reset_count_6 <= 3'd0;
+      reset_count_7 <= 3'd0;
+      reset_count_8 <= 3'd0;
+      reset_count_9 <= 3'd0;
+      reset_count_10 <= 3'd0;
+      reset_count_11 <= 3'd0;
+      reset_count_12 <= 3'd0;
+      reset_count_13 <= 3'd0;
+      reset_count_14 <= 3'd0;
+      reset_count_15 <= 3'd0;
+      reset_some <= 1'b0;
     end else begin
+      if (i__ready) begin
+        reset_some <= |reset_selected;
+        reset_count_15 <= reset_selected[60] + reset_selected[61] + reset_selected[62] + reset_selected[63];
+        reset_count_14 <= reset_selected[56] + reset_selected[57] + reset_selected[58] + reset_selected[59];
+        reset_count_13 <= reset_selected[52] + reset_selected[53] + reset_selected[54] + reset_selected[55];
+        reset_count_12 <= reset_selected[48] + reset_selected[49] + reset_selected[50] + reset_selected[51];
+        reset_count_11 <= reset_selected[44] + reset_selected[45] + reset_selected[46] + reset_selected[47];
+        reset_count_10 <= reset_selected[40] + reset_selected[41] + reset_selected[42] + reset_selected[43];
+        reset_count_9 <= reset_selected[36] + reset_selected[37] + reset_selected[38] + reset_selected[39];
+        reset_count_8 <= reset_selected[32] + reset_selected[33] + reset_selected[34] + reset_selected[35];
+        reset_count_7 <= reset_selected[28] + reset_selected[29] + reset_selected[30] + reset_selected[31];
+        reset_count_6 <= reset_selected[24] + reset_selected[25] + reset_selected[26] + reset_selected[27];
+        reset_count_5 <= reset_selected[20] + reset_selected[21] + reset_selected[22] + reset_selected[23];
+        reset_count_4 <= reset_selected[16] + reset_selected[17] + reset_selected[18] + reset_selected[19];
+        reset_count_3 <= reset_selected[12] + reset_selected[13] + reset_selected[14] + reset_selected[15];
+        reset_count_2 <= reset_selected[8] + reset_selected[9] + reset_selected[10] + reset_selected[11];
+        reset_count_1 <= reset_selected[4] + reset_selected[5] + reset_selected[6] + reset_selected[7];
+        reset_count_0 <= reset_selected[0] + reset_selected[1] + reset_selected[2] + reset_selected[3];
+        set_some <= |set_selected;
+        set_count_15 <= set_selected[60] + set_selected[61] + set_selected[62] + set_selected[63];
+        set_count_14 <= set_selected[56] + set_selected[57] + set_selected[58] + set_selected[59];
+        set_count_13 <= set_selected[52] + set_selected[53] + set_selected[54] + set_selected[55];
+        set_count_12 <= set_selected[48] + set_selected[49] + set_selected[50] + set_selected[51];
+        set_count_11 <= set_selected[44] + set_selected[45] + set_selected[46] + set_selected[47];
+        set_count_10 <= set_selected[40] + set_selected[41] + set_selected[42] + set_selected[43];
+        set_count_9 <= set_selected[36] + set_selected[37] + set_selected[38] + set_selected[39];
+        set_count_8 <= set_selected[32] + set_selected[33] + set_selected[34] + set_selected[35];
+        set_count_7 <= set_selected[28] + set_selected[29] + set_selected[30] + set_selected[31];
+        set_count_6 <= set_selected[24] + set_selected[25] + set_selected[26] + set_selected[27];
+        set_count_5 <= set_selected[20] + set_selected[21] + set_selected[22] + set_selected[23];
+        set_count_4 <= set_selected[16] + set_selected[17] + set_selected[18] + set_selected[19];
+        set_count_3 <= set_selected[12] + set_selected[13] + set_selected[14] + set_selected[15];
+        set_count_2 <= set_selected[8] + set_selected[9] + set_selected[10] + set_selected[11];
+        set_count_1 <= set_selected[4] + set_selected[5] + set_selected[6] + set_selected[7];
+        set_count_0 <= set_selected[0] + set_selected[1] + set_selected[2] + set_selected[3];
+        saturated_some <= |i__payload[383:320];
+        saturated_count_15 <= i__payload[380] + i__payload[381] + i__payload[382] + i__payload[383];
+        saturated_count_14 <= i__payload[376] + i__payload[377] + i__payload[378] + i__payload[379];
+        saturated_count_13 <= i__payload[372] + i__payload[373] + i__payload[374] + i__payload[375];
+        saturated_count_12 <= i__payload[368] + i__payload[369] + i__payload[370] + i__payload[371];
+        saturated_count_11 <= i__payload[364] + i__payload[365] + i__payload[366] + i__payload[367];
+        saturated_count_10 <= i__payload[360] + i__payload[361] + i__payload[362] + i__payload[363];
+        saturated_count_9 <= i__payload[356] + i__payload[357] + i__payload[358] + i__payload[359];
+        saturated_count_8 <= i__payload[352] + i__payload[353] + i__payload[354] + i__payload[355];
+        saturated_count_7 <= i__payload[348] + i__payload[349] + i__payload[350] + i__payload[351];
+        saturated_count_6 <= i__payload[344] + i__payload[345] + i__payload[346] + i__payload[347];
+        saturated_count_5 <= i__payload[340] + i__payload[341] + i__payload[342] + i__payload[343];
+        saturated_count_4 <= i__payload[336] + i__payload[337] + i__payload[338] + i__payload[339];
+        saturated_count_3 <= i__payload[332] + i__payload[333] + i__payload[334] + i__payload[335];
+        saturated_count_2 <= i__payload[328] + i__payload[329] + i__payload[330] + i__payload[331];
+        saturated_count_1 <= i__payload[324] + i__payload[325] + i__payload[326] + i__payload[327];
+        saturated_count_0 <= i__payload[320] + i__payload[321] + i__payload[322] + i__payload[323];
+      end
       if (clear) begin
+        something_before <= 1'b0;
+        end_ <= 1'b0;
         row <= 8'd0;
         place <= 2'd0;
       end else if (moves) begin
+        something_before <= something;
         place <= place + 1'b1;
         if (last_beat) begin
-          row <= row + 1'b1;
-          if (end_)
-            row <= 8'd0;
+          something_before <= 1'b0;
+          end_ <= end__choice[7:0] == 8'd255;
+          row <= end__choice[7:0];
           place <= 2'd0;
         end
       end
-      if (i__ready) begin
-        reset_count <= 7'd0;
-        if (any_reset_selected)
-          reset_count <= reset_ones_64;
-        set_count <= 7'd0;
-        if (any_set_selected)
-          set_count <= set_ones_64;
-        saturated_count <= 7'd0;
-        if (saturated_count_when)
-          saturated_count <= saturated_ones_64;
-        held <= i__valid & !clear;
-      end
       fresh <= i__valid & i__ready;
     end
+  end
+
+  always @(posedge clk) begin
+    if (rst)
+      held <= 1'b0;
+    else if (clear)
+      held <= 1'b0;
+    else if (i__ready)
+      held <= i__valid;
   end
 
   always @(posedge clk) begin
@@ -6355,6 +6923,22 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       store__cells[314] <= i__payload[318];
       store__cells[318:315] <= i__payload[255:252];
       store__cells[319] <= i__payload[319];
+      something_here <= |{something_here_any, something_here_any_2, something_here_any_3, something_here_any_4,
+          something_here_any_5, something_here_any_6, something_here_any_7, something_here_any_8, something_here_any_9,
+          something_here_any_10, something_here_any_11, something_here_any_12, something_here_any_13,
+          something_here_any_14, something_here_any_15, something_here_any_16, something_here_any_17,
+          something_here_any_18, something_here_any_19, something_here_any_20, something_here_any_21,
+          something_here_any_22, something_here_any_23, something_here_any_24, something_here_any_25,
+          something_here_any_26, something_here_any_27, something_here_any_28, something_here_any_29,
+          something_here_any_30, something_here_any_31, something_here_any_32, something_here_any_33,
+          something_here_any_34, something_here_any_35, something_here_any_36, something_here_any_37,
+          something_here_any_38, something_here_any_39, something_here_any_40, something_here_any_41,
+          something_here_any_42, something_here_any_43, something_here_any_44, something_here_any_45,
+          something_here_any_46, something_here_any_47, something_here_any_48, something_here_any_49,
+          something_here_any_50, something_here_any_51, something_here_any_52, something_here_any_53,
+          something_here_any_54, something_here_any_55, something_here_any_56, something_here_any_57,
+          something_here_any_58, something_here_any_59, something_here_any_60, something_here_any_61,
+          something_here_any_62, something_here_any_63, something_here_any_64};
       parallel_max <= i__payload[392:384];
       bank <= i__payload[393];
     end
@@ -6380,41 +6964,44 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   reg polarity = 1'b0;
   reg [3:0] pulse = 4'd0;
   reg first = 1'b0;
-  reg [1:0] former_state = 2'd0;
+  reg [2:0] former_state = 3'd0;
   reg valid_0 = 1'b0;
   reg valid_1 = 1'b0;
-  reg [7:0] later = 8'd0;
   reg valid_2 = 1'b0;
   reg valid_3 = 1'b0;
+  reg valid_4 = 1'b0;
   reg [159:0] cells_2 = 160'd0;
   reg [28:0] visit_1 = 29'd0;
   reg [31:0] wanted = 32'd0;
-  reg begins = 1'b1;
-  reg [8:0] kept = 9'd0;
-  reg [28:0] visit_3 = 29'd0;
-  reg [5:0] total = 6'd0;
   reg [31:0] waiting = 32'd0;
+  reg fits = 1'b0;
+  reg [28:0] visit_4 = 29'd0;
+  reg last_room = 1'b0;
+  reg fills = 1'b0;
+  reg begins = 1'b1;
+  reg [5:0] total = 6'd0;
+  reg [5:0] number = 6'd0;
+  reg [8:0] room = 9'd0;
+  reg [28:0] visit_3 = 29'd0;
+  reg [7:0] later = 8'd0;
   reg [28:0] visit_0 = 29'd0;
   reg [28:0] visit_2 = 29'd0;
+  reg [31:0] counted = 32'd0;
 
   wire chunk_low_2 = |todo[1:0];
   wire chunk_low_2_2 = |todo[5:4];
   wire chunk_low_4 = |todo[3:0];
   wire [8:0] todo_both = todo & (todo - 1'b1);
   wire [7:0] again = polarity ? i__payload[50:43] : i__payload[34:27];
-  wire former_state_when_3 = pulse == 4'd1 & (|again);
-  wire former_state_when_2 = |i__payload[42:35];
-  wire former_state_when_4 = !polarity & former_state_when_2;
-  wire former_state_when_5 = !(|{valid_1, valid_0});
-  wire any_later = |later;
   wire free = !o__valid | o__ready;
-  wire [8:0] room = begins ? visit_3[28:20] : kept;
-  wire fits = total <= room;
-  wire joins = free & (fits | visit_3[10]);
-  wire moves_3 = !valid_3 | joins;
-  wire moves_2 = !valid_2 | moves_3;
-  wire moves_1 = !valid_1 | moves_2;
-  assign enable = !valid_0 | moves_1;
+  wire joins = free & (fits | visit_4[10]);
+  wire moves_0 = joins | !(&{valid_4, valid_3, valid_2, valid_1, valid_0});
+  wire asks = former_state == 3'd1 | former_state == 3'd2;
+  assign enable = moves_0 & asks;
+  wire moves_1 = joins | !(&{valid_4, valid_3, valid_2, valid_1});
+  wire moves_2 = joins | !(&{valid_4, valid_3, valid_2});
+  wire moves_3 = joins | !(&{valid_4, valid_3});
+  wire moves_4 = joins | !valid_4;
   wire cells_2_4_is_visit_1_3 = cells_2[4] == visit_1[3];
   wire cells_2_9_is_visit_1_3 = cells_2[9] == visit_1[3];
   wire cells_2_14_is_visit_1_3 = cells_2[14] == visit_1[3];
@@ -6447,12 +7034,22 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   wire cells_2_149_is_visit_1_3 = cells_2[149] == visit_1[3];
   wire cells_2_154_is_visit_1_3 = cells_2[154] == visit_1[3];
   wire cells_2_159_is_visit_1_3 = cells_2[159] == visit_1[3];
+  wire moves_3_and_valid_2 = moves_3 & valid_2;
   wire [31:0] not_waiting = ~waiting;
   wire [32:0] waiting_both = waiting & (not_waiting + 1'b1);
   wire [31:0] joining = fits ? waiting : waiting_both[31:0];
-  wire writes = valid_3 & free;
-  wire emits = writes & (visit_3[10] | (fits ? visit_3[9] | total == room : room == 9'd1));
+  wire writes = valid_4 & free;
+  wire emits = writes & (visit_4[10] | (fits ? visit_4[9] | fills : last_room));
+  wire next_begins = writes ? emits : begins;
+  wire [6:0] fills_choice = moves_4 ? number : total - writes;
   wire former_state_when = |i__payload[26:19];
+  wire former_state_when_2 = |i__payload[42:35];
+  wire former_state_when_3 = pulse == 4'd1 & (|again);
+  wire former_state_when_4 = !polarity & former_state_when_2;
+  wire former_state_when_5 = !(|{valid_1, valid_0});
+  wire any_later = |later;
+  wire moves_1_and_valid_0 = moves_1 & valid_0;
+  wire moves_2_and_valid_1 = moves_2 & valid_1;
   wire [31:0] higher;
   assign higher[0] = cells_2_4_is_visit_1_3 & cells_2[3:0] > visit_1[7:4];
   assign higher[1] = cells_2_9_is_visit_1_3 & cells_2[8:5] > visit_1[7:4];
@@ -6500,17 +7097,11 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   assign asked[7:4] = pulse;
   assign asked[8] = first;
   assign asked[9] = todo_both[7:0] == 8'd0;
-  assign asked[10] = former_state == 2'd2;
+  assign asked[10] = former_state == 3'd2;
   assign asked[18:11] = i__payload[7:0];
   assign asked[19] = i__payload[9];
   assign asked[28:20] = i__payload[18:10];
-  wire asks = former_state == 2'd1 | former_state == 2'd2;
-  assign i__ready =
-    former_state == 2'd1 & enable & todo_both[7:0] == 8'd0 & !former_state_when_3 & pulse == 4'd1 &
-        !former_state_when_4 & !i__payload[8] ? 1'b1 :
-    former_state == 2'd3 & former_state_when_5 & !any_later & !former_state_when_4 & !i__payload[8] ? 1'b1 :
-    former_state == 2'd2 & enable ? 1'b1 :
-    1'b0;
+  assign i__ready = former_state == 3'd3;
   wire [31:0] wants;
   assign wants[0] = cells_2_4_is_visit_1_3 & cells_2[3:0] >= visit_1[7:4];
   assign wants[1] = cells_2_9_is_visit_1_3 & cells_2[8:5] >= visit_1[7:4];
@@ -6544,21 +7135,23 @@ module pulsetrain_core_controller_pulse_scheduler_former (
   assign wants[29] = cells_2_149_is_visit_1_3 & cells_2[148:145] >= visit_1[7:4];
   assign wants[30] = cells_2_154_is_visit_1_3 & cells_2[153:150] >= visit_1[7:4];
   assign wants[31] = cells_2_159_is_visit_1_3 & cells_2[158:155] >= visit_1[7:4];
-  wire [2:0] wanted_4 = moves_3 ? wanted[0] + wanted[1] + (wanted[2] + wanted[3]) : 3'd0;
-  wire [2:0] wanted_4_2 = moves_3 ? wanted[4] + wanted[5] + (wanted[6] + wanted[7]) : 3'd0;
-  wire [3:0] wanted_8 = moves_3 ? wanted_4 + wanted_4_2 : 4'd0;
-  wire [2:0] wanted_4_3 = moves_3 ? wanted[8] + wanted[9] + (wanted[10] + wanted[11]) : 3'd0;
-  wire [2:0] wanted_4_4 = moves_3 ? wanted[12] + wanted[13] + (wanted[14] + wanted[15]) : 3'd0;
-  wire [3:0] wanted_8_2 = moves_3 ? wanted_4_3 + wanted_4_4 : 4'd0;
-  wire [4:0] wanted_16 = moves_3 ? wanted_8 + wanted_8_2 : 5'd0;
-  wire [2:0] wanted_4_5 = moves_3 ? wanted[16] + wanted[17] + (wanted[18] + wanted[19]) : 3'd0;
-  wire [2:0] wanted_4_6 = moves_3 ? wanted[20] + wanted[21] + (wanted[22] + wanted[23]) : 3'd0;
-  wire [3:0] wanted_8_3 = moves_3 ? wanted_4_5 + wanted_4_6 : 4'd0;
-  wire [2:0] wanted_4_7 = moves_3 ? wanted[24] + wanted[25] + (wanted[26] + wanted[27]) : 3'd0;
-  wire [2:0] wanted_4_8 = moves_3 ? wanted[28] + wanted[29] + (wanted[30] + wanted[31]) : 3'd0;
-  wire [3:0] wanted_8_4 = moves_3 ? wanted_4_7 + wanted_4_8 : 4'd0;
-  wire [4:0] wanted_16_2 = moves_3 ? wanted_8_3 + wanted_8_4 : 5'd0;
-  wire [5:0] wanted_32 = moves_3 ? wanted_16 + wanted_16_2 : 6'd0;
+  wire [2:0] wanted_4 = moves_3_and_valid_2 ? wanted[0] + wanted[1] + (wanted[2] + wanted[3]) : 3'd0;
+  wire [2:0] wanted_4_2 = moves_3_and_valid_2 ? wanted[4] + wanted[5] + (wanted[6] + wanted[7]) : 3'd0;
+  wire [3:0] wanted_8 = moves_3_and_valid_2 ? wanted_4 + wanted_4_2 : 4'd0;
+  wire [2:0] wanted_4_3 = moves_3_and_valid_2 ? wanted[8] + wanted[9] + (wanted[10] + wanted[11]) : 3'd0;
+  wire [2:0] wanted_4_4 = moves_3_and_valid_2 ? wanted[12] + wanted[13] + (wanted[14] + wanted[15]) : 3'd0;
+  wire [3:0] wanted_8_2 = moves_3_and_valid_2 ? wanted_4_3 + wanted_4_4 : 4'd0;
+  wire [4:0] wanted_16 = moves_3_and_valid_2 ? wanted_8 + wanted_8_2 : 5'd0;
+  wire [2:0] wanted_4_5 = moves_3_and_valid_2 ? wanted[16] + wanted[17] + (wanted[18] + wanted[19]) : 3'd0;
+  wire [2:0] wanted_4_6 = moves_3_and_valid_2 ? wanted[20] + wanted[21] + (wanted[22] + wanted[23]) : 3'd0;
+  wire [3:0] wanted_8_3 = moves_3_and_valid_2 ? wanted_4_5 + wanted_4_6 : 4'd0;
+  wire [2:0] wanted_4_7 = moves_3_and_valid_2 ? wanted[24] + wanted[25] + (wanted[26] + wanted[27]) : 3'd0;
+  wire [2:0] wanted_4_8 = moves_3_and_valid_2 ? wanted[28] + wanted[29] + (wanted[30] + wanted[31]) : 3'd0;
+  wire [3:0] wanted_8_4 = moves_3_and_valid_2 ? wanted_4_7 + wanted_4_8 : 4'd0;
+  wire [4:0] wanted_16_2 = moves_3_and_valid_2 ? wanted_8_3 + wanted_8_4 : 5'd0;
+  wire [5:0] wanted_32 = moves_3_and_valid_2 ? wanted_16 + wanted_16_2 : 6'd0;
+  wire [8:0] next_room = next_begins ? (moves_4 ? visit_3[28:20] : visit_4[28:20]) : room - (writes ? (fits ? total :
+      6'd1) : 6'd0);
 
   always @(posedge clk) begin
     if (rst) begin
@@ -6566,159 +7159,122 @@ module pulsetrain_core_controller_pulse_scheduler_former (
       polarity <= 1'b0;
       pulse <= 4'd0;
       first <= 1'b0;
-      former_state <= 2'd0;
+      former_state <= 3'd0;
       later <= 8'd0;
-      kept <= 9'd0;
+      room <= 9'd0;
+      fits <= 1'b0;
+      fills <= 1'b0;
+      last_room <= 1'b0;
     end else begin
-      if (writes)
-        kept <= room - (fits ? total : 6'd1);
-      if (moves_2) begin
-        if (valid_1) begin
-          if (visit_1[8])
-            later <= 8'd0;
-          case (visit_1[2:0])
-            3'd0:
-              later[0] <= any_higher;
-            3'd1:
-              later[1] <= any_higher;
-            3'd2:
-              later[2] <= any_higher;
-            3'd3:
-              later[3] <= any_higher;
-            3'd4:
-              later[4] <= any_higher;
-            3'd5:
-              later[5] <= any_higher;
-            3'd6:
-              later[6] <= any_higher;
-            3'd7:
-              later[7] <= any_higher;
-          endcase
-        end
+      last_room <= next_room == 9'd1;
+      fills <= fills_choice[5:0] == next_room;
+      fits <= fills_choice[5:0] <= next_room;
+      room <= next_room;
+      if (moves_2_and_valid_1) begin
+        if (visit_1[8])
+          later <= 8'd0;
+        case (visit_1[2:0])
+          3'd0:
+            later[0] <= any_higher;
+          3'd1:
+            later[1] <= any_higher;
+          3'd2:
+            later[2] <= any_higher;
+          3'd3:
+            later[3] <= any_higher;
+          3'd4:
+            later[4] <= any_higher;
+          3'd5:
+            later[5] <= any_higher;
+          3'd6:
+            later[6] <= any_higher;
+          3'd7:
+            later[7] <= any_higher;
+        endcase
       end
       case (former_state)
-        2'd0: begin
+        3'd0: begin
           if (i__valid) begin
             if (former_state_when) begin
-              former_state <= 2'd1;
+              former_state <= 3'd1;
               first <= 1'b1;
               pulse <= 4'd1;
               polarity <= 1'b0;
               todo <= i__payload[26:19];
             end else if (former_state_when_2) begin
-              former_state <= 2'd1;
+              former_state <= 3'd1;
               first <= 1'b1;
               pulse <= 4'd1;
               polarity <= 1'b1;
               todo <= i__payload[42:35];
             end else
-              former_state <= 2'd2;
+              former_state <= 3'd2;
           end
           if (clear)
-            former_state <= 2'd0;
+            former_state <= 3'd0;
         end
-        2'd1: begin
-          if (enable) begin
+        3'd1: begin
+          if (moves_0) begin
             first <= 1'b0;
             todo <= todo_both[7:0];
             if (todo_both[7:0] == 8'd0) begin
               if (former_state_when_3) begin
-                former_state <= 2'd1;
+                former_state <= 3'd1;
                 first <= 1'b1;
                 pulse <= 4'd2;
                 polarity <= polarity;
                 todo <= again;
               end else if (pulse == 4'd1) begin
                 if (former_state_when_4) begin
-                  former_state <= 2'd1;
+                  former_state <= 3'd1;
                   first <= 1'b1;
                   pulse <= 4'd1;
                   polarity <= 1'b1;
                   todo <= i__payload[42:35];
                 end else if (i__payload[8])
-                  former_state <= 2'd2;
+                  former_state <= 3'd2;
                 else
-                  former_state <= 2'd0;
+                  former_state <= 3'd3;
               end else
-                former_state <= 2'd3;
+                former_state <= 3'd4;
             end
           end
           if (clear)
-            former_state <= 2'd0;
+            former_state <= 3'd0;
         end
-        2'd3: begin
+        3'd4: begin
           if (former_state_when_5) begin
             if (any_later) begin
-              former_state <= 2'd1;
+              former_state <= 3'd1;
               first <= 1'b1;
               pulse <= pulse + 1'b1;
               polarity <= polarity;
               todo <= later;
             end else if (former_state_when_4) begin
-              former_state <= 2'd1;
+              former_state <= 3'd1;
               first <= 1'b1;
               pulse <= 4'd1;
               polarity <= 1'b1;
               todo <= i__payload[42:35];
             end else if (i__payload[8])
-              former_state <= 2'd2;
+              former_state <= 3'd2;
             else
-              former_state <= 2'd0;
+              former_state <= 3'd3;
           end
           if (clear)
-            former_state <= 2'd0;
+            former_state <= 3'd0;
         end
-        2'd2: begin
-          if (enable)
-            former_state <= 2'd0;
+        3'd2: begin
+          if (moves_0)
+            former_state <= 3'd3;
           if (clear)
-            former_state <= 2'd0;
+            former_state <= 3'd0;
         end
+        3'd3:
+          former_state <= 3'd0;
+        default: ;
       endcase
     end
-  end
-
-  always @(posedge clk) begin
-    if (moves_3) begin
-      total <= wanted_32;
-      waiting <= wanted;
-      visit_3 <= visit_2;
-    end
-    if (writes) begin
-      o__payload[266] <= visit_3[10];
-      o__payload[265] <= visit_3[19];
-      o__payload[7:0] <= visit_3[18:11];
-      o__payload[8] <= visit_3[3];
-      o__payload[40:9] <= (visit_3[2:0] == 3'd0 & !visit_3[10] ? joining : 32'd0) | (begins ? 32'd0 : o__payload[40:9]);
-      o__payload[72:41] <= (visit_3[2:0] == 3'd1 & !visit_3[10] ? joining : 32'd0) | (begins ? 32'd0 :
-          o__payload[72:41]);
-      o__payload[104:73] <= (visit_3[2:0] == 3'd2 & !visit_3[10] ? joining : 32'd0) | (begins ? 32'd0 :
-          o__payload[104:73]);
-      o__payload[136:105] <= (visit_3[2:0] == 3'd3 & !visit_3[10] ? joining : 32'd0) | (begins ? 32'd0 :
-          o__payload[136:105]);
-      o__payload[168:137] <= (visit_3[2:0] == 3'd4 & !visit_3[10] ? joining : 32'd0) | (begins ? 32'd0 :
-          o__payload[168:137]);
-      o__payload[200:169] <= (visit_3[2:0] == 3'd5 & !visit_3[10] ? joining : 32'd0) | (begins ? 32'd0 :
-          o__payload[200:169]);
-      o__payload[232:201] <= (visit_3[2:0] == 3'd6 & !visit_3[10] ? joining : 32'd0) | (begins ? 32'd0 :
-          o__payload[232:201]);
-      o__payload[264:233] <= (visit_3[2:0] == 3'd7 & !visit_3[10] ? joining : 32'd0) | (begins ? 32'd0 :
-          o__payload[264:233]);
-      if (!joins) begin
-        total <= total - 1'b1;
-        waiting <= waiting & ~waiting_both[31:0];
-      end
-    end
-    if (moves_2) begin
-      wanted <= wants;
-      visit_2 <= visit_1;
-    end
-    if (moves_1) begin
-      cells_2 <= cells[visit_0[0] * 160 +: 160];
-      visit_1 <= visit_0;
-    end
-    if (enable)
-      visit_0 <= asked;
   end
 
   always @(posedge clk) begin
@@ -6727,6 +7283,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
       valid_1 <= 1'b0;
       valid_2 <= 1'b0;
       valid_3 <= 1'b0;
+      valid_4 <= 1'b0;
       o__valid <= 1'b0;
       begins <= 1'b1;
     end else if (clear) begin
@@ -6734,6 +7291,7 @@ module pulsetrain_core_controller_pulse_scheduler_former (
       valid_1 <= 1'b0;
       valid_2 <= 1'b0;
       valid_3 <= 1'b0;
+      valid_4 <= 1'b0;
       o__valid <= 1'b0;
       begins <= 1'b1;
     end else begin
@@ -6743,15 +7301,63 @@ module pulsetrain_core_controller_pulse_scheduler_former (
         begins <= emits;
         o__valid <= emits;
       end
+      if (moves_4)
+        valid_4 <= valid_3;
       if (moves_3)
         valid_3 <= valid_2;
       if (moves_2)
         valid_2 <= valid_1;
       if (moves_1)
         valid_1 <= valid_0;
-      if (enable)
+      if (moves_0)
         valid_0 <= asks;
     end
+  end
+
+  always @(posedge clk) begin
+    if (moves_4)
+      waiting <= counted;
+    if (writes) begin
+      o__payload[266] <= visit_4[10];
+      o__payload[265] <= visit_4[19];
+      o__payload[7:0] <= visit_4[18:11];
+      o__payload[8] <= visit_4[3];
+      o__payload[40:9] <= (visit_4[2:0] == 3'd0 & !visit_4[10] ? joining : 32'd0) | (begins ? 32'd0 : o__payload[40:9]);
+      o__payload[72:41] <= (visit_4[2:0] == 3'd1 & !visit_4[10] ? joining : 32'd0) | (begins ? 32'd0 :
+          o__payload[72:41]);
+      o__payload[104:73] <= (visit_4[2:0] == 3'd2 & !visit_4[10] ? joining : 32'd0) | (begins ? 32'd0 :
+          o__payload[104:73]);
+      o__payload[136:105] <= (visit_4[2:0] == 3'd3 & !visit_4[10] ? joining : 32'd0) | (begins ? 32'd0 :
+          o__payload[136:105]);
+      o__payload[168:137] <= (visit_4[2:0] == 3'd4 & !visit_4[10] ? joining : 32'd0) | (begins ? 32'd0 :
+          o__payload[168:137]);
+      o__payload[200:169] <= (visit_4[2:0] == 3'd5 & !visit_4[10] ? joining : 32'd0) | (begins ? 32'd0 :
+          o__payload[200:169]);
+      o__payload[232:201] <= (visit_4[2:0] == 3'd6 & !visit_4[10] ? joining : 32'd0) | (begins ? 32'd0 :
+          o__payload[232:201]);
+      o__payload[264:233] <= (visit_4[2:0] == 3'd7 & !visit_4[10] ? joining : 32'd0) | (begins ? 32'd0 :
+          o__payload[264:233]);
+      if (!joins)
+        waiting <= waiting & ~waiting_both[31:0];
+    end
+    total <= fills_choice[5:0];
+    if (moves_4 & valid_3)
+      visit_4 <= visit_3;
+    if (moves_3_and_valid_2) begin
+      number <= wanted_32;
+      counted <= wanted;
+      visit_3 <= visit_2;
+    end
+    if (moves_2_and_valid_1) begin
+      wanted <= wants;
+      visit_2 <= visit_1;
+    end
+    if (moves_1_and_valid_0) begin
+      cells_2 <= cells[visit_0[0] * 160 +: 160];
+      visit_1 <= visit_0;
+    end
+    if (enable)
+      visit_0 <= asked;
   end
 
   assign word = chunk_4 >> 1'b1;
@@ -6767,9 +7373,24 @@ module pulsetrain_core_controller_row_programmer (
   input o__ready,
   input samples__valid,
   output room,
+  input [7:0] program_tolerance,
+  input [7:0] settings__refresh_pulses,
+  input [1:0] settings__ramp,
+  input [15:0] set_ramp__start,
+  input [15:0] set_ramp__step,
+  input [15:0] set_ramp__stop,
+  input [15:0] reset_ramp__start,
+  input [15:0] reset_ramp__step,
+  input [15:0] reset_ramp__stop,
+  input [15:0] form_ramp__start,
+  input [15:0] form_ramp__step,
+  input [15:0] form_ramp__stop,
   input [257:0] targets__payload,
+  input [7:0] step,
+  input [7:0] verify_tolerance,
+  input [7:0] settings__try_limit,
   input [8:0] parallel_max,
-  input [187:0] settings,
+  input [1:0] pair_policy,
   input clear,
   input [266:0] slots__payload,
   output slots__ready,
@@ -6807,9 +7428,9 @@ module pulsetrain_core_controller_row_programmer (
   reg [4:0] port = 5'd0;
   reg [15:0] port_2 = 16'd0;
   reg [1:0] port_3 = 2'd0;
-  wire at_last;
-  wire last;
+  wire last_2;
   wire resting;
+  wire at_last;
   wire [15:0] index_2;
   wire valid;
   wire [3:0] group;
@@ -6827,7 +7448,7 @@ module pulsetrain_core_controller_row_programmer (
   wire some;
   wire full;
   wire [3:0] group_3;
-  wire last_2;
+  wire last;
   wire [127:0] codes;
 
   wire last_group = index == 4'd15;
@@ -6849,7 +7470,7 @@ module pulsetrain_core_controller_row_programmer (
   wire cells__valid_and_cells__ready = cells__valid & cells__ready;
   wire [4:0] index_plus_1 = index + 1'b1;
   wire programmer_state_when_4 = !(|(rising | falling));
-  wire programmer_state_when_5 = round != 8'd0 & round >= settings[31:24];
+  wire programmer_state_when_5 = round != 8'd0 & round >= settings__try_limit;
   wire [8:0] repeats_plus_1 = repeats + 1'b1;
   wire ended = programmer_state == 4'd6 & free;
   wire counted__unverified_both = ended & !clear;
@@ -6882,7 +7503,7 @@ module pulsetrain_core_controller_row_programmer (
   wire ends = programmer_state == 4'd0 & programmer_state_when & slots__valid & !programmer_state_when_2 & !active;
   assign slots__ready =
     programmer_state == 4'd0 & programmer_state_when & slots__valid & !programmer_state_when_2 & !active ? 1'b1 :
-    programmer_state == 4'd1 & last & programmer_state_when_3[15:0] == 16'd0 ? !clear :
+    programmer_state == 4'd1 & at_last & programmer_state_when_3[15:0] == 16'd0 ? !clear :
     1'b0;
   wire [2:0] action =
     programmer_state == 4'd1 ? 3'd2 :
@@ -6901,9 +7522,9 @@ module pulsetrain_core_controller_row_programmer (
   assign targets__ready = programmer_state == 4'd3 & at_last & !clear;
   wire reads = programmer_state == 4'd2 & at_rest;
   wire reads_2 = programmer_state == 4'd2 & at_rest & left != 16'd0;
-  wire leaves_2 = programmer_state == 4'd5 & full & last;
+  wire leaves_2 = programmer_state == 4'd5 & full & at_last;
   wire begins = programmer_state == 4'd7 & free;
-  wire step = programmer_state == 4'd7 & free & !refreshes;
+  wire step_2 = programmer_state == 4'd7 & free & !refreshes;
   wire [263:0] port_4;
   assign port_4[7:0] = row;
   assign port_4[263:8] = columns;
@@ -6911,12 +7532,13 @@ module pulsetrain_core_controller_row_programmer (
   pulsetrain_core_controller_row_programmer_row_cells row_cells (
     .clk(clk),
     .rst(rst),
-    .at_last(at_last),
-    .last(last),
+    .last(last_2),
     .resting(resting),
     .moves(moves),
+    .program_tolerance(program_tolerance),
     .targets(targets__payload[255:0]),
-    .settings(settings[23:0]),
+    .step(step),
+    .verify_tolerance(verify_tolerance),
     .slots__payload(slots__payload[264:8]),
     .forget(forget),
     .begins(restart),
@@ -6926,6 +7548,7 @@ module pulsetrain_core_controller_row_programmer (
     .first(first),
     .round(round),
     .work(work),
+    .at_last(at_last),
     .chosen__index(index_2),
     .chosen__valid(valid),
     .chosen__group(group),
@@ -6965,9 +7588,17 @@ module pulsetrain_core_controller_row_programmer (
     .clk(clk),
     .rst(rst),
     .forms(forms),
-    .settings(settings[187:44]),
+    .set_ramp__start(set_ramp__start),
+    .set_ramp__step(set_ramp__step),
+    .set_ramp__stop(set_ramp__stop),
+    .reset_ramp__start(reset_ramp__start),
+    .reset_ramp__step(reset_ramp__step),
+    .reset_ramp__stop(reset_ramp__stop),
+    .form_ramp__start(form_ramp__start),
+    .form_ramp__step(form_ramp__step),
+    .form_ramp__stop(form_ramp__stop),
     .restart(restart),
-    .step(step),
+    .step(step_2),
     .is_reset(polarity),
     .value(value)
   );
@@ -6981,7 +7612,7 @@ module pulsetrain_core_controller_row_programmer (
     .leaves(leaves_2),
     .full(full),
     .group(group_3),
-    .last(last_2),
+    .last(last),
     .codes(codes),
     .samples__group(samples__group),
     .samples__codes(samples__codes),
@@ -7045,7 +7676,7 @@ module pulsetrain_core_controller_row_programmer (
           first <= 1'b1;
         end
         4'd1: begin
-          if (last) begin
+          if (at_last) begin
             if (programmer_state_when_3[15:0] == 16'd0)
               programmer_state <= 4'd0;
             todo <= programmer_state_when_3[15:0];
@@ -7055,7 +7686,7 @@ module pulsetrain_core_controller_row_programmer (
         end
         4'd3: begin
           if (targets__valid) begin
-            if (last) begin
+            if (at_last) begin
               programmer_state <= 4'd3;
               if (last_group)
                 programmer_state <= 4'd2;
@@ -7076,7 +7707,7 @@ module pulsetrain_core_controller_row_programmer (
         end
         4'd5: begin
           if (full) begin
-            if (last & last_2)
+            if (at_last & last)
               programmer_state <= 4'd4;
           end
           if (clear)
@@ -7111,7 +7742,7 @@ module pulsetrain_core_controller_row_programmer (
           if (emits)
             emitted <= 1'b1;
           if (todo != 16'd0) begin
-            if (last)
+            if (last_2)
               todo <= programmer_state_when_3[15:0];
           end else if (resting) begin
             programmer_state <= 4'd7;
@@ -7119,7 +7750,7 @@ module pulsetrain_core_controller_row_programmer (
             if (polarity) begin
               if (!emitted & !some)
                 programmer_state <= 4'd6;
-              else if (!refreshes | repeats_plus_1 == settings[41:34])
+              else if (!refreshes | repeats_plus_1 == settings__refresh_pulses)
                 programmer_state <= 4'd2;
               repeats <= repeats_plus_1[7:0];
             end
@@ -7137,7 +7768,7 @@ module pulsetrain_core_controller_row_programmer (
             programmer_state <= 4'd0;
         end
         4'd9: begin
-          if (last)
+          if (at_last)
             programmer_state <= 4'd10;
           if (clear)
             programmer_state <= 4'd0;
@@ -7158,7 +7789,7 @@ module pulsetrain_core_controller_row_programmer (
       endcase
       if (emits) begin
         port_3[0] <= ends;
-        port_3[1] <= !reads_2 & !ends & (work == 2'd1 | forms) & (settings[43:42] == 2'd1 | settings[43:42] == 2'd2);
+        port_3[1] <= !reads_2 & !ends & (work == 2'd1 | forms) & (settings__ramp == 2'd1 | settings__ramp == 2'd2);
         port_2 <= reads_2 ? left : 16'd0;
         port <= ends ? 5'd0 : reads_2 ? 5'd8 : polarity ? 5'd2 : forms ? 5'd4 : 5'd1;
       end
@@ -7189,7 +7820,7 @@ module pulsetrain_core_controller_row_programmer (
         end
         4'd3: begin
           if (targets__valid) begin
-            if (last) begin
+            if (at_last) begin
               index <= index_plus_1[3:0];
               if (last_group)
                 index <= 4'd0;
@@ -7240,12 +7871,13 @@ endmodule
 module pulsetrain_core_controller_row_programmer_row_cells (
   input clk,
   input rst,
-  output at_last,
   output last,
   output resting,
   input moves,
+  input [7:0] program_tolerance,
   input [255:0] targets,
-  input [23:0] settings,
+  input [7:0] step,
+  input [7:0] verify_tolerance,
   input [256:0] slots__payload,
   input forget,
   input begins,
@@ -7255,6 +7887,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   input first,
   input [7:0] round,
   input [1:0] work,
+  output at_last,
   output reg [15:0] chosen__index = 16'd1,
   output chosen__valid,
   output [3:0] chosen__group,
@@ -7271,190 +7904,191 @@ module pulsetrain_core_controller_row_programmer_row_cells (
 );
   reg [3:0] place = 4'd0;
   reg [15:0] position = 16'd1;
-  reg [5:0] stage_1 = 6'd0;
-  reg [5:0] stage_2 = 6'd0;
-  reg [5:0] stage_3 = 6'd0;
+  reg [4:0] busy = 5'd0;
   reg fresh_before = 1'b0;
-  reg exists_0 = 1'b0;
-  reg [29:0] signature__data;
-  reg takes_0 = 1'b0;
+  reg [17:0] first_0 = 18'd0;
+  reg [5:0] stage_2 = 6'd0;
+  reg [29:0] old = 30'd0;
   reg slot_is_first = 1'b0;
-  reg [15:0] value_0 = 16'd0;
   reg [42:0] operands_0 = 43'd0;
   reg [42:0] result_0 = 43'd0;
+  reg [7:0] tolerance = 8'd0;
+  reg [5:0] stage_4 = 6'd0;
   reg [7:0] signature__addr = 8'd0;
-  reg [7:0] address_2 = 8'd0;
-  reg [2:0] starts = 3'd0;
+  reg [5:0] stage_3 = 6'd0;
+  reg [7:0] address_3 = 8'd0;
+  reg left_0 = 1'b0;
+  reg blind_0 = 1'b0;
+  reg rises_0 = 1'b0;
+  reg [3:0] starts = 4'd0;
+  reg [5:0] stage_1 = 6'd0;
   reg [7:0] address_1 = 8'd0;
+  reg [7:0] address_2 = 8'd0;
+  reg [29:0] signature__data_2;
+  reg lowers_before = 1'b0;
   reg lowers = 1'b0;
+  reg [17:0] came_0 = 18'd0;
+  reg noted = 1'b0;
+  reg [3:0] noted_group = 4'd0;
+  reg anew = 1'b0;
+  reg verified_now = 1'b0;
+  reg unreached_now = 1'b0;
+  reg unverified_now = 1'b0;
 
   wire visits = action != 3'd0 & moves;
-  assign at_last = moves & position[15];
   assign last = visits & position[15];
-  assign resting = !(|{stage_3, stage_2, stage_1});
+  assign resting = !(|busy);
   wire fresh = position[0] ? !left[group] : fresh_before;
   wire verifies = work == 2'd0;
   wire moves_target = first & verifies;
   wire in_rounds = round != 8'd0;
-  wire [7:0] tolerance = verifies ? settings[15:8] : settings[23:16];
   wire forms = work == 2'd2;
-  wire [10:0] forms_choice = stage_1[5] ? {signature__data[28], !signature__data[28] & (signature__data[25] |
-      signature__data[29]), signature__data[24:17]} : {{3{signature__data[16]}}, signature__data[16:9]};
-  wire stage_1_1_and_takes_0 = stage_1[1] & takes_0;
-  wire operands_0_when = stage_1[0] | (stage_1[1] & (slot_is_first | !signature__data[25]));
-  wire operands_0_both = signature__data[25] & !operands_0_when;
-  wire alone = value_0 == 16'd32768;
-  wire alone_any = |value_0[6:0];
-  wire operands_0_either = !(|value_0[15:7]) | ((&value_0[15:7]) & alone_any);
-  wire operands_0_both_2 = stage_1[2] & operands_0_both;
-  wire blinded = operands_0_both_2 & first & verifies & (!(!value_0[7] | (value_0[7] & alone_any)) | (!value_0[7] &
-      (&value_0[6:0])) | (value_0[7] & !(|value_0[6:1])));
+  wire [10:0] forms_choice = stage_2[5] ? {old[28], !old[28] & (old[25] | old[29]), old[24:17]} : {{3{old[16]}},
+      old[16:9]};
+  wire stage_2_1_and_first_0_1 = stage_2[1] & first_0[1];
+  wire operands_0_when = stage_2[0] | (stage_2[1] & (slot_is_first | !old[25]));
+  wire operands_0_both = old[25] & !operands_0_when;
+  wire alone = first_0[17:2] == 16'd32768;
+  wire alone_any = |first_0[8:2];
+  wire operands_0_either = !(|first_0[17:9]) | ((&first_0[17:9]) & alone_any);
+  wire operands_0_both_2 = stage_2[2] & operands_0_both;
+  wire blinded = operands_0_both_2 & first & verifies & (!(!first_0[9] | (first_0[9] & alone_any)) | (!first_0[9] &
+      (&first_0[8:2])) | (first_0[9] & !(|first_0[8:3])));
   wire [10:0] result_0_sum = $signed({operands_0[8:0], 1'b1}) + $signed({operands_0[17:9], operands_0[18]});
   wire far_0 = result_0_sum[9] ^ result_0_sum[10];
   wire [9:0] distance_0 = $signed(result_0[8:0]) - $signed(result_0[26:19]);
-  wire met_0 = {distance_0[8:0] ^ {9{distance_0[9]}}, distance_0[9]} <= {tolerance, 1'b0} | (forms & distance_0[9]);
-  wire signature__en = stage_3[0] | stage_3[1] | stage_3[2];
-  wire unreached_now = result_0[37] & !met_0;
-  wire [29:0] signature__data_2;
-  assign signature__data_2[8:0] = result_0[8:0];
-  assign signature__data_2[16:9] = result_0[26:19];
-  assign signature__data_2[24:17] = result_0[34:27];
-  assign signature__data_2[25] = result_0[36] | unreached_now;
-  assign signature__data_2[26] = result_0[38];
-  assign signature__data_2[27] = result_0[37] ? !distance_0[9] : result_0[40];
-  assign signature__data_2[28] = result_0[41];
-  assign signature__data_2[29] = result_0[42];
-  wire signature__en_either = signature__data_2[25] | signature__data_2[26];
-  wire rising_both = signature__en_either & signature__data_2[27];
-  wire falling_both = signature__en_either & !signature__data_2[27];
-  wire verified_now = result_0[37] & met_0;
-  wire [15:0] value_0_either = (targets[15:0] & {16{position[0]}}) | (targets[31:16] & {16{position[1]}}) |
+  wire met_0 = distance_0[9] ? forms | distance_0[8:0] > ~{1'b0, tolerance} : distance_0[8:0] <= tolerance;
+  wire unreached_now_both = result_0[37] & !met_0;
+  wire signature__en = stage_4[0] | stage_4[1] | stage_4[2];
+  wire left_0_or_blind_0 = left_0 | blind_0;
+  wire rising_both = left_0_or_blind_0 & rises_0;
+  wire falling_both = left_0_or_blind_0 & !rises_0;
+  wire [15:0] came_0_either = (targets[15:0] & {16{position[0]}}) | (targets[31:16] & {16{position[1]}}) |
       (targets[47:32] & {16{position[2]}}) | (targets[63:48] & {16{position[3]}}) | (targets[79:64] &
       {16{position[4]}});
-  wire [15:0] value_0_either_2 = value_0_either | (targets[95:80] & {16{position[5]}}) | (targets[111:96] &
+  wire [15:0] came_0_either_2 = came_0_either | (targets[95:80] & {16{position[5]}}) | (targets[111:96] &
       {16{position[6]}}) | (targets[127:112] & {16{position[7]}}) | (targets[143:128] & {16{position[8]}});
-  wire [15:0] value_0_either_3 = value_0_either_2 | (targets[159:144] & {16{position[9]}}) | (targets[175:160] &
+  wire [15:0] came_0_either_3 = came_0_either_2 | (targets[159:144] & {16{position[9]}}) | (targets[175:160] &
       {16{position[10]}}) | (targets[191:176] & {16{position[11]}}) | (targets[207:192] & {16{position[12]}});
-  wire [7:0] value_0_either_4 = (codes[7:0] & {8{position[0]}}) | (codes[15:8] & {8{position[1]}}) | (codes[23:16] &
+  wire [7:0] came_0_either_4 = (codes[7:0] & {8{position[0]}}) | (codes[15:8] & {8{position[1]}}) | (codes[23:16] &
       {8{position[2]}}) | (codes[31:24] & {8{position[3]}}) | (codes[39:32] & {8{position[4]}});
-  wire [7:0] value_0_either_5 = value_0_either_4 | (codes[47:40] & {8{position[5]}}) | (codes[55:48] &
-      {8{position[6]}}) | (codes[63:56] & {8{position[7]}}) | (codes[71:64] & {8{position[8]}}) | (codes[79:72] &
-      {8{position[9]}});
-  wire [7:0] value_0_either_6 = value_0_either_5 | (codes[87:80] & {8{position[10]}}) | (codes[95:88] &
+  wire [7:0] came_0_either_5 = came_0_either_4 | (codes[47:40] & {8{position[5]}}) | (codes[55:48] & {8{position[6]}})
+      | (codes[63:56] & {8{position[7]}}) | (codes[71:64] & {8{position[8]}}) | (codes[79:72] & {8{position[9]}});
+  wire [7:0] came_0_either_6 = came_0_either_5 | (codes[87:80] & {8{position[10]}}) | (codes[95:88] &
       {8{position[11]}}) | (codes[103:96] & {8{position[12]}}) | (codes[111:104] & {8{position[13]}});
-  wire takes_0_either_46 = (slots__payload[1] & position[0]) | (slots__payload[2] & position[1]) | (slots__payload[3] &
+  wire came_0_either_52 = (slots__payload[1] & position[0]) | (slots__payload[2] & position[1]) | (slots__payload[3] &
       position[2]) | (slots__payload[4] & position[3]) | (slots__payload[5] & position[4]);
-  wire takes_0_either_47 = takes_0_either_46 | (slots__payload[6] & position[5]) | (slots__payload[7] & position[6]) |
-      (slots__payload[8] & position[7]) | (slots__payload[9] & position[8]);
-  wire takes_0_either_48 = takes_0_either_47 | (slots__payload[10] & position[9]) | (slots__payload[11] & position[10])
-      | (slots__payload[12] & position[11]) | (slots__payload[13] & position[12]);
-  wire takes_0_either_43 = (slots__payload[17] & position[0]) | (slots__payload[18] & position[1]) |
-      (slots__payload[19] & position[2]) | (slots__payload[20] & position[3]) | (slots__payload[21] & position[4]);
-  wire takes_0_either_44 = takes_0_either_43 | (slots__payload[22] & position[5]) | (slots__payload[23] & position[6])
-      | (slots__payload[24] & position[7]) | (slots__payload[25] & position[8]);
-  wire takes_0_either_45 = takes_0_either_44 | (slots__payload[26] & position[9]) | (slots__payload[27] & position[10])
-      | (slots__payload[28] & position[11]) | (slots__payload[29] & position[12]);
-  wire takes_0_either_40 = (slots__payload[33] & position[0]) | (slots__payload[34] & position[1]) |
-      (slots__payload[35] & position[2]) | (slots__payload[36] & position[3]) | (slots__payload[37] & position[4]);
-  wire takes_0_either_41 = takes_0_either_40 | (slots__payload[38] & position[5]) | (slots__payload[39] & position[6])
-      | (slots__payload[40] & position[7]) | (slots__payload[41] & position[8]);
-  wire takes_0_either_42 = takes_0_either_41 | (slots__payload[42] & position[9]) | (slots__payload[43] & position[10])
-      | (slots__payload[44] & position[11]) | (slots__payload[45] & position[12]);
-  wire takes_0_either_37 = (slots__payload[49] & position[0]) | (slots__payload[50] & position[1]) |
-      (slots__payload[51] & position[2]) | (slots__payload[52] & position[3]) | (slots__payload[53] & position[4]);
-  wire takes_0_either_38 = takes_0_either_37 | (slots__payload[54] & position[5]) | (slots__payload[55] & position[6])
-      | (slots__payload[56] & position[7]) | (slots__payload[57] & position[8]);
-  wire takes_0_either_39 = takes_0_either_38 | (slots__payload[58] & position[9]) | (slots__payload[59] & position[10])
-      | (slots__payload[60] & position[11]) | (slots__payload[61] & position[12]);
-  wire takes_0_either_34 = (slots__payload[65] & position[0]) | (slots__payload[66] & position[1]) |
-      (slots__payload[67] & position[2]) | (slots__payload[68] & position[3]) | (slots__payload[69] & position[4]);
-  wire takes_0_either_35 = takes_0_either_34 | (slots__payload[70] & position[5]) | (slots__payload[71] & position[6])
-      | (slots__payload[72] & position[7]) | (slots__payload[73] & position[8]);
-  wire takes_0_either_36 = takes_0_either_35 | (slots__payload[74] & position[9]) | (slots__payload[75] & position[10])
-      | (slots__payload[76] & position[11]) | (slots__payload[77] & position[12]);
-  wire takes_0_either_31 = (slots__payload[81] & position[0]) | (slots__payload[82] & position[1]) |
-      (slots__payload[83] & position[2]) | (slots__payload[84] & position[3]) | (slots__payload[85] & position[4]);
-  wire takes_0_either_32 = takes_0_either_31 | (slots__payload[86] & position[5]) | (slots__payload[87] & position[6])
-      | (slots__payload[88] & position[7]) | (slots__payload[89] & position[8]);
-  wire takes_0_either_33 = takes_0_either_32 | (slots__payload[90] & position[9]) | (slots__payload[91] & position[10])
-      | (slots__payload[92] & position[11]) | (slots__payload[93] & position[12]);
-  wire takes_0_either_28 = (slots__payload[97] & position[0]) | (slots__payload[98] & position[1]) |
-      (slots__payload[99] & position[2]) | (slots__payload[100] & position[3]) | (slots__payload[101] & position[4]);
-  wire takes_0_either_29 = takes_0_either_28 | (slots__payload[102] & position[5]) | (slots__payload[103] &
-      position[6]) | (slots__payload[104] & position[7]) | (slots__payload[105] & position[8]);
-  wire takes_0_either_30 = takes_0_either_29 | (slots__payload[106] & position[9]) | (slots__payload[107] &
-      position[10]) | (slots__payload[108] & position[11]) | (slots__payload[109] & position[12]);
-  wire takes_0_either_25 = (slots__payload[113] & position[0]) | (slots__payload[114] & position[1]) |
+  wire came_0_either_53 = came_0_either_52 | (slots__payload[6] & position[5]) | (slots__payload[7] & position[6]) |
+      (slots__payload[8] & position[7]) | (slots__payload[9] & position[8]) | (slots__payload[10] & position[9]);
+  wire came_0_either_54 = came_0_either_53 | (slots__payload[11] & position[10]) | (slots__payload[12] & position[11])
+      | (slots__payload[13] & position[12]) | (slots__payload[14] & position[13]);
+  wire came_0_either_49 = (slots__payload[17] & position[0]) | (slots__payload[18] & position[1]) | (slots__payload[19]
+      & position[2]) | (slots__payload[20] & position[3]) | (slots__payload[21] & position[4]);
+  wire came_0_either_50 = came_0_either_49 | (slots__payload[22] & position[5]) | (slots__payload[23] & position[6]) |
+      (slots__payload[24] & position[7]) | (slots__payload[25] & position[8]);
+  wire came_0_either_51 = came_0_either_50 | (slots__payload[26] & position[9]) | (slots__payload[27] & position[10]) |
+      (slots__payload[28] & position[11]) | (slots__payload[29] & position[12]);
+  wire came_0_either_46 = (slots__payload[33] & position[0]) | (slots__payload[34] & position[1]) | (slots__payload[35]
+      & position[2]) | (slots__payload[36] & position[3]) | (slots__payload[37] & position[4]);
+  wire came_0_either_47 = came_0_either_46 | (slots__payload[38] & position[5]) | (slots__payload[39] & position[6]) |
+      (slots__payload[40] & position[7]) | (slots__payload[41] & position[8]);
+  wire came_0_either_48 = came_0_either_47 | (slots__payload[42] & position[9]) | (slots__payload[43] & position[10]) |
+      (slots__payload[44] & position[11]) | (slots__payload[45] & position[12]);
+  wire came_0_either_43 = (slots__payload[49] & position[0]) | (slots__payload[50] & position[1]) | (slots__payload[51]
+      & position[2]) | (slots__payload[52] & position[3]) | (slots__payload[53] & position[4]);
+  wire came_0_either_44 = came_0_either_43 | (slots__payload[54] & position[5]) | (slots__payload[55] & position[6]) |
+      (slots__payload[56] & position[7]) | (slots__payload[57] & position[8]);
+  wire came_0_either_45 = came_0_either_44 | (slots__payload[58] & position[9]) | (slots__payload[59] & position[10]) |
+      (slots__payload[60] & position[11]) | (slots__payload[61] & position[12]);
+  wire came_0_either_40 = (slots__payload[65] & position[0]) | (slots__payload[66] & position[1]) | (slots__payload[67]
+      & position[2]) | (slots__payload[68] & position[3]) | (slots__payload[69] & position[4]);
+  wire came_0_either_41 = came_0_either_40 | (slots__payload[70] & position[5]) | (slots__payload[71] & position[6]) |
+      (slots__payload[72] & position[7]) | (slots__payload[73] & position[8]);
+  wire came_0_either_42 = came_0_either_41 | (slots__payload[74] & position[9]) | (slots__payload[75] & position[10]) |
+      (slots__payload[76] & position[11]) | (slots__payload[77] & position[12]);
+  wire came_0_either_37 = (slots__payload[81] & position[0]) | (slots__payload[82] & position[1]) | (slots__payload[83]
+      & position[2]) | (slots__payload[84] & position[3]) | (slots__payload[85] & position[4]);
+  wire came_0_either_38 = came_0_either_37 | (slots__payload[86] & position[5]) | (slots__payload[87] & position[6]) |
+      (slots__payload[88] & position[7]) | (slots__payload[89] & position[8]);
+  wire came_0_either_39 = came_0_either_38 | (slots__payload[90] & position[9]) | (slots__payload[91] & position[10]) |
+      (slots__payload[92] & position[11]) | (slots__payload[93] & position[12]);
+  wire came_0_either_34 = (slots__payload[97] & position[0]) | (slots__payload[98] & position[1]) | (slots__payload[99]
+      & position[2]) | (slots__payload[100] & position[3]) | (slots__payload[101] & position[4]);
+  wire came_0_either_35 = came_0_either_34 | (slots__payload[102] & position[5]) | (slots__payload[103] & position[6])
+      | (slots__payload[104] & position[7]) | (slots__payload[105] & position[8]);
+  wire came_0_either_36 = came_0_either_35 | (slots__payload[106] & position[9]) | (slots__payload[107] & position[10])
+      | (slots__payload[108] & position[11]) | (slots__payload[109] & position[12]);
+  wire came_0_either_31 = (slots__payload[113] & position[0]) | (slots__payload[114] & position[1]) |
       (slots__payload[115] & position[2]) | (slots__payload[116] & position[3]) | (slots__payload[117] & position[4]);
-  wire takes_0_either_26 = takes_0_either_25 | (slots__payload[118] & position[5]) | (slots__payload[119] &
-      position[6]) | (slots__payload[120] & position[7]) | (slots__payload[121] & position[8]);
-  wire takes_0_either_27 = takes_0_either_26 | (slots__payload[122] & position[9]) | (slots__payload[123] &
-      position[10]) | (slots__payload[124] & position[11]) | (slots__payload[125] & position[12]);
-  wire takes_0_either_22 = (slots__payload[129] & position[0]) | (slots__payload[130] & position[1]) |
+  wire came_0_either_32 = came_0_either_31 | (slots__payload[118] & position[5]) | (slots__payload[119] & position[6])
+      | (slots__payload[120] & position[7]) | (slots__payload[121] & position[8]);
+  wire came_0_either_33 = came_0_either_32 | (slots__payload[122] & position[9]) | (slots__payload[123] & position[10])
+      | (slots__payload[124] & position[11]) | (slots__payload[125] & position[12]);
+  wire came_0_either_28 = (slots__payload[129] & position[0]) | (slots__payload[130] & position[1]) |
       (slots__payload[131] & position[2]) | (slots__payload[132] & position[3]) | (slots__payload[133] & position[4]);
-  wire takes_0_either_23 = takes_0_either_22 | (slots__payload[134] & position[5]) | (slots__payload[135] &
-      position[6]) | (slots__payload[136] & position[7]) | (slots__payload[137] & position[8]);
-  wire takes_0_either_24 = takes_0_either_23 | (slots__payload[138] & position[9]) | (slots__payload[139] &
-      position[10]) | (slots__payload[140] & position[11]) | (slots__payload[141] & position[12]);
-  wire takes_0_either_19 = (slots__payload[145] & position[0]) | (slots__payload[146] & position[1]) |
+  wire came_0_either_29 = came_0_either_28 | (slots__payload[134] & position[5]) | (slots__payload[135] & position[6])
+      | (slots__payload[136] & position[7]) | (slots__payload[137] & position[8]);
+  wire came_0_either_30 = came_0_either_29 | (slots__payload[138] & position[9]) | (slots__payload[139] & position[10])
+      | (slots__payload[140] & position[11]) | (slots__payload[141] & position[12]);
+  wire came_0_either_25 = (slots__payload[145] & position[0]) | (slots__payload[146] & position[1]) |
       (slots__payload[147] & position[2]) | (slots__payload[148] & position[3]) | (slots__payload[149] & position[4]);
-  wire takes_0_either_20 = takes_0_either_19 | (slots__payload[150] & position[5]) | (slots__payload[151] &
-      position[6]) | (slots__payload[152] & position[7]) | (slots__payload[153] & position[8]);
-  wire takes_0_either_21 = takes_0_either_20 | (slots__payload[154] & position[9]) | (slots__payload[155] &
-      position[10]) | (slots__payload[156] & position[11]) | (slots__payload[157] & position[12]);
-  wire takes_0_either_16 = (slots__payload[161] & position[0]) | (slots__payload[162] & position[1]) |
+  wire came_0_either_26 = came_0_either_25 | (slots__payload[150] & position[5]) | (slots__payload[151] & position[6])
+      | (slots__payload[152] & position[7]) | (slots__payload[153] & position[8]);
+  wire came_0_either_27 = came_0_either_26 | (slots__payload[154] & position[9]) | (slots__payload[155] & position[10])
+      | (slots__payload[156] & position[11]) | (slots__payload[157] & position[12]);
+  wire came_0_either_22 = (slots__payload[161] & position[0]) | (slots__payload[162] & position[1]) |
       (slots__payload[163] & position[2]) | (slots__payload[164] & position[3]) | (slots__payload[165] & position[4]);
-  wire takes_0_either_17 = takes_0_either_16 | (slots__payload[166] & position[5]) | (slots__payload[167] &
-      position[6]) | (slots__payload[168] & position[7]) | (slots__payload[169] & position[8]);
-  wire takes_0_either_18 = takes_0_either_17 | (slots__payload[170] & position[9]) | (slots__payload[171] &
-      position[10]) | (slots__payload[172] & position[11]) | (slots__payload[173] & position[12]);
-  wire takes_0_either_13 = (slots__payload[177] & position[0]) | (slots__payload[178] & position[1]) |
+  wire came_0_either_23 = came_0_either_22 | (slots__payload[166] & position[5]) | (slots__payload[167] & position[6])
+      | (slots__payload[168] & position[7]) | (slots__payload[169] & position[8]);
+  wire came_0_either_24 = came_0_either_23 | (slots__payload[170] & position[9]) | (slots__payload[171] & position[10])
+      | (slots__payload[172] & position[11]) | (slots__payload[173] & position[12]);
+  wire came_0_either_19 = (slots__payload[177] & position[0]) | (slots__payload[178] & position[1]) |
       (slots__payload[179] & position[2]) | (slots__payload[180] & position[3]) | (slots__payload[181] & position[4]);
-  wire takes_0_either_14 = takes_0_either_13 | (slots__payload[182] & position[5]) | (slots__payload[183] &
-      position[6]) | (slots__payload[184] & position[7]) | (slots__payload[185] & position[8]);
-  wire takes_0_either_15 = takes_0_either_14 | (slots__payload[186] & position[9]) | (slots__payload[187] &
-      position[10]) | (slots__payload[188] & position[11]) | (slots__payload[189] & position[12]);
-  wire takes_0_either_10 = (slots__payload[193] & position[0]) | (slots__payload[194] & position[1]) |
+  wire came_0_either_20 = came_0_either_19 | (slots__payload[182] & position[5]) | (slots__payload[183] & position[6])
+      | (slots__payload[184] & position[7]) | (slots__payload[185] & position[8]);
+  wire came_0_either_21 = came_0_either_20 | (slots__payload[186] & position[9]) | (slots__payload[187] & position[10])
+      | (slots__payload[188] & position[11]) | (slots__payload[189] & position[12]);
+  wire came_0_either_16 = (slots__payload[193] & position[0]) | (slots__payload[194] & position[1]) |
       (slots__payload[195] & position[2]) | (slots__payload[196] & position[3]) | (slots__payload[197] & position[4]);
-  wire takes_0_either_11 = takes_0_either_10 | (slots__payload[198] & position[5]) | (slots__payload[199] &
-      position[6]) | (slots__payload[200] & position[7]) | (slots__payload[201] & position[8]);
-  wire takes_0_either_12 = takes_0_either_11 | (slots__payload[202] & position[9]) | (slots__payload[203] &
-      position[10]) | (slots__payload[204] & position[11]) | (slots__payload[205] & position[12]);
-  wire takes_0_either_7 = (slots__payload[209] & position[0]) | (slots__payload[210] & position[1]) |
+  wire came_0_either_17 = came_0_either_16 | (slots__payload[198] & position[5]) | (slots__payload[199] & position[6])
+      | (slots__payload[200] & position[7]) | (slots__payload[201] & position[8]);
+  wire came_0_either_18 = came_0_either_17 | (slots__payload[202] & position[9]) | (slots__payload[203] & position[10])
+      | (slots__payload[204] & position[11]) | (slots__payload[205] & position[12]);
+  wire came_0_either_13 = (slots__payload[209] & position[0]) | (slots__payload[210] & position[1]) |
       (slots__payload[211] & position[2]) | (slots__payload[212] & position[3]) | (slots__payload[213] & position[4]);
-  wire takes_0_either_8 = takes_0_either_7 | (slots__payload[214] & position[5]) | (slots__payload[215] & position[6])
+  wire came_0_either_14 = came_0_either_13 | (slots__payload[214] & position[5]) | (slots__payload[215] & position[6])
       | (slots__payload[216] & position[7]) | (slots__payload[217] & position[8]);
-  wire takes_0_either_9 = takes_0_either_8 | (slots__payload[218] & position[9]) | (slots__payload[219] & position[10])
+  wire came_0_either_15 = came_0_either_14 | (slots__payload[218] & position[9]) | (slots__payload[219] & position[10])
       | (slots__payload[220] & position[11]) | (slots__payload[221] & position[12]);
-  wire takes_0_either_4 = (slots__payload[225] & position[0]) | (slots__payload[226] & position[1]) |
+  wire came_0_either_10 = (slots__payload[225] & position[0]) | (slots__payload[226] & position[1]) |
       (slots__payload[227] & position[2]) | (slots__payload[228] & position[3]) | (slots__payload[229] & position[4]);
-  wire takes_0_either_5 = takes_0_either_4 | (slots__payload[230] & position[5]) | (slots__payload[231] & position[6])
+  wire came_0_either_11 = came_0_either_10 | (slots__payload[230] & position[5]) | (slots__payload[231] & position[6])
       | (slots__payload[232] & position[7]) | (slots__payload[233] & position[8]);
-  wire takes_0_either_6 = takes_0_either_5 | (slots__payload[234] & position[9]) | (slots__payload[235] & position[10])
+  wire came_0_either_12 = came_0_either_11 | (slots__payload[234] & position[9]) | (slots__payload[235] & position[10])
       | (slots__payload[236] & position[11]) | (slots__payload[237] & position[12]);
-  wire takes_0_either = (slots__payload[241] & position[0]) | (slots__payload[242] & position[1]) |
+  wire came_0_either_7 = (slots__payload[241] & position[0]) | (slots__payload[242] & position[1]) |
       (slots__payload[243] & position[2]) | (slots__payload[244] & position[3]) | (slots__payload[245] & position[4]);
-  wire takes_0_either_2 = takes_0_either | (slots__payload[246] & position[5]) | (slots__payload[247] & position[6]) |
+  wire came_0_either_8 = came_0_either_7 | (slots__payload[246] & position[5]) | (slots__payload[247] & position[6]) |
       (slots__payload[248] & position[7]) | (slots__payload[249] & position[8]);
-  wire takes_0_either_3 = takes_0_either_2 | (slots__payload[250] & position[9]) | (slots__payload[251] & position[10])
-      | (slots__payload[252] & position[11]) | (slots__payload[253] & position[12]);
-  wire falling_when = signature__en & signature__addr[7:4] == 4'd0;
-  wire falling_inverse = !(stage_3[2] & starts[2]);
-  wire falling_when_2 = signature__en & signature__addr[7:4] == 4'd1;
-  wire falling_when_3 = signature__en & signature__addr[7:4] == 4'd2;
-  wire falling_when_4 = signature__en & signature__addr[7:4] == 4'd3;
-  wire falling_when_5 = signature__en & signature__addr[7:4] == 4'd4;
-  wire falling_when_6 = signature__en & signature__addr[7:4] == 4'd5;
-  wire falling_when_7 = signature__en & signature__addr[7:4] == 4'd6;
-  wire falling_when_8 = signature__en & signature__addr[7:4] == 4'd7;
-  wire falling_when_9 = signature__en & signature__addr[7:4] == 4'd8;
-  wire falling_when_10 = signature__en & signature__addr[7:4] == 4'd9;
-  wire falling_when_11 = signature__en & signature__addr[7:4] == 4'd10;
-  wire falling_when_12 = signature__en & signature__addr[7:4] == 4'd11;
-  wire falling_when_13 = signature__en & signature__addr[7:4] == 4'd12;
-  wire falling_when_14 = signature__en & signature__addr[7:4] == 4'd13;
-  wire falling_when_15 = signature__en & signature__addr[7:4] == 4'd14;
-  wire falling_when_16 = signature__en & signature__addr[7:4] == 4'd15;
+  wire came_0_either_9 = came_0_either_8 | (slots__payload[250] & position[9]) | (slots__payload[251] & position[10]) |
+      (slots__payload[252] & position[11]) | (slots__payload[253] & position[12]);
+  wire chosen__rises_when = moves & (|stage_2);
+  wire falling_when = noted & noted_group == 4'd0;
+  wire falling_when_2 = noted & noted_group == 4'd1;
+  wire falling_when_3 = noted & noted_group == 4'd2;
+  wire falling_when_4 = noted & noted_group == 4'd3;
+  wire falling_when_5 = noted & noted_group == 4'd4;
+  wire falling_when_6 = noted & noted_group == 4'd5;
+  wire falling_when_7 = noted & noted_group == 4'd6;
+  wire falling_when_8 = noted & noted_group == 4'd7;
+  wire falling_when_9 = noted & noted_group == 4'd8;
+  wire falling_when_10 = noted & noted_group == 4'd9;
+  wire falling_when_11 = noted & noted_group == 4'd10;
+  wire falling_when_12 = noted & noted_group == 4'd11;
+  wire falling_when_13 = noted & noted_group == 4'd12;
+  wire falling_when_14 = noted & noted_group == 4'd13;
+  wire falling_when_15 = noted & noted_group == 4'd14;
+  wire falling_when_16 = noted & noted_group == 4'd15;
   wire [5:0] now;
   assign now[0] = action == 3'd1;
   assign now[1] = action == 3'd2;
@@ -7462,16 +8096,27 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   assign now[3] = action == 3'd4;
   assign now[4] = action == 3'd5;
   assign now[5] = action == 3'd6;
-  wire [15:0] element_0 = exists_0 ? {{5{forms_choice[10]}}, forms_choice} : 16'd0;
+  wire [15:0] element_0 = first_0[0] ? {{5{forms_choice[10]}}, forms_choice} : 16'd0;
+  wire [29:0] signature__data;
+  assign signature__data[8:0] = result_0[8:0];
+  assign signature__data[16:9] = result_0[26:19];
+  assign signature__data[24:17] = result_0[34:27];
+  assign signature__data[25] = result_0[36] | unreached_now_both;
+  assign signature__data[26] = result_0[38];
+  assign signature__data[27] = result_0[37] ? !distance_0[9] : result_0[40];
+  assign signature__data[28] = result_0[41];
+  assign signature__data[29] = result_0[42];
 
   always @(posedge clk) begin
     if (rst) begin
       position <= 16'd1;
       chosen__index <= 16'd1;
       place <= 4'd0;
+      busy <= 5'd0;
       stage_1 <= 6'd0;
       stage_2 <= 6'd0;
       stage_3 <= 6'd0;
+      stage_4 <= 6'd0;
       left <= 16'd0;
       rising <= 16'd0;
       falling <= 16'd0;
@@ -7479,99 +8124,103 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       position <= 16'd1;
       chosen__index <= 16'd1;
       place <= 4'd0;
+      busy <= 5'd0;
       stage_1 <= 6'd0;
       stage_2 <= 6'd0;
       stage_3 <= 6'd0;
+      stage_4 <= 6'd0;
       left <= 16'd0;
       rising <= 16'd0;
       falling <= 16'd0;
     end else begin
       if (falling_when) begin
-        falling[0] <= falling_both | (falling[0] & falling_inverse);
-        rising[0] <= rising_both | (rising[0] & falling_inverse);
-        left[0] <= signature__data_2[25] | (left[0] & falling_inverse);
+        falling[0] <= falling_both | (falling[0] & !anew);
+        rising[0] <= rising_both | (rising[0] & !anew);
+        left[0] <= left_0 | (left[0] & !anew);
       end
       if (falling_when_2) begin
-        falling[1] <= falling_both | (falling[1] & falling_inverse);
-        rising[1] <= rising_both | (rising[1] & falling_inverse);
-        left[1] <= signature__data_2[25] | (left[1] & falling_inverse);
+        falling[1] <= falling_both | (falling[1] & !anew);
+        rising[1] <= rising_both | (rising[1] & !anew);
+        left[1] <= left_0 | (left[1] & !anew);
       end
       if (falling_when_3) begin
-        falling[2] <= falling_both | (falling[2] & falling_inverse);
-        rising[2] <= rising_both | (rising[2] & falling_inverse);
-        left[2] <= signature__data_2[25] | (left[2] & falling_inverse);
+        falling[2] <= falling_both | (falling[2] & !anew);
+        rising[2] <= rising_both | (rising[2] & !anew);
+        left[2] <= left_0 | (left[2] & !anew);
       end
       if (falling_when_4) begin
-        falling[3] <= falling_both | (falling[3] & falling_inverse);
-        rising[3] <= rising_both | (rising[3] & falling_inverse);
-        left[3] <= signature__data_2[25] | (left[3] & falling_inverse);
+        falling[3] <= falling_both | (falling[3] & !anew);
+        rising[3] <= rising_both | (rising[3] & !anew);
+        left[3] <= left_0 | (left[3] & !anew);
       end
       if (falling_when_5) begin
-        falling[4] <= falling_both | (falling[4] & falling_inverse);
-        rising[4] <= rising_both | (rising[4] & falling_inverse);
-        left[4] <= signature__data_2[25] | (left[4] & falling_inverse);
+        falling[4] <= falling_both | (falling[4] & !anew);
+        rising[4] <= rising_both | (rising[4] & !anew);
+        left[4] <= left_0 | (left[4] & !anew);
       end
       if (falling_when_6) begin
-        falling[5] <= falling_both | (falling[5] & falling_inverse);
-        rising[5] <= rising_both | (rising[5] & falling_inverse);
-        left[5] <= signature__data_2[25] | (left[5] & falling_inverse);
+        falling[5] <= falling_both | (falling[5] & !anew);
+        rising[5] <= rising_both | (rising[5] & !anew);
+        left[5] <= left_0 | (left[5] & !anew);
       end
       if (falling_when_7) begin
-        falling[6] <= falling_both | (falling[6] & falling_inverse);
-        rising[6] <= rising_both | (rising[6] & falling_inverse);
-        left[6] <= signature__data_2[25] | (left[6] & falling_inverse);
+        falling[6] <= falling_both | (falling[6] & !anew);
+        rising[6] <= rising_both | (rising[6] & !anew);
+        left[6] <= left_0 | (left[6] & !anew);
       end
       if (falling_when_8) begin
-        falling[7] <= falling_both | (falling[7] & falling_inverse);
-        rising[7] <= rising_both | (rising[7] & falling_inverse);
-        left[7] <= signature__data_2[25] | (left[7] & falling_inverse);
+        falling[7] <= falling_both | (falling[7] & !anew);
+        rising[7] <= rising_both | (rising[7] & !anew);
+        left[7] <= left_0 | (left[7] & !anew);
       end
       if (falling_when_9) begin
-        falling[8] <= falling_both | (falling[8] & falling_inverse);
-        rising[8] <= rising_both | (rising[8] & falling_inverse);
-        left[8] <= signature__data_2[25] | (left[8] & falling_inverse);
+        falling[8] <= falling_both | (falling[8] & !anew);
+        rising[8] <= rising_both | (rising[8] & !anew);
+        left[8] <= left_0 | (left[8] & !anew);
       end
       if (falling_when_10) begin
-        falling[9] <= falling_both | (falling[9] & falling_inverse);
-        rising[9] <= rising_both | (rising[9] & falling_inverse);
-        left[9] <= signature__data_2[25] | (left[9] & falling_inverse);
+        falling[9] <= falling_both | (falling[9] & !anew);
+        rising[9] <= rising_both | (rising[9] & !anew);
+        left[9] <= left_0 | (left[9] & !anew);
       end
       if (falling_when_11) begin
-        falling[10] <= falling_both | (falling[10] & falling_inverse);
-        rising[10] <= rising_both | (rising[10] & falling_inverse);
-        left[10] <= signature__data_2[25] | (left[10] & falling_inverse);
+        falling[10] <= falling_both | (falling[10] & !anew);
+        rising[10] <= rising_both | (rising[10] & !anew);
+        left[10] <= left_0 | (left[10] & !anew);
       end
       if (falling_when_12) begin
-        falling[11] <= falling_both | (falling[11] & falling_inverse);
-        rising[11] <= rising_both | (rising[11] & falling_inverse);
-        left[11] <= signature__data_2[25] | (left[11] & falling_inverse);
+        falling[11] <= falling_both | (falling[11] & !anew);
+        rising[11] <= rising_both | (rising[11] & !anew);
+        left[11] <= left_0 | (left[11] & !anew);
       end
       if (falling_when_13) begin
-        falling[12] <= falling_both | (falling[12] & falling_inverse);
-        rising[12] <= rising_both | (rising[12] & falling_inverse);
-        left[12] <= signature__data_2[25] | (left[12] & falling_inverse);
+        falling[12] <= falling_both | (falling[12] & !anew);
+        rising[12] <= rising_both | (rising[12] & !anew);
+        left[12] <= left_0 | (left[12] & !anew);
       end
       if (falling_when_14) begin
-        falling[13] <= falling_both | (falling[13] & falling_inverse);
-        rising[13] <= rising_both | (rising[13] & falling_inverse);
-        left[13] <= signature__data_2[25] | (left[13] & falling_inverse);
+        falling[13] <= falling_both | (falling[13] & !anew);
+        rising[13] <= rising_both | (rising[13] & !anew);
+        left[13] <= left_0 | (left[13] & !anew);
       end
       if (falling_when_15) begin
-        falling[14] <= falling_both | (falling[14] & falling_inverse);
-        rising[14] <= rising_both | (rising[14] & falling_inverse);
-        left[14] <= signature__data_2[25] | (left[14] & falling_inverse);
+        falling[14] <= falling_both | (falling[14] & !anew);
+        rising[14] <= rising_both | (rising[14] & !anew);
+        left[14] <= left_0 | (left[14] & !anew);
       end
       if (falling_when_16) begin
-        falling[15] <= falling_both | (falling[15] & falling_inverse);
-        rising[15] <= rising_both | (rising[15] & falling_inverse);
-        left[15] <= signature__data_2[25] | (left[15] & falling_inverse);
+        falling[15] <= falling_both | (falling[15] & !anew);
+        rising[15] <= rising_both | (rising[15] & !anew);
+        left[15] <= left_0 | (left[15] & !anew);
       end
       if (moves) begin
+        stage_4 <= stage_3;
         stage_3 <= stage_2;
         stage_2 <= stage_1;
         stage_1 <= now;
+        busy <= {busy[3:0], action != 3'd0};
       end
-      if (stage_2[3] & moves)
+      if (stage_3[3] & moves)
         chosen__index <= {chosen__index[14:0], chosen__index[15]};
       if (visits) begin
         place <= last ? 4'd0 : place + 1'b1;
@@ -7582,88 +8231,123 @@ module pulsetrain_core_controller_row_programmer_row_cells (
 
   always @(posedge clk) begin
     if (rst) begin
-      starts <= 3'd0;
+      starts <= 4'd0;
       address_1 <= 8'd0;
       address_2 <= 8'd0;
+      address_3 <= 8'd0;
       signature__addr <= 8'd0;
       fresh_before <= 1'b0;
       slot_is_first <= 1'b0;
+      old <= 30'd0;
+      tolerance <= 8'd0;
+      lowers_before <= 1'b0;
       lowers <= 1'b0;
-      value_0 <= 16'd0;
-      takes_0 <= 1'b0;
-      exists_0 <= 1'b0;
+      came_0 <= 18'd0;
+      first_0 <= 18'd0;
       operands_0 <= 43'd0;
       chosen__pulsed <= 1'b0;
       chosen__rises <= 1'b0;
       result_0 <= 43'd0;
+      left_0 <= 1'b0;
+      blind_0 <= 1'b0;
+      rises_0 <= 1'b0;
       report <= 256'd0;
+      noted <= 1'b0;
+      noted_group <= 4'd0;
+      anew <= 1'b0;
+      verified_now <= 1'b0;
+      unreached_now <= 1'b0;
+      unverified_now <= 1'b0;
     end else begin
-      if (moves & (stage_1[4] | stage_1[5]))
+      unverified_now <= result_0[39];
+      unreached_now <= unreached_now_both;
+      verified_now <= result_0[37] & met_0;
+      anew <= stage_4[2] & starts[3];
+      noted_group <= signature__addr[7:4];
+      noted <= signature__en & !forget;
+      if (moves & (stage_2[4] | stage_2[5]))
         report <= {element_0, report[255:16]};
-      result_0 <= operands_0;
-      result_0[8:0] <= stage_2[1] ? (far_0 ? {result_0_sum[10], {8{!result_0_sum[10]}}} : result_0_sum[9:1]) :
-          !(|result_0_sum[10:8]) | ((&result_0_sum[10:8]) & (|result_0_sum[7:1])) ? result_0_sum[9:1] :
-          {{2{result_0_sum[10]}}, {6{!result_0_sum[10]}}, 1'b1};
-      result_0[34:27] <= operands_0[34:27] + operands_0[35];
+      rises_0 <= signature__data[27];
+      blind_0 <= signature__data[26];
+      left_0 <= signature__data[25];
+      result_0[37] <= 1'b0;
+      result_0[39] <= 1'b0;
+      if (|stage_3) begin
+        result_0 <= operands_0;
+        result_0[8:0] <= stage_3[1] ? (far_0 ? {result_0_sum[10], {8{!result_0_sum[10]}}} : result_0_sum[9:1]) :
+            !(|result_0_sum[10:8]) | ((&result_0_sum[10:8]) & (|result_0_sum[7:1])) ? result_0_sum[9:1] :
+            {{2{result_0_sum[10]}}, {6{!result_0_sum[10]}}, 1'b1};
+        result_0[34:27] <= operands_0[34:27] + operands_0[35];
+      end
+      if (visits) begin
+        came_0[17:2] <= now[0] ? came_0_either_3 | (targets[223:208] & {16{position[13]}}) | (targets[239:224] &
+            {16{position[14]}}) | (targets[255:240] & {16{position[15]}}) : came_0_either_6 | (codes[119:112] &
+            {8{position[14]}}) | (codes[127:120] & {8{position[15]}});
+        came_0[1] <= {came_0_either_9 | (slots__payload[254] & position[13]) | (slots__payload[255] & position[14]) |
+            (slots__payload[256] & position[15]), came_0_either_12 | (slots__payload[238] & position[13]) |
+            (slots__payload[239] & position[14]) | (slots__payload[240] & position[15]), came_0_either_15 |
+            (slots__payload[222] & position[13]) | (slots__payload[223] & position[14]) | (slots__payload[224] &
+            position[15]), came_0_either_18 | (slots__payload[206] & position[13]) | (slots__payload[207] &
+            position[14]) | (slots__payload[208] & position[15]), came_0_either_21 | (slots__payload[190] &
+            position[13]) | (slots__payload[191] & position[14]) | (slots__payload[192] & position[15]),
+            came_0_either_24 | (slots__payload[174] & position[13]) | (slots__payload[175] & position[14]) |
+            (slots__payload[176] & position[15]), came_0_either_27 | (slots__payload[158] & position[13]) |
+            (slots__payload[159] & position[14]) | (slots__payload[160] & position[15]), came_0_either_30 |
+            (slots__payload[142] & position[13]) | (slots__payload[143] & position[14]) | (slots__payload[144] &
+            position[15]), came_0_either_33 | (slots__payload[126] & position[13]) | (slots__payload[127] &
+            position[14]) | (slots__payload[128] & position[15]), came_0_either_36 | (slots__payload[110] &
+            position[13]) | (slots__payload[111] & position[14]) | (slots__payload[112] & position[15]),
+            came_0_either_39 | (slots__payload[94] & position[13]) | (slots__payload[95] & position[14]) |
+            (slots__payload[96] & position[15]), came_0_either_42 | (slots__payload[78] & position[13]) |
+            (slots__payload[79] & position[14]) | (slots__payload[80] & position[15]), came_0_either_45 |
+            (slots__payload[62] & position[13]) | (slots__payload[63] & position[14]) | (slots__payload[64] &
+            position[15]), came_0_either_48 | (slots__payload[46] & position[13]) | (slots__payload[47] & position[14])
+            | (slots__payload[48] & position[15]), came_0_either_51 | (slots__payload[30] & position[13]) |
+            (slots__payload[31] & position[14]) | (slots__payload[32] & position[15]), came_0_either_54 |
+            (slots__payload[15] & position[14]) | (slots__payload[16] & position[15])} >> group;
+        came_0[0] <= !(group == 4'd15 & (|16'd0));
+      end
+      tolerance <= verifies ? verify_tolerance : program_tolerance;
       if (moves) begin
-        chosen__rises <= signature__data[27];
-        chosen__pulsed <= signature__data[25] | (signature__data[26] & signature__data[24:17] >= round);
-        operands_0[8:0] <= signature__data[8:0];
-        operands_0[17:9] <= stage_1[1] ? settings[7:0] ^ {9{lowers}} : {value_0[7], value_0[7:0]};
-        operands_0[18] <= stage_1_1_and_takes_0 & lowers;
-        operands_0[26:19] <= stage_1[2] & (operands_0_both | round == 8'd0) ? value_0[7:0] : signature__data[16:9];
-        operands_0[34:27] <= signature__data[24:17];
-        operands_0[35] <= stage_1_1_and_takes_0 | (operands_0_both_2 & !verifies & in_rounds);
-        operands_0[36] <= stage_1_1_and_takes_0 | (stage_1[0] & exists_0 & !alone & operands_0_either) |
-            (operands_0_both & !stage_1[2]);
+        operands_0[37] <= 1'b0;
+        operands_0[39] <= 1'b0;
+        first_0 <= came_0;
+        lowers <= lowers_before;
+        lowers_before <= slots__payload[0];
+        old <= signature__data_2;
+        slot_is_first <= fresh_before;
+        fresh_before <= fresh;
+        signature__addr <= address_3;
+        address_3 <= address_2;
+        address_2 <= address_1;
+        address_1 <= {group, place};
+        starts <= {starts[2:0], position[0]};
+      end
+      if (chosen__rises_when) begin
+        chosen__rises <= old[27];
+        chosen__pulsed <= old[25] | (old[26] & old[24:17] >= round);
+        operands_0[8:0] <= old[8:0];
+        operands_0[17:9] <= stage_2[1] ? step ^ {9{lowers}} : {first_0[9], first_0[9:2]};
+        operands_0[18] <= stage_2_1_and_first_0_1 & lowers;
+        operands_0[26:19] <= stage_2[2] & (operands_0_both | round == 8'd0) ? first_0[9:2] : old[16:9];
+        operands_0[34:27] <= old[24:17];
+        operands_0[35] <= stage_2_1_and_first_0_1 | (operands_0_both_2 & !verifies & in_rounds);
+        operands_0[36] <= stage_2_1_and_first_0_1 | (stage_2[0] & first_0[0] & !alone & operands_0_either) |
+            (operands_0_both & !stage_2[2]);
         operands_0[37] <= operands_0_both_2 & !blinded & 1'b1;
-        operands_0[38] <= blinded | (stage_1[2] & signature__data[26]);
+        operands_0[38] <= blinded | (stage_2[2] & old[26]);
         operands_0[39] <= blinded;
-        operands_0[40] <= stage_1_1_and_takes_0 ? !lowers : signature__data[27];
-        operands_0[41] <= stage_1[0] ? alone : signature__data[28];
-        operands_0[42] <= stage_1[0] ? !operands_0_either : signature__data[29];
+        operands_0[40] <= stage_2_1_and_first_0_1 ? !lowers : old[27];
+        operands_0[41] <= stage_2[0] ? alone : old[28];
+        operands_0[42] <= stage_2[0] ? !operands_0_either : old[29];
         if (operands_0_when) begin
           operands_0[8:0] <= 9'd0;
           operands_0[34:27] <= 8'd0;
         end
-        if (stage_1[0])
+        if (stage_2[0])
           operands_0[26:19] <= 8'd0;
-        if ((stage_1[1] & !takes_0) | (stage_1[2] & !moves_target))
+        if ((stage_2[1] & !first_0[1]) | (stage_2[2] & !moves_target))
           operands_0[17:9] <= 9'd0;
-        exists_0 <= !(group == 4'd15 & (|16'd0));
-        takes_0 <= {takes_0_either_3 | (slots__payload[254] & position[13]) | (slots__payload[255] & position[14]) |
-            (slots__payload[256] & position[15]), takes_0_either_6 | (slots__payload[238] & position[13]) |
-            (slots__payload[239] & position[14]) | (slots__payload[240] & position[15]), takes_0_either_9 |
-            (slots__payload[222] & position[13]) | (slots__payload[223] & position[14]) | (slots__payload[224] &
-            position[15]), takes_0_either_12 | (slots__payload[206] & position[13]) | (slots__payload[207] &
-            position[14]) | (slots__payload[208] & position[15]), takes_0_either_15 | (slots__payload[190] &
-            position[13]) | (slots__payload[191] & position[14]) | (slots__payload[192] & position[15]),
-            takes_0_either_18 | (slots__payload[174] & position[13]) | (slots__payload[175] & position[14]) |
-            (slots__payload[176] & position[15]), takes_0_either_21 | (slots__payload[158] & position[13]) |
-            (slots__payload[159] & position[14]) | (slots__payload[160] & position[15]), takes_0_either_24 |
-            (slots__payload[142] & position[13]) | (slots__payload[143] & position[14]) | (slots__payload[144] &
-            position[15]), takes_0_either_27 | (slots__payload[126] & position[13]) | (slots__payload[127] &
-            position[14]) | (slots__payload[128] & position[15]), takes_0_either_30 | (slots__payload[110] &
-            position[13]) | (slots__payload[111] & position[14]) | (slots__payload[112] & position[15]),
-            takes_0_either_33 | (slots__payload[94] & position[13]) | (slots__payload[95] & position[14]) |
-            (slots__payload[96] & position[15]), takes_0_either_36 | (slots__payload[78] & position[13]) |
-            (slots__payload[79] & position[14]) | (slots__payload[80] & position[15]), takes_0_either_39 |
-            (slots__payload[62] & position[13]) | (slots__payload[63] & position[14]) | (slots__payload[64] &
-            position[15]), takes_0_either_42 | (slots__payload[46] & position[13]) | (slots__payload[47] &
-            position[14]) | (slots__payload[48] & position[15]), takes_0_either_45 | (slots__payload[30] &
-            position[13]) | (slots__payload[31] & position[14]) | (slots__payload[32] & position[15]),
-            takes_0_either_48 | (slots__payload[14] & position[13]) | (slots__payload[15] & position[14]) |
-            (slots__payload[16] & position[15])} >> group;
-        value_0 <= now[0] ? value_0_either_3 | (targets[223:208] & {16{position[13]}}) | (targets[239:224] &
-            {16{position[14]}}) | (targets[255:240] & {16{position[15]}}) : value_0_either_6 | (codes[119:112] &
-            {8{position[14]}}) | (codes[127:120] & {8{position[15]}});
-        lowers <= slots__payload[0];
-        slot_is_first <= fresh;
-        fresh_before <= fresh;
-        signature__addr <= address_2;
-        address_2 <= address_1;
-        address_1 <= {group, place};
-        starts <= {starts[1:0], position[0]};
       end
     end
   end
@@ -7676,7 +8360,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       counts__verified <= 9'd0;
       counts__unverified <= 9'd0;
     end else begin
-      counts__unverified <= counts__unverified + result_0[39];
+      counts__unverified <= counts__unverified + unverified_now;
       counts__verified <= counts__verified + verified_now;
     end
   end
@@ -7696,12 +8380,13 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   initial for (memory_index = 0; memory_index < 256; memory_index = memory_index + 1)
     memory[memory_index] = 30'd0;
   always @(posedge clk)
-    if (signature__en) memory[signature__addr] <= signature__data_2;
+    if (signature__en) memory[signature__addr] <= signature__data;
   always @(posedge clk)
-    if (moves) signature__data <= memory[{group, place}];
+    if (moves) signature__data_2 <= memory[{group, place}];
 
-  assign chosen__valid = stage_2[3];
-  assign chosen__group = address_2[7:4];
+  assign at_last = position[15];
+  assign chosen__valid = stage_3[3];
+  assign chosen__group = address_3[7:4];
 endmodule
 
 // Is shown the cells word by word and collects the columns of a slot.
@@ -7743,14 +8428,30 @@ module pulsetrain_core_controller_row_programmer_round_slots (
   reg joined_13 = 1'b0;
   reg joined_14 = 1'b0;
   reg joined_15 = 1'b0;
+  reg join_ = 1'b0;
 
   wire like = pulsed & (rises ^ polarity);
   wire free_2 = free & !full;
   wire waiting = valid & like & !taken;
-  wire joining = waiting & free_2 & waiting <= room;
-  wire leftover = joining != waiting;
-  wire fills = free_2 & waiting & waiting >= room;
-  assign moves = !leftover;
+  wire enough = room > 9'd1;
+  wire [8:0] enough_choice = enough ? 9'd1 : room;
+  wire joining = waiting & free_2 & waiting <= enough_choice[0];
+  wire taken_both = waiting & !joining;
+  wire fills = free_2 & waiting & !enough & waiting >= enough_choice[0];
+  assign moves = !taken_both;
+
+  always @(posedge clk) begin
+    if (rst) begin
+      full <= 1'b0;
+      taken <= 1'b0;
+    end else if (clear) begin
+      full <= 1'b0;
+      taken <= 1'b0;
+    end else begin
+      taken <= taken_both & (taken | joining);
+      full <= fills;
+    end
+  end
 
   always @(posedge clk) begin
     if (rst) begin
@@ -7771,6 +8472,7 @@ module pulsetrain_core_controller_row_programmer_round_slots (
       joined_13 <= 1'b0;
       joined_14 <= 1'b0;
       joined_15 <= 1'b0;
+      join_ <= 1'b0;
       room <= 9'd0;
     end else begin
       if (free_2)
@@ -7779,36 +8481,24 @@ module pulsetrain_core_controller_row_programmer_round_slots (
         room <= parallel_max;
       if (begins)
         room <= parallel_max;
-      joined_15 <= group == 4'd15 & !clear & joining;
-      joined_14 <= group == 4'd14 & !clear & joining;
-      joined_13 <= group == 4'd13 & !clear & joining;
-      joined_12 <= group == 4'd12 & !clear & joining;
-      joined_11 <= group == 4'd11 & !clear & joining;
-      joined_10 <= group == 4'd10 & !clear & joining;
-      joined_9 <= group == 4'd9 & !clear & joining;
-      joined_8 <= group == 4'd8 & !clear & joining;
-      joined_7 <= group == 4'd7 & !clear & joining;
-      joined_6 <= group == 4'd6 & !clear & joining;
-      joined_5 <= group == 4'd5 & !clear & joining;
-      joined_4 <= group == 4'd4 & !clear & joining;
-      joined_3 <= group == 4'd3 & !clear & joining;
-      joined_2 <= group == 4'd2 & !clear & joining;
-      joined_1 <= group == 4'd1 & !clear & joining;
-      joined_0 <= group == 4'd0 & !clear & joining;
+      join_ <= joining & !clear;
+      joined_15 <= group == 4'd15 & joining;
+      joined_14 <= group == 4'd14 & joining;
+      joined_13 <= group == 4'd13 & joining;
+      joined_12 <= group == 4'd12 & joining;
+      joined_11 <= group == 4'd11 & joining;
+      joined_10 <= group == 4'd10 & joining;
+      joined_9 <= group == 4'd9 & joining;
+      joined_8 <= group == 4'd8 & joining;
+      joined_7 <= group == 4'd7 & joining;
+      joined_6 <= group == 4'd6 & joining;
+      joined_5 <= group == 4'd5 & joining;
+      joined_4 <= group == 4'd4 & joining;
+      joined_3 <= group == 4'd3 & joining;
+      joined_2 <= group == 4'd2 & joining;
+      joined_1 <= group == 4'd1 & joining;
+      joined_0 <= group == 4'd0 & joining;
       joined_index <= index;
-    end
-  end
-
-  always @(posedge clk) begin
-    if (rst) begin
-      full <= 1'b0;
-      taken <= 1'b0;
-    end else if (clear) begin
-      full <= 1'b0;
-      taken <= 1'b0;
-    end else begin
-      taken <= leftover & (taken | joining);
-      full <= fills;
     end
   end
 
@@ -7819,46 +8509,48 @@ module pulsetrain_core_controller_row_programmer_round_slots (
       columns <= 256'd0;
     else if (leaves)
       columns <= 256'd0;
-    else
+    else if (join_)
       columns <= columns | {joined_15 & joined_index[15], joined_15 & joined_index[14], joined_15 &
           joined_index[13], joined_15 & joined_index[12], joined_15 & joined_index[11], joined_15 &
-          joined_index[10], joined_15 & joined_index[9], joined_15 & joined_index[8], joined_15 & joined_index[7],
-          joined_15 & joined_index[6], joined_15 & joined_index[5], joined_15 & joined_index[4], joined_15 &
-          joined_index[3], joined_15 & joined_index[2], joined_15 & joined_index[1], joined_15 & joined_index[0],
-          joined_14 & joined_index[15], joined_14 & joined_index[14], joined_14 & joined_index[13], joined_14 &
-          joined_index[12], joined_14 & joined_index[11], joined_14 & joined_index[10], joined_14 &
-          joined_index[9], joined_14 & joined_index[8], joined_14 & joined_index[7], joined_14 & joined_index[6],
-          joined_14 & joined_index[5], joined_14 & joined_index[4], joined_14 & joined_index[3], joined_14 &
-          joined_index[2], joined_14 & joined_index[1], joined_14 & joined_index[0], joined_13 & joined_index[15],
-          joined_13 & joined_index[14], joined_13 & joined_index[13], joined_13 & joined_index[12], joined_13 &
-          joined_index[11], joined_13 & joined_index[10], joined_13 & joined_index[9], joined_13 & joined_index[8],
-          joined_13 & joined_index[7], joined_13 & joined_index[6], joined_13 & joined_index[5], joined_13 &
-          joined_index[4], joined_13 & joined_index[3], joined_13 & joined_index[2], joined_13 & joined_index[1],
-          joined_13 & joined_index[0], joined_12 & joined_index[15], joined_12 & joined_index[14], joined_12 &
+          joined_index[10], joined_15 & joined_index[9], joined_15 & joined_index[8], joined_15 &
+          joined_index[7], joined_15 & joined_index[6], joined_15 & joined_index[5], joined_15 & joined_index[4],
+          joined_15 & joined_index[3], joined_15 & joined_index[2], joined_15 & joined_index[1], joined_15 &
+          joined_index[0], joined_14 & joined_index[15], joined_14 & joined_index[14], joined_14 &
+          joined_index[13], joined_14 & joined_index[12], joined_14 & joined_index[11], joined_14 &
+          joined_index[10], joined_14 & joined_index[9], joined_14 & joined_index[8], joined_14 &
+          joined_index[7], joined_14 & joined_index[6], joined_14 & joined_index[5], joined_14 & joined_index[4],
+          joined_14 & joined_index[3], joined_14 & joined_index[2], joined_14 & joined_index[1], joined_14 &
+          joined_index[0], joined_13 & joined_index[15], joined_13 & joined_index[14], joined_13 &
+          joined_index[13], joined_13 & joined_index[12], joined_13 & joined_index[11], joined_13 &
+          joined_index[10], joined_13 & joined_index[9], joined_13 & joined_index[8], joined_13 &
+          joined_index[7], joined_13 & joined_index[6], joined_13 & joined_index[5], joined_13 & joined_index[4],
+          joined_13 & joined_index[3], joined_13 & joined_index[2], joined_13 & joined_index[1], joined_13 &
+          joined_index[0], joined_12 & joined_index[15], joined_12 & joined_index[14], joined_12 &
           joined_index[13], joined_12 & joined_index[12], joined_12 & joined_index[11], joined_12 &
-          joined_index[10], joined_12 & joined_index[9], joined_12 & joined_index[8], joined_12 & joined_index[7],
-          joined_12 & joined_index[6], joined_12 & joined_index[5], joined_12 & joined_index[4], joined_12 &
-          joined_index[3], joined_12 & joined_index[2], joined_12 & joined_index[1], joined_12 & joined_index[0],
-          joined_11 & joined_index[15], joined_11 & joined_index[14], joined_11 & joined_index[13], joined_11 &
-          joined_index[12], joined_11 & joined_index[11], joined_11 & joined_index[10], joined_11 &
-          joined_index[9], joined_11 & joined_index[8], joined_11 & joined_index[7], joined_11 & joined_index[6],
-          joined_11 & joined_index[5], joined_11 & joined_index[4], joined_11 & joined_index[3], joined_11 &
-          joined_index[2], joined_11 & joined_index[1], joined_11 & joined_index[0], joined_10 & joined_index[15],
-          joined_10 & joined_index[14], joined_10 & joined_index[13], joined_10 & joined_index[12], joined_10 &
-          joined_index[11], joined_10 & joined_index[10], joined_10 & joined_index[9], joined_10 & joined_index[8],
-          joined_10 & joined_index[7], joined_10 & joined_index[6], joined_10 & joined_index[5], joined_10 &
-          joined_index[4], joined_10 & joined_index[3], joined_10 & joined_index[2], joined_10 & joined_index[1],
-          joined_10 & joined_index[0], joined_9 & joined_index[15], joined_9 & joined_index[14], joined_9 &
-          joined_index[13], joined_9 & joined_index[12], joined_9 & joined_index[11], joined_9 & joined_index[10],
-          joined_9 & joined_index[9], joined_9 & joined_index[8], joined_9 & joined_index[7], joined_9 &
-          joined_index[6], joined_9 & joined_index[5], joined_9 & joined_index[4], joined_9 & joined_index[3],
-          joined_9 & joined_index[2], joined_9 & joined_index[1], joined_9 & joined_index[0], joined_8 &
-          joined_index[15], joined_8 & joined_index[14], joined_8 & joined_index[13], joined_8 & joined_index[12],
-          joined_8 & joined_index[11], joined_8 & joined_index[10], joined_8 & joined_index[9], joined_8 &
-          joined_index[8], joined_8 & joined_index[7], joined_8 & joined_index[6], joined_8 & joined_index[5],
-          joined_8 & joined_index[4], joined_8 & joined_index[3], joined_8 & joined_index[2], joined_8 &
-          joined_index[1], joined_8 & joined_index[0], joined_7 & joined_index[15], joined_7 & joined_index[14],
-          joined_7 & joined_index[13], joined_7 & joined_index[12], joined_7 & joined_index[11], joined_7 &
+          joined_index[10], joined_12 & joined_index[9], joined_12 & joined_index[8], joined_12 &
+          joined_index[7], joined_12 & joined_index[6], joined_12 & joined_index[5], joined_12 & joined_index[4],
+          joined_12 & joined_index[3], joined_12 & joined_index[2], joined_12 & joined_index[1], joined_12 &
+          joined_index[0], joined_11 & joined_index[15], joined_11 & joined_index[14], joined_11 &
+          joined_index[13], joined_11 & joined_index[12], joined_11 & joined_index[11], joined_11 &
+          joined_index[10], joined_11 & joined_index[9], joined_11 & joined_index[8], joined_11 &
+          joined_index[7], joined_11 & joined_index[6], joined_11 & joined_index[5], joined_11 & joined_index[4],
+          joined_11 & joined_index[3], joined_11 & joined_index[2], joined_11 & joined_index[1], joined_11 &
+          joined_index[0], joined_10 & joined_index[15], joined_10 & joined_index[14], joined_10 &
+          joined_index[13], joined_10 & joined_index[12], joined_10 & joined_index[11], joined_10 &
+          joined_index[10], joined_10 & joined_index[9], joined_10 & joined_index[8], joined_10 &
+          joined_index[7], joined_10 & joined_index[6], joined_10 & joined_index[5], joined_10 & joined_index[4],
+          joined_10 & joined_index[3], joined_10 & joined_index[2], joined_10 & joined_index[1], joined_10 &
+          joined_index[0], joined_9 & joined_index[15], joined_9 & joined_index[14], joined_9 & joined_index[13],
+          joined_9 & joined_index[12], joined_9 & joined_index[11], joined_9 & joined_index[10], joined_9 &
+          joined_index[9], joined_9 & joined_index[8], joined_9 & joined_index[7], joined_9 & joined_index[6],
+          joined_9 & joined_index[5], joined_9 & joined_index[4], joined_9 & joined_index[3], joined_9 &
+          joined_index[2], joined_9 & joined_index[1], joined_9 & joined_index[0], joined_8 & joined_index[15],
+          joined_8 & joined_index[14], joined_8 & joined_index[13], joined_8 & joined_index[12], joined_8 &
+          joined_index[11], joined_8 & joined_index[10], joined_8 & joined_index[9], joined_8 & joined_index[8],
+          joined_8 & joined_index[7], joined_8 & joined_index[6], joined_8 & joined_index[5], joined_8 &
+          joined_index[4], joined_8 & joined_index[3], joined_8 & joined_index[2], joined_8 & joined_index[1],
+          joined_8 & joined_index[0], joined_7 & joined_index[15], joined_7 & joined_index[14], joined_7 &
+          joined_index[13], joined_7 & joined_index[12], joined_7 & joined_index[11], joined_7 &
           joined_index[10], joined_7 & joined_index[9], joined_7 & joined_index[8], joined_7 & joined_index[7],
           joined_7 & joined_index[6], joined_7 & joined_index[5], joined_7 & joined_index[4], joined_7 &
           joined_index[3], joined_7 & joined_index[2], joined_7 & joined_index[1], joined_7 & joined_index[0],
@@ -7867,33 +8559,34 @@ module pulsetrain_core_controller_row_programmer_round_slots (
           joined_6 & joined_index[8], joined_6 & joined_index[7], joined_6 & joined_index[6], joined_6 &
           joined_index[5], joined_6 & joined_index[4], joined_6 & joined_index[3], joined_6 & joined_index[2],
           joined_6 & joined_index[1], joined_6 & joined_index[0], joined_5 & joined_index[15], joined_5 &
-          joined_index[14], joined_5 & joined_index[13], joined_5 & joined_index[12], joined_5 & joined_index[11],
-          joined_5 & joined_index[10], joined_5 & joined_index[9], joined_5 & joined_index[8], joined_5 &
-          joined_index[7], joined_5 & joined_index[6], joined_5 & joined_index[5], joined_5 & joined_index[4],
-          joined_5 & joined_index[3], joined_5 & joined_index[2], joined_5 & joined_index[1], joined_5 &
-          joined_index[0], joined_4 & joined_index[15], joined_4 & joined_index[14], joined_4 & joined_index[13],
-          joined_4 & joined_index[12], joined_4 & joined_index[11], joined_4 & joined_index[10], joined_4 &
-          joined_index[9], joined_4 & joined_index[8], joined_4 & joined_index[7], joined_4 & joined_index[6],
-          joined_4 & joined_index[5], joined_4 & joined_index[4], joined_4 & joined_index[3], joined_4 &
-          joined_index[2], joined_4 & joined_index[1], joined_4 & joined_index[0], joined_3 & joined_index[15],
-          joined_3 & joined_index[14], joined_3 & joined_index[13], joined_3 & joined_index[12], joined_3 &
-          joined_index[11], joined_3 & joined_index[10], joined_3 & joined_index[9], joined_3 & joined_index[8],
-          joined_3 & joined_index[7], joined_3 & joined_index[6], joined_3 & joined_index[5], joined_3 &
-          joined_index[4], joined_3 & joined_index[3], joined_3 & joined_index[2], joined_3 & joined_index[1],
-          joined_3 & joined_index[0], joined_2 & joined_index[15], joined_2 & joined_index[14], joined_2 &
-          joined_index[13], joined_2 & joined_index[12], joined_2 & joined_index[11], joined_2 & joined_index[10],
-          joined_2 & joined_index[9], joined_2 & joined_index[8], joined_2 & joined_index[7], joined_2 &
-          joined_index[6], joined_2 & joined_index[5], joined_2 & joined_index[4], joined_2 & joined_index[3],
-          joined_2 & joined_index[2], joined_2 & joined_index[1], joined_2 & joined_index[0], joined_1 &
-          joined_index[15], joined_1 & joined_index[14], joined_1 & joined_index[13], joined_1 & joined_index[12],
-          joined_1 & joined_index[11], joined_1 & joined_index[10], joined_1 & joined_index[9], joined_1 &
-          joined_index[8], joined_1 & joined_index[7], joined_1 & joined_index[6], joined_1 & joined_index[5],
-          joined_1 & joined_index[4], joined_1 & joined_index[3], joined_1 & joined_index[2], joined_1 &
-          joined_index[1], joined_1 & joined_index[0], joined_0 & joined_index[15], joined_0 & joined_index[14],
-          joined_0 & joined_index[13], joined_0 & joined_index[12], joined_0 & joined_index[11], joined_0 &
-          joined_index[10], joined_0 & joined_index[9], joined_0 & joined_index[8], joined_0 & joined_index[7],
-          joined_0 & joined_index[6], joined_0 & joined_index[5], joined_0 & joined_index[4], joined_0 &
-          joined_index[3], joined_0 & joined_index[2], joined_0 & joined_index[1], joined_0 & joined_index[0]};
+          joined_index[14], joined_5 & joined_index[13], joined_5 & joined_index[12], joined_5 &
+          joined_index[11], joined_5 & joined_index[10], joined_5 & joined_index[9], joined_5 & joined_index[8],
+          joined_5 & joined_index[7], joined_5 & joined_index[6], joined_5 & joined_index[5], joined_5 &
+          joined_index[4], joined_5 & joined_index[3], joined_5 & joined_index[2], joined_5 & joined_index[1],
+          joined_5 & joined_index[0], joined_4 & joined_index[15], joined_4 & joined_index[14], joined_4 &
+          joined_index[13], joined_4 & joined_index[12], joined_4 & joined_index[11], joined_4 &
+          joined_index[10], joined_4 & joined_index[9], joined_4 & joined_index[8], joined_4 & joined_index[7],
+          joined_4 & joined_index[6], joined_4 & joined_index[5], joined_4 & joined_index[4], joined_4 &
+          joined_index[3], joined_4 & joined_index[2], joined_4 & joined_index[1], joined_4 & joined_index[0],
+          joined_3 & joined_index[15], joined_3 & joined_index[14], joined_3 & joined_index[13], joined_3 &
+          joined_index[12], joined_3 & joined_index[11], joined_3 & joined_index[10], joined_3 & joined_index[9],
+          joined_3 & joined_index[8], joined_3 & joined_index[7], joined_3 & joined_index[6], joined_3 &
+          joined_index[5], joined_3 & joined_index[4], joined_3 & joined_index[3], joined_3 & joined_index[2],
+          joined_3 & joined_index[1], joined_3 & joined_index[0], joined_2 & joined_index[15], joined_2 &
+          joined_index[14], joined_2 & joined_index[13], joined_2 & joined_index[12], joined_2 &
+          joined_index[11], joined_2 & joined_index[10], joined_2 & joined_index[9], joined_2 & joined_index[8],
+          joined_2 & joined_index[7], joined_2 & joined_index[6], joined_2 & joined_index[5], joined_2 &
+          joined_index[4], joined_2 & joined_index[3], joined_2 & joined_index[2], joined_2 & joined_index[1],
+          joined_2 & joined_index[0], joined_1 & joined_index[15], joined_1 & joined_index[14], joined_1 &
+          joined_index[13], joined_1 & joined_index[12], joined_1 & joined_index[11], joined_1 &
+          joined_index[10], joined_1 & joined_index[9], joined_1 & joined_index[8], joined_1 & joined_index[7],
+          joined_1 & joined_index[6], joined_1 & joined_index[5], joined_1 & joined_index[4], joined_1 &
+          joined_index[3], joined_1 & joined_index[2], joined_1 & joined_index[1], joined_1 & joined_index[0],
+          joined_0 & joined_index[15], joined_0 & joined_index[14], joined_0 & joined_index[13], joined_0 &
+          joined_index[12], joined_0 & joined_index[11], joined_0 & joined_index[10], joined_0 & joined_index[9],
+          joined_0 & joined_index[8], joined_0 & joined_index[7], joined_0 & joined_index[6], joined_0 &
+          joined_index[5], joined_0 & joined_index[4], joined_0 & joined_index[3], joined_0 & joined_index[2],
+          joined_0 & joined_index[1], joined_0 & joined_index[0]};
   end
 
   always @(posedge clk) begin
@@ -7915,7 +8608,15 @@ module pulsetrain_core_controller_row_programmer_ramp_follower (
   input clk,
   input rst,
   input forms,
-  input [143:0] settings,
+  input [15:0] set_ramp__start,
+  input [15:0] set_ramp__step,
+  input [15:0] set_ramp__stop,
+  input [15:0] reset_ramp__start,
+  input [15:0] reset_ramp__step,
+  input [15:0] reset_ramp__stop,
+  input [15:0] form_ramp__start,
+  input [15:0] form_ramp__step,
+  input [15:0] form_ramp__stop,
   input restart,
   input step,
   input is_reset,
@@ -7948,12 +8649,15 @@ module pulsetrain_core_controller_row_programmer_ramp_follower (
       value <= 16'd0;
       other <= 16'd0;
     end else begin
-      total <= other + added;
-      stop <= (settings[47:32] & {16{stop_both}}) | (settings[95:80] & {16{is_reset}}) | (settings[143:128] &
-          {16{stop_both_2}});
-      added <= (settings[15:0] & {16{added_both}}) | (settings[63:48] & {16{added_both_2}}) | (settings[111:96] &
-          {16{added_both_3}}) | (settings[31:16] & {16{added_both_4}}) | (settings[79:64] & {16{added_both_5}}) |
-          (settings[127:112] & {16{added_both_6}});
+      if (steps[0])
+        total <= other + added;
+      if (step) begin
+        stop <= (set_ramp__stop & {16{stop_both}}) | (reset_ramp__stop & {16{is_reset}}) | (form_ramp__stop &
+            {16{stop_both_2}});
+        added <= (set_ramp__start & {16{added_both}}) | (reset_ramp__start & {16{added_both_2}}) | (form_ramp__start &
+            {16{added_both_3}}) | (set_ramp__step & {16{added_both_4}}) | (reset_ramp__step & {16{added_both_5}}) |
+            (form_ramp__step & {16{added_both_6}});
+      end
       steps[0] <= step;
       steps[1] <= steps[0];
       if (restart) begin
@@ -8030,8 +8734,21 @@ module pulsetrain_core_controller_line_driver (
   input clear,
   input i__valid,
   input room,
+  input [285:0] i__payload,
   input [15:0] pulse_limit,
-  input [427:0] kept,
+  input [15:0] timing__setup_cycles,
+  input [15:0] timing__pulse_cycles,
+  input [15:0] timing__hold_cycles,
+  input [15:0] timing__recovery_cycles,
+  input [15:0] timing__ready_limit,
+  input [15:0] timing__conversion_limit,
+  input [7:0] lines__word_code,
+  input [7:0] lines__bit_code,
+  input [7:0] lines__source_code,
+  input [1:0] lines__word_unselected,
+  input [1:0] lines__bit_unselected,
+  input [1:0] lines__source_unselected,
+  input [15:0] full_scale,
   output idle,
   output i__ready,
   output [1:0] fault,
@@ -8063,33 +8780,33 @@ module pulsetrain_core_controller_line_driver (
   output reg report__cut = 1'b0
 );
   reg [15:0] high_cycles = 16'd1;
+  reg pulse_ended = 1'b0;
   reg reached = 1'b0;
   reg [1:0] unseen = 2'd0;
   reg [15:0] remaining = 16'd0;
   reg [15:0] waiting = 16'd0;
   reg [3:0] phase_state = 4'd0;
   reg phase_ends = 1'b0;
-  reg [15:0] ready_limit = 16'd0;
   reg reading = 1'b0;
   reg [15:0] pulse_cycles = 16'd0;
-  reg [15:0] recovery_cycles = 16'd0;
-  reg pulse_ended = 1'b0;
   reg [15:0] hold_cycles = 16'd0;
+  reg [15:0] recovery_cycles = 16'd0;
+  reg [15:0] ready_limit = 16'd0;
   reg [15:0] conversion_limit = 16'd0;
   wire ready;
   wire done;
 
   wire [16:0] reached_choice = crossbar__strobe ? high_cycles + 1'b1 : 17'd1;
-  wire pulse_ends = phase_state == 4'd4 & pulse_ended;
-  wire over_limit = crossbar__strobe & !pulse_ends & reached;
+  wire over_limit = crossbar__strobe & !pulse_ended & reached;
   assign i__ready =
     phase_state == 4'd0 ? !clear :
     phase_state == 4'd7 & phase_ends ? !clear :
     phase_state == 4'd5 & phase_ends ? !clear :
     1'b0;
   wire transfers = i__valid & i__ready;
-  wire reads = kept[4:0] == 5'd8 | kept[4:0] == 5'd16;
+  wire reads = i__payload[4:0] == 5'd8 | i__payload[4:0] == 5'd16;
   wire looks = unseen == 2'd0;
+  wire [16:0] remaining_choice = looks & remaining != 16'd0 ? remaining - 1'b1 : remaining;
   wire next_group_low_2 = |waiting[1:0];
   wire next_group_low_2_2 = |waiting[5:4];
   wire next_group_low_4 = |waiting[3:0];
@@ -8100,38 +8817,32 @@ module pulsetrain_core_controller_line_driver (
   wire phase_ends_and_looks = phase_ends & looks;
   wire done_and_looks = done & looks;
   wire samples__last_inverse = !(|waiting);
-  wire releases =
-    phase_state == 4'd1 & clear ? 1'b1 :
-    phase_state == 4'd2 & clear ? 1'b1 :
-    phase_state == 4'd2 & !ready & phase_ends ? 1'b1 :
-    phase_state == 4'd4 & clear ? 1'b1 :
-    phase_state == 4'd4 & !pulse_ends & over_limit ? 1'b1 :
-    phase_state == 4'd6 & clear ? 1'b1 :
-    phase_state == 4'd3 & clear ? 1'b1 :
-    phase_state == 4'd8 & clear ? 1'b1 :
-    phase_state == 4'd8 & !done_and_looks & phase_ends_and_looks ? 1'b1 :
-    phase_state == 4'd9 & clear ? 1'b1 :
-    1'b0;
-  wire [15:0] next_remaining =
-    phase_state == 4'd0 & transfers ? kept[301:286] :
-    phase_state == 4'd1 & releases ? recovery_cycles :
-    phase_state == 4'd1 & phase_ends_and_looks & ready & !reading ? pulse_cycles :
-    phase_state == 4'd1 & phase_ends_and_looks ? ready_limit :
-    phase_state == 4'd2 & releases ? recovery_cycles :
-    phase_state == 4'd2 & ready & !reading ? pulse_cycles :
-    phase_state == 4'd4 & releases ? recovery_cycles :
-    phase_state == 4'd4 & pulse_ends ? hold_cycles :
-    phase_state == 4'd6 & releases ? recovery_cycles :
-    phase_state == 4'd6 & phase_ends ? recovery_cycles :
-    phase_state == 4'd3 & releases ? recovery_cycles :
-    phase_state == 4'd3 ? conversion_limit :
-    phase_state == 4'd8 & releases ? recovery_cycles :
-    phase_state == 4'd8 & done_and_looks & samples__last_inverse ? recovery_cycles :
-    phase_state == 4'd9 & releases ? recovery_cycles :
-    phase_state == 4'd7 & phase_ends & transfers ? kept[301:286] :
-    phase_state == 4'd5 & phase_ends & transfers ? kept[301:286] :
-    (looks & remaining != 16'd0 ? remaining - 1'b1 : remaining);
-  wire next_remaining_at_most_1 = next_remaining <= 16'd1;
+  wire unready = phase_state == 4'd2 & phase_ends & !ready;
+  wire too_long = phase_state == 4'd4 & over_limit;
+  wire unconverted = phase_state == 4'd8 & phase_ends & looks & !done;
+  wire releases = unready | too_long | unconverted | (clear & (|{phase_state == 4'd9, phase_state == 4'd8, phase_state
+      == 4'd3, phase_state == 4'd6, phase_state == 4'd4, phase_state == 4'd2, phase_state == 4'd1}));
+  wire pulse_ends = phase_state == 4'd4 & pulse_ended;
+  wire [5:0] begun =
+    phase_state == 4'd0 & transfers ? 6'd1 :
+    phase_state == 4'd1 & phase_ends_and_looks & ready & !reading ? 6'd2 :
+    phase_state == 4'd1 & phase_ends_and_looks ? 6'd16 :
+    phase_state == 4'd2 & ready & !reading ? 6'd2 :
+    phase_state == 4'd4 & pulse_ends ? 6'd4 :
+    phase_state == 4'd6 & phase_ends ? 6'd8 :
+    phase_state == 4'd3 ? 6'd32 :
+    phase_state == 4'd8 & done_and_looks & samples__last_inverse ? 6'd8 :
+    phase_state == 4'd7 & phase_ends & transfers ? 6'd1 :
+    phase_state == 4'd5 & phase_ends & transfers ? 6'd1 :
+    6'd0;
+  wire remaining_inverse = !(|begun);
+  wire [15:0] remaining_either = (remaining_inverse ? remaining_choice[15:0] : 16'd0) | (begun[0] ?
+      timing__setup_cycles : 16'd0) | (begun[1] ? pulse_cycles : 16'd0) | (begun[2] ? hold_cycles : 16'd0);
+  wire recovery_cycles_at_most_1 = recovery_cycles <= 16'd1;
+  wire pulse_ended_either = (remaining_inverse & remaining_choice[15:0] <= 16'd1) | (begun[0] & timing__setup_cycles <=
+      16'd1) | (begun[1] & pulse_cycles <= 16'd1) | (begun[2] & hold_cycles <= 16'd1);
+  wire pulse_ended_choice = releases ? recovery_cycles_at_most_1 : pulse_ended_either | (begun[3] &
+      recovery_cycles_at_most_1) | (begun[4] & ready_limit <= 16'd1) | (begun[5] & conversion_limit <= 16'd1);
   wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & done_and_looks & samples__last_inverse);
   wire recovers_or_releases = recovers | releases;
   wire next_group_1 = !waiting[0];
@@ -8156,12 +8867,12 @@ module pulsetrain_core_controller_line_driver (
     phase_state == 4'd8 & done_and_looks & !samples__last_inverse & room ? 1'b1 :
     phase_state == 4'd9 & room ? 1'b1 :
     1'b0;
-  assign fault =
-    phase_state == 4'd2 & !ready & phase_ends ? 2'd1 :
-    phase_state == 4'd4 & !pulse_ends & over_limit ? 2'd2 :
-    phase_state == 4'd8 & !done_and_looks & phase_ends_and_looks ? 2'd3 :
-    2'd0;
   wire converted = phase_state == 4'd8 & done_and_looks;
+  assign fault =
+    unconverted ? 2'd3 :
+    too_long ? 2'd2 :
+    unready ? 2'd1 :
+    2'd0;
 
   pulsetrain_core_controller_line_driver_see_ready see_ready (
     .crossbar__ready(crossbar__ready),
@@ -8231,29 +8942,29 @@ module pulsetrain_core_controller_line_driver (
       samples__valid <= converted & !releases;
       crossbar__convert <= converts & !releases;
       if (transfers) begin
-        crossbar__source_unselected <= kept[411:410] == 2'd3 ? 2'd0 : kept[411:410];
-        crossbar__source_code <= kept[405:398];
-        crossbar__bit_unselected <= kept[409:408] == 2'd3 ? 2'd0 : kept[409:408];
-        crossbar__bit_code <= kept[397:390];
-        crossbar__word_unselected <= kept[407:406] == 2'd3 ? 2'd0 : kept[407:406];
-        crossbar__word_code <= kept[389:382];
-        crossbar__full_scale <= reads ? kept[427:412] : 16'd0;
-        crossbar__whole <= kept[269];
-        crossbar__columns <= kept[268:13];
-        crossbar__row <= kept[12:5];
-        crossbar__operation <= kept[4:0];
+        crossbar__source_unselected <= lines__source_unselected == 2'd3 ? 2'd0 : lines__source_unselected;
+        crossbar__source_code <= lines__source_code;
+        crossbar__bit_unselected <= lines__bit_unselected == 2'd3 ? 2'd0 : lines__bit_unselected;
+        crossbar__bit_code <= lines__bit_code;
+        crossbar__word_unselected <= lines__word_unselected == 2'd3 ? 2'd0 : lines__word_unselected;
+        crossbar__word_code <= lines__word_code;
+        crossbar__full_scale <= reads ? full_scale : 16'd0;
+        crossbar__whole <= i__payload[269];
+        crossbar__columns <= i__payload[268:13];
+        crossbar__row <= i__payload[12:5];
+        crossbar__operation <= i__payload[4:0];
         crossbar__select <= 1'b1;
-        report__columns <= kept[268:13];
-        report__form <= kept[4:0] == 5'd4;
-        report__polarity <= kept[4:0] == 5'd2;
-        report__row <= kept[12:5];
-        waiting <= kept[285:270];
+        report__columns <= i__payload[268:13];
+        report__form <= i__payload[4:0] == 5'd4;
+        report__polarity <= i__payload[4:0] == 5'd2;
+        report__row <= i__payload[12:5];
+        waiting <= i__payload[285:270];
         reading <= reads;
-        conversion_limit <= kept[381:366];
-        ready_limit <= kept[365:350];
-        recovery_cycles <= kept[349:334];
-        hold_cycles <= kept[333:318];
-        pulse_cycles <= kept[317:302];
+        conversion_limit <= timing__conversion_limit;
+        ready_limit <= timing__ready_limit;
+        recovery_cycles <= timing__recovery_cycles;
+        hold_cycles <= timing__hold_cycles;
+        pulse_cycles <= timing__pulse_cycles;
       end else if (recovers_or_releases) begin
         crossbar__group <= 4'd0;
         crossbar__source_unselected <= 2'd0;
@@ -8389,9 +9100,10 @@ module pulsetrain_core_controller_line_driver (
         end
         default: ;
       endcase
-      pulse_ended <= next_remaining_at_most_1;
-      phase_ends <= next_remaining_at_most_1;
-      remaining <= next_remaining;
+      pulse_ended <= pulse_ended_choice;
+      phase_ends <= pulse_ended_choice;
+      remaining <= releases ? recovery_cycles : remaining_either | (begun[3] ? recovery_cycles : 16'd0) | (begun[4] ?
+          ready_limit : 16'd0) | (begun[5] ? conversion_limit : 16'd0);
       reached <= reached_choice[15:0] >= pulse_limit;
       high_cycles <= reached_choice[15:0];
     end

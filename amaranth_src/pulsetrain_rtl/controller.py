@@ -10,6 +10,7 @@ from pulsetrain.contract.counters import COUNTERS
 from pulsetrain_rtl.commands.settings_check import settings_errors
 from pulsetrain_rtl.interfaces import (
     Fault,
+    Fields,
     Operation,
     Polarity,
     Ramp,
@@ -113,7 +114,7 @@ class Controller(wiring.Component):
 
     def _lines(self, m, settings, operation):
         """The codes and states of the lines, without a ramp."""
-        lines = Signal(lines_layout(self.config))
+        lines = Fields(lines_layout(self.config), "lines")
         with m.Switch(operation):
             for which in ("set", "reset", "form"):
                 with m.Case(Operation[which.upper()]):
@@ -173,11 +174,12 @@ class Controller(wiring.Component):
         self._clamp(m)
         self._arm(m, driver, limit)
         self._seed(m, source, seed_waits)
-        offered = self._offer_settings(m, limit)
+        if self._checks_settings:
+            m.d.comb += self.settings_error.eq(Cat(self._settings_errors(self.settings, limit)))
         may_start = self._may_start(in_flight) & ~self._seed_goes_first(seed_waits) & ~drains & ~reads
-        banks = self._take_beats(m, source, lanes, offered, starts, may_start, self._may_start(in_flight))
+        banks = self._take_beats(m, source, lanes, starts, may_start, self._may_start(in_flight))
         self._connect_scheduler(m, lanes, scheduler, banks, drains, clear)
-        settings, programmed = self._route(m, scheduler, programmer, upcoming, offered, banks, clear, may_read)
+        settings, programmed = self._route(m, scheduler, programmer, upcoming, banks, clear, may_read)
         self._connect_programmer(m, programmer, programmed, may_program)
         self._prepare(m, programmer, upcoming, settings)
         self._apply(m, upcoming, driver, limit, finished)
@@ -252,22 +254,7 @@ class Controller(wiring.Component):
         for name in ("seeded", "seeding", "seed_error", "random_seed", "random_steps", "state_word"):
             m.d.comb += getattr(self, name).eq(getattr(source, name))
 
-    def _offer_settings(self, m, limit):
-        """The settings on the ports as one value, checked."""
-        layout = settings_layout(self.config)
-        offered = Signal(layout)
-        for name, shape in layout.members.items():
-            member = getattr(self.settings, name)
-            if isinstance(shape, data.StructLayout):
-                member = Cat(getattr(member, inner) for inner in shape.members)
-                m.d.comb += offered[name].as_value().eq(member)
-            else:
-                m.d.comb += offered[name].eq(member)
-        if self._checks_settings:
-            m.d.comb += self.settings_error.eq(Cat(self._settings_errors(offered, limit)))
-        return offered
-
-    def _take_beats(self, m, source, lanes, offered, starts, may_start, bank_is_free):
+    def _take_beats(self, m, source, lanes, starts, may_start, bank_is_free):
         """Join deltas, words and settings to beats. Returns the two banks of settings for the slots."""
         beat, first, allowed, bank = Signal(range(self.config.beats)), Signal(init=1), Signal(), Signal()
         m.d.comb += [
@@ -292,16 +279,18 @@ class Controller(wiring.Component):
             m.d.sync += bank.eq(~bank)
         m.d.comb += lanes.i.p.bank.eq(bank ^ ~first)
         for name in ("threshold_log2", "max_pulses", "parallel_max"):
-            sampled = Signal.like(offered[name], name=f"sampled_{name}")
-            m.d.comb += lanes.i.p[name].eq(Mux(first, offered[name], sampled))
+            offered = getattr(self.settings, name)
+            sampled = Signal.like(offered, name=f"sampled_{name}")
+            m.d.comb += lanes.i.p[name].eq(Mux(first, offered, sampled))
             with m.If(first):
-                m.d.sync += sampled.eq(offered[name])
+                m.d.sync += sampled.eq(offered)
 
-        layout = data.StructLayout({name: offered.shape().members[name] for name in BANKED})
-        banks = [Signal(layout, name=f"bank_{index}") for index in range(2)]
+        layout = settings_layout(self.config)
+        layout = data.StructLayout({name: layout.members[name] for name in BANKED})
+        banks = [Fields(layout, f"bank_{index}") for index in range(2)]
         for index, settings in enumerate(banks):
             with m.If(first & bank_is_free & (bank == index)):  # up to the first beat
-                m.d.sync += [settings[name].eq(offered[name]) for name in BANKED]
+                m.d.sync += settings.eq(self.settings)
         return banks
 
     def _connect_scheduler(self, m, lanes, scheduler, banks, drains, clear):
@@ -320,7 +309,7 @@ class Controller(wiring.Component):
         for name, port in (("pair_policy", expander.policy), ("verify", expander.verify)):
             m.d.comb += port.eq(Mux(lanes.o.p.bank, banks[1][name], banks[0][name]))
 
-    def _route(self, m, scheduler, programmer, upcoming, offered, banks, clear, may_read):
+    def _route(self, m, scheduler, programmer, upcoming, banks, clear, may_read):
         """Choose what comes next. Returns the settings of it, and those of the row programmer.
 
         The slots and the end marker of a verified request go to the row programmer. From its first slot to its end
@@ -375,17 +364,22 @@ class Controller(wiring.Component):
             ]
 
         # Its settings are chosen a cycle after it.
-        settings, banked = Signal.like(offered), Signal()
-        with m.If(upcoming.free):
+        layout = settings_layout(self.config)
+        settings, banked = Fields(layout, "settings_of_next"), Signal()
+        with m.If(upcoming.free & upcoming.offered):
             m.d.sync += [banked.eq(verifying | plain), current.eq(Mux(verifying, held, slot.bank))]
-        m.d.comb += settings.eq(offered)
-        with m.If(banked):
-            m.d.comb += [settings[name].eq(Mux(current, banks[1][name], banks[0][name])) for name in BANKED]
+        m.d.comb += settings.eq(self.settings)
+        with m.If(banked & current):
+            m.d.comb += [settings[name].eq(banks[1][name]) for name in BANKED]
+        with m.Elif(banked):
+            m.d.comb += [settings[name].eq(banks[0][name]) for name in BANKED]
         # The row programmer looks at them a cycle after its first slot at the earliest.
-        programmed = Signal.like(offered)
-        m.d.comb += programmed.eq(offered)
+        names = programmer.settings.signature.members
+        programmed = Fields(data.StructLayout({name: layout.members[name] for name in names}), "settings_of_row")
+        m.d.comb += programmed.eq(self.settings)
         with m.If(verifying):
-            m.d.comb += [programmed[name].eq(Mux(held, banks[1][name], banks[0][name])) for name in BANKED]
+            banked_names = [name for name in names if name in BANKED]
+            m.d.comb += [programmed[name].eq(Mux(held, banks[1][name], banks[0][name])) for name in banked_names]
         return settings, programmed
 
     def _connect_programmer(self, m, programmer, settings, may_program):
@@ -407,10 +401,10 @@ class Controller(wiring.Component):
         """Times, lines and full scale of what comes next, and the register that keeps all of it for the line driver."""
         operation, whole = upcoming.kept.operation.operation, upcoming.whole
         timing, ramped = upcoming.chosen_timing, Signal()
-        width, lines = Signal(self.config.time_bits), Signal(lines_layout(self.config))
-        m.d.comb += [width.eq(self._pulse_cycles(settings, operation)), lines.eq(self._lines(m, settings, operation))]
+        width, lines = Signal(self.config.time_bits), self._lines(m, settings, operation)
+        m.d.comb += width.eq(self._pulse_cycles(settings, operation))
         ramp_value = Signal.like(programmer.o.p.ramp_value, reset_less=True)
-        with m.If(upcoming.free):
+        with m.If(upcoming.free & upcoming.offered):
             m.d.sync += [
                 ramped.eq(programmer.o.valid & programmer.o.p.ramped),
                 ramp_value.eq(programmer.o.p.ramp_value),
@@ -437,7 +431,7 @@ class Controller(wiring.Component):
             driver.clear.eq(self._host_releases()),
             driver.pulse_limit.eq(limit),
             driver.i.valid.eq(upcoming.valid & ~upcoming.end & ~self.released),
-            driver.i.payload.eq(kept.operation),
+            *(driver.i.p[name].eq(member) for name, member in kept.operation.members.items()),
             driver.full_scale.eq(kept.full_scale),
             upcoming.leaves.eq(upcoming.valid & driver.i.ready & ~self.released),
             finished.eq(upcoming.leaves & upcoming.end),

@@ -145,11 +145,12 @@ class Core(wiring.Component):
             refusals.unseeded.eq(~controller.seeded | controller.seeding),
         ]
         # As it was a cycle ago, when the header was on offer already.
-        m.d.sync += [
-            refusals.locked.eq(self.form_key != FORM_KEY),
-            refusals.illegal_settings.eq(self.settings_error != 0),
-            refusals.illegal_refresh.eq(policy == PairPolicy.BOTH.value),
-        ]
+        with m.If(decoder.header_comes):
+            m.d.sync += [
+                refusals.locked.eq(self.form_key != FORM_KEY),
+                refusals.illegal_settings.eq(self.settings_error != 0),
+                refusals.illegal_refresh.eq(policy == PairPolicy.BOTH.value),
+            ]
 
     def _hold_settings(self, m, decoder, controller, responder, clear, runs, begins):
         """Take the settings with a header; let no other take them before they were sampled.

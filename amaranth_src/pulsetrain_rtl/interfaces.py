@@ -4,7 +4,7 @@ The contract is ``docs/specification.md``, sections 2, 8, 10 and 11. Widths depe
 signatures are functions of it. The first field of a layout holds the least significant bits.
 """
 
-from amaranth.hdl import Cat, Const, signed, unsigned
+from amaranth.hdl import Cat, Const, Signal, signed, unsigned
 from amaranth.lib import data, enum, stream, wiring
 from amaranth.lib.wiring import In, Out
 from pulsetrain.contract import enumerations, ports
@@ -270,6 +270,39 @@ def settings_layout(config):
     inner = {kind: data.StructLayout(_settings_layout_of(kind, config)) for kind in (LineSettings, RampSettings)}
     groups = {name: inner[kind] for name, kind in groups_of(ControllerSettings).items()}
     return data.StructLayout({**_settings_layout_of(ControllerSettings, config), **groups})
+
+
+class Fields:
+    """The fields of a layout, each a signal of its own; a layout within it is Fields again.
+
+    A wide value of many fields is taken apart and put together again by whoever simulates or reads it, even if only one
+    of the fields changes. ``members``: the fields by name. ``options``: of each Signal.
+    """
+
+    def __init__(self, layout, name, **options):
+        self.members = {
+            field: Fields(shape, f"{name}_{field}", **options)
+            if isinstance(shape, data.StructLayout)
+            else Signal(shape, name=f"{name}_{field}", **options)
+            for field, shape in layout.members.items()
+        }
+
+    def __getattr__(self, field):
+        try:
+            return self.__dict__["members"][field]
+        except KeyError:
+            raise AttributeError(field) from None
+
+    def __getitem__(self, field):
+        return self.members[field]
+
+    def eq(self, other):
+        """Assign the fields of ``other``, by their names."""
+        found = []
+        for field, member in self.members.items():
+            value = getattr(other, field)
+            found += member.eq(value) if isinstance(member, Fields) else [member.eq(value)]
+        return found
 
 
 def settings_signature(config):

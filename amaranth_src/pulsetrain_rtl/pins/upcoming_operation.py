@@ -4,7 +4,7 @@ from amaranth.hdl import Signal
 from amaranth.lib import data
 from pulsetrain.contract.enumerations import FULL_SCALE_BITS
 
-from pulsetrain_rtl.interfaces import lines_layout, operation_layout, timing_layout
+from pulsetrain_rtl.interfaces import Fields, lines_layout, operation_layout, timing_layout
 
 
 class UpcomingOperation:
@@ -21,20 +21,21 @@ class UpcomingOperation:
         for name in names:
             setattr(self, name, Signal(name=f"upcoming_{name}"))
         self.chosen = Signal(operation_layout(config), name="chosen")
-        self.chosen_timing = Signal(timing_layout(config), name="chosen_timing")
+        self.chosen_timing = Fields(timing_layout(config), "chosen")
         layout = {
             "operation": operation_layout(config),
             "timing": timing_layout(config),
             "lines": lines_layout(config),
             "full_scale": FULL_SCALE_BITS,
         }
-        self.kept = Signal(data.StructLayout(layout), name="kept", reset_less=True)
+        self.kept = Fields(data.StructLayout(layout), "kept", reset_less=True)
 
     def keep(self, m, lines, full_scale, clear):
         """Take what is offered, then its times, lines and full scale."""
         m.d.comb += self.free.eq(~self.taken & ~clear)
         with m.If(self.free):
             m.d.sync += [self.taken.eq(self.offered), self.end.eq(self.ends), self.whole.eq(self.chosen.whole)]
+        with m.If(self.free & self.offered):  # nobody looks at what is not kept, and then it need not be worked out
             m.d.sync += self.kept.operation.eq(self.chosen)
         with m.If(self.leaves | clear):
             m.d.sync += [self.taken.eq(0), self.valid.eq(0)]

@@ -61,15 +61,17 @@ class RampFollower(wiring.Component):
         ramps = [(~resets & ~forms, self.set_ramp), (resets, self.reset_ramp)]
         if not self.config.pair:  # FORM is for single devices
             ramps.append((forms, self.form_ramp))
-        m.d.sync += [
-            steps.eq(Cat(self.step, steps)),
-            added.eq(
-                self._chosen([(ramp & starts, settings.start) for ramp, settings in ramps])
-                | self._chosen([(ramp & ~starts, settings.step) for ramp, settings in ramps])
-            ),
-            stop.eq(self._chosen([(ramp, settings.stop) for ramp, settings in ramps])),
-            total.eq(other + added),
-        ]
+        m.d.sync += steps.eq(Cat(self.step, steps))
+        with m.If(self.step):
+            m.d.sync += [
+                added.eq(
+                    self._chosen([(ramp & starts, settings.start) for ramp, settings in ramps])
+                    | self._chosen([(ramp & ~starts, settings.step) for ramp, settings in ramps])
+                ),
+                stop.eq(self._chosen([(ramp, settings.stop) for ramp, settings in ramps])),
+            ]
+        with m.If(steps[0]):
+            m.d.sync += total.eq(other + added)
         with m.If(self.restart):
             m.d.sync += [started.eq(0), steps.eq(0), self.value.eq(0), other.eq(0)]
         with m.Elif(steps[1]):

@@ -123,8 +123,11 @@ class RoundSlots(wiring.Component):
             fills.eq(free & waiting.any() & ~enough & (ranks[-1] >= some_room)),
             self.moves.eq(~leftover),
         ]
-        m.d.sync += [self.full.eq(fills), self.columns.eq(self.columns | self._joined(m, joining))]
-        m.d.sync += taken.eq(Mux(leftover, taken | joining, 0))
+        m.d.sync += [self.full.eq(fills), taken.eq(Mux(leftover, taken | joining, 0))]
+        join, joined = Signal(), self._joined(m, joining)
+        m.d.sync += join.eq(joining.any() & ~self.clear)
+        with m.If(join):
+            m.d.sync += self.columns.eq(self.columns | joined)
         with m.If(free):
             m.d.sync += room.eq(room - ranks[-1])
             with m.If(waiting.any()):
@@ -145,7 +148,7 @@ class RoundSlots(wiring.Component):
         m.d.sync += index.eq(self.index)
         for group in range(config.column_groups):
             joined = Signal(devices, name=f"joined_{group}")
-            m.d.sync += joined.eq(Mux((self.group == group) & ~self.clear, joining, 0))
+            m.d.sync += joined.eq(Mux(self.group == group, joining, 0))
             places = Cat(joined & place.replicate(devices) for place in index)
             columns.append(places[: weights * (1 + config.pair)])
         return Cat(columns)[: config.columns]

@@ -242,7 +242,7 @@ class RowCells(wiring.Component):
         report = Signal(words * lanes * CODE_BITS)
         elements = []
         for lane in range(lanes):
-            first, element = self._first_stage(m, lane, now, position, stages[1], old[lane])
+            first, element = self._first_stage(m, lane, visits, now, position, stages[1], old[lane])
             elements.append(element)
             second = self._second_stage(m, lane, stages[1], old[lane], first, slot_is_first, shared)
             ends.append(self._third_stage(m, lane, stages[2], second, write.data[lane], shared))
@@ -316,7 +316,7 @@ class RowCells(wiring.Component):
             m.d.sync += [lowers_before.eq(self.polarity == Polarity.RESET), shared["lowers"].eq(lowers_before)]
         return {**shared, "tolerance": tolerance}
 
-    def _first_stage(self, m, lane, now, position, stage, old):
+    def _first_stage(self, m, lane, visits, now, position, stage, old):
         """Take the lane's element of what comes from outside, and wait for what the memory has of it; say that for the
         report."""
         config = self.config
@@ -333,9 +333,10 @@ class RowCells(wiring.Component):
         ).bit_select(self.group, 1)
         beyond = [(config.column_groups - 1) * config.adc_count + number >= config.weight_columns for number in numbers]
         missing = (self.group == config.column_groups - 1) & (position & Cat(*map(Const, beyond))).any()
+        with m.If(visits):
+            m.d.sync += [came.value.eq(Mux(now.targets, wanted, codes)), came.takes.eq(cells), came.exists.eq(~missing)]
         with m.If(self.moves):
-            m.d.sync += [came.value.eq(Mux(now.targets, wanted, codes)), came.takes.eq(cells)]
-            m.d.sync += [came.exists.eq(~missing), first.eq(came)]
+            m.d.sync += first.eq(came)
         failed = ~old.alone & (old.left | old.illegal)
         state = word_of(CELL_STATE, {"tries": old.count, "failed": failed, "left_alone": old.alone})
         element = Signal(CODE_BITS, name=f"element_{lane}")
@@ -366,6 +367,8 @@ class RowCells(wiring.Component):
         ]
         repeats = self.first & shared["refreshes"]  # the first read of a refresh gives targets, the next one judges
         with m.If(self.moves):
+            m.d.sync += [second.judged.eq(0), second.blinded.eq(0)]
+        with m.If(self.moves & stage.as_value().any()):
             m.d.sync += [
                 second.target.eq(Mux(takes, self._offset_before(old.target), old.target)),
                 second.added.eq(Mux(stage.slot, step, code)),
@@ -409,11 +412,13 @@ class RowCells(wiring.Component):
         )
         m.d.comb += far.eq(total[top] ^ total[top + 1])
         offset = Mux(far, Cat((~total[top + 1]).replicate(top), total[top + 1]), total[: top + 1])
-        m.d.sync += [
-            third.eq(second),
-            third.target.eq(Mux(stage.slot, offset, self._target(total))),
-            third.count.eq(second.count + second.counts),
-        ]
+        m.d.sync += [third.judged.eq(0), third.blinded.eq(0)]
+        with m.If(stage.as_value().any()):
+            m.d.sync += [
+                third.eq(second),
+                third.target.eq(Mux(stage.slot, offset, self._target(total))),
+                third.count.eq(second.count + second.counts),
+            ]
         distance = Signal(signed(config.adc_bits + 2), name=f"distance_{lane}")
         met = Signal(name=f"met_{lane}")
         m.d.comb += [

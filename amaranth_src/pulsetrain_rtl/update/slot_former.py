@@ -103,9 +103,11 @@ class SlotFormer(wiring.Component):
         asks = self._ask(m, asked, moves[0], later, Cat(valid[:2]))
         for stage in range(5):
             m.d.comb += moves[stage].eq(joins | ~Cat(valid[stage:]).all())
+            before = valid[stage - 1] if stage else asks
             with m.If(moves[stage]):
-                m.d.sync += [visits[stage].eq(visits[stage - 1] if stage else asked)]
-                m.d.sync += valid[stage].eq(valid[stage - 1] if stage else asks)
+                m.d.sync += valid[stage].eq(before)
+            with m.If(moves[stage] & before):
+                m.d.sync += visits[stage].eq(visits[stage - 1] if stage else asked)
             with m.If(self.clear):
                 m.d.sync += valid[stage].eq(0)
         counted, number = self._look(m, visits, valid, moves, later)
@@ -128,7 +130,7 @@ class SlotFormer(wiring.Component):
             rest.eq(todo & (todo - 1)),
             again.eq(Mux(polarity == Polarity.RESET.value, row.reset.again, row.set.again)),
             self.word.eq(chunk >> ((self.config.lanes // chunk_columns(self.config)).bit_length() - 1)),
-            self.enable.eq(moves),
+            self.enable.eq(moves & asks),
             asked.chunk.eq(chunk),
             asked.polarity.eq(polarity),
             asked.pulse.eq(pulse),
@@ -202,7 +204,7 @@ class SlotFormer(wiring.Component):
         parts = self.config.lanes // width
         cells = Signal(data.ArrayLayout(elements, width), reset_less=True)
         part = visits[0].chunk[: parts.bit_length() - 1]
-        with m.If(moves[1]):
+        with m.If(moves[1] & valid[0]):
             m.d.sync += cells.as_value().eq(self.cells.as_value().word_select(part, width * elements.size))
         wants, higher = Signal(width), Signal(width)
         wanted, counted = Signal(width, reset_less=True), Signal(width, reset_less=True)
@@ -210,14 +212,13 @@ class SlotFormer(wiring.Component):
             mine = cells[column].reset == visits[1].polarity.as_value()
             m.d.comb += wants[column].eq(mine & self._wants(cells[column].count, visits[1].pulse))
             m.d.comb += higher[column].eq(mine & (cells[column].count > visits[1].pulse))
-        with m.If(moves[2]):
+        with m.If(moves[2] & valid[1]):
             m.d.sync += wanted.eq(wants)
-            with m.If(valid[1]):
-                with m.If(visits[1].first):
-                    m.d.sync += later.eq(0)
-                m.d.sync += later.bit_select(visits[1].chunk, 1).eq(higher.any())
+            with m.If(visits[1].first):
+                m.d.sync += later.eq(0)
+            m.d.sync += later.bit_select(visits[1].chunk, 1).eq(higher.any())
         number = Signal(range(width + 1), reset_less=True)
-        with m.If(moves[3]):
+        with m.If(moves[3] & valid[2]):
             m.d.sync += [counted.eq(wanted), number.eq(count_ones(m, wanted, "wanted"))]
         return counted, number
 
