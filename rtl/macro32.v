@@ -18,7 +18,7 @@
 //   verify_lanes 1      cells programmed or verified per clock cycle; 0: none are
 //   product_cycles 4    clock cycles for a beat of products; 0: there are none
 //   pair 0              1: two devices a weight, side by side
-//   synchronisers 1     1: two flip-flops before abort, arm, crossbar.ready and crossbar.converted (§9)
+//   synchronisers 1     1: two flip-flops before abort_all, arm, crossbar.ready and crossbar.converted (§9)
 //
 // How to use it: instantiate pulsetrain_core. All registers take their values at the rising edge of clk; rst is a
 // synchronous reset, active high. Every input has to be synchronous to clk. A stream x transfers x__payload in
@@ -93,7 +93,7 @@ module pulsetrain_core (
   input [1:0] settings__read_lines__source_unselected,
   input arm,
   input [15:0] pulse_limit,
-  input abort,
+  input abort_all,
   input crossbar__ready,
   input crossbar__converted,
   input [127:0] crossbar__codes,
@@ -465,7 +465,7 @@ module pulsetrain_core (
     .seed__payload(seed__payload),
     .arm(arm),
     .pulse_limit(pulse_limit),
-    .abort(abort),
+    .abort_all(abort_all),
     .crossbar__ready(crossbar__ready),
     .crossbar__converted(crossbar__converted),
     .crossbar__codes(crossbar__codes),
@@ -1897,7 +1897,7 @@ module pulsetrain_core_controller (
   input [63:0] seed__payload,
   input arm,
   input [15:0] pulse_limit,
-  input abort,
+  input abort_all,
   input crossbar__ready,
   input crossbar__converted,
   input [127:0] crossbar__codes,
@@ -2176,7 +2176,7 @@ module pulsetrain_core_controller (
   wire whole = may_read & read__valid;
   wire reads = whole | (upcoming_taken & upcoming_whole);
   wire may_program = idle_both & in_flight == 2'd0;
-  wire asked = abort | !arm;
+  wire asked = abort_all | !arm;
   wire clear_2 = aborts | !arms;
   assign off = asked | asked_before | clear_2;
   wire seed_waits = before_ & !busy;
@@ -2528,7 +2528,7 @@ module pulsetrain_core_controller (
   );
 
   pulsetrain_core_controller_see_abort see_abort (
-    .abort(abort),
+    .abort_all(abort_all),
     .clk(clk),
     .rst(rst),
     .stage_1(aborts)
@@ -5497,7 +5497,7 @@ endmodule
 
 // The pin, seen as many cycles later as there are stages: one flip-flop each, and no logic between.
 module pulsetrain_core_controller_see_abort (
-  input abort,
+  input abort_all,
   input clk,
   input rst,
   output reg stage_1 = 1'b1
@@ -5510,7 +5510,7 @@ module pulsetrain_core_controller_see_abort (
       stage_1 <= 1'b1;
     end else begin
       stage_1 <= stage_0;
-      stage_0 <= abort;
+      stage_0 <= abort_all;
     end
   end
 endmodule

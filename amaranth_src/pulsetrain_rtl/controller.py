@@ -169,7 +169,7 @@ class Controller(wiring.Component):
         # The line driver releases the array at once; everything else follows a cycle later, from registers.
         m.d.sync += self.faulted.eq(driver.fault != Fault.NONE)
         m.d.sync += self.released.eq(self._host_releases() | (driver.fault != Fault.NONE))
-        for name, pin, seen, safe in (("abort", self.abort, self.aborts, 1), ("arm", self.arm, self.arms, 0)):
+        for name, pin, seen, safe in (("abort", self.abort_all, self.aborts, 1), ("arm", self.arm, self.arms, 0)):
             m.submodules[f"see_{name}"] = Synchroniser(pin, seen, stages=self.config.seen_after, init=safe)
         self._clamp(m)
         self._arm(m, driver, limit)
@@ -219,7 +219,7 @@ class Controller(wiring.Component):
     def _clamp(self, m):
         """``off`` follows the pins without a clock, and lasts until they are seen and the release comes."""
         asked = Signal()
-        m.d.comb += asked.eq(self.abort | ~self.arm)
+        m.d.comb += asked.eq(self.abort_all | ~self.arm)
         if self.config.seen_after:
             # A flip-flop of its own: the first one of a synchroniser feeds the second one and nothing else.
             asked_before = Signal(init=1)

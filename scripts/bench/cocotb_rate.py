@@ -17,7 +17,7 @@ CYCLES = 20_000
 @cocotb.test(timeout_time=10, timeout_unit="ms")  # type: ignore[untyped-decorator]
 async def one_signal_a_cycle(dut: Any) -> None:
     """Writes an input in each cycle and stores how many cycles a second that made."""
-    for name in ("commands__valid", "responses__ready", "seed__valid", "arm", "abort", "crossbar__ready",
+    for name in ("commands__valid", "responses__ready", "seed__valid", "arm", "abort_all", "crossbar__ready",
                  "crossbar__converted", "state_index"):  # fmt: skip
         getattr(dut, name).value = 0
     Clock(dut.clk, 10, "ns").start()

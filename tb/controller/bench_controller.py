@@ -136,9 +136,9 @@ async def seeds_are_taken_between_requests_only(dut: Any) -> None:
         await tb.sender
         await tb.until(lambda: not tb.get("busy"), 20_000, "the end of the requests in flight")
         await tb.until(lambda: tb.get("seeding"), 5, "the seed's transfer after the request")
-        tb.set(seed__valid=0, abort=1)  # an abort must not disturb the seeding
+        tb.set(seed__valid=0, abort_all=1)  # an abort must not disturb the seeding
         await tb.cycles(3)
-        tb.set(abort=0)
+        tb.set(abort_all=0)
         await tb.until(lambda: not tb.get("seeding"), seeding_limit(tb.config), "the end of seeding")
         tb.set(deltas__valid=not seed)  # not taken: the scoreboard looks
         await tb.cycles(12)
@@ -148,13 +148,13 @@ async def seeds_are_taken_between_requests_only(dut: Any) -> None:
             check(tb.get("seed_error") and not tb.get("seeded"), "a seed of zero must leave no seed")
             await tb.seed(tb.random.getrandbits(64) | 1)
     # Seed and first beat wait for the end of an abort; the seed goes first.
-    tb.set(abort=1)
+    tb.set(abort_all=1)
     await tb.cycles(2 + LAG)  # what follows from an abort begins a cycle later, but for the lines
     tb.set(seed__valid=1, seed__payload=77)
     tb.begin(tb.random_request())
     await tb.cycles(4)
     check(not tb.get("seeding"), "a seed must not be taken during an abort")
-    tb.set(abort=0)
+    tb.set(abort_all=0)
     await tb.until(lambda: tb.get("seeding"), 5 + LAG, "the seed's transfer after the abort")
     tb.set(seed__valid=0)
     await tb.sender

@@ -51,10 +51,10 @@ async def release_in_every_phase(dut: Any, how: str, phase: str) -> None:
     await tb.start(back_pressure=True)
     for _ in range(ROUNDS):
         await reach(tb, phase)
-        tb.set(**({"abort": 1} if how == "abort" else {"arm": 0}))
+        tb.set(**({"abort_all": 1} if how == "abort" else {"arm": 0}))
         tb.stop_sending()
         await tb.cycles(tb.random.choice((1, 1, 2, 7)))
-        tb.set(abort=0)
+        tb.set(abort_all=0)
         tb.withdraw()
         await tb.cycles(LAG)
         if how == "disarm":
@@ -120,10 +120,10 @@ async def converters_that_never_answer_fault(dut: Any) -> None:
                 await tb.edge
             tb.stop_sending()
             if not tb.get("fault"):
-                tb.set(abort=1)
+                tb.set(abort_all=1)
                 tb.withdraw()
                 await tb.cycles(3)
-                tb.set(abort=0)
+                tb.set(abort_all=0)
             await tb.edge
         check(tb.get("fault") == Fault.CONVERTER_TIMEOUT, "the fault must be CONVERTER_TIMEOUT")
         await tb.cycles(tb.random.randint(1, 10))
@@ -168,9 +168,9 @@ async def partial_requests_replay(dut: Any) -> None:
         deltas, settings = tb.random_request()
         await tb.request(deltas, settings, StallPattern(tb.random, True), tb.random.randint(1, tb.config.beats))
         await tb.cycles(tb.random.randint(0, 12))
-        tb.set(abort=1)
+        tb.set(abort_all=1)
         await tb.edge
-        tb.set(abort=0)
+        tb.set(abort_all=0)
         await tb.cycles(LAG + tb.random.randint(0, 3))
     tb.begin(tb.random_request())
     await tb.sender

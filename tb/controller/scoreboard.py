@@ -61,7 +61,7 @@ class Scoreboard:
         self.done: list[int] = []
         self.cycle = 0
         self.previous: SimpleNamespace | None = None
-        self._seen = Seen("abort", "arm", "crossbar__ready", "crossbar__converted")
+        self._seen = Seen("abort_all", "arm", "crossbar__ready", "crossbar__converted")
         self._restart()
 
     def _restart(self) -> None:
@@ -116,7 +116,7 @@ class Scoreboard:
         self._check_settings_error(c)
         self._check_progress(c)
         phase = "wait" if self.phase == "pause" else self.phase
-        released = bool(c.abort or not c.arm or c.rst)
+        released = bool(c.abort_all or not c.arm or c.rst)
         quiet = self.tracker.phase == "idle" and not c.crossbar__select
         # Idle may come late: a read may be about to begin, what a release drops may not be dropped yet.
         idle = quiet and not self.in_flight
@@ -141,7 +141,7 @@ class Scoreboard:
         self._arm(c, fault)
         if c.seed__valid and c.seed__ready:
             self._load(c.seed)
-        self._aborted = c.abort
+        self._aborted = c.abort_all
 
     def _check_progress(self, c: SimpleNamespace) -> None:
         now = (self.steps, self.tracker.phase, self.tracker.started, len(self.done), c.seeding)
@@ -338,8 +338,8 @@ class Scoreboard:
 
     def _release(self, c: SimpleNamespace, fault: int, phase: str) -> None:
         """Drop everything in flight, a cycle after the lines were released in ``phase``."""
-        if c.abort or not c.arm:
-            coverage.hit("abort in" if c.abort else "disarm in", phase, phase != "idle" or bool(c.armed))
+        if c.abort_all or not c.arm:
+            coverage.hit("abort in" if c.abort_all else "disarm in", phase, phase != "idle" or bool(c.armed))
         if self.in_flight:
             first = self.in_flight[0]
             ends = first.over == self.cycle - 1 and first.expected is not None and first.finished == len(first.expected)

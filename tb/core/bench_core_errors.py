@@ -215,10 +215,10 @@ async def illegal_settings_are_told(dut: Any) -> None:
 
 async def released(tb: CoreTB, how: str) -> None:
     """Abort or disarm for some cycles; what was not begun to send is forgotten, then the vectors are loaded again."""
-    tb.set(**({"abort": 1} if how == "abort" else {"arm": 0}))
+    tb.set(**({"abort_all": 1} if how == "abort" else {"arm": 0}))
     tb.queue.clear()
     await tb.cycles(tb.random.choice((1, 1, 1, 2, 7)))
-    tb.set(abort=0, arm=1, pulse_limit=tb.pulse_limit)
+    tb.set(abort_all=0, arm=1, pulse_limit=tb.pulse_limit)
     await tb.cycles(
         LAG + (2 if how == "disarm" else 1)
     )  # a header that is taken in the cycle of the release is dropped
@@ -289,13 +289,13 @@ async def a_stopped_clock_does_not_hold_the_pins(dut: Any, how: str) -> None:
         tb.clock.stop()
         await Timer(50, unit="ns")
         check(tb.get(f"crossbar__{pin}") == 1, f"{pin} must stay as it is while the clock is stopped")
-        tb.set(**({"abort": 1} if how == "abort" else {"arm": 0}))
+        tb.set(**({"abort_all": 1} if how == "abort" else {"arm": 0}))
         await Timer(1, unit="ns")
         check(not any(tb.get(f"crossbar__{name}") for name in CLAMPED), f"{how} must act on the pins without a clock")
         await Timer(49, unit="ns")
         tb.clock.start()
         await tb.cycles(2 + LAG)
-        tb.set(abort=0)
+        tb.set(abort_all=0)
         await tb.sender
         await tb.cycles(4)
         if how == "disarm":

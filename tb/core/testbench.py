@@ -55,7 +55,7 @@ class CoreTB(TB):
         self._written: dict[str, int] = {}
         self.model, self.array = CoreModel(config, arrays[0]), ArrayAtPins(config, arrays[1], random)
         self.pins = CorePins(self.model, self.array)
-        self._seen = Seen("abort", "arm", "crossbar__ready", "crossbar__converted")
+        self._seen = Seen("abort_all", "arm", "crossbar__ready", "crossbar__converted")
         self.sender: Any = None
         self.answers_held = False
         self._flags, self._known = Packed("core__all_flags"), {}
@@ -218,14 +218,14 @@ class CoreTB(TB):
         self._restart()
 
     def _step(self, c: SimpleNamespace, lines: int, report: int | None) -> None:
-        asked = bool(c.abort or not c.arm)
+        asked = bool(c.abort_all or not c.arm)
         self._off = deque([*self._off, asked], 1 + LAG)
         c, off = self._seen(c), any(self._off)
         check(c.armed == self.armed, lambda: f"armed is {c.armed}, must be {self.armed}")
         check(c.fault == self.fault, lambda: f"fault is {c.fault}, must be {self.fault}")
         check(c.busy == bool(self.model.unanswered), lambda: f"busy is {c.busy}: {self.model.unanswered}")
         check(bool(self.armed or not c.crossbar__select), "selected while disarmed")
-        lets_go = bool(c.abort or not c.arm)
+        lets_go = bool(c.abort_all or not c.arm)
         fault = self.pins.step(c, lines, report, released=lets_go, limit=self.limit, off=off)
         # The lines are released at once, everything else a cycle later.
         released, faulted, selected, phase = self._releasing
@@ -245,7 +245,7 @@ class CoreTB(TB):
         self._arm(c, fault)
         if c.seed__valid and c.seed__ready:
             self._seeded(c)
-        self._aborted = c.abort
+        self._aborted = c.abort_all
         self.set(**self.array.answer(self.pins.phase, self.pins.count, self.pins.group))
         self._check_progress(c)
         self._cover(c)

@@ -9,7 +9,7 @@ from tb.lib.common import BENCH
 
 LAG = BENCH.config.seen_after
 """So many cycles before, 0 without synchronisers."""
-SAFE = {"abort": 1, "arm": 0, "crossbar__ready": 0, "crossbar__converted": 0}
+SAFE = {"abort_all": 1, "arm": 0, "crossbar__ready": 0, "crossbar__converted": 0}
 """What is seen right after reset."""
 
 

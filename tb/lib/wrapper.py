@@ -91,7 +91,7 @@ PACKS = {
         "flags": (
             "rst",
             "arm",
-            "abort",
+            "abort_all",
             "deltas__valid",
             "deltas__ready",
             "seed__valid",
@@ -126,7 +126,7 @@ PACKS = {
         "flags": (
             "rst",
             "arm",
-            "abort",
+            "abort_all",
             "commands__valid",
             "commands__ready",
             "responses__valid",

@@ -77,7 +77,7 @@ def test_what_follows_inputs_within_a_cycle(bench: str) -> None:
     found = followed(module)
     assert all(name.startswith("settings__") for name in found.pop("settings_error"))
     # The clamp at the pins acts without a clock (section 9).
-    assert found == {f"crossbar__{name}": {"abort", "arm"} for name in ("select", "strobe", "convert")}
+    assert found == {f"crossbar__{name}": {"abort_all", "arm"} for name in ("select", "strobe", "convert")}
 
 
 class Paths(wiring.Component):  # type: ignore[misc]

@@ -29,7 +29,7 @@ module pulsetrain_core (
     input [7:0] settings__read_lines__word_code, input [7:0] settings__read_lines__bit_code,
     input [7:0] settings__read_lines__source_code, input [1:0] settings__read_lines__word_unselected,
     input [1:0] settings__read_lines__bit_unselected, input [1:0] settings__read_lines__source_unselected,
-    input [15:0] form_key, input arm, input [15:0] pulse_limit, input abort,
+    input [15:0] form_key, input arm, input [15:0] pulse_limit, input abort_all,
     output reg [4:0] crossbar__operation, output reg crossbar__select, output reg crossbar__strobe,
     output reg [3:0] crossbar__row, output reg [3:0] crossbar__columns,
     output [7:0] crossbar__word_code, output [7:0] crossbar__bit_code, output [7:0] crossbar__source_code,
@@ -136,9 +136,9 @@ module pulsetrain_core (
                 if (!(plays && word[47]) && !tag[latest][7]) allowed <= taken;
             end
         end
-        if (abort || (plays && word[46])) begin
-            if (!abort) fault <= 2'd2;
-            for (i = 0; i < 16; i = i + 1) status[i] <= abort ? 4'd1 : 4'd2;
+        if (abort_all || (plays && word[46])) begin
+            if (!abort_all) fault <= 2'd2;
+            for (i = 0; i < 16; i = i + 1) status[i] <= abort_all ? 4'd1 : 4'd2;
             allowed <= taken;
             dropping <= in_packet;
         end

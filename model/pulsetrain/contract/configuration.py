@@ -83,7 +83,7 @@ class ControllerConfig:
     )  # fmt: skip
     pair: int = _parameter(0, 0, 1, "1: two devices a weight, side by side", rule="if 1, C is even")
     synchronisers: int = _parameter(
-        1, 0, 1, "1: two flip-flops before `abort`, `arm`, `crossbar.ready` and `crossbar.converted` (§9)"
+        1, 0, 1, "1: two flip-flops before `abort_all`, `arm`, `crossbar.ready` and `crossbar.converted` (§9)"
     )
 
     def __post_init__(self) -> None:

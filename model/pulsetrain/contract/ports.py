@@ -191,7 +191,7 @@ STREAMS: Mapping[str, Stream] = MappingProxyType(
                 "ready": "the seed is accepted",
             },
             summary="accepted from its second cycle on offer with no command waiting for its answer (`busy` low), "
-            "not seeding, `abort` low; armed or not. A header that is taken in that cycle comes after the seed",
+            "not seeding, `abort_all` low; armed or not. A header that is taken in that cycle comes after the seed",
         ),
     }
 )
@@ -209,7 +209,7 @@ KEYS: tuple[Port, ...] = (
 CONTROLS: tuple[Port, ...] = (
     Port("arm", 1, "high arms; low disarms, releases the array and clears a fault", "§9", is_input=True),
     Port("pulse_limit", TIME_BITS, settings_of(ControllerSettings)["pulse_limit"].about, "§9", is_input=True),
-    Port("abort", 1, "drops all commands and releases the array", "§9", is_input=True),
+    Port("abort_all", 1, "drops all commands and releases the array", "§9", is_input=True),
 )
 
 STATES: tuple[Port, ...] = (

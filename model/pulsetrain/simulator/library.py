@@ -168,7 +168,7 @@ class RtlController:
         on_pulse: gets each pulse in that cycle, too, and the buffer does not. A Python function of an array of one
             pulse (true stops the run: the controller is aborted), or the address of a C function
             ``int(void*, const Pulse*)`` such as that of a numba cfunc; ``context`` is its first argument, an address.
-        abort_cycle: raise ``abort`` in this cycle of the run; no command begins after it. cycle_limit: end the run
+        abort_cycle: raise ``abort_all`` in this cycle of the run; no command begins after it. cycle_limit: end the run
             after so many; None: after more than it can need. check_pins: hold the pins against the safety rules.
         Returns a SimulatorRun, whatever happened. Raises RtlError if the answers are not those of the commands.
         """

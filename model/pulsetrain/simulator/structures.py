@@ -162,7 +162,7 @@ def structures(config: ControllerConfig) -> tuple[Structure, ...]:
                        pointer="int16_t *{}"),
                 Member("data_capacity", "i64", "in beats"),
                 Member("peripheral", "Peripheral"),
-                Member("abort_cycle", "i64", "raise `abort` in this cycle, -1: never"),
+                Member("abort_cycle", "i64", "raise `abort_all` in this cycle, -1: never"),
                 Member("cycle_limit", "i64", "at least 1"),
                 Member("stuck_limit", "i64", "at least 1"),
                 Member("stall_seed", "u64", "random stalls are a function of it alone"),

@@ -74,7 +74,7 @@ class RtlTile(ArrayTile):
         self.controller.close()
 
     def update_aborted(self, deltas: ArrayLike, abort_cycle: int) -> SimulatorRun:
-        """Request a change in delta units and raise ``abort`` in clock cycle ``abort_cycle`` (from 0) of it.
+        """Request a change in delta units and raise ``abort_all`` in clock cycle ``abort_cycle`` (from 0) of it.
 
         The pulses that were started change the array, the one that was cut by its share (specification, section 12).
         What was dropped is lost; the beats that were taken have stepped the random source. Not counted as an update.

@@ -27,7 +27,7 @@ public:
     void reset() {
         top->rst = 1;
         top->arm = 0;
-        top->ABORT = 0;
+        top->abort_all = 0;
         top->form_key = 0;
         top->state_index = 0;
         changed = true;
@@ -133,7 +133,7 @@ public:
         run.pulse_count = 0;
         run.status = run.check_pins ? loop<true>(run) : loop<false>(run);
         if (run.status == RunEnd::BUFFER_FULL) return;
-        PORT(commands, valid) = top->ABORT = 0;
+        PORT(commands, valid) = top->abort_all = 0;
         PORT(responses, ready) = 0; // an answer that nobody asked for is found by the next run
         PORT(crossbar, ready) = 1;
         if (run.status >= RunEnd::CYCLE_LIMIT) drain(run); // or the next run would begin in the middle of this one
@@ -179,9 +179,9 @@ private:
 
     // Abort, and wait until the core has seen it.
     void abort(bool &last) {
-        top->ABORT = 1;
+        top->abort_all = 1;
         idle(last);
-        top->ABORT = 0;
+        top->abort_all = 0;
         for (int i = 0; i < seen_after; ++i) idle(last);
     }
 
@@ -232,7 +232,7 @@ private:
             const bool listening = !(stalling && stalls.happens(run.blocked_share));
             PORT(responses, ready) = listening;
             crossbar.drive(top, stalls, run.late_share);
-            top->ABORT = abort;
+            top->abort_all = abort;
             cycle();
 
             // Outputs of this cycle.
@@ -353,7 +353,7 @@ private:
         get_mask(pins.columns, PORT(crossbar, columns));
         int32_t codes[LANES];
         Crossbar::dac_codes(top, codes);
-        const bool off = top->ABORT || aborts & ((1u << seen_after) - 1); // abort in this cycle, or not yet released
+        const bool off = top->abort_all || aborts & ((1u << seen_after) - 1); // abort in this cycle, or not yet released
         return checker.watch(run.cycles, pins, {ready, crossbar.converted, off, (aborts >> seen_after & 1) || top->fault, reported, last}, answered,
                              taken) &&
                checker.watch_dac(run.cycles, PORT(dac, valid), PORT(dac, side), PORT(dac, index), codes);

@@ -9,7 +9,6 @@
 
 // Verilator writes the second of two underscores in a name as its code.
 #define PORT(group, name) top->group##___05F##name
-#define ABORT __SYM__abort // and a name that C++ knows it avoids
 #define PORT3(group, part, name) top->group##___05F##part##___05F##name
 
 constexpr int seen_after = 2 * SYNCHRONISERS; // cycles until abort, arm, ready and converted are seen
