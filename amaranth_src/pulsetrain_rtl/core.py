@@ -178,7 +178,7 @@ class Core(wiring.Component):
             live, inner = Value.cast(live), Value.cast(inner)
             held = Signal(len(live), name="held_" + "__".join(path))
             m.d.comb += inner.eq(held)
-            with m.If(~used):  # with a header or not: nobody looks before ``used``
+            with m.If(decoder.header_comes & ~used):  # whether it is taken or not: nobody looks before ``used``
                 m.d.sync += held.eq(live)
 
     def _connect_updates(self, m, decoder, product, controller, responder, clear, runs, begins):

@@ -64,7 +64,7 @@ class CommandDecoder(wiring.Component):
     -------
     clear : cuts the command that is being taken: the rest of its packet is dropped.
     commands : in stream of packets.
-    header_comes : a header is on offer, and may be taken in the next cycle.
+    header_comes : a header is on offer, taken in this cycle or in a later one.
     refusals : looked at in the cycle in which a header is taken.
     room : whether a header may be taken at all.
     settings_free : whether one that uses the settings may, looked at a cycle before. A header is taken in its second
@@ -237,8 +237,8 @@ class CommandDecoder(wiring.Component):
         """Say what is taken; a header that waits is not looked at by anybody. ``kind`` is that of the header."""
         commands, header, looked_at, passes = self.commands, self.header, Signal(), Signal()
         # Looked at a cycle before: a beat on offer stays as it is.
-        m.d.comb += self.header_comes.eq(commands.valid & ~commands.ready)
-        m.d.sync += looked_at.eq(self.header_comes)
+        m.d.comb += self.header_comes.eq(commands.valid)
+        m.d.sync += looked_at.eq(commands.valid & ~commands.ready)
         m.d.sync += passes.eq(self.settings_free | ~self._uses_settings(header.opcode))
         m.d.sync += [kind[name].eq(applies) for name, applies in self._kind(header.opcode).items()]
         refusal, wrong_length, takes = Signal(AnswerStatus), Signal(), Signal()

@@ -193,7 +193,8 @@ class RowCollector(wiring.Component):
         counts = [Signal(range(len(part) + 1), name=f"{name}_count_{i}") for i, part in enumerate(parts)]
         some = Signal(name=f"{name}_some")
         with m.If(takes):
-            m.d.sync += [count.eq(sum(part[1:], part[0])) for count, part in zip(counts, parts, strict=True)]
             m.d.sync += some.eq(bits.any())
+        with m.If(takes & bits.any()):
+            m.d.sync += [count.eq(sum(part[1:], part[0])) for count, part in zip(counts, parts, strict=True)]
         with m.If(fresh & some):
             m.d.comb += total.eq(sum_of(m, counts, f"{name}_sum"))
