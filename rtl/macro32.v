@@ -244,13 +244,13 @@ module pulsetrain_core (
   wire start__ready;
   wire scan__start;
   wire busy_2;
+  wire [127:0] deltas__payload_3;
   wire scan__which;
   wire [1:0] scan__column_beat;
   wire [1:0] scan__row_beat;
   wire scan__active;
   wire scan__difference;
   wire deltas__valid_3;
-  wire [127:0] deltas__payload_3;
   wire drive__start;
   wire drive__active;
   wire read__valid;
@@ -288,6 +288,8 @@ module pulsetrain_core (
       commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2};
   wire product_when = runs & product_any_2;
   wire product_any = |{commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5};
+  wire settings_free = !used;
+  wire header_comes_and_settings_free = header_comes & settings_free;
   wire difference_when = runs & product_any;
   wire seed__valid_2 = seed__valid & !busy;
   assign seed__ready = seed__ready_2 & !busy;
@@ -313,7 +315,6 @@ module pulsetrain_core (
       refusals__illegal_settings_any_2)) | refusals__illegal_settings_both | settings__ramp > 2'd2;
   wire refusals__disarmed = !armed | released;
   wire refusals__unseeded = !seeded | seeding;
-  wire settings_free = !used;
   wire room = room_2 & !(used & product) & !(armed & !armed_before);
   wire may_pass = !first | !reading;
   wire deltas__valid = may_pass & (busy_2 ? deltas__valid_3 : deltas__valid_2);
@@ -398,13 +399,13 @@ module pulsetrain_core (
     .start__valid(waits),
     .start__payload(difference),
     .scan__loaded(scan__loaded),
+    .deltas__payload(deltas__payload_3),
     .which(scan__which),
     .column_beat(scan__column_beat),
     .scan__row_beat(scan__row_beat),
     .active(scan__active),
     .difference(scan__difference),
-    .deltas__valid(deltas__valid_3),
-    .deltas__payload(deltas__payload_3)
+    .deltas__valid(deltas__valid_3)
   );
 
   pulsetrain_core_read_sequencer read_sequencer (
@@ -457,7 +458,7 @@ module pulsetrain_core (
     .faulted(faulted),
     .cells__valid(cells__valid),
     .cells__payload(cells__payload),
-    .w_data(samples__codes),
+    .i(samples__codes),
     .samples__last(samples__last)
   );
 
@@ -668,7 +669,7 @@ module pulsetrain_core (
       asks <= runs & (|{commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2});
       if (difference_when)
         difference <= commands__payload[3:0] == 4'd6;
-      if (settings_free) begin
+      if (header_comes_and_settings_free) begin
         held_read_lines__source_unselected <= settings__read_lines__source_unselected;
         held_read_lines__bit_unselected <= settings__read_lines__bit_unselected;
         held_read_lines__word_unselected <= settings__read_lines__word_unselected;
@@ -897,7 +898,7 @@ module pulsetrain_core_command_decoder (
   assign targets__payload[239:224] = words[239:224] | missing;
   assign targets__payload[255:240] = words[255:240] | missing;
   assign targets__payload[257:256] = opcode == 4'd9 ? 2'd2 : opcode == 4'd8 ? 2'd1 : 2'd0;
-  assign header_comes = part_state == 2'd0 & commands__valid & !commands__ready;
+  assign header_comes = part_state == 2'd0 & commands__valid;
   assign header__valid = part_state == 2'd0 & commands__valid & takes;
   assign header__status = part_state == 2'd0 & refusal == 4'd0 & wrong_length ? 4'd4 : part_state == 2'd0 ? refusal :
       4'd0;
@@ -961,7 +962,7 @@ module pulsetrain_core_command_decoder (
           kind[6] <= |{commands__payload[3:0] == 4'd9, commands__payload[3:0] == 4'd8, commands__payload[3:0] == 4'd7,
               commands__payload[3:0] == 4'd4};
           passes <= settings_free | !passes_any;
-          looked_at <= header_comes;
+          looked_at <= commands__valid & !commands__ready;
           beat <= 7'd0;
         end
         2'd2: begin
@@ -1150,13 +1151,13 @@ module pulsetrain_core_outer_product (
   input start__valid,
   input start__payload,
   input scan__loaded,
+  output [127:0] deltas__payload,
   output reg which = 1'b0,
   output reg [1:0] column_beat = 2'd0,
   output reg [1:0] scan__row_beat = 2'd0,
   output reg active = 1'b0,
   output reg difference = 1'b0,
-  output reg deltas__valid = 1'b0,
-  output reg [127:0] deltas__payload = 128'd0
+  output reg deltas__valid = 1'b0
 );
   reg [1:0] step = 2'd0;
   reg held_3 = 1'b0;
@@ -1164,9 +1165,17 @@ module pulsetrain_core_outer_product (
   reg held = 1'b0;
   reg held_2 = 1'b0;
   reg held_4 = 1'b0;
+  reg [15:0] partial_0 = 16'd0;
+  reg [15:0] partial_1 = 16'd0;
+  reg [15:0] partial_2 = 16'd0;
+  reg [15:0] partial_3 = 16'd0;
+  reg [15:0] partial_4 = 16'd0;
+  reg [15:0] partial_5 = 16'd0;
+  reg [15:0] partial_6 = 16'd0;
+  reg [15:0] partial_7 = 16'd0;
   reg [2:0] lane = 3'd0;
-  reg held_10 = 1'b0;
   reg held_9 = 1'b0;
+  reg held_10 = 1'b0;
   reg [7:0] fetched_lane = 8'd0;
   reg [7:0] picked_0 = 8'd0;
   reg [7:0] picked_1 = 8'd0;
@@ -1176,17 +1185,11 @@ module pulsetrain_core_outer_product (
   reg [7:0] row_code = 8'd0;
   reg [63:0] held_5 = 64'd0;
   reg completes = 1'b0;
+  reg of_b = 1'b0;
+  reg subtracts = 1'b0;
   reg finishes = 1'b0;
   reg [14:0] product_0 = 15'd0;
   reg [14:0] product_1 = 15'd0;
-  reg [15:0] partial_0 = 16'd0;
-  reg [15:0] partial_2 = 16'd0;
-  reg [15:0] partial_1 = 16'd0;
-  reg [15:0] partial_3 = 16'd0;
-  reg [15:0] partial_4 = 16'd0;
-  reg [15:0] partial_5 = 16'd0;
-  reg [15:0] partial_6 = 16'd0;
-  reg [15:0] partial_7 = 16'd0;
 
   wire moves = !deltas__valid | deltas__ready;
   wire last_step = step == 2'd3;
@@ -1198,15 +1201,20 @@ module pulsetrain_core_outer_product (
   assign scan__start = start__valid & start__ready;
   assign busy = active | held | held_2 | held_3 | held_4 | deltas__valid;
   wire active_and_loads = active & loads;
-  wire held_6_when = loads & held;
+  wire of_b_when = loads & held;
   wire completes_when = loads & held_2;
   wire step_when = moves & held_3;
   wire [7:0] picked_0_or_picked_1 = picked_0 | picked_1;
   wire [8:0] row_code_negative = -$signed(picked_0_or_picked_1);
-  wire deltas__payload_when = moves & held_4;
-  wire [16:0] product_0_plus_partial_0 = $signed(product_0) + $signed(partial_0);
-  wire [16:0] product_1_plus_partial_1 = $signed(product_1) + $signed(partial_1);
-  wire partial_0_when = moves & (!held_4 | finishes);
+  wire partial_7_when = moves & held_4;
+  assign deltas__payload[15:0] = partial_0;
+  assign deltas__payload[31:16] = partial_1;
+  assign deltas__payload[47:32] = partial_2;
+  assign deltas__payload[63:48] = partial_3;
+  assign deltas__payload[79:64] = partial_4;
+  assign deltas__payload[95:80] = partial_5;
+  assign deltas__payload[111:96] = partial_6;
+  assign deltas__payload[127:112] = partial_7;
 
   always @(posedge clk) begin
     if (rst) begin
@@ -1281,30 +1289,28 @@ module pulsetrain_core_outer_product (
   end
 
   always @(posedge clk) begin
-    if (rst) begin
+    if (rst)
       difference <= 1'b0;
-      deltas__payload <= 128'd0;
-    end else begin
-      if (deltas__payload_when) begin
-        deltas__payload[15:0] <= partial_2;
-        deltas__payload[31:16] <= partial_3;
-        deltas__payload[47:32] <= partial_4;
-        deltas__payload[63:48] <= partial_5;
-        deltas__payload[79:64] <= partial_6;
-        deltas__payload[95:80] <= partial_7;
-        deltas__payload[111:96] <= product_0_plus_partial_0[15:0];
-        deltas__payload[127:112] <= product_1_plus_partial_1[15:0];
-      end
-      if (scan__start)
-        difference <= start__payload;
-    end
+    else if (scan__start)
+      difference <= start__payload;
   end
 
   always @(posedge clk) begin
+    if (partial_7_when) begin
+      partial_7 <= $signed(product_1) + $signed(subtracts ? partial_1 : 16'd0);
+      partial_6 <= $signed(product_0) + $signed(subtracts ? partial_0 : 16'd0);
+      partial_5 <= partial_7;
+      partial_4 <= partial_6;
+      partial_3 <= partial_5;
+      partial_2 <= partial_4;
+      partial_1 <= partial_3;
+      partial_0 <= partial_2;
+    end
     if (step_when) begin
       product_1 <= $signed(row_code) * $signed(held_5[15:8]);
       product_0 <= $signed(row_code) * $signed(held_5[7:0]);
       finishes <= completes & last_step;
+      subtracts <= of_b;
     end
     if (completes_when) begin
       completes <= held_6;
@@ -1312,9 +1318,10 @@ module pulsetrain_core_outer_product (
       row_code <= held_8 ? row_code_negative[7:0] : picked_0_or_picked_1;
     end else if (step_when)
       held_5 <= held_5 >> 5'd16;
-    if (held_6_when) begin
-      held_6 <= held_9;
-      held_8 <= held_10;
+    if (of_b_when) begin
+      of_b <= held_9;
+      held_6 <= held_10;
+      held_8 <= held_9;
       held_7 <= scan__columns;
       picked_1 <= (fetched_lane[4] ? scan__rows[39:32] : 8'd0) | (fetched_lane[5] ? scan__rows[47:40] : 8'd0) |
           (fetched_lane[6] ? scan__rows[55:48] : 8'd0) | (fetched_lane[7] ? scan__rows[63:56] : 8'd0);
@@ -1327,30 +1334,8 @@ module pulsetrain_core_outer_product (
     end
     if (loads) begin
       fetched_lane <= 1'b1 << lane;
-      held_9 <= cell_ends;
-      held_10 <= which;
-    end
-  end
-
-  always @(posedge clk) begin
-    if (partial_0_when) begin
-      partial_0 <= 16'd0;
-      partial_1 <= 16'd0;
-      partial_2 <= 16'd0;
-      partial_3 <= 16'd0;
-      partial_4 <= 16'd0;
-      partial_5 <= 16'd0;
-      partial_6 <= 16'd0;
-      partial_7 <= 16'd0;
-    end else if (deltas__payload_when) begin
-      partial_7 <= product_1_plus_partial_1[15:0];
-      partial_6 <= product_0_plus_partial_0[15:0];
-      partial_5 <= partial_7;
-      partial_4 <= partial_6;
-      partial_3 <= partial_5;
-      partial_2 <= partial_4;
-      partial_1 <= partial_3;
-      partial_0 <= partial_2;
+      held_10 <= cell_ends;
+      held_9 <= which;
     end
   end
 endmodule
@@ -1474,7 +1459,7 @@ module pulsetrain_core_responder (
   input faulted,
   input cells__valid,
   input [255:0] cells__payload,
-  input [127:0] w_data,
+  input [127:0] i,
   input samples__last
 );
   reg [4:0] waiting = 5'd0;
@@ -1493,8 +1478,8 @@ module pulsetrain_core_responder (
   reg [15:0] released = 16'd0;
   reg [15:0] faulty = 16'd0;
   reg [2:0] waiting_2 = 3'd0;
-  wire [127:0] r_data;
-  wire r_rdy;
+  wire [127:0] o;
+  wire valid;
 
   assign room = waiting != 5'd16;
   assign busy = waiting != 5'd0 | responses__valid;
@@ -1507,11 +1492,11 @@ module pulsetrain_core_responder (
   assign oldest[11:4] = seen[15:8];
   assign oldest[15:12] = oldest_released ? (oldest_faulty ? 2'd2 : 2'd1) : seen[7:4];
   assign oldest[16] = oldest_settled;
-  wire w_en_any = |{oldest[3:0] == 4'd3, oldest[3:0] == 4'd2};
+  wire enters_any = |{oldest[3:0] == 4'd3, oldest[3:0] == 4'd2};
   wire responses__payload_any = |{oldest[3:0] == 4'd9, oldest[3:0] == 4'd8, oldest[3:0] == 4'd7};
   wire finished_any = |{oldest[3:0] == 4'd6, oldest[3:0] == 4'd5, oldest[3:0] == 4'd4};
-  wire more = !oldest[16] & sent != (w_en_any ? 8'd2 : responses__payload_any ? 8'd128 : 8'd0);
-  wire over = (w_en_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
+  wire more = !oldest[16] & sent != (enters_any ? 8'd2 : responses__payload_any ? 8'd128 : 8'd0);
+  wire over = (enters_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
   wire answers = free & (oldest[16] | over) & !clear;
   wire [3:0] look__addr = answers ? read_plus_1[3:0] : read;
   wire taken_0 = header__valid & write == 4'd0;
@@ -1547,12 +1532,12 @@ module pulsetrain_core_responder (
   wire taken_15 = header__valid & write == 4'd15;
   wire judged_15 = verdict__valid & write_minus_1[3:0] == 4'd15;
   assign reading = reads != 2'd0;
-  wire w_en = samples__valid & reading;
+  wire enters = samples__valid & reading;
   wire free_and_more = free & more;
-  wire offered = responses__payload_any ? cells__valid : r_rdy;
+  wire offered = responses__payload_any ? cells__valid : valid;
   wire goes_on = free_and_more & offered;
-  wire r_en = goes_on & w_en_any;
-  wire ends = w_en & samples__last;
+  wire leaves = goes_on & enters_any;
+  wire ends = enters & samples__last;
   wire advances = goes_on & !clear;
   assign cells__ready = free_and_more & responses__payload_any & !clear;
   assign programmed = answers & responses__payload_any & !oldest[16];
@@ -1573,32 +1558,32 @@ module pulsetrain_core_responder (
   wire faulty_when_15 = clear & !(taken_14 ? header__settled : settled[14]);
   wire faulty_when_16 = clear & !(taken_15 ? header__settled : settled[15]);
   wire [255:0] out;
-  assign out[15:0] = {{8{r_data[7]}}, r_data[7:0]};
-  assign out[31:16] = {{8{r_data[15]}}, r_data[15:8]};
-  assign out[47:32] = {{8{r_data[23]}}, r_data[23:16]};
-  assign out[63:48] = {{8{r_data[31]}}, r_data[31:24]};
-  assign out[79:64] = {{8{r_data[39]}}, r_data[39:32]};
-  assign out[95:80] = {{8{r_data[47]}}, r_data[47:40]};
-  assign out[111:96] = {{8{r_data[55]}}, r_data[55:48]};
-  assign out[127:112] = {{8{r_data[63]}}, r_data[63:56]};
-  assign out[143:128] = {{8{r_data[71]}}, r_data[71:64]};
-  assign out[159:144] = {{8{r_data[79]}}, r_data[79:72]};
-  assign out[175:160] = {{8{r_data[87]}}, r_data[87:80]};
-  assign out[191:176] = {{8{r_data[95]}}, r_data[95:88]};
-  assign out[207:192] = {{8{r_data[103]}}, r_data[103:96]};
-  assign out[223:208] = {{8{r_data[111]}}, r_data[111:104]};
-  assign out[239:224] = {{8{r_data[119]}}, r_data[119:112]};
-  assign out[255:240] = {{8{r_data[127]}}, r_data[127:120]};
+  assign out[15:0] = {{8{o[7]}}, o[7:0]};
+  assign out[31:16] = {{8{o[15]}}, o[15:8]};
+  assign out[47:32] = {{8{o[23]}}, o[23:16]};
+  assign out[63:48] = {{8{o[31]}}, o[31:24]};
+  assign out[79:64] = {{8{o[39]}}, o[39:32]};
+  assign out[95:80] = {{8{o[47]}}, o[47:40]};
+  assign out[111:96] = {{8{o[55]}}, o[55:48]};
+  assign out[127:112] = {{8{o[63]}}, o[63:56]};
+  assign out[143:128] = {{8{o[71]}}, o[71:64]};
+  assign out[159:144] = {{8{o[79]}}, o[79:72]};
+  assign out[175:160] = {{8{o[87]}}, o[87:80]};
+  assign out[191:176] = {{8{o[95]}}, o[95:88]};
+  assign out[207:192] = {{8{o[103]}}, o[103:96]};
+  assign out[223:208] = {{8{o[111]}}, o[111:104]};
+  assign out[239:224] = {{8{o[119]}}, o[119:112]};
+  assign out[255:240] = {{8{o[127]}}, o[127:120]};
 
   pulsetrain_core_responder_kept kept (
     .clk(clk),
     .rst(rst),
     .clear(clear),
-    .w_en(w_en),
-    .r_en(r_en),
-    .r_data(r_data),
-    .r_rdy(r_rdy),
-    .w_port__data(w_data)
+    .enters(enters),
+    .leaves(leaves),
+    .o(o),
+    .valid(valid),
+    .i(i)
   );
 
   always @(posedge clk) begin
@@ -1815,7 +1800,7 @@ module pulsetrain_core_responder (
       finished <= 5'd0;
     end else begin
       finished <= finished + updated - (answers & finished_any & !oldest[16]);
-      waiting_2 <= waiting_2 + (read_starts ? 2'd2 : 2'd0) - r_en;
+      waiting_2 <= waiting_2 + (read_starts ? 2'd2 : 2'd0) - leaves;
       reads <= reads + read_starts - ends;
     end
   end
@@ -1834,62 +1819,56 @@ module pulsetrain_core_responder (
     seen <= taken[look__addr];
 endmodule
 
-// Buffered synchronous first in, first out queue.
+// A queue of width bits and at most depth of them in block RAM. Whoever fills it knows how many there are.
 module pulsetrain_core_responder_kept (
   input clk,
   input rst,
   input clear,
-  input w_en,
-  input r_en,
-  output reg [127:0] r_data,
-  output reg r_rdy = 1'b0,
-  input [127:0] w_port__data
+  input enters,
+  input leaves,
+  output reg [127:0] o,
+  output reg valid = 1'b0,
+  input [127:0] i
 );
-  reg [2:0] inner_level = 3'd0;
-  reg [2:0] w_port__addr = 3'd0;
-  reg [2:0] r_port__addr = 3'd0;
+  reg [2:0] inside_ = 3'd0;
+  reg [2:0] signature__addr = 3'd0;
+  reg [2:0] signature__addr_2 = 3'd0;
 
-  wire w_rdy = inner_level != 3'd5;
-  wire inner_r_rdy = inner_level != 3'd0;
-  wire w_port__en = w_rdy & w_en;
-  wire r_port__en = inner_r_rdy & (!r_rdy | r_en);
+  wire fetches = inside_ != 3'd0 & (!valid | leaves);
 
   always @(posedge clk) begin
     if (rst) begin
-      w_port__addr <= 3'd0;
-      r_port__addr <= 3'd0;
-      inner_level <= 3'd0;
-      r_rdy <= 1'b0;
+      signature__addr <= 3'd0;
+      signature__addr_2 <= 3'd0;
+      inside_ <= 3'd0;
+      valid <= 1'b0;
     end else if (clear) begin
-      w_port__addr <= 3'd0;
-      r_port__addr <= 3'd0;
-      inner_level <= 3'd0;
-      r_rdy <= 1'b0;
+      signature__addr <= 3'd0;
+      signature__addr_2 <= 3'd0;
+      inside_ <= 3'd0;
+      valid <= 1'b0;
     end else begin
-      if (r_port__en)
-        r_rdy <= 1'b1;
-      else if (r_en)
-        r_rdy <= 1'b0;
-      if (w_port__en & !r_port__en)
-        inner_level <= inner_level + 1'b1;
-      if (r_port__en & !w_port__en)
-        inner_level <= inner_level - 1'b1;
-      if (r_port__en)
-        r_port__addr <= r_port__addr == 3'd4 ? 3'd0 : r_port__addr + 1'b1;
-      if (w_port__en)
-        w_port__addr <= w_port__addr == 3'd4 ? 3'd0 : w_port__addr + 1'b1;
+      if (fetches)
+        valid <= 1'b1;
+      else if (leaves)
+        valid <= 1'b0;
+      inside_ <= inside_ + enters - fetches;
+      if (fetches)
+        signature__addr_2 <= signature__addr_2 == 3'd4 ? 3'd0 : signature__addr_2 + 1'b1;
+      if (enters)
+        signature__addr <= signature__addr == 3'd4 ? 3'd0 : signature__addr + 1'b1;
     end
   end
 
   // Memory of 5 words.
-  reg [127:0] storage [0:4];
-  integer storage_index;
-  initial for (storage_index = 0; storage_index < 5; storage_index = storage_index + 1)
-    storage[storage_index] = 128'd0;
+  (* ram_style = "block", no_rw_check = 1 *) reg [127:0] memory [0:4];
+  integer memory_index;
+  initial for (memory_index = 0; memory_index < 5; memory_index = memory_index + 1)
+    memory[memory_index] = 128'd0;
   always @(posedge clk)
-    if (w_port__en) storage[w_port__addr] <= w_port__data;
+    if (enters) memory[signature__addr] <= i;
   always @(posedge clk)
-    if (r_port__en) r_data <= storage[r_port__addr];
+    if (fetches) o <= memory[signature__addr_2];
 endmodule
 
 // Turns deltas and target codes into pulses on a crossbar, and reads it. Ports: specification, section 11.
@@ -3135,42 +3114,50 @@ module pulsetrain_core_controller_decision_lanes (
       total_first_8_either_7, i__payload_260_or_i__payload_259, total_first_8_either_8, total_first_8_either_9,
       total_first_8_either_10, total_first_8_either_11, total_first_8_either_12, total_first_8_either_13,
       total_first_8_either_14};
+  wire [17:0] total_first_sum = $signed(i__payload[15:0]) + $signed(total_first_both ^ {17{i__payload[15]}});
   wire under_7_when = step == 3'd0 | step == 3'd1;
   wire [15:0] total_first_2_both = ~i__payload[159:144] & {i__payload[260], total_first_8_either,
       total_first_8_either_2, total_first_8_either_3, total_first_8_either_4, total_first_8_either_5,
       total_first_8_either_6, total_first_8_either_7, i__payload_260_or_i__payload_259, total_first_8_either_8,
       total_first_8_either_9, total_first_8_either_10, total_first_8_either_11, total_first_8_either_12,
       total_first_8_either_13, total_first_8_either_14};
+  wire [17:0] total_first_2_sum = $signed(i__payload[31:16]) + $signed(total_first_2_both ^ {17{i__payload[31]}});
   wire [15:0] total_first_3_both = ~i__payload[175:160] & {i__payload[260], total_first_8_either,
       total_first_8_either_2, total_first_8_either_3, total_first_8_either_4, total_first_8_either_5,
       total_first_8_either_6, total_first_8_either_7, i__payload_260_or_i__payload_259, total_first_8_either_8,
       total_first_8_either_9, total_first_8_either_10, total_first_8_either_11, total_first_8_either_12,
       total_first_8_either_13, total_first_8_either_14};
+  wire [17:0] total_first_3_sum = $signed(i__payload[47:32]) + $signed(total_first_3_both ^ {17{i__payload[47]}});
   wire [15:0] total_first_4_both = ~i__payload[191:176] & {i__payload[260], total_first_8_either,
       total_first_8_either_2, total_first_8_either_3, total_first_8_either_4, total_first_8_either_5,
       total_first_8_either_6, total_first_8_either_7, i__payload_260_or_i__payload_259, total_first_8_either_8,
       total_first_8_either_9, total_first_8_either_10, total_first_8_either_11, total_first_8_either_12,
       total_first_8_either_13, total_first_8_either_14};
+  wire [17:0] total_first_4_sum = $signed(i__payload[63:48]) + $signed(total_first_4_both ^ {17{i__payload[63]}});
   wire [15:0] total_first_5_both = ~i__payload[207:192] & {i__payload[260], total_first_8_either,
       total_first_8_either_2, total_first_8_either_3, total_first_8_either_4, total_first_8_either_5,
       total_first_8_either_6, total_first_8_either_7, i__payload_260_or_i__payload_259, total_first_8_either_8,
       total_first_8_either_9, total_first_8_either_10, total_first_8_either_11, total_first_8_either_12,
       total_first_8_either_13, total_first_8_either_14};
+  wire [17:0] total_first_5_sum = $signed(i__payload[79:64]) + $signed(total_first_5_both ^ {17{i__payload[79]}});
   wire [15:0] total_first_6_both = ~i__payload[223:208] & {i__payload[260], total_first_8_either,
       total_first_8_either_2, total_first_8_either_3, total_first_8_either_4, total_first_8_either_5,
       total_first_8_either_6, total_first_8_either_7, i__payload_260_or_i__payload_259, total_first_8_either_8,
       total_first_8_either_9, total_first_8_either_10, total_first_8_either_11, total_first_8_either_12,
       total_first_8_either_13, total_first_8_either_14};
+  wire [17:0] total_first_6_sum = $signed(i__payload[95:80]) + $signed(total_first_6_both ^ {17{i__payload[95]}});
   wire [15:0] total_first_7_both = ~i__payload[239:224] & {i__payload[260], total_first_8_either,
       total_first_8_either_2, total_first_8_either_3, total_first_8_either_4, total_first_8_either_5,
       total_first_8_either_6, total_first_8_either_7, i__payload_260_or_i__payload_259, total_first_8_either_8,
       total_first_8_either_9, total_first_8_either_10, total_first_8_either_11, total_first_8_either_12,
       total_first_8_either_13, total_first_8_either_14};
+  wire [17:0] total_first_7_sum = $signed(i__payload[111:96]) + $signed(total_first_7_both ^ {17{i__payload[111]}});
   wire [15:0] total_first_8_both = ~i__payload[255:240] & {i__payload[260], total_first_8_either,
       total_first_8_either_2, total_first_8_either_3, total_first_8_either_4, total_first_8_either_5,
       total_first_8_either_6, total_first_8_either_7, i__payload_260_or_i__payload_259, total_first_8_either_8,
       total_first_8_either_9, total_first_8_either_10, total_first_8_either_11, total_first_8_either_12,
       total_first_8_either_13, total_first_8_either_14};
+  wire [17:0] total_first_8_sum = $signed(i__payload[127:112]) + $signed(total_first_8_both ^ {17{i__payload[127]}});
   wire [16:0] counts_up_both = (total_first | total_first_2 | total_first_3 | total_first_4 | total_first_5 |
       total_first_6 | total_first_7 | total_first_8) & above_first & {above_first[15:0], 1'b0};
   wire o__payload_choice = above_limit_0 ? value_bit : bit_0;
@@ -3412,21 +3399,21 @@ module pulsetrain_core_controller_decision_lanes (
     end
     if (first_moves) begin
       negative_first_8 <= i__payload[127];
-      total_first_8 <= (i__payload[126:112] ^ {15{i__payload[127]}}) + total_first_8_both + i__payload[127];
+      total_first_8 <= total_first_8_sum[16:0] ^ {17{i__payload[127]}};
       negative_first_7 <= i__payload[111];
-      total_first_7 <= (i__payload[110:96] ^ {15{i__payload[111]}}) + total_first_7_both + i__payload[111];
+      total_first_7 <= total_first_7_sum[16:0] ^ {17{i__payload[111]}};
       negative_first_6 <= i__payload[95];
-      total_first_6 <= (i__payload[94:80] ^ {15{i__payload[95]}}) + total_first_6_both + i__payload[95];
+      total_first_6 <= total_first_6_sum[16:0] ^ {17{i__payload[95]}};
       negative_first_5 <= i__payload[79];
-      total_first_5 <= (i__payload[78:64] ^ {15{i__payload[79]}}) + total_first_5_both + i__payload[79];
+      total_first_5 <= total_first_5_sum[16:0] ^ {17{i__payload[79]}};
       negative_first_4 <= i__payload[63];
-      total_first_4 <= (i__payload[62:48] ^ {15{i__payload[63]}}) + total_first_4_both + i__payload[63];
+      total_first_4 <= total_first_4_sum[16:0] ^ {17{i__payload[63]}};
       negative_first_3 <= i__payload[47];
-      total_first_3 <= (i__payload[46:32] ^ {15{i__payload[47]}}) + total_first_3_both + i__payload[47];
+      total_first_3 <= total_first_3_sum[16:0] ^ {17{i__payload[47]}};
       negative_first_2 <= i__payload[31];
-      total_first_2 <= (i__payload[30:16] ^ {15{i__payload[31]}}) + total_first_2_both + i__payload[31];
+      total_first_2 <= total_first_2_sum[16:0] ^ {17{i__payload[31]}};
       negative_first <= i__payload[15];
-      total_first <= (i__payload[14:0] ^ {15{i__payload[15]}}) + total_first_both + i__payload[15];
+      total_first <= total_first_sum[16:0] ^ {17{i__payload[15]}};
       above_first <= {1'b1, ~{i__payload[260], total_first_8_either, total_first_8_either_2, total_first_8_either_3,
           total_first_8_either_4, total_first_8_either_5, total_first_8_either_6, total_first_8_either_7,
           i__payload_260_or_i__payload_259, total_first_8_either_8, total_first_8_either_9, total_first_8_either_10,
@@ -3628,11 +3615,15 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   wire [7:0] reset_selected = {something_here_any, something_here_any_2, something_here_any_3, something_here_any_4,
       something_here_any_5, something_here_any_6, something_here_any_7, something_here_any_8} & i__payload[39:32];
   wire fresh_and_reset_some = fresh & reset_some;
+  wire saturated_some_any = |i__payload[47:40];
+  wire saturated_count_1_when = i__ready & saturated_some_any;
   wire any_set_selected = |set_selected;
+  wire set_count_1_when = i__ready & any_set_selected;
   wire [7:0] set_again_here_both = set_selected & {reset_again_here_any, reset_again_here_any_2,
       reset_again_here_any_3, reset_again_here_any_4, reset_again_here_any_5, reset_again_here_any_6,
       reset_again_here_any_7, reset_again_here_any_8};
   wire any_reset_selected = |reset_selected;
+  wire reset_count_1_when = i__ready & any_reset_selected;
   wire [7:0] reset_again_here_both = reset_selected & {reset_again_here_any, reset_again_here_any_2,
       reset_again_here_any_3, reset_again_here_any_4, reset_again_here_any_5, reset_again_here_any_6,
       reset_again_here_any_7, reset_again_here_any_8};
@@ -3658,26 +3649,32 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       row <= 5'd0;
       end_ <= 1'b0;
       something_before <= 1'b0;
+      saturated_some <= 1'b0;
       saturated_count_0 <= 3'd0;
       saturated_count_1 <= 3'd0;
-      saturated_some <= 1'b0;
+      set_some <= 1'b0;
       set_count_0 <= 3'd0;
       set_count_1 <= 3'd0;
-      set_some <= 1'b0;
+      reset_some <= 1'b0;
       reset_count_0 <= 3'd0;
       reset_count_1 <= 3'd0;
-      reset_some <= 1'b0;
     end else begin
-      if (i__ready) begin
-        reset_some <= any_reset_selected;
+      if (reset_count_1_when) begin
         reset_count_1 <= reset_selected[4] + reset_selected[5] + reset_selected[6] + reset_selected[7];
         reset_count_0 <= reset_selected[0] + reset_selected[1] + reset_selected[2] + reset_selected[3];
-        set_some <= any_set_selected;
+      end
+      if (set_count_1_when) begin
         set_count_1 <= set_selected[4] + set_selected[5] + set_selected[6] + set_selected[7];
         set_count_0 <= set_selected[0] + set_selected[1] + set_selected[2] + set_selected[3];
-        saturated_some <= |i__payload[47:40];
+      end
+      if (saturated_count_1_when) begin
         saturated_count_1 <= i__payload[44] + i__payload[45] + i__payload[46] + i__payload[47];
         saturated_count_0 <= i__payload[40] + i__payload[41] + i__payload[42] + i__payload[43];
+      end
+      if (i__ready) begin
+        reset_some <= any_reset_selected;
+        set_some <= any_set_selected;
+        saturated_some <= saturated_some_any;
       end
       if (clear) begin
         something_before <= 1'b0;

@@ -269,6 +269,8 @@ module pulsetrain_core (
       commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5, commands__payload[3:0] == 4'd4,
       commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2};
   wire product_when = runs & product_any;
+  wire settings_free = !used;
+  wire header_comes_and_settings_free = header_comes & settings_free;
   wire seed__valid_2 = seed__valid & !busy;
   assign seed__ready = seed__ready_2 & !busy;
   assign crossbar__select = crossbar__select_2 & !off;
@@ -293,7 +295,6 @@ module pulsetrain_core (
       refusals__illegal_settings_any_2)) | refusals__illegal_settings_both | settings__ramp > 2'd2;
   wire refusals__disarmed = !armed | released;
   wire refusals__unseeded = !seeded | seeding;
-  wire settings_free = !used;
   wire room = room_2 & !(used & product) & !(armed & !armed_before);
   wire may_pass = !first | !reading;
   wire deltas__valid = may_pass & deltas__valid_2;
@@ -402,7 +403,7 @@ module pulsetrain_core (
     .responses__valid(responses__valid),
     .responses__payload(responses__payload),
     .faulted(faulted),
-    .w_data(samples__codes),
+    .i(samples__codes),
     .samples__last(samples__last)
   );
 
@@ -608,7 +609,7 @@ module pulsetrain_core (
     end else begin
       backward <= commands__payload[3:0] == 4'd3;
       asks <= runs & (|{commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2});
-      if (settings_free) begin
+      if (header_comes_and_settings_free) begin
         held_read_lines__source_unselected <= settings__read_lines__source_unselected;
         held_read_lines__bit_unselected <= settings__read_lines__bit_unselected;
         held_read_lines__word_unselected <= settings__read_lines__word_unselected;
@@ -815,7 +816,7 @@ module pulsetrain_core_command_decoder (
   assign targets__payload[239:224] = words[239:224] | missing;
   assign targets__payload[255:240] = words[255:240] | missing;
   assign targets__payload[257:256] = opcode == 4'd9 ? 2'd2 : opcode == 4'd8 ? 2'd1 : 2'd0;
-  assign header_comes = part_state == 2'd0 & commands__valid & !commands__ready;
+  assign header_comes = part_state == 2'd0 & commands__valid;
   assign header__valid = part_state == 2'd0 & commands__valid & takes;
   assign header__status = part_state == 2'd0 & refusal == 4'd0 & wrong_length ? 4'd4 : part_state == 2'd0 ? refusal :
       4'd0;
@@ -874,7 +875,7 @@ module pulsetrain_core_command_decoder (
           kind[6] <= |{commands__payload[3:0] == 4'd9, commands__payload[3:0] == 4'd8, commands__payload[3:0] == 4'd7,
               commands__payload[3:0] == 4'd4};
           passes <= settings_free | !passes_any;
-          looked_at <= header_comes;
+          looked_at <= commands__valid & !commands__ready;
           beat <= 9'd0;
         end
         2'd2: begin
@@ -1143,7 +1144,7 @@ module pulsetrain_core_responder (
   output reg responses__valid = 1'b0,
   output reg [256:0] responses__payload = 257'd0,
   input faulted,
-  input [127:0] w_data,
+  input [127:0] i,
   input samples__last
 );
   reg [4:0] waiting = 5'd0;
@@ -1162,8 +1163,8 @@ module pulsetrain_core_responder (
   reg [15:0] released = 16'd0;
   reg [15:0] faulty = 16'd0;
   reg [2:0] waiting_2 = 3'd0;
-  wire [127:0] r_data;
-  wire r_rdy;
+  wire [127:0] o;
+  wire valid;
 
   assign room = waiting != 5'd16;
   assign busy = waiting != 5'd0 | responses__valid;
@@ -1176,11 +1177,11 @@ module pulsetrain_core_responder (
   assign oldest[11:4] = seen[15:8];
   assign oldest[15:12] = oldest_released ? (oldest_faulty ? 2'd2 : 2'd1) : seen[7:4];
   assign oldest[16] = oldest_settled;
-  wire w_en_any = |{oldest[3:0] == 4'd3, oldest[3:0] == 4'd2};
+  wire enters_any = |{oldest[3:0] == 4'd3, oldest[3:0] == 4'd2};
   wire responses__payload_any = |{oldest[3:0] == 4'd9, oldest[3:0] == 4'd8, oldest[3:0] == 4'd7};
   wire finished_any = |{oldest[3:0] == 4'd6, oldest[3:0] == 4'd5, oldest[3:0] == 4'd4};
-  wire more = !oldest[16] & sent != (w_en_any ? 8'd2 : responses__payload_any ? 8'd128 : 8'd0);
-  wire over = (w_en_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
+  wire more = !oldest[16] & sent != (enters_any ? 8'd2 : responses__payload_any ? 8'd128 : 8'd0);
+  wire over = (enters_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
   wire answers = free & (oldest[16] | over) & !clear;
   wire [3:0] look__addr = answers ? read_plus_1[3:0] : read;
   wire taken_0 = header__valid & write == 4'd0;
@@ -1216,12 +1217,12 @@ module pulsetrain_core_responder (
   wire taken_15 = header__valid & write == 4'd15;
   wire judged_15 = verdict__valid & write_minus_1[3:0] == 4'd15;
   assign reading = reads != 2'd0;
-  wire w_en = samples__valid & reading;
+  wire enters = samples__valid & reading;
   wire free_and_more = free & more;
-  wire offered = !responses__payload_any & r_rdy;
+  wire offered = !responses__payload_any & valid;
   wire goes_on = free_and_more & offered;
-  wire r_en = goes_on & w_en_any;
-  wire ends = w_en & samples__last;
+  wire leaves = goes_on & enters_any;
+  wire ends = enters & samples__last;
   wire advances = goes_on & !clear;
   assign cells__ready = free_and_more & responses__payload_any & !clear;
   assign programmed = answers & responses__payload_any & !oldest[16];
@@ -1242,32 +1243,32 @@ module pulsetrain_core_responder (
   wire faulty_when_15 = clear & !(taken_14 ? header__settled : settled[14]);
   wire faulty_when_16 = clear & !(taken_15 ? header__settled : settled[15]);
   wire [255:0] out;
-  assign out[15:0] = {{8{r_data[7]}}, r_data[7:0]};
-  assign out[31:16] = {{8{r_data[15]}}, r_data[15:8]};
-  assign out[47:32] = {{8{r_data[23]}}, r_data[23:16]};
-  assign out[63:48] = {{8{r_data[31]}}, r_data[31:24]};
-  assign out[79:64] = {{8{r_data[39]}}, r_data[39:32]};
-  assign out[95:80] = {{8{r_data[47]}}, r_data[47:40]};
-  assign out[111:96] = {{8{r_data[55]}}, r_data[55:48]};
-  assign out[127:112] = {{8{r_data[63]}}, r_data[63:56]};
-  assign out[143:128] = {{8{r_data[71]}}, r_data[71:64]};
-  assign out[159:144] = {{8{r_data[79]}}, r_data[79:72]};
-  assign out[175:160] = {{8{r_data[87]}}, r_data[87:80]};
-  assign out[191:176] = {{8{r_data[95]}}, r_data[95:88]};
-  assign out[207:192] = {{8{r_data[103]}}, r_data[103:96]};
-  assign out[223:208] = {{8{r_data[111]}}, r_data[111:104]};
-  assign out[239:224] = {{8{r_data[119]}}, r_data[119:112]};
-  assign out[255:240] = {{8{r_data[127]}}, r_data[127:120]};
+  assign out[15:0] = {{8{o[7]}}, o[7:0]};
+  assign out[31:16] = {{8{o[15]}}, o[15:8]};
+  assign out[47:32] = {{8{o[23]}}, o[23:16]};
+  assign out[63:48] = {{8{o[31]}}, o[31:24]};
+  assign out[79:64] = {{8{o[39]}}, o[39:32]};
+  assign out[95:80] = {{8{o[47]}}, o[47:40]};
+  assign out[111:96] = {{8{o[55]}}, o[55:48]};
+  assign out[127:112] = {{8{o[63]}}, o[63:56]};
+  assign out[143:128] = {{8{o[71]}}, o[71:64]};
+  assign out[159:144] = {{8{o[79]}}, o[79:72]};
+  assign out[175:160] = {{8{o[87]}}, o[87:80]};
+  assign out[191:176] = {{8{o[95]}}, o[95:88]};
+  assign out[207:192] = {{8{o[103]}}, o[103:96]};
+  assign out[223:208] = {{8{o[111]}}, o[111:104]};
+  assign out[239:224] = {{8{o[119]}}, o[119:112]};
+  assign out[255:240] = {{8{o[127]}}, o[127:120]};
 
   pulsetrain_core_responder_kept kept (
     .clk(clk),
     .rst(rst),
     .clear(clear),
-    .w_en(w_en),
-    .r_en(r_en),
-    .r_data(r_data),
-    .r_rdy(r_rdy),
-    .w_port__data(w_data)
+    .enters(enters),
+    .leaves(leaves),
+    .o(o),
+    .valid(valid),
+    .i(i)
   );
 
   always @(posedge clk) begin
@@ -1484,7 +1485,7 @@ module pulsetrain_core_responder (
       finished <= 5'd0;
     end else begin
       finished <= finished + updated - (answers & finished_any & !oldest[16]);
-      waiting_2 <= waiting_2 + (read_starts ? 2'd2 : 2'd0) - r_en;
+      waiting_2 <= waiting_2 + (read_starts ? 2'd2 : 2'd0) - leaves;
       reads <= reads + read_starts - ends;
     end
   end
@@ -1503,62 +1504,56 @@ module pulsetrain_core_responder (
     seen <= taken[look__addr];
 endmodule
 
-// Buffered synchronous first in, first out queue.
+// A queue of width bits and at most depth of them in block RAM. Whoever fills it knows how many there are.
 module pulsetrain_core_responder_kept (
   input clk,
   input rst,
   input clear,
-  input w_en,
-  input r_en,
-  output reg [127:0] r_data,
-  output reg r_rdy = 1'b0,
-  input [127:0] w_port__data
+  input enters,
+  input leaves,
+  output reg [127:0] o,
+  output reg valid = 1'b0,
+  input [127:0] i
 );
-  reg [2:0] inner_level = 3'd0;
-  reg [2:0] w_port__addr = 3'd0;
-  reg [2:0] r_port__addr = 3'd0;
+  reg [2:0] inside_ = 3'd0;
+  reg [2:0] signature__addr = 3'd0;
+  reg [2:0] signature__addr_2 = 3'd0;
 
-  wire w_rdy = inner_level != 3'd5;
-  wire inner_r_rdy = inner_level != 3'd0;
-  wire w_port__en = w_rdy & w_en;
-  wire r_port__en = inner_r_rdy & (!r_rdy | r_en);
+  wire fetches = inside_ != 3'd0 & (!valid | leaves);
 
   always @(posedge clk) begin
     if (rst) begin
-      w_port__addr <= 3'd0;
-      r_port__addr <= 3'd0;
-      inner_level <= 3'd0;
-      r_rdy <= 1'b0;
+      signature__addr <= 3'd0;
+      signature__addr_2 <= 3'd0;
+      inside_ <= 3'd0;
+      valid <= 1'b0;
     end else if (clear) begin
-      w_port__addr <= 3'd0;
-      r_port__addr <= 3'd0;
-      inner_level <= 3'd0;
-      r_rdy <= 1'b0;
+      signature__addr <= 3'd0;
+      signature__addr_2 <= 3'd0;
+      inside_ <= 3'd0;
+      valid <= 1'b0;
     end else begin
-      if (r_port__en)
-        r_rdy <= 1'b1;
-      else if (r_en)
-        r_rdy <= 1'b0;
-      if (w_port__en & !r_port__en)
-        inner_level <= inner_level + 1'b1;
-      if (r_port__en & !w_port__en)
-        inner_level <= inner_level - 1'b1;
-      if (r_port__en)
-        r_port__addr <= r_port__addr == 3'd4 ? 3'd0 : r_port__addr + 1'b1;
-      if (w_port__en)
-        w_port__addr <= w_port__addr == 3'd4 ? 3'd0 : w_port__addr + 1'b1;
+      if (fetches)
+        valid <= 1'b1;
+      else if (leaves)
+        valid <= 1'b0;
+      inside_ <= inside_ + enters - fetches;
+      if (fetches)
+        signature__addr_2 <= signature__addr_2 == 3'd4 ? 3'd0 : signature__addr_2 + 1'b1;
+      if (enters)
+        signature__addr <= signature__addr == 3'd4 ? 3'd0 : signature__addr + 1'b1;
     end
   end
 
   // Memory of 5 words.
-  reg [127:0] storage [0:4];
-  integer storage_index;
-  initial for (storage_index = 0; storage_index < 5; storage_index = storage_index + 1)
-    storage[storage_index] = 128'd0;
+  (* ram_style = "block", no_rw_check = 1 *) reg [127:0] memory [0:4];
+  integer memory_index;
+  initial for (memory_index = 0; memory_index < 5; memory_index = memory_index + 1)
+    memory[memory_index] = 128'd0;
   always @(posedge clk)
-    if (w_port__en) storage[w_port__addr] <= w_port__data;
+    if (enters) memory[signature__addr] <= i;
   always @(posedge clk)
-    if (r_port__en) r_data <= storage[r_port__addr];
+    if (fetches) o <= memory[signature__addr_2];
 endmodule
 
 // Turns deltas and target codes into pulses on a crossbar, and reads it. Ports: specification, section 11.
@@ -2618,12 +2613,14 @@ module pulsetrain_core_controller_decision_lanes (
       total_first_2_either_7, i__payload_68_or_i__payload_67, total_first_2_either_8, total_first_2_either_9,
       total_first_2_either_10, total_first_2_either_11, total_first_2_either_12, total_first_2_either_13,
       total_first_2_either_14};
+  wire [17:0] total_first_sum = $signed(i__payload[15:0]) + $signed(total_first_both ^ {17{i__payload[15]}});
   wire under_1_when = step == 3'd0 | step == 3'd1;
   wire [15:0] total_first_2_both = ~i__payload[63:48] & {i__payload[68], total_first_2_either, total_first_2_either_2,
       total_first_2_either_3, total_first_2_either_4, total_first_2_either_5, total_first_2_either_6,
       total_first_2_either_7, i__payload_68_or_i__payload_67, total_first_2_either_8, total_first_2_either_9,
       total_first_2_either_10, total_first_2_either_11, total_first_2_either_12, total_first_2_either_13,
       total_first_2_either_14};
+  wire [17:0] total_first_2_sum = $signed(i__payload[31:16]) + $signed(total_first_2_both ^ {17{i__payload[31]}});
   wire o__payload_choice = above_limit_0 ? value_bit : bit_0;
   wire o__payload_choice_2 = above_limit_1 ? value_bit : bit_1;
   wire o__payload_when = begins | (finishes & step == 3'd0);
@@ -2729,9 +2726,9 @@ module pulsetrain_core_controller_decision_lanes (
     end
     if (first_moves) begin
       negative_first_2 <= i__payload[31];
-      total_first_2 <= (i__payload[30:16] ^ {15{i__payload[31]}}) + total_first_2_both + i__payload[31];
+      total_first_2 <= total_first_2_sum[16:0] ^ {17{i__payload[31]}};
       negative_first <= i__payload[15];
-      total_first <= (i__payload[14:0] ^ {15{i__payload[15]}}) + total_first_both + i__payload[15];
+      total_first <= total_first_sum[16:0] ^ {17{i__payload[15]}};
       above_first <= {1'b1, ~{i__payload[68], total_first_2_either, total_first_2_either_2, total_first_2_either_3,
           total_first_2_either_4, total_first_2_either_5, total_first_2_either_6, total_first_2_either_7,
           i__payload_68_or_i__payload_67, total_first_2_either_8, total_first_2_either_9, total_first_2_either_10,
@@ -2913,6 +2910,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   wire [5:0] end__choice = end_ ? 6'd0 : row + 1'b1;
   wire [1:0] set_selected = {something_here_any, something_here_any_2} & ~i__payload[9:8];
   wire [1:0] reset_selected = {something_here_any, something_here_any_2} & i__payload[9:8];
+  wire saturated_count_0_when = |i__payload[11:10];
   wire any_set_selected = |set_selected;
   wire any_reset_selected = |reset_selected;
   assign o__payload[4:0] = row;
@@ -2934,20 +2932,23 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       row <= 5'd0;
       end_ <= 1'b0;
       something_before <= 1'b0;
-      saturated_count_0 <= 2'd0;
       saturated_some <= 1'b0;
-      set_count_0 <= 2'd0;
+      saturated_count_0 <= 2'd0;
       set_some <= 1'b0;
-      reset_count_0 <= 2'd0;
+      set_count_0 <= 2'd0;
       reset_some <= 1'b0;
+      reset_count_0 <= 2'd0;
     end else begin
+      if (i__ready & any_reset_selected)
+        reset_count_0 <= reset_selected[0] + reset_selected[1];
+      if (i__ready & any_set_selected)
+        set_count_0 <= set_selected[0] + set_selected[1];
+      if (i__ready & saturated_count_0_when)
+        saturated_count_0 <= i__payload[10] + i__payload[11];
       if (i__ready) begin
         reset_some <= any_reset_selected;
-        reset_count_0 <= reset_selected[0] + reset_selected[1];
         set_some <= any_set_selected;
-        set_count_0 <= set_selected[0] + set_selected[1];
-        saturated_some <= |i__payload[11:10];
-        saturated_count_0 <= i__payload[10] + i__payload[11];
+        saturated_some <= saturated_count_0_when;
       end
       if (clear) begin
         something_before <= 1'b0;

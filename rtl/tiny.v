@@ -244,13 +244,13 @@ module pulsetrain_core (
   wire start__ready;
   wire scan__start;
   wire busy_2;
+  wire [63:0] deltas__payload_3;
   wire scan__which;
   wire scan__column_beat;
   wire scan__row_beat;
   wire scan__active;
   wire scan__difference;
   wire deltas__valid_3;
-  wire [63:0] deltas__payload_3;
   wire drive__start;
   wire drive__active;
   wire read__valid;
@@ -288,6 +288,8 @@ module pulsetrain_core (
       commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2};
   wire product_when = runs & product_any_2;
   wire product_any = |{commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5};
+  wire settings_free = !used;
+  wire header_comes_and_settings_free = header_comes & settings_free;
   wire difference_when = runs & product_any;
   wire seed__valid_2 = seed__valid & !busy;
   assign seed__ready = seed__ready_2 & !busy;
@@ -313,7 +315,6 @@ module pulsetrain_core (
       refusals__illegal_settings_any_2)) | refusals__illegal_settings_both | settings__ramp > 2'd2;
   wire refusals__disarmed = !armed | released;
   wire refusals__unseeded = !seeded | seeding;
-  wire settings_free = !used;
   wire room = room_2 & !(used & product) & !(armed & !armed_before);
   wire may_pass = !first | !reading;
   wire deltas__valid = may_pass & (busy_2 ? deltas__valid_3 : deltas__valid_2);
@@ -398,13 +399,13 @@ module pulsetrain_core (
     .start__valid(waits),
     .start__payload(difference),
     .scan__loaded(scan__loaded),
+    .deltas__payload(deltas__payload_3),
     .which(scan__which),
     .column_beat(scan__column_beat),
     .scan__row_beat(scan__row_beat),
     .active(scan__active),
     .difference(scan__difference),
-    .deltas__valid(deltas__valid_3),
-    .deltas__payload(deltas__payload_3)
+    .deltas__valid(deltas__valid_3)
   );
 
   pulsetrain_core_read_sequencer read_sequencer (
@@ -457,7 +458,7 @@ module pulsetrain_core (
     .faulted(faulted),
     .cells__valid(cells__valid),
     .cells__payload(cells__payload),
-    .w_data(samples__codes),
+    .i(samples__codes),
     .samples__last(samples__last)
   );
 
@@ -668,7 +669,7 @@ module pulsetrain_core (
       asks <= runs & (|{commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2});
       if (difference_when)
         difference <= commands__payload[3:0] == 4'd6;
-      if (settings_free) begin
+      if (header_comes_and_settings_free) begin
         held_read_lines__source_unselected <= settings__read_lines__source_unselected;
         held_read_lines__bit_unselected <= settings__read_lines__bit_unselected;
         held_read_lines__word_unselected <= settings__read_lines__word_unselected;
@@ -884,7 +885,7 @@ module pulsetrain_core_command_decoder (
   assign targets__payload[111:96] = words[111:96] | missing;
   assign targets__payload[127:112] = words[127:112] | missing;
   assign targets__payload[129:128] = opcode == 4'd9 ? 2'd2 : opcode == 4'd8 ? 2'd1 : 2'd0;
-  assign header_comes = part_state == 2'd0 & commands__valid & !commands__ready;
+  assign header_comes = part_state == 2'd0 & commands__valid;
   assign header__valid = part_state == 2'd0 & commands__valid & takes;
   assign header__status = part_state == 2'd0 & refusal == 4'd0 & wrong_length ? 4'd4 : part_state == 2'd0 ? refusal :
       4'd0;
@@ -944,7 +945,7 @@ module pulsetrain_core_command_decoder (
           kind[6] <= |{commands__payload[3:0] == 4'd9, commands__payload[3:0] == 4'd8, commands__payload[3:0] == 4'd7,
               commands__payload[3:0] == 4'd4};
           passes <= settings_free | !passes_any;
-          looked_at <= header_comes;
+          looked_at <= commands__valid & !commands__ready;
           beat <= 4'd0;
         end
         2'd2: begin
@@ -1133,22 +1134,26 @@ module pulsetrain_core_outer_product (
   input start__valid,
   input start__payload,
   input scan__loaded,
+  output [63:0] deltas__payload,
   output reg which = 1'b0,
   output reg column_beat = 1'b0,
   output reg scan__row_beat = 1'b0,
   output reg active = 1'b0,
   output reg difference = 1'b0,
-  output reg deltas__valid = 1'b0,
-  output reg [63:0] deltas__payload = 64'd0
+  output reg deltas__valid = 1'b0
 );
   reg held_3 = 1'b0;
   reg [2:0] row = 3'd0;
   reg held = 1'b0;
   reg held_2 = 1'b0;
   reg held_4 = 1'b0;
+  reg [15:0] partial_0 = 16'd0;
+  reg [15:0] partial_1 = 16'd0;
+  reg [15:0] partial_2 = 16'd0;
+  reg [15:0] partial_3 = 16'd0;
   reg [1:0] lane = 2'd0;
-  reg held_10 = 1'b0;
   reg held_9 = 1'b0;
+  reg held_10 = 1'b0;
   reg [3:0] fetched_lane = 4'd0;
   reg [7:0] picked_0 = 8'd0;
   reg [31:0] held_7 = 32'd0;
@@ -1157,15 +1162,13 @@ module pulsetrain_core_outer_product (
   reg [7:0] row_code = 8'd0;
   reg [31:0] held_5 = 32'd0;
   reg completes = 1'b0;
+  reg of_b = 1'b0;
+  reg subtracts = 1'b0;
   reg finishes = 1'b0;
   reg [14:0] product_0 = 15'd0;
   reg [14:0] product_1 = 15'd0;
   reg [14:0] product_2 = 15'd0;
   reg [14:0] product_3 = 15'd0;
-  reg [15:0] partial_0 = 16'd0;
-  reg [15:0] partial_1 = 16'd0;
-  reg [15:0] partial_2 = 16'd0;
-  reg [15:0] partial_3 = 16'd0;
 
   wire moves = !deltas__valid | deltas__ready;
   wire last_step = 1'b1;
@@ -1177,16 +1180,15 @@ module pulsetrain_core_outer_product (
   assign scan__start = start__valid & start__ready;
   assign busy = active | held | held_2 | held_3 | held_4 | deltas__valid;
   wire active_and_loads = active & loads;
-  wire held_6_when = loads & held;
+  wire of_b_when = loads & held;
   wire completes_when = loads & held_2;
   wire [8:0] row_code_negative = -$signed(picked_0);
   wire product_3_when = moves & held_3;
-  wire deltas__payload_when = moves & held_4;
-  wire [16:0] product_0_plus_partial_0 = $signed(product_0) + $signed(partial_0);
-  wire [16:0] product_1_plus_partial_1 = $signed(product_1) + $signed(partial_1);
-  wire [16:0] product_2_plus_partial_2 = $signed(product_2) + $signed(partial_2);
-  wire [16:0] product_3_plus_partial_3 = $signed(product_3) + $signed(partial_3);
-  wire partial_0_when = moves & (!held_4 | finishes);
+  wire partial_3_when = moves & held_4;
+  assign deltas__payload[15:0] = partial_0;
+  assign deltas__payload[31:16] = partial_1;
+  assign deltas__payload[47:32] = partial_2;
+  assign deltas__payload[63:48] = partial_3;
 
   always @(posedge clk) begin
     if (rst) begin
@@ -1257,37 +1259,36 @@ module pulsetrain_core_outer_product (
   end
 
   always @(posedge clk) begin
-    if (rst) begin
+    if (rst)
       difference <= 1'b0;
-      deltas__payload <= 64'd0;
-    end else begin
-      if (deltas__payload_when) begin
-        deltas__payload[15:0] <= product_0_plus_partial_0[15:0];
-        deltas__payload[31:16] <= product_1_plus_partial_1[15:0];
-        deltas__payload[47:32] <= product_2_plus_partial_2[15:0];
-        deltas__payload[63:48] <= product_3_plus_partial_3[15:0];
-      end
-      if (scan__start)
-        difference <= start__payload;
-    end
+    else if (scan__start)
+      difference <= start__payload;
   end
 
   always @(posedge clk) begin
+    if (partial_3_when) begin
+      partial_3 <= $signed(product_3) + $signed(subtracts ? partial_3 : 16'd0);
+      partial_2 <= $signed(product_2) + $signed(subtracts ? partial_2 : 16'd0);
+      partial_1 <= $signed(product_1) + $signed(subtracts ? partial_1 : 16'd0);
+      partial_0 <= $signed(product_0) + $signed(subtracts ? partial_0 : 16'd0);
+    end
     if (product_3_when) begin
       product_3 <= $signed(row_code) * $signed(held_5[31:24]);
       product_2 <= $signed(row_code) * $signed(held_5[23:16]);
       product_1 <= $signed(row_code) * $signed(held_5[15:8]);
       product_0 <= $signed(row_code) * $signed(held_5[7:0]);
       finishes <= completes & last_step;
+      subtracts <= of_b;
     end
     if (completes_when) begin
       completes <= held_6;
       held_5 <= held_7;
       row_code <= held_8 ? row_code_negative[7:0] : picked_0;
     end
-    if (held_6_when) begin
-      held_6 <= held_9;
-      held_8 <= held_10;
+    if (of_b_when) begin
+      of_b <= held_9;
+      held_6 <= held_10;
+      held_8 <= held_9;
       held_7 <= scan__columns;
       picked_0 <= (fetched_lane[0] ? scan__rows[7:0] : 8'd0) | (fetched_lane[1] ? scan__rows[15:8] : 8'd0) |
           (fetched_lane[2] ? scan__rows[23:16] : 8'd0) | (fetched_lane[3] ? scan__rows[31:24] : 8'd0);
@@ -1296,22 +1297,8 @@ module pulsetrain_core_outer_product (
     end
     if (loads) begin
       fetched_lane <= 1'b1 << lane;
-      held_9 <= cell_ends;
-      held_10 <= which;
-    end
-  end
-
-  always @(posedge clk) begin
-    if (partial_0_when) begin
-      partial_0 <= 16'd0;
-      partial_1 <= 16'd0;
-      partial_2 <= 16'd0;
-      partial_3 <= 16'd0;
-    end else if (deltas__payload_when) begin
-      partial_3 <= product_3_plus_partial_3[15:0];
-      partial_2 <= product_2_plus_partial_2[15:0];
-      partial_1 <= product_1_plus_partial_1[15:0];
-      partial_0 <= product_0_plus_partial_0[15:0];
+      held_10 <= cell_ends;
+      held_9 <= which;
     end
   end
 endmodule
@@ -1435,7 +1422,7 @@ module pulsetrain_core_responder (
   input faulted,
   input cells__valid,
   input [127:0] cells__payload,
-  input [63:0] w_data,
+  input [63:0] i,
   input samples__last
 );
   reg [4:0] waiting = 5'd0;
@@ -1454,8 +1441,8 @@ module pulsetrain_core_responder (
   reg [15:0] released = 16'd0;
   reg [15:0] faulty = 16'd0;
   reg [2:0] waiting_2 = 3'd0;
-  wire [63:0] r_data;
-  wire r_rdy;
+  wire [63:0] o;
+  wire valid;
 
   assign room = waiting != 5'd16;
   assign busy = waiting != 5'd0 | responses__valid;
@@ -1468,11 +1455,11 @@ module pulsetrain_core_responder (
   assign oldest[11:4] = seen[15:8];
   assign oldest[15:12] = oldest_released ? (oldest_faulty ? 2'd2 : 2'd1) : seen[7:4];
   assign oldest[16] = oldest_settled;
-  wire w_en_any = |{oldest[3:0] == 4'd3, oldest[3:0] == 4'd2};
+  wire enters_any = |{oldest[3:0] == 4'd3, oldest[3:0] == 4'd2};
   wire responses__payload_any = |{oldest[3:0] == 4'd9, oldest[3:0] == 4'd8, oldest[3:0] == 4'd7};
   wire finished_any = |{oldest[3:0] == 4'd6, oldest[3:0] == 4'd5, oldest[3:0] == 4'd4};
-  wire more = !oldest[16] & sent != (w_en_any ? 5'd1 : responses__payload_any ? 5'd16 : 5'd0);
-  wire over = (w_en_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
+  wire more = !oldest[16] & sent != (enters_any ? 5'd1 : responses__payload_any ? 5'd16 : 5'd0);
+  wire over = (enters_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
   wire answers = free & (oldest[16] | over) & !clear;
   wire [3:0] look__addr = answers ? read_plus_1[3:0] : read;
   wire taken_0 = header__valid & write == 4'd0;
@@ -1508,12 +1495,12 @@ module pulsetrain_core_responder (
   wire taken_15 = header__valid & write == 4'd15;
   wire judged_15 = verdict__valid & write_minus_1[3:0] == 4'd15;
   assign reading = reads != 2'd0;
-  wire w_en = samples__valid & reading;
+  wire enters = samples__valid & reading;
   wire free_and_more = free & more;
-  wire offered = responses__payload_any ? cells__valid : r_rdy;
+  wire offered = responses__payload_any ? cells__valid : valid;
   wire goes_on = free_and_more & offered;
-  wire r_en = goes_on & w_en_any;
-  wire ends = w_en & samples__last;
+  wire leaves = goes_on & enters_any;
+  wire ends = enters & samples__last;
   wire advances = goes_on & !clear;
   assign cells__ready = free_and_more & responses__payload_any & !clear;
   assign programmed = answers & responses__payload_any & !oldest[16];
@@ -1534,24 +1521,24 @@ module pulsetrain_core_responder (
   wire faulty_when_15 = clear & !(taken_14 ? header__settled : settled[14]);
   wire faulty_when_16 = clear & !(taken_15 ? header__settled : settled[15]);
   wire [127:0] out;
-  assign out[15:0] = {{8{r_data[7]}}, r_data[7:0]};
-  assign out[31:16] = {{8{r_data[15]}}, r_data[15:8]};
-  assign out[47:32] = {{8{r_data[23]}}, r_data[23:16]};
-  assign out[63:48] = {{8{r_data[31]}}, r_data[31:24]};
-  assign out[79:64] = {{8{r_data[39]}}, r_data[39:32]};
-  assign out[95:80] = {{8{r_data[47]}}, r_data[47:40]};
-  assign out[111:96] = {{8{r_data[55]}}, r_data[55:48]};
-  assign out[127:112] = {{8{r_data[63]}}, r_data[63:56]};
+  assign out[15:0] = {{8{o[7]}}, o[7:0]};
+  assign out[31:16] = {{8{o[15]}}, o[15:8]};
+  assign out[47:32] = {{8{o[23]}}, o[23:16]};
+  assign out[63:48] = {{8{o[31]}}, o[31:24]};
+  assign out[79:64] = {{8{o[39]}}, o[39:32]};
+  assign out[95:80] = {{8{o[47]}}, o[47:40]};
+  assign out[111:96] = {{8{o[55]}}, o[55:48]};
+  assign out[127:112] = {{8{o[63]}}, o[63:56]};
 
   pulsetrain_core_responder_kept kept (
     .clk(clk),
     .rst(rst),
     .clear(clear),
-    .w_en(w_en),
-    .r_en(r_en),
-    .r_data(r_data),
-    .r_rdy(r_rdy),
-    .w_port__data(w_data)
+    .enters(enters),
+    .leaves(leaves),
+    .o(o),
+    .valid(valid),
+    .i(i)
   );
 
   always @(posedge clk) begin
@@ -1768,7 +1755,7 @@ module pulsetrain_core_responder (
       finished <= 5'd0;
     end else begin
       finished <= finished + updated - (answers & finished_any & !oldest[16]);
-      waiting_2 <= waiting_2 + read_starts - r_en;
+      waiting_2 <= waiting_2 + read_starts - leaves;
       reads <= reads + read_starts - ends;
     end
   end
@@ -1787,62 +1774,56 @@ module pulsetrain_core_responder (
     seen <= taken[look__addr];
 endmodule
 
-// Buffered synchronous first in, first out queue.
+// A queue of width bits and at most depth of them in block RAM. Whoever fills it knows how many there are.
 module pulsetrain_core_responder_kept (
   input clk,
   input rst,
   input clear,
-  input w_en,
-  input r_en,
-  output reg [63:0] r_data,
-  output reg r_rdy = 1'b0,
-  input [63:0] w_port__data
+  input enters,
+  input leaves,
+  output reg [63:0] o,
+  output reg valid = 1'b0,
+  input [63:0] i
 );
-  reg [2:0] inner_level = 3'd0;
-  reg [1:0] w_port__addr = 2'd0;
-  reg [1:0] r_port__addr = 2'd0;
+  reg [2:0] inside_ = 3'd0;
+  reg [1:0] signature__addr = 2'd0;
+  reg [1:0] signature__addr_2 = 2'd0;
 
-  wire w_rdy = inner_level != 3'd4;
-  wire inner_r_rdy = inner_level != 3'd0;
-  wire w_port__en = w_rdy & w_en;
-  wire r_port__en = inner_r_rdy & (!r_rdy | r_en);
+  wire fetches = inside_ != 3'd0 & (!valid | leaves);
 
   always @(posedge clk) begin
     if (rst) begin
-      w_port__addr <= 2'd0;
-      r_port__addr <= 2'd0;
-      inner_level <= 3'd0;
-      r_rdy <= 1'b0;
+      signature__addr <= 2'd0;
+      signature__addr_2 <= 2'd0;
+      inside_ <= 3'd0;
+      valid <= 1'b0;
     end else if (clear) begin
-      w_port__addr <= 2'd0;
-      r_port__addr <= 2'd0;
-      inner_level <= 3'd0;
-      r_rdy <= 1'b0;
+      signature__addr <= 2'd0;
+      signature__addr_2 <= 2'd0;
+      inside_ <= 3'd0;
+      valid <= 1'b0;
     end else begin
-      if (r_port__en)
-        r_rdy <= 1'b1;
-      else if (r_en)
-        r_rdy <= 1'b0;
-      if (w_port__en & !r_port__en)
-        inner_level <= inner_level + 1'b1;
-      if (r_port__en & !w_port__en)
-        inner_level <= inner_level - 1'b1;
-      if (r_port__en)
-        r_port__addr <= r_port__addr + 1'b1;
-      if (w_port__en)
-        w_port__addr <= w_port__addr + 1'b1;
+      if (fetches)
+        valid <= 1'b1;
+      else if (leaves)
+        valid <= 1'b0;
+      inside_ <= inside_ + enters - fetches;
+      if (fetches)
+        signature__addr_2 <= signature__addr_2 == 2'd3 ? 2'd0 : signature__addr_2 + 1'b1;
+      if (enters)
+        signature__addr <= signature__addr == 2'd3 ? 2'd0 : signature__addr + 1'b1;
     end
   end
 
   // Memory of 4 words.
-  reg [63:0] storage [0:3];
-  integer storage_index;
-  initial for (storage_index = 0; storage_index < 4; storage_index = storage_index + 1)
-    storage[storage_index] = 64'd0;
+  (* ram_style = "block", no_rw_check = 1 *) reg [63:0] memory [0:3];
+  integer memory_index;
+  initial for (memory_index = 0; memory_index < 4; memory_index = memory_index + 1)
+    memory[memory_index] = 64'd0;
   always @(posedge clk)
-    if (w_port__en) storage[w_port__addr] <= w_port__data;
+    if (enters) memory[signature__addr] <= i;
   always @(posedge clk)
-    if (r_port__en) r_data <= storage[r_port__addr];
+    if (fetches) o <= memory[signature__addr_2];
 endmodule
 
 // Turns deltas and target codes into pulses on a crossbar, and reads it. Ports: specification, section 11.
@@ -3025,22 +3006,26 @@ module pulsetrain_core_controller_decision_lanes (
       total_first_4_either_7, i__payload_132_or_i__payload_131, total_first_4_either_8, total_first_4_either_9,
       total_first_4_either_10, total_first_4_either_11, total_first_4_either_12, total_first_4_either_13,
       total_first_4_either_14};
+  wire [17:0] total_first_sum = $signed(i__payload[15:0]) + $signed(total_first_both ^ {17{i__payload[15]}});
   wire under_3_when = step == 3'd0 | step == 3'd1;
   wire [15:0] total_first_2_both = ~i__payload[95:80] & {i__payload[132], total_first_4_either, total_first_4_either_2,
       total_first_4_either_3, total_first_4_either_4, total_first_4_either_5, total_first_4_either_6,
       total_first_4_either_7, i__payload_132_or_i__payload_131, total_first_4_either_8, total_first_4_either_9,
       total_first_4_either_10, total_first_4_either_11, total_first_4_either_12, total_first_4_either_13,
       total_first_4_either_14};
+  wire [17:0] total_first_2_sum = $signed(i__payload[31:16]) + $signed(total_first_2_both ^ {17{i__payload[31]}});
   wire [15:0] total_first_3_both = ~i__payload[111:96] & {i__payload[132], total_first_4_either,
       total_first_4_either_2, total_first_4_either_3, total_first_4_either_4, total_first_4_either_5,
       total_first_4_either_6, total_first_4_either_7, i__payload_132_or_i__payload_131, total_first_4_either_8,
       total_first_4_either_9, total_first_4_either_10, total_first_4_either_11, total_first_4_either_12,
       total_first_4_either_13, total_first_4_either_14};
+  wire [17:0] total_first_3_sum = $signed(i__payload[47:32]) + $signed(total_first_3_both ^ {17{i__payload[47]}});
   wire [15:0] total_first_4_both = ~i__payload[127:112] & {i__payload[132], total_first_4_either,
       total_first_4_either_2, total_first_4_either_3, total_first_4_either_4, total_first_4_either_5,
       total_first_4_either_6, total_first_4_either_7, i__payload_132_or_i__payload_131, total_first_4_either_8,
       total_first_4_either_9, total_first_4_either_10, total_first_4_either_11, total_first_4_either_12,
       total_first_4_either_13, total_first_4_either_14};
+  wire [17:0] total_first_4_sum = $signed(i__payload[63:48]) + $signed(total_first_4_both ^ {17{i__payload[63]}});
   wire o__payload_choice = above_limit_0 ? value_bit : bit_0;
   wire o__payload_choice_2 = above_limit_1 ? value_bit : bit_1;
   wire o__payload_choice_3 = above_limit_2 ? value_bit : bit_2;
@@ -3191,13 +3176,13 @@ module pulsetrain_core_controller_decision_lanes (
     end
     if (first_moves) begin
       negative_first_4 <= i__payload[63];
-      total_first_4 <= (i__payload[62:48] ^ {15{i__payload[63]}}) + total_first_4_both + i__payload[63];
+      total_first_4 <= total_first_4_sum[16:0] ^ {17{i__payload[63]}};
       negative_first_3 <= i__payload[47];
-      total_first_3 <= (i__payload[46:32] ^ {15{i__payload[47]}}) + total_first_3_both + i__payload[47];
+      total_first_3 <= total_first_3_sum[16:0] ^ {17{i__payload[47]}};
       negative_first_2 <= i__payload[31];
-      total_first_2 <= (i__payload[30:16] ^ {15{i__payload[31]}}) + total_first_2_both + i__payload[31];
+      total_first_2 <= total_first_2_sum[16:0] ^ {17{i__payload[31]}};
       negative_first <= i__payload[15];
-      total_first <= (i__payload[14:0] ^ {15{i__payload[15]}}) + total_first_both + i__payload[15];
+      total_first <= total_first_sum[16:0] ^ {17{i__payload[15]}};
       above_first <= {1'b1, ~{i__payload[132], total_first_4_either, total_first_4_either_2, total_first_4_either_3,
           total_first_4_either_4, total_first_4_either_5, total_first_4_either_6, total_first_4_either_7,
           i__payload_132_or_i__payload_131, total_first_4_either_8, total_first_4_either_9, total_first_4_either_10,
@@ -3384,6 +3369,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       ~i__payload[19:16];
   wire [3:0] reset_selected = {something_here_any, something_here_any_2, something_here_any_3, something_here_any_4} &
       i__payload[19:16];
+  wire saturated_count_0_when = |i__payload[23:20];
   wire any_set_selected = |set_selected;
   wire any_reset_selected = |reset_selected;
   assign o__payload[2:0] = row;
@@ -3405,20 +3391,23 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       row <= 3'd0;
       end_ <= 1'b0;
       something_before <= 1'b0;
-      saturated_count_0 <= 3'd0;
       saturated_some <= 1'b0;
-      set_count_0 <= 3'd0;
+      saturated_count_0 <= 3'd0;
       set_some <= 1'b0;
-      reset_count_0 <= 3'd0;
+      set_count_0 <= 3'd0;
       reset_some <= 1'b0;
+      reset_count_0 <= 3'd0;
     end else begin
+      if (i__ready & any_reset_selected)
+        reset_count_0 <= reset_selected[0] + reset_selected[1] + reset_selected[2] + reset_selected[3];
+      if (i__ready & any_set_selected)
+        set_count_0 <= set_selected[0] + set_selected[1] + set_selected[2] + set_selected[3];
+      if (i__ready & saturated_count_0_when)
+        saturated_count_0 <= i__payload[20] + i__payload[21] + i__payload[22] + i__payload[23];
       if (i__ready) begin
         reset_some <= any_reset_selected;
-        reset_count_0 <= reset_selected[0] + reset_selected[1] + reset_selected[2] + reset_selected[3];
         set_some <= any_set_selected;
-        set_count_0 <= set_selected[0] + set_selected[1] + set_selected[2] + set_selected[3];
-        saturated_some <= |i__payload[23:20];
-        saturated_count_0 <= i__payload[20] + i__payload[21] + i__payload[22] + i__payload[23];
+        saturated_some <= saturated_count_0_when;
       end
       if (clear) begin
         something_before <= 1'b0;

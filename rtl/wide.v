@@ -244,13 +244,13 @@ module pulsetrain_core (
   wire start__ready;
   wire scan__start;
   wire busy_2;
+  wire [1023:0] deltas__payload_3;
   wire scan__which;
   wire [1:0] scan__column_beat;
   wire [1:0] scan__row_beat;
   wire scan__active;
   wire scan__difference;
   wire deltas__valid_3;
-  wire [1023:0] deltas__payload_3;
   wire drive__start;
   wire drive__active;
   wire read__valid;
@@ -288,6 +288,8 @@ module pulsetrain_core (
       commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2};
   wire product_when = runs & product_any_2;
   wire product_any = |{commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5};
+  wire settings_free = !used;
+  wire header_comes_and_settings_free = header_comes & settings_free;
   wire difference_when = runs & product_any;
   wire seed__valid_2 = seed__valid & !busy;
   assign seed__ready = seed__ready_2 & !busy;
@@ -313,7 +315,6 @@ module pulsetrain_core (
       refusals__illegal_settings_any_2)) | refusals__illegal_settings_both | settings__ramp > 2'd2;
   wire refusals__disarmed = !armed | released;
   wire refusals__unseeded = !seeded | seeding;
-  wire settings_free = !used;
   wire room = room_2 & !(used & product) & !(armed & !armed_before);
   wire may_pass = !first | !reading;
   wire deltas__valid = may_pass & (busy_2 ? deltas__valid_3 : deltas__valid_2);
@@ -398,13 +399,13 @@ module pulsetrain_core (
     .start__valid(waits),
     .start__payload(difference),
     .scan__loaded(scan__loaded),
+    .deltas__payload(deltas__payload_3),
     .which(scan__which),
     .column_beat(scan__column_beat),
     .scan__row_beat(scan__row_beat),
     .active(scan__active),
     .difference(scan__difference),
-    .deltas__valid(deltas__valid_3),
-    .deltas__payload(deltas__payload_3)
+    .deltas__valid(deltas__valid_3)
   );
 
   pulsetrain_core_read_sequencer read_sequencer (
@@ -457,7 +458,7 @@ module pulsetrain_core (
     .faulted(faulted),
     .cells__valid(cells__valid),
     .cells__payload(cells__payload),
-    .w_data(samples__codes),
+    .i(samples__codes),
     .samples__last(samples__last)
   );
 
@@ -668,7 +669,7 @@ module pulsetrain_core (
       asks <= runs & (|{commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2});
       if (difference_when)
         difference <= commands__payload[3:0] == 4'd6;
-      if (settings_free) begin
+      if (header_comes_and_settings_free) begin
         held_read_lines__source_unselected <= settings__read_lines__source_unselected;
         held_read_lines__bit_unselected <= settings__read_lines__bit_unselected;
         held_read_lines__word_unselected <= settings__read_lines__word_unselected;
@@ -973,7 +974,7 @@ module pulsetrain_core_command_decoder (
   assign targets__payload[239:224] = words[239:224] | missing;
   assign targets__payload[255:240] = words[255:240] | missing;
   assign targets__payload[257:256] = opcode == 4'd9 ? 2'd2 : opcode == 4'd8 ? 2'd1 : 2'd0;
-  assign header_comes = part_state == 2'd0 & commands__valid & !commands__ready;
+  assign header_comes = part_state == 2'd0 & commands__valid;
   assign header__valid = part_state == 2'd0 & commands__valid & takes;
   assign header__status = part_state == 2'd0 & refusal == 4'd0 & wrong_length ? 4'd4 : part_state == 2'd0 ? refusal :
       4'd0;
@@ -1093,7 +1094,7 @@ module pulsetrain_core_command_decoder (
           kind[6] <= |{commands__payload[3:0] == 4'd9, commands__payload[3:0] == 4'd8, commands__payload[3:0] == 4'd7,
               commands__payload[3:0] == 4'd4};
           passes <= settings_free | !passes_any;
-          looked_at <= header_comes;
+          looked_at <= commands__valid & !commands__ready;
           beat <= 12'd0;
         end
         2'd2: begin
@@ -1280,22 +1281,86 @@ module pulsetrain_core_outer_product (
   input start__valid,
   input start__payload,
   input scan__loaded,
+  output [1023:0] deltas__payload,
   output reg which = 1'b0,
   output reg [1:0] column_beat = 2'd0,
   output reg [1:0] scan__row_beat = 2'd0,
   output reg active = 1'b0,
   output reg difference = 1'b0,
-  output reg deltas__valid = 1'b0,
-  output reg [1023:0] deltas__payload = 1024'd0
+  output reg deltas__valid = 1'b0
 );
   reg held_3 = 1'b0;
   reg [7:0] row = 8'd0;
   reg held = 1'b0;
   reg held_2 = 1'b0;
   reg held_4 = 1'b0;
+  reg [15:0] partial_0 = 16'd0;
+  reg [15:0] partial_1 = 16'd0;
+  reg [15:0] partial_2 = 16'd0;
+  reg [15:0] partial_3 = 16'd0;
+  reg [15:0] partial_4 = 16'd0;
+  reg [15:0] partial_5 = 16'd0;
+  reg [15:0] partial_6 = 16'd0;
+  reg [15:0] partial_7 = 16'd0;
+  reg [15:0] partial_8 = 16'd0;
+  reg [15:0] partial_9 = 16'd0;
+  reg [15:0] partial_10 = 16'd0;
+  reg [15:0] partial_11 = 16'd0;
+  reg [15:0] partial_12 = 16'd0;
+  reg [15:0] partial_13 = 16'd0;
+  reg [15:0] partial_14 = 16'd0;
+  reg [15:0] partial_15 = 16'd0;
+  reg [15:0] partial_16 = 16'd0;
+  reg [15:0] partial_17 = 16'd0;
+  reg [15:0] partial_18 = 16'd0;
+  reg [15:0] partial_19 = 16'd0;
+  reg [15:0] partial_20 = 16'd0;
+  reg [15:0] partial_21 = 16'd0;
+  reg [15:0] partial_22 = 16'd0;
+  reg [15:0] partial_23 = 16'd0;
+  reg [15:0] partial_24 = 16'd0;
+  reg [15:0] partial_25 = 16'd0;
+  reg [15:0] partial_26 = 16'd0;
+  reg [15:0] partial_27 = 16'd0;
+  reg [15:0] partial_28 = 16'd0;
+  reg [15:0] partial_29 = 16'd0;
+  reg [15:0] partial_30 = 16'd0;
+  reg [15:0] partial_31 = 16'd0;
+  reg [15:0] partial_32 = 16'd0;
+  reg [15:0] partial_33 = 16'd0;
+  reg [15:0] partial_34 = 16'd0;
+  reg [15:0] partial_35 = 16'd0;
+  reg [15:0] partial_36 = 16'd0;
+  reg [15:0] partial_37 = 16'd0;
+  reg [15:0] partial_38 = 16'd0;
+  reg [15:0] partial_39 = 16'd0;
+  reg [15:0] partial_40 = 16'd0;
+  reg [15:0] partial_41 = 16'd0;
+  reg [15:0] partial_42 = 16'd0;
+  reg [15:0] partial_43 = 16'd0;
+  reg [15:0] partial_44 = 16'd0;
+  reg [15:0] partial_45 = 16'd0;
+  reg [15:0] partial_46 = 16'd0;
+  reg [15:0] partial_47 = 16'd0;
+  reg [15:0] partial_48 = 16'd0;
+  reg [15:0] partial_49 = 16'd0;
+  reg [15:0] partial_50 = 16'd0;
+  reg [15:0] partial_51 = 16'd0;
+  reg [15:0] partial_52 = 16'd0;
+  reg [15:0] partial_53 = 16'd0;
+  reg [15:0] partial_54 = 16'd0;
+  reg [15:0] partial_55 = 16'd0;
+  reg [15:0] partial_56 = 16'd0;
+  reg [15:0] partial_57 = 16'd0;
+  reg [15:0] partial_58 = 16'd0;
+  reg [15:0] partial_59 = 16'd0;
+  reg [15:0] partial_60 = 16'd0;
+  reg [15:0] partial_61 = 16'd0;
+  reg [15:0] partial_62 = 16'd0;
+  reg [15:0] partial_63 = 16'd0;
   reg [5:0] lane = 6'd0;
-  reg held_10 = 1'b0;
   reg held_9 = 1'b0;
+  reg held_10 = 1'b0;
   reg [63:0] fetched_lane = 64'd0;
   reg [7:0] picked_0 = 8'd0;
   reg [7:0] picked_1 = 8'd0;
@@ -1319,6 +1384,8 @@ module pulsetrain_core_outer_product (
   reg [7:0] row_code = 8'd0;
   reg [511:0] held_5 = 512'd0;
   reg completes = 1'b0;
+  reg of_b = 1'b0;
+  reg subtracts = 1'b0;
   reg finishes = 1'b0;
   reg [14:0] product_0 = 15'd0;
   reg [14:0] product_1 = 15'd0;
@@ -1384,70 +1451,6 @@ module pulsetrain_core_outer_product (
   reg [14:0] product_61 = 15'd0;
   reg [14:0] product_62 = 15'd0;
   reg [14:0] product_63 = 15'd0;
-  reg [15:0] partial_0 = 16'd0;
-  reg [15:0] partial_1 = 16'd0;
-  reg [15:0] partial_2 = 16'd0;
-  reg [15:0] partial_3 = 16'd0;
-  reg [15:0] partial_4 = 16'd0;
-  reg [15:0] partial_5 = 16'd0;
-  reg [15:0] partial_6 = 16'd0;
-  reg [15:0] partial_7 = 16'd0;
-  reg [15:0] partial_8 = 16'd0;
-  reg [15:0] partial_9 = 16'd0;
-  reg [15:0] partial_10 = 16'd0;
-  reg [15:0] partial_11 = 16'd0;
-  reg [15:0] partial_12 = 16'd0;
-  reg [15:0] partial_13 = 16'd0;
-  reg [15:0] partial_14 = 16'd0;
-  reg [15:0] partial_15 = 16'd0;
-  reg [15:0] partial_16 = 16'd0;
-  reg [15:0] partial_17 = 16'd0;
-  reg [15:0] partial_18 = 16'd0;
-  reg [15:0] partial_19 = 16'd0;
-  reg [15:0] partial_20 = 16'd0;
-  reg [15:0] partial_21 = 16'd0;
-  reg [15:0] partial_22 = 16'd0;
-  reg [15:0] partial_23 = 16'd0;
-  reg [15:0] partial_24 = 16'd0;
-  reg [15:0] partial_25 = 16'd0;
-  reg [15:0] partial_26 = 16'd0;
-  reg [15:0] partial_27 = 16'd0;
-  reg [15:0] partial_28 = 16'd0;
-  reg [15:0] partial_29 = 16'd0;
-  reg [15:0] partial_30 = 16'd0;
-  reg [15:0] partial_31 = 16'd0;
-  reg [15:0] partial_32 = 16'd0;
-  reg [15:0] partial_33 = 16'd0;
-  reg [15:0] partial_34 = 16'd0;
-  reg [15:0] partial_35 = 16'd0;
-  reg [15:0] partial_36 = 16'd0;
-  reg [15:0] partial_37 = 16'd0;
-  reg [15:0] partial_38 = 16'd0;
-  reg [15:0] partial_39 = 16'd0;
-  reg [15:0] partial_40 = 16'd0;
-  reg [15:0] partial_41 = 16'd0;
-  reg [15:0] partial_42 = 16'd0;
-  reg [15:0] partial_43 = 16'd0;
-  reg [15:0] partial_44 = 16'd0;
-  reg [15:0] partial_45 = 16'd0;
-  reg [15:0] partial_46 = 16'd0;
-  reg [15:0] partial_47 = 16'd0;
-  reg [15:0] partial_48 = 16'd0;
-  reg [15:0] partial_49 = 16'd0;
-  reg [15:0] partial_50 = 16'd0;
-  reg [15:0] partial_51 = 16'd0;
-  reg [15:0] partial_52 = 16'd0;
-  reg [15:0] partial_53 = 16'd0;
-  reg [15:0] partial_54 = 16'd0;
-  reg [15:0] partial_55 = 16'd0;
-  reg [15:0] partial_56 = 16'd0;
-  reg [15:0] partial_57 = 16'd0;
-  reg [15:0] partial_58 = 16'd0;
-  reg [15:0] partial_59 = 16'd0;
-  reg [15:0] partial_60 = 16'd0;
-  reg [15:0] partial_61 = 16'd0;
-  reg [15:0] partial_62 = 16'd0;
-  reg [15:0] partial_63 = 16'd0;
 
   wire moves = !deltas__valid | deltas__ready;
   wire last_step = 1'b1;
@@ -1459,79 +1462,78 @@ module pulsetrain_core_outer_product (
   assign scan__start = start__valid & start__ready;
   assign busy = active | held | held_2 | held_3 | held_4 | deltas__valid;
   wire active_and_loads = active & loads;
-  wire held_6_when = loads & held;
+  wire of_b_when = loads & held;
   wire completes_when = loads & held_2;
   wire [7:0] row_code_either_2 = picked_0 | picked_1 | picked_2 | picked_3 | picked_4 | picked_5 | picked_6 | picked_7
       | picked_8 | picked_9 | picked_10 | picked_11 | picked_12 | picked_13 | picked_14;
   wire [7:0] row_code_either = row_code_either_2 | picked_15;
   wire [8:0] row_code_negative = -$signed(row_code_either);
   wire product_63_when = moves & held_3;
-  wire deltas__payload_when = moves & held_4;
-  wire [16:0] product_0_plus_partial_0 = $signed(product_0) + $signed(partial_0);
-  wire [16:0] product_1_plus_partial_1 = $signed(product_1) + $signed(partial_1);
-  wire [16:0] product_2_plus_partial_2 = $signed(product_2) + $signed(partial_2);
-  wire [16:0] product_3_plus_partial_3 = $signed(product_3) + $signed(partial_3);
-  wire [16:0] product_4_plus_partial_4 = $signed(product_4) + $signed(partial_4);
-  wire [16:0] product_5_plus_partial_5 = $signed(product_5) + $signed(partial_5);
-  wire [16:0] product_6_plus_partial_6 = $signed(product_6) + $signed(partial_6);
-  wire [16:0] product_7_plus_partial_7 = $signed(product_7) + $signed(partial_7);
-  wire [16:0] product_8_plus_partial_8 = $signed(product_8) + $signed(partial_8);
-  wire [16:0] product_9_plus_partial_9 = $signed(product_9) + $signed(partial_9);
-  wire [16:0] product_10_plus_partial_10 = $signed(product_10) + $signed(partial_10);
-  wire [16:0] product_11_plus_partial_11 = $signed(product_11) + $signed(partial_11);
-  wire [16:0] product_12_plus_partial_12 = $signed(product_12) + $signed(partial_12);
-  wire [16:0] product_13_plus_partial_13 = $signed(product_13) + $signed(partial_13);
-  wire [16:0] product_14_plus_partial_14 = $signed(product_14) + $signed(partial_14);
-  wire [16:0] product_15_plus_partial_15 = $signed(product_15) + $signed(partial_15);
-  wire [16:0] product_16_plus_partial_16 = $signed(product_16) + $signed(partial_16);
-  wire [16:0] product_17_plus_partial_17 = $signed(product_17) + $signed(partial_17);
-  wire [16:0] product_18_plus_partial_18 = $signed(product_18) + $signed(partial_18);
-  wire [16:0] product_19_plus_partial_19 = $signed(product_19) + $signed(partial_19);
-  wire [16:0] product_20_plus_partial_20 = $signed(product_20) + $signed(partial_20);
-  wire [16:0] product_21_plus_partial_21 = $signed(product_21) + $signed(partial_21);
-  wire [16:0] product_22_plus_partial_22 = $signed(product_22) + $signed(partial_22);
-  wire [16:0] product_23_plus_partial_23 = $signed(product_23) + $signed(partial_23);
-  wire [16:0] product_24_plus_partial_24 = $signed(product_24) + $signed(partial_24);
-  wire [16:0] product_25_plus_partial_25 = $signed(product_25) + $signed(partial_25);
-  wire [16:0] product_26_plus_partial_26 = $signed(product_26) + $signed(partial_26);
-  wire [16:0] product_27_plus_partial_27 = $signed(product_27) + $signed(partial_27);
-  wire [16:0] product_28_plus_partial_28 = $signed(product_28) + $signed(partial_28);
-  wire [16:0] product_29_plus_partial_29 = $signed(product_29) + $signed(partial_29);
-  wire [16:0] product_30_plus_partial_30 = $signed(product_30) + $signed(partial_30);
-  wire [16:0] product_31_plus_partial_31 = $signed(product_31) + $signed(partial_31);
-  wire [16:0] product_32_plus_partial_32 = $signed(product_32) + $signed(partial_32);
-  wire [16:0] product_33_plus_partial_33 = $signed(product_33) + $signed(partial_33);
-  wire [16:0] product_34_plus_partial_34 = $signed(product_34) + $signed(partial_34);
-  wire [16:0] product_35_plus_partial_35 = $signed(product_35) + $signed(partial_35);
-  wire [16:0] product_36_plus_partial_36 = $signed(product_36) + $signed(partial_36);
-  wire [16:0] product_37_plus_partial_37 = $signed(product_37) + $signed(partial_37);
-  wire [16:0] product_38_plus_partial_38 = $signed(product_38) + $signed(partial_38);
-  wire [16:0] product_39_plus_partial_39 = $signed(product_39) + $signed(partial_39);
-  wire [16:0] product_40_plus_partial_40 = $signed(product_40) + $signed(partial_40);
-  wire [16:0] product_41_plus_partial_41 = $signed(product_41) + $signed(partial_41);
-  wire [16:0] product_42_plus_partial_42 = $signed(product_42) + $signed(partial_42);
-  wire [16:0] product_43_plus_partial_43 = $signed(product_43) + $signed(partial_43);
-  wire [16:0] product_44_plus_partial_44 = $signed(product_44) + $signed(partial_44);
-  wire [16:0] product_45_plus_partial_45 = $signed(product_45) + $signed(partial_45);
-  wire [16:0] product_46_plus_partial_46 = $signed(product_46) + $signed(partial_46);
-  wire [16:0] product_47_plus_partial_47 = $signed(product_47) + $signed(partial_47);
-  wire [16:0] product_48_plus_partial_48 = $signed(product_48) + $signed(partial_48);
-  wire [16:0] product_49_plus_partial_49 = $signed(product_49) + $signed(partial_49);
-  wire [16:0] product_50_plus_partial_50 = $signed(product_50) + $signed(partial_50);
-  wire [16:0] product_51_plus_partial_51 = $signed(product_51) + $signed(partial_51);
-  wire [16:0] product_52_plus_partial_52 = $signed(product_52) + $signed(partial_52);
-  wire [16:0] product_53_plus_partial_53 = $signed(product_53) + $signed(partial_53);
-  wire [16:0] product_54_plus_partial_54 = $signed(product_54) + $signed(partial_54);
-  wire [16:0] product_55_plus_partial_55 = $signed(product_55) + $signed(partial_55);
-  wire [16:0] product_56_plus_partial_56 = $signed(product_56) + $signed(partial_56);
-  wire [16:0] product_57_plus_partial_57 = $signed(product_57) + $signed(partial_57);
-  wire [16:0] product_58_plus_partial_58 = $signed(product_58) + $signed(partial_58);
-  wire [16:0] product_59_plus_partial_59 = $signed(product_59) + $signed(partial_59);
-  wire [16:0] product_60_plus_partial_60 = $signed(product_60) + $signed(partial_60);
-  wire [16:0] product_61_plus_partial_61 = $signed(product_61) + $signed(partial_61);
-  wire [16:0] product_62_plus_partial_62 = $signed(product_62) + $signed(partial_62);
-  wire [16:0] product_63_plus_partial_63 = $signed(product_63) + $signed(partial_63);
-  wire partial_0_when = moves & (!held_4 | finishes);
+  wire partial_63_when = moves & held_4;
+  assign deltas__payload[15:0] = partial_0;
+  assign deltas__payload[31:16] = partial_1;
+  assign deltas__payload[47:32] = partial_2;
+  assign deltas__payload[63:48] = partial_3;
+  assign deltas__payload[79:64] = partial_4;
+  assign deltas__payload[95:80] = partial_5;
+  assign deltas__payload[111:96] = partial_6;
+  assign deltas__payload[127:112] = partial_7;
+  assign deltas__payload[143:128] = partial_8;
+  assign deltas__payload[159:144] = partial_9;
+  assign deltas__payload[175:160] = partial_10;
+  assign deltas__payload[191:176] = partial_11;
+  assign deltas__payload[207:192] = partial_12;
+  assign deltas__payload[223:208] = partial_13;
+  assign deltas__payload[239:224] = partial_14;
+  assign deltas__payload[255:240] = partial_15;
+  assign deltas__payload[271:256] = partial_16;
+  assign deltas__payload[287:272] = partial_17;
+  assign deltas__payload[303:288] = partial_18;
+  assign deltas__payload[319:304] = partial_19;
+  assign deltas__payload[335:320] = partial_20;
+  assign deltas__payload[351:336] = partial_21;
+  assign deltas__payload[367:352] = partial_22;
+  assign deltas__payload[383:368] = partial_23;
+  assign deltas__payload[399:384] = partial_24;
+  assign deltas__payload[415:400] = partial_25;
+  assign deltas__payload[431:416] = partial_26;
+  assign deltas__payload[447:432] = partial_27;
+  assign deltas__payload[463:448] = partial_28;
+  assign deltas__payload[479:464] = partial_29;
+  assign deltas__payload[495:480] = partial_30;
+  assign deltas__payload[511:496] = partial_31;
+  assign deltas__payload[527:512] = partial_32;
+  assign deltas__payload[543:528] = partial_33;
+  assign deltas__payload[559:544] = partial_34;
+  assign deltas__payload[575:560] = partial_35;
+  assign deltas__payload[591:576] = partial_36;
+  assign deltas__payload[607:592] = partial_37;
+  assign deltas__payload[623:608] = partial_38;
+  assign deltas__payload[639:624] = partial_39;
+  assign deltas__payload[655:640] = partial_40;
+  assign deltas__payload[671:656] = partial_41;
+  assign deltas__payload[687:672] = partial_42;
+  assign deltas__payload[703:688] = partial_43;
+  assign deltas__payload[719:704] = partial_44;
+  assign deltas__payload[735:720] = partial_45;
+  assign deltas__payload[751:736] = partial_46;
+  assign deltas__payload[767:752] = partial_47;
+  assign deltas__payload[783:768] = partial_48;
+  assign deltas__payload[799:784] = partial_49;
+  assign deltas__payload[815:800] = partial_50;
+  assign deltas__payload[831:816] = partial_51;
+  assign deltas__payload[847:832] = partial_52;
+  assign deltas__payload[863:848] = partial_53;
+  assign deltas__payload[879:864] = partial_54;
+  assign deltas__payload[895:880] = partial_55;
+  assign deltas__payload[911:896] = partial_56;
+  assign deltas__payload[927:912] = partial_57;
+  assign deltas__payload[943:928] = partial_58;
+  assign deltas__payload[959:944] = partial_59;
+  assign deltas__payload[975:960] = partial_60;
+  assign deltas__payload[991:976] = partial_61;
+  assign deltas__payload[1007:992] = partial_62;
+  assign deltas__payload[1023:1008] = partial_63;
 
   always @(posedge clk) begin
     if (rst) begin
@@ -1602,82 +1604,79 @@ module pulsetrain_core_outer_product (
   end
 
   always @(posedge clk) begin
-    if (rst) begin
+    if (rst)
       difference <= 1'b0;
-      deltas__payload <= 1024'd0;
-    end else begin
-      if (deltas__payload_when) begin
-        deltas__payload[15:0] <= product_0_plus_partial_0[15:0];
-        deltas__payload[31:16] <= product_1_plus_partial_1[15:0];
-        deltas__payload[47:32] <= product_2_plus_partial_2[15:0];
-        deltas__payload[63:48] <= product_3_plus_partial_3[15:0];
-        deltas__payload[79:64] <= product_4_plus_partial_4[15:0];
-        deltas__payload[95:80] <= product_5_plus_partial_5[15:0];
-        deltas__payload[111:96] <= product_6_plus_partial_6[15:0];
-        deltas__payload[127:112] <= product_7_plus_partial_7[15:0];
-        deltas__payload[143:128] <= product_8_plus_partial_8[15:0];
-        deltas__payload[159:144] <= product_9_plus_partial_9[15:0];
-        deltas__payload[175:160] <= product_10_plus_partial_10[15:0];
-        deltas__payload[191:176] <= product_11_plus_partial_11[15:0];
-        deltas__payload[207:192] <= product_12_plus_partial_12[15:0];
-        deltas__payload[223:208] <= product_13_plus_partial_13[15:0];
-        deltas__payload[239:224] <= product_14_plus_partial_14[15:0];
-        deltas__payload[255:240] <= product_15_plus_partial_15[15:0];
-        deltas__payload[271:256] <= product_16_plus_partial_16[15:0];
-        deltas__payload[287:272] <= product_17_plus_partial_17[15:0];
-        deltas__payload[303:288] <= product_18_plus_partial_18[15:0];
-        deltas__payload[319:304] <= product_19_plus_partial_19[15:0];
-        deltas__payload[335:320] <= product_20_plus_partial_20[15:0];
-        deltas__payload[351:336] <= product_21_plus_partial_21[15:0];
-        deltas__payload[367:352] <= product_22_plus_partial_22[15:0];
-        deltas__payload[383:368] <= product_23_plus_partial_23[15:0];
-        deltas__payload[399:384] <= product_24_plus_partial_24[15:0];
-        deltas__payload[415:400] <= product_25_plus_partial_25[15:0];
-        deltas__payload[431:416] <= product_26_plus_partial_26[15:0];
-        deltas__payload[447:432] <= product_27_plus_partial_27[15:0];
-        deltas__payload[463:448] <= product_28_plus_partial_28[15:0];
-        deltas__payload[479:464] <= product_29_plus_partial_29[15:0];
-        deltas__payload[495:480] <= product_30_plus_partial_30[15:0];
-        deltas__payload[511:496] <= product_31_plus_partial_31[15:0];
-        deltas__payload[527:512] <= product_32_plus_partial_32[15:0];
-        deltas__payload[543:528] <= product_33_plus_partial_33[15:0];
-        deltas__payload[559:544] <= product_34_plus_partial_34[15:0];
-        deltas__payload[575:560] <= product_35_plus_partial_35[15:0];
-        deltas__payload[591:576] <= product_36_plus_partial_36[15:0];
-        deltas__payload[607:592] <= product_37_plus_partial_37[15:0];
-        deltas__payload[623:608] <= product_38_plus_partial_38[15:0];
-        deltas__payload[639:624] <= product_39_plus_partial_39[15:0];
-        deltas__payload[655:640] <= product_40_plus_partial_40[15:0];
-        deltas__payload[671:656] <= product_41_plus_partial_41[15:0];
-        deltas__payload[687:672] <= product_42_plus_partial_42[15:0];
-        deltas__payload[703:688] <= product_43_plus_partial_43[15:0];
-        deltas__payload[719:704] <= product_44_plus_partial_44[15:0];
-        deltas__payload[735:720] <= product_45_plus_partial_45[15:0];
-        deltas__payload[751:736] <= product_46_plus_partial_46[15:0];
-        deltas__payload[767:752] <= product_47_plus_partial_47[15:0];
-        deltas__payload[783:768] <= product_48_plus_partial_48[15:0];
-        deltas__payload[799:784] <= product_49_plus_partial_49[15:0];
-        deltas__payload[815:800] <= product_50_plus_partial_50[15:0];
-        deltas__payload[831:816] <= product_51_plus_partial_51[15:0];
-        deltas__payload[847:832] <= product_52_plus_partial_52[15:0];
-        deltas__payload[863:848] <= product_53_plus_partial_53[15:0];
-        deltas__payload[879:864] <= product_54_plus_partial_54[15:0];
-        deltas__payload[895:880] <= product_55_plus_partial_55[15:0];
-        deltas__payload[911:896] <= product_56_plus_partial_56[15:0];
-        deltas__payload[927:912] <= product_57_plus_partial_57[15:0];
-        deltas__payload[943:928] <= product_58_plus_partial_58[15:0];
-        deltas__payload[959:944] <= product_59_plus_partial_59[15:0];
-        deltas__payload[975:960] <= product_60_plus_partial_60[15:0];
-        deltas__payload[991:976] <= product_61_plus_partial_61[15:0];
-        deltas__payload[1007:992] <= product_62_plus_partial_62[15:0];
-        deltas__payload[1023:1008] <= product_63_plus_partial_63[15:0];
-      end
-      if (scan__start)
-        difference <= start__payload;
-    end
+    else if (scan__start)
+      difference <= start__payload;
   end
 
   always @(posedge clk) begin
+    if (partial_63_when) begin
+      partial_63 <= $signed(product_63) + $signed(subtracts ? partial_63 : 16'd0);
+      partial_62 <= $signed(product_62) + $signed(subtracts ? partial_62 : 16'd0);
+      partial_61 <= $signed(product_61) + $signed(subtracts ? partial_61 : 16'd0);
+      partial_60 <= $signed(product_60) + $signed(subtracts ? partial_60 : 16'd0);
+      partial_59 <= $signed(product_59) + $signed(subtracts ? partial_59 : 16'd0);
+      partial_58 <= $signed(product_58) + $signed(subtracts ? partial_58 : 16'd0);
+      partial_57 <= $signed(product_57) + $signed(subtracts ? partial_57 : 16'd0);
+      partial_56 <= $signed(product_56) + $signed(subtracts ? partial_56 : 16'd0);
+      partial_55 <= $signed(product_55) + $signed(subtracts ? partial_55 : 16'd0);
+      partial_54 <= $signed(product_54) + $signed(subtracts ? partial_54 : 16'd0);
+      partial_53 <= $signed(product_53) + $signed(subtracts ? partial_53 : 16'd0);
+      partial_52 <= $signed(product_52) + $signed(subtracts ? partial_52 : 16'd0);
+      partial_51 <= $signed(product_51) + $signed(subtracts ? partial_51 : 16'd0);
+      partial_50 <= $signed(product_50) + $signed(subtracts ? partial_50 : 16'd0);
+      partial_49 <= $signed(product_49) + $signed(subtracts ? partial_49 : 16'd0);
+      partial_48 <= $signed(product_48) + $signed(subtracts ? partial_48 : 16'd0);
+      partial_47 <= $signed(product_47) + $signed(subtracts ? partial_47 : 16'd0);
+      partial_46 <= $signed(product_46) + $signed(subtracts ? partial_46 : 16'd0);
+      partial_45 <= $signed(product_45) + $signed(subtracts ? partial_45 : 16'd0);
+      partial_44 <= $signed(product_44) + $signed(subtracts ? partial_44 : 16'd0);
+      partial_43 <= $signed(product_43) + $signed(subtracts ? partial_43 : 16'd0);
+      partial_42 <= $signed(product_42) + $signed(subtracts ? partial_42 : 16'd0);
+      partial_41 <= $signed(product_41) + $signed(subtracts ? partial_41 : 16'd0);
+      partial_40 <= $signed(product_40) + $signed(subtracts ? partial_40 : 16'd0);
+      partial_39 <= $signed(product_39) + $signed(subtracts ? partial_39 : 16'd0);
+      partial_38 <= $signed(product_38) + $signed(subtracts ? partial_38 : 16'd0);
+      partial_37 <= $signed(product_37) + $signed(subtracts ? partial_37 : 16'd0);
+      partial_36 <= $signed(product_36) + $signed(subtracts ? partial_36 : 16'd0);
+      partial_35 <= $signed(product_35) + $signed(subtracts ? partial_35 : 16'd0);
+      partial_34 <= $signed(product_34) + $signed(subtracts ? partial_34 : 16'd0);
+      partial_33 <= $signed(product_33) + $signed(subtracts ? partial_33 : 16'd0);
+      partial_32 <= $signed(product_32) + $signed(subtracts ? partial_32 : 16'd0);
+      partial_31 <= $signed(product_31) + $signed(subtracts ? partial_31 : 16'd0);
+      partial_30 <= $signed(product_30) + $signed(subtracts ? partial_30 : 16'd0);
+      partial_29 <= $signed(product_29) + $signed(subtracts ? partial_29 : 16'd0);
+      partial_28 <= $signed(product_28) + $signed(subtracts ? partial_28 : 16'd0);
+      partial_27 <= $signed(product_27) + $signed(subtracts ? partial_27 : 16'd0);
+      partial_26 <= $signed(product_26) + $signed(subtracts ? partial_26 : 16'd0);
+      partial_25 <= $signed(product_25) + $signed(subtracts ? partial_25 : 16'd0);
+      partial_24 <= $signed(product_24) + $signed(subtracts ? partial_24 : 16'd0);
+      partial_23 <= $signed(product_23) + $signed(subtracts ? partial_23 : 16'd0);
+      partial_22 <= $signed(product_22) + $signed(subtracts ? partial_22 : 16'd0);
+      partial_21 <= $signed(product_21) + $signed(subtracts ? partial_21 : 16'd0);
+      partial_20 <= $signed(product_20) + $signed(subtracts ? partial_20 : 16'd0);
+      partial_19 <= $signed(product_19) + $signed(subtracts ? partial_19 : 16'd0);
+      partial_18 <= $signed(product_18) + $signed(subtracts ? partial_18 : 16'd0);
+      partial_17 <= $signed(product_17) + $signed(subtracts ? partial_17 : 16'd0);
+      partial_16 <= $signed(product_16) + $signed(subtracts ? partial_16 : 16'd0);
+      partial_15 <= $signed(product_15) + $signed(subtracts ? partial_15 : 16'd0);
+      partial_14 <= $signed(product_14) + $signed(subtracts ? partial_14 : 16'd0);
+      partial_13 <= $signed(product_13) + $signed(subtracts ? partial_13 : 16'd0);
+      partial_12 <= $signed(product_12) + $signed(subtracts ? partial_12 : 16'd0);
+      partial_11 <= $signed(product_11) + $signed(subtracts ? partial_11 : 16'd0);
+      partial_10 <= $signed(product_10) + $signed(subtracts ? partial_10 : 16'd0);
+      partial_9 <= $signed(product_9) + $signed(subtracts ? partial_9 : 16'd0);
+      partial_8 <= $signed(product_8) + $signed(subtracts ? partial_8 : 16'd0);
+      partial_7 <= $signed(product_7) + $signed(subtracts ? partial_7 : 16'd0);
+      partial_6 <= $signed(product_6) + $signed(subtracts ? partial_6 : 16'd0);
+      partial_5 <= $signed(product_5) + $signed(subtracts ? partial_5 : 16'd0);
+      partial_4 <= $signed(product_4) + $signed(subtracts ? partial_4 : 16'd0);
+      partial_3 <= $signed(product_3) + $signed(subtracts ? partial_3 : 16'd0);
+      partial_2 <= $signed(product_2) + $signed(subtracts ? partial_2 : 16'd0);
+      partial_1 <= $signed(product_1) + $signed(subtracts ? partial_1 : 16'd0);
+      partial_0 <= $signed(product_0) + $signed(subtracts ? partial_0 : 16'd0);
+    end
     if (product_63_when) begin
       product_63 <= $signed(row_code) * $signed(held_5[511:504]);
       product_62 <= $signed(row_code) * $signed(held_5[503:496]);
@@ -1744,15 +1743,17 @@ module pulsetrain_core_outer_product (
       product_1 <= $signed(row_code) * $signed(held_5[15:8]);
       product_0 <= $signed(row_code) * $signed(held_5[7:0]);
       finishes <= completes & last_step;
+      subtracts <= of_b;
     end
     if (completes_when) begin
       completes <= held_6;
       held_5 <= held_7;
       row_code <= held_8 ? row_code_negative[7:0] : row_code_either;
     end
-    if (held_6_when) begin
-      held_6 <= held_9;
-      held_8 <= held_10;
+    if (of_b_when) begin
+      of_b <= held_9;
+      held_6 <= held_10;
+      held_8 <= held_9;
       held_7 <= scan__columns;
       picked_15 <= (fetched_lane[60] ? scan__rows[487:480] : 8'd0) | (fetched_lane[61] ? scan__rows[495:488] : 8'd0) |
           (fetched_lane[62] ? scan__rows[503:496] : 8'd0) | (fetched_lane[63] ? scan__rows[511:504] : 8'd0);
@@ -1807,142 +1808,8 @@ module pulsetrain_core_outer_product (
     end
     if (loads) begin
       fetched_lane <= 1'b1 << lane;
-      held_9 <= cell_ends;
-      held_10 <= which;
-    end
-  end
-
-  always @(posedge clk) begin
-    if (partial_0_when) begin
-      partial_0 <= 16'd0;
-      partial_1 <= 16'd0;
-      partial_2 <= 16'd0;
-      partial_3 <= 16'd0;
-      partial_4 <= 16'd0;
-      partial_5 <= 16'd0;
-      partial_6 <= 16'd0;
-      partial_7 <= 16'd0;
-      partial_8 <= 16'd0;
-      partial_9 <= 16'd0;
-      partial_10 <= 16'd0;
-      partial_11 <= 16'd0;
-      partial_12 <= 16'd0;
-      partial_13 <= 16'd0;
-      partial_14 <= 16'd0;
-      partial_15 <= 16'd0;
-      partial_16 <= 16'd0;
-      partial_17 <= 16'd0;
-      partial_18 <= 16'd0;
-      partial_19 <= 16'd0;
-      partial_20 <= 16'd0;
-      partial_21 <= 16'd0;
-      partial_22 <= 16'd0;
-      partial_23 <= 16'd0;
-      partial_24 <= 16'd0;
-      partial_25 <= 16'd0;
-      partial_26 <= 16'd0;
-      partial_27 <= 16'd0;
-      partial_28 <= 16'd0;
-      partial_29 <= 16'd0;
-      partial_30 <= 16'd0;
-      partial_31 <= 16'd0;
-      partial_32 <= 16'd0;
-      partial_33 <= 16'd0;
-      partial_34 <= 16'd0;
-      partial_35 <= 16'd0;
-      partial_36 <= 16'd0;
-      partial_37 <= 16'd0;
-      partial_38 <= 16'd0;
-      partial_39 <= 16'd0;
-      partial_40 <= 16'd0;
-      partial_41 <= 16'd0;
-      partial_42 <= 16'd0;
-      partial_43 <= 16'd0;
-      partial_44 <= 16'd0;
-      partial_45 <= 16'd0;
-      partial_46 <= 16'd0;
-      partial_47 <= 16'd0;
-      partial_48 <= 16'd0;
-      partial_49 <= 16'd0;
-      partial_50 <= 16'd0;
-      partial_51 <= 16'd0;
-      partial_52 <= 16'd0;
-      partial_53 <= 16'd0;
-      partial_54 <= 16'd0;
-      partial_55 <= 16'd0;
-      partial_56 <= 16'd0;
-      partial_57 <= 16'd0;
-      partial_58 <= 16'd0;
-      partial_59 <= 16'd0;
-      partial_60 <= 16'd0;
-      partial_61 <= 16'd0;
-      partial_62 <= 16'd0;
-      partial_63 <= 16'd0;
-    end else if (deltas__payload_when) begin
-      partial_63 <= product_63_plus_partial_63[15:0];
-      partial_62 <= product_62_plus_partial_62[15:0];
-      partial_61 <= product_61_plus_partial_61[15:0];
-      partial_60 <= product_60_plus_partial_60[15:0];
-      partial_59 <= product_59_plus_partial_59[15:0];
-      partial_58 <= product_58_plus_partial_58[15:0];
-      partial_57 <= product_57_plus_partial_57[15:0];
-      partial_56 <= product_56_plus_partial_56[15:0];
-      partial_55 <= product_55_plus_partial_55[15:0];
-      partial_54 <= product_54_plus_partial_54[15:0];
-      partial_53 <= product_53_plus_partial_53[15:0];
-      partial_52 <= product_52_plus_partial_52[15:0];
-      partial_51 <= product_51_plus_partial_51[15:0];
-      partial_50 <= product_50_plus_partial_50[15:0];
-      partial_49 <= product_49_plus_partial_49[15:0];
-      partial_48 <= product_48_plus_partial_48[15:0];
-      partial_47 <= product_47_plus_partial_47[15:0];
-      partial_46 <= product_46_plus_partial_46[15:0];
-      partial_45 <= product_45_plus_partial_45[15:0];
-      partial_44 <= product_44_plus_partial_44[15:0];
-      partial_43 <= product_43_plus_partial_43[15:0];
-      partial_42 <= product_42_plus_partial_42[15:0];
-      partial_41 <= product_41_plus_partial_41[15:0];
-      partial_40 <= product_40_plus_partial_40[15:0];
-      partial_39 <= product_39_plus_partial_39[15:0];
-      partial_38 <= product_38_plus_partial_38[15:0];
-      partial_37 <= product_37_plus_partial_37[15:0];
-      partial_36 <= product_36_plus_partial_36[15:0];
-      partial_35 <= product_35_plus_partial_35[15:0];
-      partial_34 <= product_34_plus_partial_34[15:0];
-      partial_33 <= product_33_plus_partial_33[15:0];
-      partial_32 <= product_32_plus_partial_32[15:0];
-      partial_31 <= product_31_plus_partial_31[15:0];
-      partial_30 <= product_30_plus_partial_30[15:0];
-      partial_29 <= product_29_plus_partial_29[15:0];
-      partial_28 <= product_28_plus_partial_28[15:0];
-      partial_27 <= product_27_plus_partial_27[15:0];
-      partial_26 <= product_26_plus_partial_26[15:0];
-      partial_25 <= product_25_plus_partial_25[15:0];
-      partial_24 <= product_24_plus_partial_24[15:0];
-      partial_23 <= product_23_plus_partial_23[15:0];
-      partial_22 <= product_22_plus_partial_22[15:0];
-      partial_21 <= product_21_plus_partial_21[15:0];
-      partial_20 <= product_20_plus_partial_20[15:0];
-      partial_19 <= product_19_plus_partial_19[15:0];
-      partial_18 <= product_18_plus_partial_18[15:0];
-      partial_17 <= product_17_plus_partial_17[15:0];
-      partial_16 <= product_16_plus_partial_16[15:0];
-      partial_15 <= product_15_plus_partial_15[15:0];
-      partial_14 <= product_14_plus_partial_14[15:0];
-      partial_13 <= product_13_plus_partial_13[15:0];
-      partial_12 <= product_12_plus_partial_12[15:0];
-      partial_11 <= product_11_plus_partial_11[15:0];
-      partial_10 <= product_10_plus_partial_10[15:0];
-      partial_9 <= product_9_plus_partial_9[15:0];
-      partial_8 <= product_8_plus_partial_8[15:0];
-      partial_7 <= product_7_plus_partial_7[15:0];
-      partial_6 <= product_6_plus_partial_6[15:0];
-      partial_5 <= product_5_plus_partial_5[15:0];
-      partial_4 <= product_4_plus_partial_4[15:0];
-      partial_3 <= product_3_plus_partial_3[15:0];
-      partial_2 <= product_2_plus_partial_2[15:0];
-      partial_1 <= product_1_plus_partial_1[15:0];
-      partial_0 <= product_0_plus_partial_0[15:0];
+      held_10 <= cell_ends;
+      held_9 <= which;
     end
   end
 endmodule
@@ -2066,7 +1933,7 @@ module pulsetrain_core_responder (
   input faulted,
   input cells__valid,
   input [255:0] cells__payload,
-  input [127:0] w_data,
+  input [127:0] i,
   input samples__last
 );
   reg [4:0] waiting = 5'd0;
@@ -2085,8 +1952,8 @@ module pulsetrain_core_responder (
   reg [15:0] released = 16'd0;
   reg [15:0] faulty = 16'd0;
   reg [4:0] waiting_2 = 5'd0;
-  wire [127:0] r_data;
-  wire r_rdy;
+  wire [127:0] o;
+  wire valid;
 
   assign room = waiting != 5'd16;
   assign busy = waiting != 5'd0 | responses__valid;
@@ -2099,11 +1966,11 @@ module pulsetrain_core_responder (
   assign oldest[11:4] = seen[15:8];
   assign oldest[15:12] = oldest_released ? (oldest_faulty ? 2'd2 : 2'd1) : seen[7:4];
   assign oldest[16] = oldest_settled;
-  wire w_en_any = |{oldest[3:0] == 4'd3, oldest[3:0] == 4'd2};
+  wire enters_any = |{oldest[3:0] == 4'd3, oldest[3:0] == 4'd2};
   wire responses__payload_any = |{oldest[3:0] == 4'd9, oldest[3:0] == 4'd8, oldest[3:0] == 4'd7};
   wire finished_any = |{oldest[3:0] == 4'd6, oldest[3:0] == 4'd5, oldest[3:0] == 4'd4};
-  wire more = !oldest[16] & sent != (w_en_any ? 14'd16 : responses__payload_any ? 14'd8192 : 14'd0);
-  wire over = (w_en_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
+  wire more = !oldest[16] & sent != (enters_any ? 14'd16 : responses__payload_any ? 14'd8192 : 14'd0);
+  wire over = (enters_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
   wire answers = free & (oldest[16] | over) & !clear;
   wire [3:0] look__addr = answers ? read_plus_1[3:0] : read;
   wire taken_0 = header__valid & write == 4'd0;
@@ -2139,12 +2006,12 @@ module pulsetrain_core_responder (
   wire taken_15 = header__valid & write == 4'd15;
   wire judged_15 = verdict__valid & write_minus_1[3:0] == 4'd15;
   assign reading = reads != 2'd0;
-  wire w_en = samples__valid & reading;
+  wire enters = samples__valid & reading;
   wire free_and_more = free & more;
-  wire offered = responses__payload_any ? cells__valid : r_rdy;
+  wire offered = responses__payload_any ? cells__valid : valid;
   wire goes_on = free_and_more & offered;
-  wire r_en = goes_on & w_en_any;
-  wire ends = w_en & samples__last;
+  wire leaves = goes_on & enters_any;
+  wire ends = enters & samples__last;
   wire advances = goes_on & !clear;
   assign cells__ready = free_and_more & responses__payload_any & !clear;
   assign programmed = answers & responses__payload_any & !oldest[16];
@@ -2165,32 +2032,32 @@ module pulsetrain_core_responder (
   wire faulty_when_15 = clear & !(taken_14 ? header__settled : settled[14]);
   wire faulty_when_16 = clear & !(taken_15 ? header__settled : settled[15]);
   wire [255:0] out;
-  assign out[15:0] = {{8{r_data[7]}}, r_data[7:0]};
-  assign out[31:16] = {{8{r_data[15]}}, r_data[15:8]};
-  assign out[47:32] = {{8{r_data[23]}}, r_data[23:16]};
-  assign out[63:48] = {{8{r_data[31]}}, r_data[31:24]};
-  assign out[79:64] = {{8{r_data[39]}}, r_data[39:32]};
-  assign out[95:80] = {{8{r_data[47]}}, r_data[47:40]};
-  assign out[111:96] = {{8{r_data[55]}}, r_data[55:48]};
-  assign out[127:112] = {{8{r_data[63]}}, r_data[63:56]};
-  assign out[143:128] = {{8{r_data[71]}}, r_data[71:64]};
-  assign out[159:144] = {{8{r_data[79]}}, r_data[79:72]};
-  assign out[175:160] = {{8{r_data[87]}}, r_data[87:80]};
-  assign out[191:176] = {{8{r_data[95]}}, r_data[95:88]};
-  assign out[207:192] = {{8{r_data[103]}}, r_data[103:96]};
-  assign out[223:208] = {{8{r_data[111]}}, r_data[111:104]};
-  assign out[239:224] = {{8{r_data[119]}}, r_data[119:112]};
-  assign out[255:240] = {{8{r_data[127]}}, r_data[127:120]};
+  assign out[15:0] = {{8{o[7]}}, o[7:0]};
+  assign out[31:16] = {{8{o[15]}}, o[15:8]};
+  assign out[47:32] = {{8{o[23]}}, o[23:16]};
+  assign out[63:48] = {{8{o[31]}}, o[31:24]};
+  assign out[79:64] = {{8{o[39]}}, o[39:32]};
+  assign out[95:80] = {{8{o[47]}}, o[47:40]};
+  assign out[111:96] = {{8{o[55]}}, o[55:48]};
+  assign out[127:112] = {{8{o[63]}}, o[63:56]};
+  assign out[143:128] = {{8{o[71]}}, o[71:64]};
+  assign out[159:144] = {{8{o[79]}}, o[79:72]};
+  assign out[175:160] = {{8{o[87]}}, o[87:80]};
+  assign out[191:176] = {{8{o[95]}}, o[95:88]};
+  assign out[207:192] = {{8{o[103]}}, o[103:96]};
+  assign out[223:208] = {{8{o[111]}}, o[111:104]};
+  assign out[239:224] = {{8{o[119]}}, o[119:112]};
+  assign out[255:240] = {{8{o[127]}}, o[127:120]};
 
   pulsetrain_core_responder_kept kept (
     .clk(clk),
     .rst(rst),
     .clear(clear),
-    .w_en(w_en),
-    .r_en(r_en),
-    .r_data(r_data),
-    .r_rdy(r_rdy),
-    .w_port__data(w_data)
+    .enters(enters),
+    .leaves(leaves),
+    .o(o),
+    .valid(valid),
+    .i(i)
   );
 
   always @(posedge clk) begin
@@ -2407,7 +2274,7 @@ module pulsetrain_core_responder (
       finished <= 5'd0;
     end else begin
       finished <= finished + updated - (answers & finished_any & !oldest[16]);
-      waiting_2 <= waiting_2 + (read_starts ? 5'd16 : 5'd0) - r_en;
+      waiting_2 <= waiting_2 + (read_starts ? 5'd16 : 5'd0) - leaves;
       reads <= reads + read_starts - ends;
     end
   end
@@ -2426,62 +2293,56 @@ module pulsetrain_core_responder (
     seen <= taken[look__addr];
 endmodule
 
-// Buffered synchronous first in, first out queue.
+// A queue of width bits and at most depth of them in block RAM. Whoever fills it knows how many there are.
 module pulsetrain_core_responder_kept (
   input clk,
   input rst,
   input clear,
-  input w_en,
-  input r_en,
-  output reg [127:0] r_data,
-  output reg r_rdy = 1'b0,
-  input [127:0] w_port__data
+  input enters,
+  input leaves,
+  output reg [127:0] o,
+  output reg valid = 1'b0,
+  input [127:0] i
 );
-  reg [4:0] inner_level = 5'd0;
-  reg [4:0] w_port__addr = 5'd0;
-  reg [4:0] r_port__addr = 5'd0;
+  reg [4:0] inside_ = 5'd0;
+  reg [4:0] signature__addr = 5'd0;
+  reg [4:0] signature__addr_2 = 5'd0;
 
-  wire w_rdy = inner_level != 5'd19;
-  wire inner_r_rdy = inner_level != 5'd0;
-  wire w_port__en = w_rdy & w_en;
-  wire r_port__en = inner_r_rdy & (!r_rdy | r_en);
+  wire fetches = inside_ != 5'd0 & (!valid | leaves);
 
   always @(posedge clk) begin
     if (rst) begin
-      w_port__addr <= 5'd0;
-      r_port__addr <= 5'd0;
-      inner_level <= 5'd0;
-      r_rdy <= 1'b0;
+      signature__addr <= 5'd0;
+      signature__addr_2 <= 5'd0;
+      inside_ <= 5'd0;
+      valid <= 1'b0;
     end else if (clear) begin
-      w_port__addr <= 5'd0;
-      r_port__addr <= 5'd0;
-      inner_level <= 5'd0;
-      r_rdy <= 1'b0;
+      signature__addr <= 5'd0;
+      signature__addr_2 <= 5'd0;
+      inside_ <= 5'd0;
+      valid <= 1'b0;
     end else begin
-      if (r_port__en)
-        r_rdy <= 1'b1;
-      else if (r_en)
-        r_rdy <= 1'b0;
-      if (w_port__en & !r_port__en)
-        inner_level <= inner_level + 1'b1;
-      if (r_port__en & !w_port__en)
-        inner_level <= inner_level - 1'b1;
-      if (r_port__en)
-        r_port__addr <= r_port__addr == 5'd18 ? 5'd0 : r_port__addr + 1'b1;
-      if (w_port__en)
-        w_port__addr <= w_port__addr == 5'd18 ? 5'd0 : w_port__addr + 1'b1;
+      if (fetches)
+        valid <= 1'b1;
+      else if (leaves)
+        valid <= 1'b0;
+      inside_ <= inside_ + enters - fetches;
+      if (fetches)
+        signature__addr_2 <= signature__addr_2 == 5'd18 ? 5'd0 : signature__addr_2 + 1'b1;
+      if (enters)
+        signature__addr <= signature__addr == 5'd18 ? 5'd0 : signature__addr + 1'b1;
     end
   end
 
   // Memory of 19 words.
-  reg [127:0] storage [0:18];
-  integer storage_index;
-  initial for (storage_index = 0; storage_index < 19; storage_index = storage_index + 1)
-    storage[storage_index] = 128'd0;
+  (* ram_style = "block", no_rw_check = 1 *) reg [127:0] memory [0:18];
+  integer memory_index;
+  initial for (memory_index = 0; memory_index < 19; memory_index = memory_index + 1)
+    memory[memory_index] = 128'd0;
   always @(posedge clk)
-    if (w_port__en) storage[w_port__addr] <= w_port__data;
+    if (enters) memory[signature__addr] <= i;
   always @(posedge clk)
-    if (r_port__en) r_data <= storage[r_port__addr];
+    if (fetches) o <= memory[signature__addr_2];
 endmodule
 
 // Turns deltas and target codes into pulses on a crossbar, and reads it. Ports: specification, section 11.
@@ -4224,322 +4085,388 @@ module pulsetrain_core_controller_decision_lanes (
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_sum = $signed(i__payload[15:0]) + $signed(total_first_both ^ {17{i__payload[15]}});
   wire under_63_when = step == 3'd0 | step == 3'd1;
   wire [15:0] total_first_2_both = ~i__payload[1055:1040] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_2_sum = $signed(i__payload[31:16]) + $signed(total_first_2_both ^ {17{i__payload[31]}});
   wire [15:0] total_first_3_both = ~i__payload[1071:1056] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_3_sum = $signed(i__payload[47:32]) + $signed(total_first_3_both ^ {17{i__payload[47]}});
   wire [15:0] total_first_4_both = ~i__payload[1087:1072] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_4_sum = $signed(i__payload[63:48]) + $signed(total_first_4_both ^ {17{i__payload[63]}});
   wire [15:0] total_first_5_both = ~i__payload[1103:1088] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_5_sum = $signed(i__payload[79:64]) + $signed(total_first_5_both ^ {17{i__payload[79]}});
   wire [15:0] total_first_6_both = ~i__payload[1119:1104] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_6_sum = $signed(i__payload[95:80]) + $signed(total_first_6_both ^ {17{i__payload[95]}});
   wire [15:0] total_first_7_both = ~i__payload[1135:1120] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_7_sum = $signed(i__payload[111:96]) + $signed(total_first_7_both ^ {17{i__payload[111]}});
   wire [15:0] total_first_8_both = ~i__payload[1151:1136] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_8_sum = $signed(i__payload[127:112]) + $signed(total_first_8_both ^ {17{i__payload[127]}});
   wire [15:0] total_first_9_both = ~i__payload[1167:1152] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_9_sum = $signed(i__payload[143:128]) + $signed(total_first_9_both ^ {17{i__payload[143]}});
   wire [15:0] total_first_10_both = ~i__payload[1183:1168] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_10_sum = $signed(i__payload[159:144]) + $signed(total_first_10_both ^ {17{i__payload[159]}});
   wire [15:0] total_first_11_both = ~i__payload[1199:1184] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_11_sum = $signed(i__payload[175:160]) + $signed(total_first_11_both ^ {17{i__payload[175]}});
   wire [15:0] total_first_12_both = ~i__payload[1215:1200] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_12_sum = $signed(i__payload[191:176]) + $signed(total_first_12_both ^ {17{i__payload[191]}});
   wire [15:0] total_first_13_both = ~i__payload[1231:1216] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_13_sum = $signed(i__payload[207:192]) + $signed(total_first_13_both ^ {17{i__payload[207]}});
   wire [15:0] total_first_14_both = ~i__payload[1247:1232] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_14_sum = $signed(i__payload[223:208]) + $signed(total_first_14_both ^ {17{i__payload[223]}});
   wire [15:0] total_first_15_both = ~i__payload[1263:1248] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_15_sum = $signed(i__payload[239:224]) + $signed(total_first_15_both ^ {17{i__payload[239]}});
   wire [15:0] total_first_16_both = ~i__payload[1279:1264] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_16_sum = $signed(i__payload[255:240]) + $signed(total_first_16_both ^ {17{i__payload[255]}});
   wire [15:0] total_first_17_both = ~i__payload[1295:1280] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_17_sum = $signed(i__payload[271:256]) + $signed(total_first_17_both ^ {17{i__payload[271]}});
   wire [15:0] total_first_18_both = ~i__payload[1311:1296] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_18_sum = $signed(i__payload[287:272]) + $signed(total_first_18_both ^ {17{i__payload[287]}});
   wire [15:0] total_first_19_both = ~i__payload[1327:1312] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_19_sum = $signed(i__payload[303:288]) + $signed(total_first_19_both ^ {17{i__payload[303]}});
   wire [15:0] total_first_20_both = ~i__payload[1343:1328] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_20_sum = $signed(i__payload[319:304]) + $signed(total_first_20_both ^ {17{i__payload[319]}});
   wire [15:0] total_first_21_both = ~i__payload[1359:1344] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_21_sum = $signed(i__payload[335:320]) + $signed(total_first_21_both ^ {17{i__payload[335]}});
   wire [15:0] total_first_22_both = ~i__payload[1375:1360] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_22_sum = $signed(i__payload[351:336]) + $signed(total_first_22_both ^ {17{i__payload[351]}});
   wire [15:0] total_first_23_both = ~i__payload[1391:1376] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_23_sum = $signed(i__payload[367:352]) + $signed(total_first_23_both ^ {17{i__payload[367]}});
   wire [15:0] total_first_24_both = ~i__payload[1407:1392] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_24_sum = $signed(i__payload[383:368]) + $signed(total_first_24_both ^ {17{i__payload[383]}});
   wire [15:0] total_first_25_both = ~i__payload[1423:1408] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_25_sum = $signed(i__payload[399:384]) + $signed(total_first_25_both ^ {17{i__payload[399]}});
   wire [15:0] total_first_26_both = ~i__payload[1439:1424] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_26_sum = $signed(i__payload[415:400]) + $signed(total_first_26_both ^ {17{i__payload[415]}});
   wire [15:0] total_first_27_both = ~i__payload[1455:1440] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_27_sum = $signed(i__payload[431:416]) + $signed(total_first_27_both ^ {17{i__payload[431]}});
   wire [15:0] total_first_28_both = ~i__payload[1471:1456] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_28_sum = $signed(i__payload[447:432]) + $signed(total_first_28_both ^ {17{i__payload[447]}});
   wire [15:0] total_first_29_both = ~i__payload[1487:1472] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_29_sum = $signed(i__payload[463:448]) + $signed(total_first_29_both ^ {17{i__payload[463]}});
   wire [15:0] total_first_30_both = ~i__payload[1503:1488] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_30_sum = $signed(i__payload[479:464]) + $signed(total_first_30_both ^ {17{i__payload[479]}});
   wire [15:0] total_first_31_both = ~i__payload[1519:1504] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_31_sum = $signed(i__payload[495:480]) + $signed(total_first_31_both ^ {17{i__payload[495]}});
   wire [15:0] total_first_32_both = ~i__payload[1535:1520] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_32_sum = $signed(i__payload[511:496]) + $signed(total_first_32_both ^ {17{i__payload[511]}});
   wire [15:0] total_first_33_both = ~i__payload[1551:1536] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_33_sum = $signed(i__payload[527:512]) + $signed(total_first_33_both ^ {17{i__payload[527]}});
   wire [15:0] total_first_34_both = ~i__payload[1567:1552] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_34_sum = $signed(i__payload[543:528]) + $signed(total_first_34_both ^ {17{i__payload[543]}});
   wire [15:0] total_first_35_both = ~i__payload[1583:1568] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_35_sum = $signed(i__payload[559:544]) + $signed(total_first_35_both ^ {17{i__payload[559]}});
   wire [15:0] total_first_36_both = ~i__payload[1599:1584] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_36_sum = $signed(i__payload[575:560]) + $signed(total_first_36_both ^ {17{i__payload[575]}});
   wire [15:0] total_first_37_both = ~i__payload[1615:1600] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_37_sum = $signed(i__payload[591:576]) + $signed(total_first_37_both ^ {17{i__payload[591]}});
   wire [15:0] total_first_38_both = ~i__payload[1631:1616] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_38_sum = $signed(i__payload[607:592]) + $signed(total_first_38_both ^ {17{i__payload[607]}});
   wire [15:0] total_first_39_both = ~i__payload[1647:1632] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_39_sum = $signed(i__payload[623:608]) + $signed(total_first_39_both ^ {17{i__payload[623]}});
   wire [15:0] total_first_40_both = ~i__payload[1663:1648] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_40_sum = $signed(i__payload[639:624]) + $signed(total_first_40_both ^ {17{i__payload[639]}});
   wire [15:0] total_first_41_both = ~i__payload[1679:1664] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_41_sum = $signed(i__payload[655:640]) + $signed(total_first_41_both ^ {17{i__payload[655]}});
   wire [15:0] total_first_42_both = ~i__payload[1695:1680] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_42_sum = $signed(i__payload[671:656]) + $signed(total_first_42_both ^ {17{i__payload[671]}});
   wire [15:0] total_first_43_both = ~i__payload[1711:1696] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_43_sum = $signed(i__payload[687:672]) + $signed(total_first_43_both ^ {17{i__payload[687]}});
   wire [15:0] total_first_44_both = ~i__payload[1727:1712] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_44_sum = $signed(i__payload[703:688]) + $signed(total_first_44_both ^ {17{i__payload[703]}});
   wire [15:0] total_first_45_both = ~i__payload[1743:1728] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_45_sum = $signed(i__payload[719:704]) + $signed(total_first_45_both ^ {17{i__payload[719]}});
   wire [15:0] total_first_46_both = ~i__payload[1759:1744] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_46_sum = $signed(i__payload[735:720]) + $signed(total_first_46_both ^ {17{i__payload[735]}});
   wire [15:0] total_first_47_both = ~i__payload[1775:1760] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_47_sum = $signed(i__payload[751:736]) + $signed(total_first_47_both ^ {17{i__payload[751]}});
   wire [15:0] total_first_48_both = ~i__payload[1791:1776] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_48_sum = $signed(i__payload[767:752]) + $signed(total_first_48_both ^ {17{i__payload[767]}});
   wire [15:0] total_first_49_both = ~i__payload[1807:1792] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_49_sum = $signed(i__payload[783:768]) + $signed(total_first_49_both ^ {17{i__payload[783]}});
   wire [15:0] total_first_50_both = ~i__payload[1823:1808] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_50_sum = $signed(i__payload[799:784]) + $signed(total_first_50_both ^ {17{i__payload[799]}});
   wire [15:0] total_first_51_both = ~i__payload[1839:1824] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_51_sum = $signed(i__payload[815:800]) + $signed(total_first_51_both ^ {17{i__payload[815]}});
   wire [15:0] total_first_52_both = ~i__payload[1855:1840] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_52_sum = $signed(i__payload[831:816]) + $signed(total_first_52_both ^ {17{i__payload[831]}});
   wire [15:0] total_first_53_both = ~i__payload[1871:1856] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_53_sum = $signed(i__payload[847:832]) + $signed(total_first_53_both ^ {17{i__payload[847]}});
   wire [15:0] total_first_54_both = ~i__payload[1887:1872] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_54_sum = $signed(i__payload[863:848]) + $signed(total_first_54_both ^ {17{i__payload[863]}});
   wire [15:0] total_first_55_both = ~i__payload[1903:1888] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_55_sum = $signed(i__payload[879:864]) + $signed(total_first_55_both ^ {17{i__payload[879]}});
   wire [15:0] total_first_56_both = ~i__payload[1919:1904] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_56_sum = $signed(i__payload[895:880]) + $signed(total_first_56_both ^ {17{i__payload[895]}});
   wire [15:0] total_first_57_both = ~i__payload[1935:1920] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_57_sum = $signed(i__payload[911:896]) + $signed(total_first_57_both ^ {17{i__payload[911]}});
   wire [15:0] total_first_58_both = ~i__payload[1951:1936] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_58_sum = $signed(i__payload[927:912]) + $signed(total_first_58_both ^ {17{i__payload[927]}});
   wire [15:0] total_first_59_both = ~i__payload[1967:1952] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_59_sum = $signed(i__payload[943:928]) + $signed(total_first_59_both ^ {17{i__payload[943]}});
   wire [15:0] total_first_60_both = ~i__payload[1983:1968] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_60_sum = $signed(i__payload[959:944]) + $signed(total_first_60_both ^ {17{i__payload[959]}});
   wire [15:0] total_first_61_both = ~i__payload[1999:1984] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_61_sum = $signed(i__payload[975:960]) + $signed(total_first_61_both ^ {17{i__payload[975]}});
   wire [15:0] total_first_62_both = ~i__payload[2015:2000] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_62_sum = $signed(i__payload[991:976]) + $signed(total_first_62_both ^ {17{i__payload[991]}});
   wire [15:0] total_first_63_both = ~i__payload[2031:2016] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_63_sum = $signed(i__payload[1007:992]) + $signed(total_first_63_both ^
+      {17{i__payload[1007]}});
   wire [15:0] total_first_64_both = ~i__payload[2047:2032] & {i__payload[2052], total_first_64_either,
       total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
       total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
       total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
       total_first_64_either_14, total_first_64_either_15};
+  wire [17:0] total_first_64_sum = $signed(i__payload[1023:1008]) + $signed(total_first_64_both ^
+      {17{i__payload[1023]}});
   wire [16:0] counts_up_either = total_first | total_first_2 | total_first_3 | total_first_4 | total_first_5 |
       total_first_6 | total_first_7 | total_first_8 | total_first_9 | total_first_10 | total_first_11;
   wire [16:0] counts_up_either_2 = counts_up_either | total_first_12 | total_first_13 | total_first_14 | total_first_15
@@ -6041,133 +5968,133 @@ module pulsetrain_core_controller_decision_lanes (
     end
     if (first_moves) begin
       negative_first_64 <= i__payload[1023];
-      total_first_64 <= (i__payload[1022:1008] ^ {15{i__payload[1023]}}) + total_first_64_both + i__payload[1023];
+      total_first_64 <= total_first_64_sum[16:0] ^ {17{i__payload[1023]}};
       negative_first_63 <= i__payload[1007];
-      total_first_63 <= (i__payload[1006:992] ^ {15{i__payload[1007]}}) + total_first_63_both + i__payload[1007];
+      total_first_63 <= total_first_63_sum[16:0] ^ {17{i__payload[1007]}};
       negative_first_62 <= i__payload[991];
-      total_first_62 <= (i__payload[990:976] ^ {15{i__payload[991]}}) + total_first_62_both + i__payload[991];
+      total_first_62 <= total_first_62_sum[16:0] ^ {17{i__payload[991]}};
       negative_first_61 <= i__payload[975];
-      total_first_61 <= (i__payload[974:960] ^ {15{i__payload[975]}}) + total_first_61_both + i__payload[975];
+      total_first_61 <= total_first_61_sum[16:0] ^ {17{i__payload[975]}};
       negative_first_60 <= i__payload[959];
-      total_first_60 <= (i__payload[958:944] ^ {15{i__payload[959]}}) + total_first_60_both + i__payload[959];
+      total_first_60 <= total_first_60_sum[16:0] ^ {17{i__payload[959]}};
       negative_first_59 <= i__payload[943];
-      total_first_59 <= (i__payload[942:928] ^ {15{i__payload[943]}}) + total_first_59_both + i__payload[943];
+      total_first_59 <= total_first_59_sum[16:0] ^ {17{i__payload[943]}};
       negative_first_58 <= i__payload[927];
-      total_first_58 <= (i__payload[926:912] ^ {15{i__payload[927]}}) + total_first_58_both + i__payload[927];
+      total_first_58 <= total_first_58_sum[16:0] ^ {17{i__payload[927]}};
       negative_first_57 <= i__payload[911];
-      total_first_57 <= (i__payload[910:896] ^ {15{i__payload[911]}}) + total_first_57_both + i__payload[911];
+      total_first_57 <= total_first_57_sum[16:0] ^ {17{i__payload[911]}};
       negative_first_56 <= i__payload[895];
-      total_first_56 <= (i__payload[894:880] ^ {15{i__payload[895]}}) + total_first_56_both + i__payload[895];
+      total_first_56 <= total_first_56_sum[16:0] ^ {17{i__payload[895]}};
       negative_first_55 <= i__payload[879];
-      total_first_55 <= (i__payload[878:864] ^ {15{i__payload[879]}}) + total_first_55_both + i__payload[879];
+      total_first_55 <= total_first_55_sum[16:0] ^ {17{i__payload[879]}};
       negative_first_54 <= i__payload[863];
-      total_first_54 <= (i__payload[862:848] ^ {15{i__payload[863]}}) + total_first_54_both + i__payload[863];
+      total_first_54 <= total_first_54_sum[16:0] ^ {17{i__payload[863]}};
       negative_first_53 <= i__payload[847];
-      total_first_53 <= (i__payload[846:832] ^ {15{i__payload[847]}}) + total_first_53_both + i__payload[847];
+      total_first_53 <= total_first_53_sum[16:0] ^ {17{i__payload[847]}};
       negative_first_52 <= i__payload[831];
-      total_first_52 <= (i__payload[830:816] ^ {15{i__payload[831]}}) + total_first_52_both + i__payload[831];
+      total_first_52 <= total_first_52_sum[16:0] ^ {17{i__payload[831]}};
       negative_first_51 <= i__payload[815];
-      total_first_51 <= (i__payload[814:800] ^ {15{i__payload[815]}}) + total_first_51_both + i__payload[815];
+      total_first_51 <= total_first_51_sum[16:0] ^ {17{i__payload[815]}};
       negative_first_50 <= i__payload[799];
-      total_first_50 <= (i__payload[798:784] ^ {15{i__payload[799]}}) + total_first_50_both + i__payload[799];
+      total_first_50 <= total_first_50_sum[16:0] ^ {17{i__payload[799]}};
       negative_first_49 <= i__payload[783];
-      total_first_49 <= (i__payload[782:768] ^ {15{i__payload[783]}}) + total_first_49_both + i__payload[783];
+      total_first_49 <= total_first_49_sum[16:0] ^ {17{i__payload[783]}};
       negative_first_48 <= i__payload[767];
-      total_first_48 <= (i__payload[766:752] ^ {15{i__payload[767]}}) + total_first_48_both + i__payload[767];
+      total_first_48 <= total_first_48_sum[16:0] ^ {17{i__payload[767]}};
       negative_first_47 <= i__payload[751];
-      total_first_47 <= (i__payload[750:736] ^ {15{i__payload[751]}}) + total_first_47_both + i__payload[751];
+      total_first_47 <= total_first_47_sum[16:0] ^ {17{i__payload[751]}};
       negative_first_46 <= i__payload[735];
-      total_first_46 <= (i__payload[734:720] ^ {15{i__payload[735]}}) + total_first_46_both + i__payload[735];
+      total_first_46 <= total_first_46_sum[16:0] ^ {17{i__payload[735]}};
       negative_first_45 <= i__payload[719];
-      total_first_45 <= (i__payload[718:704] ^ {15{i__payload[719]}}) + total_first_45_both + i__payload[719];
+      total_first_45 <= total_first_45_sum[16:0] ^ {17{i__payload[719]}};
       negative_first_44 <= i__payload[703];
-      total_first_44 <= (i__payload[702:688] ^ {15{i__payload[703]}}) + total_first_44_both + i__payload[703];
+      total_first_44 <= total_first_44_sum[16:0] ^ {17{i__payload[703]}};
       negative_first_43 <= i__payload[687];
-      total_first_43 <= (i__payload[686:672] ^ {15{i__payload[687]}}) + total_first_43_both + i__payload[687];
+      total_first_43 <= total_first_43_sum[16:0] ^ {17{i__payload[687]}};
       negative_first_42 <= i__payload[671];
-      total_first_42 <= (i__payload[670:656] ^ {15{i__payload[671]}}) + total_first_42_both + i__payload[671];
+      total_first_42 <= total_first_42_sum[16:0] ^ {17{i__payload[671]}};
       negative_first_41 <= i__payload[655];
-      total_first_41 <= (i__payload[654:640] ^ {15{i__payload[655]}}) + total_first_41_both + i__payload[655];
+      total_first_41 <= total_first_41_sum[16:0] ^ {17{i__payload[655]}};
       negative_first_40 <= i__payload[639];
-      total_first_40 <= (i__payload[638:624] ^ {15{i__payload[639]}}) + total_first_40_both + i__payload[639];
+      total_first_40 <= total_first_40_sum[16:0] ^ {17{i__payload[639]}};
       negative_first_39 <= i__payload[623];
-      total_first_39 <= (i__payload[622:608] ^ {15{i__payload[623]}}) + total_first_39_both + i__payload[623];
+      total_first_39 <= total_first_39_sum[16:0] ^ {17{i__payload[623]}};
       negative_first_38 <= i__payload[607];
-      total_first_38 <= (i__payload[606:592] ^ {15{i__payload[607]}}) + total_first_38_both + i__payload[607];
+      total_first_38 <= total_first_38_sum[16:0] ^ {17{i__payload[607]}};
       negative_first_37 <= i__payload[591];
-      total_first_37 <= (i__payload[590:576] ^ {15{i__payload[591]}}) + total_first_37_both + i__payload[591];
+      total_first_37 <= total_first_37_sum[16:0] ^ {17{i__payload[591]}};
       negative_first_36 <= i__payload[575];
-      total_first_36 <= (i__payload[574:560] ^ {15{i__payload[575]}}) + total_first_36_both + i__payload[575];
+      total_first_36 <= total_first_36_sum[16:0] ^ {17{i__payload[575]}};
       negative_first_35 <= i__payload[559];
-      total_first_35 <= (i__payload[558:544] ^ {15{i__payload[559]}}) + total_first_35_both + i__payload[559];
+      total_first_35 <= total_first_35_sum[16:0] ^ {17{i__payload[559]}};
       negative_first_34 <= i__payload[543];
-      total_first_34 <= (i__payload[542:528] ^ {15{i__payload[543]}}) + total_first_34_both + i__payload[543];
+      total_first_34 <= total_first_34_sum[16:0] ^ {17{i__payload[543]}};
       negative_first_33 <= i__payload[527];
-      total_first_33 <= (i__payload[526:512] ^ {15{i__payload[527]}}) + total_first_33_both + i__payload[527];
+      total_first_33 <= total_first_33_sum[16:0] ^ {17{i__payload[527]}};
       negative_first_32 <= i__payload[511];
-      total_first_32 <= (i__payload[510:496] ^ {15{i__payload[511]}}) + total_first_32_both + i__payload[511];
+      total_first_32 <= total_first_32_sum[16:0] ^ {17{i__payload[511]}};
       negative_first_31 <= i__payload[495];
-      total_first_31 <= (i__payload[494:480] ^ {15{i__payload[495]}}) + total_first_31_both + i__payload[495];
+      total_first_31 <= total_first_31_sum[16:0] ^ {17{i__payload[495]}};
       negative_first_30 <= i__payload[479];
-      total_first_30 <= (i__payload[478:464] ^ {15{i__payload[479]}}) + total_first_30_both + i__payload[479];
+      total_first_30 <= total_first_30_sum[16:0] ^ {17{i__payload[479]}};
       negative_first_29 <= i__payload[463];
-      total_first_29 <= (i__payload[462:448] ^ {15{i__payload[463]}}) + total_first_29_both + i__payload[463];
+      total_first_29 <= total_first_29_sum[16:0] ^ {17{i__payload[463]}};
       negative_first_28 <= i__payload[447];
-      total_first_28 <= (i__payload[446:432] ^ {15{i__payload[447]}}) + total_first_28_both + i__payload[447];
+      total_first_28 <= total_first_28_sum[16:0] ^ {17{i__payload[447]}};
       negative_first_27 <= i__payload[431];
-      total_first_27 <= (i__payload[430:416] ^ {15{i__payload[431]}}) + total_first_27_both + i__payload[431];
+      total_first_27 <= total_first_27_sum[16:0] ^ {17{i__payload[431]}};
       negative_first_26 <= i__payload[415];
-      total_first_26 <= (i__payload[414:400] ^ {15{i__payload[415]}}) + total_first_26_both + i__payload[415];
+      total_first_26 <= total_first_26_sum[16:0] ^ {17{i__payload[415]}};
       negative_first_25 <= i__payload[399];
-      total_first_25 <= (i__payload[398:384] ^ {15{i__payload[399]}}) + total_first_25_both + i__payload[399];
+      total_first_25 <= total_first_25_sum[16:0] ^ {17{i__payload[399]}};
       negative_first_24 <= i__payload[383];
-      total_first_24 <= (i__payload[382:368] ^ {15{i__payload[383]}}) + total_first_24_both + i__payload[383];
+      total_first_24 <= total_first_24_sum[16:0] ^ {17{i__payload[383]}};
       negative_first_23 <= i__payload[367];
-      total_first_23 <= (i__payload[366:352] ^ {15{i__payload[367]}}) + total_first_23_both + i__payload[367];
+      total_first_23 <= total_first_23_sum[16:0] ^ {17{i__payload[367]}};
       negative_first_22 <= i__payload[351];
-      total_first_22 <= (i__payload[350:336] ^ {15{i__payload[351]}}) + total_first_22_both + i__payload[351];
+      total_first_22 <= total_first_22_sum[16:0] ^ {17{i__payload[351]}};
       negative_first_21 <= i__payload[335];
-      total_first_21 <= (i__payload[334:320] ^ {15{i__payload[335]}}) + total_first_21_both + i__payload[335];
+      total_first_21 <= total_first_21_sum[16:0] ^ {17{i__payload[335]}};
       negative_first_20 <= i__payload[319];
-      total_first_20 <= (i__payload[318:304] ^ {15{i__payload[319]}}) + total_first_20_both + i__payload[319];
+      total_first_20 <= total_first_20_sum[16:0] ^ {17{i__payload[319]}};
       negative_first_19 <= i__payload[303];
-      total_first_19 <= (i__payload[302:288] ^ {15{i__payload[303]}}) + total_first_19_both + i__payload[303];
+      total_first_19 <= total_first_19_sum[16:0] ^ {17{i__payload[303]}};
       negative_first_18 <= i__payload[287];
-      total_first_18 <= (i__payload[286:272] ^ {15{i__payload[287]}}) + total_first_18_both + i__payload[287];
+      total_first_18 <= total_first_18_sum[16:0] ^ {17{i__payload[287]}};
       negative_first_17 <= i__payload[271];
-      total_first_17 <= (i__payload[270:256] ^ {15{i__payload[271]}}) + total_first_17_both + i__payload[271];
+      total_first_17 <= total_first_17_sum[16:0] ^ {17{i__payload[271]}};
       negative_first_16 <= i__payload[255];
-      total_first_16 <= (i__payload[254:240] ^ {15{i__payload[255]}}) + total_first_16_both + i__payload[255];
+      total_first_16 <= total_first_16_sum[16:0] ^ {17{i__payload[255]}};
       negative_first_15 <= i__payload[239];
-      total_first_15 <= (i__payload[238:224] ^ {15{i__payload[239]}}) + total_first_15_both + i__payload[239];
+      total_first_15 <= total_first_15_sum[16:0] ^ {17{i__payload[239]}};
       negative_first_14 <= i__payload[223];
-      total_first_14 <= (i__payload[222:208] ^ {15{i__payload[223]}}) + total_first_14_both + i__payload[223];
+      total_first_14 <= total_first_14_sum[16:0] ^ {17{i__payload[223]}};
       negative_first_13 <= i__payload[207];
-      total_first_13 <= (i__payload[206:192] ^ {15{i__payload[207]}}) + total_first_13_both + i__payload[207];
+      total_first_13 <= total_first_13_sum[16:0] ^ {17{i__payload[207]}};
       negative_first_12 <= i__payload[191];
-      total_first_12 <= (i__payload[190:176] ^ {15{i__payload[191]}}) + total_first_12_both + i__payload[191];
+      total_first_12 <= total_first_12_sum[16:0] ^ {17{i__payload[191]}};
       negative_first_11 <= i__payload[175];
-      total_first_11 <= (i__payload[174:160] ^ {15{i__payload[175]}}) + total_first_11_both + i__payload[175];
+      total_first_11 <= total_first_11_sum[16:0] ^ {17{i__payload[175]}};
       negative_first_10 <= i__payload[159];
-      total_first_10 <= (i__payload[158:144] ^ {15{i__payload[159]}}) + total_first_10_both + i__payload[159];
+      total_first_10 <= total_first_10_sum[16:0] ^ {17{i__payload[159]}};
       negative_first_9 <= i__payload[143];
-      total_first_9 <= (i__payload[142:128] ^ {15{i__payload[143]}}) + total_first_9_both + i__payload[143];
+      total_first_9 <= total_first_9_sum[16:0] ^ {17{i__payload[143]}};
       negative_first_8 <= i__payload[127];
-      total_first_8 <= (i__payload[126:112] ^ {15{i__payload[127]}}) + total_first_8_both + i__payload[127];
+      total_first_8 <= total_first_8_sum[16:0] ^ {17{i__payload[127]}};
       negative_first_7 <= i__payload[111];
-      total_first_7 <= (i__payload[110:96] ^ {15{i__payload[111]}}) + total_first_7_both + i__payload[111];
+      total_first_7 <= total_first_7_sum[16:0] ^ {17{i__payload[111]}};
       negative_first_6 <= i__payload[95];
-      total_first_6 <= (i__payload[94:80] ^ {15{i__payload[95]}}) + total_first_6_both + i__payload[95];
+      total_first_6 <= total_first_6_sum[16:0] ^ {17{i__payload[95]}};
       negative_first_5 <= i__payload[79];
-      total_first_5 <= (i__payload[78:64] ^ {15{i__payload[79]}}) + total_first_5_both + i__payload[79];
+      total_first_5 <= total_first_5_sum[16:0] ^ {17{i__payload[79]}};
       negative_first_4 <= i__payload[63];
-      total_first_4 <= (i__payload[62:48] ^ {15{i__payload[63]}}) + total_first_4_both + i__payload[63];
+      total_first_4 <= total_first_4_sum[16:0] ^ {17{i__payload[63]}};
       negative_first_3 <= i__payload[47];
-      total_first_3 <= (i__payload[46:32] ^ {15{i__payload[47]}}) + total_first_3_both + i__payload[47];
+      total_first_3 <= total_first_3_sum[16:0] ^ {17{i__payload[47]}};
       negative_first_2 <= i__payload[31];
-      total_first_2 <= (i__payload[30:16] ^ {15{i__payload[31]}}) + total_first_2_both + i__payload[31];
+      total_first_2 <= total_first_2_sum[16:0] ^ {17{i__payload[31]}};
       negative_first <= i__payload[15];
-      total_first <= (i__payload[14:0] ^ {15{i__payload[15]}}) + total_first_both + i__payload[15];
+      total_first <= total_first_sum[16:0] ^ {17{i__payload[15]}};
       above_first <= {1'b1, ~{i__payload[2052], total_first_64_either, total_first_64_either_2,
           total_first_64_either_3, total_first_64_either_4, total_first_64_either_5, total_first_64_either_6,
           total_first_64_either_7, total_first_64_either_8, total_first_64_either_9, total_first_64_either_10,
@@ -6552,6 +6479,10 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       something_here_any_58, something_here_any_59, something_here_any_60, something_here_any_61,
       something_here_any_62, something_here_any_63, something_here_any_64} & i__payload[319:256];
   wire fresh_and_reset_some = fresh & reset_some;
+  wire saturated_some_any = |i__payload[383:320];
+  wire saturated_count_15_when = i__ready & saturated_some_any;
+  wire any_set_selected = |set_selected;
+  wire set_count_15_when = i__ready & any_set_selected;
   wire [63:0] set_again_here_both = set_selected & {something_here_any_128, something_here_any_127,
       something_here_any_126, something_here_any_125, something_here_any_124, something_here_any_123,
       something_here_any_122, something_here_any_121, something_here_any_120, something_here_any_119,
@@ -6569,6 +6500,8 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       something_here_any_74, something_here_any_73, something_here_any_72, something_here_any_71,
       something_here_any_70, something_here_any_69, something_here_any_68, something_here_any_67,
       something_here_any_66, something_here_any_65};
+  wire any_reset_selected = |reset_selected;
+  wire reset_count_15_when = i__ready & any_reset_selected;
   wire [63:0] reset_again_here_both = reset_selected & {something_here_any_128, something_here_any_127,
       something_here_any_126, something_here_any_125, something_here_any_124, something_here_any_123,
       something_here_any_122, something_here_any_121, something_here_any_120, something_here_any_119,
@@ -6650,6 +6583,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       row <= 8'd0;
       end_ <= 1'b0;
       something_before <= 1'b0;
+      saturated_some <= 1'b0;
       saturated_count_0 <= 3'd0;
       saturated_count_1 <= 3'd0;
       saturated_count_2 <= 3'd0;
@@ -6666,7 +6600,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       saturated_count_13 <= 3'd0;
       saturated_count_14 <= 3'd0;
       saturated_count_15 <= 3'd0;
-      saturated_some <= 1'b0;
+      set_some <= 1'b0;
       set_count_0 <= 3'd0;
       set_count_1 <= 3'd0;
       set_count_2 <= 3'd0;
@@ -6683,7 +6617,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       set_count_13 <= 3'd0;
       set_count_14 <= 3'd0;
       set_count_15 <= 3'd0;
-      set_some <= 1'b0;
+      reset_some <= 1'b0;
       reset_count_0 <= 3'd0;
       reset_count_1 <= 3'd0;
       reset_count_2 <= 3'd0;
@@ -6700,10 +6634,8 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       reset_count_13 <= 3'd0;
       reset_count_14 <= 3'd0;
       reset_count_15 <= 3'd0;
-      reset_some <= 1'b0;
     end else begin
-      if (i__ready) begin
-        reset_some <= |reset_selected;
+      if (reset_count_15_when) begin
         reset_count_15 <= reset_selected[60] + reset_selected[61] + reset_selected[62] + reset_selected[63];
         reset_count_14 <= reset_selected[56] + reset_selected[57] + reset_selected[58] + reset_selected[59];
         reset_count_13 <= reset_selected[52] + reset_selected[53] + reset_selected[54] + reset_selected[55];
@@ -6720,7 +6652,8 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
         reset_count_2 <= reset_selected[8] + reset_selected[9] + reset_selected[10] + reset_selected[11];
         reset_count_1 <= reset_selected[4] + reset_selected[5] + reset_selected[6] + reset_selected[7];
         reset_count_0 <= reset_selected[0] + reset_selected[1] + reset_selected[2] + reset_selected[3];
-        set_some <= |set_selected;
+      end
+      if (set_count_15_when) begin
         set_count_15 <= set_selected[60] + set_selected[61] + set_selected[62] + set_selected[63];
         set_count_14 <= set_selected[56] + set_selected[57] + set_selected[58] + set_selected[59];
         set_count_13 <= set_selected[52] + set_selected[53] + set_selected[54] + set_selected[55];
@@ -6737,7 +6670,8 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
         set_count_2 <= set_selected[8] + set_selected[9] + set_selected[10] + set_selected[11];
         set_count_1 <= set_selected[4] + set_selected[5] + set_selected[6] + set_selected[7];
         set_count_0 <= set_selected[0] + set_selected[1] + set_selected[2] + set_selected[3];
-        saturated_some <= |i__payload[383:320];
+      end
+      if (saturated_count_15_when) begin
         saturated_count_15 <= i__payload[380] + i__payload[381] + i__payload[382] + i__payload[383];
         saturated_count_14 <= i__payload[376] + i__payload[377] + i__payload[378] + i__payload[379];
         saturated_count_13 <= i__payload[372] + i__payload[373] + i__payload[374] + i__payload[375];
@@ -6754,6 +6688,11 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
         saturated_count_2 <= i__payload[328] + i__payload[329] + i__payload[330] + i__payload[331];
         saturated_count_1 <= i__payload[324] + i__payload[325] + i__payload[326] + i__payload[327];
         saturated_count_0 <= i__payload[320] + i__payload[321] + i__payload[322] + i__payload[323];
+      end
+      if (i__ready) begin
+        reset_some <= any_reset_selected;
+        set_some <= any_set_selected;
+        saturated_some <= saturated_some_any;
       end
       if (clear) begin
         something_before <= 1'b0;

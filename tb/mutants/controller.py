@@ -147,13 +147,12 @@ def mutated(selector: Signal) -> dict[str, Any]:
 
 def _decision(on: Any) -> Any:
     class MutatedLanes(DecisionLanes):
-        def _magnitude(self, delta):
-            bits = self.config.delta_bits
-            lowest = delta.as_unsigned() == 1 << bits - 1
-            rest, one = super()._magnitude(delta)
-            wraps = on("most-negative-wraps") & lowest
-            # u <= r in place of u < r: where the delta is positive, the carry is free to say so.
-            return Mux(wraps, 0, rest), (one & ~wraps) | on("comparison-le")
+        def _total(self, delta, chance):
+            negative = delta[self.config.delta_bits - 1]
+            lowest = delta.as_unsigned() == 1 << self.config.delta_bits - 1
+            # u <= r in place of u < r
+            total = super()._total(delta, chance + (on("comparison-le") & ~negative))
+            return Mux(on("most-negative-wraps") & lowest, chance, total)
 
         def _polarity(self, delta):
             return super()._polarity(delta) ^ on("polarity-swapped")

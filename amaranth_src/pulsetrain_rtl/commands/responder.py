@@ -2,8 +2,8 @@
 
 from math import gcd
 
-from amaranth.hdl import Cat, Module, Mux, ResetInserter, Signal, unsigned
-from amaranth.lib import data, fifo, wiring
+from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
+from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
 from pulsetrain.contract.commands import COMMANDS, MOST_WAITING, STATUS_WORD
@@ -17,6 +17,7 @@ from pulsetrain_rtl.commands.command_decoder import (
     verdict_signature,
 )
 from pulsetrain_rtl.interfaces import (
+    BLOCK_RAM,
     AnswerStatus,
     Opcode,
     check_config,
@@ -42,6 +43,53 @@ def answer_layout():
             "settled": unsigned(1),
         }
     )
+
+
+class SampleQueue(wiring.Component):
+    """A queue of ``width`` bits and at most ``depth`` of them in block RAM. Whoever fills it knows how many there are.
+
+    Members
+    -------
+    clear : empties it. What enters or leaves in that cycle does not count.
+    enters, i : in with it. leaves : ``o`` is no longer needed.
+    valid, o : the oldest, from two cycles after it entered on.
+    """
+
+    def __init__(self, width, depth):
+        self._depth = depth
+        super().__init__(
+            {"clear": In(1), "enters": In(1), "i": In(width), "leaves": In(1), "valid": Out(1), "o": Out(width)}
+        )
+
+    def elaborate(self, _platform):
+        m = Module()
+        places = self._depth - 1  # one is in the register of the memory
+        # A word is read a cycle after it was written, or later.
+        m.submodules.memory = memory = Memory(shape=unsigned(len(self.i)), depth=places, init=[], attrs=BLOCK_RAM)
+        write, read, fetches = memory.write_port(), memory.read_port(), Signal()
+        inside = Signal(range(places + 1))
+        m.d.comb += [
+            fetches.eq((inside != 0) & (~self.valid | self.leaves)),
+            write.data.eq(self.i),
+            write.en.eq(self.enters),
+            read.en.eq(fetches),
+            self.o.eq(read.data),
+        ]
+        for port, moves in ((write, self.enters), (read, fetches)):
+            place = Signal(range(places))
+            m.d.comb += port.addr.eq(place)
+            with m.If(moves):
+                m.d.sync += place.eq(Mux(place == places - 1, 0, place + 1))
+            with m.If(self.clear):
+                m.d.sync += place.eq(0)
+        m.d.sync += inside.eq(inside + self.enters - fetches)
+        with m.If(fetches):
+            m.d.sync += self.valid.eq(1)
+        with m.Elif(self.leaves):
+            m.d.sync += self.valid.eq(0)
+        with m.If(self.clear):
+            m.d.sync += [inside.eq(0), self.valid.eq(0)]
+        return m
 
 
 class Responder(wiring.Component):
@@ -138,7 +186,7 @@ class Responder(wiring.Component):
         m.d.comb += [
             free.eq((~response.valid | response.ready) & ~cleared & known),
             more.eq(~oldest.settled & (sent != self._beats(oldest.opcode))),
-            offered.eq(Mux(programs, self.cells.valid, kept.r_rdy)),
+            offered.eq(Mux(programs, self.cells.valid, kept.valid)),
             over.eq((reads | (programs & self.at_rest) | (updates & self._update_is_done(finished))) & ~more),
             goes_on.eq(free & more & offered),  # also while ``clear`` is high: the samples are forgotten anyway
             advances.eq(goes_on & ~self.clear),
@@ -235,18 +283,17 @@ class Responder(wiring.Component):
         """A queue of samples; codes that a read will bring count from its start on. Returns the queue."""
         config = self.config
         most = group_count(config) + SPARE_SAMPLES
-        m.submodules.kept = ResetInserter(self.clear)(
-            kept := fifo.SyncFIFOBuffered(width=config.adc_count * config.adc_bits, depth=most)
-        )
+        m.submodules.kept = kept = SampleQueue(config.adc_count * config.adc_bits, most)
         reads, waiting, groups = Signal(2), Signal(range(most + 1)), Signal(range(group_count(config) + 1))
         ends = Signal()
         m.d.comb += [
             groups.eq(Mux(self.backward, config.row_groups, config.column_groups)),
             self.reading.eq(reads != 0),
-            kept.w_en.eq(self.samples.valid & self.reading),
-            kept.w_data.eq(self.samples.codes),
-            kept.r_en.eq(leaves),
-            ends.eq(kept.w_en & self.samples.last),
+            kept.clear.eq(self.clear),
+            kept.enters.eq(self.samples.valid & self.reading),
+            kept.i.eq(self.samples.codes),
+            kept.leaves.eq(leaves),
+            ends.eq(kept.enters & self.samples.last),
         ]
         # From a register: in the cycle after a start it is too early, but no read follows another so soon.
         m.d.sync += self.read_room.eq(self._room_for_read(waiting, groups))
@@ -262,6 +309,6 @@ class Responder(wiring.Component):
         present = Signal(self.config.adc_count)
         m.d.comb += present.eq(self._lines_present(opcode == Opcode.READ_BACKWARD.value, group))
         for element in range(self.config.adc_count):
-            code = kept.r_data[element * bits :][:bits].as_signed()
+            code = kept.o[element * bits :][:bits].as_signed()
             m.d.comb += out[element].eq(Mux(present[element], code, 0))
         return out

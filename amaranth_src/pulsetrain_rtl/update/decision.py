@@ -55,16 +55,23 @@ class DecisionLanes(wiring.Component):
         """The configuration."""
         return self._config
 
+    @property
+    def _sum_bits(self):
+        """Width of a magnitude and what chance adds to it."""
+        return max(self.config.delta_bits - 1, self.config.random_bits) + 1
+
     # Hooks: each is one rule of the contract, so that a test can break exactly that rule.
 
     def _polarity(self, delta):
         """1 for RESET, 0 for SET."""
         return delta[self.config.delta_bits - 1]
 
-    def _magnitude(self, delta):
-        """|delta| as the sum of its two parts: delta_bits − 1 bits, and one."""
-        bits = self.config.delta_bits - 1
-        return delta.as_unsigned()[:bits] ^ delta[bits].replicate(bits), delta[bits]
+    def _total(self, delta, chance):
+        """|delta| + ``chance``. Of a negative delta what is added and the sum are inverted, which costs no adder."""
+        bits = self._sum_bits
+        inverted = delta[self.config.delta_bits - 1].replicate(bits)
+        added = Cat(chance, Const(0, bits))[:bits] ^ inverted
+        return (delta + added.as_signed())[:bits] ^ inverted
 
     def _below(self, threshold_log2):
         """A one for each bit of a word that lies below the threshold."""
@@ -88,8 +95,7 @@ class DecisionLanes(wiring.Component):
     def elaborate(self, _platform):
         m = Module()
         config = self.config
-        count_bits, magnitude_bits = config.pulse_count_bits, config.delta_bits - 1
-        sum_bits = max(magnitude_bits, config.random_bits) + 1
+        count_bits, sum_bits = config.pulse_count_bits, self._sum_bits
 
         # Which stages hold a beat, and how far the third one is: 0 picks bit t, which is all for most beats; a beat
         # that needs more goes to count_bits + 1, which asks for an overflow, and down to 1, which picks bit t again.
@@ -162,10 +168,9 @@ class DecisionLanes(wiring.Component):
             total = Signal(sum_bits, name=f"total_{lane}", reset_less=True)
             negative = Signal(name=f"negative_{lane}", reset_less=True)
             total_first, negative_first = Signal.like(total), Signal.like(negative)
-            rest, one = self._magnitude(delta)
             sums.append(total_first)
             with m.If(first_moves):
-                m.d.sync += total_first.eq(rest + self._rounding(word, below) + one)
+                m.d.sync += total_first.eq(self._total(delta, self._rounding(word, below)))
                 m.d.sync += negative_first.eq(self._polarity(delta))
             with m.If(second_moves):
                 m.d.sync += [total.eq(total_first), negative.eq(negative_first)]

@@ -147,21 +147,23 @@ class OuterProduct(wiring.Component):
         # Of b bits codes: (2^(b−1) − 1)² and its negative, and sums of two of them, which a delta holds.
         bits = 2 * config.dac_bits
         products = [Signal(signed(bits - 1), name=f"product_{i}", reset_less=True) for i in range(multipliers)]
+        # What a beat has got so far stands in the register of the beat: nothing moves while a whole one is on offer.
         partial = [Signal(signed(bits), name=f"partial_{lane}", reset_less=True) for lane in range(config.lanes)]
-        finishes = Signal(reset_less=True)
+        finishes, subtracts, of_b = Signal(reset_less=True), Signal(reset_less=True), Signal(reset_less=True)
+        with m.If(loads & fetched):
+            m.d.sync += of_b.eq(fetched_which)
         with m.If(moves & multiplies):
-            m.d.sync += step.eq(Mux(last_step, 0, step + 1))
+            m.d.sync += [step.eq(Mux(last_step, 0, step + 1)), subtracts.eq(of_b)]
             m.d.sync += finishes.eq(completes & last_step)
             m.d.sync += [product.eq(self._product(row_code, column_codes[i])) for i, product in enumerate(products)]
         with m.If(moves):
             m.d.sync += [adds.eq(multiplies), self.deltas.valid.eq(adds & finishes)]
-        sums = [product + kept for product, kept in zip(products, partial[:multipliers], strict=True)]
+        sums = [
+            product + Mux(subtracts, kept, 0) for product, kept in zip(products, partial[:multipliers], strict=True)
+        ]
         with m.If(moves & adds):
             m.d.sync += [kept.eq(new) for kept, new in zip(partial, [*partial[multipliers:], *sums], strict=True)]
-            beat = zip(self.deltas.payload, [*partial[multipliers:], *sums], strict=True)
-            m.d.sync += [delta.eq(new) for delta, new in beat]
-        with m.If(moves & (~adds | finishes)):
-            m.d.sync += [kept.eq(0) for kept in partial]
+        m.d.comb += [delta.eq(kept) for delta, kept in zip(self.deltas.payload, partial, strict=True)]
         with m.If(self.clear):
             m.d.sync += [active.eq(0), fetched.eq(0), picked.eq(0), multiplies.eq(0), adds.eq(0), step.eq(0)]
             m.d.sync += [row.eq(0), lane.eq(0), row_beat.eq(0), column_beat.eq(0), which.eq(0)]
