@@ -14,7 +14,7 @@
 //   queue_depth 4       rows that may wait for their pulses
 //   dac_bits 8          width of one signed input code, sign included
 //   adc_bits 8          width of one signed output code, sign included
-//   adc_count 16        converters, shared among the lines that are sampled
+//   adc_count 4         converters, shared among the lines that are sampled
 //   verify_lanes 0      cells programmed or verified per clock cycle; 0: none are
 //   product_cycles 0    clock cycles for a beat of products; 0: there are none
 //   pair 0              1: two devices a weight, side by side
@@ -29,7 +29,7 @@
 
 // Takes commands, runs them in order on the controller and answers them. Ports: specification, section 10.
 module pulsetrain_core (
-  input [256:0] commands__payload,
+  input [64:0] commands__payload,
   input commands__valid,
   input responses__ready,
   input [15:0] form_key,
@@ -96,12 +96,12 @@ module pulsetrain_core (
   input abort_all,
   input crossbar__ready,
   input crossbar__converted,
-  input [127:0] crossbar__codes,
+  input [31:0] crossbar__codes,
   input [15:0] state_index,
   input clk,
   input rst,
   output commands__ready,
-  output [256:0] responses__payload,
+  output [64:0] responses__payload,
   output responses__valid,
   output dac__valid,
   output dac__side,
@@ -122,7 +122,7 @@ module pulsetrain_core (
   output crossbar__whole,
   output [15:0] crossbar__full_scale,
   output crossbar__convert,
-  output crossbar__group,
+  output [2:0] crossbar__group,
   output report__valid,
   output [4:0] report__row,
   output report__polarity,
@@ -226,7 +226,7 @@ module pulsetrain_core (
   wire [31:0] deltas__payload;
   wire verdict__valid;
   wire [3:0] verdict__status;
-  wire [257:0] targets__payload;
+  wire [65:0] targets__payload;
   wire header_comes;
   wire header__valid;
   wire [3:0] header__status;
@@ -260,7 +260,7 @@ module pulsetrain_core (
   wire crossbar__strobe_2;
   wire crossbar__select_2;
   wire crossbar__convert_2;
-  wire [127:0] samples__codes;
+  wire [31:0] samples__codes;
   wire samples__last;
 
   wire clear = released & !released_before;
@@ -723,7 +723,7 @@ endmodule
 
 // Takes packets apart, completes those that are too short and drops what is too much or refused.
 module pulsetrain_core_command_decoder (
-  input [256:0] commands__payload,
+  input [64:0] commands__payload,
   input commands__valid,
   input clk,
   input rst,
@@ -745,7 +745,7 @@ module pulsetrain_core_command_decoder (
   input refusals__locked,
   input refusals__illegal_settings,
   input refusals__illegal_refresh,
-  output [257:0] targets__payload,
+  output [65:0] targets__payload,
   output header_comes,
   output commands__ready,
   output header__valid,
@@ -766,7 +766,7 @@ module pulsetrain_core_command_decoder (
 
   assign loads = opcode == 4'd1;
   wire updates = opcode == 4'd4;
-  wire ends = loads ? beat == 9'd15 : updates ? beat == 9'd511 : beat == 9'd63;
+  wire ends = loads ? beat == 9'd15 : updates ? beat == 9'd511 : beat == 9'd255;
   wire accepted = loads ? load__ready : updates ? deltas__ready : targets__ready;
   wire offered = part_state == 2'd2 ? commands__valid : part_state == 2'd3;
   wire moves = offered & accepted;
@@ -776,17 +776,17 @@ module pulsetrain_core_command_decoder (
   assign load__valid = offered & loads;
   assign deltas__valid = offered & updates;
   assign targets__valid = offered & !loads & !updates;
-  wire [255:0] words = filling ? 256'd0 : commands__payload[255:0];
+  wire [63:0] words = filling ? 64'd0 : commands__payload[63:0];
   wire [15:0] missing = filling ? 16'd32768 : 16'd0;
   wire [1:0] wrong_inverse = ~{$signed(commands__payload[31:23]) == $signed(commands__payload[31]) &
       (!commands__payload[31] | (|commands__payload[22:16])), $signed(commands__payload[15:7]) ==
       $signed(commands__payload[15]) & (!commands__payload[15] | (|commands__payload[6:0]))};
   wire wrong = wrong_before | (|(loads ? wrong_inverse : 2'd0));
-  wire ends_or_commands__payload_256 = ends | commands__payload[256];
+  wire ends_or_commands__payload_64 = ends | commands__payload[64];
   wire wrong_before_when = moves & !filling;
-  wire ends_xor_commands__payload_256 = ends ^ commands__payload[256];
-  assign verdict__valid = wrong_before_when & (loads ? ends_or_commands__payload_256 : ends_xor_commands__payload_256);
-  assign verdict__status = ends_xor_commands__payload_256 ? 4'd4 : wrong ? 4'd9 : 4'd0;
+  wire ends_xor_commands__payload_64 = ends ^ commands__payload[64];
+  assign verdict__valid = wrong_before_when & (loads ? ends_or_commands__payload_64 : ends_xor_commands__payload_64);
+  assign verdict__status = ends_xor_commands__payload_64 ? 4'd4 : wrong ? 4'd9 : 4'd0;
   wire passes_any = |{commands__payload[3:0] == 4'd9, commands__payload[3:0] == 4'd8, commands__payload[3:0] == 4'd7,
       commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5, commands__payload[3:0] == 4'd4,
       commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2};
@@ -794,28 +794,16 @@ module pulsetrain_core_command_decoder (
       4'd8 : (refusals__illegal_settings | (refusals__illegal_refresh & kind[3])) & !kind[1] ? 3'd5 : 3'd0;
   wire [3:0] refusal = part_state == 2'd0 ? (kind[0] ? 4'd3 : refusals__disarmed & !kind[1] ? 4'd6 : refusal_choice) :
       4'd0;
-  wire wrong_length = part_state == 2'd0 & kind[5] == commands__payload[256];
+  wire wrong_length = part_state == 2'd0 & kind[5] == commands__payload[64];
   assign header__settled = part_state == 2'd0 & !(refusal == 4'd0 & (!wrong_length | kind[6]));
   wire header__settled_or_clear = header__settled | clear;
-  wire taken_and_commands__payload_256 = taken & commands__payload[256];
+  wire taken_and_commands__payload_64 = taken & commands__payload[64];
   wire filling_when = (moves & ends) | clear;
   assign targets__payload[15:0] = words[15:0] | missing;
   assign targets__payload[31:16] = words[31:16] | missing;
   assign targets__payload[47:32] = words[47:32] | missing;
   assign targets__payload[63:48] = words[63:48] | missing;
-  assign targets__payload[79:64] = words[79:64] | missing;
-  assign targets__payload[95:80] = words[95:80] | missing;
-  assign targets__payload[111:96] = words[111:96] | missing;
-  assign targets__payload[127:112] = words[127:112] | missing;
-  assign targets__payload[143:128] = words[143:128] | missing;
-  assign targets__payload[159:144] = words[159:144] | missing;
-  assign targets__payload[175:160] = words[175:160] | missing;
-  assign targets__payload[191:176] = words[191:176] | missing;
-  assign targets__payload[207:192] = words[207:192] | missing;
-  assign targets__payload[223:208] = words[223:208] | missing;
-  assign targets__payload[239:224] = words[239:224] | missing;
-  assign targets__payload[255:240] = words[255:240] | missing;
-  assign targets__payload[257:256] = opcode == 4'd9 ? 2'd2 : opcode == 4'd8 ? 2'd1 : 2'd0;
+  assign targets__payload[65:64] = opcode == 4'd9 ? 2'd2 : opcode == 4'd8 ? 2'd1 : 2'd0;
   assign header_comes = part_state == 2'd0 & commands__valid;
   assign header__valid = part_state == 2'd0 & commands__valid & takes;
   assign header__status = part_state == 2'd0 & refusal == 4'd0 & wrong_length ? 4'd4 : part_state == 2'd0 ? refusal :
@@ -824,8 +812,8 @@ module pulsetrain_core_command_decoder (
   assign load__payload[1] = which;
   assign load__payload[9:2] = commands__payload[7:0];
   assign load__payload[17:10] = commands__payload[23:16];
-  assign load__payload[18] = ends & commands__payload[256] & !wrong;
-  assign load__payload[19] = ends_or_commands__payload_256 & !load__payload[18];
+  assign load__payload[18] = ends & commands__payload[64] & !wrong;
+  assign load__payload[19] = ends_or_commands__payload_64 & !load__payload[18];
 
   always @(posedge clk) begin
     if (rst) begin
@@ -851,11 +839,11 @@ module pulsetrain_core_command_decoder (
           if (header__valid) begin
             if (header__settled_or_clear) begin
               part_state <= 2'd1;
-              if (commands__payload[256])
+              if (commands__payload[64])
                 part_state <= 2'd0;
             end else if (kind[5]) begin
               part_state <= 2'd2;
-              if (commands__payload[256]) begin
+              if (commands__payload[64]) begin
                 filling <= 1'b1;
                 part_state <= 2'd3;
               end
@@ -882,7 +870,7 @@ module pulsetrain_core_command_decoder (
           if (moves) begin
             if (ends)
               part_state <= 2'd1;
-            if (commands__payload[256]) begin
+            if (commands__payload[64]) begin
               filling <= !ends & !loads;
               part_state <= 2'd3;
               if (ends | loads)
@@ -892,7 +880,7 @@ module pulsetrain_core_command_decoder (
           if (clear) begin
             filling <= 1'b0;
             part_state <= 2'd1;
-            if (taken_and_commands__payload_256)
+            if (taken_and_commands__payload_64)
               part_state <= 2'd0;
           end
         end
@@ -903,7 +891,7 @@ module pulsetrain_core_command_decoder (
           end
         end
         2'd1: begin
-          if (taken_and_commands__payload_256)
+          if (taken_and_commands__payload_64)
             part_state <= 2'd0;
         end
       endcase
@@ -1142,9 +1130,9 @@ module pulsetrain_core_responder (
   input backward,
   output reg read_room = 1'b0,
   output reg responses__valid = 1'b0,
-  output reg [256:0] responses__payload = 257'd0,
+  output reg [64:0] responses__payload = 65'd0,
   input faulted,
-  input [127:0] i,
+  input [31:0] i,
   input samples__last
 );
   reg [4:0] waiting = 5'd0;
@@ -1155,15 +1143,15 @@ module pulsetrain_core_responder (
   reg oldest_faulty = 1'b0;
   reg oldest_settled = 1'b0;
   reg [1:0] reads = 2'd0;
-  reg [7:0] sent = 8'd0;
+  reg [9:0] sent = 10'd0;
   reg cleared = 1'b0;
   reg known = 1'b0;
   reg [4:0] finished = 5'd0;
   reg [15:0] settled = 16'd0;
   reg [15:0] released = 16'd0;
   reg [15:0] faulty = 16'd0;
-  reg [2:0] waiting_2 = 3'd0;
-  wire [127:0] o;
+  reg [3:0] waiting_2 = 4'd0;
+  wire [31:0] o;
   wire valid;
 
   assign room = waiting != 5'd16;
@@ -1180,7 +1168,7 @@ module pulsetrain_core_responder (
   wire enters_any = |{oldest[3:0] == 4'd3, oldest[3:0] == 4'd2};
   wire responses__payload_any = |{oldest[3:0] == 4'd9, oldest[3:0] == 4'd8, oldest[3:0] == 4'd7};
   wire finished_any = |{oldest[3:0] == 4'd6, oldest[3:0] == 4'd5, oldest[3:0] == 4'd4};
-  wire more = !oldest[16] & sent != (enters_any ? 8'd2 : responses__payload_any ? 8'd128 : 8'd0);
+  wire more = !oldest[16] & sent != (enters_any ? 10'd8 : responses__payload_any ? 10'd512 : 10'd0);
   wire over = (enters_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
   wire answers = free & (oldest[16] | over) & !clear;
   wire [3:0] look__addr = answers ? read_plus_1[3:0] : read;
@@ -1242,23 +1230,11 @@ module pulsetrain_core_responder (
   wire faulty_when_14 = clear & !(taken_13 ? header__settled : settled[13]);
   wire faulty_when_15 = clear & !(taken_14 ? header__settled : settled[14]);
   wire faulty_when_16 = clear & !(taken_15 ? header__settled : settled[15]);
-  wire [255:0] out;
+  wire [63:0] out;
   assign out[15:0] = {{8{o[7]}}, o[7:0]};
   assign out[31:16] = {{8{o[15]}}, o[15:8]};
   assign out[47:32] = {{8{o[23]}}, o[23:16]};
   assign out[63:48] = {{8{o[31]}}, o[31:24]};
-  assign out[79:64] = {{8{o[39]}}, o[39:32]};
-  assign out[95:80] = {{8{o[47]}}, o[47:40]};
-  assign out[111:96] = {{8{o[55]}}, o[55:48]};
-  assign out[127:112] = {{8{o[63]}}, o[63:56]};
-  assign out[143:128] = {{8{o[71]}}, o[71:64]};
-  assign out[159:144] = {{8{o[79]}}, o[79:72]};
-  assign out[175:160] = {{8{o[87]}}, o[87:80]};
-  assign out[191:176] = {{8{o[95]}}, o[95:88]};
-  assign out[207:192] = {{8{o[103]}}, o[103:96]};
-  assign out[223:208] = {{8{o[111]}}, o[111:104]};
-  assign out[239:224] = {{8{o[119]}}, o[119:112]};
-  assign out[255:240] = {{8{o[127]}}, o[127:120]};
 
   pulsetrain_core_responder_kept kept (
     .clk(clk),
@@ -1286,24 +1262,24 @@ module pulsetrain_core_responder (
       read_room <= 1'b0;
       cleared <= 1'b0;
       responses__valid <= 1'b0;
-      responses__payload <= 257'd0;
-      sent <= 8'd0;
+      responses__payload <= 65'd0;
+      sent <= 10'd0;
     end else begin
       if (responses__ready)
         responses__valid <= 1'b0;
       if (advances) begin
         sent <= sent + 1'b1;
-        responses__payload[256] <= 1'b0;
-        responses__payload[255:0] <= responses__payload_any ? 256'd0 : out;
+        responses__payload[64] <= 1'b0;
+        responses__payload[63:0] <= responses__payload_any ? 64'd0 : out;
         responses__valid <= 1'b1;
       end else if (answers) begin
-        sent <= 8'd0;
-        responses__payload[256] <= 1'b1;
-        responses__payload[255:0] <= {240'd0, oldest[11:4], oldest[15:12], oldest[3:0]};
+        sent <= 10'd0;
+        responses__payload[64] <= 1'b1;
+        responses__payload[63:0] <= {48'd0, oldest[11:4], oldest[15:12], oldest[3:0]};
         responses__valid <= 1'b1;
       end
       cleared <= clear;
-      read_room <= waiting_2 + 2'd2 <= 4'd6;
+      read_room <= waiting_2 + 4'd8 <= 5'd12;
       oldest_faulty <= answers ? faulty[read_plus_1[3:0]] : faulty[read];
       oldest_released <= answers ? released[read_plus_1[3:0]] : released[read];
       oldest_settled <= answers ? settled[read_plus_1[3:0]] : settled[read];
@@ -1477,15 +1453,15 @@ module pulsetrain_core_responder (
   always @(posedge clk) begin
     if (rst) begin
       reads <= 2'd0;
-      waiting_2 <= 3'd0;
+      waiting_2 <= 4'd0;
       finished <= 5'd0;
     end else if (clear) begin
       reads <= 2'd0;
-      waiting_2 <= 3'd0;
+      waiting_2 <= 4'd0;
       finished <= 5'd0;
     end else begin
       finished <= finished + updated - (answers & finished_any & !oldest[16]);
-      waiting_2 <= waiting_2 + (read_starts ? 2'd2 : 2'd0) - leaves;
+      waiting_2 <= waiting_2 + (read_starts ? 4'd8 : 4'd0) - leaves;
       reads <= reads + read_starts - ends;
     end
   end
@@ -1511,26 +1487,26 @@ module pulsetrain_core_responder_kept (
   input clear,
   input enters,
   input leaves,
-  output reg [127:0] o,
+  output reg [31:0] o,
   output reg valid = 1'b0,
-  input [127:0] i
+  input [31:0] i
 );
-  reg [2:0] inside_ = 3'd0;
-  reg [2:0] signature__addr = 3'd0;
-  reg [2:0] signature__addr_2 = 3'd0;
+  reg [3:0] inside_ = 4'd0;
+  reg [3:0] signature__addr = 4'd0;
+  reg [3:0] signature__addr_2 = 4'd0;
 
-  wire fetches = inside_ != 3'd0 & (!valid | leaves);
+  wire fetches = inside_ != 4'd0 & (!valid | leaves);
 
   always @(posedge clk) begin
     if (rst) begin
-      signature__addr <= 3'd0;
-      signature__addr_2 <= 3'd0;
-      inside_ <= 3'd0;
+      signature__addr <= 4'd0;
+      signature__addr_2 <= 4'd0;
+      inside_ <= 4'd0;
       valid <= 1'b0;
     end else if (clear) begin
-      signature__addr <= 3'd0;
-      signature__addr_2 <= 3'd0;
-      inside_ <= 3'd0;
+      signature__addr <= 4'd0;
+      signature__addr_2 <= 4'd0;
+      inside_ <= 4'd0;
       valid <= 1'b0;
     end else begin
       if (fetches)
@@ -1539,17 +1515,17 @@ module pulsetrain_core_responder_kept (
         valid <= 1'b0;
       inside_ <= inside_ + enters - fetches;
       if (fetches)
-        signature__addr_2 <= signature__addr_2 == 3'd4 ? 3'd0 : signature__addr_2 + 1'b1;
+        signature__addr_2 <= signature__addr_2 == 4'd10 ? 4'd0 : signature__addr_2 + 1'b1;
       if (enters)
-        signature__addr <= signature__addr == 3'd4 ? 3'd0 : signature__addr + 1'b1;
+        signature__addr <= signature__addr == 4'd10 ? 4'd0 : signature__addr + 1'b1;
     end
   end
 
-  // Memory of 5 words.
-  (* ram_style = "block", no_rw_check = 1 *) reg [127:0] memory [0:4];
+  // Memory of 11 words.
+  (* ram_style = "block", no_rw_check = 1 *) reg [31:0] memory [0:10];
   integer memory_index;
-  initial for (memory_index = 0; memory_index < 5; memory_index = memory_index + 1)
-    memory[memory_index] = 128'd0;
+  initial for (memory_index = 0; memory_index < 11; memory_index = memory_index + 1)
+    memory[memory_index] = 32'd0;
   always @(posedge clk)
     if (enters) memory[signature__addr] <= i;
   always @(posedge clk)
@@ -1564,7 +1540,7 @@ module pulsetrain_core_controller (
   input abort_all,
   input crossbar__ready,
   input crossbar__converted,
-  input [127:0] crossbar__codes,
+  input [31:0] crossbar__codes,
   input [15:0] state_index,
   input clk,
   input rst,
@@ -1637,7 +1613,7 @@ module pulsetrain_core_controller (
   input [1:0] settings__read_lines__word_unselected,
   input [1:0] settings__read_lines__bit_unselected,
   input [1:0] settings__read_lines__source_unselected,
-  input [257:0] row_programmer__targets__payload,
+  input [65:0] row_programmer__targets__payload,
   input read__valid,
   input read__payload,
   output reg faulted = 1'b0,
@@ -1680,10 +1656,10 @@ module pulsetrain_core_controller (
   output [1:0] crossbar__bit_unselected,
   output [7:0] crossbar__source_code,
   output [1:0] crossbar__source_unselected,
-  output crossbar__group,
+  output [2:0] crossbar__group,
   output crossbar__convert,
-  output samples__group,
-  output [127:0] samples__codes,
+  output [2:0] samples__group,
+  output [31:0] samples__codes,
   output samples__last,
   output report__valid,
   output [15:0] report__cycles,
@@ -1771,7 +1747,7 @@ module pulsetrain_core_controller (
   reg [4:0] kept_operation_row = 5'd0;
   reg [31:0] kept_operation_columns = 32'd0;
   reg kept_operation_whole = 1'b0;
-  reg [1:0] kept_operation_groups = 2'd0;
+  reg [7:0] kept_operation_groups = 8'd0;
   reg [15:0] full_scale = 16'd0;
   reg [15:0] timing__setup_cycles = 16'd0;
   reg [15:0] timing__pulse_cycles = 16'd0;
@@ -1786,7 +1762,7 @@ module pulsetrain_core_controller (
   reg [1:0] lines__bit_unselected = 2'd0;
   reg [1:0] lines__source_unselected = 2'd0;
   reg whole_2 = 1'b0;
-  reg [1:0] converted = 2'd0;
+  reg [3:0] converted = 4'd0;
   reg [8:0] beat = 9'd0;
   wire seed__ready_2;
   wire words__valid;
@@ -1849,7 +1825,7 @@ module pulsetrain_core_controller (
   wire finished = upcoming_leaves & upcoming_end;
   assign samples__valid = samples__valid_2 & whole_2;
   wire counters__reads_both = samples__valid_2 & samples__last;
-  wire [2:0] converted_plus_1 = converted + 1'b1;
+  wire [4:0] converted_plus_1 = converted + 1'b1;
   wire armed_limit_when = !armed & fault == 2'd0;
   wire first_when = released | !armed;
   wire first_both = first & in_flight != 2'd2;
@@ -1866,12 +1842,12 @@ module pulsetrain_core_controller (
   assign i__payload[72:69] = first ? settings__max_pulses : sampled_max_pulses;
   assign i__payload[78:73] = first ? settings__parallel_max : sampled_parallel_max;
   assign i__payload[79] = bank ^ !first;
-  wire [44:0] chosen;
+  wire [50:0] chosen;
   assign chosen[4:0] = 1'b0 ? 5'd0 : plain ? (slot[5] ? 5'd2 : 5'd1) : read__payload ? 5'd16 : 5'd8;
   assign chosen[9:5] = 1'b0 ? 5'd0 : plain ? slot[4:0] : 5'd0;
   assign chosen[41:10] = 1'b0 ? 32'd0 : plain ? slot[37:6] : 32'd0;
   assign chosen[42] = 1'b1 & !plain;
-  assign chosen[44:43] = 1'b0 ? 2'd0 : !plain ? 2'd3 : 2'd0;
+  assign chosen[50:43] = 1'b0 ? 8'd0 : !plain ? 8'd255 : 8'd0;
   wire upcoming_ends = 1'b1 & plain & slot[39];
   wire [15:0] settings_of_next_set_cycles = banked_and_current ? bank_1_set_cycles : banked ? bank_0_set_cycles :
       settings__set_cycles;
@@ -1997,13 +1973,13 @@ module pulsetrain_core_controller (
     ramped & settings_of_next_ramp == 2'd1 ? ramp_value :
     (kept_operation_operation == 5'd1 ? settings_of_next_set_cycles : kept_operation_operation == 5'd4 ?
         settings_of_next_form_cycles : settings_of_next_reset_cycles);
-  wire [44:0] i__payload_3;
+  wire [50:0] i__payload_3;
   assign i__payload_3[4:0] = kept_operation_operation;
   assign i__payload_3[9:5] = kept_operation_row;
   assign i__payload_3[41:10] = kept_operation_columns;
   assign i__payload_3[42] = kept_operation_whole;
-  assign i__payload_3[44:43] = kept_operation_groups;
-  wire [1:0] conversions = counters__reads_both ? converted_plus_1[1:0] : 2'd0;
+  assign i__payload_3[50:43] = kept_operation_groups;
+  wire [3:0] conversions = counters__reads_both ? converted_plus_1[3:0] : 4'd0;
 
   pulsetrain_core_controller_random_source random_source (
     .seed__payload(seed__payload),
@@ -2201,7 +2177,7 @@ module pulsetrain_core_controller (
       upcoming_whole <= 1'b0;
       upcoming_valid <= 1'b0;
       whole_2 <= 1'b0;
-      converted <= 2'd0;
+      converted <= 4'd0;
       in_flight <= 2'd0;
       done__valid <= 1'b0;
       done__status <= 2'd0;
@@ -2238,9 +2214,9 @@ module pulsetrain_core_controller (
         in_flight <= in_flight + starts - finished;
       end
       if (i__valid_3_and_i__ready_2)
-        converted <= 2'd0;
+        converted <= 4'd0;
       else if (samples__valid_2)
-        converted <= converted_plus_1[1:0];
+        converted <= converted_plus_1[3:0];
       if (i__valid_3_and_i__ready_2)
         whole_2 <= i__payload_3[42];
       if (row_programmer__o__ready) begin
@@ -2382,7 +2358,7 @@ module pulsetrain_core_controller (
       timing__setup_cycles <= chosen_setup_cycles;
     end
     if (ramped_when) begin
-      kept_operation_groups <= chosen[44:43];
+      kept_operation_groups <= chosen[50:43];
       kept_operation_whole <= chosen[42];
       kept_operation_columns <= chosen[41:10];
       kept_operation_row <= chosen[9:5];
@@ -3352,12 +3328,12 @@ endmodule
 module pulsetrain_core_controller_line_driver (
   input crossbar__ready,
   input crossbar__converted,
-  input [127:0] crossbar__codes,
+  input [31:0] crossbar__codes,
   input clk,
   input rst,
   input clear,
   input i__valid,
-  input [44:0] i__payload,
+  input [50:0] i__payload,
   input [15:0] pulse_limit,
   input [15:0] timing__setup_cycles,
   input [15:0] timing__pulse_cycles,
@@ -3392,11 +3368,11 @@ module pulsetrain_core_controller_line_driver (
   output reg [1:0] crossbar__bit_unselected = 2'd0,
   output reg [7:0] crossbar__source_code = 8'd0,
   output reg [1:0] crossbar__source_unselected = 2'd0,
-  output reg crossbar__group = 1'b0,
+  output reg [2:0] crossbar__group = 3'd0,
   output reg crossbar__convert = 1'b0,
   output reg samples__valid = 1'b0,
-  output reg samples__group = 1'b0,
-  output reg [127:0] samples__codes = 128'd0,
+  output reg [2:0] samples__group = 3'd0,
+  output reg [31:0] samples__codes = 32'd0,
   output reg samples__last = 1'b0,
   output reg report__valid = 1'b0,
   output reg [15:0] report__cycles = 16'd0,
@@ -3407,7 +3383,7 @@ module pulsetrain_core_controller_line_driver (
   reg reached = 1'b0;
   reg [1:0] unseen = 2'd0;
   reg [15:0] remaining = 16'd0;
-  reg [1:0] waiting = 2'd0;
+  reg [7:0] waiting = 8'd0;
   reg [3:0] phase_state = 4'd0;
   reg phase_ends = 1'b0;
   reg reading = 1'b0;
@@ -3430,6 +3406,9 @@ module pulsetrain_core_controller_line_driver (
   wire reads = i__payload[4:0] == 5'd8 | i__payload[4:0] == 5'd16;
   wire looks = unseen == 2'd0;
   wire [16:0] remaining_choice = looks & remaining != 16'd0 ? remaining - 1'b1 : remaining;
+  wire next_group_low_2 = |waiting[1:0];
+  wire next_group_low_2_2 = |waiting[5:4];
+  wire next_group_low_4 = |waiting[3:0];
   wire phase_ends_and_looks = phase_ends & looks;
   wire done_and_looks = done & looks;
   wire samples__last_inverse = !(|waiting);
@@ -3462,6 +3441,12 @@ module pulsetrain_core_controller_line_driver (
   wire recovers = (phase_state == 4'd6 & phase_ends) | (phase_state == 4'd8 & done_and_looks & samples__last_inverse);
   wire recovers_or_releases = recovers | releases;
   wire next_group_1 = !waiting[0];
+  wire next_group_1_2 = !waiting[2];
+  wire [1:0] next_group_2 = next_group_low_2 ? next_group_1 : {1'b1, next_group_1_2};
+  wire next_group_1_3 = !waiting[4];
+  wire next_group_1_4 = !waiting[6];
+  wire [1:0] next_group_2_2 = next_group_low_2_2 ? next_group_1_3 : {1'b1, next_group_1_4};
+  wire [2:0] next_group_4 = next_group_low_4 ? next_group_2 : {1'b1, next_group_2_2};
   assign idle = phase_state == 4'd0 | (phase_state != 4'd7 & phase_state == 4'd5);
   wire converts =
     phase_state == 4'd1 & phase_ends_and_looks & ready & reading ? 1'b1 :
@@ -3506,7 +3491,7 @@ module pulsetrain_core_controller_line_driver (
       ready_limit <= 16'd0;
       conversion_limit <= 16'd0;
       reading <= 1'b0;
-      waiting <= 2'd0;
+      waiting <= 8'd0;
       report__row <= 5'd0;
       report__polarity <= 1'b0;
       report__form <= 1'b0;
@@ -3523,11 +3508,11 @@ module pulsetrain_core_controller_line_driver (
       crossbar__bit_unselected <= 2'd0;
       crossbar__source_code <= 8'd0;
       crossbar__source_unselected <= 2'd0;
-      crossbar__group <= 1'b0;
+      crossbar__group <= 3'd0;
       crossbar__convert <= 1'b0;
       samples__valid <= 1'b0;
-      samples__group <= 1'b0;
-      samples__codes <= 128'd0;
+      samples__group <= 3'd0;
+      samples__codes <= 32'd0;
       samples__last <= 1'b0;
       report__valid <= 1'b0;
       report__cycles <= 16'd0;
@@ -3560,7 +3545,7 @@ module pulsetrain_core_controller_line_driver (
         report__form <= i__payload[4:0] == 5'd4;
         report__polarity <= i__payload[4:0] == 5'd2;
         report__row <= i__payload[9:5];
-        waiting <= i__payload[44:43];
+        waiting <= i__payload[50:43];
         reading <= reads;
         conversion_limit <= timing__conversion_limit;
         ready_limit <= timing__ready_limit;
@@ -3568,7 +3553,7 @@ module pulsetrain_core_controller_line_driver (
         hold_cycles <= timing__hold_cycles;
         pulse_cycles <= timing__pulse_cycles;
       end else if (recovers_or_releases) begin
-        crossbar__group <= 1'b0;
+        crossbar__group <= 3'd0;
         crossbar__source_unselected <= 2'd0;
         crossbar__source_code <= 8'd0;
         crossbar__bit_unselected <= 2'd0;
@@ -3582,7 +3567,7 @@ module pulsetrain_core_controller_line_driver (
         crossbar__operation <= 5'd0;
         crossbar__select <= 1'b0;
       end else if (converts) begin
-        crossbar__group <= next_group_1;
+        crossbar__group <= next_group_4;
         waiting <= waiting & (waiting - 1'b1);
       end
       if (!looks)

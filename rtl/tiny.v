@@ -274,7 +274,14 @@ module pulsetrain_core (
   wire done__valid;
   wire [1:0] done__status;
   wire cells__valid;
-  wire [127:0] cells__payload;
+  wire [10:0] signal;
+  wire [10:0] signal_2;
+  wire [10:0] signal_3;
+  wire [10:0] signal_4;
+  wire [10:0] signal_5;
+  wire [10:0] signal_6;
+  wire [10:0] signal_7;
+  wire [10:0] signal_8;
   wire crossbar__strobe_2;
   wire crossbar__select_2;
   wire crossbar__convert_2;
@@ -457,7 +464,14 @@ module pulsetrain_core (
     .responses__payload(responses__payload),
     .faulted(faulted),
     .cells__valid(cells__valid),
-    .cells__payload(cells__payload),
+    .inputs(signal),
+    .inputs_2(signal_2),
+    .inputs_3(signal_3),
+    .inputs_4(signal_4),
+    .inputs_5(signal_5),
+    .inputs_6(signal_6),
+    .inputs_7(signal_7),
+    .inputs_8(signal_8),
     .i(samples__codes),
     .samples__last(samples__last)
   );
@@ -569,7 +583,14 @@ module pulsetrain_core (
     .random_seed(random_seed),
     .state_word(state_word),
     .cells__valid(cells__valid),
-    .cells__payload(cells__payload),
+    .values(signal),
+    .values_2(signal_2),
+    .values_3(signal_3),
+    .values_4(signal_4),
+    .values_5(signal_5),
+    .values_6(signal_6),
+    .values_7(signal_7),
+    .values_8(signal_8),
     .crossbar__strobe(crossbar__strobe_2),
     .report__row(report__row),
     .report__polarity(report__polarity),
@@ -1421,7 +1442,14 @@ module pulsetrain_core_responder (
   output reg [128:0] responses__payload = 129'd0,
   input faulted,
   input cells__valid,
-  input [127:0] cells__payload,
+  input [10:0] inputs,
+  input [10:0] inputs_2,
+  input [10:0] inputs_3,
+  input [10:0] inputs_4,
+  input [10:0] inputs_5,
+  input [10:0] inputs_6,
+  input [10:0] inputs_7,
+  input [10:0] inputs_8,
   input [63:0] i,
   input samples__last
 );
@@ -1564,7 +1592,9 @@ module pulsetrain_core_responder (
       if (advances) begin
         sent <= sent + 1'b1;
         responses__payload[128] <= 1'b0;
-        responses__payload[127:0] <= responses__payload_any ? cells__payload : out;
+        responses__payload[127:0] <= responses__payload_any ? {{5{inputs_8[10]}}, inputs_8, {5{inputs_7[10]}},
+            inputs_7, {5{inputs_6[10]}}, inputs_6, {5{inputs_5[10]}}, inputs_5, {5{inputs_4[10]}}, inputs_4,
+            {5{inputs_3[10]}}, inputs_3, {5{inputs_2[10]}}, inputs_2, {5{inputs[10]}}, inputs} : out;
         responses__valid <= 1'b1;
       end else if (answers) begin
         sent <= 5'd0;
@@ -1934,7 +1964,14 @@ module pulsetrain_core_controller (
   output [63:0] random_seed,
   output [31:0] state_word,
   output cells__valid,
-  output [127:0] cells__payload,
+  output [10:0] values,
+  output [10:0] values_2,
+  output [10:0] values_3,
+  output [10:0] values_4,
+  output [10:0] values_5,
+  output [10:0] values_6,
+  output [10:0] values_7,
+  output [10:0] values_8,
   output crossbar__strobe,
   output [2:0] report__row,
   output report__polarity,
@@ -2095,6 +2132,14 @@ module pulsetrain_core_controller (
   wire [3:0] counted__verified;
   wire [3:0] counted__unreached;
   wire [3:0] counted__unverified;
+  wire [10:0] port;
+  wire [10:0] port_2;
+  wire [10:0] port_3;
+  wire [10:0] port_4;
+  wire [10:0] port_5;
+  wire [10:0] port_6;
+  wire [10:0] port_7;
+  wire [10:0] port_8;
   wire [15:0] o__payload_ramp_value;
   wire idle_2;
   wire i__ready_2;
@@ -2399,10 +2444,17 @@ module pulsetrain_core_controller (
     .counted__verified(counted__verified),
     .counted__unreached(counted__unreached),
     .counted__unverified(counted__unverified),
-    .cells__payload(cells__payload),
+    .values_3(port),
+    .values_4(port_2),
+    .values_5(port_3),
+    .values_6(port_4),
+    .values_7(port_5),
+    .values_8(port_6),
+    .values_9(port_7),
+    .values_10(port_8),
     .value(o__payload_ramp_value),
     .samples__group(samples__group),
-    .samples__codes(samples__codes),
+    .codes(samples__codes),
     .samples__last(samples__last)
   );
 
@@ -2778,6 +2830,15 @@ module pulsetrain_core_controller (
     else if (o__ready_2)
       held_2 <= o__valid_2;
   end
+
+  assign values = port;
+  assign values_2 = port_2;
+  assign values_3 = port_3;
+  assign values_4 = port_4;
+  assign values_5 = port_5;
+  assign values_6 = port_6;
+  assign values_7 = port_7;
+  assign values_8 = port_8;
 endmodule
 
 // Fresh random words for all lanes, a beat per cycle, straight from registers.
@@ -3792,10 +3853,17 @@ module pulsetrain_core_controller_row_programmer (
   output reg [3:0] counted__verified = 4'd0,
   output reg [3:0] counted__unreached = 4'd0,
   output reg [3:0] counted__unverified = 4'd0,
-  output [127:0] cells__payload,
+  output [10:0] values_3,
+  output [10:0] values_4,
+  output [10:0] values_5,
+  output [10:0] values_6,
+  output [10:0] values_7,
+  output [10:0] values_8,
+  output [10:0] values_9,
+  output [10:0] values_10,
   output [15:0] value,
   input samples__group,
-  input [63:0] samples__codes,
+  input [63:0] codes,
   input samples__last
 );
   reg index = 1'b0;
@@ -3807,18 +3875,27 @@ module pulsetrain_core_controller_row_programmer (
   reg todo = 1'b0;
   reg [3:0] programmer_state = 4'd0;
   reg [2:0] row = 3'd0;
+  reg taken = 1'b0;
   reg states = 1'b0;
   reg [7:0] repeats = 8'd0;
   reg [2:0] next_row = 3'd0;
   reg emitted = 1'b0;
-  reg [4:0] port = 5'd0;
-  reg port_2 = 1'b0;
-  reg [1:0] port_3 = 2'd0;
+  reg [4:0] port_9 = 5'd0;
+  reg port_10 = 1'b0;
+  reg [1:0] port_11 = 2'd0;
   wire last_2;
   wire resting;
   wire at_last;
   wire [7:0] index_2;
   wire valid;
+  wire [10:0] port;
+  wire [10:0] port_2;
+  wire [10:0] port_3;
+  wire [10:0] port_4;
+  wire [10:0] port_5;
+  wire [10:0] port_6;
+  wire [10:0] port_7;
+  wire [10:0] port_8;
   wire pulsed;
   wire rises;
   wire left;
@@ -3831,10 +3908,10 @@ module pulsetrain_core_controller_row_programmer (
   wire full_2;
   wire [7:0] columns;
   wire some;
+  wire takes_codes;
   wire full;
   wire group_2;
   wire last;
-  wire [63:0] codes;
 
   wire last_group = !index;
   wire free = !o__valid;
@@ -3870,7 +3947,7 @@ module pulsetrain_core_controller_row_programmer (
     1'b0;
   wire [2:0] action =
     programmer_state == 4'd1 ? 3'd2 :
-    programmer_state == 4'd3 & targets__valid ? 3'd1 :
+    programmer_state == 4'd3 & taken ? 3'd1 :
     programmer_state == 4'd5 & full ? 3'd3 :
     programmer_state == 4'd8 & todo ? 3'd4 :
     programmer_state == 4'd9 ? (states ? 3'd6 : 3'd5) :
@@ -3882,15 +3959,16 @@ module pulsetrain_core_controller_row_programmer (
     programmer_state == 4'd8 ? 1'b0 :
     programmer_state == 4'd9 ? index :
     1'b0;
-  assign targets__ready = programmer_state == 4'd3 & at_last & !clear;
+  assign targets__ready = programmer_state == 4'd3 & !taken & !clear;
+  wire takes_targets = programmer_state == 4'd3 & targets__valid & targets__ready;
   wire reads = programmer_state == 4'd2 & at_rest;
   wire reads_2 = programmer_state == 4'd2 & at_rest & left;
   wire leaves_2 = programmer_state == 4'd5 & full & at_last;
   wire begins = programmer_state == 4'd7 & free;
   wire step_2 = programmer_state == 4'd7 & free & !refreshes;
-  wire [10:0] port_4;
-  assign port_4[2:0] = row;
-  assign port_4[10:3] = columns;
+  wire [10:0] port_12;
+  assign port_12[2:0] = row;
+  assign port_12[10:3] = columns;
 
   pulsetrain_core_controller_row_programmer_row_cells row_cells (
     .clk(clk),
@@ -3898,6 +3976,7 @@ module pulsetrain_core_controller_row_programmer (
     .last(last_2),
     .resting(resting),
     .moves(moves),
+    .takes_codes(takes_codes),
     .program_tolerance(program_tolerance),
     .targets(targets__payload[127:0]),
     .step(step),
@@ -3907,6 +3986,7 @@ module pulsetrain_core_controller_row_programmer (
     .begins(restart),
     .action(action),
     .group(group),
+    .takes_targets(takes_targets),
     .reads(reads),
     .first(first),
     .round(round),
@@ -3914,9 +3994,16 @@ module pulsetrain_core_controller_row_programmer (
     .at_last(at_last),
     .chosen__index(index_2),
     .chosen__valid(valid),
+    .shelf(port),
+    .values(port_2),
+    .values_2(port_3),
+    .values_3(port_4),
+    .values_4(port_5),
+    .values_5(port_6),
+    .values_6(port_7),
+    .values_7(port_8),
     .chosen__pulsed(pulsed),
     .chosen__rises(rises),
-    .report(cells__payload),
     .left(left),
     .rising(rising),
     .falling(falling),
@@ -3968,23 +4055,22 @@ module pulsetrain_core_controller_row_programmer (
     .clk(clk),
     .rst(rst),
     .samples__valid(samples__valid),
+    .takes(takes_codes),
     .room(room),
     .clear(clear),
     .leaves(leaves_2),
     .full(full),
     .group(group_2),
     .last(last),
-    .codes(codes),
     .samples__group(samples__group),
-    .samples__codes(samples__codes),
     .samples__last(samples__last)
   );
 
   always @(posedge clk) begin
     if (rst) begin
-      port <= 5'd0;
-      port_2 <= 1'b0;
-      port_3 <= 2'd0;
+      port_9 <= 5'd0;
+      port_10 <= 1'b0;
+      port_11 <= 2'd0;
       first <= 1'b0;
       refreshes <= 1'b0;
       round <= 8'd0;
@@ -4042,7 +4128,7 @@ module pulsetrain_core_controller_row_programmer (
             programmer_state <= 4'd0;
         end
         4'd3: begin
-          if (targets__valid) begin
+          if (taken) begin
             if (at_last) begin
               programmer_state <= 4'd3;
               if (last_group)
@@ -4145,10 +4231,10 @@ module pulsetrain_core_controller_row_programmer (
         default: ;
       endcase
       if (emits) begin
-        port_3[0] <= ends;
-        port_3[1] <= !reads_2 & !ends & (work == 2'd1 | forms) & (settings__ramp == 2'd1 | settings__ramp == 2'd2);
-        port_2 <= reads_2 & left;
-        port <= ends ? 5'd0 : reads_2 ? 5'd8 : polarity ? 5'd2 : forms ? 5'd4 : 5'd1;
+        port_11[0] <= ends;
+        port_11[1] <= !reads_2 & !ends & (work == 2'd1 | forms) & (settings__ramp == 2'd1 | settings__ramp == 2'd2);
+        port_10 <= reads_2 & left;
+        port_9 <= ends ? 5'd0 : reads_2 ? 5'd8 : polarity ? 5'd2 : forms ? 5'd4 : 5'd1;
       end
     end
   end
@@ -4156,11 +4242,13 @@ module pulsetrain_core_controller_row_programmer (
   always @(posedge clk) begin
     if (rst) begin
       active <= 1'b0;
+      taken <= 1'b0;
       index <= 1'b0;
       states <= 1'b0;
       next_row <= 3'd0;
     end else if (clear) begin
       active <= 1'b0;
+      taken <= 1'b0;
       index <= 1'b0;
       states <= 1'b0;
       next_row <= 3'd0;
@@ -4176,11 +4264,14 @@ module pulsetrain_core_controller_row_programmer (
           end
         end
         4'd3: begin
-          if (targets__valid) begin
+          if (takes_targets)
+            taken <= 1'b1;
+          if (taken) begin
             if (at_last) begin
               index <= index_plus_1[0];
               if (last_group)
                 index <= 1'b0;
+              taken <= 1'b0;
             end
           end
         end
@@ -4218,10 +4309,18 @@ module pulsetrain_core_controller_row_programmer (
       o__valid <= 1'b0;
   end
 
-  assign values = port_4;
-  assign o__payload_operation = port;
-  assign o__payload_groups = port_2;
-  assign values_2 = port_3;
+  assign values = port_12;
+  assign o__payload_operation = port_9;
+  assign o__payload_groups = port_10;
+  assign values_2 = port_11;
+  assign values_3 = port;
+  assign values_4 = port_2;
+  assign values_5 = port_3;
+  assign values_6 = port_4;
+  assign values_7 = port_5;
+  assign values_8 = port_6;
+  assign values_9 = port_7;
+  assign values_10 = port_8;
 endmodule
 
 // A memory with verify_lanes cells a word, walked through a converter group at a time.
@@ -4231,6 +4330,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   output last,
   output resting,
   input moves,
+  input takes_codes,
   input [7:0] program_tolerance,
   input [127:0] targets,
   input [7:0] step,
@@ -4240,6 +4340,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   input begins,
   input [2:0] action,
   input group,
+  input takes_targets,
   input reads,
   input first,
   input [7:0] round,
@@ -4247,9 +4348,16 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   output at_last,
   output reg [7:0] chosen__index = 8'd1,
   output chosen__valid,
+  output [10:0] shelf,
+  output [10:0] values,
+  output [10:0] values_2,
+  output [10:0] values_3,
+  output [10:0] values_4,
+  output [10:0] values_5,
+  output [10:0] values_6,
+  output [10:0] values_7,
   output reg chosen__pulsed = 1'b0,
   output reg chosen__rises = 1'b0,
-  output reg [127:0] report = 128'd0,
   output reg left = 1'b0,
   output reg rising = 1'b0,
   output reg falling = 1'b0,
@@ -4273,6 +4381,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   reg [2:0] signature__addr_2 = 3'd0;
   reg [5:0] stage_3 = 6'd0;
   reg [2:0] address_3 = 3'd0;
+  reg [127:0] shelf_2 = 128'd0;
   reg left_0 = 1'b0;
   reg blind_0 = 1'b0;
   reg rises_0 = 1'b0;
@@ -4317,14 +4426,10 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   wire unreached_now_both = result_0[37] & !met_0;
   wire signature__en = stage_4[0] | stage_4[1] | stage_4[2];
   wire left_0_or_blind_0 = left_0 | blind_0;
-  wire [15:0] came_0_either = (targets[15:0] & {16{position[0]}}) | (targets[31:16] & {16{position[1]}}) |
-      (targets[47:32] & {16{position[2]}}) | (targets[63:48] & {16{position[3]}}) | (targets[79:64] &
-      {16{position[4]}});
-  wire [7:0] came_0_either_2 = (codes[7:0] & {8{position[0]}}) | (codes[15:8] & {8{position[1]}}) | (codes[23:16] &
-      {8{position[2]}}) | (codes[31:24] & {8{position[3]}}) | (codes[39:32] & {8{position[4]}});
-  wire came_0_either_4 = (slots__payload[1] & position[0]) | (slots__payload[2] & position[1]) | (slots__payload[3] &
+  wire takes_targets_or_takes_codes = takes_targets | takes_codes;
+  wire came_0_either_2 = (slots__payload[1] & position[0]) | (slots__payload[2] & position[1]) | (slots__payload[3] &
       position[2]) | (slots__payload[4] & position[3]) | (slots__payload[5] & position[4]);
-  wire came_0_either_3 = came_0_either_4 | (slots__payload[6] & position[5]) | (slots__payload[7] & position[6]) |
+  wire came_0_either = came_0_either_2 | (slots__payload[6] & position[5]) | (slots__payload[7] & position[6]) |
       (slots__payload[8] & position[7]);
   wire chosen__rises_when = moves & (|stage_2);
   wire falling_when = noted & !noted_group;
@@ -4406,6 +4511,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       tolerance <= 8'd0;
       lowers_before <= 1'b0;
       lowers <= 1'b0;
+      shelf_2 <= 128'd0;
       came_0 <= 18'd0;
       first_0 <= 18'd0;
       operands_0 <= 43'd0;
@@ -4415,7 +4521,6 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       left_0 <= 1'b0;
       blind_0 <= 1'b0;
       rises_0 <= 1'b0;
-      report <= 128'd0;
       noted <= 1'b0;
       noted_group <= 1'b0;
       anew <= 1'b0;
@@ -4429,8 +4534,6 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       anew <= stage_4[2] & starts[3];
       noted_group <= 1'b0;
       noted <= signature__en & !forget;
-      if (moves & (stage_2[4] | stage_2[5]))
-        report <= {element_0, report[127:16]};
       rises_0 <= signature__data[27];
       blind_0 <= signature__data[26];
       left_0 <= signature__data[25];
@@ -4444,11 +4547,21 @@ module pulsetrain_core_controller_row_programmer_row_cells (
         result_0[34:27] <= operands_0[34:27] + operands_0[35];
       end
       if (visits) begin
-        came_0[17:2] <= now[0] ? came_0_either | (targets[95:80] & {16{position[5]}}) | (targets[111:96] &
-            {16{position[6]}}) | (targets[127:112] & {16{position[7]}}) : came_0_either_2 | (codes[47:40] &
-            {8{position[5]}}) | (codes[55:48] & {8{position[6]}}) | (codes[63:56] & {8{position[7]}});
-        came_0[1] <= came_0_either_3 >> group;
+        came_0[17:2] <= shelf_2[15:0];
+        came_0[1] <= came_0_either >> group;
         came_0[0] <= !(!group & (|8'd0));
+      end
+      if (takes_targets_or_takes_codes | (moves & (now[0] | now[2] | stage_2[4] | stage_2[5])))
+        shelf_2 <= {element_0, shelf_2[127:16]};
+      if (takes_targets_or_takes_codes) begin
+        shelf_2[15:0] <= {targets[15:8], takes_codes ? codes[7:0] : targets[7:0]};
+        shelf_2[31:16] <= {targets[31:24], takes_codes ? codes[15:8] : targets[23:16]};
+        shelf_2[47:32] <= {targets[47:40], takes_codes ? codes[23:16] : targets[39:32]};
+        shelf_2[63:48] <= {targets[63:56], takes_codes ? codes[31:24] : targets[55:48]};
+        shelf_2[79:64] <= {targets[79:72], takes_codes ? codes[39:32] : targets[71:64]};
+        shelf_2[95:80] <= {targets[95:88], takes_codes ? codes[47:40] : targets[87:80]};
+        shelf_2[111:96] <= {targets[111:104], takes_codes ? codes[55:48] : targets[103:96]};
+        shelf_2[127:112] <= {targets[127:120], takes_codes ? codes[63:56] : targets[119:112]};
       end
       tolerance <= verifies ? verify_tolerance : program_tolerance;
       if (moves) begin
@@ -4529,6 +4642,14 @@ module pulsetrain_core_controller_row_programmer_row_cells (
 
   assign at_last = position[7];
   assign chosen__valid = stage_3[3];
+  assign shelf = shelf_2[10:0];
+  assign values = shelf_2[26:16];
+  assign values_2 = shelf_2[42:32];
+  assign values_3 = shelf_2[58:48];
+  assign values_4 = shelf_2[74:64];
+  assign values_5 = shelf_2[90:80];
+  assign values_6 = shelf_2[106:96];
+  assign values_7 = shelf_2[122:112];
 endmodule
 
 // Is shown the cells word by word and collects the columns of a slot.
@@ -4696,25 +4817,25 @@ module pulsetrain_core_controller_row_programmer_ramp_follower (
   end
 endmodule
 
-// The codes of one group. Those that come while it is full wait on samples, which hold until the next ones.
+// Whether the codes of a group are worked off. Those that come meanwhile wait on samples, which hold until the
 module pulsetrain_core_controller_row_programmer_sample_buffer (
   input clk,
   input rst,
   input samples__valid,
+  output takes,
   output room,
   input clear,
   input leaves,
   output reg full = 1'b0,
   output reg group = 1'b0,
   output reg last = 1'b0,
-  output reg [63:0] codes = 64'd0,
   input samples__group,
-  input [63:0] samples__codes,
   input samples__last
 );
   reg waits = 1'b0;
 
   wire offered = samples__valid | waits;
+  assign takes = offered & !full;
   assign room = !full | leaves;
 
   always @(posedge clk) begin
@@ -4737,9 +4858,7 @@ module pulsetrain_core_controller_row_programmer_sample_buffer (
     if (rst) begin
       group <= 1'b0;
       last <= 1'b0;
-      codes <= 64'd0;
     end else if (!full) begin
-      codes <= samples__codes;
       last <= samples__last;
       group <= samples__group;
     end

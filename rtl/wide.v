@@ -274,7 +274,22 @@ module pulsetrain_core (
   wire done__valid;
   wire [1:0] done__status;
   wire cells__valid;
-  wire [255:0] cells__payload;
+  wire [10:0] signal;
+  wire [10:0] signal_2;
+  wire [10:0] signal_3;
+  wire [10:0] signal_4;
+  wire [10:0] signal_5;
+  wire [10:0] signal_6;
+  wire [10:0] signal_7;
+  wire [10:0] signal_8;
+  wire [10:0] signal_9;
+  wire [10:0] signal_10;
+  wire [10:0] signal_11;
+  wire [10:0] signal_12;
+  wire [10:0] signal_13;
+  wire [10:0] signal_14;
+  wire [10:0] signal_15;
+  wire [10:0] signal_16;
   wire crossbar__strobe_2;
   wire crossbar__select_2;
   wire crossbar__convert_2;
@@ -457,7 +472,22 @@ module pulsetrain_core (
     .responses__payload(responses__payload),
     .faulted(faulted),
     .cells__valid(cells__valid),
-    .cells__payload(cells__payload),
+    .inputs(signal),
+    .inputs_2(signal_2),
+    .inputs_3(signal_3),
+    .inputs_4(signal_4),
+    .inputs_5(signal_5),
+    .inputs_6(signal_6),
+    .inputs_7(signal_7),
+    .inputs_8(signal_8),
+    .inputs_9(signal_9),
+    .inputs_10(signal_10),
+    .inputs_11(signal_11),
+    .inputs_12(signal_12),
+    .inputs_13(signal_13),
+    .inputs_14(signal_14),
+    .inputs_15(signal_15),
+    .inputs_16(signal_16),
     .i(samples__codes),
     .samples__last(samples__last)
   );
@@ -569,7 +599,22 @@ module pulsetrain_core (
     .random_seed(random_seed),
     .state_word(state_word),
     .cells__valid(cells__valid),
-    .cells__payload(cells__payload),
+    .values(signal),
+    .values_2(signal_2),
+    .values_3(signal_3),
+    .values_4(signal_4),
+    .values_5(signal_5),
+    .values_6(signal_6),
+    .values_7(signal_7),
+    .values_8(signal_8),
+    .values_9(signal_9),
+    .values_10(signal_10),
+    .values_11(signal_11),
+    .values_12(signal_12),
+    .values_13(signal_13),
+    .values_14(signal_14),
+    .values_15(signal_15),
+    .values_16(signal_16),
     .crossbar__strobe(crossbar__strobe_2),
     .report__row(report__row),
     .report__polarity(report__polarity),
@@ -1932,7 +1977,22 @@ module pulsetrain_core_responder (
   output reg [256:0] responses__payload = 257'd0,
   input faulted,
   input cells__valid,
-  input [255:0] cells__payload,
+  input [10:0] inputs,
+  input [10:0] inputs_2,
+  input [10:0] inputs_3,
+  input [10:0] inputs_4,
+  input [10:0] inputs_5,
+  input [10:0] inputs_6,
+  input [10:0] inputs_7,
+  input [10:0] inputs_8,
+  input [10:0] inputs_9,
+  input [10:0] inputs_10,
+  input [10:0] inputs_11,
+  input [10:0] inputs_12,
+  input [10:0] inputs_13,
+  input [10:0] inputs_14,
+  input [10:0] inputs_15,
+  input [10:0] inputs_16,
   input [127:0] i,
   input samples__last
 );
@@ -2083,7 +2143,12 @@ module pulsetrain_core_responder (
       if (advances) begin
         sent <= sent + 1'b1;
         responses__payload[256] <= 1'b0;
-        responses__payload[255:0] <= responses__payload_any ? cells__payload : out;
+        responses__payload[255:0] <= responses__payload_any ? {{5{inputs_16[10]}}, inputs_16, {5{inputs_15[10]}},
+            inputs_15, {5{inputs_14[10]}}, inputs_14, {5{inputs_13[10]}}, inputs_13, {5{inputs_12[10]}}, inputs_12,
+            {5{inputs_11[10]}}, inputs_11, {5{inputs_10[10]}}, inputs_10, {5{inputs_9[10]}}, inputs_9,
+            {5{inputs_8[10]}}, inputs_8, {5{inputs_7[10]}}, inputs_7, {5{inputs_6[10]}}, inputs_6, {5{inputs_5[10]}},
+            inputs_5, {5{inputs_4[10]}}, inputs_4, {5{inputs_3[10]}}, inputs_3, {5{inputs_2[10]}}, inputs_2,
+            {5{inputs[10]}}, inputs} : out;
         responses__valid <= 1'b1;
       end else if (answers) begin
         sent <= 14'd0;
@@ -2453,7 +2518,22 @@ module pulsetrain_core_controller (
   output [63:0] random_seed,
   output [31:0] state_word,
   output cells__valid,
-  output [255:0] cells__payload,
+  output [10:0] values,
+  output [10:0] values_2,
+  output [10:0] values_3,
+  output [10:0] values_4,
+  output [10:0] values_5,
+  output [10:0] values_6,
+  output [10:0] values_7,
+  output [10:0] values_8,
+  output [10:0] values_9,
+  output [10:0] values_10,
+  output [10:0] values_11,
+  output [10:0] values_12,
+  output [10:0] values_13,
+  output [10:0] values_14,
+  output [10:0] values_15,
+  output [10:0] values_16,
   output crossbar__strobe,
   output [7:0] report__row,
   output report__polarity,
@@ -2614,6 +2694,22 @@ module pulsetrain_core_controller (
   wire [8:0] counted__verified;
   wire [8:0] counted__unreached;
   wire [8:0] counted__unverified;
+  wire [10:0] port;
+  wire [10:0] port_2;
+  wire [10:0] port_3;
+  wire [10:0] port_4;
+  wire [10:0] port_5;
+  wire [10:0] port_6;
+  wire [10:0] port_7;
+  wire [10:0] port_8;
+  wire [10:0] port_9;
+  wire [10:0] port_10;
+  wire [10:0] port_11;
+  wire [10:0] port_12;
+  wire [10:0] port_13;
+  wire [10:0] port_14;
+  wire [10:0] port_15;
+  wire [10:0] port_16;
   wire [15:0] o__payload_ramp_value;
   wire idle_2;
   wire i__ready_2;
@@ -2918,10 +3014,25 @@ module pulsetrain_core_controller (
     .counted__verified(counted__verified),
     .counted__unreached(counted__unreached),
     .counted__unverified(counted__unverified),
-    .cells__payload(cells__payload),
+    .values_3(port),
+    .values_4(port_2),
+    .values_5(port_3),
+    .values_6(port_4),
+    .values_7(port_5),
+    .values_8(port_6),
+    .values_9(port_7),
+    .values_10(port_8),
+    .values_11(port_9),
+    .values_12(port_10),
+    .values_13(port_11),
+    .values_14(port_12),
+    .values_15(port_13),
+    .values_16(port_14),
+    .values_17(port_15),
+    .values_18(port_16),
     .value(o__payload_ramp_value),
     .samples__group(samples__group),
-    .samples__codes(samples__codes),
+    .codes(samples__codes),
     .samples__last(samples__last)
   );
 
@@ -3297,6 +3408,23 @@ module pulsetrain_core_controller (
     else if (o__ready_2)
       held_2 <= o__valid_2;
   end
+
+  assign values = port;
+  assign values_2 = port_2;
+  assign values_3 = port_3;
+  assign values_4 = port_4;
+  assign values_5 = port_5;
+  assign values_6 = port_6;
+  assign values_7 = port_7;
+  assign values_8 = port_8;
+  assign values_9 = port_9;
+  assign values_10 = port_10;
+  assign values_11 = port_11;
+  assign values_12 = port_12;
+  assign values_13 = port_13;
+  assign values_14 = port_14;
+  assign values_15 = port_15;
+  assign values_16 = port_16;
 endmodule
 
 // Fresh random words for all lanes, a beat per cycle, straight from registers.
@@ -7345,10 +7473,25 @@ module pulsetrain_core_controller_row_programmer (
   output reg [8:0] counted__verified = 9'd0,
   output reg [8:0] counted__unreached = 9'd0,
   output reg [8:0] counted__unverified = 9'd0,
-  output [255:0] cells__payload,
+  output [10:0] values_3,
+  output [10:0] values_4,
+  output [10:0] values_5,
+  output [10:0] values_6,
+  output [10:0] values_7,
+  output [10:0] values_8,
+  output [10:0] values_9,
+  output [10:0] values_10,
+  output [10:0] values_11,
+  output [10:0] values_12,
+  output [10:0] values_13,
+  output [10:0] values_14,
+  output [10:0] values_15,
+  output [10:0] values_16,
+  output [10:0] values_17,
+  output [10:0] values_18,
   output [15:0] value,
   input [3:0] samples__group,
-  input [127:0] samples__codes,
+  input [127:0] codes,
   input samples__last
 );
   reg [3:0] index = 4'd0;
@@ -7360,19 +7503,36 @@ module pulsetrain_core_controller_row_programmer (
   reg [15:0] todo = 16'd0;
   reg [3:0] programmer_state = 4'd0;
   reg [7:0] row = 8'd0;
+  reg taken = 1'b0;
   reg states = 1'b0;
   reg [7:0] repeats = 8'd0;
   reg [7:0] next_row = 8'd0;
   reg emitted = 1'b0;
-  reg [4:0] port = 5'd0;
-  reg [15:0] port_2 = 16'd0;
-  reg [1:0] port_3 = 2'd0;
+  reg [4:0] port_17 = 5'd0;
+  reg [15:0] port_18 = 16'd0;
+  reg [1:0] port_19 = 2'd0;
   wire last_2;
   wire resting;
   wire at_last;
   wire [15:0] index_2;
   wire valid;
   wire [3:0] group;
+  wire [10:0] port;
+  wire [10:0] port_2;
+  wire [10:0] port_3;
+  wire [10:0] port_4;
+  wire [10:0] port_5;
+  wire [10:0] port_6;
+  wire [10:0] port_7;
+  wire [10:0] port_8;
+  wire [10:0] port_9;
+  wire [10:0] port_10;
+  wire [10:0] port_11;
+  wire [10:0] port_12;
+  wire [10:0] port_13;
+  wire [10:0] port_14;
+  wire [10:0] port_15;
+  wire [10:0] port_16;
   wire pulsed;
   wire rises;
   wire [15:0] left;
@@ -7385,10 +7545,10 @@ module pulsetrain_core_controller_row_programmer (
   wire full_2;
   wire [255:0] columns;
   wire some;
+  wire takes_codes;
   wire full;
   wire [3:0] group_3;
   wire last;
-  wire [127:0] codes;
 
   wire last_group = index == 4'd15;
   wire free = !o__valid;
@@ -7446,7 +7606,7 @@ module pulsetrain_core_controller_row_programmer (
     1'b0;
   wire [2:0] action =
     programmer_state == 4'd1 ? 3'd2 :
-    programmer_state == 4'd3 & targets__valid ? 3'd1 :
+    programmer_state == 4'd3 & taken ? 3'd1 :
     programmer_state == 4'd5 & full ? 3'd3 :
     programmer_state == 4'd8 & todo != 16'd0 ? 3'd4 :
     programmer_state == 4'd9 ? (states ? 3'd6 : 3'd5) :
@@ -7458,15 +7618,16 @@ module pulsetrain_core_controller_row_programmer (
     programmer_state == 4'd8 ? visited_8 :
     programmer_state == 4'd9 ? index :
     4'd0;
-  assign targets__ready = programmer_state == 4'd3 & at_last & !clear;
+  assign targets__ready = programmer_state == 4'd3 & !taken & !clear;
+  wire takes_targets = programmer_state == 4'd3 & targets__valid & targets__ready;
   wire reads = programmer_state == 4'd2 & at_rest;
   wire reads_2 = programmer_state == 4'd2 & at_rest & left != 16'd0;
   wire leaves_2 = programmer_state == 4'd5 & full & at_last;
   wire begins = programmer_state == 4'd7 & free;
   wire step_2 = programmer_state == 4'd7 & free & !refreshes;
-  wire [263:0] port_4;
-  assign port_4[7:0] = row;
-  assign port_4[263:8] = columns;
+  wire [263:0] port_20;
+  assign port_20[7:0] = row;
+  assign port_20[263:8] = columns;
 
   pulsetrain_core_controller_row_programmer_row_cells row_cells (
     .clk(clk),
@@ -7474,6 +7635,7 @@ module pulsetrain_core_controller_row_programmer (
     .last(last_2),
     .resting(resting),
     .moves(moves),
+    .takes_codes(takes_codes),
     .program_tolerance(program_tolerance),
     .targets(targets__payload[255:0]),
     .step(step),
@@ -7483,6 +7645,7 @@ module pulsetrain_core_controller_row_programmer (
     .begins(restart),
     .action(action),
     .group(group_2),
+    .takes_targets(takes_targets),
     .reads(reads),
     .first(first),
     .round(round),
@@ -7491,9 +7654,24 @@ module pulsetrain_core_controller_row_programmer (
     .chosen__index(index_2),
     .chosen__valid(valid),
     .chosen__group(group),
+    .shelf(port),
+    .values(port_2),
+    .values_2(port_3),
+    .values_3(port_4),
+    .values_4(port_5),
+    .values_5(port_6),
+    .values_6(port_7),
+    .values_7(port_8),
+    .values_8(port_9),
+    .values_9(port_10),
+    .values_10(port_11),
+    .values_11(port_12),
+    .values_12(port_13),
+    .values_13(port_14),
+    .values_14(port_15),
+    .values_15(port_16),
     .chosen__pulsed(pulsed),
     .chosen__rises(rises),
-    .report(cells__payload),
     .left(left),
     .rising(rising),
     .falling(falling),
@@ -7546,23 +7724,22 @@ module pulsetrain_core_controller_row_programmer (
     .clk(clk),
     .rst(rst),
     .samples__valid(samples__valid),
+    .takes(takes_codes),
     .room(room),
     .clear(clear),
     .leaves(leaves_2),
     .full(full),
     .group(group_3),
     .last(last),
-    .codes(codes),
     .samples__group(samples__group),
-    .samples__codes(samples__codes),
     .samples__last(samples__last)
   );
 
   always @(posedge clk) begin
     if (rst) begin
-      port <= 5'd0;
-      port_2 <= 16'd0;
-      port_3 <= 2'd0;
+      port_17 <= 5'd0;
+      port_18 <= 16'd0;
+      port_19 <= 2'd0;
       first <= 1'b0;
       refreshes <= 1'b0;
       round <= 8'd0;
@@ -7624,7 +7801,7 @@ module pulsetrain_core_controller_row_programmer (
             programmer_state <= 4'd0;
         end
         4'd3: begin
-          if (targets__valid) begin
+          if (taken) begin
             if (at_last) begin
               programmer_state <= 4'd3;
               if (last_group)
@@ -7727,10 +7904,10 @@ module pulsetrain_core_controller_row_programmer (
         default: ;
       endcase
       if (emits) begin
-        port_3[0] <= ends;
-        port_3[1] <= !reads_2 & !ends & (work == 2'd1 | forms) & (settings__ramp == 2'd1 | settings__ramp == 2'd2);
-        port_2 <= reads_2 ? left : 16'd0;
-        port <= ends ? 5'd0 : reads_2 ? 5'd8 : polarity ? 5'd2 : forms ? 5'd4 : 5'd1;
+        port_19[0] <= ends;
+        port_19[1] <= !reads_2 & !ends & (work == 2'd1 | forms) & (settings__ramp == 2'd1 | settings__ramp == 2'd2);
+        port_18 <= reads_2 ? left : 16'd0;
+        port_17 <= ends ? 5'd0 : reads_2 ? 5'd8 : polarity ? 5'd2 : forms ? 5'd4 : 5'd1;
       end
     end
   end
@@ -7738,11 +7915,13 @@ module pulsetrain_core_controller_row_programmer (
   always @(posedge clk) begin
     if (rst) begin
       active <= 1'b0;
+      taken <= 1'b0;
       index <= 4'd0;
       states <= 1'b0;
       next_row <= 8'd0;
     end else if (clear) begin
       active <= 1'b0;
+      taken <= 1'b0;
       index <= 4'd0;
       states <= 1'b0;
       next_row <= 8'd0;
@@ -7758,11 +7937,14 @@ module pulsetrain_core_controller_row_programmer (
           end
         end
         4'd3: begin
-          if (targets__valid) begin
+          if (takes_targets)
+            taken <= 1'b1;
+          if (taken) begin
             if (at_last) begin
               index <= index_plus_1[3:0];
               if (last_group)
                 index <= 4'd0;
+              taken <= 1'b0;
             end
           end
         end
@@ -7800,10 +7982,26 @@ module pulsetrain_core_controller_row_programmer (
       o__valid <= 1'b0;
   end
 
-  assign values = port_4;
-  assign o__payload_operation = port;
-  assign o__payload_groups = port_2;
-  assign values_2 = port_3;
+  assign values = port_20;
+  assign o__payload_operation = port_17;
+  assign o__payload_groups = port_18;
+  assign values_2 = port_19;
+  assign values_3 = port;
+  assign values_4 = port_2;
+  assign values_5 = port_3;
+  assign values_6 = port_4;
+  assign values_7 = port_5;
+  assign values_8 = port_6;
+  assign values_9 = port_7;
+  assign values_10 = port_8;
+  assign values_11 = port_9;
+  assign values_12 = port_10;
+  assign values_13 = port_11;
+  assign values_14 = port_12;
+  assign values_15 = port_13;
+  assign values_16 = port_14;
+  assign values_17 = port_15;
+  assign values_18 = port_16;
 endmodule
 
 // A memory with verify_lanes cells a word, walked through a converter group at a time.
@@ -7813,6 +8011,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   output last,
   output resting,
   input moves,
+  input takes_codes,
   input [7:0] program_tolerance,
   input [255:0] targets,
   input [7:0] step,
@@ -7822,6 +8021,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   input begins,
   input [2:0] action,
   input [3:0] group,
+  input takes_targets,
   input reads,
   input first,
   input [7:0] round,
@@ -7830,9 +8030,24 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   output reg [15:0] chosen__index = 16'd1,
   output chosen__valid,
   output [3:0] chosen__group,
+  output [10:0] shelf,
+  output [10:0] values,
+  output [10:0] values_2,
+  output [10:0] values_3,
+  output [10:0] values_4,
+  output [10:0] values_5,
+  output [10:0] values_6,
+  output [10:0] values_7,
+  output [10:0] values_8,
+  output [10:0] values_9,
+  output [10:0] values_10,
+  output [10:0] values_11,
+  output [10:0] values_12,
+  output [10:0] values_13,
+  output [10:0] values_14,
+  output [10:0] values_15,
   output reg chosen__pulsed = 1'b0,
   output reg chosen__rises = 1'b0,
-  output reg [255:0] report = 256'd0,
   output reg [15:0] left = 16'd0,
   output reg [15:0] rising = 16'd0,
   output reg [15:0] falling = 16'd0,
@@ -7856,6 +8071,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   reg [7:0] signature__addr = 8'd0;
   reg [5:0] stage_3 = 6'd0;
   reg [7:0] address_3 = 8'd0;
+  reg [255:0] shelf_2 = 256'd0;
   reg left_0 = 1'b0;
   reg blind_0 = 1'b0;
   reg rises_0 = 1'b0;
@@ -7902,114 +8118,102 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   wire left_0_or_blind_0 = left_0 | blind_0;
   wire rising_both = left_0_or_blind_0 & rises_0;
   wire falling_both = left_0_or_blind_0 & !rises_0;
-  wire [15:0] came_0_either = (targets[15:0] & {16{position[0]}}) | (targets[31:16] & {16{position[1]}}) |
-      (targets[47:32] & {16{position[2]}}) | (targets[63:48] & {16{position[3]}}) | (targets[79:64] &
-      {16{position[4]}});
-  wire [15:0] came_0_either_2 = came_0_either | (targets[95:80] & {16{position[5]}}) | (targets[111:96] &
-      {16{position[6]}}) | (targets[127:112] & {16{position[7]}}) | (targets[143:128] & {16{position[8]}});
-  wire [15:0] came_0_either_3 = came_0_either_2 | (targets[159:144] & {16{position[9]}}) | (targets[175:160] &
-      {16{position[10]}}) | (targets[191:176] & {16{position[11]}}) | (targets[207:192] & {16{position[12]}});
-  wire [7:0] came_0_either_4 = (codes[7:0] & {8{position[0]}}) | (codes[15:8] & {8{position[1]}}) | (codes[23:16] &
-      {8{position[2]}}) | (codes[31:24] & {8{position[3]}}) | (codes[39:32] & {8{position[4]}});
-  wire [7:0] came_0_either_5 = came_0_either_4 | (codes[47:40] & {8{position[5]}}) | (codes[55:48] & {8{position[6]}})
-      | (codes[63:56] & {8{position[7]}}) | (codes[71:64] & {8{position[8]}}) | (codes[79:72] & {8{position[9]}});
-  wire [7:0] came_0_either_6 = came_0_either_5 | (codes[87:80] & {8{position[10]}}) | (codes[95:88] &
-      {8{position[11]}}) | (codes[103:96] & {8{position[12]}}) | (codes[111:104] & {8{position[13]}});
-  wire came_0_either_52 = (slots__payload[1] & position[0]) | (slots__payload[2] & position[1]) | (slots__payload[3] &
+  wire takes_targets_or_takes_codes = takes_targets | takes_codes;
+  wire came_0_either_46 = (slots__payload[1] & position[0]) | (slots__payload[2] & position[1]) | (slots__payload[3] &
       position[2]) | (slots__payload[4] & position[3]) | (slots__payload[5] & position[4]);
-  wire came_0_either_53 = came_0_either_52 | (slots__payload[6] & position[5]) | (slots__payload[7] & position[6]) |
+  wire came_0_either_47 = came_0_either_46 | (slots__payload[6] & position[5]) | (slots__payload[7] & position[6]) |
       (slots__payload[8] & position[7]) | (slots__payload[9] & position[8]) | (slots__payload[10] & position[9]);
-  wire came_0_either_54 = came_0_either_53 | (slots__payload[11] & position[10]) | (slots__payload[12] & position[11])
+  wire came_0_either_48 = came_0_either_47 | (slots__payload[11] & position[10]) | (slots__payload[12] & position[11])
       | (slots__payload[13] & position[12]) | (slots__payload[14] & position[13]);
-  wire came_0_either_49 = (slots__payload[17] & position[0]) | (slots__payload[18] & position[1]) | (slots__payload[19]
+  wire came_0_either_43 = (slots__payload[17] & position[0]) | (slots__payload[18] & position[1]) | (slots__payload[19]
       & position[2]) | (slots__payload[20] & position[3]) | (slots__payload[21] & position[4]);
-  wire came_0_either_50 = came_0_either_49 | (slots__payload[22] & position[5]) | (slots__payload[23] & position[6]) |
+  wire came_0_either_44 = came_0_either_43 | (slots__payload[22] & position[5]) | (slots__payload[23] & position[6]) |
       (slots__payload[24] & position[7]) | (slots__payload[25] & position[8]);
-  wire came_0_either_51 = came_0_either_50 | (slots__payload[26] & position[9]) | (slots__payload[27] & position[10]) |
+  wire came_0_either_45 = came_0_either_44 | (slots__payload[26] & position[9]) | (slots__payload[27] & position[10]) |
       (slots__payload[28] & position[11]) | (slots__payload[29] & position[12]);
-  wire came_0_either_46 = (slots__payload[33] & position[0]) | (slots__payload[34] & position[1]) | (slots__payload[35]
+  wire came_0_either_40 = (slots__payload[33] & position[0]) | (slots__payload[34] & position[1]) | (slots__payload[35]
       & position[2]) | (slots__payload[36] & position[3]) | (slots__payload[37] & position[4]);
-  wire came_0_either_47 = came_0_either_46 | (slots__payload[38] & position[5]) | (slots__payload[39] & position[6]) |
+  wire came_0_either_41 = came_0_either_40 | (slots__payload[38] & position[5]) | (slots__payload[39] & position[6]) |
       (slots__payload[40] & position[7]) | (slots__payload[41] & position[8]);
-  wire came_0_either_48 = came_0_either_47 | (slots__payload[42] & position[9]) | (slots__payload[43] & position[10]) |
+  wire came_0_either_42 = came_0_either_41 | (slots__payload[42] & position[9]) | (slots__payload[43] & position[10]) |
       (slots__payload[44] & position[11]) | (slots__payload[45] & position[12]);
-  wire came_0_either_43 = (slots__payload[49] & position[0]) | (slots__payload[50] & position[1]) | (slots__payload[51]
+  wire came_0_either_37 = (slots__payload[49] & position[0]) | (slots__payload[50] & position[1]) | (slots__payload[51]
       & position[2]) | (slots__payload[52] & position[3]) | (slots__payload[53] & position[4]);
-  wire came_0_either_44 = came_0_either_43 | (slots__payload[54] & position[5]) | (slots__payload[55] & position[6]) |
+  wire came_0_either_38 = came_0_either_37 | (slots__payload[54] & position[5]) | (slots__payload[55] & position[6]) |
       (slots__payload[56] & position[7]) | (slots__payload[57] & position[8]);
-  wire came_0_either_45 = came_0_either_44 | (slots__payload[58] & position[9]) | (slots__payload[59] & position[10]) |
+  wire came_0_either_39 = came_0_either_38 | (slots__payload[58] & position[9]) | (slots__payload[59] & position[10]) |
       (slots__payload[60] & position[11]) | (slots__payload[61] & position[12]);
-  wire came_0_either_40 = (slots__payload[65] & position[0]) | (slots__payload[66] & position[1]) | (slots__payload[67]
+  wire came_0_either_34 = (slots__payload[65] & position[0]) | (slots__payload[66] & position[1]) | (slots__payload[67]
       & position[2]) | (slots__payload[68] & position[3]) | (slots__payload[69] & position[4]);
-  wire came_0_either_41 = came_0_either_40 | (slots__payload[70] & position[5]) | (slots__payload[71] & position[6]) |
+  wire came_0_either_35 = came_0_either_34 | (slots__payload[70] & position[5]) | (slots__payload[71] & position[6]) |
       (slots__payload[72] & position[7]) | (slots__payload[73] & position[8]);
-  wire came_0_either_42 = came_0_either_41 | (slots__payload[74] & position[9]) | (slots__payload[75] & position[10]) |
+  wire came_0_either_36 = came_0_either_35 | (slots__payload[74] & position[9]) | (slots__payload[75] & position[10]) |
       (slots__payload[76] & position[11]) | (slots__payload[77] & position[12]);
-  wire came_0_either_37 = (slots__payload[81] & position[0]) | (slots__payload[82] & position[1]) | (slots__payload[83]
+  wire came_0_either_31 = (slots__payload[81] & position[0]) | (slots__payload[82] & position[1]) | (slots__payload[83]
       & position[2]) | (slots__payload[84] & position[3]) | (slots__payload[85] & position[4]);
-  wire came_0_either_38 = came_0_either_37 | (slots__payload[86] & position[5]) | (slots__payload[87] & position[6]) |
+  wire came_0_either_32 = came_0_either_31 | (slots__payload[86] & position[5]) | (slots__payload[87] & position[6]) |
       (slots__payload[88] & position[7]) | (slots__payload[89] & position[8]);
-  wire came_0_either_39 = came_0_either_38 | (slots__payload[90] & position[9]) | (slots__payload[91] & position[10]) |
+  wire came_0_either_33 = came_0_either_32 | (slots__payload[90] & position[9]) | (slots__payload[91] & position[10]) |
       (slots__payload[92] & position[11]) | (slots__payload[93] & position[12]);
-  wire came_0_either_34 = (slots__payload[97] & position[0]) | (slots__payload[98] & position[1]) | (slots__payload[99]
+  wire came_0_either_28 = (slots__payload[97] & position[0]) | (slots__payload[98] & position[1]) | (slots__payload[99]
       & position[2]) | (slots__payload[100] & position[3]) | (slots__payload[101] & position[4]);
-  wire came_0_either_35 = came_0_either_34 | (slots__payload[102] & position[5]) | (slots__payload[103] & position[6])
+  wire came_0_either_29 = came_0_either_28 | (slots__payload[102] & position[5]) | (slots__payload[103] & position[6])
       | (slots__payload[104] & position[7]) | (slots__payload[105] & position[8]);
-  wire came_0_either_36 = came_0_either_35 | (slots__payload[106] & position[9]) | (slots__payload[107] & position[10])
+  wire came_0_either_30 = came_0_either_29 | (slots__payload[106] & position[9]) | (slots__payload[107] & position[10])
       | (slots__payload[108] & position[11]) | (slots__payload[109] & position[12]);
-  wire came_0_either_31 = (slots__payload[113] & position[0]) | (slots__payload[114] & position[1]) |
+  wire came_0_either_25 = (slots__payload[113] & position[0]) | (slots__payload[114] & position[1]) |
       (slots__payload[115] & position[2]) | (slots__payload[116] & position[3]) | (slots__payload[117] & position[4]);
-  wire came_0_either_32 = came_0_either_31 | (slots__payload[118] & position[5]) | (slots__payload[119] & position[6])
+  wire came_0_either_26 = came_0_either_25 | (slots__payload[118] & position[5]) | (slots__payload[119] & position[6])
       | (slots__payload[120] & position[7]) | (slots__payload[121] & position[8]);
-  wire came_0_either_33 = came_0_either_32 | (slots__payload[122] & position[9]) | (slots__payload[123] & position[10])
+  wire came_0_either_27 = came_0_either_26 | (slots__payload[122] & position[9]) | (slots__payload[123] & position[10])
       | (slots__payload[124] & position[11]) | (slots__payload[125] & position[12]);
-  wire came_0_either_28 = (slots__payload[129] & position[0]) | (slots__payload[130] & position[1]) |
+  wire came_0_either_22 = (slots__payload[129] & position[0]) | (slots__payload[130] & position[1]) |
       (slots__payload[131] & position[2]) | (slots__payload[132] & position[3]) | (slots__payload[133] & position[4]);
-  wire came_0_either_29 = came_0_either_28 | (slots__payload[134] & position[5]) | (slots__payload[135] & position[6])
+  wire came_0_either_23 = came_0_either_22 | (slots__payload[134] & position[5]) | (slots__payload[135] & position[6])
       | (slots__payload[136] & position[7]) | (slots__payload[137] & position[8]);
-  wire came_0_either_30 = came_0_either_29 | (slots__payload[138] & position[9]) | (slots__payload[139] & position[10])
+  wire came_0_either_24 = came_0_either_23 | (slots__payload[138] & position[9]) | (slots__payload[139] & position[10])
       | (slots__payload[140] & position[11]) | (slots__payload[141] & position[12]);
-  wire came_0_either_25 = (slots__payload[145] & position[0]) | (slots__payload[146] & position[1]) |
+  wire came_0_either_19 = (slots__payload[145] & position[0]) | (slots__payload[146] & position[1]) |
       (slots__payload[147] & position[2]) | (slots__payload[148] & position[3]) | (slots__payload[149] & position[4]);
-  wire came_0_either_26 = came_0_either_25 | (slots__payload[150] & position[5]) | (slots__payload[151] & position[6])
+  wire came_0_either_20 = came_0_either_19 | (slots__payload[150] & position[5]) | (slots__payload[151] & position[6])
       | (slots__payload[152] & position[7]) | (slots__payload[153] & position[8]);
-  wire came_0_either_27 = came_0_either_26 | (slots__payload[154] & position[9]) | (slots__payload[155] & position[10])
+  wire came_0_either_21 = came_0_either_20 | (slots__payload[154] & position[9]) | (slots__payload[155] & position[10])
       | (slots__payload[156] & position[11]) | (slots__payload[157] & position[12]);
-  wire came_0_either_22 = (slots__payload[161] & position[0]) | (slots__payload[162] & position[1]) |
+  wire came_0_either_16 = (slots__payload[161] & position[0]) | (slots__payload[162] & position[1]) |
       (slots__payload[163] & position[2]) | (slots__payload[164] & position[3]) | (slots__payload[165] & position[4]);
-  wire came_0_either_23 = came_0_either_22 | (slots__payload[166] & position[5]) | (slots__payload[167] & position[6])
+  wire came_0_either_17 = came_0_either_16 | (slots__payload[166] & position[5]) | (slots__payload[167] & position[6])
       | (slots__payload[168] & position[7]) | (slots__payload[169] & position[8]);
-  wire came_0_either_24 = came_0_either_23 | (slots__payload[170] & position[9]) | (slots__payload[171] & position[10])
+  wire came_0_either_18 = came_0_either_17 | (slots__payload[170] & position[9]) | (slots__payload[171] & position[10])
       | (slots__payload[172] & position[11]) | (slots__payload[173] & position[12]);
-  wire came_0_either_19 = (slots__payload[177] & position[0]) | (slots__payload[178] & position[1]) |
+  wire came_0_either_13 = (slots__payload[177] & position[0]) | (slots__payload[178] & position[1]) |
       (slots__payload[179] & position[2]) | (slots__payload[180] & position[3]) | (slots__payload[181] & position[4]);
-  wire came_0_either_20 = came_0_either_19 | (slots__payload[182] & position[5]) | (slots__payload[183] & position[6])
+  wire came_0_either_14 = came_0_either_13 | (slots__payload[182] & position[5]) | (slots__payload[183] & position[6])
       | (slots__payload[184] & position[7]) | (slots__payload[185] & position[8]);
-  wire came_0_either_21 = came_0_either_20 | (slots__payload[186] & position[9]) | (slots__payload[187] & position[10])
+  wire came_0_either_15 = came_0_either_14 | (slots__payload[186] & position[9]) | (slots__payload[187] & position[10])
       | (slots__payload[188] & position[11]) | (slots__payload[189] & position[12]);
-  wire came_0_either_16 = (slots__payload[193] & position[0]) | (slots__payload[194] & position[1]) |
+  wire came_0_either_10 = (slots__payload[193] & position[0]) | (slots__payload[194] & position[1]) |
       (slots__payload[195] & position[2]) | (slots__payload[196] & position[3]) | (slots__payload[197] & position[4]);
-  wire came_0_either_17 = came_0_either_16 | (slots__payload[198] & position[5]) | (slots__payload[199] & position[6])
+  wire came_0_either_11 = came_0_either_10 | (slots__payload[198] & position[5]) | (slots__payload[199] & position[6])
       | (slots__payload[200] & position[7]) | (slots__payload[201] & position[8]);
-  wire came_0_either_18 = came_0_either_17 | (slots__payload[202] & position[9]) | (slots__payload[203] & position[10])
+  wire came_0_either_12 = came_0_either_11 | (slots__payload[202] & position[9]) | (slots__payload[203] & position[10])
       | (slots__payload[204] & position[11]) | (slots__payload[205] & position[12]);
-  wire came_0_either_13 = (slots__payload[209] & position[0]) | (slots__payload[210] & position[1]) |
+  wire came_0_either_7 = (slots__payload[209] & position[0]) | (slots__payload[210] & position[1]) |
       (slots__payload[211] & position[2]) | (slots__payload[212] & position[3]) | (slots__payload[213] & position[4]);
-  wire came_0_either_14 = came_0_either_13 | (slots__payload[214] & position[5]) | (slots__payload[215] & position[6])
-      | (slots__payload[216] & position[7]) | (slots__payload[217] & position[8]);
-  wire came_0_either_15 = came_0_either_14 | (slots__payload[218] & position[9]) | (slots__payload[219] & position[10])
-      | (slots__payload[220] & position[11]) | (slots__payload[221] & position[12]);
-  wire came_0_either_10 = (slots__payload[225] & position[0]) | (slots__payload[226] & position[1]) |
+  wire came_0_either_8 = came_0_either_7 | (slots__payload[214] & position[5]) | (slots__payload[215] & position[6]) |
+      (slots__payload[216] & position[7]) | (slots__payload[217] & position[8]);
+  wire came_0_either_9 = came_0_either_8 | (slots__payload[218] & position[9]) | (slots__payload[219] & position[10]) |
+      (slots__payload[220] & position[11]) | (slots__payload[221] & position[12]);
+  wire came_0_either_4 = (slots__payload[225] & position[0]) | (slots__payload[226] & position[1]) |
       (slots__payload[227] & position[2]) | (slots__payload[228] & position[3]) | (slots__payload[229] & position[4]);
-  wire came_0_either_11 = came_0_either_10 | (slots__payload[230] & position[5]) | (slots__payload[231] & position[6])
-      | (slots__payload[232] & position[7]) | (slots__payload[233] & position[8]);
-  wire came_0_either_12 = came_0_either_11 | (slots__payload[234] & position[9]) | (slots__payload[235] & position[10])
-      | (slots__payload[236] & position[11]) | (slots__payload[237] & position[12]);
-  wire came_0_either_7 = (slots__payload[241] & position[0]) | (slots__payload[242] & position[1]) |
-      (slots__payload[243] & position[2]) | (slots__payload[244] & position[3]) | (slots__payload[245] & position[4]);
-  wire came_0_either_8 = came_0_either_7 | (slots__payload[246] & position[5]) | (slots__payload[247] & position[6]) |
+  wire came_0_either_5 = came_0_either_4 | (slots__payload[230] & position[5]) | (slots__payload[231] & position[6]) |
+      (slots__payload[232] & position[7]) | (slots__payload[233] & position[8]);
+  wire came_0_either_6 = came_0_either_5 | (slots__payload[234] & position[9]) | (slots__payload[235] & position[10]) |
+      (slots__payload[236] & position[11]) | (slots__payload[237] & position[12]);
+  wire came_0_either = (slots__payload[241] & position[0]) | (slots__payload[242] & position[1]) | (slots__payload[243]
+      & position[2]) | (slots__payload[244] & position[3]) | (slots__payload[245] & position[4]);
+  wire came_0_either_2 = came_0_either | (slots__payload[246] & position[5]) | (slots__payload[247] & position[6]) |
       (slots__payload[248] & position[7]) | (slots__payload[249] & position[8]);
-  wire came_0_either_9 = came_0_either_8 | (slots__payload[250] & position[9]) | (slots__payload[251] & position[10]) |
+  wire came_0_either_3 = came_0_either_2 | (slots__payload[250] & position[9]) | (slots__payload[251] & position[10]) |
       (slots__payload[252] & position[11]) | (slots__payload[253] & position[12]);
   wire chosen__rises_when = moves & (|stage_2);
   wire falling_when = noted & noted_group == 4'd0;
@@ -8181,6 +8385,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       tolerance <= 8'd0;
       lowers_before <= 1'b0;
       lowers <= 1'b0;
+      shelf_2 <= 256'd0;
       came_0 <= 18'd0;
       first_0 <= 18'd0;
       operands_0 <= 43'd0;
@@ -8190,7 +8395,6 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       left_0 <= 1'b0;
       blind_0 <= 1'b0;
       rises_0 <= 1'b0;
-      report <= 256'd0;
       noted <= 1'b0;
       noted_group <= 4'd0;
       anew <= 1'b0;
@@ -8204,8 +8408,6 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       anew <= stage_4[2] & starts[3];
       noted_group <= signature__addr[7:4];
       noted <= signature__en & !forget;
-      if (moves & (stage_2[4] | stage_2[5]))
-        report <= {element_0, report[255:16]};
       rises_0 <= signature__data[27];
       blind_0 <= signature__data[26];
       left_0 <= signature__data[25];
@@ -8219,32 +8421,50 @@ module pulsetrain_core_controller_row_programmer_row_cells (
         result_0[34:27] <= operands_0[34:27] + operands_0[35];
       end
       if (visits) begin
-        came_0[17:2] <= now[0] ? came_0_either_3 | (targets[223:208] & {16{position[13]}}) | (targets[239:224] &
-            {16{position[14]}}) | (targets[255:240] & {16{position[15]}}) : came_0_either_6 | (codes[119:112] &
-            {8{position[14]}}) | (codes[127:120] & {8{position[15]}});
-        came_0[1] <= {came_0_either_9 | (slots__payload[254] & position[13]) | (slots__payload[255] & position[14]) |
-            (slots__payload[256] & position[15]), came_0_either_12 | (slots__payload[238] & position[13]) |
-            (slots__payload[239] & position[14]) | (slots__payload[240] & position[15]), came_0_either_15 |
+        came_0[17:2] <= shelf_2[15:0];
+        came_0[1] <= {came_0_either_3 | (slots__payload[254] & position[13]) | (slots__payload[255] & position[14]) |
+            (slots__payload[256] & position[15]), came_0_either_6 | (slots__payload[238] & position[13]) |
+            (slots__payload[239] & position[14]) | (slots__payload[240] & position[15]), came_0_either_9 |
             (slots__payload[222] & position[13]) | (slots__payload[223] & position[14]) | (slots__payload[224] &
-            position[15]), came_0_either_18 | (slots__payload[206] & position[13]) | (slots__payload[207] &
-            position[14]) | (slots__payload[208] & position[15]), came_0_either_21 | (slots__payload[190] &
+            position[15]), came_0_either_12 | (slots__payload[206] & position[13]) | (slots__payload[207] &
+            position[14]) | (slots__payload[208] & position[15]), came_0_either_15 | (slots__payload[190] &
             position[13]) | (slots__payload[191] & position[14]) | (slots__payload[192] & position[15]),
-            came_0_either_24 | (slots__payload[174] & position[13]) | (slots__payload[175] & position[14]) |
-            (slots__payload[176] & position[15]), came_0_either_27 | (slots__payload[158] & position[13]) |
-            (slots__payload[159] & position[14]) | (slots__payload[160] & position[15]), came_0_either_30 |
+            came_0_either_18 | (slots__payload[174] & position[13]) | (slots__payload[175] & position[14]) |
+            (slots__payload[176] & position[15]), came_0_either_21 | (slots__payload[158] & position[13]) |
+            (slots__payload[159] & position[14]) | (slots__payload[160] & position[15]), came_0_either_24 |
             (slots__payload[142] & position[13]) | (slots__payload[143] & position[14]) | (slots__payload[144] &
-            position[15]), came_0_either_33 | (slots__payload[126] & position[13]) | (slots__payload[127] &
-            position[14]) | (slots__payload[128] & position[15]), came_0_either_36 | (slots__payload[110] &
+            position[15]), came_0_either_27 | (slots__payload[126] & position[13]) | (slots__payload[127] &
+            position[14]) | (slots__payload[128] & position[15]), came_0_either_30 | (slots__payload[110] &
             position[13]) | (slots__payload[111] & position[14]) | (slots__payload[112] & position[15]),
-            came_0_either_39 | (slots__payload[94] & position[13]) | (slots__payload[95] & position[14]) |
-            (slots__payload[96] & position[15]), came_0_either_42 | (slots__payload[78] & position[13]) |
-            (slots__payload[79] & position[14]) | (slots__payload[80] & position[15]), came_0_either_45 |
+            came_0_either_33 | (slots__payload[94] & position[13]) | (slots__payload[95] & position[14]) |
+            (slots__payload[96] & position[15]), came_0_either_36 | (slots__payload[78] & position[13]) |
+            (slots__payload[79] & position[14]) | (slots__payload[80] & position[15]), came_0_either_39 |
             (slots__payload[62] & position[13]) | (slots__payload[63] & position[14]) | (slots__payload[64] &
-            position[15]), came_0_either_48 | (slots__payload[46] & position[13]) | (slots__payload[47] & position[14])
-            | (slots__payload[48] & position[15]), came_0_either_51 | (slots__payload[30] & position[13]) |
-            (slots__payload[31] & position[14]) | (slots__payload[32] & position[15]), came_0_either_54 |
+            position[15]), came_0_either_42 | (slots__payload[46] & position[13]) | (slots__payload[47] & position[14])
+            | (slots__payload[48] & position[15]), came_0_either_45 | (slots__payload[30] & position[13]) |
+            (slots__payload[31] & position[14]) | (slots__payload[32] & position[15]), came_0_either_48 |
             (slots__payload[15] & position[14]) | (slots__payload[16] & position[15])} >> group;
         came_0[0] <= !(group == 4'd15 & (|16'd0));
+      end
+      if (takes_targets_or_takes_codes | (moves & (now[0] | now[2] | stage_2[4] | stage_2[5])))
+        shelf_2 <= {element_0, shelf_2[255:16]};
+      if (takes_targets_or_takes_codes) begin
+        shelf_2[15:0] <= {targets[15:8], takes_codes ? codes[7:0] : targets[7:0]};
+        shelf_2[31:16] <= {targets[31:24], takes_codes ? codes[15:8] : targets[23:16]};
+        shelf_2[47:32] <= {targets[47:40], takes_codes ? codes[23:16] : targets[39:32]};
+        shelf_2[63:48] <= {targets[63:56], takes_codes ? codes[31:24] : targets[55:48]};
+        shelf_2[79:64] <= {targets[79:72], takes_codes ? codes[39:32] : targets[71:64]};
+        shelf_2[95:80] <= {targets[95:88], takes_codes ? codes[47:40] : targets[87:80]};
+        shelf_2[111:96] <= {targets[111:104], takes_codes ? codes[55:48] : targets[103:96]};
+        shelf_2[127:112] <= {targets[127:120], takes_codes ? codes[63:56] : targets[119:112]};
+        shelf_2[143:128] <= {targets[143:136], takes_codes ? codes[71:64] : targets[135:128]};
+        shelf_2[159:144] <= {targets[159:152], takes_codes ? codes[79:72] : targets[151:144]};
+        shelf_2[175:160] <= {targets[175:168], takes_codes ? codes[87:80] : targets[167:160]};
+        shelf_2[191:176] <= {targets[191:184], takes_codes ? codes[95:88] : targets[183:176]};
+        shelf_2[207:192] <= {targets[207:200], takes_codes ? codes[103:96] : targets[199:192]};
+        shelf_2[223:208] <= {targets[223:216], takes_codes ? codes[111:104] : targets[215:208]};
+        shelf_2[239:224] <= {targets[239:232], takes_codes ? codes[119:112] : targets[231:224]};
+        shelf_2[255:240] <= {targets[255:248], takes_codes ? codes[127:120] : targets[247:240]};
       end
       tolerance <= verifies ? verify_tolerance : program_tolerance;
       if (moves) begin
@@ -8326,6 +8546,22 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   assign at_last = position[15];
   assign chosen__valid = stage_3[3];
   assign chosen__group = address_3[7:4];
+  assign shelf = shelf_2[10:0];
+  assign values = shelf_2[26:16];
+  assign values_2 = shelf_2[42:32];
+  assign values_3 = shelf_2[58:48];
+  assign values_4 = shelf_2[74:64];
+  assign values_5 = shelf_2[90:80];
+  assign values_6 = shelf_2[106:96];
+  assign values_7 = shelf_2[122:112];
+  assign values_8 = shelf_2[138:128];
+  assign values_9 = shelf_2[154:144];
+  assign values_10 = shelf_2[170:160];
+  assign values_11 = shelf_2[186:176];
+  assign values_12 = shelf_2[202:192];
+  assign values_13 = shelf_2[218:208];
+  assign values_14 = shelf_2[234:224];
+  assign values_15 = shelf_2[250:240];
 endmodule
 
 // Is shown the cells word by word and collects the columns of a slot.
@@ -8613,25 +8849,25 @@ module pulsetrain_core_controller_row_programmer_ramp_follower (
   end
 endmodule
 
-// The codes of one group. Those that come while it is full wait on samples, which hold until the next ones.
+// Whether the codes of a group are worked off. Those that come meanwhile wait on samples, which hold until the
 module pulsetrain_core_controller_row_programmer_sample_buffer (
   input clk,
   input rst,
   input samples__valid,
+  output takes,
   output room,
   input clear,
   input leaves,
   output reg full = 1'b0,
   output reg [3:0] group = 4'd0,
   output reg last = 1'b0,
-  output reg [127:0] codes = 128'd0,
   input [3:0] samples__group,
-  input [127:0] samples__codes,
   input samples__last
 );
   reg waits = 1'b0;
 
   wire offered = samples__valid | waits;
+  assign takes = offered & !full;
   assign room = !full | leaves;
 
   always @(posedge clk) begin
@@ -8654,9 +8890,7 @@ module pulsetrain_core_controller_row_programmer_sample_buffer (
     if (rst) begin
       group <= 4'd0;
       last <= 1'b0;
-      codes <= 128'd0;
     end else if (!full) begin
-      codes <= samples__codes;
       last <= samples__last;
       group <= samples__group;
     end

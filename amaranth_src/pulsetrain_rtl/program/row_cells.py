@@ -83,9 +83,9 @@ class RowCells(wiring.Component):
         the coming slots refresh. ``round``: the number of the round, 0 before the first one.
     begins, reads : the first word of a row comes after this cycle; a read of the row does.
     step, verify_tolerance, program_tolerance : settings.
-    targets : codes of the group for TARGETS, elements beyond the last column are not looked at.
+    takes_targets, targets : of the group for the TARGETS that follow; elements beyond the last column do not matter.
+    takes_codes, codes : of the group, for the SAMPLEs that follow.
     cells, polarity : of the whole row, for SLOT.
-    codes : of the group, for SAMPLE, converter 0 in the lowest bits.
     left : groups with a cell that is neither met nor blind.
     rising, falling : groups with a cell that is not met, and is to rise or to fall.
     chosen : of CHOOSE, three cycles later.
@@ -116,10 +116,12 @@ class RowCells(wiring.Component):
                 "step": In(code),
                 "verify_tolerance": In(code),
                 "program_tolerance": In(code),
+                "takes_targets": In(1),
                 "targets": In(codes_layout(config)),
+                "takes_codes": In(1),
                 "cells": In(config.weight_columns),
                 "polarity": In(Polarity),
-                "codes": In(config.group_words * config.verify_lanes * config.adc_bits),
+                "codes": In(data.ArrayLayout(signed(config.adc_bits), config.adc_count)),
                 "left": Out(groups),
                 "rising": Out(groups),
                 "falling": Out(groups),
@@ -239,10 +241,10 @@ class RowCells(wiring.Component):
 
         shared = self._shared(m)
         ends = []
-        report = Signal(words * lanes * CODE_BITS)
-        elements = []
+        elements, entering = [], Signal(lanes * CODE_BITS)
+        shelf = self._shelf(m, now, stages[1], entering)
         for lane in range(lanes):
-            first, element = self._first_stage(m, lane, visits, now, position, stages[1], old[lane])
+            first, element = self._first_stage(m, lane, visits, position, shelf, stages[1], old[lane])
             elements.append(element)
             second = self._second_stage(m, lane, stages[1], old[lane], first, slot_is_first, shared)
             ends.append(self._third_stage(m, lane, stages[2], second, write.data[lane], shared))
@@ -251,10 +253,9 @@ class RowCells(wiring.Component):
             write.addr.eq(addresses[3]),
             self.chosen.valid.eq(stages[2].choose),
             self.chosen.group.eq(addresses[2][len(place) :]),
-            self.report.eq(report),
+            entering.eq(Cat(elements)),
+            self.report.eq(Cat(self._reported(shelf.word_select(index, CODE_BITS)) for index in range(words * lanes))),
         ]
-        with m.If(moves & (stages[1].codes | stages[1].states)):
-            m.d.sync += report.eq(Cat(report, *elements)[lanes * CODE_BITS :])
 
         # What is known of whole groups. The first word of a read begins anew, for cells may be done now.
         noted, anew, noted_group = Signal(), Signal(), Signal.like(self.group)
@@ -276,6 +277,27 @@ class RowCells(wiring.Component):
             with m.If(self.begins | (self.reads if name == "unreached" else 0)):
                 m.d.sync += count.eq(0)
         return m
+
+    def _shelf(self, m, now, stage, entering):
+        """The numbers of a group, moved on with each word: targets and codes out of it, a report into it."""
+        config = self.config
+        shelf = Signal(config.group_words * len(entering))
+        numbers = range(config.group_words * config.verify_lanes)
+        of_codes = config.adc_bits
+        takes = self.takes_targets | self.takes_codes
+        with m.If(takes | (self.moves & (now.targets | now.sample | stage.codes | stage.states))):
+            m.d.sync += shelf.eq(Cat(shelf, entering)[len(entering) :])
+        with m.If(takes):
+            for number in numbers:
+                place, target = shelf[number * CODE_BITS :][:CODE_BITS], self.targets[number].as_unsigned()
+                code = Mux(self.takes_codes, self.codes[number].as_unsigned(), target[:of_codes])
+                m.d.sync += place.eq(Cat(code, target[of_codes:]))
+        return shelf
+
+    def _reported(self, element):
+        """An element of the report: what lies above a state is 0 or the sign of a code, the same bit throughout."""
+        top = max(self.config.adc_bits - 1, max(field.low + field.width for field in CELL_STATE.values()))
+        return Cat(element[: top + 1], element[top].replicate(CODE_BITS - 1 - top))
 
     def _memory(self):
         """The cells, and its ports for reading and writing. Two words at least: an address needs a bit."""
@@ -316,15 +338,13 @@ class RowCells(wiring.Component):
             m.d.sync += [lowers_before.eq(self.polarity == Polarity.RESET), shared["lowers"].eq(lowers_before)]
         return {**shared, "tolerance": tolerance}
 
-    def _first_stage(self, m, lane, visits, now, position, stage, old):
+    def _first_stage(self, m, lane, visits, position, shelf, stage, old):
         """Take the lane's element of what comes from outside, and wait for what the memory has of it; say that for the
         report."""
         config = self.config
         numbers = range(lane, config.group_words * config.verify_lanes, config.verify_lanes)
         layout = data.StructLayout({"exists": 1, "takes": 1, "value": signed(CODE_BITS)})
         came, first = Signal(layout, name=f"came_{lane}"), Signal(layout, name=f"first_{lane}")
-        codes = selected(position, [self.codes.word_select(number, config.adc_bits) for number in numbers])
-        wanted = selected(position, [self.targets[number] for number in numbers])
         lanes_of_group = config.group_words * config.verify_lanes
         padded = Cat(self.cells, Const(0, config.column_groups * lanes_of_group - config.weight_columns))
         cells = Cat(
@@ -334,7 +354,11 @@ class RowCells(wiring.Component):
         beyond = [(config.column_groups - 1) * config.adc_count + number >= config.weight_columns for number in numbers]
         missing = (self.group == config.column_groups - 1) & (position & Cat(*map(Const, beyond))).any()
         with m.If(visits):
-            m.d.sync += [came.value.eq(Mux(now.targets, wanted, codes)), came.takes.eq(cells), came.exists.eq(~missing)]
+            m.d.sync += [
+                came.value.eq(shelf[lane * CODE_BITS :][:CODE_BITS]),
+                came.takes.eq(cells),
+                came.exists.eq(~missing),
+            ]
         with m.If(self.moves):
             m.d.sync += first.eq(came)
         failed = ~old.alone & (old.left | old.illegal)

@@ -129,7 +129,7 @@ class RowProgrammer(wiring.Component):
         row, bank, opened, work = Signal(config.row_bits), Signal(), Signal(), Signal(Work)
         next_row, index, round_ = Signal(config.row_bits), Signal.like(cells.group), Signal(TRY_BITS)
         first, refreshes, repeats, polarity, emitted = Signal(), Signal(), Signal(TRY_BITS), Signal(), Signal()
-        states = Signal()
+        states, taken = Signal(), Signal()
         last_group, free, forget, at_rest = Signal(), Signal(), Signal(), Signal()
         emits, reads, ends, ended = Signal(), Signal(), Signal(), Signal()
         m.d.comb += [
@@ -195,10 +195,14 @@ class RowProgrammer(wiring.Component):
                         m.d.comb += self.slots.ready.eq(~self.clear)
                         m.next = "GATHER"
             with state("TARGETS"):
-                m.d.comb += [cells.group.eq(index), self.targets.ready.eq(cells.at_last & ~self.clear)]
-                with m.If(self.targets.valid):
+                m.d.comb += [cells.group.eq(index), self.targets.ready.eq(~taken & ~self.clear)]
+                m.d.comb += cells.takes_targets.eq(self.targets.valid & self.targets.ready)
+                with m.If(cells.takes_targets):
+                    m.d.sync += taken.eq(1)
+                with m.If(taken):
                     m.d.comb += cells.action.eq(Action.TARGETS)
                     with m.If(cells.at_last):
+                        m.d.sync += taken.eq(0)
                         next_group("TARGETS")
                         with m.If(last_group):
                             m.next = "READ"
@@ -302,7 +306,7 @@ class RowProgrammer(wiring.Component):
                 self.o.p.ramped.eq(pulses & ramped),
             ]
         with m.If(self.clear):
-            m.d.sync += [self.o.valid.eq(0), opened.eq(0), index.eq(0), states.eq(0), next_row.eq(0)]
+            m.d.sync += [self.o.valid.eq(0), opened.eq(0), index.eq(0), states.eq(0), taken.eq(0), next_row.eq(0)]
 
         for name in OUTCOMES:
             shown = Signal.like(getattr(cells.counts, name), name=f"shown_{name}")
@@ -326,7 +330,8 @@ class RowProgrammer(wiring.Component):
             cells.targets.eq(self.targets.p.codes),
             cells.cells.eq(self.slots.p.columns[:: 1 + self.config.pair]),
             cells.polarity.eq(self.slots.p.polarity),
-            cells.codes.eq(buffer.codes),
+            cells.takes_codes.eq(buffer.takes),
+            cells.codes.eq(self.samples.codes),
             buffer.clear.eq(self.clear),
         ]
         wiring.connect(m, wiring.flipped(self.samples), buffer.samples)

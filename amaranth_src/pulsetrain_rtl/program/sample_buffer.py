@@ -1,4 +1,4 @@
-"""Keeps the codes of a conversion while the row programmer works them off (specification, sections 14 and 16)."""
+"""Says whose codes the row programmer works off, and when it takes them (specification, sections 14 and 16)."""
 
 from amaranth.hdl import Module, Signal
 from amaranth.lib import wiring
@@ -8,14 +8,15 @@ from pulsetrain_rtl.interfaces import check_config, group_shape, samples_signatu
 
 
 class SampleBuffer(wiring.Component):
-    """The codes of one group. Those that come while it is full wait on ``samples``, which hold until the next ones.
+    """Whether the codes of a group are worked off. Those that come meanwhile wait on ``samples``, which hold until the
+    next ones.
 
     Members
     -------
     clear : forgets all codes.
     samples : the conversions of a read. The next one comes two cycles after a cycle with ``room`` or later.
-    full : ``group``, ``last`` and ``codes`` (converter 0 in the lowest bits, those without a cell left out) are of
-        a conversion.
+    takes : the codes of ``samples`` are taken in this cycle.
+    full : ``group`` and ``last`` are of a conversion whose codes were taken.
     leaves : they are no longer needed in the next cycle.
     room : the next conversion may start.
 
@@ -31,7 +32,7 @@ class SampleBuffer(wiring.Component):
                 "full": Out(1),
                 "group": Out(group_shape(config)),
                 "last": Out(1),
-                "codes": Out(config.group_words * config.verify_lanes * config.adc_bits),
+                "takes": Out(1),
                 "leaves": In(1),
                 "room": Out(1),
             }
@@ -47,6 +48,7 @@ class SampleBuffer(wiring.Component):
         waits, offered = Signal(), Signal()
         m.d.comb += [
             offered.eq(self.samples.valid | waits),
+            self.takes.eq(offered & ~self.full),
             # Empty or about to be: codes that wait move in before those of a conversion that starts now are there.
             self.room.eq(~self.full | self.leaves),
         ]
@@ -55,7 +57,6 @@ class SampleBuffer(wiring.Component):
             m.d.sync += self.full.eq(0)
         with m.If(~self.full):
             m.d.sync += [getattr(self, name).eq(getattr(self.samples, name)) for name in ("group", "last")]
-            m.d.sync += self.codes.eq(self.samples.codes.as_value()[: len(self.codes)])
             m.d.sync += self.full.eq(offered)
         with m.If(self.clear):
             m.d.sync += [waits.eq(0), self.full.eq(0)]

@@ -248,7 +248,7 @@ PARAMETERS: Mapping[str, Parameter] = MappingProxyType(
 CONFIGS: Mapping[str, ControllerConfig] = MappingProxyType(
     {
         "tiny": ControllerConfig(rows=8, columns=8, lanes=4),
-        "small32": ControllerConfig(rows=32, columns=32, lanes=2, verify_lanes=0, product_cycles=0),
+        "small32": ControllerConfig(rows=32, columns=32, lanes=2, adc_count=4, verify_lanes=0, product_cycles=0),
         "macro32": ControllerConfig(rows=32, columns=32, lanes=8, product_cycles=4),
         "base": ControllerConfig(),
         "wide": ControllerConfig(rows=256, columns=256, lanes=64),
