@@ -1243,16 +1243,16 @@ module pulsetrain_core_outer_product (
   reg [15:0] partial_14 = 16'd0;
   reg [15:0] partial_15 = 16'd0;
   reg [3:0] lane = 4'd0;
-  reg held_9 = 1'b0;
   reg held_10 = 1'b0;
+  reg held_9 = 1'b0;
   reg [15:0] fetched_lane = 16'd0;
   reg [7:0] picked_0 = 8'd0;
   reg [7:0] picked_1 = 8'd0;
   reg [7:0] picked_2 = 8'd0;
   reg [7:0] picked_3 = 8'd0;
-  reg [127:0] held_7 = 128'd0;
-  reg held_8 = 1'b0;
+  reg [127:0] held_8 = 128'd0;
   reg held_6 = 1'b0;
+  reg held_7 = 1'b0;
   reg [7:0] row_code = 8'd0;
   reg [127:0] held_5 = 128'd0;
   reg completes = 1'b0;
@@ -1286,8 +1286,8 @@ module pulsetrain_core_outer_product (
   assign scan__start = start__valid & start__ready;
   assign busy = active | held | held_2 | held_3 | held_4 | deltas__valid;
   wire active_and_loads = active & loads;
-  wire of_b_when = loads & held;
-  wire completes_when = loads & held_2;
+  wire held_7_when = loads & held;
+  wire of_b_when = loads & held_2;
   wire [7:0] row_code_either = picked_0 | picked_1 | picked_2 | picked_3;
   wire [8:0] row_code_negative = -$signed(row_code_either);
   wire product_15_when = moves & held_3;
@@ -1423,16 +1423,16 @@ module pulsetrain_core_outer_product (
       finishes <= completes & last_step;
       subtracts <= of_b;
     end
-    if (completes_when) begin
-      completes <= held_6;
-      held_5 <= held_7;
-      row_code <= held_8 ? row_code_negative[7:0] : row_code_either;
-    end
     if (of_b_when) begin
-      of_b <= held_9;
+      of_b <= held_6;
+      completes <= held_7;
+      held_5 <= held_8;
+      row_code <= held_6 ? row_code_negative[7:0] : row_code_either;
+    end
+    if (held_7_when) begin
+      held_7 <= held_9;
       held_6 <= held_10;
-      held_8 <= held_9;
-      held_7 <= scan__columns;
+      held_8 <= scan__columns;
       picked_3 <= (fetched_lane[12] ? scan__rows[103:96] : 8'd0) | (fetched_lane[13] ? scan__rows[111:104] : 8'd0) |
           (fetched_lane[14] ? scan__rows[119:112] : 8'd0) | (fetched_lane[15] ? scan__rows[127:120] : 8'd0);
       picked_2 <= (fetched_lane[8] ? scan__rows[71:64] : 8'd0) | (fetched_lane[9] ? scan__rows[79:72] : 8'd0) |
@@ -1450,8 +1450,8 @@ module pulsetrain_core_outer_product (
     end
     if (loads) begin
       fetched_lane <= 1'b1 << lane;
-      held_10 <= cell_ends;
-      held_9 <= which;
+      held_9 <= cell_ends;
+      held_10 <= which;
     end
   end
 endmodule

@@ -1219,14 +1219,14 @@ module pulsetrain_core_outer_product (
   reg [15:0] partial_6 = 16'd0;
   reg [15:0] partial_7 = 16'd0;
   reg [2:0] lane = 3'd0;
-  reg held_9 = 1'b0;
   reg held_10 = 1'b0;
+  reg held_9 = 1'b0;
   reg [7:0] fetched_lane = 8'd0;
   reg [7:0] picked_0 = 8'd0;
   reg [7:0] picked_1 = 8'd0;
-  reg [63:0] held_7 = 64'd0;
-  reg held_8 = 1'b0;
+  reg [63:0] held_8 = 64'd0;
   reg held_6 = 1'b0;
+  reg held_7 = 1'b0;
   reg [7:0] row_code = 8'd0;
   reg [63:0] held_5 = 64'd0;
   reg completes = 1'b0;
@@ -1246,8 +1246,8 @@ module pulsetrain_core_outer_product (
   assign scan__start = start__valid & start__ready;
   assign busy = active | held | held_2 | held_3 | held_4 | deltas__valid;
   wire active_and_loads = active & loads;
-  wire of_b_when = loads & held;
-  wire completes_when = loads & held_2;
+  wire held_7_when = loads & held;
+  wire of_b_when = loads & held_2;
   wire step_when = moves & held_3;
   wire [7:0] picked_0_or_picked_1 = picked_0 | picked_1;
   wire [8:0] row_code_negative = -$signed(picked_0_or_picked_1);
@@ -1357,17 +1357,18 @@ module pulsetrain_core_outer_product (
       finishes <= completes & last_step;
       subtracts <= of_b;
     end
-    if (completes_when) begin
-      completes <= held_6;
-      held_5 <= held_7;
-      row_code <= held_8 ? row_code_negative[7:0] : picked_0_or_picked_1;
+    if (of_b_when)
+      of_b <= held_6;
+    if (of_b_when) begin
+      completes <= held_7;
+      held_5 <= held_8;
+      row_code <= held_6 ? row_code_negative[7:0] : picked_0_or_picked_1;
     end else if (step_when)
       held_5 <= held_5 >> 5'd16;
-    if (of_b_when) begin
-      of_b <= held_9;
+    if (held_7_when) begin
+      held_7 <= held_9;
       held_6 <= held_10;
-      held_8 <= held_9;
-      held_7 <= scan__columns;
+      held_8 <= scan__columns;
       picked_1 <= (fetched_lane[4] ? scan__rows[39:32] : 8'd0) | (fetched_lane[5] ? scan__rows[47:40] : 8'd0) |
           (fetched_lane[6] ? scan__rows[55:48] : 8'd0) | (fetched_lane[7] ? scan__rows[63:56] : 8'd0);
       picked_0 <= (fetched_lane[0] ? scan__rows[7:0] : 8'd0) | (fetched_lane[1] ? scan__rows[15:8] : 8'd0) |
@@ -1379,8 +1380,8 @@ module pulsetrain_core_outer_product (
     end
     if (loads) begin
       fetched_lane <= 1'b1 << lane;
-      held_10 <= cell_ends;
-      held_9 <= which;
+      held_9 <= cell_ends;
+      held_10 <= which;
     end
   end
 endmodule

@@ -1173,13 +1173,13 @@ module pulsetrain_core_outer_product (
   reg [15:0] partial_2 = 16'd0;
   reg [15:0] partial_3 = 16'd0;
   reg [1:0] lane = 2'd0;
-  reg held_9 = 1'b0;
   reg held_10 = 1'b0;
+  reg held_9 = 1'b0;
   reg [3:0] fetched_lane = 4'd0;
   reg [7:0] picked_0 = 8'd0;
-  reg [31:0] held_7 = 32'd0;
-  reg held_8 = 1'b0;
+  reg [31:0] held_8 = 32'd0;
   reg held_6 = 1'b0;
+  reg held_7 = 1'b0;
   reg [7:0] row_code = 8'd0;
   reg [31:0] held_5 = 32'd0;
   reg completes = 1'b0;
@@ -1201,8 +1201,8 @@ module pulsetrain_core_outer_product (
   assign scan__start = start__valid & start__ready;
   assign busy = active | held | held_2 | held_3 | held_4 | deltas__valid;
   wire active_and_loads = active & loads;
-  wire of_b_when = loads & held;
-  wire completes_when = loads & held_2;
+  wire held_7_when = loads & held;
+  wire of_b_when = loads & held_2;
   wire [8:0] row_code_negative = -$signed(picked_0);
   wire product_3_when = moves & held_3;
   wire partial_3_when = moves & held_4;
@@ -1301,16 +1301,16 @@ module pulsetrain_core_outer_product (
       finishes <= completes & last_step;
       subtracts <= of_b;
     end
-    if (completes_when) begin
-      completes <= held_6;
-      held_5 <= held_7;
-      row_code <= held_8 ? row_code_negative[7:0] : picked_0;
-    end
     if (of_b_when) begin
-      of_b <= held_9;
+      of_b <= held_6;
+      completes <= held_7;
+      held_5 <= held_8;
+      row_code <= held_6 ? row_code_negative[7:0] : picked_0;
+    end
+    if (held_7_when) begin
+      held_7 <= held_9;
       held_6 <= held_10;
-      held_8 <= held_9;
-      held_7 <= scan__columns;
+      held_8 <= scan__columns;
       picked_0 <= (fetched_lane[0] ? scan__rows[7:0] : 8'd0) | (fetched_lane[1] ? scan__rows[15:8] : 8'd0) |
           (fetched_lane[2] ? scan__rows[23:16] : 8'd0) | (fetched_lane[3] ? scan__rows[31:24] : 8'd0);
       if (!scan__loaded)
@@ -1318,8 +1318,8 @@ module pulsetrain_core_outer_product (
     end
     if (loads) begin
       fetched_lane <= 1'b1 << lane;
-      held_10 <= cell_ends;
-      held_9 <= which;
+      held_9 <= cell_ends;
+      held_10 <= which;
     end
   end
 endmodule

@@ -1404,8 +1404,8 @@ module pulsetrain_core_outer_product (
   reg [15:0] partial_62 = 16'd0;
   reg [15:0] partial_63 = 16'd0;
   reg [5:0] lane = 6'd0;
-  reg held_9 = 1'b0;
   reg held_10 = 1'b0;
+  reg held_9 = 1'b0;
   reg [63:0] fetched_lane = 64'd0;
   reg [7:0] picked_0 = 8'd0;
   reg [7:0] picked_1 = 8'd0;
@@ -1423,9 +1423,9 @@ module pulsetrain_core_outer_product (
   reg [7:0] picked_13 = 8'd0;
   reg [7:0] picked_14 = 8'd0;
   reg [7:0] picked_15 = 8'd0;
-  reg [511:0] held_7 = 512'd0;
-  reg held_8 = 1'b0;
+  reg [511:0] held_8 = 512'd0;
   reg held_6 = 1'b0;
+  reg held_7 = 1'b0;
   reg [7:0] row_code = 8'd0;
   reg [511:0] held_5 = 512'd0;
   reg completes = 1'b0;
@@ -1507,8 +1507,8 @@ module pulsetrain_core_outer_product (
   assign scan__start = start__valid & start__ready;
   assign busy = active | held | held_2 | held_3 | held_4 | deltas__valid;
   wire active_and_loads = active & loads;
-  wire of_b_when = loads & held;
-  wire completes_when = loads & held_2;
+  wire held_7_when = loads & held;
+  wire of_b_when = loads & held_2;
   wire [7:0] row_code_either_2 = picked_0 | picked_1 | picked_2 | picked_3 | picked_4 | picked_5 | picked_6 | picked_7
       | picked_8 | picked_9 | picked_10 | picked_11 | picked_12 | picked_13 | picked_14;
   wire [7:0] row_code_either = row_code_either_2 | picked_15;
@@ -1790,16 +1790,16 @@ module pulsetrain_core_outer_product (
       finishes <= completes & last_step;
       subtracts <= of_b;
     end
-    if (completes_when) begin
-      completes <= held_6;
-      held_5 <= held_7;
-      row_code <= held_8 ? row_code_negative[7:0] : row_code_either;
-    end
     if (of_b_when) begin
-      of_b <= held_9;
+      of_b <= held_6;
+      completes <= held_7;
+      held_5 <= held_8;
+      row_code <= held_6 ? row_code_negative[7:0] : row_code_either;
+    end
+    if (held_7_when) begin
+      held_7 <= held_9;
       held_6 <= held_10;
-      held_8 <= held_9;
-      held_7 <= scan__columns;
+      held_8 <= scan__columns;
       picked_15 <= (fetched_lane[60] ? scan__rows[487:480] : 8'd0) | (fetched_lane[61] ? scan__rows[495:488] : 8'd0) |
           (fetched_lane[62] ? scan__rows[503:496] : 8'd0) | (fetched_lane[63] ? scan__rows[511:504] : 8'd0);
       picked_14 <= (fetched_lane[56] ? scan__rows[455:448] : 8'd0) | (fetched_lane[57] ? scan__rows[463:456] : 8'd0) |
@@ -1853,8 +1853,8 @@ module pulsetrain_core_outer_product (
     end
     if (loads) begin
       fetched_lane <= 1'b1 << lane;
-      held_10 <= cell_ends;
-      held_9 <= which;
+      held_9 <= cell_ends;
+      held_10 <= which;
     end
   end
 endmodule

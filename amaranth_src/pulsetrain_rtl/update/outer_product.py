@@ -150,8 +150,8 @@ class OuterProduct(wiring.Component):
         # What a beat has got so far stands in the register of the beat: nothing moves while a whole one is on offer.
         partial = [Signal(signed(bits), name=f"partial_{lane}", reset_less=True) for lane in range(config.lanes)]
         finishes, subtracts, of_b = Signal(reset_less=True), Signal(reset_less=True), Signal(reset_less=True)
-        with m.If(loads & fetched):
-            m.d.sync += of_b.eq(fetched_which)
+        with m.If(loads & picked):
+            m.d.sync += of_b.eq(picked_which)
         with m.If(moves & multiplies):
             m.d.sync += [step.eq(Mux(last_step, 0, step + 1)), subtracts.eq(of_b)]
             m.d.sync += finishes.eq(completes & last_step)
