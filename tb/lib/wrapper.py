@@ -45,7 +45,7 @@ PARTS = {
     "core": Core,
 }
 TOPLEVEL = "testbench"
-UNCLOCKED = ("core__abort", "core__arm")
+UNCLOCKED = ("core__abort_all", "core__arm")
 """Inputs that act without a clock (specification, section 9)."""
 
 _LINES = tuple(
