@@ -265,6 +265,7 @@ module pulsetrain_core (
   wire off;
   wire seed__ready_2;
   wire deltas__ready_2;
+  wire sampled_2;
   wire read__ready;
   wire targets__ready;
   wire samples__valid;
@@ -330,16 +331,16 @@ module pulsetrain_core (
       refusals__illegal_settings_any_2)) | refusals__illegal_settings_both | settings__ramp > 2'd2;
   wire refusals__disarmed = !armed | released;
   wire refusals__unseeded = !seeded | seeding;
-  wire room = room_2 & !(used & product) & !(armed & !armed_before);
-  wire may_pass = !first | !reading;
-  wire deltas__valid = may_pass & (busy_2 ? deltas__valid_3 : deltas__valid_2);
-  wire moves = deltas__valid & deltas__ready_2;
-  wire begins = moves & first;
+  wire room = room_2 & !product & !(armed & !armed_before);
   wire read_starts = read__valid & read__ready;
-  wire sampled = begins | read_starts | programmed;
+  wire sampled = sampled_2 | read_starts | programmed;
+  wire may_pass = !first | !reading;
   wire [127:0] deltas__payload = busy_2 ? deltas__payload_3 : deltas__payload_2;
+  wire deltas__valid = may_pass & (busy_2 ? deltas__valid_3 : deltas__valid_2);
   wire deltas__ready = may_pass & deltas__ready_2;
   wire deltas__ready_3 = deltas__ready & !busy_2;
+  wire moves = deltas__valid & deltas__ready_2;
+  wire begins = moves & first;
   wire updated = done__valid & done__status == 2'd0;
   wire [1:0] command_decoder_targets__ready_either = 2'd2 | !reading;
 
@@ -512,6 +513,7 @@ module pulsetrain_core (
     .off(off),
     .seed__ready(seed__ready_2),
     .deltas__ready(deltas__ready_2),
+    .sampled(sampled_2),
     .read__ready(read__ready),
     .targets__ready(targets__ready),
     .samples__valid(samples__valid),
@@ -527,27 +529,27 @@ module pulsetrain_core (
     .settings__ready_limit(held_ready_limit),
     .settings__settle_cycles(held_settle_cycles),
     .settings__conversion_limit(held_conversion_limit),
-    .settings_of_next_form_cycles(held_form_cycles),
-    .settings_of_next_forward_full_scale(held_forward_full_scale),
-    .settings_of_next_backward_full_scale(held_backward_full_scale),
+    .settings_now_form_cycles(held_form_cycles),
+    .settings_now_forward_full_scale(held_forward_full_scale),
+    .settings_now_backward_full_scale(held_backward_full_scale),
     .settings__verify_full_scale(held_verify_full_scale),
     .settings__verify(held_verify),
     .settings__verify_step(held_verify_step),
     .settings__verify_tolerance(held_verify_tolerance),
-    .settings_of_next_program_tolerance(held_program_tolerance),
+    .settings_now_program_tolerance(held_program_tolerance),
     .settings__try_limit(held_try_limit),
     .settings__pair_policy(held_pair_policy),
-    .settings_of_next_refresh_pulses(held_refresh_pulses),
-    .settings_of_next_ramp(held_ramp),
-    .settings_of_next_set_ramp_start(held_set_ramp__start),
-    .settings_of_next_set_ramp_step(held_set_ramp__step),
-    .settings_of_next_set_ramp_stop(held_set_ramp__stop),
-    .settings_of_next_reset_ramp_start(held_reset_ramp__start),
-    .settings_of_next_reset_ramp_step(held_reset_ramp__step),
-    .settings_of_next_reset_ramp_stop(held_reset_ramp__stop),
-    .settings_of_next_form_ramp_start(held_form_ramp__start),
-    .settings_of_next_form_ramp_step(held_form_ramp__step),
-    .settings_of_next_form_ramp_stop(held_form_ramp__stop),
+    .settings_now_refresh_pulses(held_refresh_pulses),
+    .settings_now_ramp(held_ramp),
+    .settings_now_set_ramp_start(held_set_ramp__start),
+    .settings_now_set_ramp_step(held_set_ramp__step),
+    .settings_now_set_ramp_stop(held_set_ramp__stop),
+    .settings_now_reset_ramp_start(held_reset_ramp__start),
+    .settings_now_reset_ramp_step(held_reset_ramp__step),
+    .settings_now_reset_ramp_stop(held_reset_ramp__stop),
+    .settings_now_form_ramp_start(held_form_ramp__start),
+    .settings_now_form_ramp_step(held_form_ramp__step),
+    .settings_now_form_ramp_stop(held_form_ramp__stop),
     .settings__set_lines__word_code(held_set_lines__word_code),
     .settings__set_lines__bit_code(held_set_lines__bit_code),
     .settings__set_lines__source_code(held_set_lines__source_code),
@@ -560,12 +562,12 @@ module pulsetrain_core (
     .settings__reset_lines__word_unselected(held_reset_lines__word_unselected),
     .settings__reset_lines__bit_unselected(held_reset_lines__bit_unselected),
     .settings__reset_lines__source_unselected(held_reset_lines__source_unselected),
-    .settings_of_next_form_lines_word_code(held_form_lines__word_code),
-    .settings_of_next_form_lines_bit_code(held_form_lines__bit_code),
-    .settings_of_next_form_lines_source_code(held_form_lines__source_code),
-    .settings_of_next_form_lines_word_unselected(held_form_lines__word_unselected),
-    .settings_of_next_form_lines_bit_unselected(held_form_lines__bit_unselected),
-    .settings_of_next_form_lines_source_unselected(held_form_lines__source_unselected),
+    .settings_now_form_lines_word_code(held_form_lines__word_code),
+    .settings_now_form_lines_bit_code(held_form_lines__bit_code),
+    .settings_now_form_lines_source_code(held_form_lines__source_code),
+    .settings_now_form_lines_word_unselected(held_form_lines__word_unselected),
+    .settings_now_form_lines_bit_unselected(held_form_lines__bit_unselected),
+    .settings_now_form_lines_source_unselected(held_form_lines__source_unselected),
     .settings__read_lines__word_code(held_read_lines__word_code),
     .settings__read_lines__bit_code(held_read_lines__bit_code),
     .settings__read_lines__source_code(held_read_lines__source_code),
@@ -772,6 +774,8 @@ module pulsetrain_core (
         held_max_pulses <= settings__max_pulses;
         held_threshold_log2 <= settings__threshold_log2;
       end
+      if (begins | clear)
+        product <= 1'b0;
       if (product_when)
         product <= product_any;
       armed_before <= armed;
@@ -1958,6 +1962,7 @@ module pulsetrain_core_controller (
   output off,
   output seed__ready,
   output deltas__ready,
+  output sampled,
   output read__ready,
   output targets__ready,
   output samples__valid,
@@ -1973,27 +1978,27 @@ module pulsetrain_core_controller (
   input [15:0] settings__ready_limit,
   input [15:0] settings__settle_cycles,
   input [15:0] settings__conversion_limit,
-  input [15:0] settings_of_next_form_cycles,
-  input [15:0] settings_of_next_forward_full_scale,
-  input [15:0] settings_of_next_backward_full_scale,
+  input [15:0] settings_now_form_cycles,
+  input [15:0] settings_now_forward_full_scale,
+  input [15:0] settings_now_backward_full_scale,
   input [15:0] settings__verify_full_scale,
   input settings__verify,
   input [7:0] settings__verify_step,
   input [7:0] settings__verify_tolerance,
-  input [7:0] settings_of_next_program_tolerance,
+  input [7:0] settings_now_program_tolerance,
   input [7:0] settings__try_limit,
   input [1:0] settings__pair_policy,
-  input [7:0] settings_of_next_refresh_pulses,
-  input [1:0] settings_of_next_ramp,
-  input [15:0] settings_of_next_set_ramp_start,
-  input [15:0] settings_of_next_set_ramp_step,
-  input [15:0] settings_of_next_set_ramp_stop,
-  input [15:0] settings_of_next_reset_ramp_start,
-  input [15:0] settings_of_next_reset_ramp_step,
-  input [15:0] settings_of_next_reset_ramp_stop,
-  input [15:0] settings_of_next_form_ramp_start,
-  input [15:0] settings_of_next_form_ramp_step,
-  input [15:0] settings_of_next_form_ramp_stop,
+  input [7:0] settings_now_refresh_pulses,
+  input [1:0] settings_now_ramp,
+  input [15:0] settings_now_set_ramp_start,
+  input [15:0] settings_now_set_ramp_step,
+  input [15:0] settings_now_set_ramp_stop,
+  input [15:0] settings_now_reset_ramp_start,
+  input [15:0] settings_now_reset_ramp_step,
+  input [15:0] settings_now_reset_ramp_stop,
+  input [15:0] settings_now_form_ramp_start,
+  input [15:0] settings_now_form_ramp_step,
+  input [15:0] settings_now_form_ramp_stop,
   input [7:0] settings__set_lines__word_code,
   input [7:0] settings__set_lines__bit_code,
   input [7:0] settings__set_lines__source_code,
@@ -2006,12 +2011,12 @@ module pulsetrain_core_controller (
   input [1:0] settings__reset_lines__word_unselected,
   input [1:0] settings__reset_lines__bit_unselected,
   input [1:0] settings__reset_lines__source_unselected,
-  input [7:0] settings_of_next_form_lines_word_code,
-  input [7:0] settings_of_next_form_lines_bit_code,
-  input [7:0] settings_of_next_form_lines_source_code,
-  input [1:0] settings_of_next_form_lines_word_unselected,
-  input [1:0] settings_of_next_form_lines_bit_unselected,
-  input [1:0] settings_of_next_form_lines_source_unselected,
+  input [7:0] settings_now_form_lines_word_code,
+  input [7:0] settings_now_form_lines_bit_code,
+  input [7:0] settings_now_form_lines_source_code,
+  input [1:0] settings_now_form_lines_word_unselected,
+  input [1:0] settings_now_form_lines_bit_unselected,
+  input [1:0] settings_now_form_lines_source_unselected,
   input [7:0] settings__read_lines__word_code,
   input [7:0] settings__read_lines__bit_code,
   input [7:0] settings__read_lines__source_code,
@@ -2099,79 +2104,42 @@ module pulsetrain_core_controller (
   reg [4:0] sampled_threshold_log2 = 5'd0;
   reg [3:0] sampled_max_pulses = 4'd0;
   reg [5:0] sampled_parallel_max = 6'd0;
-  reg held_2 = 1'b0;
-  reg [39:0] slot = 40'd0;
-  reg bank_0_verify = 1'b0;
-  reg bank_1_verify = 1'b0;
-  reg verifying = 1'b0;
+  reg [15:0] oldest_setup_cycles = 16'd0;
+  reg [15:0] oldest_set_cycles = 16'd0;
+  reg [15:0] oldest_reset_cycles = 16'd0;
+  reg [15:0] oldest_hold_cycles = 16'd0;
+  reg [15:0] oldest_recovery_cycles = 16'd0;
+  reg [15:0] oldest_ready_limit = 16'd0;
+  reg [7:0] oldest_set_lines_word_code = 8'd0;
+  reg [7:0] oldest_set_lines_bit_code = 8'd0;
+  reg [7:0] oldest_set_lines_source_code = 8'd0;
+  reg [1:0] oldest_set_lines_word_unselected = 2'd0;
+  reg [1:0] oldest_set_lines_bit_unselected = 2'd0;
+  reg [1:0] oldest_set_lines_source_unselected = 2'd0;
+  reg [7:0] oldest_reset_lines_word_code = 8'd0;
+  reg [7:0] oldest_reset_lines_bit_code = 8'd0;
+  reg [7:0] oldest_reset_lines_source_code = 8'd0;
+  reg [1:0] oldest_reset_lines_word_unselected = 2'd0;
+  reg [1:0] oldest_reset_lines_bit_unselected = 2'd0;
+  reg [1:0] oldest_reset_lines_source_unselected = 2'd0;
+  reg [5:0] oldest_parallel_max = 6'd0;
+  reg [15:0] oldest_settle_cycles = 16'd0;
+  reg [15:0] oldest_conversion_limit = 16'd0;
+  reg [15:0] oldest_verify_full_scale = 16'd0;
+  reg oldest_verify = 1'b0;
+  reg [7:0] oldest_verify_step = 8'd0;
+  reg [7:0] oldest_verify_tolerance = 8'd0;
+  reg [7:0] oldest_try_limit = 8'd0;
+  reg [1:0] oldest_pair_policy = 2'd0;
+  reg [7:0] oldest_read_lines_word_code = 8'd0;
+  reg [7:0] oldest_read_lines_bit_code = 8'd0;
+  reg [7:0] oldest_read_lines_source_code = 8'd0;
+  reg [1:0] oldest_read_lines_word_unselected = 2'd0;
+  reg [1:0] oldest_read_lines_bit_unselected = 2'd0;
+  reg [1:0] oldest_read_lines_source_unselected = 2'd0;
   reg held = 1'b0;
+  reg [39:0] slot = 40'd0;
   reg upcoming_valid = 1'b0;
-  reg banked = 1'b0;
-  reg current = 1'b0;
-  reg [5:0] bank_1_parallel_max = 6'd0;
-  reg [15:0] bank_1_setup_cycles = 16'd0;
-  reg [15:0] bank_1_set_cycles = 16'd0;
-  reg [15:0] bank_1_reset_cycles = 16'd0;
-  reg [15:0] bank_1_hold_cycles = 16'd0;
-  reg [15:0] bank_1_recovery_cycles = 16'd0;
-  reg [15:0] bank_1_ready_limit = 16'd0;
-  reg [15:0] bank_1_settle_cycles = 16'd0;
-  reg [15:0] bank_1_conversion_limit = 16'd0;
-  reg [15:0] bank_1_verify_full_scale = 16'd0;
-  reg [7:0] bank_1_verify_step = 8'd0;
-  reg [7:0] bank_1_verify_tolerance = 8'd0;
-  reg [7:0] bank_1_try_limit = 8'd0;
-  reg [1:0] bank_1_pair_policy = 2'd0;
-  reg [7:0] bank_1_set_lines_word_code = 8'd0;
-  reg [7:0] bank_1_set_lines_bit_code = 8'd0;
-  reg [7:0] bank_1_set_lines_source_code = 8'd0;
-  reg [1:0] bank_1_set_lines_word_unselected = 2'd0;
-  reg [1:0] bank_1_set_lines_bit_unselected = 2'd0;
-  reg [1:0] bank_1_set_lines_source_unselected = 2'd0;
-  reg [7:0] bank_1_reset_lines_word_code = 8'd0;
-  reg [7:0] bank_1_reset_lines_bit_code = 8'd0;
-  reg [7:0] bank_1_reset_lines_source_code = 8'd0;
-  reg [1:0] bank_1_reset_lines_word_unselected = 2'd0;
-  reg [1:0] bank_1_reset_lines_bit_unselected = 2'd0;
-  reg [1:0] bank_1_reset_lines_source_unselected = 2'd0;
-  reg [7:0] bank_1_read_lines_word_code = 8'd0;
-  reg [7:0] bank_1_read_lines_bit_code = 8'd0;
-  reg [7:0] bank_1_read_lines_source_code = 8'd0;
-  reg [1:0] bank_1_read_lines_word_unselected = 2'd0;
-  reg [1:0] bank_1_read_lines_bit_unselected = 2'd0;
-  reg [1:0] bank_1_read_lines_source_unselected = 2'd0;
-  reg [5:0] bank_0_parallel_max = 6'd0;
-  reg [15:0] bank_0_setup_cycles = 16'd0;
-  reg [15:0] bank_0_set_cycles = 16'd0;
-  reg [15:0] bank_0_reset_cycles = 16'd0;
-  reg [15:0] bank_0_hold_cycles = 16'd0;
-  reg [15:0] bank_0_recovery_cycles = 16'd0;
-  reg [15:0] bank_0_ready_limit = 16'd0;
-  reg [15:0] bank_0_settle_cycles = 16'd0;
-  reg [15:0] bank_0_conversion_limit = 16'd0;
-  reg [15:0] bank_0_verify_full_scale = 16'd0;
-  reg [7:0] bank_0_verify_step = 8'd0;
-  reg [7:0] bank_0_verify_tolerance = 8'd0;
-  reg [7:0] bank_0_try_limit = 8'd0;
-  reg [1:0] bank_0_pair_policy = 2'd0;
-  reg [7:0] bank_0_set_lines_word_code = 8'd0;
-  reg [7:0] bank_0_set_lines_bit_code = 8'd0;
-  reg [7:0] bank_0_set_lines_source_code = 8'd0;
-  reg [1:0] bank_0_set_lines_word_unselected = 2'd0;
-  reg [1:0] bank_0_set_lines_bit_unselected = 2'd0;
-  reg [1:0] bank_0_set_lines_source_unselected = 2'd0;
-  reg [7:0] bank_0_reset_lines_word_code = 8'd0;
-  reg [7:0] bank_0_reset_lines_bit_code = 8'd0;
-  reg [7:0] bank_0_reset_lines_source_code = 8'd0;
-  reg [1:0] bank_0_reset_lines_word_unselected = 2'd0;
-  reg [1:0] bank_0_reset_lines_bit_unselected = 2'd0;
-  reg [1:0] bank_0_reset_lines_source_unselected = 2'd0;
-  reg [7:0] bank_0_read_lines_word_code = 8'd0;
-  reg [7:0] bank_0_read_lines_bit_code = 8'd0;
-  reg [7:0] bank_0_read_lines_source_code = 8'd0;
-  reg [1:0] bank_0_read_lines_word_unselected = 2'd0;
-  reg [1:0] bank_0_read_lines_bit_unselected = 2'd0;
-  reg [1:0] bank_0_read_lines_source_unselected = 2'd0;
   reg [4:0] kept_operation_operation = 5'd0;
   reg ramped = 1'b0;
   reg [15:0] ramp_value = 16'd0;
@@ -2183,10 +2151,6 @@ module pulsetrain_core_controller (
   reg [15:0] full_scale = 16'd0;
   reg [15:0] timing__setup_cycles = 16'd0;
   reg [15:0] timing__pulse_cycles = 16'd0;
-  reg [15:0] timing__hold_cycles = 16'd0;
-  reg [15:0] timing__recovery_cycles = 16'd0;
-  reg [15:0] timing__ready_limit = 16'd0;
-  reg [15:0] timing__conversion_limit = 16'd0;
   reg [7:0] lines__word_code = 8'd0;
   reg [7:0] lines__bit_code = 8'd0;
   reg [7:0] lines__source_code = 8'd0;
@@ -2259,42 +2223,39 @@ module pulsetrain_core_controller (
   wire allowed = seed_waits & !aborted;
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
-  wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & 1'b1));
+  wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & !(active
+      & !busy) & 1'b1));
   assign deltas__ready = allowed_2 & i__ready;
   wire i__valid = allowed_2 & deltas__valid;
   wire words__ready = deltas__valid & deltas__ready;
   wire starts = words__ready & first;
+  wire upcoming_leaves = upcoming_valid & i__ready_2 & !released;
+  wire finished = upcoming_leaves & upcoming_end;
+  wire oldest_read_lines_source_unselected_when = !busy | finished;
+  assign sampled = in_flight == 2'd2 ? finished : starts & oldest_read_lines_source_unselected_when;
   wire clear = released | drains;
-  wire o__ready_2 = !held_2;
-  wire verified = slot[38] ? bank_1_verify : bank_0_verify;
-  wire plain = held_2 & !verified & !verifying & !active;
-  wire verifies = held_2 & verified & (verifying ? slot[38] == held : !active);
+  wire o__ready_2 = !held;
+  wire on_turn = held & slot[38] == (bank ^ in_flight[0]);
+  wire settings_now_verify = 1'b1 ? oldest_verify : settings__verify;
+  wire plain = on_turn & !settings_now_verify;
+  wire verifies = on_turn & settings_now_verify;
   wire o__ready_3 = !upcoming_taken & !released;
   wire taken = verifies ? slots__ready : plain & o__ready_3;
   wire upcoming_offered = o__valid | plain | whole;
-  wire upcoming_leaves = upcoming_valid & i__ready_2 & !released;
   assign read__ready = upcoming_valid & upcoming_whole & upcoming_leaves;
-  wire banked_and_current = banked & current;
   wire targets__valid_2 = targets__valid & may_program;
   assign targets__ready = targets__ready_2 & may_program;
-  wire [15:0] settings_of_next_settle_cycles = banked_and_current ? bank_1_settle_cycles : banked ?
-      bank_0_settle_cycles : settings__settle_cycles;
-  wire [15:0] settings_of_next_setup_cycles = banked_and_current ? bank_1_setup_cycles : banked ? bank_0_setup_cycles :
-      settings__setup_cycles;
+  wire [15:0] settings_now_settle_cycles = 1'b1 ? oldest_settle_cycles : settings__settle_cycles;
+  wire [15:0] settings_now_setup_cycles = 1'b1 ? oldest_setup_cycles : settings__setup_cycles;
   wire [15:0] chosen_setup_cycles = kept_operation_operation == 5'd8 | kept_operation_operation == 5'd16 ?
-      settings_of_next_settle_cycles : settings_of_next_setup_cycles;
+      settings_now_settle_cycles : settings_now_setup_cycles;
   wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
-  wire finished = upcoming_leaves & upcoming_end;
   assign samples__valid = samples__valid_2 & whole_2;
   wire samples__valid_3 = samples__valid_2 & !whole_2;
   wire counters__reads_both = samples__valid_2 & samples__last;
   wire [2:0] converted_plus_1 = converted + 1'b1;
   wire armed_limit_when = !armed & fault == 2'd0;
   wire first_when = released | !armed;
-  wire first_both = first & in_flight != 2'd2;
-  wire bank_0_read_lines_source_unselected_when = first_both & !bank;
-  wire bank_1_read_lines_source_unselected_when = first_both & bank;
-  wire verifying_when = clear | (o__valid & o__ready_3 & signal_2[0]);
   wire o__ready_3_and_upcoming_offered = o__ready_3 & upcoming_offered;
   wire upcoming_leaves_or_released = upcoming_leaves | released;
   wire upcoming_valid_when = upcoming_taken & !upcoming_valid;
@@ -2306,6 +2267,49 @@ module pulsetrain_core_controller (
   assign i__payload[264:261] = first ? settings__max_pulses : sampled_max_pulses;
   assign i__payload[270:265] = first ? settings__parallel_max : sampled_parallel_max;
   assign i__payload[271] = bank ^ !first;
+  wire [5:0] settings_now_parallel_max = 1'b1 ? oldest_parallel_max : settings__parallel_max;
+  wire [15:0] settings_now_set_cycles = 1'b1 ? oldest_set_cycles : settings__set_cycles;
+  wire [15:0] settings_now_reset_cycles = 1'b1 ? oldest_reset_cycles : settings__reset_cycles;
+  wire [15:0] settings_now_hold_cycles = 1'b1 ? oldest_hold_cycles : settings__hold_cycles;
+  wire [15:0] settings_now_recovery_cycles = 1'b1 ? oldest_recovery_cycles : settings__recovery_cycles;
+  wire [15:0] settings_now_ready_limit = 1'b1 ? oldest_ready_limit : settings__ready_limit;
+  wire [15:0] settings_now_conversion_limit = 1'b1 ? oldest_conversion_limit : settings__conversion_limit;
+  wire [15:0] settings_now_verify_full_scale = 1'b1 ? oldest_verify_full_scale : settings__verify_full_scale;
+  wire [7:0] settings_now_verify_step = 1'b1 ? oldest_verify_step : settings__verify_step;
+  wire [7:0] settings_now_verify_tolerance = 1'b1 ? oldest_verify_tolerance : settings__verify_tolerance;
+  wire [7:0] settings_now_try_limit = 1'b1 ? oldest_try_limit : settings__try_limit;
+  wire [1:0] settings_now_pair_policy = 1'b1 ? oldest_pair_policy : settings__pair_policy;
+  wire [7:0] settings_now_set_lines_word_code = 1'b1 ? oldest_set_lines_word_code : settings__set_lines__word_code;
+  wire [7:0] settings_now_set_lines_bit_code = 1'b1 ? oldest_set_lines_bit_code : settings__set_lines__bit_code;
+  wire [7:0] settings_now_set_lines_source_code = 1'b1 ? oldest_set_lines_source_code :
+      settings__set_lines__source_code;
+  wire [1:0] settings_now_set_lines_word_unselected = 1'b1 ? oldest_set_lines_word_unselected :
+      settings__set_lines__word_unselected;
+  wire [1:0] settings_now_set_lines_bit_unselected = 1'b1 ? oldest_set_lines_bit_unselected :
+      settings__set_lines__bit_unselected;
+  wire [1:0] settings_now_set_lines_source_unselected = 1'b1 ? oldest_set_lines_source_unselected :
+      settings__set_lines__source_unselected;
+  wire [7:0] settings_now_reset_lines_word_code = 1'b1 ? oldest_reset_lines_word_code :
+      settings__reset_lines__word_code;
+  wire [7:0] settings_now_reset_lines_bit_code = 1'b1 ? oldest_reset_lines_bit_code : settings__reset_lines__bit_code;
+  wire [7:0] settings_now_reset_lines_source_code = 1'b1 ? oldest_reset_lines_source_code :
+      settings__reset_lines__source_code;
+  wire [1:0] settings_now_reset_lines_word_unselected = 1'b1 ? oldest_reset_lines_word_unselected :
+      settings__reset_lines__word_unselected;
+  wire [1:0] settings_now_reset_lines_bit_unselected = 1'b1 ? oldest_reset_lines_bit_unselected :
+      settings__reset_lines__bit_unselected;
+  wire [1:0] settings_now_reset_lines_source_unselected = 1'b1 ? oldest_reset_lines_source_unselected :
+      settings__reset_lines__source_unselected;
+  wire [7:0] settings_now_read_lines_word_code = 1'b1 ? oldest_read_lines_word_code : settings__read_lines__word_code;
+  wire [7:0] settings_now_read_lines_bit_code = 1'b1 ? oldest_read_lines_bit_code : settings__read_lines__bit_code;
+  wire [7:0] settings_now_read_lines_source_code = 1'b1 ? oldest_read_lines_source_code :
+      settings__read_lines__source_code;
+  wire [1:0] settings_now_read_lines_word_unselected = 1'b1 ? oldest_read_lines_word_unselected :
+      settings__read_lines__word_unselected;
+  wire [1:0] settings_now_read_lines_bit_unselected = 1'b1 ? oldest_read_lines_bit_unselected :
+      settings__read_lines__bit_unselected;
+  wire [1:0] settings_now_read_lines_source_unselected = 1'b1 ? oldest_read_lines_source_unselected :
+      settings__read_lines__source_unselected;
   wire [44:0] chosen;
   assign chosen[4:0] = o__valid ? o__payload_operation : plain ? (slot[5] ? 5'd2 : 5'd1) : read__payload ? 5'd16 : 5'd8;
   assign chosen[9:5] = o__valid ? signal[4:0] : plain ? slot[4:0] : 5'd0;
@@ -2313,139 +2317,42 @@ module pulsetrain_core_controller (
   assign chosen[42] = !o__valid & !plain;
   assign chosen[44:43] = o__valid ? o__payload_groups : !plain ? 2'd3 : 2'd0;
   wire upcoming_ends = o__valid ? signal_2[0] : plain & slot[39];
-  wire [15:0] settings_of_next_set_cycles = banked_and_current ? bank_1_set_cycles : banked ? bank_0_set_cycles :
-      settings__set_cycles;
-  wire [15:0] settings_of_next_reset_cycles = banked_and_current ? bank_1_reset_cycles : banked ? bank_0_reset_cycles :
-      settings__reset_cycles;
-  wire [15:0] settings_of_next_hold_cycles = banked_and_current ? bank_1_hold_cycles : banked ? bank_0_hold_cycles :
-      settings__hold_cycles;
-  wire [15:0] settings_of_next_recovery_cycles = banked_and_current ? bank_1_recovery_cycles : banked ?
-      bank_0_recovery_cycles : settings__recovery_cycles;
-  wire [15:0] settings_of_next_ready_limit = banked_and_current ? bank_1_ready_limit : banked ? bank_0_ready_limit :
-      settings__ready_limit;
-  wire [15:0] settings_of_next_conversion_limit = banked_and_current ? bank_1_conversion_limit : banked ?
-      bank_0_conversion_limit : settings__conversion_limit;
-  wire [15:0] settings_of_next_verify_full_scale =
-    banked_and_current ? bank_1_verify_full_scale :
-    banked ? bank_0_verify_full_scale :
-    settings__verify_full_scale;
-  wire [7:0] settings_of_next_set_lines_word_code =
-    banked_and_current ? bank_1_set_lines_word_code :
-    banked ? bank_0_set_lines_word_code :
-    settings__set_lines__word_code;
-  wire [7:0] settings_of_next_set_lines_bit_code =
-    banked_and_current ? bank_1_set_lines_bit_code :
-    banked ? bank_0_set_lines_bit_code :
-    settings__set_lines__bit_code;
-  wire [7:0] settings_of_next_set_lines_source_code =
-    banked_and_current ? bank_1_set_lines_source_code :
-    banked ? bank_0_set_lines_source_code :
-    settings__set_lines__source_code;
-  wire [1:0] settings_of_next_set_lines_word_unselected =
-    banked_and_current ? bank_1_set_lines_word_unselected :
-    banked ? bank_0_set_lines_word_unselected :
-    settings__set_lines__word_unselected;
-  wire [1:0] settings_of_next_set_lines_bit_unselected =
-    banked_and_current ? bank_1_set_lines_bit_unselected :
-    banked ? bank_0_set_lines_bit_unselected :
-    settings__set_lines__bit_unselected;
-  wire [1:0] settings_of_next_set_lines_source_unselected =
-    banked_and_current ? bank_1_set_lines_source_unselected :
-    banked ? bank_0_set_lines_source_unselected :
-    settings__set_lines__source_unselected;
-  wire [7:0] settings_of_next_reset_lines_word_code =
-    banked_and_current ? bank_1_reset_lines_word_code :
-    banked ? bank_0_reset_lines_word_code :
-    settings__reset_lines__word_code;
-  wire [7:0] settings_of_next_reset_lines_bit_code =
-    banked_and_current ? bank_1_reset_lines_bit_code :
-    banked ? bank_0_reset_lines_bit_code :
-    settings__reset_lines__bit_code;
-  wire [7:0] settings_of_next_reset_lines_source_code =
-    banked_and_current ? bank_1_reset_lines_source_code :
-    banked ? bank_0_reset_lines_source_code :
-    settings__reset_lines__source_code;
-  wire [1:0] settings_of_next_reset_lines_word_unselected =
-    banked_and_current ? bank_1_reset_lines_word_unselected :
-    banked ? bank_0_reset_lines_word_unselected :
-    settings__reset_lines__word_unselected;
-  wire [1:0] settings_of_next_reset_lines_bit_unselected =
-    banked_and_current ? bank_1_reset_lines_bit_unselected :
-    banked ? bank_0_reset_lines_bit_unselected :
-    settings__reset_lines__bit_unselected;
-  wire [1:0] settings_of_next_reset_lines_source_unselected =
-    banked_and_current ? bank_1_reset_lines_source_unselected :
-    banked ? bank_0_reset_lines_source_unselected :
-    settings__reset_lines__source_unselected;
-  wire [7:0] settings_of_next_read_lines_word_code =
-    banked_and_current ? bank_1_read_lines_word_code :
-    banked ? bank_0_read_lines_word_code :
-    settings__read_lines__word_code;
-  wire [7:0] settings_of_next_read_lines_bit_code =
-    banked_and_current ? bank_1_read_lines_bit_code :
-    banked ? bank_0_read_lines_bit_code :
-    settings__read_lines__bit_code;
-  wire [7:0] settings_of_next_read_lines_source_code =
-    banked_and_current ? bank_1_read_lines_source_code :
-    banked ? bank_0_read_lines_source_code :
-    settings__read_lines__source_code;
-  wire [1:0] settings_of_next_read_lines_word_unselected =
-    banked_and_current ? bank_1_read_lines_word_unselected :
-    banked ? bank_0_read_lines_word_unselected :
-    settings__read_lines__word_unselected;
-  wire [1:0] settings_of_next_read_lines_bit_unselected =
-    banked_and_current ? bank_1_read_lines_bit_unselected :
-    banked ? bank_0_read_lines_bit_unselected :
-    settings__read_lines__bit_unselected;
-  wire [1:0] settings_of_next_read_lines_source_unselected =
-    banked_and_current ? bank_1_read_lines_source_unselected :
-    banked ? bank_0_read_lines_source_unselected :
-    settings__read_lines__source_unselected;
-  wire [7:0] settings_of_row_verify_step = verifying ? (held ? bank_1_verify_step : bank_0_verify_step) :
-      settings__verify_step;
-  wire [7:0] settings_of_row_verify_tolerance = verifying ? (held ? bank_1_verify_tolerance : bank_0_verify_tolerance)
-      : settings__verify_tolerance;
-  wire [7:0] settings_of_row_try_limit = verifying ? (held ? bank_1_try_limit : bank_0_try_limit) : settings__try_limit;
-  wire [5:0] settings_of_row_parallel_max = verifying ? (held ? bank_1_parallel_max : bank_0_parallel_max) :
-      settings__parallel_max;
-  wire [1:0] settings_of_row_pair_policy = verifying ? (held ? bank_1_pair_policy : bank_0_pair_policy) :
-      settings__pair_policy;
   wire [7:0] lines_word_code =
-    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_word_code :
-    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_word_code :
-    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_word_code :
-    settings_of_next_read_lines_word_code;
+    kept_operation_operation == 5'd1 ? settings_now_set_lines_word_code :
+    kept_operation_operation == 5'd2 ? settings_now_reset_lines_word_code :
+    kept_operation_operation == 5'd4 ? settings_now_form_lines_word_code :
+    settings_now_read_lines_word_code;
   wire [7:0] lines_bit_code =
-    ramped & settings_of_next_ramp != 2'd1 & kept_operation_operation != 5'd2 ? ramp_value[7:0] :
-    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_bit_code :
-    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_bit_code :
-    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_bit_code :
-    settings_of_next_read_lines_bit_code;
+    ramped & settings_now_ramp != 2'd1 & kept_operation_operation != 5'd2 ? ramp_value[7:0] :
+    kept_operation_operation == 5'd1 ? settings_now_set_lines_bit_code :
+    kept_operation_operation == 5'd2 ? settings_now_reset_lines_bit_code :
+    kept_operation_operation == 5'd4 ? settings_now_form_lines_bit_code :
+    settings_now_read_lines_bit_code;
   wire [7:0] lines_source_code =
-    ramped & settings_of_next_ramp != 2'd1 & kept_operation_operation == 5'd2 ? ramp_value[7:0] :
-    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_source_code :
-    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_source_code :
-    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_source_code :
-    settings_of_next_read_lines_source_code;
+    ramped & settings_now_ramp != 2'd1 & kept_operation_operation == 5'd2 ? ramp_value[7:0] :
+    kept_operation_operation == 5'd1 ? settings_now_set_lines_source_code :
+    kept_operation_operation == 5'd2 ? settings_now_reset_lines_source_code :
+    kept_operation_operation == 5'd4 ? settings_now_form_lines_source_code :
+    settings_now_read_lines_source_code;
   wire [1:0] lines_word_unselected =
-    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_word_unselected :
-    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_word_unselected :
-    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_word_unselected :
-    settings_of_next_read_lines_word_unselected;
+    kept_operation_operation == 5'd1 ? settings_now_set_lines_word_unselected :
+    kept_operation_operation == 5'd2 ? settings_now_reset_lines_word_unselected :
+    kept_operation_operation == 5'd4 ? settings_now_form_lines_word_unselected :
+    settings_now_read_lines_word_unselected;
   wire [1:0] lines_bit_unselected =
-    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_bit_unselected :
-    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_bit_unselected :
-    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_bit_unselected :
-    settings_of_next_read_lines_bit_unselected;
+    kept_operation_operation == 5'd1 ? settings_now_set_lines_bit_unselected :
+    kept_operation_operation == 5'd2 ? settings_now_reset_lines_bit_unselected :
+    kept_operation_operation == 5'd4 ? settings_now_form_lines_bit_unselected :
+    settings_now_read_lines_bit_unselected;
   wire [1:0] lines_source_unselected =
-    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_source_unselected :
-    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_source_unselected :
-    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_source_unselected :
-    settings_of_next_read_lines_source_unselected;
+    kept_operation_operation == 5'd1 ? settings_now_set_lines_source_unselected :
+    kept_operation_operation == 5'd2 ? settings_now_reset_lines_source_unselected :
+    kept_operation_operation == 5'd4 ? settings_now_form_lines_source_unselected :
+    settings_now_read_lines_source_unselected;
   wire [15:0] width =
-    ramped & settings_of_next_ramp == 2'd1 ? ramp_value :
-    (kept_operation_operation == 5'd1 ? settings_of_next_set_cycles : kept_operation_operation == 5'd4 ?
-        settings_of_next_form_cycles : settings_of_next_reset_cycles);
+    ramped & settings_now_ramp == 2'd1 ? ramp_value :
+    (kept_operation_operation == 5'd1 ? settings_now_set_cycles : kept_operation_operation == 5'd4 ?
+        settings_now_form_cycles : settings_now_reset_cycles);
   wire [44:0] i__payload_3;
   assign i__payload_3[4:0] = kept_operation_operation;
   assign i__payload_3[9:5] = kept_operation_row;
@@ -2508,24 +2415,24 @@ module pulsetrain_core_controller (
     .o__ready(o__ready_3),
     .samples__valid(samples__valid_3),
     .room(room),
-    .program_tolerance(settings_of_next_program_tolerance),
-    .settings__refresh_pulses(settings_of_next_refresh_pulses),
-    .settings__ramp(settings_of_next_ramp),
-    .set_ramp__start(settings_of_next_set_ramp_start),
-    .set_ramp__step(settings_of_next_set_ramp_step),
-    .set_ramp__stop(settings_of_next_set_ramp_stop),
-    .reset_ramp__start(settings_of_next_reset_ramp_start),
-    .reset_ramp__step(settings_of_next_reset_ramp_step),
-    .reset_ramp__stop(settings_of_next_reset_ramp_stop),
-    .form_ramp__start(settings_of_next_form_ramp_start),
-    .form_ramp__step(settings_of_next_form_ramp_step),
-    .form_ramp__stop(settings_of_next_form_ramp_stop),
+    .program_tolerance(settings_now_program_tolerance),
+    .settings__refresh_pulses(settings_now_refresh_pulses),
+    .settings__ramp(settings_now_ramp),
+    .set_ramp__start(settings_now_set_ramp_start),
+    .set_ramp__step(settings_now_set_ramp_step),
+    .set_ramp__stop(settings_now_set_ramp_stop),
+    .reset_ramp__start(settings_now_reset_ramp_start),
+    .reset_ramp__step(settings_now_reset_ramp_step),
+    .reset_ramp__stop(settings_now_reset_ramp_stop),
+    .form_ramp__start(settings_now_form_ramp_start),
+    .form_ramp__step(settings_now_form_ramp_step),
+    .form_ramp__stop(settings_now_form_ramp_stop),
     .targets__payload(targets__payload),
-    .step(settings_of_row_verify_step),
-    .verify_tolerance(settings_of_row_verify_tolerance),
-    .settings__try_limit(settings_of_row_try_limit),
-    .parallel_max(settings_of_row_parallel_max),
-    .pair_policy(settings_of_row_pair_policy),
+    .parallel_max(settings_now_parallel_max),
+    .step(settings_now_verify_step),
+    .verify_tolerance(settings_now_verify_tolerance),
+    .settings__try_limit(settings_now_try_limit),
+    .pair_policy(settings_now_pair_policy),
     .clear(released),
     .slots__payload(slot),
     .slots__ready(slots__ready),
@@ -2572,14 +2479,14 @@ module pulsetrain_core_controller (
     .clear(clear_2),
     .i__valid(i__valid_3),
     .room(room),
+    .timing__hold_cycles(settings_now_hold_cycles),
+    .timing__recovery_cycles(settings_now_recovery_cycles),
+    .timing__ready_limit(settings_now_ready_limit),
+    .timing__conversion_limit(settings_now_conversion_limit),
     .i__payload(i__payload_3),
     .pulse_limit(armed_limit),
     .timing__setup_cycles(timing__setup_cycles),
     .timing__pulse_cycles(timing__pulse_cycles),
-    .timing__hold_cycles(timing__hold_cycles),
-    .timing__recovery_cycles(timing__recovery_cycles),
-    .timing__ready_limit(timing__ready_limit),
-    .timing__conversion_limit(timing__conversion_limit),
     .lines__word_code(lines__word_code),
     .lines__bit_code(lines__bit_code),
     .lines__source_code(lines__source_code),
@@ -2648,77 +2555,40 @@ module pulsetrain_core_controller (
       sampled_threshold_log2 <= 5'd0;
       sampled_max_pulses <= 4'd0;
       sampled_parallel_max <= 6'd0;
-      bank_0_parallel_max <= 6'd0;
-      bank_0_setup_cycles <= 16'd0;
-      bank_0_set_cycles <= 16'd0;
-      bank_0_reset_cycles <= 16'd0;
-      bank_0_hold_cycles <= 16'd0;
-      bank_0_recovery_cycles <= 16'd0;
-      bank_0_ready_limit <= 16'd0;
-      bank_0_settle_cycles <= 16'd0;
-      bank_0_conversion_limit <= 16'd0;
-      bank_0_verify_full_scale <= 16'd0;
-      bank_0_verify <= 1'b0;
-      bank_0_verify_step <= 8'd0;
-      bank_0_verify_tolerance <= 8'd0;
-      bank_0_try_limit <= 8'd0;
-      bank_0_pair_policy <= 2'd0;
-      bank_0_set_lines_word_code <= 8'd0;
-      bank_0_set_lines_bit_code <= 8'd0;
-      bank_0_set_lines_source_code <= 8'd0;
-      bank_0_set_lines_word_unselected <= 2'd0;
-      bank_0_set_lines_bit_unselected <= 2'd0;
-      bank_0_set_lines_source_unselected <= 2'd0;
-      bank_0_reset_lines_word_code <= 8'd0;
-      bank_0_reset_lines_bit_code <= 8'd0;
-      bank_0_reset_lines_source_code <= 8'd0;
-      bank_0_reset_lines_word_unselected <= 2'd0;
-      bank_0_reset_lines_bit_unselected <= 2'd0;
-      bank_0_reset_lines_source_unselected <= 2'd0;
-      bank_0_read_lines_word_code <= 8'd0;
-      bank_0_read_lines_bit_code <= 8'd0;
-      bank_0_read_lines_source_code <= 8'd0;
-      bank_0_read_lines_word_unselected <= 2'd0;
-      bank_0_read_lines_bit_unselected <= 2'd0;
-      bank_0_read_lines_source_unselected <= 2'd0;
-      bank_1_parallel_max <= 6'd0;
-      bank_1_setup_cycles <= 16'd0;
-      bank_1_set_cycles <= 16'd0;
-      bank_1_reset_cycles <= 16'd0;
-      bank_1_hold_cycles <= 16'd0;
-      bank_1_recovery_cycles <= 16'd0;
-      bank_1_ready_limit <= 16'd0;
-      bank_1_settle_cycles <= 16'd0;
-      bank_1_conversion_limit <= 16'd0;
-      bank_1_verify_full_scale <= 16'd0;
-      bank_1_verify <= 1'b0;
-      bank_1_verify_step <= 8'd0;
-      bank_1_verify_tolerance <= 8'd0;
-      bank_1_try_limit <= 8'd0;
-      bank_1_pair_policy <= 2'd0;
-      bank_1_set_lines_word_code <= 8'd0;
-      bank_1_set_lines_bit_code <= 8'd0;
-      bank_1_set_lines_source_code <= 8'd0;
-      bank_1_set_lines_word_unselected <= 2'd0;
-      bank_1_set_lines_bit_unselected <= 2'd0;
-      bank_1_set_lines_source_unselected <= 2'd0;
-      bank_1_reset_lines_word_code <= 8'd0;
-      bank_1_reset_lines_bit_code <= 8'd0;
-      bank_1_reset_lines_source_code <= 8'd0;
-      bank_1_reset_lines_word_unselected <= 2'd0;
-      bank_1_reset_lines_bit_unselected <= 2'd0;
-      bank_1_reset_lines_source_unselected <= 2'd0;
-      bank_1_read_lines_word_code <= 8'd0;
-      bank_1_read_lines_bit_code <= 8'd0;
-      bank_1_read_lines_source_code <= 8'd0;
-      bank_1_read_lines_word_unselected <= 2'd0;
-      bank_1_read_lines_bit_unselected <= 2'd0;
-      bank_1_read_lines_source_unselected <= 2'd0;
+      oldest_setup_cycles <= 16'd0;
+      oldest_set_cycles <= 16'd0;
+      oldest_reset_cycles <= 16'd0;
+      oldest_hold_cycles <= 16'd0;
+      oldest_recovery_cycles <= 16'd0;
+      oldest_ready_limit <= 16'd0;
+      oldest_set_lines_word_code <= 8'd0;
+      oldest_set_lines_bit_code <= 8'd0;
+      oldest_set_lines_source_code <= 8'd0;
+      oldest_set_lines_word_unselected <= 2'd0;
+      oldest_set_lines_bit_unselected <= 2'd0;
+      oldest_set_lines_source_unselected <= 2'd0;
+      oldest_reset_lines_word_code <= 8'd0;
+      oldest_reset_lines_bit_code <= 8'd0;
+      oldest_reset_lines_source_code <= 8'd0;
+      oldest_reset_lines_word_unselected <= 2'd0;
+      oldest_reset_lines_bit_unselected <= 2'd0;
+      oldest_reset_lines_source_unselected <= 2'd0;
+      oldest_parallel_max <= 6'd0;
+      oldest_settle_cycles <= 16'd0;
+      oldest_conversion_limit <= 16'd0;
+      oldest_verify_full_scale <= 16'd0;
+      oldest_verify <= 1'b0;
+      oldest_verify_step <= 8'd0;
+      oldest_verify_tolerance <= 8'd0;
+      oldest_try_limit <= 8'd0;
+      oldest_pair_policy <= 2'd0;
+      oldest_read_lines_word_code <= 8'd0;
+      oldest_read_lines_bit_code <= 8'd0;
+      oldest_read_lines_source_code <= 8'd0;
+      oldest_read_lines_word_unselected <= 2'd0;
+      oldest_read_lines_bit_unselected <= 2'd0;
+      oldest_read_lines_source_unselected <= 2'd0;
       drains <= 1'b0;
-      verifying <= 1'b0;
-      held <= 1'b0;
-      banked <= 1'b0;
-      current <= 1'b0;
       ramped <= 1'b0;
       upcoming_taken <= 1'b0;
       upcoming_end <= 1'b0;
@@ -2777,90 +2647,46 @@ module pulsetrain_core_controller (
         upcoming_taken <= 1'b0;
       end else if (upcoming_valid_when)
         upcoming_valid <= 1'b1;
-      if (o__ready_3_and_upcoming_offered) begin
+      if (o__ready_3_and_upcoming_offered)
         ramped <= o__valid & signal_2[1];
-        current <= verifying ? held : slot[38];
-        banked <= verifying | plain;
-      end
-      if (verifying_when)
-        verifying <= 1'b0;
-      else if (verifies) begin
-        held <= slot[38];
-        verifying <= 1'b1;
-      end
       if (released)
         drains <= 1'b1;
       else if (!holds)
         drains <= 1'b0;
-      if (bank_1_read_lines_source_unselected_when) begin
-        bank_1_read_lines_source_unselected <= settings__read_lines__source_unselected;
-        bank_1_read_lines_bit_unselected <= settings__read_lines__bit_unselected;
-        bank_1_read_lines_word_unselected <= settings__read_lines__word_unselected;
-        bank_1_read_lines_source_code <= settings__read_lines__source_code;
-        bank_1_read_lines_bit_code <= settings__read_lines__bit_code;
-        bank_1_read_lines_word_code <= settings__read_lines__word_code;
-        bank_1_reset_lines_source_unselected <= settings__reset_lines__source_unselected;
-        bank_1_reset_lines_bit_unselected <= settings__reset_lines__bit_unselected;
-        bank_1_reset_lines_word_unselected <= settings__reset_lines__word_unselected;
-        bank_1_reset_lines_source_code <= settings__reset_lines__source_code;
-        bank_1_reset_lines_bit_code <= settings__reset_lines__bit_code;
-        bank_1_reset_lines_word_code <= settings__reset_lines__word_code;
-        bank_1_set_lines_source_unselected <= settings__set_lines__source_unselected;
-        bank_1_set_lines_bit_unselected <= settings__set_lines__bit_unselected;
-        bank_1_set_lines_word_unselected <= settings__set_lines__word_unselected;
-        bank_1_set_lines_source_code <= settings__set_lines__source_code;
-        bank_1_set_lines_bit_code <= settings__set_lines__bit_code;
-        bank_1_set_lines_word_code <= settings__set_lines__word_code;
-        bank_1_pair_policy <= settings__pair_policy;
-        bank_1_try_limit <= settings__try_limit;
-        bank_1_verify_tolerance <= settings__verify_tolerance;
-        bank_1_verify_step <= settings__verify_step;
-        bank_1_verify <= settings__verify;
-        bank_1_verify_full_scale <= settings__verify_full_scale;
-        bank_1_conversion_limit <= settings__conversion_limit;
-        bank_1_settle_cycles <= settings__settle_cycles;
-        bank_1_ready_limit <= settings__ready_limit;
-        bank_1_recovery_cycles <= settings__recovery_cycles;
-        bank_1_hold_cycles <= settings__hold_cycles;
-        bank_1_reset_cycles <= settings__reset_cycles;
-        bank_1_set_cycles <= settings__set_cycles;
-        bank_1_setup_cycles <= settings__setup_cycles;
-        bank_1_parallel_max <= settings__parallel_max;
-      end
-      if (bank_0_read_lines_source_unselected_when) begin
-        bank_0_read_lines_source_unselected <= settings__read_lines__source_unselected;
-        bank_0_read_lines_bit_unselected <= settings__read_lines__bit_unselected;
-        bank_0_read_lines_word_unselected <= settings__read_lines__word_unselected;
-        bank_0_read_lines_source_code <= settings__read_lines__source_code;
-        bank_0_read_lines_bit_code <= settings__read_lines__bit_code;
-        bank_0_read_lines_word_code <= settings__read_lines__word_code;
-        bank_0_reset_lines_source_unselected <= settings__reset_lines__source_unselected;
-        bank_0_reset_lines_bit_unselected <= settings__reset_lines__bit_unselected;
-        bank_0_reset_lines_word_unselected <= settings__reset_lines__word_unselected;
-        bank_0_reset_lines_source_code <= settings__reset_lines__source_code;
-        bank_0_reset_lines_bit_code <= settings__reset_lines__bit_code;
-        bank_0_reset_lines_word_code <= settings__reset_lines__word_code;
-        bank_0_set_lines_source_unselected <= settings__set_lines__source_unselected;
-        bank_0_set_lines_bit_unselected <= settings__set_lines__bit_unselected;
-        bank_0_set_lines_word_unselected <= settings__set_lines__word_unselected;
-        bank_0_set_lines_source_code <= settings__set_lines__source_code;
-        bank_0_set_lines_bit_code <= settings__set_lines__bit_code;
-        bank_0_set_lines_word_code <= settings__set_lines__word_code;
-        bank_0_pair_policy <= settings__pair_policy;
-        bank_0_try_limit <= settings__try_limit;
-        bank_0_verify_tolerance <= settings__verify_tolerance;
-        bank_0_verify_step <= settings__verify_step;
-        bank_0_verify <= settings__verify;
-        bank_0_verify_full_scale <= settings__verify_full_scale;
-        bank_0_conversion_limit <= settings__conversion_limit;
-        bank_0_settle_cycles <= settings__settle_cycles;
-        bank_0_ready_limit <= settings__ready_limit;
-        bank_0_recovery_cycles <= settings__recovery_cycles;
-        bank_0_hold_cycles <= settings__hold_cycles;
-        bank_0_reset_cycles <= settings__reset_cycles;
-        bank_0_set_cycles <= settings__set_cycles;
-        bank_0_setup_cycles <= settings__setup_cycles;
-        bank_0_parallel_max <= settings__parallel_max;
+      if (oldest_read_lines_source_unselected_when) begin
+        oldest_read_lines_source_unselected <= settings__read_lines__source_unselected;
+        oldest_read_lines_bit_unselected <= settings__read_lines__bit_unselected;
+        oldest_read_lines_word_unselected <= settings__read_lines__word_unselected;
+        oldest_read_lines_source_code <= settings__read_lines__source_code;
+        oldest_read_lines_bit_code <= settings__read_lines__bit_code;
+        oldest_read_lines_word_code <= settings__read_lines__word_code;
+        oldest_pair_policy <= settings__pair_policy;
+        oldest_try_limit <= settings__try_limit;
+        oldest_verify_tolerance <= settings__verify_tolerance;
+        oldest_verify_step <= settings__verify_step;
+        oldest_verify <= settings__verify;
+        oldest_verify_full_scale <= settings__verify_full_scale;
+        oldest_conversion_limit <= settings__conversion_limit;
+        oldest_settle_cycles <= settings__settle_cycles;
+        oldest_parallel_max <= settings__parallel_max;
+        oldest_reset_lines_source_unselected <= settings__reset_lines__source_unselected;
+        oldest_reset_lines_bit_unselected <= settings__reset_lines__bit_unselected;
+        oldest_reset_lines_word_unselected <= settings__reset_lines__word_unselected;
+        oldest_reset_lines_source_code <= settings__reset_lines__source_code;
+        oldest_reset_lines_bit_code <= settings__reset_lines__bit_code;
+        oldest_reset_lines_word_code <= settings__reset_lines__word_code;
+        oldest_set_lines_source_unselected <= settings__set_lines__source_unselected;
+        oldest_set_lines_bit_unselected <= settings__set_lines__bit_unselected;
+        oldest_set_lines_word_unselected <= settings__set_lines__word_unselected;
+        oldest_set_lines_source_code <= settings__set_lines__source_code;
+        oldest_set_lines_bit_code <= settings__set_lines__bit_code;
+        oldest_set_lines_word_code <= settings__set_lines__word_code;
+        oldest_ready_limit <= settings__ready_limit;
+        oldest_recovery_cycles <= settings__recovery_cycles;
+        oldest_hold_cycles <= settings__hold_cycles;
+        oldest_reset_cycles <= settings__reset_cycles;
+        oldest_set_cycles <= settings__set_cycles;
+        oldest_setup_cycles <= settings__setup_cycles;
       end
       if (first) begin
         sampled_parallel_max <= settings__parallel_max;
@@ -2900,18 +2726,14 @@ module pulsetrain_core_controller (
 
   always @(posedge clk) begin
     if (!upcoming_leaves_or_released & upcoming_valid_when) begin
-      full_scale <= upcoming_whole ? (kept_operation_operation == 5'd16 ? settings_of_next_backward_full_scale :
-          settings_of_next_forward_full_scale) : settings_of_next_verify_full_scale;
+      full_scale <= upcoming_whole ? (kept_operation_operation == 5'd16 ? settings_now_backward_full_scale :
+          settings_now_forward_full_scale) : settings_now_verify_full_scale;
       lines__source_unselected <= lines_source_unselected;
       lines__bit_unselected <= lines_bit_unselected;
       lines__word_unselected <= lines_word_unselected;
       lines__source_code <= lines_source_code;
       lines__bit_code <= lines_bit_code;
       lines__word_code <= lines_word_code;
-      timing__conversion_limit <= settings_of_next_conversion_limit;
-      timing__ready_limit <= settings_of_next_ready_limit;
-      timing__recovery_cycles <= settings_of_next_recovery_cycles;
-      timing__hold_cycles <= settings_of_next_hold_cycles;
       timing__pulse_cycles <= width;
       timing__setup_cycles <= chosen_setup_cycles;
     end
@@ -2929,11 +2751,11 @@ module pulsetrain_core_controller (
 
   always @(posedge clk) begin
     if (rst)
-      held_2 <= 1'b0;
+      held <= 1'b0;
     else if (taken | clear)
-      held_2 <= 1'b0;
+      held <= 1'b0;
     else if (o__ready_2)
-      held_2 <= o__valid_2;
+      held <= o__valid_2;
   end
 
   assign values = port;
@@ -4200,10 +4022,10 @@ module pulsetrain_core_controller_row_programmer (
   input [15:0] form_ramp__step,
   input [15:0] form_ramp__stop,
   input [257:0] targets__payload,
+  input [5:0] parallel_max,
   input [7:0] step,
   input [7:0] verify_tolerance,
   input [7:0] settings__try_limit,
-  input [5:0] parallel_max,
   input [1:0] pair_policy,
   input clear,
   input [39:0] slots__payload,
@@ -5332,14 +5154,14 @@ module pulsetrain_core_controller_line_driver (
   input clear,
   input i__valid,
   input room,
-  input [44:0] i__payload,
-  input [15:0] pulse_limit,
-  input [15:0] timing__setup_cycles,
-  input [15:0] timing__pulse_cycles,
   input [15:0] timing__hold_cycles,
   input [15:0] timing__recovery_cycles,
   input [15:0] timing__ready_limit,
   input [15:0] timing__conversion_limit,
+  input [44:0] i__payload,
+  input [15:0] pulse_limit,
+  input [15:0] timing__setup_cycles,
+  input [15:0] timing__pulse_cycles,
   input [7:0] lines__word_code,
   input [7:0] lines__bit_code,
   input [7:0] lines__source_code,

@@ -249,6 +249,7 @@ module pulsetrain_core (
   wire off;
   wire seed__ready_2;
   wire deltas__ready;
+  wire sampled_2;
   wire read__ready;
   wire targets__ready;
   wire samples__valid;
@@ -295,15 +296,15 @@ module pulsetrain_core (
       refusals__illegal_settings_any_2)) | refusals__illegal_settings_both | settings__ramp > 2'd2;
   wire refusals__disarmed = !armed | released;
   wire refusals__unseeded = !seeded | seeding;
-  wire room = room_2 & !(used & product) & !(armed & !armed_before);
+  wire room = room_2 & !product & !(armed & !armed_before);
+  wire read_starts = read__valid & read__ready;
+  wire sampled = sampled_2 | read_starts | programmed;
   wire may_pass = !first | !reading;
   wire deltas__valid = may_pass & deltas__valid_2;
-  wire moves = deltas__valid & deltas__ready;
-  wire begins = moves & first;
-  wire read_starts = read__valid & read__ready;
-  wire sampled = begins | read_starts | programmed;
   wire outer_product__deltas__ready = may_pass & deltas__ready;
   wire deltas__ready_2 = outer_product__deltas__ready & 1'b1;
+  wire moves = deltas__valid & deltas__ready;
+  wire begins = moves & first;
   wire updated = done__valid & done__status == 2'd0;
   wire [1:0] command_decoder_targets__ready_either = 2'd2 | !reading;
 
@@ -427,6 +428,7 @@ module pulsetrain_core (
     .off(off),
     .seed__ready(seed__ready_2),
     .deltas__ready(deltas__ready),
+    .sampled(sampled_2),
     .read__ready(read__ready),
     .targets__ready(targets__ready),
     .samples__valid(samples__valid),
@@ -440,29 +442,29 @@ module pulsetrain_core (
     .settings__hold_cycles(held_hold_cycles),
     .settings__recovery_cycles(held_recovery_cycles),
     .settings__ready_limit(held_ready_limit),
-    .settings__settle_cycles(held_settle_cycles),
-    .settings__conversion_limit(held_conversion_limit),
-    .settings_of_next_form_cycles(held_form_cycles),
-    .settings_of_next_forward_full_scale(held_forward_full_scale),
-    .settings_of_next_backward_full_scale(held_backward_full_scale),
-    .settings__verify_full_scale(held_verify_full_scale),
-    .settings__verify(held_verify),
-    .settings__verify_step(held_verify_step),
-    .settings__verify_tolerance(held_verify_tolerance),
-    .settings_of_next_program_tolerance(held_program_tolerance),
-    .settings__try_limit(held_try_limit),
-    .settings__pair_policy(held_pair_policy),
-    .settings_of_next_refresh_pulses(held_refresh_pulses),
-    .settings_of_next_ramp(held_ramp),
-    .settings_of_next_set_ramp_start(held_set_ramp__start),
-    .settings_of_next_set_ramp_step(held_set_ramp__step),
-    .settings_of_next_set_ramp_stop(held_set_ramp__stop),
-    .settings_of_next_reset_ramp_start(held_reset_ramp__start),
-    .settings_of_next_reset_ramp_step(held_reset_ramp__step),
-    .settings_of_next_reset_ramp_stop(held_reset_ramp__stop),
-    .settings_of_next_form_ramp_start(held_form_ramp__start),
-    .settings_of_next_form_ramp_step(held_form_ramp__step),
-    .settings_of_next_form_ramp_stop(held_form_ramp__stop),
+    .settings_now_settle_cycles(held_settle_cycles),
+    .settings_now_conversion_limit(held_conversion_limit),
+    .settings_now_form_cycles(held_form_cycles),
+    .settings_now_forward_full_scale(held_forward_full_scale),
+    .settings_now_backward_full_scale(held_backward_full_scale),
+    .settings_now_verify_full_scale(held_verify_full_scale),
+    .settings_now_verify(held_verify),
+    .settings_now_verify_step(held_verify_step),
+    .settings_now_verify_tolerance(held_verify_tolerance),
+    .settings_now_program_tolerance(held_program_tolerance),
+    .settings_now_try_limit(held_try_limit),
+    .settings_now_pair_policy(held_pair_policy),
+    .settings_now_refresh_pulses(held_refresh_pulses),
+    .settings_now_ramp(held_ramp),
+    .settings_now_set_ramp_start(held_set_ramp__start),
+    .settings_now_set_ramp_step(held_set_ramp__step),
+    .settings_now_set_ramp_stop(held_set_ramp__stop),
+    .settings_now_reset_ramp_start(held_reset_ramp__start),
+    .settings_now_reset_ramp_step(held_reset_ramp__step),
+    .settings_now_reset_ramp_stop(held_reset_ramp__stop),
+    .settings_now_form_ramp_start(held_form_ramp__start),
+    .settings_now_form_ramp_step(held_form_ramp__step),
+    .settings_now_form_ramp_stop(held_form_ramp__stop),
     .settings__set_lines__word_code(held_set_lines__word_code),
     .settings__set_lines__bit_code(held_set_lines__bit_code),
     .settings__set_lines__source_code(held_set_lines__source_code),
@@ -475,18 +477,18 @@ module pulsetrain_core (
     .settings__reset_lines__word_unselected(held_reset_lines__word_unselected),
     .settings__reset_lines__bit_unselected(held_reset_lines__bit_unselected),
     .settings__reset_lines__source_unselected(held_reset_lines__source_unselected),
-    .settings_of_next_form_lines_word_code(held_form_lines__word_code),
-    .settings_of_next_form_lines_bit_code(held_form_lines__bit_code),
-    .settings_of_next_form_lines_source_code(held_form_lines__source_code),
-    .settings_of_next_form_lines_word_unselected(held_form_lines__word_unselected),
-    .settings_of_next_form_lines_bit_unselected(held_form_lines__bit_unselected),
-    .settings_of_next_form_lines_source_unselected(held_form_lines__source_unselected),
-    .settings__read_lines__word_code(held_read_lines__word_code),
-    .settings__read_lines__bit_code(held_read_lines__bit_code),
-    .settings__read_lines__source_code(held_read_lines__source_code),
-    .settings__read_lines__word_unselected(held_read_lines__word_unselected),
-    .settings__read_lines__bit_unselected(held_read_lines__bit_unselected),
-    .settings__read_lines__source_unselected(held_read_lines__source_unselected),
+    .settings_now_form_lines_word_code(held_form_lines__word_code),
+    .settings_now_form_lines_bit_code(held_form_lines__bit_code),
+    .settings_now_form_lines_source_code(held_form_lines__source_code),
+    .settings_now_form_lines_word_unselected(held_form_lines__word_unselected),
+    .settings_now_form_lines_bit_unselected(held_form_lines__bit_unselected),
+    .settings_now_form_lines_source_unselected(held_form_lines__source_unselected),
+    .settings_now_read_lines_word_code(held_read_lines__word_code),
+    .settings_now_read_lines_bit_code(held_read_lines__bit_code),
+    .settings_now_read_lines_source_code(held_read_lines__source_code),
+    .settings_now_read_lines_word_unselected(held_read_lines__word_unselected),
+    .settings_now_read_lines_bit_unselected(held_read_lines__bit_unselected),
+    .settings_now_read_lines_source_unselected(held_read_lines__source_unselected),
     .row_programmer__targets__payload(targets__payload),
     .read__valid(read__valid),
     .read__payload(backward_2),
@@ -667,6 +669,8 @@ module pulsetrain_core (
         held_max_pulses <= settings__max_pulses;
         held_threshold_log2 <= settings__threshold_log2;
       end
+      if (begins | clear)
+        product <= 1'b0;
       if (product_when)
         product <= |{commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5};
       armed_before <= armed;
@@ -1553,6 +1557,7 @@ module pulsetrain_core_controller (
   output off,
   output seed__ready,
   output deltas__ready,
+  output sampled,
   output read__ready,
   output targets__ready,
   output samples__valid,
@@ -1566,29 +1571,29 @@ module pulsetrain_core_controller (
   input [15:0] settings__hold_cycles,
   input [15:0] settings__recovery_cycles,
   input [15:0] settings__ready_limit,
-  input [15:0] settings__settle_cycles,
-  input [15:0] settings__conversion_limit,
-  input [15:0] settings_of_next_form_cycles,
-  input [15:0] settings_of_next_forward_full_scale,
-  input [15:0] settings_of_next_backward_full_scale,
-  input [15:0] settings__verify_full_scale,
-  input settings__verify,
-  input [7:0] settings__verify_step,
-  input [7:0] settings__verify_tolerance,
-  input [7:0] settings_of_next_program_tolerance,
-  input [7:0] settings__try_limit,
-  input [1:0] settings__pair_policy,
-  input [7:0] settings_of_next_refresh_pulses,
-  input [1:0] settings_of_next_ramp,
-  input [15:0] settings_of_next_set_ramp_start,
-  input [15:0] settings_of_next_set_ramp_step,
-  input [15:0] settings_of_next_set_ramp_stop,
-  input [15:0] settings_of_next_reset_ramp_start,
-  input [15:0] settings_of_next_reset_ramp_step,
-  input [15:0] settings_of_next_reset_ramp_stop,
-  input [15:0] settings_of_next_form_ramp_start,
-  input [15:0] settings_of_next_form_ramp_step,
-  input [15:0] settings_of_next_form_ramp_stop,
+  input [15:0] settings_now_settle_cycles,
+  input [15:0] settings_now_conversion_limit,
+  input [15:0] settings_now_form_cycles,
+  input [15:0] settings_now_forward_full_scale,
+  input [15:0] settings_now_backward_full_scale,
+  input [15:0] settings_now_verify_full_scale,
+  input settings_now_verify,
+  input [7:0] settings_now_verify_step,
+  input [7:0] settings_now_verify_tolerance,
+  input [7:0] settings_now_program_tolerance,
+  input [7:0] settings_now_try_limit,
+  input [1:0] settings_now_pair_policy,
+  input [7:0] settings_now_refresh_pulses,
+  input [1:0] settings_now_ramp,
+  input [15:0] settings_now_set_ramp_start,
+  input [15:0] settings_now_set_ramp_step,
+  input [15:0] settings_now_set_ramp_stop,
+  input [15:0] settings_now_reset_ramp_start,
+  input [15:0] settings_now_reset_ramp_step,
+  input [15:0] settings_now_reset_ramp_stop,
+  input [15:0] settings_now_form_ramp_start,
+  input [15:0] settings_now_form_ramp_step,
+  input [15:0] settings_now_form_ramp_stop,
   input [7:0] settings__set_lines__word_code,
   input [7:0] settings__set_lines__bit_code,
   input [7:0] settings__set_lines__source_code,
@@ -1601,18 +1606,18 @@ module pulsetrain_core_controller (
   input [1:0] settings__reset_lines__word_unselected,
   input [1:0] settings__reset_lines__bit_unselected,
   input [1:0] settings__reset_lines__source_unselected,
-  input [7:0] settings_of_next_form_lines_word_code,
-  input [7:0] settings_of_next_form_lines_bit_code,
-  input [7:0] settings_of_next_form_lines_source_code,
-  input [1:0] settings_of_next_form_lines_word_unselected,
-  input [1:0] settings_of_next_form_lines_bit_unselected,
-  input [1:0] settings_of_next_form_lines_source_unselected,
-  input [7:0] settings__read_lines__word_code,
-  input [7:0] settings__read_lines__bit_code,
-  input [7:0] settings__read_lines__source_code,
-  input [1:0] settings__read_lines__word_unselected,
-  input [1:0] settings__read_lines__bit_unselected,
-  input [1:0] settings__read_lines__source_unselected,
+  input [7:0] settings_now_form_lines_word_code,
+  input [7:0] settings_now_form_lines_bit_code,
+  input [7:0] settings_now_form_lines_source_code,
+  input [1:0] settings_now_form_lines_word_unselected,
+  input [1:0] settings_now_form_lines_bit_unselected,
+  input [1:0] settings_now_form_lines_source_unselected,
+  input [7:0] settings_now_read_lines_word_code,
+  input [7:0] settings_now_read_lines_bit_code,
+  input [7:0] settings_now_read_lines_source_code,
+  input [1:0] settings_now_read_lines_word_unselected,
+  input [1:0] settings_now_read_lines_bit_unselected,
+  input [1:0] settings_now_read_lines_source_unselected,
   input [65:0] row_programmer__targets__payload,
   input read__valid,
   input read__payload,
@@ -1677,69 +1682,27 @@ module pulsetrain_core_controller (
   reg [4:0] sampled_threshold_log2 = 5'd0;
   reg [3:0] sampled_max_pulses = 4'd0;
   reg [5:0] sampled_parallel_max = 6'd0;
-  reg held_2 = 1'b0;
-  reg [39:0] slot = 40'd0;
-  reg bank_0_verify = 1'b0;
-  reg bank_1_verify = 1'b0;
-  reg verifying = 1'b0;
+  reg [15:0] oldest_setup_cycles = 16'd0;
+  reg [15:0] oldest_set_cycles = 16'd0;
+  reg [15:0] oldest_reset_cycles = 16'd0;
+  reg [15:0] oldest_hold_cycles = 16'd0;
+  reg [15:0] oldest_recovery_cycles = 16'd0;
+  reg [15:0] oldest_ready_limit = 16'd0;
+  reg [7:0] oldest_set_lines_word_code = 8'd0;
+  reg [7:0] oldest_set_lines_bit_code = 8'd0;
+  reg [7:0] oldest_set_lines_source_code = 8'd0;
+  reg [1:0] oldest_set_lines_word_unselected = 2'd0;
+  reg [1:0] oldest_set_lines_bit_unselected = 2'd0;
+  reg [1:0] oldest_set_lines_source_unselected = 2'd0;
+  reg [7:0] oldest_reset_lines_word_code = 8'd0;
+  reg [7:0] oldest_reset_lines_bit_code = 8'd0;
+  reg [7:0] oldest_reset_lines_source_code = 8'd0;
+  reg [1:0] oldest_reset_lines_word_unselected = 2'd0;
+  reg [1:0] oldest_reset_lines_bit_unselected = 2'd0;
+  reg [1:0] oldest_reset_lines_source_unselected = 2'd0;
   reg held = 1'b0;
+  reg [39:0] slot = 40'd0;
   reg upcoming_valid = 1'b0;
-  reg banked = 1'b0;
-  reg current = 1'b0;
-  reg [15:0] bank_1_setup_cycles = 16'd0;
-  reg [15:0] bank_1_set_cycles = 16'd0;
-  reg [15:0] bank_1_reset_cycles = 16'd0;
-  reg [15:0] bank_1_hold_cycles = 16'd0;
-  reg [15:0] bank_1_recovery_cycles = 16'd0;
-  reg [15:0] bank_1_ready_limit = 16'd0;
-  reg [15:0] bank_1_settle_cycles = 16'd0;
-  reg [15:0] bank_1_conversion_limit = 16'd0;
-  reg [15:0] bank_1_verify_full_scale = 16'd0;
-  reg [7:0] bank_1_set_lines_word_code = 8'd0;
-  reg [7:0] bank_1_set_lines_bit_code = 8'd0;
-  reg [7:0] bank_1_set_lines_source_code = 8'd0;
-  reg [1:0] bank_1_set_lines_word_unselected = 2'd0;
-  reg [1:0] bank_1_set_lines_bit_unselected = 2'd0;
-  reg [1:0] bank_1_set_lines_source_unselected = 2'd0;
-  reg [7:0] bank_1_reset_lines_word_code = 8'd0;
-  reg [7:0] bank_1_reset_lines_bit_code = 8'd0;
-  reg [7:0] bank_1_reset_lines_source_code = 8'd0;
-  reg [1:0] bank_1_reset_lines_word_unselected = 2'd0;
-  reg [1:0] bank_1_reset_lines_bit_unselected = 2'd0;
-  reg [1:0] bank_1_reset_lines_source_unselected = 2'd0;
-  reg [7:0] bank_1_read_lines_word_code = 8'd0;
-  reg [7:0] bank_1_read_lines_bit_code = 8'd0;
-  reg [7:0] bank_1_read_lines_source_code = 8'd0;
-  reg [1:0] bank_1_read_lines_word_unselected = 2'd0;
-  reg [1:0] bank_1_read_lines_bit_unselected = 2'd0;
-  reg [1:0] bank_1_read_lines_source_unselected = 2'd0;
-  reg [15:0] bank_0_setup_cycles = 16'd0;
-  reg [15:0] bank_0_set_cycles = 16'd0;
-  reg [15:0] bank_0_reset_cycles = 16'd0;
-  reg [15:0] bank_0_hold_cycles = 16'd0;
-  reg [15:0] bank_0_recovery_cycles = 16'd0;
-  reg [15:0] bank_0_ready_limit = 16'd0;
-  reg [15:0] bank_0_settle_cycles = 16'd0;
-  reg [15:0] bank_0_conversion_limit = 16'd0;
-  reg [15:0] bank_0_verify_full_scale = 16'd0;
-  reg [7:0] bank_0_set_lines_word_code = 8'd0;
-  reg [7:0] bank_0_set_lines_bit_code = 8'd0;
-  reg [7:0] bank_0_set_lines_source_code = 8'd0;
-  reg [1:0] bank_0_set_lines_word_unselected = 2'd0;
-  reg [1:0] bank_0_set_lines_bit_unselected = 2'd0;
-  reg [1:0] bank_0_set_lines_source_unselected = 2'd0;
-  reg [7:0] bank_0_reset_lines_word_code = 8'd0;
-  reg [7:0] bank_0_reset_lines_bit_code = 8'd0;
-  reg [7:0] bank_0_reset_lines_source_code = 8'd0;
-  reg [1:0] bank_0_reset_lines_word_unselected = 2'd0;
-  reg [1:0] bank_0_reset_lines_bit_unselected = 2'd0;
-  reg [1:0] bank_0_reset_lines_source_unselected = 2'd0;
-  reg [7:0] bank_0_read_lines_word_code = 8'd0;
-  reg [7:0] bank_0_read_lines_bit_code = 8'd0;
-  reg [7:0] bank_0_read_lines_source_code = 8'd0;
-  reg [1:0] bank_0_read_lines_word_unselected = 2'd0;
-  reg [1:0] bank_0_read_lines_bit_unselected = 2'd0;
-  reg [1:0] bank_0_read_lines_source_unselected = 2'd0;
   reg [4:0] kept_operation_operation = 5'd0;
   reg ramped = 1'b0;
   reg [15:0] ramp_value = 16'd0;
@@ -1751,10 +1714,6 @@ module pulsetrain_core_controller (
   reg [15:0] full_scale = 16'd0;
   reg [15:0] timing__setup_cycles = 16'd0;
   reg [15:0] timing__pulse_cycles = 16'd0;
-  reg [15:0] timing__hold_cycles = 16'd0;
-  reg [15:0] timing__recovery_cycles = 16'd0;
-  reg [15:0] timing__ready_limit = 16'd0;
-  reg [15:0] timing__conversion_limit = 16'd0;
   reg [7:0] lines__word_code = 8'd0;
   reg [7:0] lines__bit_code = 8'd0;
   reg [7:0] lines__source_code = 8'd0;
@@ -1798,39 +1757,33 @@ module pulsetrain_core_controller (
   wire allowed = seed_waits & !aborted;
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
-  wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & 1'b1));
+  wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & 1'b1 &
+      1'b1));
   assign deltas__ready = allowed_2 & i__ready;
   wire i__valid = allowed_2 & deltas__valid;
   wire words__ready = deltas__valid & deltas__ready;
   wire starts = words__ready & first;
-  wire clear = released | drains;
-  wire o__ready_2 = !held_2;
-  wire verified = slot[38] ? bank_1_verify : bank_0_verify;
-  wire plain = held_2 & !verified & !verifying & 1'b1;
-  wire verifies = held_2 & verified & (!verifying | slot[38] == held);
-  wire row_programmer__o__ready = !upcoming_taken & !released;
-  wire taken = !verifies & plain & row_programmer__o__ready;
-  wire upcoming_offered = plain | whole;
   wire upcoming_leaves = upcoming_valid & i__ready_2 & !released;
-  assign read__ready = upcoming_valid & upcoming_whole & upcoming_leaves;
-  wire banked_and_current = banked & current;
-  assign targets__ready = 1'b0 & may_program;
-  wire [15:0] settings_of_next_settle_cycles = banked_and_current ? bank_1_settle_cycles : banked ?
-      bank_0_settle_cycles : settings__settle_cycles;
-  wire [15:0] settings_of_next_setup_cycles = banked_and_current ? bank_1_setup_cycles : banked ? bank_0_setup_cycles :
-      settings__setup_cycles;
-  wire [15:0] chosen_setup_cycles = kept_operation_operation == 5'd8 | kept_operation_operation == 5'd16 ?
-      settings_of_next_settle_cycles : settings_of_next_setup_cycles;
-  wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
   wire finished = upcoming_leaves & upcoming_end;
+  wire oldest_reset_lines_source_unselected_when = !busy | finished;
+  assign sampled = in_flight == 2'd2 ? finished : starts & oldest_reset_lines_source_unselected_when;
+  wire clear = released | drains;
+  wire o__ready_2 = !held;
+  wire on_turn = held & slot[38] == (bank ^ in_flight[0]);
+  wire plain = on_turn & 1'b1;
+  wire upcoming_offered = plain | whole;
+  assign read__ready = upcoming_valid & upcoming_whole & upcoming_leaves;
+  assign targets__ready = 1'b0 & may_program;
+  wire [15:0] settings_now_setup_cycles = 1'b1 ? oldest_setup_cycles : settings__setup_cycles;
+  wire [15:0] chosen_setup_cycles = kept_operation_operation == 5'd8 | kept_operation_operation == 5'd16 ?
+      settings_now_settle_cycles : settings_now_setup_cycles;
+  wire row_programmer__o__ready = !upcoming_taken & !released;
+  wire i__valid_3 = upcoming_valid & !upcoming_end & !released;
   assign samples__valid = samples__valid_2 & whole_2;
   wire counters__reads_both = samples__valid_2 & samples__last;
   wire [4:0] converted_plus_1 = converted + 1'b1;
   wire armed_limit_when = !armed & fault == 2'd0;
   wire first_when = released | !armed;
-  wire first_both = first & in_flight != 2'd2;
-  wire bank_0_read_lines_source_unselected_when = first_both & !bank;
-  wire bank_1_read_lines_source_unselected_when = first_both & bank;
   wire ramped_when = row_programmer__o__ready & upcoming_offered;
   wire upcoming_leaves_or_released = upcoming_leaves | released;
   wire upcoming_valid_when = upcoming_taken & !upcoming_valid;
@@ -1842,6 +1795,32 @@ module pulsetrain_core_controller (
   assign i__payload[72:69] = first ? settings__max_pulses : sampled_max_pulses;
   assign i__payload[78:73] = first ? settings__parallel_max : sampled_parallel_max;
   assign i__payload[79] = bank ^ !first;
+  wire [15:0] settings_now_set_cycles = 1'b1 ? oldest_set_cycles : settings__set_cycles;
+  wire [15:0] settings_now_reset_cycles = 1'b1 ? oldest_reset_cycles : settings__reset_cycles;
+  wire [15:0] settings_now_hold_cycles = 1'b1 ? oldest_hold_cycles : settings__hold_cycles;
+  wire [15:0] settings_now_recovery_cycles = 1'b1 ? oldest_recovery_cycles : settings__recovery_cycles;
+  wire [15:0] settings_now_ready_limit = 1'b1 ? oldest_ready_limit : settings__ready_limit;
+  wire [7:0] settings_now_set_lines_word_code = 1'b1 ? oldest_set_lines_word_code : settings__set_lines__word_code;
+  wire [7:0] settings_now_set_lines_bit_code = 1'b1 ? oldest_set_lines_bit_code : settings__set_lines__bit_code;
+  wire [7:0] settings_now_set_lines_source_code = 1'b1 ? oldest_set_lines_source_code :
+      settings__set_lines__source_code;
+  wire [1:0] settings_now_set_lines_word_unselected = 1'b1 ? oldest_set_lines_word_unselected :
+      settings__set_lines__word_unselected;
+  wire [1:0] settings_now_set_lines_bit_unselected = 1'b1 ? oldest_set_lines_bit_unselected :
+      settings__set_lines__bit_unselected;
+  wire [1:0] settings_now_set_lines_source_unselected = 1'b1 ? oldest_set_lines_source_unselected :
+      settings__set_lines__source_unselected;
+  wire [7:0] settings_now_reset_lines_word_code = 1'b1 ? oldest_reset_lines_word_code :
+      settings__reset_lines__word_code;
+  wire [7:0] settings_now_reset_lines_bit_code = 1'b1 ? oldest_reset_lines_bit_code : settings__reset_lines__bit_code;
+  wire [7:0] settings_now_reset_lines_source_code = 1'b1 ? oldest_reset_lines_source_code :
+      settings__reset_lines__source_code;
+  wire [1:0] settings_now_reset_lines_word_unselected = 1'b1 ? oldest_reset_lines_word_unselected :
+      settings__reset_lines__word_unselected;
+  wire [1:0] settings_now_reset_lines_bit_unselected = 1'b1 ? oldest_reset_lines_bit_unselected :
+      settings__reset_lines__bit_unselected;
+  wire [1:0] settings_now_reset_lines_source_unselected = 1'b1 ? oldest_reset_lines_source_unselected :
+      settings__reset_lines__source_unselected;
   wire [50:0] chosen;
   assign chosen[4:0] = 1'b0 ? 5'd0 : plain ? (slot[5] ? 5'd2 : 5'd1) : read__payload ? 5'd16 : 5'd8;
   assign chosen[9:5] = 1'b0 ? 5'd0 : plain ? slot[4:0] : 5'd0;
@@ -1849,130 +1828,42 @@ module pulsetrain_core_controller (
   assign chosen[42] = 1'b1 & !plain;
   assign chosen[50:43] = 1'b0 ? 8'd0 : !plain ? 8'd255 : 8'd0;
   wire upcoming_ends = 1'b1 & plain & slot[39];
-  wire [15:0] settings_of_next_set_cycles = banked_and_current ? bank_1_set_cycles : banked ? bank_0_set_cycles :
-      settings__set_cycles;
-  wire [15:0] settings_of_next_reset_cycles = banked_and_current ? bank_1_reset_cycles : banked ? bank_0_reset_cycles :
-      settings__reset_cycles;
-  wire [15:0] settings_of_next_hold_cycles = banked_and_current ? bank_1_hold_cycles : banked ? bank_0_hold_cycles :
-      settings__hold_cycles;
-  wire [15:0] settings_of_next_recovery_cycles = banked_and_current ? bank_1_recovery_cycles : banked ?
-      bank_0_recovery_cycles : settings__recovery_cycles;
-  wire [15:0] settings_of_next_ready_limit = banked_and_current ? bank_1_ready_limit : banked ? bank_0_ready_limit :
-      settings__ready_limit;
-  wire [15:0] settings_of_next_conversion_limit = banked_and_current ? bank_1_conversion_limit : banked ?
-      bank_0_conversion_limit : settings__conversion_limit;
-  wire [15:0] settings_of_next_verify_full_scale =
-    banked_and_current ? bank_1_verify_full_scale :
-    banked ? bank_0_verify_full_scale :
-    settings__verify_full_scale;
-  wire [7:0] settings_of_next_set_lines_word_code =
-    banked_and_current ? bank_1_set_lines_word_code :
-    banked ? bank_0_set_lines_word_code :
-    settings__set_lines__word_code;
-  wire [7:0] settings_of_next_set_lines_bit_code =
-    banked_and_current ? bank_1_set_lines_bit_code :
-    banked ? bank_0_set_lines_bit_code :
-    settings__set_lines__bit_code;
-  wire [7:0] settings_of_next_set_lines_source_code =
-    banked_and_current ? bank_1_set_lines_source_code :
-    banked ? bank_0_set_lines_source_code :
-    settings__set_lines__source_code;
-  wire [1:0] settings_of_next_set_lines_word_unselected =
-    banked_and_current ? bank_1_set_lines_word_unselected :
-    banked ? bank_0_set_lines_word_unselected :
-    settings__set_lines__word_unselected;
-  wire [1:0] settings_of_next_set_lines_bit_unselected =
-    banked_and_current ? bank_1_set_lines_bit_unselected :
-    banked ? bank_0_set_lines_bit_unselected :
-    settings__set_lines__bit_unselected;
-  wire [1:0] settings_of_next_set_lines_source_unselected =
-    banked_and_current ? bank_1_set_lines_source_unselected :
-    banked ? bank_0_set_lines_source_unselected :
-    settings__set_lines__source_unselected;
-  wire [7:0] settings_of_next_reset_lines_word_code =
-    banked_and_current ? bank_1_reset_lines_word_code :
-    banked ? bank_0_reset_lines_word_code :
-    settings__reset_lines__word_code;
-  wire [7:0] settings_of_next_reset_lines_bit_code =
-    banked_and_current ? bank_1_reset_lines_bit_code :
-    banked ? bank_0_reset_lines_bit_code :
-    settings__reset_lines__bit_code;
-  wire [7:0] settings_of_next_reset_lines_source_code =
-    banked_and_current ? bank_1_reset_lines_source_code :
-    banked ? bank_0_reset_lines_source_code :
-    settings__reset_lines__source_code;
-  wire [1:0] settings_of_next_reset_lines_word_unselected =
-    banked_and_current ? bank_1_reset_lines_word_unselected :
-    banked ? bank_0_reset_lines_word_unselected :
-    settings__reset_lines__word_unselected;
-  wire [1:0] settings_of_next_reset_lines_bit_unselected =
-    banked_and_current ? bank_1_reset_lines_bit_unselected :
-    banked ? bank_0_reset_lines_bit_unselected :
-    settings__reset_lines__bit_unselected;
-  wire [1:0] settings_of_next_reset_lines_source_unselected =
-    banked_and_current ? bank_1_reset_lines_source_unselected :
-    banked ? bank_0_reset_lines_source_unselected :
-    settings__reset_lines__source_unselected;
-  wire [7:0] settings_of_next_read_lines_word_code =
-    banked_and_current ? bank_1_read_lines_word_code :
-    banked ? bank_0_read_lines_word_code :
-    settings__read_lines__word_code;
-  wire [7:0] settings_of_next_read_lines_bit_code =
-    banked_and_current ? bank_1_read_lines_bit_code :
-    banked ? bank_0_read_lines_bit_code :
-    settings__read_lines__bit_code;
-  wire [7:0] settings_of_next_read_lines_source_code =
-    banked_and_current ? bank_1_read_lines_source_code :
-    banked ? bank_0_read_lines_source_code :
-    settings__read_lines__source_code;
-  wire [1:0] settings_of_next_read_lines_word_unselected =
-    banked_and_current ? bank_1_read_lines_word_unselected :
-    banked ? bank_0_read_lines_word_unselected :
-    settings__read_lines__word_unselected;
-  wire [1:0] settings_of_next_read_lines_bit_unselected =
-    banked_and_current ? bank_1_read_lines_bit_unselected :
-    banked ? bank_0_read_lines_bit_unselected :
-    settings__read_lines__bit_unselected;
-  wire [1:0] settings_of_next_read_lines_source_unselected =
-    banked_and_current ? bank_1_read_lines_source_unselected :
-    banked ? bank_0_read_lines_source_unselected :
-    settings__read_lines__source_unselected;
   wire [7:0] lines_word_code =
-    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_word_code :
-    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_word_code :
-    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_word_code :
-    settings_of_next_read_lines_word_code;
+    kept_operation_operation == 5'd1 ? settings_now_set_lines_word_code :
+    kept_operation_operation == 5'd2 ? settings_now_reset_lines_word_code :
+    kept_operation_operation == 5'd4 ? settings_now_form_lines_word_code :
+    settings_now_read_lines_word_code;
   wire [7:0] lines_bit_code =
-    ramped & settings_of_next_ramp != 2'd1 & kept_operation_operation != 5'd2 ? ramp_value[7:0] :
-    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_bit_code :
-    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_bit_code :
-    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_bit_code :
-    settings_of_next_read_lines_bit_code;
+    ramped & settings_now_ramp != 2'd1 & kept_operation_operation != 5'd2 ? ramp_value[7:0] :
+    kept_operation_operation == 5'd1 ? settings_now_set_lines_bit_code :
+    kept_operation_operation == 5'd2 ? settings_now_reset_lines_bit_code :
+    kept_operation_operation == 5'd4 ? settings_now_form_lines_bit_code :
+    settings_now_read_lines_bit_code;
   wire [7:0] lines_source_code =
-    ramped & settings_of_next_ramp != 2'd1 & kept_operation_operation == 5'd2 ? ramp_value[7:0] :
-    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_source_code :
-    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_source_code :
-    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_source_code :
-    settings_of_next_read_lines_source_code;
+    ramped & settings_now_ramp != 2'd1 & kept_operation_operation == 5'd2 ? ramp_value[7:0] :
+    kept_operation_operation == 5'd1 ? settings_now_set_lines_source_code :
+    kept_operation_operation == 5'd2 ? settings_now_reset_lines_source_code :
+    kept_operation_operation == 5'd4 ? settings_now_form_lines_source_code :
+    settings_now_read_lines_source_code;
   wire [1:0] lines_word_unselected =
-    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_word_unselected :
-    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_word_unselected :
-    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_word_unselected :
-    settings_of_next_read_lines_word_unselected;
+    kept_operation_operation == 5'd1 ? settings_now_set_lines_word_unselected :
+    kept_operation_operation == 5'd2 ? settings_now_reset_lines_word_unselected :
+    kept_operation_operation == 5'd4 ? settings_now_form_lines_word_unselected :
+    settings_now_read_lines_word_unselected;
   wire [1:0] lines_bit_unselected =
-    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_bit_unselected :
-    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_bit_unselected :
-    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_bit_unselected :
-    settings_of_next_read_lines_bit_unselected;
+    kept_operation_operation == 5'd1 ? settings_now_set_lines_bit_unselected :
+    kept_operation_operation == 5'd2 ? settings_now_reset_lines_bit_unselected :
+    kept_operation_operation == 5'd4 ? settings_now_form_lines_bit_unselected :
+    settings_now_read_lines_bit_unselected;
   wire [1:0] lines_source_unselected =
-    kept_operation_operation == 5'd1 ? settings_of_next_set_lines_source_unselected :
-    kept_operation_operation == 5'd2 ? settings_of_next_reset_lines_source_unselected :
-    kept_operation_operation == 5'd4 ? settings_of_next_form_lines_source_unselected :
-    settings_of_next_read_lines_source_unselected;
+    kept_operation_operation == 5'd1 ? settings_now_set_lines_source_unselected :
+    kept_operation_operation == 5'd2 ? settings_now_reset_lines_source_unselected :
+    kept_operation_operation == 5'd4 ? settings_now_form_lines_source_unselected :
+    settings_now_read_lines_source_unselected;
   wire [15:0] width =
-    ramped & settings_of_next_ramp == 2'd1 ? ramp_value :
-    (kept_operation_operation == 5'd1 ? settings_of_next_set_cycles : kept_operation_operation == 5'd4 ?
-        settings_of_next_form_cycles : settings_of_next_reset_cycles);
+    ramped & settings_now_ramp == 2'd1 ? ramp_value :
+    (kept_operation_operation == 5'd1 ? settings_now_set_cycles : kept_operation_operation == 5'd4 ?
+        settings_now_form_cycles : settings_now_reset_cycles);
   wire [50:0] i__payload_3;
   assign i__payload_3[4:0] = kept_operation_operation;
   assign i__payload_3[9:5] = kept_operation_row;
@@ -2034,14 +1925,14 @@ module pulsetrain_core_controller (
     .rst(rst),
     .clear(clear_2),
     .i__valid(i__valid_3),
+    .timing__conversion_limit(settings_now_conversion_limit),
+    .timing__hold_cycles(settings_now_hold_cycles),
+    .timing__recovery_cycles(settings_now_recovery_cycles),
+    .timing__ready_limit(settings_now_ready_limit),
     .i__payload(i__payload_3),
     .pulse_limit(armed_limit),
     .timing__setup_cycles(timing__setup_cycles),
     .timing__pulse_cycles(timing__pulse_cycles),
-    .timing__hold_cycles(timing__hold_cycles),
-    .timing__recovery_cycles(timing__recovery_cycles),
-    .timing__ready_limit(timing__ready_limit),
-    .timing__conversion_limit(timing__conversion_limit),
     .lines__word_code(lines__word_code),
     .lines__bit_code(lines__bit_code),
     .lines__source_code(lines__source_code),
@@ -2110,67 +2001,25 @@ module pulsetrain_core_controller (
       sampled_threshold_log2 <= 5'd0;
       sampled_max_pulses <= 4'd0;
       sampled_parallel_max <= 6'd0;
-      bank_0_setup_cycles <= 16'd0;
-      bank_0_set_cycles <= 16'd0;
-      bank_0_reset_cycles <= 16'd0;
-      bank_0_hold_cycles <= 16'd0;
-      bank_0_recovery_cycles <= 16'd0;
-      bank_0_ready_limit <= 16'd0;
-      bank_0_settle_cycles <= 16'd0;
-      bank_0_conversion_limit <= 16'd0;
-      bank_0_verify_full_scale <= 16'd0;
-      bank_0_verify <= 1'b0;
-      bank_0_set_lines_word_code <= 8'd0;
-      bank_0_set_lines_bit_code <= 8'd0;
-      bank_0_set_lines_source_code <= 8'd0;
-      bank_0_set_lines_word_unselected <= 2'd0;
-      bank_0_set_lines_bit_unselected <= 2'd0;
-      bank_0_set_lines_source_unselected <= 2'd0;
-      bank_0_reset_lines_word_code <= 8'd0;
-      bank_0_reset_lines_bit_code <= 8'd0;
-      bank_0_reset_lines_source_code <= 8'd0;
-      bank_0_reset_lines_word_unselected <= 2'd0;
-      bank_0_reset_lines_bit_unselected <= 2'd0;
-      bank_0_reset_lines_source_unselected <= 2'd0;
-      bank_0_read_lines_word_code <= 8'd0;
-      bank_0_read_lines_bit_code <= 8'd0;
-      bank_0_read_lines_source_code <= 8'd0;
-      bank_0_read_lines_word_unselected <= 2'd0;
-      bank_0_read_lines_bit_unselected <= 2'd0;
-      bank_0_read_lines_source_unselected <= 2'd0;
-      bank_1_setup_cycles <= 16'd0;
-      bank_1_set_cycles <= 16'd0;
-      bank_1_reset_cycles <= 16'd0;
-      bank_1_hold_cycles <= 16'd0;
-      bank_1_recovery_cycles <= 16'd0;
-      bank_1_ready_limit <= 16'd0;
-      bank_1_settle_cycles <= 16'd0;
-      bank_1_conversion_limit <= 16'd0;
-      bank_1_verify_full_scale <= 16'd0;
-      bank_1_verify <= 1'b0;
-      bank_1_set_lines_word_code <= 8'd0;
-      bank_1_set_lines_bit_code <= 8'd0;
-      bank_1_set_lines_source_code <= 8'd0;
-      bank_1_set_lines_word_unselected <= 2'd0;
-      bank_1_set_lines_bit_unselected <= 2'd0;
-      bank_1_set_lines_source_unselected <= 2'd0;
-      bank_1_reset_lines_word_code <= 8'd0;
-      bank_1_reset_lines_bit_code <= 8'd0;
-      bank_1_reset_lines_source_code <= 8'd0;
-      bank_1_reset_lines_word_unselected <= 2'd0;
-      bank_1_reset_lines_bit_unselected <= 2'd0;
-      bank_1_reset_lines_source_unselected <= 2'd0;
-      bank_1_read_lines_word_code <= 8'd0;
-      bank_1_read_lines_bit_code <= 8'd0;
-      bank_1_read_lines_source_code <= 8'd0;
-      bank_1_read_lines_word_unselected <= 2'd0;
-      bank_1_read_lines_bit_unselected <= 2'd0;
-      bank_1_read_lines_source_unselected <= 2'd0;
+      oldest_setup_cycles <= 16'd0;
+      oldest_set_cycles <= 16'd0;
+      oldest_reset_cycles <= 16'd0;
+      oldest_hold_cycles <= 16'd0;
+      oldest_recovery_cycles <= 16'd0;
+      oldest_ready_limit <= 16'd0;
+      oldest_set_lines_word_code <= 8'd0;
+      oldest_set_lines_bit_code <= 8'd0;
+      oldest_set_lines_source_code <= 8'd0;
+      oldest_set_lines_word_unselected <= 2'd0;
+      oldest_set_lines_bit_unselected <= 2'd0;
+      oldest_set_lines_source_unselected <= 2'd0;
+      oldest_reset_lines_word_code <= 8'd0;
+      oldest_reset_lines_bit_code <= 8'd0;
+      oldest_reset_lines_source_code <= 8'd0;
+      oldest_reset_lines_word_unselected <= 2'd0;
+      oldest_reset_lines_bit_unselected <= 2'd0;
+      oldest_reset_lines_source_unselected <= 2'd0;
       drains <= 1'b0;
-      verifying <= 1'b0;
-      held <= 1'b0;
-      banked <= 1'b0;
-      current <= 1'b0;
       ramped <= 1'b0;
       upcoming_taken <= 1'b0;
       upcoming_end <= 1'b0;
@@ -2229,80 +2078,31 @@ module pulsetrain_core_controller (
         upcoming_taken <= 1'b0;
       end else if (upcoming_valid_when)
         upcoming_valid <= 1'b1;
-      if (ramped_when) begin
+      if (ramped_when)
         ramped <= 1'b0;
-        current <= verifying ? held : slot[38];
-        banked <= verifying | plain;
-      end
-      if (clear)
-        verifying <= 1'b0;
-      else if (verifies) begin
-        held <= slot[38];
-        verifying <= 1'b1;
-      end
       if (released)
         drains <= 1'b1;
       else if (!holds)
         drains <= 1'b0;
-      if (bank_1_read_lines_source_unselected_when) begin
-        bank_1_read_lines_source_unselected <= settings__read_lines__source_unselected;
-        bank_1_read_lines_bit_unselected <= settings__read_lines__bit_unselected;
-        bank_1_read_lines_word_unselected <= settings__read_lines__word_unselected;
-        bank_1_read_lines_source_code <= settings__read_lines__source_code;
-        bank_1_read_lines_bit_code <= settings__read_lines__bit_code;
-        bank_1_read_lines_word_code <= settings__read_lines__word_code;
-        bank_1_reset_lines_source_unselected <= settings__reset_lines__source_unselected;
-        bank_1_reset_lines_bit_unselected <= settings__reset_lines__bit_unselected;
-        bank_1_reset_lines_word_unselected <= settings__reset_lines__word_unselected;
-        bank_1_reset_lines_source_code <= settings__reset_lines__source_code;
-        bank_1_reset_lines_bit_code <= settings__reset_lines__bit_code;
-        bank_1_reset_lines_word_code <= settings__reset_lines__word_code;
-        bank_1_set_lines_source_unselected <= settings__set_lines__source_unselected;
-        bank_1_set_lines_bit_unselected <= settings__set_lines__bit_unselected;
-        bank_1_set_lines_word_unselected <= settings__set_lines__word_unselected;
-        bank_1_set_lines_source_code <= settings__set_lines__source_code;
-        bank_1_set_lines_bit_code <= settings__set_lines__bit_code;
-        bank_1_set_lines_word_code <= settings__set_lines__word_code;
-        bank_1_verify <= settings__verify;
-        bank_1_verify_full_scale <= settings__verify_full_scale;
-        bank_1_conversion_limit <= settings__conversion_limit;
-        bank_1_settle_cycles <= settings__settle_cycles;
-        bank_1_ready_limit <= settings__ready_limit;
-        bank_1_recovery_cycles <= settings__recovery_cycles;
-        bank_1_hold_cycles <= settings__hold_cycles;
-        bank_1_reset_cycles <= settings__reset_cycles;
-        bank_1_set_cycles <= settings__set_cycles;
-        bank_1_setup_cycles <= settings__setup_cycles;
-      end
-      if (bank_0_read_lines_source_unselected_when) begin
-        bank_0_read_lines_source_unselected <= settings__read_lines__source_unselected;
-        bank_0_read_lines_bit_unselected <= settings__read_lines__bit_unselected;
-        bank_0_read_lines_word_unselected <= settings__read_lines__word_unselected;
-        bank_0_read_lines_source_code <= settings__read_lines__source_code;
-        bank_0_read_lines_bit_code <= settings__read_lines__bit_code;
-        bank_0_read_lines_word_code <= settings__read_lines__word_code;
-        bank_0_reset_lines_source_unselected <= settings__reset_lines__source_unselected;
-        bank_0_reset_lines_bit_unselected <= settings__reset_lines__bit_unselected;
-        bank_0_reset_lines_word_unselected <= settings__reset_lines__word_unselected;
-        bank_0_reset_lines_source_code <= settings__reset_lines__source_code;
-        bank_0_reset_lines_bit_code <= settings__reset_lines__bit_code;
-        bank_0_reset_lines_word_code <= settings__reset_lines__word_code;
-        bank_0_set_lines_source_unselected <= settings__set_lines__source_unselected;
-        bank_0_set_lines_bit_unselected <= settings__set_lines__bit_unselected;
-        bank_0_set_lines_word_unselected <= settings__set_lines__word_unselected;
-        bank_0_set_lines_source_code <= settings__set_lines__source_code;
-        bank_0_set_lines_bit_code <= settings__set_lines__bit_code;
-        bank_0_set_lines_word_code <= settings__set_lines__word_code;
-        bank_0_verify <= settings__verify;
-        bank_0_verify_full_scale <= settings__verify_full_scale;
-        bank_0_conversion_limit <= settings__conversion_limit;
-        bank_0_settle_cycles <= settings__settle_cycles;
-        bank_0_ready_limit <= settings__ready_limit;
-        bank_0_recovery_cycles <= settings__recovery_cycles;
-        bank_0_hold_cycles <= settings__hold_cycles;
-        bank_0_reset_cycles <= settings__reset_cycles;
-        bank_0_set_cycles <= settings__set_cycles;
-        bank_0_setup_cycles <= settings__setup_cycles;
+      if (oldest_reset_lines_source_unselected_when) begin
+        oldest_reset_lines_source_unselected <= settings__reset_lines__source_unselected;
+        oldest_reset_lines_bit_unselected <= settings__reset_lines__bit_unselected;
+        oldest_reset_lines_word_unselected <= settings__reset_lines__word_unselected;
+        oldest_reset_lines_source_code <= settings__reset_lines__source_code;
+        oldest_reset_lines_bit_code <= settings__reset_lines__bit_code;
+        oldest_reset_lines_word_code <= settings__reset_lines__word_code;
+        oldest_set_lines_source_unselected <= settings__set_lines__source_unselected;
+        oldest_set_lines_bit_unselected <= settings__set_lines__bit_unselected;
+        oldest_set_lines_word_unselected <= settings__set_lines__word_unselected;
+        oldest_set_lines_source_code <= settings__set_lines__source_code;
+        oldest_set_lines_bit_code <= settings__set_lines__bit_code;
+        oldest_set_lines_word_code <= settings__set_lines__word_code;
+        oldest_ready_limit <= settings__ready_limit;
+        oldest_recovery_cycles <= settings__recovery_cycles;
+        oldest_hold_cycles <= settings__hold_cycles;
+        oldest_reset_cycles <= settings__reset_cycles;
+        oldest_set_cycles <= settings__set_cycles;
+        oldest_setup_cycles <= settings__setup_cycles;
       end
       if (first) begin
         sampled_parallel_max <= settings__parallel_max;
@@ -2342,18 +2142,14 @@ module pulsetrain_core_controller (
 
   always @(posedge clk) begin
     if (!upcoming_leaves_or_released & upcoming_valid_when) begin
-      full_scale <= upcoming_whole ? (kept_operation_operation == 5'd16 ? settings_of_next_backward_full_scale :
-          settings_of_next_forward_full_scale) : settings_of_next_verify_full_scale;
+      full_scale <= upcoming_whole ? (kept_operation_operation == 5'd16 ? settings_now_backward_full_scale :
+          settings_now_forward_full_scale) : settings_now_verify_full_scale;
       lines__source_unselected <= lines_source_unselected;
       lines__bit_unselected <= lines_bit_unselected;
       lines__word_unselected <= lines_word_unselected;
       lines__source_code <= lines_source_code;
       lines__bit_code <= lines_bit_code;
       lines__word_code <= lines_word_code;
-      timing__conversion_limit <= settings_of_next_conversion_limit;
-      timing__ready_limit <= settings_of_next_ready_limit;
-      timing__recovery_cycles <= settings_of_next_recovery_cycles;
-      timing__hold_cycles <= settings_of_next_hold_cycles;
       timing__pulse_cycles <= width;
       timing__setup_cycles <= chosen_setup_cycles;
     end
@@ -2371,11 +2167,11 @@ module pulsetrain_core_controller (
 
   always @(posedge clk) begin
     if (rst)
-      held_2 <= 1'b0;
-    else if (taken | clear)
-      held_2 <= 1'b0;
+      held <= 1'b0;
+    else if ((plain & row_programmer__o__ready) | clear)
+      held <= 1'b0;
     else if (o__ready_2)
-      held_2 <= o__valid;
+      held <= o__valid;
   end
 endmodule
 
@@ -3333,14 +3129,14 @@ module pulsetrain_core_controller_line_driver (
   input rst,
   input clear,
   input i__valid,
+  input [15:0] timing__conversion_limit,
+  input [15:0] timing__hold_cycles,
+  input [15:0] timing__recovery_cycles,
+  input [15:0] timing__ready_limit,
   input [50:0] i__payload,
   input [15:0] pulse_limit,
   input [15:0] timing__setup_cycles,
   input [15:0] timing__pulse_cycles,
-  input [15:0] timing__hold_cycles,
-  input [15:0] timing__recovery_cycles,
-  input [15:0] timing__ready_limit,
-  input [15:0] timing__conversion_limit,
   input [7:0] lines__word_code,
   input [7:0] lines__bit_code,
   input [7:0] lines__source_code,

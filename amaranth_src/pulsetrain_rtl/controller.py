@@ -31,18 +31,22 @@ from pulsetrain_rtl.update.pair_expander import PairExpander, device_config
 from pulsetrain_rtl.update.random_source import RandomSource
 from pulsetrain_rtl.update.scheduler import PulseScheduler
 
-BANKED = ("parallel_max", "setup_cycles", "set_cycles", "reset_cycles", "hold_cycles", "recovery_cycles", "ready_limit",
-          "settle_cycles", "conversion_limit", "verify_full_scale", "verify", "verify_step", "verify_tolerance",
-          "try_limit", "pair_policy", "set_lines", "reset_lines", "read_lines")  # fmt: skip
-"""Settings that the pulses and row reads of a request need: sampled with its first beat. Whole reads and programming
-use the settings as they are; whoever asks for them holds them still."""
+OF_PULSES = ("setup_cycles", "set_cycles", "reset_cycles", "hold_cycles", "recovery_cycles", "ready_limit",
+             "set_lines", "reset_lines")  # fmt: skip
+OF_ROW_READS = ("parallel_max", "settle_cycles", "conversion_limit", "verify_full_scale", "verify", "verify_step",
+                "verify_tolerance", "try_limit", "pair_policy", "read_lines")  # fmt: skip
+"""Settings that the pulses and row reads of a request need, as they were with its first beat. Whole reads and
+programming use the settings as they are; whoever asks for them holds them still."""
+OF_TIMES = ("hold_cycles", "recovery_cycles", "ready_limit", "conversion_limit")
+"""Those that are the same for whatever a request applies."""
 
 
 class Controller(wiring.Component):
     """Turns deltas and target codes into pulses on a crossbar, and reads it. Ports: specification, section 11.
 
     The settings of a request are sampled with its first beat: those of the decision into one set of registers, those of
-    the slots into one of two banks, so that the beats of a request may overlap with the pulses of the one before.
+    the slots into another when the slots of the request before are over, until which they wait: so that the beats of a
+    request may overlap with the pulses of the one before.
 
     Slots go to the line driver, or if their request is verified to the row programmer, which reads and pulses in their
     place. Requests keep their order: slots wait until the row programmer is through with what came before.
@@ -54,8 +58,9 @@ class Controller(wiring.Component):
     Latency from the last beat of a row to the setup of its first slot: 17 cycles on an idle array.
     Throughput: a beat per cycle, a slot per slot time, both at once.
 
-    ``checks_settings``: whether ``settings_error`` is formed and holds up first beats; not where whoever stands before
-    it lets legal settings pass only.
+    ``alone``: whether ``settings_error`` is formed and holds up first beats, and settings of a request that is not yet
+    the oldest are kept; not where whoever stands before it lets legal settings pass only, and holds those of the newest
+    request until ``sampled``.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
     """
@@ -67,8 +72,8 @@ class Controller(wiring.Component):
     row_programmer_class = RowProgrammer
     line_driver_class = LineDriver
 
-    def __init__(self, config, *, checks_settings=True):
-        self._config, self._checks_settings = check_config(config), checks_settings
+    def __init__(self, config, *, alone=True):
+        self._config, self._alone = check_config(config), alone
         self.aborts, self.arms = Signal(), Signal()  # abort and arm as they are seen
         super().__init__(controller_signature(config))
 
@@ -174,15 +179,17 @@ class Controller(wiring.Component):
         self._clamp(m)
         self._arm(m, driver, limit)
         self._seed(m, source, seed_waits)
-        if self._checks_settings:
+        if self._alone:
             m.d.comb += self.settings_error.eq(Cat(self._settings_errors(self.settings, limit)))
-        may_start = self._may_start(in_flight) & ~self._seed_goes_first(seed_waits) & ~drains & ~reads
-        banks = self._take_beats(m, source, lanes, starts, may_start, self._may_start(in_flight))
-        self._connect_scheduler(m, lanes, scheduler, banks, drains, clear)
-        settings, programmed = self._route(m, scheduler, programmer, upcoming, banks, clear, may_read)
-        self._connect_programmer(m, programmer, programmed, may_program)
+        programs = programmer.active & ~self.busy
+        may_start = self._may_start(in_flight) & ~self._seed_goes_first(seed_waits) & ~drains & ~reads & ~programs
+        newest = self._take_beats(m, source, lanes, starts, may_start)
+        settings = self._sample_settings(m, in_flight, starts, finished)
+        self._connect_scheduler(m, lanes, scheduler, starts, newest, drains, clear)
+        self._route(m, scheduler, programmer, upcoming, settings, newest ^ in_flight[0], clear, may_read)
+        self._connect_programmer(m, programmer, settings, may_program)
         self._prepare(m, programmer, upcoming, settings)
-        self._apply(m, upcoming, driver, limit, finished)
+        self._apply(m, upcoming, driver, settings, limit, finished)
         m.d.comb += driver.room.eq(programmer.room)
         conversions = self._sample(m, programmer, driver)
 
@@ -254,8 +261,8 @@ class Controller(wiring.Component):
         for name in ("seeded", "seeding", "seed_error", "random_seed", "random_steps", "state_word"):
             m.d.comb += getattr(self, name).eq(getattr(source, name))
 
-    def _take_beats(self, m, source, lanes, starts, may_start, bank_is_free):
-        """Join deltas, words and settings to beats. Returns the two banks of settings for the slots."""
+    def _take_beats(self, m, source, lanes, starts, may_start):
+        """Join deltas, words and settings to beats. Returns the bank that the next request has; they take turns."""
         beat, first, allowed, bank = Signal(range(self.config.beats)), Signal(init=1), Signal(), Signal()
         m.d.comb += [
             allowed.eq(
@@ -285,15 +292,31 @@ class Controller(wiring.Component):
             with m.If(first):
                 m.d.sync += sampled.eq(offered)
 
-        layout = settings_layout(self.config)
-        layout = data.StructLayout({name: layout.members[name] for name in BANKED})
-        banks = [Fields(layout, f"bank_{index}") for index in range(2)]
-        for index, settings in enumerate(banks):
-            with m.If(first & bank_is_free & (bank == index)):  # up to the first beat
-                m.d.sync += settings.eq(self.settings)
-        return banks
+        return bank
 
-    def _connect_scheduler(self, m, lanes, scheduler, banks, drains, clear):
+    def _sample_settings(self, m, in_flight, starts, finished):
+        """The settings of the oldest request, or of whole reads and programming, which wait until there is none."""
+        names = (*OF_PULSES, *OF_ROW_READS) if self.config.verify_lanes else OF_PULSES
+        every = settings_layout(self.config)
+        layout = data.StructLayout({name: every.members[name] for name in names})
+        oldest, follows = Fields(layout, "oldest"), in_flight == 2
+        m.d.comb += self.sampled.eq(Mux(follows, finished, starts & (~self.busy | finished)))
+        with m.If(~self.busy | finished):
+            m.d.sync += oldest.eq(self.settings)
+        if self._alone:
+            waiting = Fields(layout, "waiting")
+            with m.If(starts):
+                m.d.sync += waiting.eq(self.settings)
+            with m.If(follows & finished):
+                m.d.sync += oldest.eq(waiting)
+        settings = Fields(every, "settings_now")
+        m.d.comb += settings.eq(self.settings)
+        # Without a request the register follows the ports; who does not hold them long enough is asked directly.
+        with m.If(self.busy if self._alone else 1):
+            m.d.comb += [settings[name].eq(oldest[name]) for name in names]
+        return settings
+
+    def _connect_scheduler(self, m, lanes, scheduler, starts, newest, drains, clear):
         """A release clears the scheduler until the last beat taken before it has left the decision lanes."""
         with m.If(self.released):
             m.d.sync += drains.eq(1)
@@ -306,14 +329,20 @@ class Controller(wiring.Component):
         m.submodules.pair_expander = expander = self.pair_expander_class(self.config)
         wiring.connect(m, lanes.o, expander.i)
         wiring.connect(m, expander.o, scheduler.i)
+        # Beats of two requests may be in the lanes.
         for name, port in (("pair_policy", expander.policy), ("verify", expander.verify)):
-            m.d.comb += port.eq(Mux(lanes.o.p.bank, banks[1][name], banks[0][name]))
+            offered = getattr(self.settings, name)
+            banks = [Signal.like(offered, name=f"{name}_{index}") for index in range(2)]
+            for index, sampled in enumerate(banks):
+                with m.If(starts & (newest == index)):
+                    m.d.sync += sampled.eq(offered)
+            m.d.comb += port.eq(Mux(lanes.o.p.bank, banks[1], banks[0]))
 
-    def _route(self, m, scheduler, programmer, upcoming, banks, clear, may_read):
-        """Choose what comes next. Returns the settings of it, and those of the row programmer.
+    def _route(self, m, scheduler, programmer, upcoming, settings, oldest_bank, clear, may_read):
+        """Choose what comes next. Slots of a request wait until it is the oldest one.
 
-        The slots and the end marker of a verified request go to the row programmer. From its first slot to its end
-        marker nothing else does, and nothing else reaches the line driver.
+        The slots and the end marker of a verified request go to the row programmer, and nothing else reaches the line
+        driver meanwhile.
         """
         # A slot takes four cycles and more, so every second one is enough: what comes behind sees no further than here.
         slot, waits, taken = Signal.like(scheduler.o.payload, name="slot", reset_less=True), Signal(), Signal()
@@ -324,12 +353,13 @@ class Controller(wiring.Component):
             m.d.sync += waits.eq(0)
 
         planned, operation = programmer.o.p, upcoming.chosen
-        verifying, held, verified, current = Signal(), Signal(), Signal(), Signal()
+        verified, on_turn = Signal(), Signal()
         plain, verifies, whole = Signal(), Signal(), Signal()
         m.d.comb += [
-            verified.eq(Mux(slot.bank, banks[1].verify, banks[0].verify)),
-            plain.eq(waits & ~verified & ~verifying & ~programmer.active),
-            verifies.eq(waits & verified & Mux(verifying, slot.bank == held, ~programmer.active)),
+            verified.eq(settings.verify if self.config.verify_lanes else 0),
+            on_turn.eq(waits & (slot.bank == oldest_bank)),
+            plain.eq(on_turn & ~verified),
+            verifies.eq(on_turn & verified),
             # A read stays on offer until the line driver takes it: until then its vector may not be replaced.
             whole.eq(may_read & self.read.valid),
             programmer.clear.eq(self.released),
@@ -340,11 +370,6 @@ class Controller(wiring.Component):
             upcoming.offered.eq(programmer.o.valid | plain | whole),
             self.read.ready.eq(upcoming.valid & upcoming.whole & upcoming.leaves),
         ]
-        with m.If(clear | (programmer.o.valid & programmer.o.ready & planned.end)):
-            m.d.sync += verifying.eq(0)
-        with m.Elif(verifies):  # not with its transfer: a slot is worked on before it is taken
-            m.d.sync += [verifying.eq(1), held.eq(slot.bank)]
-
         with m.If(programmer.o.valid):
             m.d.comb += [operation[name].eq(planned[name]) for name in ("operation", "row", "columns", "groups")]
             m.d.comb += upcoming.ends.eq(planned.end)
@@ -362,25 +387,6 @@ class Controller(wiring.Component):
                 operation.whole.eq(1),
                 operation.groups.eq(self._groups(backward)),
             ]
-
-        # Its settings are chosen a cycle after it.
-        layout = settings_layout(self.config)
-        settings, banked = Fields(layout, "settings_of_next"), Signal()
-        with m.If(upcoming.free & upcoming.offered):
-            m.d.sync += [banked.eq(verifying | plain), current.eq(Mux(verifying, held, slot.bank))]
-        m.d.comb += settings.eq(self.settings)
-        with m.If(banked & current):
-            m.d.comb += [settings[name].eq(banks[1][name]) for name in BANKED]
-        with m.Elif(banked):
-            m.d.comb += [settings[name].eq(banks[0][name]) for name in BANKED]
-        # The row programmer looks at them a cycle after its first slot at the earliest.
-        names = programmer.settings.signature.members
-        programmed = Fields(data.StructLayout({name: layout.members[name] for name in names}), "settings_of_row")
-        m.d.comb += programmed.eq(self.settings)
-        with m.If(verifying):
-            banked_names = [name for name in names if name in BANKED]
-            m.d.comb += [programmed[name].eq(Mux(held, banks[1][name], banks[0][name])) for name in banked_names]
-        return settings, programmed
 
     def _connect_programmer(self, m, programmer, settings, may_program):
         """The row programmer's targets, reports and settings."""
@@ -417,11 +423,9 @@ class Controller(wiring.Component):
             with m.Else():
                 m.d.comb += lines.bit_code.eq(ramp_value)
         m.d.comb += [timing.setup_cycles.eq(self._setup_cycles(settings, operation)), timing.pulse_cycles.eq(width)]
-        for name in ("hold_cycles", "recovery_cycles", "ready_limit", "conversion_limit"):
-            m.d.comb += timing[name].eq(settings[name])
         upcoming.keep(m, lines, self._full_scale(settings, operation, whole), self.released)
 
-    def _apply(self, m, upcoming, driver, limit, finished):
+    def _apply(self, m, upcoming, driver, settings, limit, finished):
         """Give the line driver what comes next, and its pins; say when requests are over.
 
         A request is done when its end marker has come to the front and its last slot is over.
@@ -437,7 +441,7 @@ class Controller(wiring.Component):
             finished.eq(upcoming.leaves & upcoming.end),
         ]
         for name in timing_layout(self.config).members:
-            m.d.comb += getattr(driver.timing, name).eq(kept.timing[name])
+            m.d.comb += getattr(driver.timing, name).eq(settings[name] if name in OF_TIMES else kept.timing[name])
         for name in lines_layout(self.config).members:
             m.d.comb += getattr(driver.lines, name).eq(kept.lines[name])
         wiring.connect(m, wiring.flipped(self.crossbar), driver.crossbar)

@@ -78,7 +78,7 @@ class Core(wiring.Component):
         product = self._outer_product(m)
         m.submodules.read_sequencer = sequencer = self.read_sequencer_class(self.config)
         m.submodules.responder = responder = self.responder_class(self.config)
-        m.submodules.controller = controller = self.controller_class(self.config, checks_settings=False)
+        m.submodules.controller = controller = self.controller_class(self.config, alone=False)
 
         clear, released_before, begins, runs = Signal(), Signal(init=1), Signal(), Signal()
         m.d.sync += released_before.eq(controller.released)
@@ -163,11 +163,13 @@ class Core(wiring.Component):
         m.d.comb += [
             decoder.settings_free.eq(~used),
             # Not in the first cycle armed: the settings were checked against the limit of before.
-            decoder.room.eq(responder.room & ~(used & product) & ~(controller.armed & ~armed_before)),
-            sampled.eq(begins | responder.read_starts | responder.programmed),
+            decoder.room.eq(responder.room & ~product & ~(controller.armed & ~armed_before)),
+            sampled.eq(controller.sampled | responder.read_starts | responder.programmed),
         ]
         with m.If(sampled | clear):
             m.d.sync += used.eq(0)
+        with m.If(begins | clear):
+            m.d.sync += product.eq(0)
         takes = runs & is_one_of(header.opcode, USERS)
         with m.If(takes):
             m.d.sync += [used.eq(1), product.eq(is_one_of(header.opcode, PRODUCTS))]

@@ -379,6 +379,7 @@ def controller_signature(config):
             "off": Out(1),
             "faulted": Out(1),
             "armed_limit": Out(config.time_bits),
+            "sampled": Out(1),
             **_common_members(config),
         }
     )

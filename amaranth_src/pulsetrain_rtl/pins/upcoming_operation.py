@@ -4,7 +4,7 @@ from amaranth.hdl import Signal
 from amaranth.lib import data
 from pulsetrain.contract.enumerations import FULL_SCALE_BITS
 
-from pulsetrain_rtl.interfaces import Fields, lines_layout, operation_layout, timing_layout
+from pulsetrain_rtl.interfaces import Fields, lines_layout, operation_layout
 
 
 class UpcomingOperation:
@@ -21,10 +21,11 @@ class UpcomingOperation:
         for name in names:
             setattr(self, name, Signal(name=f"upcoming_{name}"))
         self.chosen = Signal(operation_layout(config), name="chosen")
-        self.chosen_timing = Fields(timing_layout(config), "chosen")
+        times = data.StructLayout(dict.fromkeys(("setup_cycles", "pulse_cycles"), config.time_bits))
+        self.chosen_timing = Fields(times, "chosen")
         layout = {
             "operation": operation_layout(config),
-            "timing": timing_layout(config),
+            "timing": times,
             "lines": lines_layout(config),
             "full_scale": FULL_SCALE_BITS,
         }
