@@ -12,7 +12,7 @@ from tb.lib.common import STALL_PATTERNS, TB, StallPattern, StreamMonitor, bench
 from tb.lib.coverage import coverage
 
 SCANS = 10
-LATENCY = 4
+LATENCY = 5
 """Cycles from a start until the first beat, besides those in which it is multiplied."""
 
 
