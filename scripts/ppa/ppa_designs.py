@@ -45,12 +45,14 @@ COLUMNS = ("lut", "carry", "ff", "memory", "block", "dsp")
 
 _ICE40 = {"lut": "SB_LUT4", "carry": ("SB_CARRY", 1), "memory": (), "block": ("SB_RAM40_4K", "SB_SPRAM256KA"),
           "multiplier": ("SB_MAC16",), "flip_flop": "SB_DFF"}  # fmt: skip
+# Flip-flops of different enables share no tile: enables of fewer than 5 are made of LUTs, or the placer finds no room.
+_ENABLES = "-dffe_min_ce_use 5"
 FAMILIES = MappingProxyType(
     {
         "ecp5": Family("ECP5", "synth_ecp5", "LUT4", ("CCU2C", 2), ("TRELLIS_DPR16X4",), ("DP16KD",),
                        ("MULT18X18D", "ALU54B"), "TRELLIS_FF"),
-        "ice40-hx": Family("iCE40 HX", "synth_ice40 -device hx", **_ICE40),  # type: ignore[arg-type]
-        "ice40-up": Family("iCE40 UltraPlus", "synth_ice40 -device u -dsp", **_ICE40),  # type: ignore[arg-type]
+        "ice40-hx": Family("iCE40 HX", f"synth_ice40 -device hx {_ENABLES}", **_ICE40),  # type: ignore[arg-type]
+        "ice40-up": Family("iCE40 UltraPlus", f"synth_ice40 -device u -dsp {_ENABLES}", **_ICE40),  # type: ignore[arg-type]
     }
 )  # fmt: skip
 
