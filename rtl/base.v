@@ -3955,7 +3955,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   wire something = something_here | something_before;
   assign o__valid = held & last_beat & (something | end_);
   assign moves = held & (!o__valid | o__ready);
-  assign i__ready = !held | moves;
+  assign i__ready = !held | moves | clear;
   wire [6:0] end__choice = end_ ? 7'd0 : row + 1'b1;
   wire fresh_and_saturated_some = fresh & saturated_some;
   wire [15:0] set_selected = {something_here_any, something_here_any_2, something_here_any_3, something_here_any_4,
@@ -4678,7 +4678,7 @@ module pulsetrain_core_controller_row_programmer (
     .chosen__index(index_2),
     .chosen__valid(valid),
     .chosen__group(group),
-    .shelf(port),
+    .group_numbers(port),
     .values(port_2),
     .values_2(port_3),
     .values_3(port_4),
@@ -5050,7 +5050,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   output reg [15:0] chosen__index = 16'd1,
   output chosen__valid,
   output [1:0] chosen__group,
-  output [10:0] shelf,
+  output [10:0] group_numbers,
   output [10:0] values,
   output [10:0] values_2,
   output [10:0] values_3,
@@ -5091,7 +5091,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   reg [5:0] signature__addr = 6'd0;
   reg [5:0] stage_3 = 6'd0;
   reg [5:0] address_3 = 6'd0;
-  reg [255:0] shelf_2 = 256'd0;
+  reg [255:0] group_numbers_2 = 256'd0;
   reg left_0 = 1'b0;
   reg blind_0 = 1'b0;
   reg rises_0 = 1'b0;
@@ -5261,7 +5261,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       tolerance <= 8'd0;
       lowers_before <= 1'b0;
       lowers <= 1'b0;
-      shelf_2 <= 256'd0;
+      group_numbers_2 <= 256'd0;
       came_0 <= 18'd0;
       first_0 <= 18'd0;
       operands_0 <= 43'd0;
@@ -5297,7 +5297,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
         result_0[34:27] <= operands_0[34:27] + operands_0[35];
       end
       if (visits) begin
-        came_0[17:2] <= shelf_2[15:0];
+        came_0[17:2] <= group_numbers_2[15:0];
         came_0[1] <= {came_0_either_3 | (slots__payload[62] & position[13]) | (slots__payload[63] & position[14]) |
             (slots__payload[64] & position[15]), came_0_either_6 | (slots__payload[46] & position[13]) |
             (slots__payload[47] & position[14]) | (slots__payload[48] & position[15]), came_0_either_9 |
@@ -5307,24 +5307,24 @@ module pulsetrain_core_controller_row_programmer_row_cells (
         came_0[0] <= !(group == 2'd3 & (|16'd0));
       end
       if (takes_targets_or_takes_codes | (moves & (now[0] | now[2] | stage_2[4] | stage_2[5])))
-        shelf_2 <= {element_0, shelf_2[255:16]};
+        group_numbers_2 <= {element_0, group_numbers_2[255:16]};
       if (takes_targets_or_takes_codes) begin
-        shelf_2[15:0] <= {targets[15:8], takes_codes ? codes[7:0] : targets[7:0]};
-        shelf_2[31:16] <= {targets[31:24], takes_codes ? codes[15:8] : targets[23:16]};
-        shelf_2[47:32] <= {targets[47:40], takes_codes ? codes[23:16] : targets[39:32]};
-        shelf_2[63:48] <= {targets[63:56], takes_codes ? codes[31:24] : targets[55:48]};
-        shelf_2[79:64] <= {targets[79:72], takes_codes ? codes[39:32] : targets[71:64]};
-        shelf_2[95:80] <= {targets[95:88], takes_codes ? codes[47:40] : targets[87:80]};
-        shelf_2[111:96] <= {targets[111:104], takes_codes ? codes[55:48] : targets[103:96]};
-        shelf_2[127:112] <= {targets[127:120], takes_codes ? codes[63:56] : targets[119:112]};
-        shelf_2[143:128] <= {targets[143:136], takes_codes ? codes[71:64] : targets[135:128]};
-        shelf_2[159:144] <= {targets[159:152], takes_codes ? codes[79:72] : targets[151:144]};
-        shelf_2[175:160] <= {targets[175:168], takes_codes ? codes[87:80] : targets[167:160]};
-        shelf_2[191:176] <= {targets[191:184], takes_codes ? codes[95:88] : targets[183:176]};
-        shelf_2[207:192] <= {targets[207:200], takes_codes ? codes[103:96] : targets[199:192]};
-        shelf_2[223:208] <= {targets[223:216], takes_codes ? codes[111:104] : targets[215:208]};
-        shelf_2[239:224] <= {targets[239:232], takes_codes ? codes[119:112] : targets[231:224]};
-        shelf_2[255:240] <= {targets[255:248], takes_codes ? codes[127:120] : targets[247:240]};
+        group_numbers_2[15:0] <= {targets[15:8], takes_codes ? codes[7:0] : targets[7:0]};
+        group_numbers_2[31:16] <= {targets[31:24], takes_codes ? codes[15:8] : targets[23:16]};
+        group_numbers_2[47:32] <= {targets[47:40], takes_codes ? codes[23:16] : targets[39:32]};
+        group_numbers_2[63:48] <= {targets[63:56], takes_codes ? codes[31:24] : targets[55:48]};
+        group_numbers_2[79:64] <= {targets[79:72], takes_codes ? codes[39:32] : targets[71:64]};
+        group_numbers_2[95:80] <= {targets[95:88], takes_codes ? codes[47:40] : targets[87:80]};
+        group_numbers_2[111:96] <= {targets[111:104], takes_codes ? codes[55:48] : targets[103:96]};
+        group_numbers_2[127:112] <= {targets[127:120], takes_codes ? codes[63:56] : targets[119:112]};
+        group_numbers_2[143:128] <= {targets[143:136], takes_codes ? codes[71:64] : targets[135:128]};
+        group_numbers_2[159:144] <= {targets[159:152], takes_codes ? codes[79:72] : targets[151:144]};
+        group_numbers_2[175:160] <= {targets[175:168], takes_codes ? codes[87:80] : targets[167:160]};
+        group_numbers_2[191:176] <= {targets[191:184], takes_codes ? codes[95:88] : targets[183:176]};
+        group_numbers_2[207:192] <= {targets[207:200], takes_codes ? codes[103:96] : targets[199:192]};
+        group_numbers_2[223:208] <= {targets[223:216], takes_codes ? codes[111:104] : targets[215:208]};
+        group_numbers_2[239:224] <= {targets[239:232], takes_codes ? codes[119:112] : targets[231:224]};
+        group_numbers_2[255:240] <= {targets[255:248], takes_codes ? codes[127:120] : targets[247:240]};
       end
       tolerance <= verifies ? verify_tolerance : program_tolerance;
       if (moves) begin
@@ -5406,22 +5406,22 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   assign at_last = position[15];
   assign chosen__valid = stage_3[3];
   assign chosen__group = address_3[5:4];
-  assign shelf = shelf_2[10:0];
-  assign values = shelf_2[26:16];
-  assign values_2 = shelf_2[42:32];
-  assign values_3 = shelf_2[58:48];
-  assign values_4 = shelf_2[74:64];
-  assign values_5 = shelf_2[90:80];
-  assign values_6 = shelf_2[106:96];
-  assign values_7 = shelf_2[122:112];
-  assign values_8 = shelf_2[138:128];
-  assign values_9 = shelf_2[154:144];
-  assign values_10 = shelf_2[170:160];
-  assign values_11 = shelf_2[186:176];
-  assign values_12 = shelf_2[202:192];
-  assign values_13 = shelf_2[218:208];
-  assign values_14 = shelf_2[234:224];
-  assign values_15 = shelf_2[250:240];
+  assign group_numbers = group_numbers_2[10:0];
+  assign values = group_numbers_2[26:16];
+  assign values_2 = group_numbers_2[42:32];
+  assign values_3 = group_numbers_2[58:48];
+  assign values_4 = group_numbers_2[74:64];
+  assign values_5 = group_numbers_2[90:80];
+  assign values_6 = group_numbers_2[106:96];
+  assign values_7 = group_numbers_2[122:112];
+  assign values_8 = group_numbers_2[138:128];
+  assign values_9 = group_numbers_2[154:144];
+  assign values_10 = group_numbers_2[170:160];
+  assign values_11 = group_numbers_2[186:176];
+  assign values_12 = group_numbers_2[202:192];
+  assign values_13 = group_numbers_2[218:208];
+  assign values_14 = group_numbers_2[234:224];
+  assign values_15 = group_numbers_2[250:240];
 endmodule
 
 // Is shown the cells word by word and collects the columns of a slot.

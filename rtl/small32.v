@@ -2678,7 +2678,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   wire something = something_here | something_before;
   assign o__valid = held & last_beat & (something | end_);
   assign moves = held & (!o__valid | o__ready);
-  assign i__ready = !held | moves;
+  assign i__ready = !held | moves | clear;
   wire [5:0] end__choice = end_ ? 6'd0 : row + 1'b1;
   wire [1:0] set_selected = {something_here_any, something_here_any_2} & ~i__payload[9:8];
   wire [1:0] reset_selected = {something_here_any, something_here_any_2} & i__payload[9:8];

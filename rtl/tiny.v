@@ -3246,7 +3246,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   wire something = something_here | something_before;
   assign o__valid = held & place & (something | end_);
   assign moves = held & (!o__valid | o__ready);
-  assign i__ready = !held | moves;
+  assign i__ready = !held | moves | clear;
   wire [3:0] end__choice = end_ ? 4'd0 : row + 1'b1;
   wire [3:0] set_selected = {something_here_any, something_here_any_2, something_here_any_3, something_here_any_4} &
       ~i__payload[19:16];
@@ -3816,7 +3816,7 @@ module pulsetrain_core_controller_row_programmer (
     .at_last(at_last),
     .chosen__index(index_2),
     .chosen__valid(valid),
-    .shelf(port),
+    .group_numbers(port),
     .values(port_2),
     .values_2(port_3),
     .values_3(port_4),
@@ -4170,7 +4170,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   output at_last,
   output reg [7:0] chosen__index = 8'd1,
   output chosen__valid,
-  output [10:0] shelf,
+  output [10:0] group_numbers,
   output [10:0] values,
   output [10:0] values_2,
   output [10:0] values_3,
@@ -4203,7 +4203,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
   reg [2:0] signature__addr_2 = 3'd0;
   reg [5:0] stage_3 = 6'd0;
   reg [2:0] address_3 = 3'd0;
-  reg [127:0] shelf_2 = 128'd0;
+  reg [127:0] group_numbers_2 = 128'd0;
   reg left_0 = 1'b0;
   reg blind_0 = 1'b0;
   reg rises_0 = 1'b0;
@@ -4333,7 +4333,7 @@ module pulsetrain_core_controller_row_programmer_row_cells (
       tolerance <= 8'd0;
       lowers_before <= 1'b0;
       lowers <= 1'b0;
-      shelf_2 <= 128'd0;
+      group_numbers_2 <= 128'd0;
       came_0 <= 18'd0;
       first_0 <= 18'd0;
       operands_0 <= 43'd0;
@@ -4369,21 +4369,21 @@ module pulsetrain_core_controller_row_programmer_row_cells (
         result_0[34:27] <= operands_0[34:27] + operands_0[35];
       end
       if (visits) begin
-        came_0[17:2] <= shelf_2[15:0];
+        came_0[17:2] <= group_numbers_2[15:0];
         came_0[1] <= came_0_either >> group;
         came_0[0] <= !(!group & (|8'd0));
       end
       if (takes_targets_or_takes_codes | (moves & (now[0] | now[2] | stage_2[4] | stage_2[5])))
-        shelf_2 <= {element_0, shelf_2[127:16]};
+        group_numbers_2 <= {element_0, group_numbers_2[127:16]};
       if (takes_targets_or_takes_codes) begin
-        shelf_2[15:0] <= {targets[15:8], takes_codes ? codes[7:0] : targets[7:0]};
-        shelf_2[31:16] <= {targets[31:24], takes_codes ? codes[15:8] : targets[23:16]};
-        shelf_2[47:32] <= {targets[47:40], takes_codes ? codes[23:16] : targets[39:32]};
-        shelf_2[63:48] <= {targets[63:56], takes_codes ? codes[31:24] : targets[55:48]};
-        shelf_2[79:64] <= {targets[79:72], takes_codes ? codes[39:32] : targets[71:64]};
-        shelf_2[95:80] <= {targets[95:88], takes_codes ? codes[47:40] : targets[87:80]};
-        shelf_2[111:96] <= {targets[111:104], takes_codes ? codes[55:48] : targets[103:96]};
-        shelf_2[127:112] <= {targets[127:120], takes_codes ? codes[63:56] : targets[119:112]};
+        group_numbers_2[15:0] <= {targets[15:8], takes_codes ? codes[7:0] : targets[7:0]};
+        group_numbers_2[31:16] <= {targets[31:24], takes_codes ? codes[15:8] : targets[23:16]};
+        group_numbers_2[47:32] <= {targets[47:40], takes_codes ? codes[23:16] : targets[39:32]};
+        group_numbers_2[63:48] <= {targets[63:56], takes_codes ? codes[31:24] : targets[55:48]};
+        group_numbers_2[79:64] <= {targets[79:72], takes_codes ? codes[39:32] : targets[71:64]};
+        group_numbers_2[95:80] <= {targets[95:88], takes_codes ? codes[47:40] : targets[87:80]};
+        group_numbers_2[111:96] <= {targets[111:104], takes_codes ? codes[55:48] : targets[103:96]};
+        group_numbers_2[127:112] <= {targets[127:120], takes_codes ? codes[63:56] : targets[119:112]};
       end
       tolerance <= verifies ? verify_tolerance : program_tolerance;
       if (moves) begin
@@ -4464,14 +4464,14 @@ module pulsetrain_core_controller_row_programmer_row_cells (
 
   assign at_last = position[7];
   assign chosen__valid = stage_3[3];
-  assign shelf = shelf_2[10:0];
-  assign values = shelf_2[26:16];
-  assign values_2 = shelf_2[42:32];
-  assign values_3 = shelf_2[58:48];
-  assign values_4 = shelf_2[74:64];
-  assign values_5 = shelf_2[90:80];
-  assign values_6 = shelf_2[106:96];
-  assign values_7 = shelf_2[122:112];
+  assign group_numbers = group_numbers_2[10:0];
+  assign values = group_numbers_2[26:16];
+  assign values_2 = group_numbers_2[42:32];
+  assign values_3 = group_numbers_2[58:48];
+  assign values_4 = group_numbers_2[74:64];
+  assign values_5 = group_numbers_2[90:80];
+  assign values_6 = group_numbers_2[106:96];
+  assign values_7 = group_numbers_2[122:112];
 endmodule
 
 // Is shown the cells word by word and collects the columns of a slot.

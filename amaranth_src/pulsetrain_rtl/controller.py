@@ -56,7 +56,8 @@ class Controller(wiring.Component):
     erased but let out and dropped: so every accepted beat is counted, and the lanes need no reset.
 
     Latency from the last beat of a row to the setup of its first slot: 17 cycles on an idle array.
-    Throughput: a beat per cycle, a slot per slot time, both at once.
+    Throughput: a beat per cycle, a slot per slot time, both at once. A first beat waits until no row is programmed;
+    targets and deltas are never on offer together.
 
     ``alone``: whether ``settings_error`` is formed and holds up first beats, and settings of a request that is not yet
     the oldest are kept; not where whoever stands before it lets legal settings pass only, and holds those of the newest
@@ -74,7 +75,7 @@ class Controller(wiring.Component):
 
     def __init__(self, config, *, alone=True):
         self._config, self._alone = check_config(config), alone
-        self.aborts, self.arms = Signal(), Signal()  # abort and arm as they are seen
+        self.aborts, self.arms = Signal(), Signal()  # abort_all and arm as they are seen
         super().__init__(controller_signature(config))
 
     @property
@@ -89,7 +90,7 @@ class Controller(wiring.Component):
         return settings_errors(self.config, settings, pulse_limit)
 
     def _may_start(self, in_flight):
-        """Whether a bank of settings is free for one more request."""
+        """Whether one more request may be in flight."""
         return in_flight != 2
 
     def _seed_goes_first(self, waits):
@@ -311,7 +312,8 @@ class Controller(wiring.Component):
                 m.d.sync += oldest.eq(waiting)
         settings = Fields(every, "settings_now")
         m.d.comb += settings.eq(self.settings)
-        # Without a request the register follows the ports; who does not hold them long enough is asked directly.
+        # In the core the register follows the settings that are held a cycle later, which is soon enough. Alone, nobody
+        # promises to hold them, so without a request the ports are used.
         with m.If(self.busy if self._alone else 1):
             m.d.comb += [settings[name].eq(oldest[name]) for name in names]
         return settings

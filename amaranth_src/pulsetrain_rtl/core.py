@@ -17,7 +17,7 @@ from pulsetrain_rtl.update.outer_product import OuterProduct, outer_product_sign
 PASSED = tuple(port.name for port in (*CONTROLS, *STATES) if port.name not in ("busy", "settings_error"))
 """Ports that lead straight to the controller."""
 CLAMPED = ("select", "strobe", "convert")
-"""Pins of the crossbar that fall with abort and arm, whether or not the clock runs."""
+"""Pins of the crossbar that fall with abort_all and arm, whether or not the clock runs."""
 
 
 class Core(wiring.Component):

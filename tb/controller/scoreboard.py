@@ -176,6 +176,7 @@ class Scoreboard:
         free = self.armed and not self.in_flight and not c.released
         check(free or not c.read__ready, "a read is taken while that is forbidden")
         self._read_waits = self._read_waits + 1 if free and self.tracker.free and not c.read__ready else 0
+        # What is applied next is complete in its second cycle.
         check(self._read_waits <= 2, "a read must be taken when nothing else goes on")
         if not c.read__ready or c.rst:
             return

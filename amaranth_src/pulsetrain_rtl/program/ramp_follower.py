@@ -20,7 +20,7 @@ class RampFollower(wiring.Component):
     set_ramp, reset_ramp, form_ramp : settings.
     restart : the next two steps are those of the first round.
     step, is_reset, forms : the pulses that follow are RESET pulses, or else with ``forms`` FORM pulses; a step of each
-        round, in turn. The latter two hold for two cycles more.
+        round, in turn. The latter two are looked at with ``step``.
     value : the value of those pulses, from a register, from the third cycle after ``step`` until after the next one.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.

@@ -66,8 +66,8 @@ def selected(index, values):
 class RowCells(wiring.Component):
     """A memory with ``verify_lanes`` cells a word, walked through a converter group at a time.
 
-    A word is read in the first cycle of its way, worked on in the next three and written in the fourth, so that a word
-    may be visited in every cycle, but none twice within four. In a verified update ``count`` is |n| and ``target``
+    A word is written four cycles after it was read: a word may be visited in every cycle, but none a second time before
+    the fifth one after. In a verified update ``count`` is |n| and ``target``
     n·verify_step until the first read has given the target. In programming ``count`` are the pulses taken so far.
 
     Members
@@ -242,9 +242,9 @@ class RowCells(wiring.Component):
         shared = self._shared(m)
         ends = []
         elements, entering = [], Signal(lanes * CODE_BITS)
-        shelf = self._shelf(m, now, stages[1], entering)
+        group_numbers = self._group_numbers(m, now, stages[1], entering)
         for lane in range(lanes):
-            first, element = self._first_stage(m, lane, visits, position, shelf, stages[1], old[lane])
+            first, element = self._first_stage(m, lane, visits, position, group_numbers, stages[1], old[lane])
             elements.append(element)
             second = self._second_stage(m, lane, stages[1], old[lane], first, slot_is_first, shared)
             ends.append(self._third_stage(m, lane, stages[2], second, write.data[lane], shared))
@@ -254,7 +254,9 @@ class RowCells(wiring.Component):
             self.chosen.valid.eq(stages[2].choose),
             self.chosen.group.eq(addresses[2][len(place) :]),
             entering.eq(Cat(elements)),
-            self.report.eq(Cat(self._reported(shelf.word_select(index, CODE_BITS)) for index in range(words * lanes))),
+            self.report.eq(
+                Cat(self._reported(group_numbers.word_select(index, CODE_BITS)) for index in range(words * lanes))
+            ),
         ]
 
         # What is known of whole groups. The first word of a read begins anew, for cells may be done now.
@@ -278,21 +280,21 @@ class RowCells(wiring.Component):
                 m.d.sync += count.eq(0)
         return m
 
-    def _shelf(self, m, now, stage, entering):
+    def _group_numbers(self, m, now, stage, entering):
         """The numbers of a group, moved on with each word: targets and codes out of it, a report into it."""
         config = self.config
-        shelf = Signal(config.group_words * len(entering))
+        group_numbers = Signal(config.group_words * len(entering))
         numbers = range(config.group_words * config.verify_lanes)
         of_codes = config.adc_bits
         takes = self.takes_targets | self.takes_codes
         with m.If(takes | (self.moves & (now.targets | now.sample | stage.codes | stage.states))):
-            m.d.sync += shelf.eq(Cat(shelf, entering)[len(entering) :])
+            m.d.sync += group_numbers.eq(Cat(group_numbers, entering)[len(entering) :])
         with m.If(takes):
             for number in numbers:
-                place, target = shelf[number * CODE_BITS :][:CODE_BITS], self.targets[number].as_unsigned()
+                place, target = group_numbers[number * CODE_BITS :][:CODE_BITS], self.targets[number].as_unsigned()
                 code = Mux(self.takes_codes, self.codes[number].as_unsigned(), target[:of_codes])
                 m.d.sync += place.eq(Cat(code, target[of_codes:]))
-        return shelf
+        return group_numbers
 
     def _reported(self, element):
         """An element of the report: what lies above a state is 0 or the sign of a code, the same bit throughout."""
@@ -338,7 +340,7 @@ class RowCells(wiring.Component):
             m.d.sync += [lowers_before.eq(self.polarity == Polarity.RESET), shared["lowers"].eq(lowers_before)]
         return {**shared, "tolerance": tolerance}
 
-    def _first_stage(self, m, lane, visits, position, shelf, stage, old):
+    def _first_stage(self, m, lane, visits, position, group_numbers, stage, old):
         """Take the lane's element of what comes from outside, and wait for what the memory has of it; say that for the
         report."""
         config = self.config
@@ -355,7 +357,7 @@ class RowCells(wiring.Component):
         missing = (self.group == config.column_groups - 1) & (position & Cat(*map(Const, beyond))).any()
         with m.If(visits):
             m.d.sync += [
-                came.value.eq(shelf[lane * CODE_BITS :][:CODE_BITS]),
+                came.value.eq(group_numbers[lane * CODE_BITS :][:CODE_BITS]),
                 came.takes.eq(cells),
                 came.exists.eq(~missing),
             ]

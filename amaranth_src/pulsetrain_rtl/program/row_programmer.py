@@ -67,9 +67,9 @@ class RowProgrammer(wiring.Component):
     clear : empties the block within the cycle: nothing that came before appears on ``o`` or ``cells``, the next row of
         targets is row 0. Neither slots nor targets are taken while it is high.
     slots : in stream, as ``PulseScheduler.o``; in pair mode a weight's slots have its even column.
-    targets : in stream, row by row, groups ascending; taken while no slot is offered and no row is worked on. The mode
-        of a row comes with each of its groups. REFRESH is for pairs with a one-sided policy, FORM for single devices
-        (of pairs it makes PROGRAM).
+    targets : in stream, row by row, groups ascending; taken while no slot is offered and no row is worked on, a group
+        at once before it is worked on. The mode of a row comes with each of its groups. REFRESH is for pairs with a
+        one-sided policy, FORM for single devices (of pairs it makes PROGRAM).
     settings : held while a row is gathered or worked on.
     o : out stream of operations and end markers, from registers.
     samples : the conversions of its own reads, group by group. The codes hold until the next ones.

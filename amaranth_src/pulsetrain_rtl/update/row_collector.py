@@ -132,7 +132,7 @@ class RowCollector(wiring.Component):
         m.d.comb += [
             fires.eq(Cat(count.any() for count in counts)),
             twice.eq(Cat(count[1:].any() for count in counts)),
-            self.i.ready.eq(~held | moves),
+            self.i.ready.eq(~held | moves | self.clear),
         ]
         m.d.sync += fresh.eq(self.i.valid & self.i.ready)
         with m.If(self.i.ready):

@@ -203,7 +203,7 @@ class ControllerConfig:
 
     @property
     def seen_after(self) -> int:
-        """Cycles until abort, arm, crossbar.ready and crossbar.converted are seen behind their synchronisers."""
+        """Cycles until abort_all, arm, crossbar.ready and crossbar.converted are seen behind their synchronisers."""
         return SYNCHRONISER_STAGES * self.synchronisers
 
     @property

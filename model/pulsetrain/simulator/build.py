@@ -35,6 +35,7 @@ Progress = Callable[[str], None]
 MODULE = "pulsetrain_core"
 VERILATOR_FLAGS = ("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-assert", "--no-timing", "-fno-split",
                    "-Wno-fatal", "-Wno-lint", "-Wno-style", "--threads", "1")  # fmt: skip
+# -fno-split: registers with the same enable stay in one branch.
 # No -march=native: a cache may travel to another machine. -O3 takes longer to compile than -O2 and runs no faster.
 COMPILER_FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-w")
 FAST, SLOW = "-O2", "-O0"  # what runs in every cycle, and what Verilator marks as running once

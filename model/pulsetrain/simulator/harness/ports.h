@@ -11,7 +11,7 @@
 #define PORT(group, name) top->group##___05F##name
 #define PORT3(group, part, name) top->group##___05F##part##___05F##name
 
-constexpr int seen_after = 2 * SYNCHRONISERS; // cycles until abort, arm, ready and converted are seen
+constexpr int seen_after = 2 * SYNCHRONISERS; // cycles until abort_all, arm, ready and converted are seen
 
 constexpr int larger(int a, int b) { return a > b ? a : b; }
 
