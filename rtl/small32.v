@@ -785,7 +785,7 @@ module pulsetrain_core_command_decoder (
   wire [1:0] wrong_inverse = ~{$signed(commands__payload[31:23]) == $signed(commands__payload[31]) &
       (!commands__payload[31] | (|commands__payload[22:16])), $signed(commands__payload[15:7]) ==
       $signed(commands__payload[15]) & (!commands__payload[15] | (|commands__payload[6:0]))};
-  wire wrong = wrong_before | (|(loads ? wrong_inverse : 2'd0));
+  wire wrong = wrong_before | (|wrong_inverse);
   wire ends_or_commands__payload_64 = ends | commands__payload[64];
   wire wrong_before_when = moves & !filling;
   wire ends_xor_commands__payload_64 = ends ^ commands__payload[64];

@@ -984,7 +984,7 @@ module pulsetrain_core_command_decoder (
       $signed(commands__payload[31:23]) == $signed(commands__payload[31]) & (!commands__payload[31] |
       (|commands__payload[22:16])), $signed(commands__payload[15:7]) == $signed(commands__payload[15]) &
       (!commands__payload[15] | (|commands__payload[6:0]))};
-  wire wrong = wrong_before | (|(loads ? wrong_inverse : 64'd0));
+  wire wrong = wrong_before | (|wrong_inverse);
   wire ends_or_commands__payload_1024 = ends | commands__payload[1024];
   wire wrong_before_when = moves & !filling;
   wire ends_xor_commands__payload_1024 = ends ^ commands__payload[1024];
@@ -7542,7 +7542,7 @@ module pulsetrain_core_controller_row_programmer (
     .value(value)
   );
 
-  pulsetrain_core_controller_row_programmer_sample_buffer sample_buffer (
+  pulsetrain_core_controller_row_programmer_sample_gate sample_gate (
     .clk(clk),
     .rst(rst),
     .samples__valid(samples__valid),
@@ -8672,7 +8672,7 @@ module pulsetrain_core_controller_row_programmer_ramp_follower (
 endmodule
 
 // Whether the codes of a group are worked off. Those that come meanwhile wait on samples, which hold until the
-module pulsetrain_core_controller_row_programmer_sample_buffer (
+module pulsetrain_core_controller_row_programmer_sample_gate (
   input clk,
   input rst,
   input samples__valid,

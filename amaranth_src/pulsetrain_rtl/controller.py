@@ -97,6 +97,10 @@ class Controller(wiring.Component):
         """Whether a first beat waits for a seed that is on offer."""
         return waits
 
+    def _takes_slot_settings(self, finished):
+        """Whether the settings of the slots are replaced: not while a request still has some."""
+        return ~self.busy | finished
+
     def _last_beat(self, beat):
         """Whether this beat completes its request."""
         return beat == self.config.beats - 1
@@ -182,8 +186,8 @@ class Controller(wiring.Component):
         self._seed(m, source, seed_waits)
         if self._alone:
             m.d.comb += self.settings_error.eq(Cat(self._settings_errors(self.settings, limit)))
-        programs = programmer.active & ~self.busy
-        may_start = self._may_start(in_flight) & ~self._seed_goes_first(seed_waits) & ~drains & ~reads & ~programs
+        programming = programmer.active & ~self.busy
+        may_start = self._may_start(in_flight) & ~self._seed_goes_first(seed_waits) & ~drains & ~reads & ~programming
         newest = self._take_beats(m, source, lanes, starts, may_start)
         settings = self._sample_settings(m, in_flight, starts, finished)
         self._connect_scheduler(m, lanes, scheduler, starts, newest, drains, clear)
@@ -300,15 +304,15 @@ class Controller(wiring.Component):
         names = (*OF_PULSES, *OF_ROW_READS) if self.config.verify_lanes else OF_PULSES
         every = settings_layout(self.config)
         layout = data.StructLayout({name: every.members[name] for name in names})
-        oldest, follows = Fields(layout, "oldest"), in_flight == 2
-        m.d.comb += self.sampled.eq(Mux(follows, finished, starts & (~self.busy | finished)))
-        with m.If(~self.busy | finished):
+        oldest, two_in_flight = Fields(layout, "oldest"), in_flight == 2
+        m.d.comb += self.sampled.eq(Mux(two_in_flight, finished, starts & (~self.busy | finished)))
+        with m.If(self._takes_slot_settings(finished)):
             m.d.sync += oldest.eq(self.settings)
         if self._alone:
             waiting = Fields(layout, "waiting")
             with m.If(starts):
                 m.d.sync += waiting.eq(self.settings)
-            with m.If(follows & finished):
+            with m.If(two_in_flight & finished):
                 m.d.sync += oldest.eq(waiting)
         settings = Fields(every, "settings_now")
         m.d.comb += settings.eq(self.settings)

@@ -100,6 +100,7 @@ _LIST = (
     ("lines-swapped", "SET slots drive reset_lines and RESET slots set_lines", TOP),
     ("limit-not-latched", "settings are checked against the input pulse_limit", TOP),
     ("three-in-flight", "a third request is taken", TOP),
+    ("slot-settings-overtaken", "slots take the settings as they come, not those of their request", TOP),
     ("last-beat-early", "a request is a beat short", TOP),
     ("settle-short", "reads settle a cycle less than asked for", TOP),
     ("full-scales-swapped", "reads forward have the full scale of reads backward and the reverse", TOP),
@@ -442,6 +443,9 @@ def _top(on: Any, source: Any, decision: Any, scheduler: Any, driver: Any) -> An
 
         def _seed_goes_first(self, waits):
             return super()._seed_goes_first(waits) & ~on("beat-beside-seed")
+
+        def _takes_slot_settings(self, finished):
+            return super()._takes_slot_settings(finished) | on("slot-settings-overtaken")
 
         def _last_beat(self, beat):
             early = on("last-beat-early") & (beat == self.config.beats - 2)

@@ -57,6 +57,10 @@ def verdict_signature():
     return wiring.Signature({"valid": Out(1), "status": Out(AnswerStatus), "settled": Out(1)})
 
 
+KINDS = ("unknown", "load", "form", "refresh", "update", "payload", "completed")
+"""What a header's opcode means to its refusal and its packet, found out in the cycle before it is taken."""
+
+
 class CommandDecoder(wiring.Component):
     """Takes packets apart, completes those that are too short and drops what is too much or refused.
 
@@ -151,7 +155,7 @@ class CommandDecoder(wiring.Component):
         beat = Signal(range(max(lengths)))
         last_beats = [self._packet_ends(beat, length) for length in lengths]
         offered, accepted, moves, ends, taken = Signal(), Signal(), Signal(), Signal(), Signal()
-        filling, kind = Signal(), Signal(data.StructLayout(dict.fromkeys(self._kind(opcode), 1)))
+        filling, kind = Signal(), Signal(data.StructLayout(dict.fromkeys(KINDS, 1)))
         m.d.comb += [
             loads.eq(opcode == Opcode.LOAD.value),
             updates.eq(opcode == Opcode.UPDATE.value),
@@ -222,7 +226,7 @@ class CommandDecoder(wiring.Component):
         return [*sides, update.beats(self.config), program.beats(self.config)]
 
     def _kind(self, opcode):
-        """What is to be known of a header, by name."""
+        """What is to be known of a header, by the names of KINDS."""
         return {
             "unknown": self._is_unknown(opcode, bits_at(self.commands.p.data, HEADER["which"])),
             "load": opcode == Opcode.LOAD.value,
@@ -281,7 +285,7 @@ class CommandDecoder(wiring.Component):
         m.d.comb += [
             load.side.eq(side),
             load.which.eq(which),
-            wrong.eq(wrong_before | Mux(loads, ~legal & present, 0).any()),
+            wrong.eq(wrong_before | (~legal & present).any()),
             load.commit.eq(ends & last & ~wrong),
             load.discard.eq((ends | last) & ~load.commit),
             verdict.valid.eq(moves & Mux(loads, ends | last, ends ^ last)),

@@ -48,6 +48,9 @@ def answer_layout():
 class SampleQueue(wiring.Component):
     """A queue of ``width`` bits and at most ``depth`` of them in block RAM. Whoever fills it knows how many there are.
 
+    Amaranth's own queue passes on a word that is written to whoever reads it: a register and a choice for each bit,
+    some 400 cells of `macro32` on an iCE40.
+
     Members
     -------
     clear : empties it. What enters or leaves in that cycle does not count.

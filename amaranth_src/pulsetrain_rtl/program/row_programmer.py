@@ -23,7 +23,7 @@ from pulsetrain_rtl.interfaces import (
 from pulsetrain_rtl.program.ramp_follower import RAMPS, RampFollower
 from pulsetrain_rtl.program.round_slots import RoundSlots
 from pulsetrain_rtl.program.row_cells import OUTCOMES, Action, RowCells, Work, counted_cells_signature
-from pulsetrain_rtl.program.sample_buffer import SampleBuffer
+from pulsetrain_rtl.program.sample_gate import SampleGate
 from pulsetrain_rtl.update.bit_counting import groups_any, lowest_one
 
 SETTINGS = ("verify_step", "verify_tolerance", "program_tolerance", "try_limit", "parallel_max", "pair_policy",
@@ -123,7 +123,7 @@ class RowProgrammer(wiring.Component):
         m.submodules.row_cells = cells = self.row_cells_class(config)
         m.submodules.round_slots = slots = self.round_slots_class(config)
         m.submodules.ramp_follower = ramps = self.ramp_follower_class(config)
-        m.submodules.sample_buffer = buffer = SampleBuffer(config)
+        m.submodules.sample_gate = gate = SampleGate(config)
 
         # Whose row it is, and how far the work is.
         row, bank, opened, work = Signal(config.row_bits), Signal(), Signal(), Signal(Work)
@@ -137,10 +137,10 @@ class RowProgrammer(wiring.Component):
             free.eq(~self.o.valid),
             at_rest.eq(cells.resting & free),
             self.active.eq(opened),
-            self.room.eq(buffer.room),
+            self.room.eq(gate.room),
             forget.eq(self.clear),
         ]
-        self._connect_cells(m, cells, slots, buffer, forget, work, first, refreshes, round_)
+        self._connect_cells(m, cells, slots, gate, forget, work, first, refreshes, round_)
         self._connect_slots(m, slots, cells, free, refreshes, polarity)
         m.d.comb += [
             ramps.is_reset.eq(polarity),
@@ -214,10 +214,10 @@ class RowProgrammer(wiring.Component):
                     m.d.comb += [emits.eq(1), reads.eq(1)]
                     m.next = "SAMPLE"
             with state("SAMPLE"):
-                m.d.comb += cells.group.eq(buffer.group)
-                with m.If(buffer.full):
-                    m.d.comb += [cells.action.eq(Action.SAMPLE), buffer.leaves.eq(cells.at_last)]
-                    with m.If(cells.at_last & buffer.last):
+                m.d.comb += cells.group.eq(gate.group)
+                with m.If(gate.full):
+                    m.d.comb += [cells.action.eq(Action.SAMPLE), gate.leaves.eq(cells.at_last)]
+                    with m.If(cells.at_last & gate.last):
                         m.next = "DECIDE"
             with state("DECIDE"), m.If(cells.resting):
                 m.d.sync += [first.eq(0), emitted.eq(0)]
@@ -314,7 +314,7 @@ class RowProgrammer(wiring.Component):
             m.d.comb += getattr(self.counted, name).eq(shown)
         return m
 
-    def _connect_cells(self, m, cells, slots, buffer, forget, work, first, refreshes, round_):
+    def _connect_cells(self, m, cells, slots, gate, forget, work, first, refreshes, round_):
         """What the cells are told."""
         settings = self.settings
         m.d.comb += [
@@ -330,11 +330,11 @@ class RowProgrammer(wiring.Component):
             cells.targets.eq(self.targets.p.codes),
             cells.cells.eq(self.slots.p.columns[:: 1 + self.config.pair]),
             cells.polarity.eq(self.slots.p.polarity),
-            cells.takes_codes.eq(buffer.takes),
+            cells.takes_codes.eq(gate.takes),
             cells.codes.eq(self.samples.codes),
-            buffer.clear.eq(self.clear),
+            gate.clear.eq(self.clear),
         ]
-        wiring.connect(m, wiring.flipped(self.samples), buffer.samples)
+        wiring.connect(m, wiring.flipped(self.samples), gate.samples)
 
     def _connect_slots(self, m, slots, cells, free, refreshes, polarity):
         """What the slots of a round are told."""

@@ -40,7 +40,6 @@ VERILATOR_FLAGS = ("-O3", "--x-assign", "fast", "--x-initial", "fast", "--no-ass
 COMPILER_FLAGS = ("-std=c++17", "-fPIC", "-fvisibility=hidden", "-w")
 FAST, SLOW = "-O2", "-O0"  # what runs in every cycle, and what Verilator marks as running once
 RUNTIME = ("verilated.cpp", "verilated_threads.cpp")
-SELDOM_CHANGED = ("pulse_limit", "state_index", "form_key")  # and the settings: harness.cpp says when
 _HARNESS = ("harness.cpp", "describe.cpp")
 _SOURCES = (*_HARNESS, "harness.h", "peripheral.h", "pin_checker.h", "ports.h", "../build.py")
 _HERE = Path(__file__).resolve().parent / "harness"
@@ -220,23 +219,19 @@ def registered_inputs(pins: Sequence[Mapping[str, Any]]) -> str:
     """Verilog of a module ``registered`` with the core's pins and a register before each input but the clock.
 
     Verilator evaluates whatever follows an input combinationally in every half cycle, again after the clock edge: most
-    of the decision, three times a cycle. Behind registers it is evaluated once. Inputs that a run seldom changes have a
-    clock of their own, ``changed``, which rises with ``clk``: what follows from them alone, as the check of the
-    settings does, is evaluated when they change and not in every cycle.
+    of the decision, three times a cycle. Behind registers it is evaluated once.
     """
-    ports, registers, connections = ["input changed"], [], []
-    updates: dict[str, list[str]] = {"clk": [], "changed": []}
+    ports, registers, updates, connections = [], [], [], []
     for pin in pins:
         name, bits = pin["name"], f"[{pin['width'] - 1}:0]"
         ports.append(f"{pin['direction']}put {bits} {name}")
         held = pin["direction"] == "in" and name != "clk"
         if held:
             registers.append(f"reg {bits} held_{name};")
-            seldom = name in SELDOM_CHANGED or name.startswith("settings__")
-            updates["changed" if seldom else "clk"].append(f"held_{name} <= {name};")
+            updates.append(f"held_{name} <= {name};")
         connections.append(f".{name}({'held_' if held else ''}{name})")
     head = ["module registered(", ",\n".join(ports), ");"]
-    clocked = [line for clock, lines in updates.items() for line in (f"always @(posedge {clock}) begin", *lines, "end")]
+    clocked = ["always @(posedge clk) begin", *updates, "end"]
     inside = [f"{MODULE} core(", ",\n".join(connections), ");"]
     return "\n".join([*head, *registers, *clocked, *inside, "endmodule", ""])
 

@@ -30,7 +30,6 @@ public:
         top->abort_all = 0;
         top->form_key = 0;
         top->state_index = 0;
-        changed = true;
         PORT(commands, valid) = 0;
         PORT(responses, ready) = 0;
         PORT(seed, valid) = 0;
@@ -63,7 +62,6 @@ public:
     int32_t arm(uint32_t limit) {
         top->arm = 1;
         top->pulse_limit = pulse_limit = limit;
-        changed = true;
         for (int i = 0; i < 2 + seen_after; ++i) cycle();
         return top->armed ? RunEnd::DONE : RunEnd::NOT_ARMED;
     }
@@ -78,7 +76,6 @@ public:
         const uint64_t wanted = top->random_steps + beats;
         const int64_t whole = int64_t(ROWS) * (weight_columns / LANES);
         put_settings(top, smallest_settings());
-        changed = true;
         memset(payload, 0, sizeof payload);
         uint64_t left = beats;
         bool answered = false;
@@ -125,7 +122,6 @@ public:
         top->form_key = run.form_key;
         before = get_counters(top);
         if (run.command_count > 0) put_settings(top, settings_of(run, 0));
-        changed = true;
         go(run);
     }
 
@@ -139,7 +135,6 @@ public:
         if (run.status >= RunEnd::CYCLE_LIMIT) drain(run); // or the next run would begin in the middle of this one
         for (int i = 0; i < settled_cycles; ++i) cycle();
         top->form_key = 0;
-        changed = true;
         run.counters = get_counters(top) - before;
     }
 
@@ -148,7 +143,6 @@ public:
     void state(uint32_t *words, int32_t count) {
         for (int32_t i = 0; i < count; ++i) {
             top->state_index = i;
-            changed = true;
             for (int j = 0; j < readback_cycles; ++j) cycle();
             words[i] = top->state_word;
         }
@@ -158,15 +152,12 @@ public:
 
 private:
     // One clock cycle: the inputs set before are what the core sees in it (simulator/build.py puts a register before each, so
-    // nothing follows an input combinationally), and the outputs are those of this cycle. Settings, limit, key and index are
-    // seen if `changed` says so.
+    // nothing follows an input combinationally), and the outputs are those of this cycle.
     void cycle() {
-        top->clk = top->changed = 0;
+        top->clk = 0;
         top->eval();
         top->clk = 1;
-        top->changed = changed;
         top->eval();
-        changed = false;
     }
 
     // One cycle outside a run: answers are taken, and nothing is applied that had to be kept.
@@ -290,10 +281,8 @@ private:
         if (beat == 0) {
             ++taken;
             if (!run.settings_error) run.settings_error = top->settings_error;
-            if (command + 1 < run.command_count && run.commands[command + 1].settings != now.settings) {
+            if (command + 1 < run.command_count && run.commands[command + 1].settings != now.settings)
                 put_settings(top, settings_of(run, command + 1));
-                changed = true;
-            }
         }
         if (beat++ == now.beats) beat = 0, ++command;
     }
@@ -372,7 +361,6 @@ private:
     Pulse last = {};
     Counters before = {};
     uint32_t pulse_limit = 0;
-    bool changed = true; // an input that is seldom changed
     uint32_t payload[command_words] = {};
     int64_t command = 0, beat = 0;              // what is sent next: 0 the header, then the payload
     int64_t taken = 0, answered = 0, data_beats = 0; // commands; data beats before the answer that is under way

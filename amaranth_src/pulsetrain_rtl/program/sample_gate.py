@@ -7,7 +7,7 @@ from amaranth.lib.wiring import In, Out
 from pulsetrain_rtl.interfaces import check_config, group_shape, samples_signature
 
 
-class SampleBuffer(wiring.Component):
+class SampleGate(wiring.Component):
     """Whether the codes of a group are worked off. Those that come meanwhile wait on ``samples``, which hold until the
     next ones.
 
