@@ -153,6 +153,7 @@ module pulsetrain_core (
   output [31:0] counters__unverified
 );
   reg released_before = 1'b1;
+  reg allowed = 1'b0;
   reg refusals__locked = 1'b0;
   reg refusals__illegal_settings = 1'b0;
   reg refusals__illegal_refresh = 1'b0;
@@ -221,19 +222,20 @@ module pulsetrain_core (
   reg difference = 1'b0;
   reg asks = 1'b0;
   reg backward = 1'b0;
-  wire verdict__settled;
+  reg at_rest = 1'b0;
   wire load__valid;
   wire deltas__valid_2;
   wire targets__valid;
   wire [255:0] deltas__payload_2;
-  wire verdict__valid;
-  wire [3:0] verdict__status;
   wire [257:0] targets__payload;
   wire header_comes;
   wire header__valid;
   wire [3:0] header__status;
   wire header__settled;
   wire [131:0] load__payload;
+  wire verdict__valid;
+  wire verdict__settled;
+  wire [3:0] verdict__status;
   wire load__ready;
   wire [127:0] drive__codes;
   wire [127:0] scan__rows;
@@ -243,8 +245,8 @@ module pulsetrain_core (
   wire scan__enable;
   wire start__ready;
   wire scan__start;
-  wire busy_2;
   wire [255:0] deltas__payload_3;
+  wire busy_2;
   wire scan__which;
   wire [1:0] scan__column_beat;
   wire [1:0] scan__row_beat;
@@ -261,7 +263,7 @@ module pulsetrain_core (
   wire cells__ready;
   wire programmed;
   wire room_3;
-  wire at_rest;
+  wire idle;
   wire off;
   wire seed__ready_2;
   wire deltas__ready_2;
@@ -307,8 +309,8 @@ module pulsetrain_core (
   wire settings_free = !used;
   wire header_comes_and_settings_free = header_comes & settings_free;
   wire difference_when = runs & product_any;
-  wire seed__valid_2 = seed__valid & !busy;
-  assign seed__ready = seed__ready_2 & !busy;
+  wire seed__valid_2 = seed__valid & allowed;
+  assign seed__ready = seed__ready_2 & allowed;
   assign crossbar__select = crossbar__select_2 & !off;
   assign crossbar__strobe = crossbar__strobe_2 & !off;
   assign crossbar__convert = crossbar__convert_2 & !off;
@@ -356,13 +358,10 @@ module pulsetrain_core (
     .room(room),
     .deltas__ready(deltas__ready_3),
     .targets__ready(targets__ready & command_decoder_targets__ready_either[0]),
-    .loads(verdict__settled),
     .load__valid(load__valid),
     .deltas__valid(deltas__valid_2),
     .targets__valid(targets__valid),
     .words(deltas__payload_2),
-    .verdict__valid(verdict__valid),
-    .verdict__status(verdict__status),
     .load__ready(load__ready),
     .refusals__locked(refusals__locked),
     .refusals__illegal_settings(refusals__illegal_settings),
@@ -373,7 +372,10 @@ module pulsetrain_core (
     .header__valid(header__valid),
     .header__status(header__status),
     .header__settled(header__settled),
-    .load__payload(load__payload)
+    .load__payload(load__payload),
+    .verdict__valid(verdict__valid),
+    .verdict__settled(verdict__settled),
+    .verdict__status(verdict__status)
   );
 
   pulsetrain_core_vector_store vector_store (
@@ -411,11 +413,11 @@ module pulsetrain_core (
     .loads(scan__enable),
     .start__ready(start__ready),
     .scan__start(scan__start),
-    .busy(busy_2),
     .start__valid(waits),
     .start__payload(difference),
     .scan__loaded(scan__loaded),
     .deltas__payload(deltas__payload_3),
+    .busy(busy_2),
     .which(scan__which),
     .column_beat(scan__column_beat),
     .scan__row_beat(scan__row_beat),
@@ -454,19 +456,19 @@ module pulsetrain_core (
     .clear(clear),
     .updated(updated),
     .read_starts(read_starts),
-    .verdict__settled(verdict__settled),
-    .verdict__valid(verdict__valid),
-    .verdict__status(verdict__status),
     .room(room_2),
     .busy(busy),
     .reading(reading),
     .cells__ready(cells__ready),
     .programmed(programmed),
-    .at_rest(at_rest),
     .samples__valid(samples__valid),
+    .at_rest(at_rest),
     .header__valid(header__valid),
     .header__status(header__status),
     .header__settled(header__settled),
+    .verdict__valid(verdict__valid),
+    .verdict__settled(verdict__settled),
+    .verdict__status(verdict__status),
     .backward(backward_2),
     .read_room(room_3),
     .responses__valid(responses__valid),
@@ -509,7 +511,7 @@ module pulsetrain_core (
     .deltas__valid(deltas__valid),
     .targets__valid(targets__valid & command_decoder_targets__ready_either[0]),
     .cells__ready(cells__ready),
-    .idle(at_rest),
+    .idle(idle),
     .off(off),
     .seed__ready(seed__ready_2),
     .deltas__ready(deltas__ready_2),
@@ -518,8 +520,8 @@ module pulsetrain_core (
     .targets__ready(targets__ready),
     .samples__valid(samples__valid),
     .seeded(seeded),
-    .settings__threshold_log2(held_threshold_log2),
-    .settings__max_pulses(held_max_pulses),
+    .settings_now_threshold_log2(held_threshold_log2),
+    .settings_now_max_pulses(held_max_pulses),
     .settings__parallel_max(held_parallel_max),
     .settings__setup_cycles(held_setup_cycles),
     .settings__set_cycles(held_set_cycles),
@@ -647,6 +649,7 @@ module pulsetrain_core (
   always @(posedge clk) begin
     if (rst) begin
       released_before <= 1'b1;
+      allowed <= 1'b0;
       refusals__locked <= 1'b0;
       refusals__illegal_settings <= 1'b0;
       refusals__illegal_refresh <= 1'b0;
@@ -711,7 +714,9 @@ module pulsetrain_core (
       difference <= 1'b0;
       asks <= 1'b0;
       backward <= 1'b0;
+      at_rest <= 1'b0;
     end else begin
+      at_rest <= idle;
       backward <= commands__payload[3:0] == 4'd3;
       asks <= runs & (|{commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2});
       if (difference_when)
@@ -791,6 +796,7 @@ module pulsetrain_core (
             19'd0;
         refusals__locked <= form_key != 16'd61498;
       end
+      allowed <= !(busy | header__valid);
       released_before <= released;
     end
   end
@@ -854,13 +860,10 @@ module pulsetrain_core_command_decoder (
   input room,
   input deltas__ready,
   input targets__ready,
-  output loads,
   output load__valid,
   output deltas__valid,
   output targets__valid,
   output [255:0] words,
-  output verdict__valid,
-  output [3:0] verdict__status,
   input load__ready,
   input refusals__locked,
   input refusals__illegal_settings,
@@ -871,7 +874,10 @@ module pulsetrain_core_command_decoder (
   output header__valid,
   output [3:0] header__status,
   output header__settled,
-  output [131:0] load__payload
+  output [131:0] load__payload,
+  output reg verdict__valid = 1'b0,
+  output reg verdict__settled = 1'b0,
+  output reg [3:0] verdict__status = 4'd0
 );
   reg [3:0] opcode = 4'd0;
   reg [7:0] beat = 8'd0;
@@ -884,7 +890,7 @@ module pulsetrain_core_command_decoder (
   reg which = 1'b0;
   reg wrong_before = 1'b0;
 
-  assign loads = opcode == 4'd1;
+  wire loads = opcode == 4'd1;
   wire updates = opcode == 4'd4;
   wire ends = loads ? beat == 8'd3 : beat == 8'd255;
   wire accepted = loads ? load__ready : updates ? deltas__ready : targets__ready;
@@ -922,10 +928,6 @@ module pulsetrain_core_command_decoder (
       (!commands__payload[15] | (|commands__payload[6:0]))};
   wire wrong = wrong_before | (|wrong_inverse);
   wire ends_or_commands__payload_256 = ends | commands__payload[256];
-  wire wrong_before_when = moves & !filling;
-  wire ends_xor_commands__payload_256 = ends ^ commands__payload[256];
-  assign verdict__valid = wrong_before_when & (loads ? ends_or_commands__payload_256 : ends_xor_commands__payload_256);
-  assign verdict__status = ends_xor_commands__payload_256 ? 4'd4 : wrong ? 4'd9 : 4'd0;
   wire passes_any = |{commands__payload[3:0] == 4'd9, commands__payload[3:0] == 4'd8, commands__payload[3:0] == 4'd7,
       commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5, commands__payload[3:0] == 4'd4,
       commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2};
@@ -941,6 +943,8 @@ module pulsetrain_core_command_decoder (
   wire header__settled_or_clear = header__settled | clear;
   wire taken_and_commands__payload_256 = taken & commands__payload[256];
   wire filling_when = (moves & ends) | clear;
+  wire verdict__valid_both = moves & !filling;
+  wire ends_xor_commands__payload_256 = ends ^ commands__payload[256];
   assign targets__payload[15:0] = words[15:0] | missing;
   assign targets__payload[31:16] = words[31:16] | missing;
   assign targets__payload[47:32] = words[47:32] | missing;
@@ -994,12 +998,14 @@ module pulsetrain_core_command_decoder (
       which <= 1'b0;
       part_state <= 2'd0;
       filling <= 1'b0;
-      wrong_before <= 1'b0;
+      verdict__valid <= 1'b0;
+      verdict__settled <= 1'b0;
+      verdict__status <= 4'd0;
     end else begin
-      if (header__valid)
-        wrong_before <= 1'b0;
-      else if (wrong_before_when)
-        wrong_before <= wrong;
+      verdict__status <= ends_xor_commands__payload_256 ? 4'd4 : wrong ? 4'd9 : 4'd0;
+      verdict__settled <= loads;
+      verdict__valid <= verdict__valid_both & (loads ? ends_or_commands__payload_256 : ends_xor_commands__payload_256)
+          & !clear;
       if (moves)
         beat <= beat + 1'b1;
       case (part_state)
@@ -1063,6 +1069,15 @@ module pulsetrain_core_command_decoder (
         end
       endcase
     end
+  end
+
+  always @(posedge clk) begin
+    if (rst)
+      wrong_before <= 1'b0;
+    else if (part_state == 2'd0)
+      wrong_before <= 1'b0;
+    else if (verdict__valid_both)
+      wrong_before <= wrong;
   end
 endmodule
 
@@ -1213,11 +1228,11 @@ module pulsetrain_core_outer_product (
   output loads,
   output start__ready,
   output scan__start,
-  output busy,
   input start__valid,
   input start__payload,
   input scan__loaded,
   output [255:0] deltas__payload,
+  output reg busy = 1'b0,
   output reg which = 1'b0,
   output reg [1:0] column_beat = 2'd0,
   output reg [1:0] scan__row_beat = 2'd0,
@@ -1227,9 +1242,6 @@ module pulsetrain_core_outer_product (
 );
   reg held_3 = 1'b0;
   reg [5:0] row = 6'd0;
-  reg held = 1'b0;
-  reg held_2 = 1'b0;
-  reg held_4 = 1'b0;
   reg [15:0] partial_0 = 16'd0;
   reg [15:0] partial_1 = 16'd0;
   reg [15:0] partial_2 = 16'd0;
@@ -1246,6 +1258,9 @@ module pulsetrain_core_outer_product (
   reg [15:0] partial_13 = 16'd0;
   reg [15:0] partial_14 = 16'd0;
   reg [15:0] partial_15 = 16'd0;
+  reg held = 1'b0;
+  reg held_2 = 1'b0;
+  reg held_4 = 1'b0;
   reg [3:0] lane = 4'd0;
   reg held_10 = 1'b0;
   reg held_9 = 1'b0;
@@ -1254,6 +1269,10 @@ module pulsetrain_core_outer_product (
   reg [7:0] picked_1 = 8'd0;
   reg [7:0] picked_2 = 8'd0;
   reg [7:0] picked_3 = 8'd0;
+  reg [7:0] picked_4 = 8'd0;
+  reg [7:0] picked_5 = 8'd0;
+  reg [7:0] picked_6 = 8'd0;
+  reg [7:0] picked_7 = 8'd0;
   reg [127:0] held_8 = 128'd0;
   reg held_6 = 1'b0;
   reg held_7 = 1'b0;
@@ -1288,11 +1307,10 @@ module pulsetrain_core_outer_product (
   wire ends = row_ends & row == 6'd63;
   assign start__ready = !clear & (!active | (loads & ends));
   assign scan__start = start__valid & start__ready;
-  assign busy = active | held | held_2 | held_3 | held_4 | deltas__valid;
   wire active_and_loads = active & loads;
   wire held_7_when = loads & held;
   wire of_b_when = loads & held_2;
-  wire [7:0] row_code_either = picked_0 | picked_1 | picked_2 | picked_3;
+  wire [7:0] row_code_either = picked_0 | picked_1 | picked_2 | picked_3 | picked_4 | picked_5 | picked_6 | picked_7;
   wire [8:0] row_code_negative = -$signed(row_code_either);
   wire product_15_when = moves & held_3;
   wire partial_15_when = moves & held_4;
@@ -1312,6 +1330,17 @@ module pulsetrain_core_outer_product (
   assign deltas__payload[223:208] = partial_13;
   assign deltas__payload[239:224] = partial_14;
   assign deltas__payload[255:240] = partial_15;
+
+  always @(posedge clk) begin
+    if (rst) begin
+      busy <= 1'b0;
+      difference <= 1'b0;
+    end else begin
+      if (scan__start)
+        difference <= start__payload;
+      busy <= (scan__start | active | held | held_2 | held_3 | held_4 | (deltas__valid & !deltas__ready)) & !clear;
+    end
+  end
 
   always @(posedge clk) begin
     if (rst) begin
@@ -1382,13 +1411,6 @@ module pulsetrain_core_outer_product (
   end
 
   always @(posedge clk) begin
-    if (rst)
-      difference <= 1'b0;
-    else if (scan__start)
-      difference <= start__payload;
-  end
-
-  always @(posedge clk) begin
     if (partial_15_when) begin
       partial_15 <= $signed(product_15) + $signed(subtracts ? partial_15 : 16'd0);
       partial_14 <= $signed(product_14) + $signed(subtracts ? partial_14 : 16'd0);
@@ -1437,15 +1459,19 @@ module pulsetrain_core_outer_product (
       held_7 <= held_9;
       held_6 <= held_10;
       held_8 <= scan__columns;
-      picked_3 <= (fetched_lane[12] ? scan__rows[103:96] : 8'd0) | (fetched_lane[13] ? scan__rows[111:104] : 8'd0) |
-          (fetched_lane[14] ? scan__rows[119:112] : 8'd0) | (fetched_lane[15] ? scan__rows[127:120] : 8'd0);
-      picked_2 <= (fetched_lane[8] ? scan__rows[71:64] : 8'd0) | (fetched_lane[9] ? scan__rows[79:72] : 8'd0) |
-          (fetched_lane[10] ? scan__rows[87:80] : 8'd0) | (fetched_lane[11] ? scan__rows[95:88] : 8'd0);
-      picked_1 <= (fetched_lane[4] ? scan__rows[39:32] : 8'd0) | (fetched_lane[5] ? scan__rows[47:40] : 8'd0) |
-          (fetched_lane[6] ? scan__rows[55:48] : 8'd0) | (fetched_lane[7] ? scan__rows[63:56] : 8'd0);
-      picked_0 <= (fetched_lane[0] ? scan__rows[7:0] : 8'd0) | (fetched_lane[1] ? scan__rows[15:8] : 8'd0) |
-          (fetched_lane[2] ? scan__rows[23:16] : 8'd0) | (fetched_lane[3] ? scan__rows[31:24] : 8'd0);
+      picked_7 <= (fetched_lane[14] ? scan__rows[119:112] : 8'd0) | (fetched_lane[15] ? scan__rows[127:120] : 8'd0);
+      picked_6 <= (fetched_lane[12] ? scan__rows[103:96] : 8'd0) | (fetched_lane[13] ? scan__rows[111:104] : 8'd0);
+      picked_5 <= (fetched_lane[10] ? scan__rows[87:80] : 8'd0) | (fetched_lane[11] ? scan__rows[95:88] : 8'd0);
+      picked_4 <= (fetched_lane[8] ? scan__rows[71:64] : 8'd0) | (fetched_lane[9] ? scan__rows[79:72] : 8'd0);
+      picked_3 <= (fetched_lane[6] ? scan__rows[55:48] : 8'd0) | (fetched_lane[7] ? scan__rows[63:56] : 8'd0);
+      picked_2 <= (fetched_lane[4] ? scan__rows[39:32] : 8'd0) | (fetched_lane[5] ? scan__rows[47:40] : 8'd0);
+      picked_1 <= (fetched_lane[2] ? scan__rows[23:16] : 8'd0) | (fetched_lane[3] ? scan__rows[31:24] : 8'd0);
+      picked_0 <= (fetched_lane[0] ? scan__rows[7:0] : 8'd0) | (fetched_lane[1] ? scan__rows[15:8] : 8'd0);
       if (!scan__loaded) begin
+        picked_7 <= 8'd0;
+        picked_6 <= 8'd0;
+        picked_5 <= 8'd0;
+        picked_4 <= 8'd0;
         picked_3 <= 8'd0;
         picked_2 <= 8'd0;
         picked_1 <= 8'd0;
@@ -1559,19 +1585,19 @@ module pulsetrain_core_responder (
   input clear,
   input updated,
   input read_starts,
-  input verdict__settled,
-  input verdict__valid,
-  input [3:0] verdict__status,
   output room,
   output busy,
   output reading,
   output cells__ready,
   output programmed,
-  input at_rest,
   input samples__valid,
+  input at_rest,
   input header__valid,
   input [3:0] header__status,
   input header__settled,
+  input verdict__valid,
+  input verdict__settled,
+  input [3:0] verdict__status,
   input backward,
   output reg read_room = 1'b0,
   output reg responses__valid = 1'b0,
@@ -1600,6 +1626,7 @@ module pulsetrain_core_responder (
   reg [4:0] waiting = 5'd0;
   reg [3:0] write = 4'd0;
   reg [3:0] read = 4'd0;
+  reg [15:0] settled = 16'd0;
   reg [15:0] seen;
   reg oldest_released = 1'b0;
   reg oldest_faulty = 1'b0;
@@ -1609,7 +1636,6 @@ module pulsetrain_core_responder (
   reg cleared = 1'b0;
   reg known = 1'b0;
   reg [4:0] finished = 5'd0;
-  reg [15:0] settled = 16'd0;
   reg [15:0] released = 16'd0;
   reg [15:0] faulty = 16'd0;
   reg [3:0] waiting_2 = 4'd0;
@@ -1636,36 +1662,52 @@ module pulsetrain_core_responder (
   wire [3:0] look__addr = answers ? read_plus_1[3:0] : read;
   wire taken_0 = header__valid & write == 4'd0;
   wire judged_0 = verdict__valid & write_minus_1[3:0] == 4'd0;
+  wire settled_now_0 = taken_0 ? header__settled : judged_0 ? verdict__settled : settled[0];
   wire taken_1 = header__valid & write == 4'd1;
   wire judged_1 = verdict__valid & write_minus_1[3:0] == 4'd1;
+  wire settled_now_1 = taken_1 ? header__settled : judged_1 ? verdict__settled : settled[1];
   wire taken_2 = header__valid & write == 4'd2;
   wire judged_2 = verdict__valid & write_minus_1[3:0] == 4'd2;
+  wire settled_now_2 = taken_2 ? header__settled : judged_2 ? verdict__settled : settled[2];
   wire taken_3 = header__valid & write == 4'd3;
   wire judged_3 = verdict__valid & write_minus_1[3:0] == 4'd3;
+  wire settled_now_3 = taken_3 ? header__settled : judged_3 ? verdict__settled : settled[3];
   wire taken_4 = header__valid & write == 4'd4;
   wire judged_4 = verdict__valid & write_minus_1[3:0] == 4'd4;
+  wire settled_now_4 = taken_4 ? header__settled : judged_4 ? verdict__settled : settled[4];
   wire taken_5 = header__valid & write == 4'd5;
   wire judged_5 = verdict__valid & write_minus_1[3:0] == 4'd5;
+  wire settled_now_5 = taken_5 ? header__settled : judged_5 ? verdict__settled : settled[5];
   wire taken_6 = header__valid & write == 4'd6;
   wire judged_6 = verdict__valid & write_minus_1[3:0] == 4'd6;
+  wire settled_now_6 = taken_6 ? header__settled : judged_6 ? verdict__settled : settled[6];
   wire taken_7 = header__valid & write == 4'd7;
   wire judged_7 = verdict__valid & write_minus_1[3:0] == 4'd7;
+  wire settled_now_7 = taken_7 ? header__settled : judged_7 ? verdict__settled : settled[7];
   wire taken_8 = header__valid & write == 4'd8;
   wire judged_8 = verdict__valid & write_minus_1[3:0] == 4'd8;
+  wire settled_now_8 = taken_8 ? header__settled : judged_8 ? verdict__settled : settled[8];
   wire taken_9 = header__valid & write == 4'd9;
   wire judged_9 = verdict__valid & write_minus_1[3:0] == 4'd9;
+  wire settled_now_9 = taken_9 ? header__settled : judged_9 ? verdict__settled : settled[9];
   wire taken_10 = header__valid & write == 4'd10;
   wire judged_10 = verdict__valid & write_minus_1[3:0] == 4'd10;
+  wire settled_now_10 = taken_10 ? header__settled : judged_10 ? verdict__settled : settled[10];
   wire taken_11 = header__valid & write == 4'd11;
   wire judged_11 = verdict__valid & write_minus_1[3:0] == 4'd11;
+  wire settled_now_11 = taken_11 ? header__settled : judged_11 ? verdict__settled : settled[11];
   wire taken_12 = header__valid & write == 4'd12;
   wire judged_12 = verdict__valid & write_minus_1[3:0] == 4'd12;
+  wire settled_now_12 = taken_12 ? header__settled : judged_12 ? verdict__settled : settled[12];
   wire taken_13 = header__valid & write == 4'd13;
   wire judged_13 = verdict__valid & write_minus_1[3:0] == 4'd13;
+  wire settled_now_13 = taken_13 ? header__settled : judged_13 ? verdict__settled : settled[13];
   wire taken_14 = header__valid & write == 4'd14;
   wire judged_14 = verdict__valid & write_minus_1[3:0] == 4'd14;
+  wire settled_now_14 = taken_14 ? header__settled : judged_14 ? verdict__settled : settled[14];
   wire taken_15 = header__valid & write == 4'd15;
   wire judged_15 = verdict__valid & write_minus_1[3:0] == 4'd15;
+  wire settled_now_15 = taken_15 ? header__settled : judged_15 ? verdict__settled : settled[15];
   assign reading = reads != 2'd0;
   wire enters = samples__valid & reading;
   wire free_and_more = free & more;
@@ -1676,22 +1718,22 @@ module pulsetrain_core_responder (
   wire advances = goes_on & !clear;
   assign cells__ready = free_and_more & responses__payload_any & !clear;
   assign programmed = answers & responses__payload_any & !oldest[16];
-  wire faulty_when = clear & !(taken_0 ? header__settled : settled[0]);
-  wire faulty_when_2 = clear & !(taken_1 ? header__settled : settled[1]);
-  wire faulty_when_3 = clear & !(taken_2 ? header__settled : settled[2]);
-  wire faulty_when_4 = clear & !(taken_3 ? header__settled : settled[3]);
-  wire faulty_when_5 = clear & !(taken_4 ? header__settled : settled[4]);
-  wire faulty_when_6 = clear & !(taken_5 ? header__settled : settled[5]);
-  wire faulty_when_7 = clear & !(taken_6 ? header__settled : settled[6]);
-  wire faulty_when_8 = clear & !(taken_7 ? header__settled : settled[7]);
-  wire faulty_when_9 = clear & !(taken_8 ? header__settled : settled[8]);
-  wire faulty_when_10 = clear & !(taken_9 ? header__settled : settled[9]);
-  wire faulty_when_11 = clear & !(taken_10 ? header__settled : settled[10]);
-  wire faulty_when_12 = clear & !(taken_11 ? header__settled : settled[11]);
-  wire faulty_when_13 = clear & !(taken_12 ? header__settled : settled[12]);
-  wire faulty_when_14 = clear & !(taken_13 ? header__settled : settled[13]);
-  wire faulty_when_15 = clear & !(taken_14 ? header__settled : settled[14]);
-  wire faulty_when_16 = clear & !(taken_15 ? header__settled : settled[15]);
+  wire faulty_when = clear & !settled_now_0;
+  wire faulty_when_2 = clear & !settled_now_1;
+  wire faulty_when_3 = clear & !settled_now_2;
+  wire faulty_when_4 = clear & !settled_now_3;
+  wire faulty_when_5 = clear & !settled_now_4;
+  wire faulty_when_6 = clear & !settled_now_5;
+  wire faulty_when_7 = clear & !settled_now_6;
+  wire faulty_when_8 = clear & !settled_now_7;
+  wire faulty_when_9 = clear & !settled_now_8;
+  wire faulty_when_10 = clear & !settled_now_9;
+  wire faulty_when_11 = clear & !settled_now_10;
+  wire faulty_when_12 = clear & !settled_now_11;
+  wire faulty_when_13 = clear & !settled_now_12;
+  wire faulty_when_14 = clear & !settled_now_13;
+  wire faulty_when_15 = clear & !settled_now_14;
+  wire faulty_when_16 = clear & !settled_now_15;
   wire [255:0] out;
   assign out[15:0] = {{8{o[7]}}, o[7:0]};
   assign out[31:16] = {{8{o[15]}}, o[15:8]};
@@ -1709,6 +1751,12 @@ module pulsetrain_core_responder (
   assign out[223:208] = {{8{o[111]}}, o[111:104]};
   assign out[239:224] = {{8{o[119]}}, o[119:112]};
   assign out[255:240] = {{8{o[127]}}, o[127:120]};
+  wire [255:0] responses__payload_choice = responses__payload_any ? {{5{inputs_16[10]}}, inputs_16, {5{inputs_15[10]}},
+      inputs_15, {5{inputs_14[10]}}, inputs_14, {5{inputs_13[10]}}, inputs_13, {5{inputs_12[10]}}, inputs_12,
+      {5{inputs_11[10]}}, inputs_11, {5{inputs_10[10]}}, inputs_10, {5{inputs_9[10]}}, inputs_9, {5{inputs_8[10]}},
+      inputs_8, {5{inputs_7[10]}}, inputs_7, {5{inputs_6[10]}}, inputs_6, {5{inputs_5[10]}}, inputs_5,
+      {5{inputs_4[10]}}, inputs_4, {5{inputs_3[10]}}, inputs_3, {5{inputs_2[10]}}, inputs_2, {5{inputs[10]}}, inputs} :
+      out;
 
   pulsetrain_core_responder_kept kept (
     .clk(clk),
@@ -1736,25 +1784,20 @@ module pulsetrain_core_responder (
       read_room <= 1'b0;
       cleared <= 1'b0;
       responses__valid <= 1'b0;
-      responses__payload <= 257'd0;
       sent <= 10'd0;
+      responses__payload <= 257'd0;
     end else begin
+      if (free) begin
+        responses__payload[256] <= !more;
+        responses__payload[255:0] <= more ? responses__payload_choice : {oldest[11:4], oldest[15:12], oldest[3:0]};
+      end
       if (responses__ready)
         responses__valid <= 1'b0;
       if (advances) begin
         sent <= sent + 1'b1;
-        responses__payload[256] <= 1'b0;
-        responses__payload[255:0] <= responses__payload_any ? {{5{inputs_16[10]}}, inputs_16, {5{inputs_15[10]}},
-            inputs_15, {5{inputs_14[10]}}, inputs_14, {5{inputs_13[10]}}, inputs_13, {5{inputs_12[10]}}, inputs_12,
-            {5{inputs_11[10]}}, inputs_11, {5{inputs_10[10]}}, inputs_10, {5{inputs_9[10]}}, inputs_9,
-            {5{inputs_8[10]}}, inputs_8, {5{inputs_7[10]}}, inputs_7, {5{inputs_6[10]}}, inputs_6, {5{inputs_5[10]}},
-            inputs_5, {5{inputs_4[10]}}, inputs_4, {5{inputs_3[10]}}, inputs_3, {5{inputs_2[10]}}, inputs_2,
-            {5{inputs[10]}}, inputs} : out;
         responses__valid <= 1'b1;
       end else if (answers) begin
         sent <= 10'd0;
-        responses__payload[256] <= 1'b1;
-        responses__payload[255:0] <= {240'd0, oldest[11:4], oldest[15:12], oldest[3:0]};
         responses__valid <= 1'b1;
       end
       cleared <= clear;
@@ -1762,161 +1805,129 @@ module pulsetrain_core_responder (
       oldest_faulty <= answers ? faulty[read_plus_1[3:0]] : faulty[read];
       oldest_released <= answers ? released[read_plus_1[3:0]] : released[read];
       oldest_settled <= answers ? settled[read_plus_1[3:0]] : settled[read];
-      if (taken_0) begin
+      if (taken_0)
         released[0] <= 1'b0;
-        settled[0] <= header__settled;
-      end else if (judged_0)
-        settled[0] <= verdict__settled;
+      settled[0] <= settled_now_0;
       if (faulty_when) begin
         faulty[0] <= faulted;
         released[0] <= 1'b1;
         settled[0] <= 1'b1;
       end
-      if (taken_1) begin
+      if (taken_1)
         released[1] <= 1'b0;
-        settled[1] <= header__settled;
-      end else if (judged_1)
-        settled[1] <= verdict__settled;
+      settled[1] <= settled_now_1;
       if (faulty_when_2) begin
         faulty[1] <= faulted;
         released[1] <= 1'b1;
         settled[1] <= 1'b1;
       end
-      if (taken_2) begin
+      if (taken_2)
         released[2] <= 1'b0;
-        settled[2] <= header__settled;
-      end else if (judged_2)
-        settled[2] <= verdict__settled;
+      settled[2] <= settled_now_2;
       if (faulty_when_3) begin
         faulty[2] <= faulted;
         released[2] <= 1'b1;
         settled[2] <= 1'b1;
       end
-      if (taken_3) begin
+      if (taken_3)
         released[3] <= 1'b0;
-        settled[3] <= header__settled;
-      end else if (judged_3)
-        settled[3] <= verdict__settled;
+      settled[3] <= settled_now_3;
       if (faulty_when_4) begin
         faulty[3] <= faulted;
         released[3] <= 1'b1;
         settled[3] <= 1'b1;
       end
-      if (taken_4) begin
+      if (taken_4)
         released[4] <= 1'b0;
-        settled[4] <= header__settled;
-      end else if (judged_4)
-        settled[4] <= verdict__settled;
+      settled[4] <= settled_now_4;
       if (faulty_when_5) begin
         faulty[4] <= faulted;
         released[4] <= 1'b1;
         settled[4] <= 1'b1;
       end
-      if (taken_5) begin
+      if (taken_5)
         released[5] <= 1'b0;
-        settled[5] <= header__settled;
-      end else if (judged_5)
-        settled[5] <= verdict__settled;
+      settled[5] <= settled_now_5;
       if (faulty_when_6) begin
         faulty[5] <= faulted;
         released[5] <= 1'b1;
         settled[5] <= 1'b1;
       end
-      if (taken_6) begin
+      if (taken_6)
         released[6] <= 1'b0;
-        settled[6] <= header__settled;
-      end else if (judged_6)
-        settled[6] <= verdict__settled;
+      settled[6] <= settled_now_6;
       if (faulty_when_7) begin
         faulty[6] <= faulted;
         released[6] <= 1'b1;
         settled[6] <= 1'b1;
       end
-      if (taken_7) begin
+      if (taken_7)
         released[7] <= 1'b0;
-        settled[7] <= header__settled;
-      end else if (judged_7)
-        settled[7] <= verdict__settled;
+      settled[7] <= settled_now_7;
       if (faulty_when_8) begin
         faulty[7] <= faulted;
         released[7] <= 1'b1;
         settled[7] <= 1'b1;
       end
-      if (taken_8) begin
+      if (taken_8)
         released[8] <= 1'b0;
-        settled[8] <= header__settled;
-      end else if (judged_8)
-        settled[8] <= verdict__settled;
+      settled[8] <= settled_now_8;
       if (faulty_when_9) begin
         faulty[8] <= faulted;
         released[8] <= 1'b1;
         settled[8] <= 1'b1;
       end
-      if (taken_9) begin
+      if (taken_9)
         released[9] <= 1'b0;
-        settled[9] <= header__settled;
-      end else if (judged_9)
-        settled[9] <= verdict__settled;
+      settled[9] <= settled_now_9;
       if (faulty_when_10) begin
         faulty[9] <= faulted;
         released[9] <= 1'b1;
         settled[9] <= 1'b1;
       end
-      if (taken_10) begin
+      if (taken_10)
         released[10] <= 1'b0;
-        settled[10] <= header__settled;
-      end else if (judged_10)
-        settled[10] <= verdict__settled;
+      settled[10] <= settled_now_10;
       if (faulty_when_11) begin
         faulty[10] <= faulted;
         released[10] <= 1'b1;
         settled[10] <= 1'b1;
       end
-      if (taken_11) begin
+      if (taken_11)
         released[11] <= 1'b0;
-        settled[11] <= header__settled;
-      end else if (judged_11)
-        settled[11] <= verdict__settled;
+      settled[11] <= settled_now_11;
       if (faulty_when_12) begin
         faulty[11] <= faulted;
         released[11] <= 1'b1;
         settled[11] <= 1'b1;
       end
-      if (taken_12) begin
+      if (taken_12)
         released[12] <= 1'b0;
-        settled[12] <= header__settled;
-      end else if (judged_12)
-        settled[12] <= verdict__settled;
+      settled[12] <= settled_now_12;
       if (faulty_when_13) begin
         faulty[12] <= faulted;
         released[12] <= 1'b1;
         settled[12] <= 1'b1;
       end
-      if (taken_13) begin
+      if (taken_13)
         released[13] <= 1'b0;
-        settled[13] <= header__settled;
-      end else if (judged_13)
-        settled[13] <= verdict__settled;
+      settled[13] <= settled_now_13;
       if (faulty_when_14) begin
         faulty[13] <= faulted;
         released[13] <= 1'b1;
         settled[13] <= 1'b1;
       end
-      if (taken_14) begin
+      if (taken_14)
         released[14] <= 1'b0;
-        settled[14] <= header__settled;
-      end else if (judged_14)
-        settled[14] <= verdict__settled;
+      settled[14] <= settled_now_14;
       if (faulty_when_15) begin
         faulty[14] <= faulted;
         released[14] <= 1'b1;
         settled[14] <= 1'b1;
       end
-      if (taken_15) begin
+      if (taken_15)
         released[15] <= 1'b0;
-        settled[15] <= header__settled;
-      end else if (judged_15)
-        settled[15] <= verdict__settled;
+      settled[15] <= settled_now_15;
       if (faulty_when_16) begin
         faulty[15] <= faulted;
         released[15] <= 1'b1;
@@ -2037,8 +2048,8 @@ module pulsetrain_core_controller (
   output targets__ready,
   output samples__valid,
   output seeded,
-  input [4:0] settings__threshold_log2,
-  input [3:0] settings__max_pulses,
+  input [4:0] settings_now_threshold_log2,
+  input [3:0] settings_now_max_pulses,
   input [6:0] settings__parallel_max,
   input [15:0] settings__setup_cycles,
   input [15:0] settings__set_cycles,
@@ -2168,10 +2179,11 @@ module pulsetrain_core_controller (
   reg asked_before = 1'b1;
   reg before_ = 1'b0;
   reg aborted = 1'b0;
-  reg first = 1'b1;
   reg drains = 1'b0;
+  reg first = 1'b1;
+  reg [7:0] beat = 8'd0;
   reg bank = 1'b0;
-  reg [4:0] sampled_threshold_log2 = 5'd0;
+  reg [15:0] sampled_below = 16'd0;
   reg [3:0] sampled_max_pulses = 4'd0;
   reg [6:0] sampled_parallel_max = 7'd0;
   reg [15:0] oldest_setup_cycles = 16'd0;
@@ -2229,7 +2241,6 @@ module pulsetrain_core_controller (
   reg [1:0] lines__source_unselected = 2'd0;
   reg whole_2 = 1'b0;
   reg [2:0] converted = 3'd0;
-  reg [7:0] beat = 8'd0;
   wire seed__ready_2;
   wire words__valid;
   wire [255:0] words__payload;
@@ -2293,11 +2304,12 @@ module pulsetrain_core_controller (
   wire allowed = seed_waits & !aborted;
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
-  wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & !(active
-      & !busy) & 1'b1));
+  wire begins = in_flight != 2'd2 & !seed_waits & !drains & !reads & !(active & !busy);
+  wire allowed_2 = idle_both & words__valid & (!first | begins);
   assign deltas__ready = allowed_2 & i__ready;
-  wire i__valid = allowed_2 & deltas__valid;
   wire words__ready = deltas__valid & deltas__ready;
+  wire ends = words__ready & beat == 8'd255;
+  wire i__valid = allowed_2 & deltas__valid;
   wire starts = words__ready & first;
   wire upcoming_leaves = upcoming_valid & i__ready_2 & !released;
   wire finished = upcoming_leaves & upcoming_end;
@@ -2326,17 +2338,26 @@ module pulsetrain_core_controller (
   wire [3:0] converted_plus_1 = converted + 1'b1;
   wire armed_limit_when = !armed & fault == 2'd0;
   wire first_when = released | !armed;
+  wire first_or_ends = first | ends;
+  wire first_or_ends_either = settings_now_threshold_log2[1] | settings_now_threshold_log2[0];
+  wire sampled_below_either_3 = settings_now_threshold_log2[2] | first_or_ends_either;
+  wire sampled_below_either_2 = settings_now_threshold_log2[2] | settings_now_threshold_log2[1];
+  wire sampled_below_both_4 = settings_now_threshold_log2[1] & settings_now_threshold_log2[0];
+  wire sampled_below_either = settings_now_threshold_log2[2] | sampled_below_both_4;
+  wire sampled_below_both_3 = settings_now_threshold_log2[2] & first_or_ends_either;
+  wire sampled_below_both_2 = settings_now_threshold_log2[2] & settings_now_threshold_log2[1];
+  wire sampled_below_both = settings_now_threshold_log2[2] & sampled_below_both_4;
   wire o__ready_3_and_upcoming_offered = o__ready_3 & upcoming_offered;
   wire upcoming_leaves_or_released = upcoming_leaves | released;
   wire upcoming_valid_when = upcoming_taken & !upcoming_valid;
   wire i__valid_3_and_i__ready_2 = i__valid_3 & i__ready_2;
-  wire [528:0] i__payload;
+  wire [539:0] i__payload;
   assign i__payload[255:0] = deltas__payload;
   assign i__payload[511:256] = words__payload;
-  assign i__payload[516:512] = first ? settings__threshold_log2 : sampled_threshold_log2;
-  assign i__payload[520:517] = first ? settings__max_pulses : sampled_max_pulses;
-  assign i__payload[527:521] = first ? settings__parallel_max : sampled_parallel_max;
-  assign i__payload[528] = bank ^ !first;
+  assign i__payload[527:512] = sampled_below;
+  assign i__payload[531:528] = sampled_max_pulses;
+  assign i__payload[538:532] = sampled_parallel_max;
+  assign i__payload[539] = bank ^ !first;
   wire [6:0] settings_now_parallel_max = 1'b1 ? oldest_parallel_max : settings__parallel_max;
   wire [15:0] settings_now_set_cycles = 1'b1 ? oldest_set_cycles : settings__set_cycles;
   wire [15:0] settings_now_reset_cycles = 1'b1 ? oldest_reset_cycles : settings__reset_cycles;
@@ -2455,10 +2476,10 @@ module pulsetrain_core_controller (
     .i__valid(i__valid),
     .first_moves(i__ready),
     .holds(holds),
-    .o__ready(o__ready),
     .i__payload(i__payload),
     .third(i__valid_2),
-    .o__payload(i__payload_2)
+    .o__payload(i__payload_2),
+    .o__ready(o__ready)
   );
 
   pulsetrain_core_controller_pulse_scheduler pulse_scheduler (
@@ -2466,9 +2487,9 @@ module pulsetrain_core_controller (
     .rst(rst),
     .clear(clear),
     .o__ready(o__ready_2),
-    .i__ready(o__ready),
     .i__valid(i__valid_2),
     .i__payload(i__payload_2),
+    .i__ready(o__ready),
     .counted__saturated(counted__saturated),
     .counted__cells_set(counted__cells_set),
     .counted__cells_reset(counted__cells_reset),
@@ -2622,7 +2643,7 @@ module pulsetrain_core_controller (
       beat <= 8'd0;
       first <= 1'b1;
       bank <= 1'b0;
-      sampled_threshold_log2 <= 5'd0;
+      sampled_below <= 16'd0;
       sampled_max_pulses <= 4'd0;
       sampled_parallel_max <= 7'd0;
       oldest_setup_cycles <= 16'd0;
@@ -2758,10 +2779,24 @@ module pulsetrain_core_controller (
         oldest_set_cycles <= settings__set_cycles;
         oldest_setup_cycles <= settings__setup_cycles;
       end
-      if (first) begin
+      if (first_or_ends) begin
         sampled_parallel_max <= settings__parallel_max;
-        sampled_max_pulses <= settings__max_pulses;
-        sampled_threshold_log2 <= settings__threshold_log2;
+        sampled_max_pulses <= settings_now_max_pulses;
+        sampled_below <= {settings_now_threshold_log2[4], settings_now_threshold_log2[4] |
+            (settings_now_threshold_log2[3] & sampled_below_both), settings_now_threshold_log2[4] |
+            (settings_now_threshold_log2[3] & sampled_below_both_2), settings_now_threshold_log2[4] |
+            (settings_now_threshold_log2[3] & sampled_below_both_3), settings_now_threshold_log2[4] |
+            (settings_now_threshold_log2[3] & settings_now_threshold_log2[2]), settings_now_threshold_log2[4] |
+            (settings_now_threshold_log2[3] & sampled_below_either), settings_now_threshold_log2[4] |
+            (settings_now_threshold_log2[3] & sampled_below_either_2), settings_now_threshold_log2[4] |
+            (settings_now_threshold_log2[3] & sampled_below_either_3), settings_now_threshold_log2[4] |
+            settings_now_threshold_log2[3], settings_now_threshold_log2[4] | settings_now_threshold_log2[3] |
+            sampled_below_both, settings_now_threshold_log2[4] | settings_now_threshold_log2[3] | sampled_below_both_2,
+            settings_now_threshold_log2[4] | settings_now_threshold_log2[3] | sampled_below_both_3,
+            settings_now_threshold_log2[4] | settings_now_threshold_log2[3] | settings_now_threshold_log2[2],
+            settings_now_threshold_log2[4] | settings_now_threshold_log2[3] | sampled_below_either,
+            settings_now_threshold_log2[4] | settings_now_threshold_log2[3] | sampled_below_either_2,
+            settings_now_threshold_log2[4] | settings_now_threshold_log2[3] | sampled_below_either_3};
       end
       if (starts)
         bank <= !bank;
@@ -2771,7 +2806,7 @@ module pulsetrain_core_controller (
       end else if (words__ready) begin
         first <= 1'b0;
         beat <= beat + 1'b1;
-        if (beat == 8'd255) begin
+        if (ends) begin
           first <= 1'b1;
           beat <= 8'd0;
         end
@@ -3013,19 +3048,20 @@ module pulsetrain_core_controller_decision_lanes (
   input i__valid,
   output first_moves,
   output holds,
-  input o__ready,
-  input [528:0] i__payload,
+  input [539:0] i__payload,
   output reg third = 1'b0,
-  output reg [103:0] o__payload = 104'd0
+  output reg [103:0] o__payload = 104'd0,
+  input o__ready
 );
   reg second = 1'b0;
   reg counts_up = 1'b0;
   reg [2:0] step = 3'd0;
   reg first = 1'b0;
   reg [3:0] max_pulses = 4'd0;
+  reg [16:0] above_first = 17'd0;
   reg [20:0] above = 21'd0;
-  reg overflow = 1'b0;
   reg [16:0] total_0 = 17'd0;
+  reg [16:0] picked = 17'd0;
   reg over_0 = 1'b0;
   reg under_0 = 1'b1;
   reg limit_bit = 1'b0;
@@ -3074,7 +3110,6 @@ module pulsetrain_core_controller_decision_lanes (
   reg [16:0] total_15 = 17'd0;
   reg over_15 = 1'b0;
   reg under_15 = 1'b1;
-  reg [16:0] above_first = 17'd0;
   reg [3:0] max_pulses_1 = 4'd0;
   reg [6:0] parallel_max_1 = 7'd0;
   reg bank_1 = 1'b0;
@@ -3136,160 +3171,72 @@ module pulsetrain_core_controller_decision_lanes (
   wire second_moves = !second | finishes;
   assign first_moves = !first | second_moves;
   assign holds = first | second | third;
-  wire i__payload_513_or_i__payload_512 = i__payload[513] | i__payload[512];
-  wire i__payload_513_or_i__payload_512_either = i__payload[514] | i__payload_513_or_i__payload_512;
-  wire total_first_16_either_14 = i__payload[516] | i__payload[515] | i__payload_513_or_i__payload_512_either;
-  wire i__payload_514_or_i__payload_513 = i__payload[514] | i__payload[513];
-  wire total_first_16_either_13 = i__payload[516] | i__payload[515] | i__payload_514_or_i__payload_513;
-  wire total_first_16_both_2 = i__payload[513] & i__payload[512];
-  wire total_first_16_either_15 = i__payload[514] | total_first_16_both_2;
-  wire total_first_16_either_12 = i__payload[516] | i__payload[515] | total_first_16_either_15;
-  wire total_first_16_either_11 = i__payload[516] | i__payload[515] | i__payload[514];
-  wire total_first_16_both_3 = i__payload[514] & i__payload_513_or_i__payload_512;
-  wire total_first_16_either_10 = i__payload[516] | i__payload[515] | total_first_16_both_3;
-  wire total_first_16_both_4 = i__payload[514] & i__payload[513];
-  wire total_first_16_either_9 = i__payload[516] | i__payload[515] | total_first_16_both_4;
-  wire total_first_16_both_5 = i__payload[514] & total_first_16_both_2;
-  wire total_first_16_either_8 = i__payload[516] | i__payload[515] | total_first_16_both_5;
-  wire i__payload_516_or_i__payload_515 = i__payload[516] | i__payload[515];
-  wire total_first_16_either_7 = i__payload[516] | (i__payload[515] & i__payload_513_or_i__payload_512_either);
-  wire total_first_16_either_6 = i__payload[516] | (i__payload[515] & i__payload_514_or_i__payload_513);
-  wire total_first_16_either_5 = i__payload[516] | (i__payload[515] & total_first_16_either_15);
-  wire total_first_16_either_4 = i__payload[516] | (i__payload[515] & i__payload[514]);
-  wire total_first_16_either_3 = i__payload[516] | (i__payload[515] & total_first_16_both_3);
-  wire total_first_16_either_2 = i__payload[516] | (i__payload[515] & total_first_16_both_4);
-  wire total_first_16_either = i__payload[516] | (i__payload[515] & total_first_16_both_5);
-  wire [20:0] total_first_16_inverse = ~{21{overflow}};
-  wire [21:0] total_first_16_both_6 = above & ~({above, 1'b0} & total_first_16_inverse);
-  wire bit_0 = |(total_0 & total_first_16_both_6[16:0]);
+  wire bit_0 = |(total_0 & picked);
   wire above_limit_0 = over_0 | (!under_0 & bit_0 & !limit_bit);
-  wire bit_1 = |(total_1 & total_first_16_both_6[16:0]);
+  wire bit_1 = |(total_1 & picked);
   wire above_limit_1 = over_1 | (!under_1 & bit_1 & !limit_bit);
-  wire bit_2 = |(total_2 & total_first_16_both_6[16:0]);
+  wire bit_2 = |(total_2 & picked);
   wire above_limit_2 = over_2 | (!under_2 & bit_2 & !limit_bit);
-  wire bit_3 = |(total_3 & total_first_16_both_6[16:0]);
+  wire bit_3 = |(total_3 & picked);
   wire above_limit_3 = over_3 | (!under_3 & bit_3 & !limit_bit);
-  wire bit_4 = |(total_4 & total_first_16_both_6[16:0]);
+  wire bit_4 = |(total_4 & picked);
   wire above_limit_4 = over_4 | (!under_4 & bit_4 & !limit_bit);
-  wire bit_5 = |(total_5 & total_first_16_both_6[16:0]);
+  wire bit_5 = |(total_5 & picked);
   wire above_limit_5 = over_5 | (!under_5 & bit_5 & !limit_bit);
-  wire bit_6 = |(total_6 & total_first_16_both_6[16:0]);
+  wire bit_6 = |(total_6 & picked);
   wire above_limit_6 = over_6 | (!under_6 & bit_6 & !limit_bit);
-  wire bit_7 = |(total_7 & total_first_16_both_6[16:0]);
+  wire bit_7 = |(total_7 & picked);
   wire above_limit_7 = over_7 | (!under_7 & bit_7 & !limit_bit);
-  wire bit_8 = |(total_8 & total_first_16_both_6[16:0]);
+  wire bit_8 = |(total_8 & picked);
   wire above_limit_8 = over_8 | (!under_8 & bit_8 & !limit_bit);
-  wire bit_9 = |(total_9 & total_first_16_both_6[16:0]);
+  wire bit_9 = |(total_9 & picked);
   wire above_limit_9 = over_9 | (!under_9 & bit_9 & !limit_bit);
-  wire bit_10 = |(total_10 & total_first_16_both_6[16:0]);
+  wire bit_10 = |(total_10 & picked);
   wire above_limit_10 = over_10 | (!under_10 & bit_10 & !limit_bit);
-  wire bit_11 = |(total_11 & total_first_16_both_6[16:0]);
+  wire bit_11 = |(total_11 & picked);
   wire above_limit_11 = over_11 | (!under_11 & bit_11 & !limit_bit);
-  wire bit_12 = |(total_12 & total_first_16_both_6[16:0]);
+  wire bit_12 = |(total_12 & picked);
   wire above_limit_12 = over_12 | (!under_12 & bit_12 & !limit_bit);
-  wire bit_13 = |(total_13 & total_first_16_both_6[16:0]);
+  wire bit_13 = |(total_13 & picked);
   wire above_limit_13 = over_13 | (!under_13 & bit_13 & !limit_bit);
-  wire bit_14 = |(total_14 & total_first_16_both_6[16:0]);
+  wire bit_14 = |(total_14 & picked);
   wire above_limit_14 = over_14 | (!under_14 & bit_14 & !limit_bit);
-  wire bit_15 = |(total_15 & total_first_16_both_6[16:0]);
+  wire bit_15 = |(total_15 & picked);
   wire above_limit_15 = over_15 | (!under_15 & bit_15 & !limit_bit);
   wire value_bit_any = |({step == 3'd5, step == 3'd4, step == 3'd3, step == 3'd2} & max_pulses);
-  wire [15:0] total_first_both = ~i__payload[271:256] & {i__payload[516], total_first_16_either,
-      total_first_16_either_2, total_first_16_either_3, total_first_16_either_4, total_first_16_either_5,
-      total_first_16_either_6, total_first_16_either_7, i__payload_516_or_i__payload_515, total_first_16_either_8,
-      total_first_16_either_9, total_first_16_either_10, total_first_16_either_11, total_first_16_either_12,
-      total_first_16_either_13, total_first_16_either_14};
+  wire picked_when = second_moves | begins | step != 3'd0;
+  wire [15:0] total_first_both = ~i__payload[271:256] & i__payload[527:512];
   wire [17:0] total_first_sum = $signed(i__payload[15:0]) + $signed(total_first_both ^ {17{i__payload[15]}});
   wire under_15_when = step == 3'd0 | step == 3'd1;
-  wire [15:0] total_first_2_both = ~i__payload[287:272] & {i__payload[516], total_first_16_either,
-      total_first_16_either_2, total_first_16_either_3, total_first_16_either_4, total_first_16_either_5,
-      total_first_16_either_6, total_first_16_either_7, i__payload_516_or_i__payload_515, total_first_16_either_8,
-      total_first_16_either_9, total_first_16_either_10, total_first_16_either_11, total_first_16_either_12,
-      total_first_16_either_13, total_first_16_either_14};
+  wire [15:0] total_first_2_both = ~i__payload[287:272] & i__payload[527:512];
   wire [17:0] total_first_2_sum = $signed(i__payload[31:16]) + $signed(total_first_2_both ^ {17{i__payload[31]}});
-  wire [15:0] total_first_3_both = ~i__payload[303:288] & {i__payload[516], total_first_16_either,
-      total_first_16_either_2, total_first_16_either_3, total_first_16_either_4, total_first_16_either_5,
-      total_first_16_either_6, total_first_16_either_7, i__payload_516_or_i__payload_515, total_first_16_either_8,
-      total_first_16_either_9, total_first_16_either_10, total_first_16_either_11, total_first_16_either_12,
-      total_first_16_either_13, total_first_16_either_14};
+  wire [15:0] total_first_3_both = ~i__payload[303:288] & i__payload[527:512];
   wire [17:0] total_first_3_sum = $signed(i__payload[47:32]) + $signed(total_first_3_both ^ {17{i__payload[47]}});
-  wire [15:0] total_first_4_both = ~i__payload[319:304] & {i__payload[516], total_first_16_either,
-      total_first_16_either_2, total_first_16_either_3, total_first_16_either_4, total_first_16_either_5,
-      total_first_16_either_6, total_first_16_either_7, i__payload_516_or_i__payload_515, total_first_16_either_8,
-      total_first_16_either_9, total_first_16_either_10, total_first_16_either_11, total_first_16_either_12,
-      total_first_16_either_13, total_first_16_either_14};
+  wire [15:0] total_first_4_both = ~i__payload[319:304] & i__payload[527:512];
   wire [17:0] total_first_4_sum = $signed(i__payload[63:48]) + $signed(total_first_4_both ^ {17{i__payload[63]}});
-  wire [15:0] total_first_5_both = ~i__payload[335:320] & {i__payload[516], total_first_16_either,
-      total_first_16_either_2, total_first_16_either_3, total_first_16_either_4, total_first_16_either_5,
-      total_first_16_either_6, total_first_16_either_7, i__payload_516_or_i__payload_515, total_first_16_either_8,
-      total_first_16_either_9, total_first_16_either_10, total_first_16_either_11, total_first_16_either_12,
-      total_first_16_either_13, total_first_16_either_14};
+  wire [15:0] total_first_5_both = ~i__payload[335:320] & i__payload[527:512];
   wire [17:0] total_first_5_sum = $signed(i__payload[79:64]) + $signed(total_first_5_both ^ {17{i__payload[79]}});
-  wire [15:0] total_first_6_both = ~i__payload[351:336] & {i__payload[516], total_first_16_either,
-      total_first_16_either_2, total_first_16_either_3, total_first_16_either_4, total_first_16_either_5,
-      total_first_16_either_6, total_first_16_either_7, i__payload_516_or_i__payload_515, total_first_16_either_8,
-      total_first_16_either_9, total_first_16_either_10, total_first_16_either_11, total_first_16_either_12,
-      total_first_16_either_13, total_first_16_either_14};
+  wire [15:0] total_first_6_both = ~i__payload[351:336] & i__payload[527:512];
   wire [17:0] total_first_6_sum = $signed(i__payload[95:80]) + $signed(total_first_6_both ^ {17{i__payload[95]}});
-  wire [15:0] total_first_7_both = ~i__payload[367:352] & {i__payload[516], total_first_16_either,
-      total_first_16_either_2, total_first_16_either_3, total_first_16_either_4, total_first_16_either_5,
-      total_first_16_either_6, total_first_16_either_7, i__payload_516_or_i__payload_515, total_first_16_either_8,
-      total_first_16_either_9, total_first_16_either_10, total_first_16_either_11, total_first_16_either_12,
-      total_first_16_either_13, total_first_16_either_14};
+  wire [15:0] total_first_7_both = ~i__payload[367:352] & i__payload[527:512];
   wire [17:0] total_first_7_sum = $signed(i__payload[111:96]) + $signed(total_first_7_both ^ {17{i__payload[111]}});
-  wire [15:0] total_first_8_both = ~i__payload[383:368] & {i__payload[516], total_first_16_either,
-      total_first_16_either_2, total_first_16_either_3, total_first_16_either_4, total_first_16_either_5,
-      total_first_16_either_6, total_first_16_either_7, i__payload_516_or_i__payload_515, total_first_16_either_8,
-      total_first_16_either_9, total_first_16_either_10, total_first_16_either_11, total_first_16_either_12,
-      total_first_16_either_13, total_first_16_either_14};
+  wire [15:0] total_first_8_both = ~i__payload[383:368] & i__payload[527:512];
   wire [17:0] total_first_8_sum = $signed(i__payload[127:112]) + $signed(total_first_8_both ^ {17{i__payload[127]}});
-  wire [15:0] total_first_9_both = ~i__payload[399:384] & {i__payload[516], total_first_16_either,
-      total_first_16_either_2, total_first_16_either_3, total_first_16_either_4, total_first_16_either_5,
-      total_first_16_either_6, total_first_16_either_7, i__payload_516_or_i__payload_515, total_first_16_either_8,
-      total_first_16_either_9, total_first_16_either_10, total_first_16_either_11, total_first_16_either_12,
-      total_first_16_either_13, total_first_16_either_14};
+  wire [15:0] total_first_9_both = ~i__payload[399:384] & i__payload[527:512];
   wire [17:0] total_first_9_sum = $signed(i__payload[143:128]) + $signed(total_first_9_both ^ {17{i__payload[143]}});
-  wire [15:0] total_first_10_both = ~i__payload[415:400] & {i__payload[516], total_first_16_either,
-      total_first_16_either_2, total_first_16_either_3, total_first_16_either_4, total_first_16_either_5,
-      total_first_16_either_6, total_first_16_either_7, i__payload_516_or_i__payload_515, total_first_16_either_8,
-      total_first_16_either_9, total_first_16_either_10, total_first_16_either_11, total_first_16_either_12,
-      total_first_16_either_13, total_first_16_either_14};
+  wire [15:0] total_first_10_both = ~i__payload[415:400] & i__payload[527:512];
   wire [17:0] total_first_10_sum = $signed(i__payload[159:144]) + $signed(total_first_10_both ^ {17{i__payload[159]}});
-  wire [15:0] total_first_11_both = ~i__payload[431:416] & {i__payload[516], total_first_16_either,
-      total_first_16_either_2, total_first_16_either_3, total_first_16_either_4, total_first_16_either_5,
-      total_first_16_either_6, total_first_16_either_7, i__payload_516_or_i__payload_515, total_first_16_either_8,
-      total_first_16_either_9, total_first_16_either_10, total_first_16_either_11, total_first_16_either_12,
-      total_first_16_either_13, total_first_16_either_14};
+  wire [15:0] total_first_11_both = ~i__payload[431:416] & i__payload[527:512];
   wire [17:0] total_first_11_sum = $signed(i__payload[175:160]) + $signed(total_first_11_both ^ {17{i__payload[175]}});
-  wire [15:0] total_first_12_both = ~i__payload[447:432] & {i__payload[516], total_first_16_either,
-      total_first_16_either_2, total_first_16_either_3, total_first_16_either_4, total_first_16_either_5,
-      total_first_16_either_6, total_first_16_either_7, i__payload_516_or_i__payload_515, total_first_16_either_8,
-      total_first_16_either_9, total_first_16_either_10, total_first_16_either_11, total_first_16_either_12,
-      total_first_16_either_13, total_first_16_either_14};
+  wire [15:0] total_first_12_both = ~i__payload[447:432] & i__payload[527:512];
   wire [17:0] total_first_12_sum = $signed(i__payload[191:176]) + $signed(total_first_12_both ^ {17{i__payload[191]}});
-  wire [15:0] total_first_13_both = ~i__payload[463:448] & {i__payload[516], total_first_16_either,
-      total_first_16_either_2, total_first_16_either_3, total_first_16_either_4, total_first_16_either_5,
-      total_first_16_either_6, total_first_16_either_7, i__payload_516_or_i__payload_515, total_first_16_either_8,
-      total_first_16_either_9, total_first_16_either_10, total_first_16_either_11, total_first_16_either_12,
-      total_first_16_either_13, total_first_16_either_14};
+  wire [15:0] total_first_13_both = ~i__payload[463:448] & i__payload[527:512];
   wire [17:0] total_first_13_sum = $signed(i__payload[207:192]) + $signed(total_first_13_both ^ {17{i__payload[207]}});
-  wire [15:0] total_first_14_both = ~i__payload[479:464] & {i__payload[516], total_first_16_either,
-      total_first_16_either_2, total_first_16_either_3, total_first_16_either_4, total_first_16_either_5,
-      total_first_16_either_6, total_first_16_either_7, i__payload_516_or_i__payload_515, total_first_16_either_8,
-      total_first_16_either_9, total_first_16_either_10, total_first_16_either_11, total_first_16_either_12,
-      total_first_16_either_13, total_first_16_either_14};
+  wire [15:0] total_first_14_both = ~i__payload[479:464] & i__payload[527:512];
   wire [17:0] total_first_14_sum = $signed(i__payload[223:208]) + $signed(total_first_14_both ^ {17{i__payload[223]}});
-  wire [15:0] total_first_15_both = ~i__payload[495:480] & {i__payload[516], total_first_16_either,
-      total_first_16_either_2, total_first_16_either_3, total_first_16_either_4, total_first_16_either_5,
-      total_first_16_either_6, total_first_16_either_7, i__payload_516_or_i__payload_515, total_first_16_either_8,
-      total_first_16_either_9, total_first_16_either_10, total_first_16_either_11, total_first_16_either_12,
-      total_first_16_either_13, total_first_16_either_14};
+  wire [15:0] total_first_15_both = ~i__payload[495:480] & i__payload[527:512];
   wire [17:0] total_first_15_sum = $signed(i__payload[239:224]) + $signed(total_first_15_both ^ {17{i__payload[239]}});
-  wire [15:0] total_first_16_both = ~i__payload[511:496] & {i__payload[516], total_first_16_either,
-      total_first_16_either_2, total_first_16_either_3, total_first_16_either_4, total_first_16_either_5,
-      total_first_16_either_6, total_first_16_either_7, i__payload_516_or_i__payload_515, total_first_16_either_8,
-      total_first_16_either_9, total_first_16_either_10, total_first_16_either_11, total_first_16_either_12,
-      total_first_16_either_13, total_first_16_either_14};
+  wire [15:0] total_first_16_both = ~i__payload[511:496] & i__payload[527:512];
   wire [17:0] total_first_16_sum = $signed(i__payload[255:240]) + $signed(total_first_16_both ^ {17{i__payload[255]}});
   wire [16:0] counts_up_either = total_first | total_first_2 | total_first_3 | total_first_4 | total_first_5 |
       total_first_6 | total_first_7 | total_first_8 | total_first_9 | total_first_10 | total_first_11;
@@ -3310,6 +3257,8 @@ module pulsetrain_core_controller_decision_lanes (
   wire o__payload_choice_15 = above_limit_14 ? value_bit : bit_14;
   wire o__payload_choice_16 = above_limit_15 ? value_bit : bit_15;
   wire o__payload_when = begins | (finishes & step == 3'd0);
+  wire [20:0] next_above = second_moves ? {4'd15, above_first} : begins ? above << 3'd4 : {1'b1, above[20:1]};
+  wire [20:0] next_picked = !second_moves & begins ? next_above : next_above & ~{next_above[19:0], 1'b0};
 
   always @(posedge clk) begin
     if (rst) begin
@@ -3317,10 +3266,8 @@ module pulsetrain_core_controller_decision_lanes (
       second <= 1'b0;
       third <= 1'b0;
       step <= 3'd0;
-      overflow <= 1'b0;
       limit_bit <= 1'b0;
       value_bit <= 1'b0;
-      above <= 21'd0;
       over_0 <= 1'b0;
       under_0 <= 1'b1;
       over_1 <= 1'b0;
@@ -3427,15 +3374,8 @@ module pulsetrain_core_controller_decision_lanes (
         under_0 <= under_0 | (!over_0 & !bit_0 & limit_bit);
         over_0 <= above_limit_0;
       end
-      if (second_moves)
-        above <= {4'd15, above_first};
-      else if (begins)
-        above <= above << 3'd4;
-      else if (step != 3'd0)
-        above <= {1'b1, above[20:1]};
       value_bit <= value_bit_any;
       limit_bit <= value_bit_any;
-      overflow <= begins;
       if (begins)
         step <= 3'd5;
       else if (step != 3'd0)
@@ -3450,6 +3390,10 @@ module pulsetrain_core_controller_decision_lanes (
   end
 
   always @(posedge clk) begin
+    if (picked_when) begin
+      picked <= next_picked[16:0];
+      above <= next_above;
+    end
     if (third_moves) begin
       o__payload[102:96] <= parallel_max_2;
       o__payload[103] <= bank_2;
@@ -3741,13 +3685,10 @@ module pulsetrain_core_controller_decision_lanes (
       total_first_2 <= total_first_2_sum[16:0] ^ {17{i__payload[31]}};
       negative_first <= i__payload[15];
       total_first <= total_first_sum[16:0] ^ {17{i__payload[15]}};
-      above_first <= {1'b1, ~{i__payload[516], total_first_16_either, total_first_16_either_2, total_first_16_either_3,
-          total_first_16_either_4, total_first_16_either_5, total_first_16_either_6, total_first_16_either_7,
-          i__payload_516_or_i__payload_515, total_first_16_either_8, total_first_16_either_9, total_first_16_either_10,
-          total_first_16_either_11, total_first_16_either_12, total_first_16_either_13, total_first_16_either_14}};
-      bank_1 <= i__payload[528];
-      parallel_max_1 <= i__payload[527:521];
-      max_pulses_1 <= i__payload[520:517];
+      above_first <= {1'b1, ~i__payload[527:512]};
+      bank_1 <= i__payload[539];
+      parallel_max_1 <= i__payload[538:532];
+      max_pulses_1 <= i__payload[531:528];
     end
   end
 endmodule
@@ -3758,9 +3699,9 @@ module pulsetrain_core_controller_pulse_scheduler (
   input rst,
   input clear,
   input o__ready,
-  output i__ready,
   input i__valid,
   input [103:0] i__payload,
+  output reg i__ready = 1'b1,
   output [4:0] counted__saturated,
   output [4:0] counted__cells_set,
   output [4:0] counted__cells_reset,
@@ -3769,40 +3710,36 @@ module pulsetrain_core_controller_pulse_scheduler (
 );
   reg [2:0] read_place = 3'd0;
   reg [2:0] waiting = 3'd0;
-  reg full = 1'b0;
   reg [2:0] signature__addr = 3'd0;
   reg [30:0] i__payload_2;
   reg i__valid_2 = 1'b0;
   reg [79:0] cells_2;
-  wire o__valid_2;
-  wire signature__en;
+  wire enters;
   wire [30:0] signature__data;
+  wire signature__en;
   wire [79:0] signature__data_2;
   wire [1:0] store__beat;
   wire [1:0] word;
   wire cells_read__en;
   wire i__ready_2;
 
-  wire o__ready_2 = !full;
-  wire enters = o__valid_2 & o__ready_2;
   wire leaves = i__valid_2 & i__ready_2;
-  wire [4:0] full_choice = clear ? 5'd0 : waiting + enters - leaves;
-  wire [2:0] next_place = leaves ? (read_place == 3'd4 ? 3'd0 : read_place + 1'b1) : read_place;
+  wire [4:0] i__ready_choice = clear ? 5'd0 : waiting + enters - leaves;
+  wire [2:0] next_place = leaves ? (read_place == 3'd5 ? 3'd0 : read_place + 1'b1) : read_place;
 
   pulsetrain_core_controller_pulse_scheduler_collector collector (
     .clk(clk),
     .rst(rst),
     .clear(clear),
-    .o__ready(o__ready_2),
-    .i__ready(i__ready),
-    .o__valid(o__valid_2),
-    .moves(signature__en),
+    .o__valid(enters),
     .i__valid(i__valid),
     .i__payload(i__payload),
+    .i__ready(i__ready),
     .o__payload(signature__data),
     .counted__saturated(counted__saturated),
     .counted__cells_set(counted__cells_set),
     .counted__cells_reset(counted__cells_reset),
+    .moves(signature__en),
     .store__cells(signature__data_2),
     .place(store__beat)
   );
@@ -3826,10 +3763,10 @@ module pulsetrain_core_controller_pulse_scheduler (
     if (rst) begin
       i__valid_2 <= 1'b0;
       waiting <= 3'd0;
-      full <= 1'b0;
+      i__ready <= 1'b1;
     end else begin
-      full <= full_choice[2:0] == 3'd4;
-      waiting <= full_choice[2:0];
+      i__ready <= !(i__ready_choice[2:0] >= 3'd4);
+      waiting <= i__ready_choice[2:0];
       i__valid_2 <= waiting != leaves & !clear;
     end
   end
@@ -3844,24 +3781,24 @@ module pulsetrain_core_controller_pulse_scheduler (
     end else begin
       read_place <= next_place;
       if (enters)
-        signature__addr <= signature__addr == 3'd4 ? 3'd0 : signature__addr + 1'b1;
+        signature__addr <= signature__addr == 3'd5 ? 3'd0 : signature__addr + 1'b1;
     end
   end
 
-  // Memory of 5 words.
-  (* no_rw_check = 1 *) reg [30:0] rows [0:4];
+  // Memory of 6 words.
+  (* no_rw_check = 1 *) reg [30:0] rows [0:5];
   integer rows_index;
-  initial for (rows_index = 0; rows_index < 5; rows_index = rows_index + 1)
+  initial for (rows_index = 0; rows_index < 6; rows_index = rows_index + 1)
     rows[rows_index] = 31'd0;
   always @(posedge clk)
     if (enters) rows[signature__addr] <= signature__data;
   always @(posedge clk)
     i__payload_2 <= rows[next_place];
 
-  // Memory of 20 words.
-  (* ram_style = "block", no_rw_check = 1 *) reg [79:0] cells [0:19];
+  // Memory of 24 words.
+  (* ram_style = "block", no_rw_check = 1 *) reg [79:0] cells [0:23];
   integer cells_index;
-  initial for (cells_index = 0; cells_index < 20; cells_index = cells_index + 1)
+  initial for (cells_index = 0; cells_index < 24; cells_index = cells_index + 1)
     cells[cells_index] = 80'd0;
   always @(posedge clk)
     if (signature__en) cells[{signature__addr, store__beat}] <= signature__data_2;
@@ -3874,24 +3811,23 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   input clk,
   input rst,
   input clear,
-  input o__ready,
-  output i__ready,
   output o__valid,
-  output moves,
   input i__valid,
   input [103:0] i__payload,
+  input i__ready,
   output [30:0] o__payload,
   output [4:0] counted__saturated,
   output [4:0] counted__cells_set,
   output [4:0] counted__cells_reset,
+  output reg moves = 1'b0,
   output reg [79:0] store__cells = 80'd0,
   output reg [1:0] place = 2'd0
 );
-  reg held = 1'b0;
   reg end_ = 1'b0;
   reg [5:0] row = 6'd0;
   reg bank = 1'b0;
   reg [6:0] parallel_max = 7'd0;
+  reg last_beat = 1'b0;
   reg something_here = 1'b0;
   reg something_before = 1'b0;
   reg fresh = 1'b0;
@@ -3951,12 +3887,10 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   wire reset_again_here_any_3 = |i__payload[55:53];
   wire reset_again_here_any_2 = |i__payload[59:57];
   wire reset_again_here_any = |i__payload[63:61];
-  wire last_beat = place == 2'd3;
-  wire something = something_here | something_before;
-  assign o__valid = held & last_beat & (something | end_);
-  assign moves = held & (!o__valid | o__ready);
-  assign i__ready = !held | moves | clear;
+  wire takes = i__valid & i__ready;
   wire [6:0] end__choice = end_ ? 7'd0 : row + 1'b1;
+  wire something = something_here | something_before;
+  assign o__valid = moves & last_beat & (something | end_);
   wire fresh_and_saturated_some = fresh & saturated_some;
   wire [15:0] set_selected = {something_here_any, something_here_any_2, something_here_any_3, something_here_any_4,
       something_here_any_5, something_here_any_6, something_here_any_7, something_here_any_8, something_here_any_9,
@@ -3969,21 +3903,26 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       something_here_any_14, something_here_any_15, something_here_any_16} & i__payload[79:64];
   wire fresh_and_reset_some = fresh & reset_some;
   wire saturated_some_any = |i__payload[95:80];
-  wire saturated_count_3_when = i__ready & saturated_some_any;
+  wire saturated_count_3_when = takes & saturated_some_any;
   wire any_set_selected = |set_selected;
-  wire set_count_3_when = i__ready & any_set_selected;
+  wire set_count_3_when = takes & any_set_selected;
   wire [15:0] set_again_here_both = set_selected & {reset_again_here_any, reset_again_here_any_2,
       reset_again_here_any_3, reset_again_here_any_4, reset_again_here_any_5, reset_again_here_any_6,
       reset_again_here_any_7, reset_again_here_any_8, reset_again_here_any_9, reset_again_here_any_10,
       reset_again_here_any_11, reset_again_here_any_12, reset_again_here_any_13, reset_again_here_any_14,
       reset_again_here_any_15, reset_again_here_any_16};
   wire any_reset_selected = |reset_selected;
-  wire reset_count_3_when = i__ready & any_reset_selected;
+  wire reset_count_3_when = takes & any_reset_selected;
   wire [15:0] reset_again_here_both = reset_selected & {reset_again_here_any, reset_again_here_any_2,
       reset_again_here_any_3, reset_again_here_any_4, reset_again_here_any_5, reset_again_here_any_6,
       reset_again_here_any_7, reset_again_here_any_8, reset_again_here_any_9, reset_again_here_any_10,
       reset_again_here_any_11, reset_again_here_any_12, reset_again_here_any_13, reset_again_here_any_14,
       reset_again_here_any_15, reset_again_here_any_16};
+  wire [1:0] next_place =
+    clear ? 2'd0 :
+    moves & last_beat ? 2'd0 :
+    moves ? place + 1'b1 :
+    place;
   assign o__payload[5:0] = row;
   assign o__payload[6] = end_;
   assign o__payload[7] = bank;
@@ -4008,7 +3947,9 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   always @(posedge clk) begin
     if (rst) begin
       fresh <= 1'b0;
+      moves <= 1'b0;
       place <= 2'd0;
+      last_beat <= 1'b0;
       row <= 6'd0;
       end_ <= 1'b0;
       something_before <= 1'b0;
@@ -4046,7 +3987,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
         saturated_count_1 <= i__payload[84] + i__payload[85] + i__payload[86] + i__payload[87];
         saturated_count_0 <= i__payload[80] + i__payload[81] + i__payload[82] + i__payload[83];
       end
-      if (i__ready) begin
+      if (takes) begin
         reset_some <= any_reset_selected;
         set_some <= any_set_selected;
         saturated_some <= saturated_some_any;
@@ -4055,28 +3996,19 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
         something_before <= 1'b0;
         end_ <= 1'b0;
         row <= 6'd0;
-        place <= 2'd0;
       end else if (moves) begin
         something_before <= something;
-        place <= place + 1'b1;
         if (last_beat) begin
           something_before <= 1'b0;
           end_ <= end__choice[5:0] == 6'd63;
           row <= end__choice[5:0];
-          place <= 2'd0;
         end
       end
-      fresh <= i__valid & i__ready;
+      last_beat <= next_place == 2'd3;
+      place <= next_place;
+      moves <= takes & !clear;
+      fresh <= takes;
     end
-  end
-
-  always @(posedge clk) begin
-    if (rst)
-      held <= 1'b0;
-    else if (clear)
-      held <= 1'b0;
-    else if (i__ready)
-      held <= i__valid;
   end
 
   always @(posedge clk) begin
@@ -4086,7 +4018,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       set_again <= o__payload[22:19];
       set_chunks <= o__payload[18:15];
     end
-    if (i__ready) begin
+    if (takes) begin
       reset_again_here <= |reset_again_here_both;
       reset_chunks_here <= any_reset_selected;
       set_again_here <= |set_again_here_both;

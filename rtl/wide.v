@@ -153,6 +153,7 @@ module pulsetrain_core (
   output [31:0] counters__unverified
 );
   reg released_before = 1'b1;
+  reg allowed = 1'b0;
   reg refusals__locked = 1'b0;
   reg refusals__illegal_settings = 1'b0;
   reg refusals__illegal_refresh = 1'b0;
@@ -221,19 +222,20 @@ module pulsetrain_core (
   reg difference = 1'b0;
   reg asks = 1'b0;
   reg backward = 1'b0;
-  wire verdict__settled;
+  reg at_rest = 1'b0;
   wire load__valid;
   wire deltas__valid_2;
   wire targets__valid;
   wire [1023:0] deltas__payload_2;
-  wire verdict__valid;
-  wire [3:0] verdict__status;
   wire [257:0] targets__payload;
   wire header_comes;
   wire header__valid;
   wire [3:0] header__status;
   wire header__settled;
   wire [515:0] load__payload;
+  wire verdict__valid;
+  wire verdict__settled;
+  wire [3:0] verdict__status;
   wire load__ready;
   wire [511:0] drive__codes;
   wire [511:0] scan__rows;
@@ -243,8 +245,8 @@ module pulsetrain_core (
   wire scan__enable;
   wire start__ready;
   wire scan__start;
-  wire busy_2;
   wire [1023:0] deltas__payload_3;
+  wire busy_2;
   wire scan__which;
   wire [1:0] scan__column_beat;
   wire [1:0] scan__row_beat;
@@ -261,7 +263,7 @@ module pulsetrain_core (
   wire cells__ready;
   wire programmed;
   wire room_3;
-  wire at_rest;
+  wire idle;
   wire off;
   wire seed__ready_2;
   wire deltas__ready_2;
@@ -307,8 +309,8 @@ module pulsetrain_core (
   wire settings_free = !used;
   wire header_comes_and_settings_free = header_comes & settings_free;
   wire difference_when = runs & product_any;
-  wire seed__valid_2 = seed__valid & !busy;
-  assign seed__ready = seed__ready_2 & !busy;
+  wire seed__valid_2 = seed__valid & allowed;
+  assign seed__ready = seed__ready_2 & allowed;
   assign crossbar__select = crossbar__select_2 & !off;
   assign crossbar__strobe = crossbar__strobe_2 & !off;
   assign crossbar__convert = crossbar__convert_2 & !off;
@@ -356,13 +358,10 @@ module pulsetrain_core (
     .room(room),
     .deltas__ready(deltas__ready_3),
     .targets__ready(targets__ready & command_decoder_targets__ready_either[0]),
-    .loads(verdict__settled),
     .load__valid(load__valid),
     .deltas__valid(deltas__valid_2),
     .targets__valid(targets__valid),
     .words(deltas__payload_2),
-    .verdict__valid(verdict__valid),
-    .verdict__status(verdict__status),
     .load__ready(load__ready),
     .refusals__locked(refusals__locked),
     .refusals__illegal_settings(refusals__illegal_settings),
@@ -373,7 +372,10 @@ module pulsetrain_core (
     .header__valid(header__valid),
     .header__status(header__status),
     .header__settled(header__settled),
-    .load__payload(load__payload)
+    .load__payload(load__payload),
+    .verdict__valid(verdict__valid),
+    .verdict__settled(verdict__settled),
+    .verdict__status(verdict__status)
   );
 
   pulsetrain_core_vector_store vector_store (
@@ -411,11 +413,11 @@ module pulsetrain_core (
     .loads(scan__enable),
     .start__ready(start__ready),
     .scan__start(scan__start),
-    .busy(busy_2),
     .start__valid(waits),
     .start__payload(difference),
     .scan__loaded(scan__loaded),
     .deltas__payload(deltas__payload_3),
+    .busy(busy_2),
     .which(scan__which),
     .column_beat(scan__column_beat),
     .scan__row_beat(scan__row_beat),
@@ -454,19 +456,19 @@ module pulsetrain_core (
     .clear(clear),
     .updated(updated),
     .read_starts(read_starts),
-    .verdict__settled(verdict__settled),
-    .verdict__valid(verdict__valid),
-    .verdict__status(verdict__status),
     .room(room_2),
     .busy(busy),
     .reading(reading),
     .cells__ready(cells__ready),
     .programmed(programmed),
-    .at_rest(at_rest),
     .samples__valid(samples__valid),
+    .at_rest(at_rest),
     .header__valid(header__valid),
     .header__status(header__status),
     .header__settled(header__settled),
+    .verdict__valid(verdict__valid),
+    .verdict__settled(verdict__settled),
+    .verdict__status(verdict__status),
     .backward(backward_2),
     .read_room(room_3),
     .responses__valid(responses__valid),
@@ -509,7 +511,7 @@ module pulsetrain_core (
     .deltas__valid(deltas__valid),
     .targets__valid(targets__valid & command_decoder_targets__ready_either[0]),
     .cells__ready(cells__ready),
-    .idle(at_rest),
+    .idle(idle),
     .off(off),
     .seed__ready(seed__ready_2),
     .deltas__ready(deltas__ready_2),
@@ -518,8 +520,8 @@ module pulsetrain_core (
     .targets__ready(targets__ready),
     .samples__valid(samples__valid),
     .seeded(seeded),
-    .settings__threshold_log2(held_threshold_log2),
-    .settings__max_pulses(held_max_pulses),
+    .settings_now_threshold_log2(held_threshold_log2),
+    .settings_now_max_pulses(held_max_pulses),
     .settings__parallel_max(held_parallel_max),
     .settings__setup_cycles(held_setup_cycles),
     .settings__set_cycles(held_set_cycles),
@@ -647,6 +649,7 @@ module pulsetrain_core (
   always @(posedge clk) begin
     if (rst) begin
       released_before <= 1'b1;
+      allowed <= 1'b0;
       refusals__locked <= 1'b0;
       refusals__illegal_settings <= 1'b0;
       refusals__illegal_refresh <= 1'b0;
@@ -711,7 +714,9 @@ module pulsetrain_core (
       difference <= 1'b0;
       asks <= 1'b0;
       backward <= 1'b0;
+      at_rest <= 1'b0;
     end else begin
+      at_rest <= idle;
       backward <= commands__payload[3:0] == 4'd3;
       asks <= runs & (|{commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2});
       if (difference_when)
@@ -791,6 +796,7 @@ module pulsetrain_core (
             19'd0;
         refusals__locked <= form_key != 16'd61498;
       end
+      allowed <= !(busy | header__valid);
       released_before <= released;
     end
   end
@@ -854,13 +860,10 @@ module pulsetrain_core_command_decoder (
   input room,
   input deltas__ready,
   input targets__ready,
-  output loads,
   output load__valid,
   output deltas__valid,
   output targets__valid,
   output [1023:0] words,
-  output verdict__valid,
-  output [3:0] verdict__status,
   input load__ready,
   input refusals__locked,
   input refusals__illegal_settings,
@@ -871,7 +874,10 @@ module pulsetrain_core_command_decoder (
   output header__valid,
   output [3:0] header__status,
   output header__settled,
-  output [515:0] load__payload
+  output [515:0] load__payload,
+  output reg verdict__valid = 1'b0,
+  output reg verdict__settled = 1'b0,
+  output reg [3:0] verdict__status = 4'd0
 );
   reg [3:0] opcode = 4'd0;
   reg [11:0] beat = 12'd0;
@@ -884,7 +890,7 @@ module pulsetrain_core_command_decoder (
   reg which = 1'b0;
   reg wrong_before = 1'b0;
 
-  assign loads = opcode == 4'd1;
+  wire loads = opcode == 4'd1;
   wire updates = opcode == 4'd4;
   wire ends = loads ? beat == 12'd3 : updates ? beat == 12'd1023 : beat == 12'd4095;
   wire accepted = loads ? load__ready : updates ? deltas__ready : targets__ready;
@@ -986,11 +992,6 @@ module pulsetrain_core_command_decoder (
       (!commands__payload[15] | (|commands__payload[6:0]))};
   wire wrong = wrong_before | (|wrong_inverse);
   wire ends_or_commands__payload_1024 = ends | commands__payload[1024];
-  wire wrong_before_when = moves & !filling;
-  wire ends_xor_commands__payload_1024 = ends ^ commands__payload[1024];
-  assign verdict__valid = wrong_before_when & (loads ? ends_or_commands__payload_1024 :
-      ends_xor_commands__payload_1024);
-  assign verdict__status = ends_xor_commands__payload_1024 ? 4'd4 : wrong ? 4'd9 : 4'd0;
   wire passes_any = |{commands__payload[3:0] == 4'd9, commands__payload[3:0] == 4'd8, commands__payload[3:0] == 4'd7,
       commands__payload[3:0] == 4'd6, commands__payload[3:0] == 4'd5, commands__payload[3:0] == 4'd4,
       commands__payload[3:0] == 4'd3, commands__payload[3:0] == 4'd2};
@@ -1006,6 +1007,8 @@ module pulsetrain_core_command_decoder (
   wire header__settled_or_clear = header__settled | clear;
   wire taken_and_commands__payload_1024 = taken & commands__payload[1024];
   wire filling_when = (moves & ends) | clear;
+  wire verdict__valid_both = moves & !filling;
+  wire ends_xor_commands__payload_1024 = ends ^ commands__payload[1024];
   assign targets__payload[15:0] = words[15:0] | missing;
   assign targets__payload[31:16] = words[31:16] | missing;
   assign targets__payload[47:32] = words[47:32] | missing;
@@ -1107,12 +1110,14 @@ module pulsetrain_core_command_decoder (
       which <= 1'b0;
       part_state <= 2'd0;
       filling <= 1'b0;
-      wrong_before <= 1'b0;
+      verdict__valid <= 1'b0;
+      verdict__settled <= 1'b0;
+      verdict__status <= 4'd0;
     end else begin
-      if (header__valid)
-        wrong_before <= 1'b0;
-      else if (wrong_before_when)
-        wrong_before <= wrong;
+      verdict__status <= ends_xor_commands__payload_1024 ? 4'd4 : wrong ? 4'd9 : 4'd0;
+      verdict__settled <= loads;
+      verdict__valid <= verdict__valid_both & (loads ? ends_or_commands__payload_1024 :
+          ends_xor_commands__payload_1024) & !clear;
       if (moves)
         beat <= beat + 1'b1;
       case (part_state)
@@ -1176,6 +1181,15 @@ module pulsetrain_core_command_decoder (
         end
       endcase
     end
+  end
+
+  always @(posedge clk) begin
+    if (rst)
+      wrong_before <= 1'b0;
+    else if (part_state == 2'd0)
+      wrong_before <= 1'b0;
+    else if (verdict__valid_both)
+      wrong_before <= wrong;
   end
 endmodule
 
@@ -1326,11 +1340,11 @@ module pulsetrain_core_outer_product (
   output loads,
   output start__ready,
   output scan__start,
-  output busy,
   input start__valid,
   input start__payload,
   input scan__loaded,
   output [1023:0] deltas__payload,
+  output reg busy = 1'b0,
   output reg which = 1'b0,
   output reg [1:0] column_beat = 2'd0,
   output reg [1:0] scan__row_beat = 2'd0,
@@ -1340,9 +1354,6 @@ module pulsetrain_core_outer_product (
 );
   reg held_3 = 1'b0;
   reg [7:0] row = 8'd0;
-  reg held = 1'b0;
-  reg held_2 = 1'b0;
-  reg held_4 = 1'b0;
   reg [15:0] partial_0 = 16'd0;
   reg [15:0] partial_1 = 16'd0;
   reg [15:0] partial_2 = 16'd0;
@@ -1407,6 +1418,9 @@ module pulsetrain_core_outer_product (
   reg [15:0] partial_61 = 16'd0;
   reg [15:0] partial_62 = 16'd0;
   reg [15:0] partial_63 = 16'd0;
+  reg held = 1'b0;
+  reg held_2 = 1'b0;
+  reg held_4 = 1'b0;
   reg [5:0] lane = 6'd0;
   reg held_10 = 1'b0;
   reg held_9 = 1'b0;
@@ -1427,6 +1441,22 @@ module pulsetrain_core_outer_product (
   reg [7:0] picked_13 = 8'd0;
   reg [7:0] picked_14 = 8'd0;
   reg [7:0] picked_15 = 8'd0;
+  reg [7:0] picked_16 = 8'd0;
+  reg [7:0] picked_17 = 8'd0;
+  reg [7:0] picked_18 = 8'd0;
+  reg [7:0] picked_19 = 8'd0;
+  reg [7:0] picked_20 = 8'd0;
+  reg [7:0] picked_21 = 8'd0;
+  reg [7:0] picked_22 = 8'd0;
+  reg [7:0] picked_23 = 8'd0;
+  reg [7:0] picked_24 = 8'd0;
+  reg [7:0] picked_25 = 8'd0;
+  reg [7:0] picked_26 = 8'd0;
+  reg [7:0] picked_27 = 8'd0;
+  reg [7:0] picked_28 = 8'd0;
+  reg [7:0] picked_29 = 8'd0;
+  reg [7:0] picked_30 = 8'd0;
+  reg [7:0] picked_31 = 8'd0;
   reg [511:0] held_8 = 512'd0;
   reg held_6 = 1'b0;
   reg held_7 = 1'b0;
@@ -1509,13 +1539,14 @@ module pulsetrain_core_outer_product (
   wire ends = row_ends & row == 8'd255;
   assign start__ready = !clear & (!active | (loads & ends));
   assign scan__start = start__valid & start__ready;
-  assign busy = active | held | held_2 | held_3 | held_4 | deltas__valid;
   wire active_and_loads = active & loads;
   wire held_7_when = loads & held;
   wire of_b_when = loads & held_2;
   wire [7:0] row_code_either_2 = picked_0 | picked_1 | picked_2 | picked_3 | picked_4 | picked_5 | picked_6 | picked_7
       | picked_8 | picked_9 | picked_10 | picked_11 | picked_12 | picked_13 | picked_14;
-  wire [7:0] row_code_either = row_code_either_2 | picked_15;
+  wire [7:0] row_code_either_3 = row_code_either_2 | picked_15 | picked_16 | picked_17 | picked_18 | picked_19 |
+      picked_20 | picked_21 | picked_22 | picked_23 | picked_24 | picked_25 | picked_26;
+  wire [7:0] row_code_either = row_code_either_3 | picked_27 | picked_28 | picked_29 | picked_30 | picked_31;
   wire [8:0] row_code_negative = -$signed(row_code_either);
   wire product_63_when = moves & held_3;
   wire partial_63_when = moves & held_4;
@@ -1586,6 +1617,17 @@ module pulsetrain_core_outer_product (
 
   always @(posedge clk) begin
     if (rst) begin
+      busy <= 1'b0;
+      difference <= 1'b0;
+    end else begin
+      if (scan__start)
+        difference <= start__payload;
+      busy <= (scan__start | active | held | held_2 | held_3 | held_4 | (deltas__valid & !deltas__ready)) & !clear;
+    end
+  end
+
+  always @(posedge clk) begin
+    if (rst) begin
       which <= 1'b0;
       column_beat <= 2'd0;
       row <= 8'd0;
@@ -1650,13 +1692,6 @@ module pulsetrain_core_outer_product (
       if (ends)
         active <= 1'b0;
     end
-  end
-
-  always @(posedge clk) begin
-    if (rst)
-      difference <= 1'b0;
-    else if (scan__start)
-      difference <= start__payload;
   end
 
   always @(posedge clk) begin
@@ -1804,39 +1839,55 @@ module pulsetrain_core_outer_product (
       held_7 <= held_9;
       held_6 <= held_10;
       held_8 <= scan__columns;
-      picked_15 <= (fetched_lane[60] ? scan__rows[487:480] : 8'd0) | (fetched_lane[61] ? scan__rows[495:488] : 8'd0) |
-          (fetched_lane[62] ? scan__rows[503:496] : 8'd0) | (fetched_lane[63] ? scan__rows[511:504] : 8'd0);
-      picked_14 <= (fetched_lane[56] ? scan__rows[455:448] : 8'd0) | (fetched_lane[57] ? scan__rows[463:456] : 8'd0) |
-          (fetched_lane[58] ? scan__rows[471:464] : 8'd0) | (fetched_lane[59] ? scan__rows[479:472] : 8'd0);
-      picked_13 <= (fetched_lane[52] ? scan__rows[423:416] : 8'd0) | (fetched_lane[53] ? scan__rows[431:424] : 8'd0) |
-          (fetched_lane[54] ? scan__rows[439:432] : 8'd0) | (fetched_lane[55] ? scan__rows[447:440] : 8'd0);
-      picked_12 <= (fetched_lane[48] ? scan__rows[391:384] : 8'd0) | (fetched_lane[49] ? scan__rows[399:392] : 8'd0) |
-          (fetched_lane[50] ? scan__rows[407:400] : 8'd0) | (fetched_lane[51] ? scan__rows[415:408] : 8'd0);
-      picked_11 <= (fetched_lane[44] ? scan__rows[359:352] : 8'd0) | (fetched_lane[45] ? scan__rows[367:360] : 8'd0) |
-          (fetched_lane[46] ? scan__rows[375:368] : 8'd0) | (fetched_lane[47] ? scan__rows[383:376] : 8'd0);
-      picked_10 <= (fetched_lane[40] ? scan__rows[327:320] : 8'd0) | (fetched_lane[41] ? scan__rows[335:328] : 8'd0) |
-          (fetched_lane[42] ? scan__rows[343:336] : 8'd0) | (fetched_lane[43] ? scan__rows[351:344] : 8'd0);
-      picked_9 <= (fetched_lane[36] ? scan__rows[295:288] : 8'd0) | (fetched_lane[37] ? scan__rows[303:296] : 8'd0) |
-          (fetched_lane[38] ? scan__rows[311:304] : 8'd0) | (fetched_lane[39] ? scan__rows[319:312] : 8'd0);
-      picked_8 <= (fetched_lane[32] ? scan__rows[263:256] : 8'd0) | (fetched_lane[33] ? scan__rows[271:264] : 8'd0) |
-          (fetched_lane[34] ? scan__rows[279:272] : 8'd0) | (fetched_lane[35] ? scan__rows[287:280] : 8'd0);
-      picked_7 <= (fetched_lane[28] ? scan__rows[231:224] : 8'd0) | (fetched_lane[29] ? scan__rows[239:232] : 8'd0) |
-          (fetched_lane[30] ? scan__rows[247:240] : 8'd0) | (fetched_lane[31] ? scan__rows[255:248] : 8'd0);
-      picked_6 <= (fetched_lane[24] ? scan__rows[199:192] : 8'd0) | (fetched_lane[25] ? scan__rows[207:200] : 8'd0) |
-          (fetched_lane[26] ? scan__rows[215:208] : 8'd0) | (fetched_lane[27] ? scan__rows[223:216] : 8'd0);
-      picked_5 <= (fetched_lane[20] ? scan__rows[167:160] : 8'd0) | (fetched_lane[21] ? scan__rows[175:168] : 8'd0) |
-          (fetched_lane[22] ? scan__rows[183:176] : 8'd0) | (fetched_lane[23] ? scan__rows[191:184] : 8'd0);
-      picked_4 <= (fetched_lane[16] ? scan__rows[135:128] : 8'd0) | (fetched_lane[17] ? scan__rows[143:136] : 8'd0) |
-          (fetched_lane[18] ? scan__rows[151:144] : 8'd0) | (fetched_lane[19] ? scan__rows[159:152] : 8'd0);
-      picked_3 <= (fetched_lane[12] ? scan__rows[103:96] : 8'd0) | (fetched_lane[13] ? scan__rows[111:104] : 8'd0) |
-          (fetched_lane[14] ? scan__rows[119:112] : 8'd0) | (fetched_lane[15] ? scan__rows[127:120] : 8'd0);
-      picked_2 <= (fetched_lane[8] ? scan__rows[71:64] : 8'd0) | (fetched_lane[9] ? scan__rows[79:72] : 8'd0) |
-          (fetched_lane[10] ? scan__rows[87:80] : 8'd0) | (fetched_lane[11] ? scan__rows[95:88] : 8'd0);
-      picked_1 <= (fetched_lane[4] ? scan__rows[39:32] : 8'd0) | (fetched_lane[5] ? scan__rows[47:40] : 8'd0) |
-          (fetched_lane[6] ? scan__rows[55:48] : 8'd0) | (fetched_lane[7] ? scan__rows[63:56] : 8'd0);
-      picked_0 <= (fetched_lane[0] ? scan__rows[7:0] : 8'd0) | (fetched_lane[1] ? scan__rows[15:8] : 8'd0) |
-          (fetched_lane[2] ? scan__rows[23:16] : 8'd0) | (fetched_lane[3] ? scan__rows[31:24] : 8'd0);
+      picked_31 <= (fetched_lane[62] ? scan__rows[503:496] : 8'd0) | (fetched_lane[63] ? scan__rows[511:504] : 8'd0);
+      picked_30 <= (fetched_lane[60] ? scan__rows[487:480] : 8'd0) | (fetched_lane[61] ? scan__rows[495:488] : 8'd0);
+      picked_29 <= (fetched_lane[58] ? scan__rows[471:464] : 8'd0) | (fetched_lane[59] ? scan__rows[479:472] : 8'd0);
+      picked_28 <= (fetched_lane[56] ? scan__rows[455:448] : 8'd0) | (fetched_lane[57] ? scan__rows[463:456] : 8'd0);
+      picked_27 <= (fetched_lane[54] ? scan__rows[439:432] : 8'd0) | (fetched_lane[55] ? scan__rows[447:440] : 8'd0);
+      picked_26 <= (fetched_lane[52] ? scan__rows[423:416] : 8'd0) | (fetched_lane[53] ? scan__rows[431:424] : 8'd0);
+      picked_25 <= (fetched_lane[50] ? scan__rows[407:400] : 8'd0) | (fetched_lane[51] ? scan__rows[415:408] : 8'd0);
+      picked_24 <= (fetched_lane[48] ? scan__rows[391:384] : 8'd0) | (fetched_lane[49] ? scan__rows[399:392] : 8'd0);
+      picked_23 <= (fetched_lane[46] ? scan__rows[375:368] : 8'd0) | (fetched_lane[47] ? scan__rows[383:376] : 8'd0);
+      picked_22 <= (fetched_lane[44] ? scan__rows[359:352] : 8'd0) | (fetched_lane[45] ? scan__rows[367:360] : 8'd0);
+      picked_21 <= (fetched_lane[42] ? scan__rows[343:336] : 8'd0) | (fetched_lane[43] ? scan__rows[351:344] : 8'd0);
+      picked_20 <= (fetched_lane[40] ? scan__rows[327:320] : 8'd0) | (fetched_lane[41] ? scan__rows[335:328] : 8'd0);
+      picked_19 <= (fetched_lane[38] ? scan__rows[311:304] : 8'd0) | (fetched_lane[39] ? scan__rows[319:312] : 8'd0);
+      picked_18 <= (fetched_lane[36] ? scan__rows[295:288] : 8'd0) | (fetched_lane[37] ? scan__rows[303:296] : 8'd0);
+      picked_17 <= (fetched_lane[34] ? scan__rows[279:272] : 8'd0) | (fetched_lane[35] ? scan__rows[287:280] : 8'd0);
+      picked_16 <= (fetched_lane[32] ? scan__rows[263:256] : 8'd0) | (fetched_lane[33] ? scan__rows[271:264] : 8'd0);
+      picked_15 <= (fetched_lane[30] ? scan__rows[247:240] : 8'd0) | (fetched_lane[31] ? scan__rows[255:248] : 8'd0);
+      picked_14 <= (fetched_lane[28] ? scan__rows[231:224] : 8'd0) | (fetched_lane[29] ? scan__rows[239:232] : 8'd0);
+      picked_13 <= (fetched_lane[26] ? scan__rows[215:208] : 8'd0) | (fetched_lane[27] ? scan__rows[223:216] : 8'd0);
+      picked_12 <= (fetched_lane[24] ? scan__rows[199:192] : 8'd0) | (fetched_lane[25] ? scan__rows[207:200] : 8'd0);
+      picked_11 <= (fetched_lane[22] ? scan__rows[183:176] : 8'd0) | (fetched_lane[23] ? scan__rows[191:184] : 8'd0);
+      picked_10 <= (fetched_lane[20] ? scan__rows[167:160] : 8'd0) | (fetched_lane[21] ? scan__rows[175:168] : 8'd0);
+      picked_9 <= (fetched_lane[18] ? scan__rows[151:144] : 8'd0) | (fetched_lane[19] ? scan__rows[159:152] : 8'd0);
+      picked_8 <= (fetched_lane[16] ? scan__rows[135:128] : 8'd0) | (fetched_lane[17] ? scan__rows[143:136] : 8'd0);
+      picked_7 <= (fetched_lane[14] ? scan__rows[119:112] : 8'd0) | (fetched_lane[15] ? scan__rows[127:120] : 8'd0);
+      picked_6 <= (fetched_lane[12] ? scan__rows[103:96] : 8'd0) | (fetched_lane[13] ? scan__rows[111:104] : 8'd0);
+      picked_5 <= (fetched_lane[10] ? scan__rows[87:80] : 8'd0) | (fetched_lane[11] ? scan__rows[95:88] : 8'd0);
+      picked_4 <= (fetched_lane[8] ? scan__rows[71:64] : 8'd0) | (fetched_lane[9] ? scan__rows[79:72] : 8'd0);
+      picked_3 <= (fetched_lane[6] ? scan__rows[55:48] : 8'd0) | (fetched_lane[7] ? scan__rows[63:56] : 8'd0);
+      picked_2 <= (fetched_lane[4] ? scan__rows[39:32] : 8'd0) | (fetched_lane[5] ? scan__rows[47:40] : 8'd0);
+      picked_1 <= (fetched_lane[2] ? scan__rows[23:16] : 8'd0) | (fetched_lane[3] ? scan__rows[31:24] : 8'd0);
+      picked_0 <= (fetched_lane[0] ? scan__rows[7:0] : 8'd0) | (fetched_lane[1] ? scan__rows[15:8] : 8'd0);
       if (!scan__loaded) begin
+        picked_31 <= 8'd0;
+        picked_30 <= 8'd0;
+        picked_29 <= 8'd0;
+        picked_28 <= 8'd0;
+        picked_27 <= 8'd0;
+        picked_26 <= 8'd0;
+        picked_25 <= 8'd0;
+        picked_24 <= 8'd0;
+        picked_23 <= 8'd0;
+        picked_22 <= 8'd0;
+        picked_21 <= 8'd0;
+        picked_20 <= 8'd0;
+        picked_19 <= 8'd0;
+        picked_18 <= 8'd0;
+        picked_17 <= 8'd0;
+        picked_16 <= 8'd0;
         picked_15 <= 8'd0;
         picked_14 <= 8'd0;
         picked_13 <= 8'd0;
@@ -1962,19 +2013,19 @@ module pulsetrain_core_responder (
   input clear,
   input updated,
   input read_starts,
-  input verdict__settled,
-  input verdict__valid,
-  input [3:0] verdict__status,
   output room,
   output busy,
   output reading,
   output cells__ready,
   output programmed,
-  input at_rest,
   input samples__valid,
+  input at_rest,
   input header__valid,
   input [3:0] header__status,
   input header__settled,
+  input verdict__valid,
+  input verdict__settled,
+  input [3:0] verdict__status,
   input backward,
   output reg read_room = 1'b0,
   output reg responses__valid = 1'b0,
@@ -2003,6 +2054,7 @@ module pulsetrain_core_responder (
   reg [4:0] waiting = 5'd0;
   reg [3:0] write = 4'd0;
   reg [3:0] read = 4'd0;
+  reg [15:0] settled = 16'd0;
   reg [15:0] seen;
   reg oldest_released = 1'b0;
   reg oldest_faulty = 1'b0;
@@ -2012,7 +2064,6 @@ module pulsetrain_core_responder (
   reg cleared = 1'b0;
   reg known = 1'b0;
   reg [4:0] finished = 5'd0;
-  reg [15:0] settled = 16'd0;
   reg [15:0] released = 16'd0;
   reg [15:0] faulty = 16'd0;
   reg [4:0] waiting_2 = 5'd0;
@@ -2039,36 +2090,52 @@ module pulsetrain_core_responder (
   wire [3:0] look__addr = answers ? read_plus_1[3:0] : read;
   wire taken_0 = header__valid & write == 4'd0;
   wire judged_0 = verdict__valid & write_minus_1[3:0] == 4'd0;
+  wire settled_now_0 = taken_0 ? header__settled : judged_0 ? verdict__settled : settled[0];
   wire taken_1 = header__valid & write == 4'd1;
   wire judged_1 = verdict__valid & write_minus_1[3:0] == 4'd1;
+  wire settled_now_1 = taken_1 ? header__settled : judged_1 ? verdict__settled : settled[1];
   wire taken_2 = header__valid & write == 4'd2;
   wire judged_2 = verdict__valid & write_minus_1[3:0] == 4'd2;
+  wire settled_now_2 = taken_2 ? header__settled : judged_2 ? verdict__settled : settled[2];
   wire taken_3 = header__valid & write == 4'd3;
   wire judged_3 = verdict__valid & write_minus_1[3:0] == 4'd3;
+  wire settled_now_3 = taken_3 ? header__settled : judged_3 ? verdict__settled : settled[3];
   wire taken_4 = header__valid & write == 4'd4;
   wire judged_4 = verdict__valid & write_minus_1[3:0] == 4'd4;
+  wire settled_now_4 = taken_4 ? header__settled : judged_4 ? verdict__settled : settled[4];
   wire taken_5 = header__valid & write == 4'd5;
   wire judged_5 = verdict__valid & write_minus_1[3:0] == 4'd5;
+  wire settled_now_5 = taken_5 ? header__settled : judged_5 ? verdict__settled : settled[5];
   wire taken_6 = header__valid & write == 4'd6;
   wire judged_6 = verdict__valid & write_minus_1[3:0] == 4'd6;
+  wire settled_now_6 = taken_6 ? header__settled : judged_6 ? verdict__settled : settled[6];
   wire taken_7 = header__valid & write == 4'd7;
   wire judged_7 = verdict__valid & write_minus_1[3:0] == 4'd7;
+  wire settled_now_7 = taken_7 ? header__settled : judged_7 ? verdict__settled : settled[7];
   wire taken_8 = header__valid & write == 4'd8;
   wire judged_8 = verdict__valid & write_minus_1[3:0] == 4'd8;
+  wire settled_now_8 = taken_8 ? header__settled : judged_8 ? verdict__settled : settled[8];
   wire taken_9 = header__valid & write == 4'd9;
   wire judged_9 = verdict__valid & write_minus_1[3:0] == 4'd9;
+  wire settled_now_9 = taken_9 ? header__settled : judged_9 ? verdict__settled : settled[9];
   wire taken_10 = header__valid & write == 4'd10;
   wire judged_10 = verdict__valid & write_minus_1[3:0] == 4'd10;
+  wire settled_now_10 = taken_10 ? header__settled : judged_10 ? verdict__settled : settled[10];
   wire taken_11 = header__valid & write == 4'd11;
   wire judged_11 = verdict__valid & write_minus_1[3:0] == 4'd11;
+  wire settled_now_11 = taken_11 ? header__settled : judged_11 ? verdict__settled : settled[11];
   wire taken_12 = header__valid & write == 4'd12;
   wire judged_12 = verdict__valid & write_minus_1[3:0] == 4'd12;
+  wire settled_now_12 = taken_12 ? header__settled : judged_12 ? verdict__settled : settled[12];
   wire taken_13 = header__valid & write == 4'd13;
   wire judged_13 = verdict__valid & write_minus_1[3:0] == 4'd13;
+  wire settled_now_13 = taken_13 ? header__settled : judged_13 ? verdict__settled : settled[13];
   wire taken_14 = header__valid & write == 4'd14;
   wire judged_14 = verdict__valid & write_minus_1[3:0] == 4'd14;
+  wire settled_now_14 = taken_14 ? header__settled : judged_14 ? verdict__settled : settled[14];
   wire taken_15 = header__valid & write == 4'd15;
   wire judged_15 = verdict__valid & write_minus_1[3:0] == 4'd15;
+  wire settled_now_15 = taken_15 ? header__settled : judged_15 ? verdict__settled : settled[15];
   assign reading = reads != 2'd0;
   wire enters = samples__valid & reading;
   wire free_and_more = free & more;
@@ -2079,22 +2146,22 @@ module pulsetrain_core_responder (
   wire advances = goes_on & !clear;
   assign cells__ready = free_and_more & responses__payload_any & !clear;
   assign programmed = answers & responses__payload_any & !oldest[16];
-  wire faulty_when = clear & !(taken_0 ? header__settled : settled[0]);
-  wire faulty_when_2 = clear & !(taken_1 ? header__settled : settled[1]);
-  wire faulty_when_3 = clear & !(taken_2 ? header__settled : settled[2]);
-  wire faulty_when_4 = clear & !(taken_3 ? header__settled : settled[3]);
-  wire faulty_when_5 = clear & !(taken_4 ? header__settled : settled[4]);
-  wire faulty_when_6 = clear & !(taken_5 ? header__settled : settled[5]);
-  wire faulty_when_7 = clear & !(taken_6 ? header__settled : settled[6]);
-  wire faulty_when_8 = clear & !(taken_7 ? header__settled : settled[7]);
-  wire faulty_when_9 = clear & !(taken_8 ? header__settled : settled[8]);
-  wire faulty_when_10 = clear & !(taken_9 ? header__settled : settled[9]);
-  wire faulty_when_11 = clear & !(taken_10 ? header__settled : settled[10]);
-  wire faulty_when_12 = clear & !(taken_11 ? header__settled : settled[11]);
-  wire faulty_when_13 = clear & !(taken_12 ? header__settled : settled[12]);
-  wire faulty_when_14 = clear & !(taken_13 ? header__settled : settled[13]);
-  wire faulty_when_15 = clear & !(taken_14 ? header__settled : settled[14]);
-  wire faulty_when_16 = clear & !(taken_15 ? header__settled : settled[15]);
+  wire faulty_when = clear & !settled_now_0;
+  wire faulty_when_2 = clear & !settled_now_1;
+  wire faulty_when_3 = clear & !settled_now_2;
+  wire faulty_when_4 = clear & !settled_now_3;
+  wire faulty_when_5 = clear & !settled_now_4;
+  wire faulty_when_6 = clear & !settled_now_5;
+  wire faulty_when_7 = clear & !settled_now_6;
+  wire faulty_when_8 = clear & !settled_now_7;
+  wire faulty_when_9 = clear & !settled_now_8;
+  wire faulty_when_10 = clear & !settled_now_9;
+  wire faulty_when_11 = clear & !settled_now_10;
+  wire faulty_when_12 = clear & !settled_now_11;
+  wire faulty_when_13 = clear & !settled_now_12;
+  wire faulty_when_14 = clear & !settled_now_13;
+  wire faulty_when_15 = clear & !settled_now_14;
+  wire faulty_when_16 = clear & !settled_now_15;
   wire [255:0] out;
   assign out[15:0] = {{8{o[7]}}, o[7:0]};
   assign out[31:16] = {{8{o[15]}}, o[15:8]};
@@ -2112,6 +2179,12 @@ module pulsetrain_core_responder (
   assign out[223:208] = {{8{o[111]}}, o[111:104]};
   assign out[239:224] = {{8{o[119]}}, o[119:112]};
   assign out[255:240] = {{8{o[127]}}, o[127:120]};
+  wire [255:0] responses__payload_choice = responses__payload_any ? {{5{inputs_16[10]}}, inputs_16, {5{inputs_15[10]}},
+      inputs_15, {5{inputs_14[10]}}, inputs_14, {5{inputs_13[10]}}, inputs_13, {5{inputs_12[10]}}, inputs_12,
+      {5{inputs_11[10]}}, inputs_11, {5{inputs_10[10]}}, inputs_10, {5{inputs_9[10]}}, inputs_9, {5{inputs_8[10]}},
+      inputs_8, {5{inputs_7[10]}}, inputs_7, {5{inputs_6[10]}}, inputs_6, {5{inputs_5[10]}}, inputs_5,
+      {5{inputs_4[10]}}, inputs_4, {5{inputs_3[10]}}, inputs_3, {5{inputs_2[10]}}, inputs_2, {5{inputs[10]}}, inputs} :
+      out;
 
   pulsetrain_core_responder_kept kept (
     .clk(clk),
@@ -2139,25 +2212,20 @@ module pulsetrain_core_responder (
       read_room <= 1'b0;
       cleared <= 1'b0;
       responses__valid <= 1'b0;
-      responses__payload <= 257'd0;
       sent <= 14'd0;
+      responses__payload <= 257'd0;
     end else begin
+      if (free) begin
+        responses__payload[256] <= !more;
+        responses__payload[255:0] <= more ? responses__payload_choice : {oldest[11:4], oldest[15:12], oldest[3:0]};
+      end
       if (responses__ready)
         responses__valid <= 1'b0;
       if (advances) begin
         sent <= sent + 1'b1;
-        responses__payload[256] <= 1'b0;
-        responses__payload[255:0] <= responses__payload_any ? {{5{inputs_16[10]}}, inputs_16, {5{inputs_15[10]}},
-            inputs_15, {5{inputs_14[10]}}, inputs_14, {5{inputs_13[10]}}, inputs_13, {5{inputs_12[10]}}, inputs_12,
-            {5{inputs_11[10]}}, inputs_11, {5{inputs_10[10]}}, inputs_10, {5{inputs_9[10]}}, inputs_9,
-            {5{inputs_8[10]}}, inputs_8, {5{inputs_7[10]}}, inputs_7, {5{inputs_6[10]}}, inputs_6, {5{inputs_5[10]}},
-            inputs_5, {5{inputs_4[10]}}, inputs_4, {5{inputs_3[10]}}, inputs_3, {5{inputs_2[10]}}, inputs_2,
-            {5{inputs[10]}}, inputs} : out;
         responses__valid <= 1'b1;
       end else if (answers) begin
         sent <= 14'd0;
-        responses__payload[256] <= 1'b1;
-        responses__payload[255:0] <= {240'd0, oldest[11:4], oldest[15:12], oldest[3:0]};
         responses__valid <= 1'b1;
       end
       cleared <= clear;
@@ -2165,161 +2233,129 @@ module pulsetrain_core_responder (
       oldest_faulty <= answers ? faulty[read_plus_1[3:0]] : faulty[read];
       oldest_released <= answers ? released[read_plus_1[3:0]] : released[read];
       oldest_settled <= answers ? settled[read_plus_1[3:0]] : settled[read];
-      if (taken_0) begin
+      if (taken_0)
         released[0] <= 1'b0;
-        settled[0] <= header__settled;
-      end else if (judged_0)
-        settled[0] <= verdict__settled;
+      settled[0] <= settled_now_0;
       if (faulty_when) begin
         faulty[0] <= faulted;
         released[0] <= 1'b1;
         settled[0] <= 1'b1;
       end
-      if (taken_1) begin
+      if (taken_1)
         released[1] <= 1'b0;
-        settled[1] <= header__settled;
-      end else if (judged_1)
-        settled[1] <= verdict__settled;
+      settled[1] <= settled_now_1;
       if (faulty_when_2) begin
         faulty[1] <= faulted;
         released[1] <= 1'b1;
         settled[1] <= 1'b1;
       end
-      if (taken_2) begin
+      if (taken_2)
         released[2] <= 1'b0;
-        settled[2] <= header__settled;
-      end else if (judged_2)
-        settled[2] <= verdict__settled;
+      settled[2] <= settled_now_2;
       if (faulty_when_3) begin
         faulty[2] <= faulted;
         released[2] <= 1'b1;
         settled[2] <= 1'b1;
       end
-      if (taken_3) begin
+      if (taken_3)
         released[3] <= 1'b0;
-        settled[3] <= header__settled;
-      end else if (judged_3)
-        settled[3] <= verdict__settled;
+      settled[3] <= settled_now_3;
       if (faulty_when_4) begin
         faulty[3] <= faulted;
         released[3] <= 1'b1;
         settled[3] <= 1'b1;
       end
-      if (taken_4) begin
+      if (taken_4)
         released[4] <= 1'b0;
-        settled[4] <= header__settled;
-      end else if (judged_4)
-        settled[4] <= verdict__settled;
+      settled[4] <= settled_now_4;
       if (faulty_when_5) begin
         faulty[4] <= faulted;
         released[4] <= 1'b1;
         settled[4] <= 1'b1;
       end
-      if (taken_5) begin
+      if (taken_5)
         released[5] <= 1'b0;
-        settled[5] <= header__settled;
-      end else if (judged_5)
-        settled[5] <= verdict__settled;
+      settled[5] <= settled_now_5;
       if (faulty_when_6) begin
         faulty[5] <= faulted;
         released[5] <= 1'b1;
         settled[5] <= 1'b1;
       end
-      if (taken_6) begin
+      if (taken_6)
         released[6] <= 1'b0;
-        settled[6] <= header__settled;
-      end else if (judged_6)
-        settled[6] <= verdict__settled;
+      settled[6] <= settled_now_6;
       if (faulty_when_7) begin
         faulty[6] <= faulted;
         released[6] <= 1'b1;
         settled[6] <= 1'b1;
       end
-      if (taken_7) begin
+      if (taken_7)
         released[7] <= 1'b0;
-        settled[7] <= header__settled;
-      end else if (judged_7)
-        settled[7] <= verdict__settled;
+      settled[7] <= settled_now_7;
       if (faulty_when_8) begin
         faulty[7] <= faulted;
         released[7] <= 1'b1;
         settled[7] <= 1'b1;
       end
-      if (taken_8) begin
+      if (taken_8)
         released[8] <= 1'b0;
-        settled[8] <= header__settled;
-      end else if (judged_8)
-        settled[8] <= verdict__settled;
+      settled[8] <= settled_now_8;
       if (faulty_when_9) begin
         faulty[8] <= faulted;
         released[8] <= 1'b1;
         settled[8] <= 1'b1;
       end
-      if (taken_9) begin
+      if (taken_9)
         released[9] <= 1'b0;
-        settled[9] <= header__settled;
-      end else if (judged_9)
-        settled[9] <= verdict__settled;
+      settled[9] <= settled_now_9;
       if (faulty_when_10) begin
         faulty[9] <= faulted;
         released[9] <= 1'b1;
         settled[9] <= 1'b1;
       end
-      if (taken_10) begin
+      if (taken_10)
         released[10] <= 1'b0;
-        settled[10] <= header__settled;
-      end else if (judged_10)
-        settled[10] <= verdict__settled;
+      settled[10] <= settled_now_10;
       if (faulty_when_11) begin
         faulty[10] <= faulted;
         released[10] <= 1'b1;
         settled[10] <= 1'b1;
       end
-      if (taken_11) begin
+      if (taken_11)
         released[11] <= 1'b0;
-        settled[11] <= header__settled;
-      end else if (judged_11)
-        settled[11] <= verdict__settled;
+      settled[11] <= settled_now_11;
       if (faulty_when_12) begin
         faulty[11] <= faulted;
         released[11] <= 1'b1;
         settled[11] <= 1'b1;
       end
-      if (taken_12) begin
+      if (taken_12)
         released[12] <= 1'b0;
-        settled[12] <= header__settled;
-      end else if (judged_12)
-        settled[12] <= verdict__settled;
+      settled[12] <= settled_now_12;
       if (faulty_when_13) begin
         faulty[12] <= faulted;
         released[12] <= 1'b1;
         settled[12] <= 1'b1;
       end
-      if (taken_13) begin
+      if (taken_13)
         released[13] <= 1'b0;
-        settled[13] <= header__settled;
-      end else if (judged_13)
-        settled[13] <= verdict__settled;
+      settled[13] <= settled_now_13;
       if (faulty_when_14) begin
         faulty[13] <= faulted;
         released[13] <= 1'b1;
         settled[13] <= 1'b1;
       end
-      if (taken_14) begin
+      if (taken_14)
         released[14] <= 1'b0;
-        settled[14] <= header__settled;
-      end else if (judged_14)
-        settled[14] <= verdict__settled;
+      settled[14] <= settled_now_14;
       if (faulty_when_15) begin
         faulty[14] <= faulted;
         released[14] <= 1'b1;
         settled[14] <= 1'b1;
       end
-      if (taken_15) begin
+      if (taken_15)
         released[15] <= 1'b0;
-        settled[15] <= header__settled;
-      end else if (judged_15)
-        settled[15] <= verdict__settled;
+      settled[15] <= settled_now_15;
       if (faulty_when_16) begin
         faulty[15] <= faulted;
         released[15] <= 1'b1;
@@ -2440,8 +2476,8 @@ module pulsetrain_core_controller (
   output targets__ready,
   output samples__valid,
   output seeded,
-  input [4:0] settings__threshold_log2,
-  input [3:0] settings__max_pulses,
+  input [4:0] settings_now_threshold_log2,
+  input [3:0] settings_now_max_pulses,
   input [8:0] settings__parallel_max,
   input [15:0] settings__setup_cycles,
   input [15:0] settings__set_cycles,
@@ -2571,10 +2607,11 @@ module pulsetrain_core_controller (
   reg asked_before = 1'b1;
   reg before_ = 1'b0;
   reg aborted = 1'b0;
-  reg first = 1'b1;
   reg drains = 1'b0;
+  reg first = 1'b1;
+  reg [9:0] beat = 10'd0;
   reg bank = 1'b0;
-  reg [4:0] sampled_threshold_log2 = 5'd0;
+  reg [15:0] sampled_below = 16'd0;
   reg [3:0] sampled_max_pulses = 4'd0;
   reg [8:0] sampled_parallel_max = 9'd0;
   reg [15:0] oldest_setup_cycles = 16'd0;
@@ -2632,7 +2669,6 @@ module pulsetrain_core_controller (
   reg [1:0] lines__source_unselected = 2'd0;
   reg whole_2 = 1'b0;
   reg [4:0] converted = 5'd0;
-  reg [9:0] beat = 10'd0;
   wire seed__ready_2;
   wire words__valid;
   wire [1023:0] words__payload;
@@ -2696,11 +2732,12 @@ module pulsetrain_core_controller (
   wire allowed = seed_waits & !aborted;
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
-  wire allowed_2 = idle_both & words__valid & (!first | (in_flight != 2'd2 & !seed_waits & !drains & !reads & !(active
-      & !busy) & 1'b1));
+  wire begins = in_flight != 2'd2 & !seed_waits & !drains & !reads & !(active & !busy);
+  wire allowed_2 = idle_both & words__valid & (!first | begins);
   assign deltas__ready = allowed_2 & i__ready;
-  wire i__valid = allowed_2 & deltas__valid;
   wire words__ready = deltas__valid & deltas__ready;
+  wire ends = words__ready & beat == 10'd1023;
+  wire i__valid = allowed_2 & deltas__valid;
   wire starts = words__ready & first;
   wire upcoming_leaves = upcoming_valid & i__ready_2 & !released;
   wire finished = upcoming_leaves & upcoming_end;
@@ -2729,17 +2766,26 @@ module pulsetrain_core_controller (
   wire [5:0] converted_plus_1 = converted + 1'b1;
   wire armed_limit_when = !armed & fault == 2'd0;
   wire first_when = released | !armed;
+  wire first_or_ends = first | ends;
+  wire first_or_ends_either = settings_now_threshold_log2[1] | settings_now_threshold_log2[0];
+  wire sampled_below_either_3 = settings_now_threshold_log2[2] | first_or_ends_either;
+  wire sampled_below_either_2 = settings_now_threshold_log2[2] | settings_now_threshold_log2[1];
+  wire sampled_below_both_4 = settings_now_threshold_log2[1] & settings_now_threshold_log2[0];
+  wire sampled_below_either = settings_now_threshold_log2[2] | sampled_below_both_4;
+  wire sampled_below_both_3 = settings_now_threshold_log2[2] & first_or_ends_either;
+  wire sampled_below_both_2 = settings_now_threshold_log2[2] & settings_now_threshold_log2[1];
+  wire sampled_below_both = settings_now_threshold_log2[2] & sampled_below_both_4;
   wire o__ready_3_and_upcoming_offered = o__ready_3 & upcoming_offered;
   wire upcoming_leaves_or_released = upcoming_leaves | released;
   wire upcoming_valid_when = upcoming_taken & !upcoming_valid;
   wire i__valid_3_and_i__ready_2 = i__valid_3 & i__ready_2;
-  wire [2066:0] i__payload;
+  wire [2077:0] i__payload;
   assign i__payload[1023:0] = deltas__payload;
   assign i__payload[2047:1024] = words__payload;
-  assign i__payload[2052:2048] = first ? settings__threshold_log2 : sampled_threshold_log2;
-  assign i__payload[2056:2053] = first ? settings__max_pulses : sampled_max_pulses;
-  assign i__payload[2065:2057] = first ? settings__parallel_max : sampled_parallel_max;
-  assign i__payload[2066] = bank ^ !first;
+  assign i__payload[2063:2048] = sampled_below;
+  assign i__payload[2067:2064] = sampled_max_pulses;
+  assign i__payload[2076:2068] = sampled_parallel_max;
+  assign i__payload[2077] = bank ^ !first;
   wire [8:0] settings_now_parallel_max = 1'b1 ? oldest_parallel_max : settings__parallel_max;
   wire [15:0] settings_now_set_cycles = 1'b1 ? oldest_set_cycles : settings__set_cycles;
   wire [15:0] settings_now_reset_cycles = 1'b1 ? oldest_reset_cycles : settings__reset_cycles;
@@ -2858,10 +2904,10 @@ module pulsetrain_core_controller (
     .i__valid(i__valid),
     .first_moves(i__ready),
     .holds(holds),
-    .o__ready(o__ready),
     .i__payload(i__payload),
     .third(i__valid_2),
-    .o__payload(i__payload_2)
+    .o__payload(i__payload_2),
+    .o__ready(o__ready)
   );
 
   pulsetrain_core_controller_pulse_scheduler pulse_scheduler (
@@ -2869,9 +2915,9 @@ module pulsetrain_core_controller (
     .rst(rst),
     .clear(clear),
     .o__ready(o__ready_2),
-    .i__ready(o__ready),
     .i__valid(i__valid_2),
     .i__payload(i__payload_2),
+    .i__ready(o__ready),
     .counted__saturated(counted__saturated),
     .counted__cells_set(counted__cells_set),
     .counted__cells_reset(counted__cells_reset),
@@ -3025,7 +3071,7 @@ module pulsetrain_core_controller (
       beat <= 10'd0;
       first <= 1'b1;
       bank <= 1'b0;
-      sampled_threshold_log2 <= 5'd0;
+      sampled_below <= 16'd0;
       sampled_max_pulses <= 4'd0;
       sampled_parallel_max <= 9'd0;
       oldest_setup_cycles <= 16'd0;
@@ -3161,10 +3207,24 @@ module pulsetrain_core_controller (
         oldest_set_cycles <= settings__set_cycles;
         oldest_setup_cycles <= settings__setup_cycles;
       end
-      if (first) begin
+      if (first_or_ends) begin
         sampled_parallel_max <= settings__parallel_max;
-        sampled_max_pulses <= settings__max_pulses;
-        sampled_threshold_log2 <= settings__threshold_log2;
+        sampled_max_pulses <= settings_now_max_pulses;
+        sampled_below <= {settings_now_threshold_log2[4], settings_now_threshold_log2[4] |
+            (settings_now_threshold_log2[3] & sampled_below_both), settings_now_threshold_log2[4] |
+            (settings_now_threshold_log2[3] & sampled_below_both_2), settings_now_threshold_log2[4] |
+            (settings_now_threshold_log2[3] & sampled_below_both_3), settings_now_threshold_log2[4] |
+            (settings_now_threshold_log2[3] & settings_now_threshold_log2[2]), settings_now_threshold_log2[4] |
+            (settings_now_threshold_log2[3] & sampled_below_either), settings_now_threshold_log2[4] |
+            (settings_now_threshold_log2[3] & sampled_below_either_2), settings_now_threshold_log2[4] |
+            (settings_now_threshold_log2[3] & sampled_below_either_3), settings_now_threshold_log2[4] |
+            settings_now_threshold_log2[3], settings_now_threshold_log2[4] | settings_now_threshold_log2[3] |
+            sampled_below_both, settings_now_threshold_log2[4] | settings_now_threshold_log2[3] | sampled_below_both_2,
+            settings_now_threshold_log2[4] | settings_now_threshold_log2[3] | sampled_below_both_3,
+            settings_now_threshold_log2[4] | settings_now_threshold_log2[3] | settings_now_threshold_log2[2],
+            settings_now_threshold_log2[4] | settings_now_threshold_log2[3] | sampled_below_either,
+            settings_now_threshold_log2[4] | settings_now_threshold_log2[3] | sampled_below_either_2,
+            settings_now_threshold_log2[4] | settings_now_threshold_log2[3] | sampled_below_either_3};
       end
       if (starts)
         bank <= !bank;
@@ -3174,7 +3234,7 @@ module pulsetrain_core_controller (
       end else if (words__ready) begin
         first <= 1'b0;
         beat <= beat + 1'b1;
-        if (beat == 10'd1023) begin
+        if (ends) begin
           first <= 1'b1;
           beat <= 10'd0;
         end
@@ -3465,19 +3525,20 @@ module pulsetrain_core_controller_decision_lanes (
   input i__valid,
   output first_moves,
   output holds,
-  input o__ready,
-  input [2066:0] i__payload,
+  input [2077:0] i__payload,
   output reg third = 1'b0,
-  output reg [393:0] o__payload = 394'd0
+  output reg [393:0] o__payload = 394'd0,
+  input o__ready
 );
   reg second = 1'b0;
   reg counts_up = 1'b0;
   reg [2:0] step = 3'd0;
   reg first = 1'b0;
   reg [3:0] max_pulses = 4'd0;
+  reg [16:0] above_first = 17'd0;
   reg [20:0] above = 21'd0;
-  reg overflow = 1'b0;
   reg [16:0] total_0 = 17'd0;
+  reg [16:0] picked = 17'd0;
   reg over_0 = 1'b0;
   reg under_0 = 1'b1;
   reg limit_bit = 1'b0;
@@ -3670,7 +3731,6 @@ module pulsetrain_core_controller_decision_lanes (
   reg [16:0] total_63 = 17'd0;
   reg over_63 = 1'b0;
   reg under_63 = 1'b1;
-  reg [16:0] above_first = 17'd0;
   reg [3:0] max_pulses_1 = 4'd0;
   reg [8:0] parallel_max_1 = 9'd0;
   reg bank_1 = 1'b0;
@@ -3876,545 +3936,265 @@ module pulsetrain_core_controller_decision_lanes (
   wire second_moves = !second | finishes;
   assign first_moves = !first | second_moves;
   assign holds = first | second | third;
-  wire holds_either = i__payload[2049] | i__payload[2048];
-  wire holds_either_2 = i__payload[2050] | holds_either;
-  wire total_first_64_either_15 = i__payload[2052] | i__payload[2051] | holds_either_2;
-  wire total_first_64_either_16 = i__payload[2050] | i__payload[2049];
-  wire total_first_64_either_14 = i__payload[2052] | i__payload[2051] | total_first_64_either_16;
-  wire total_first_64_both_2 = i__payload[2049] & i__payload[2048];
-  wire total_first_64_either_17 = i__payload[2050] | total_first_64_both_2;
-  wire total_first_64_either_13 = i__payload[2052] | i__payload[2051] | total_first_64_either_17;
-  wire total_first_64_either_12 = i__payload[2052] | i__payload[2051] | i__payload[2050];
-  wire total_first_64_both_3 = i__payload[2050] & holds_either;
-  wire total_first_64_either_11 = i__payload[2052] | i__payload[2051] | total_first_64_both_3;
-  wire total_first_64_both_4 = i__payload[2050] & i__payload[2049];
-  wire total_first_64_either_10 = i__payload[2052] | i__payload[2051] | total_first_64_both_4;
-  wire total_first_64_both_5 = i__payload[2050] & total_first_64_both_2;
-  wire total_first_64_either_9 = i__payload[2052] | i__payload[2051] | total_first_64_both_5;
-  wire total_first_64_either_8 = i__payload[2052] | i__payload[2051];
-  wire total_first_64_either_7 = i__payload[2052] | (i__payload[2051] & holds_either_2);
-  wire total_first_64_either_6 = i__payload[2052] | (i__payload[2051] & total_first_64_either_16);
-  wire total_first_64_either_5 = i__payload[2052] | (i__payload[2051] & total_first_64_either_17);
-  wire total_first_64_either_4 = i__payload[2052] | (i__payload[2051] & i__payload[2050]);
-  wire total_first_64_either_3 = i__payload[2052] | (i__payload[2051] & total_first_64_both_3);
-  wire total_first_64_either_2 = i__payload[2052] | (i__payload[2051] & total_first_64_both_4);
-  wire total_first_64_either = i__payload[2052] | (i__payload[2051] & total_first_64_both_5);
-  wire [20:0] total_first_64_inverse = ~{21{overflow}};
-  wire [21:0] total_first_64_both_6 = above & ~({above, 1'b0} & total_first_64_inverse);
-  wire bit_0 = |(total_0 & total_first_64_both_6[16:0]);
+  wire bit_0 = |(total_0 & picked);
   wire above_limit_0 = over_0 | (!under_0 & bit_0 & !limit_bit);
-  wire bit_1 = |(total_1 & total_first_64_both_6[16:0]);
+  wire bit_1 = |(total_1 & picked);
   wire above_limit_1 = over_1 | (!under_1 & bit_1 & !limit_bit);
-  wire bit_2 = |(total_2 & total_first_64_both_6[16:0]);
+  wire bit_2 = |(total_2 & picked);
   wire above_limit_2 = over_2 | (!under_2 & bit_2 & !limit_bit);
-  wire bit_3 = |(total_3 & total_first_64_both_6[16:0]);
+  wire bit_3 = |(total_3 & picked);
   wire above_limit_3 = over_3 | (!under_3 & bit_3 & !limit_bit);
-  wire bit_4 = |(total_4 & total_first_64_both_6[16:0]);
+  wire bit_4 = |(total_4 & picked);
   wire above_limit_4 = over_4 | (!under_4 & bit_4 & !limit_bit);
-  wire bit_5 = |(total_5 & total_first_64_both_6[16:0]);
+  wire bit_5 = |(total_5 & picked);
   wire above_limit_5 = over_5 | (!under_5 & bit_5 & !limit_bit);
-  wire bit_6 = |(total_6 & total_first_64_both_6[16:0]);
+  wire bit_6 = |(total_6 & picked);
   wire above_limit_6 = over_6 | (!under_6 & bit_6 & !limit_bit);
-  wire bit_7 = |(total_7 & total_first_64_both_6[16:0]);
+  wire bit_7 = |(total_7 & picked);
   wire above_limit_7 = over_7 | (!under_7 & bit_7 & !limit_bit);
-  wire bit_8 = |(total_8 & total_first_64_both_6[16:0]);
+  wire bit_8 = |(total_8 & picked);
   wire above_limit_8 = over_8 | (!under_8 & bit_8 & !limit_bit);
-  wire bit_9 = |(total_9 & total_first_64_both_6[16:0]);
+  wire bit_9 = |(total_9 & picked);
   wire above_limit_9 = over_9 | (!under_9 & bit_9 & !limit_bit);
-  wire bit_10 = |(total_10 & total_first_64_both_6[16:0]);
+  wire bit_10 = |(total_10 & picked);
   wire above_limit_10 = over_10 | (!under_10 & bit_10 & !limit_bit);
-  wire bit_11 = |(total_11 & total_first_64_both_6[16:0]);
+  wire bit_11 = |(total_11 & picked);
   wire above_limit_11 = over_11 | (!under_11 & bit_11 & !limit_bit);
-  wire bit_12 = |(total_12 & total_first_64_both_6[16:0]);
+  wire bit_12 = |(total_12 & picked);
   wire above_limit_12 = over_12 | (!under_12 & bit_12 & !limit_bit);
-  wire bit_13 = |(total_13 & total_first_64_both_6[16:0]);
+  wire bit_13 = |(total_13 & picked);
   wire above_limit_13 = over_13 | (!under_13 & bit_13 & !limit_bit);
-  wire bit_14 = |(total_14 & total_first_64_both_6[16:0]);
+  wire bit_14 = |(total_14 & picked);
   wire above_limit_14 = over_14 | (!under_14 & bit_14 & !limit_bit);
-  wire bit_15 = |(total_15 & total_first_64_both_6[16:0]);
+  wire bit_15 = |(total_15 & picked);
   wire above_limit_15 = over_15 | (!under_15 & bit_15 & !limit_bit);
-  wire bit_16 = |(total_16 & total_first_64_both_6[16:0]);
+  wire bit_16 = |(total_16 & picked);
   wire above_limit_16 = over_16 | (!under_16 & bit_16 & !limit_bit);
-  wire bit_17 = |(total_17 & total_first_64_both_6[16:0]);
+  wire bit_17 = |(total_17 & picked);
   wire above_limit_17 = over_17 | (!under_17 & bit_17 & !limit_bit);
-  wire bit_18 = |(total_18 & total_first_64_both_6[16:0]);
+  wire bit_18 = |(total_18 & picked);
   wire above_limit_18 = over_18 | (!under_18 & bit_18 & !limit_bit);
-  wire bit_19 = |(total_19 & total_first_64_both_6[16:0]);
+  wire bit_19 = |(total_19 & picked);
   wire above_limit_19 = over_19 | (!under_19 & bit_19 & !limit_bit);
-  wire bit_20 = |(total_20 & total_first_64_both_6[16:0]);
+  wire bit_20 = |(total_20 & picked);
   wire above_limit_20 = over_20 | (!under_20 & bit_20 & !limit_bit);
-  wire bit_21 = |(total_21 & total_first_64_both_6[16:0]);
+  wire bit_21 = |(total_21 & picked);
   wire above_limit_21 = over_21 | (!under_21 & bit_21 & !limit_bit);
-  wire bit_22 = |(total_22 & total_first_64_both_6[16:0]);
+  wire bit_22 = |(total_22 & picked);
   wire above_limit_22 = over_22 | (!under_22 & bit_22 & !limit_bit);
-  wire bit_23 = |(total_23 & total_first_64_both_6[16:0]);
+  wire bit_23 = |(total_23 & picked);
   wire above_limit_23 = over_23 | (!under_23 & bit_23 & !limit_bit);
-  wire bit_24 = |(total_24 & total_first_64_both_6[16:0]);
+  wire bit_24 = |(total_24 & picked);
   wire above_limit_24 = over_24 | (!under_24 & bit_24 & !limit_bit);
-  wire bit_25 = |(total_25 & total_first_64_both_6[16:0]);
+  wire bit_25 = |(total_25 & picked);
   wire above_limit_25 = over_25 | (!under_25 & bit_25 & !limit_bit);
-  wire bit_26 = |(total_26 & total_first_64_both_6[16:0]);
+  wire bit_26 = |(total_26 & picked);
   wire above_limit_26 = over_26 | (!under_26 & bit_26 & !limit_bit);
-  wire bit_27 = |(total_27 & total_first_64_both_6[16:0]);
+  wire bit_27 = |(total_27 & picked);
   wire above_limit_27 = over_27 | (!under_27 & bit_27 & !limit_bit);
-  wire bit_28 = |(total_28 & total_first_64_both_6[16:0]);
+  wire bit_28 = |(total_28 & picked);
   wire above_limit_28 = over_28 | (!under_28 & bit_28 & !limit_bit);
-  wire bit_29 = |(total_29 & total_first_64_both_6[16:0]);
+  wire bit_29 = |(total_29 & picked);
   wire above_limit_29 = over_29 | (!under_29 & bit_29 & !limit_bit);
-  wire bit_30 = |(total_30 & total_first_64_both_6[16:0]);
+  wire bit_30 = |(total_30 & picked);
   wire above_limit_30 = over_30 | (!under_30 & bit_30 & !limit_bit);
-  wire bit_31 = |(total_31 & total_first_64_both_6[16:0]);
+  wire bit_31 = |(total_31 & picked);
   wire above_limit_31 = over_31 | (!under_31 & bit_31 & !limit_bit);
-  wire bit_32 = |(total_32 & total_first_64_both_6[16:0]);
+  wire bit_32 = |(total_32 & picked);
   wire above_limit_32 = over_32 | (!under_32 & bit_32 & !limit_bit);
-  wire bit_33 = |(total_33 & total_first_64_both_6[16:0]);
+  wire bit_33 = |(total_33 & picked);
   wire above_limit_33 = over_33 | (!under_33 & bit_33 & !limit_bit);
-  wire bit_34 = |(total_34 & total_first_64_both_6[16:0]);
+  wire bit_34 = |(total_34 & picked);
   wire above_limit_34 = over_34 | (!under_34 & bit_34 & !limit_bit);
-  wire bit_35 = |(total_35 & total_first_64_both_6[16:0]);
+  wire bit_35 = |(total_35 & picked);
   wire above_limit_35 = over_35 | (!under_35 & bit_35 & !limit_bit);
-  wire bit_36 = |(total_36 & total_first_64_both_6[16:0]);
+  wire bit_36 = |(total_36 & picked);
   wire above_limit_36 = over_36 | (!under_36 & bit_36 & !limit_bit);
-  wire bit_37 = |(total_37 & total_first_64_both_6[16:0]);
+  wire bit_37 = |(total_37 & picked);
   wire above_limit_37 = over_37 | (!under_37 & bit_37 & !limit_bit);
-  wire bit_38 = |(total_38 & total_first_64_both_6[16:0]);
+  wire bit_38 = |(total_38 & picked);
   wire above_limit_38 = over_38 | (!under_38 & bit_38 & !limit_bit);
-  wire bit_39 = |(total_39 & total_first_64_both_6[16:0]);
+  wire bit_39 = |(total_39 & picked);
   wire above_limit_39 = over_39 | (!under_39 & bit_39 & !limit_bit);
-  wire bit_40 = |(total_40 & total_first_64_both_6[16:0]);
+  wire bit_40 = |(total_40 & picked);
   wire above_limit_40 = over_40 | (!under_40 & bit_40 & !limit_bit);
-  wire bit_41 = |(total_41 & total_first_64_both_6[16:0]);
+  wire bit_41 = |(total_41 & picked);
   wire above_limit_41 = over_41 | (!under_41 & bit_41 & !limit_bit);
-  wire bit_42 = |(total_42 & total_first_64_both_6[16:0]);
+  wire bit_42 = |(total_42 & picked);
   wire above_limit_42 = over_42 | (!under_42 & bit_42 & !limit_bit);
-  wire bit_43 = |(total_43 & total_first_64_both_6[16:0]);
+  wire bit_43 = |(total_43 & picked);
   wire above_limit_43 = over_43 | (!under_43 & bit_43 & !limit_bit);
-  wire bit_44 = |(total_44 & total_first_64_both_6[16:0]);
+  wire bit_44 = |(total_44 & picked);
   wire above_limit_44 = over_44 | (!under_44 & bit_44 & !limit_bit);
-  wire bit_45 = |(total_45 & total_first_64_both_6[16:0]);
+  wire bit_45 = |(total_45 & picked);
   wire above_limit_45 = over_45 | (!under_45 & bit_45 & !limit_bit);
-  wire bit_46 = |(total_46 & total_first_64_both_6[16:0]);
+  wire bit_46 = |(total_46 & picked);
   wire above_limit_46 = over_46 | (!under_46 & bit_46 & !limit_bit);
-  wire bit_47 = |(total_47 & total_first_64_both_6[16:0]);
+  wire bit_47 = |(total_47 & picked);
   wire above_limit_47 = over_47 | (!under_47 & bit_47 & !limit_bit);
-  wire bit_48 = |(total_48 & total_first_64_both_6[16:0]);
+  wire bit_48 = |(total_48 & picked);
   wire above_limit_48 = over_48 | (!under_48 & bit_48 & !limit_bit);
-  wire bit_49 = |(total_49 & total_first_64_both_6[16:0]);
+  wire bit_49 = |(total_49 & picked);
   wire above_limit_49 = over_49 | (!under_49 & bit_49 & !limit_bit);
-  wire bit_50 = |(total_50 & total_first_64_both_6[16:0]);
+  wire bit_50 = |(total_50 & picked);
   wire above_limit_50 = over_50 | (!under_50 & bit_50 & !limit_bit);
-  wire bit_51 = |(total_51 & total_first_64_both_6[16:0]);
+  wire bit_51 = |(total_51 & picked);
   wire above_limit_51 = over_51 | (!under_51 & bit_51 & !limit_bit);
-  wire bit_52 = |(total_52 & total_first_64_both_6[16:0]);
+  wire bit_52 = |(total_52 & picked);
   wire above_limit_52 = over_52 | (!under_52 & bit_52 & !limit_bit);
-  wire bit_53 = |(total_53 & total_first_64_both_6[16:0]);
+  wire bit_53 = |(total_53 & picked);
   wire above_limit_53 = over_53 | (!under_53 & bit_53 & !limit_bit);
-  wire bit_54 = |(total_54 & total_first_64_both_6[16:0]);
+  wire bit_54 = |(total_54 & picked);
   wire above_limit_54 = over_54 | (!under_54 & bit_54 & !limit_bit);
-  wire bit_55 = |(total_55 & total_first_64_both_6[16:0]);
+  wire bit_55 = |(total_55 & picked);
   wire above_limit_55 = over_55 | (!under_55 & bit_55 & !limit_bit);
-  wire bit_56 = |(total_56 & total_first_64_both_6[16:0]);
+  wire bit_56 = |(total_56 & picked);
   wire above_limit_56 = over_56 | (!under_56 & bit_56 & !limit_bit);
-  wire bit_57 = |(total_57 & total_first_64_both_6[16:0]);
+  wire bit_57 = |(total_57 & picked);
   wire above_limit_57 = over_57 | (!under_57 & bit_57 & !limit_bit);
-  wire bit_58 = |(total_58 & total_first_64_both_6[16:0]);
+  wire bit_58 = |(total_58 & picked);
   wire above_limit_58 = over_58 | (!under_58 & bit_58 & !limit_bit);
-  wire bit_59 = |(total_59 & total_first_64_both_6[16:0]);
+  wire bit_59 = |(total_59 & picked);
   wire above_limit_59 = over_59 | (!under_59 & bit_59 & !limit_bit);
-  wire bit_60 = |(total_60 & total_first_64_both_6[16:0]);
+  wire bit_60 = |(total_60 & picked);
   wire above_limit_60 = over_60 | (!under_60 & bit_60 & !limit_bit);
-  wire bit_61 = |(total_61 & total_first_64_both_6[16:0]);
+  wire bit_61 = |(total_61 & picked);
   wire above_limit_61 = over_61 | (!under_61 & bit_61 & !limit_bit);
-  wire bit_62 = |(total_62 & total_first_64_both_6[16:0]);
+  wire bit_62 = |(total_62 & picked);
   wire above_limit_62 = over_62 | (!under_62 & bit_62 & !limit_bit);
-  wire bit_63 = |(total_63 & total_first_64_both_6[16:0]);
+  wire bit_63 = |(total_63 & picked);
   wire above_limit_63 = over_63 | (!under_63 & bit_63 & !limit_bit);
   wire value_bit_any = |({step == 3'd5, step == 3'd4, step == 3'd3, step == 3'd2} & max_pulses);
-  wire [15:0] total_first_both = ~i__payload[1039:1024] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire picked_when = second_moves | begins | step != 3'd0;
+  wire [15:0] total_first_both = ~i__payload[1039:1024] & i__payload[2063:2048];
   wire [17:0] total_first_sum = $signed(i__payload[15:0]) + $signed(total_first_both ^ {17{i__payload[15]}});
   wire under_63_when = step == 3'd0 | step == 3'd1;
-  wire [15:0] total_first_2_both = ~i__payload[1055:1040] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_2_both = ~i__payload[1055:1040] & i__payload[2063:2048];
   wire [17:0] total_first_2_sum = $signed(i__payload[31:16]) + $signed(total_first_2_both ^ {17{i__payload[31]}});
-  wire [15:0] total_first_3_both = ~i__payload[1071:1056] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_3_both = ~i__payload[1071:1056] & i__payload[2063:2048];
   wire [17:0] total_first_3_sum = $signed(i__payload[47:32]) + $signed(total_first_3_both ^ {17{i__payload[47]}});
-  wire [15:0] total_first_4_both = ~i__payload[1087:1072] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_4_both = ~i__payload[1087:1072] & i__payload[2063:2048];
   wire [17:0] total_first_4_sum = $signed(i__payload[63:48]) + $signed(total_first_4_both ^ {17{i__payload[63]}});
-  wire [15:0] total_first_5_both = ~i__payload[1103:1088] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_5_both = ~i__payload[1103:1088] & i__payload[2063:2048];
   wire [17:0] total_first_5_sum = $signed(i__payload[79:64]) + $signed(total_first_5_both ^ {17{i__payload[79]}});
-  wire [15:0] total_first_6_both = ~i__payload[1119:1104] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_6_both = ~i__payload[1119:1104] & i__payload[2063:2048];
   wire [17:0] total_first_6_sum = $signed(i__payload[95:80]) + $signed(total_first_6_both ^ {17{i__payload[95]}});
-  wire [15:0] total_first_7_both = ~i__payload[1135:1120] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_7_both = ~i__payload[1135:1120] & i__payload[2063:2048];
   wire [17:0] total_first_7_sum = $signed(i__payload[111:96]) + $signed(total_first_7_both ^ {17{i__payload[111]}});
-  wire [15:0] total_first_8_both = ~i__payload[1151:1136] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_8_both = ~i__payload[1151:1136] & i__payload[2063:2048];
   wire [17:0] total_first_8_sum = $signed(i__payload[127:112]) + $signed(total_first_8_both ^ {17{i__payload[127]}});
-  wire [15:0] total_first_9_both = ~i__payload[1167:1152] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_9_both = ~i__payload[1167:1152] & i__payload[2063:2048];
   wire [17:0] total_first_9_sum = $signed(i__payload[143:128]) + $signed(total_first_9_both ^ {17{i__payload[143]}});
-  wire [15:0] total_first_10_both = ~i__payload[1183:1168] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_10_both = ~i__payload[1183:1168] & i__payload[2063:2048];
   wire [17:0] total_first_10_sum = $signed(i__payload[159:144]) + $signed(total_first_10_both ^ {17{i__payload[159]}});
-  wire [15:0] total_first_11_both = ~i__payload[1199:1184] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_11_both = ~i__payload[1199:1184] & i__payload[2063:2048];
   wire [17:0] total_first_11_sum = $signed(i__payload[175:160]) + $signed(total_first_11_both ^ {17{i__payload[175]}});
-  wire [15:0] total_first_12_both = ~i__payload[1215:1200] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_12_both = ~i__payload[1215:1200] & i__payload[2063:2048];
   wire [17:0] total_first_12_sum = $signed(i__payload[191:176]) + $signed(total_first_12_both ^ {17{i__payload[191]}});
-  wire [15:0] total_first_13_both = ~i__payload[1231:1216] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_13_both = ~i__payload[1231:1216] & i__payload[2063:2048];
   wire [17:0] total_first_13_sum = $signed(i__payload[207:192]) + $signed(total_first_13_both ^ {17{i__payload[207]}});
-  wire [15:0] total_first_14_both = ~i__payload[1247:1232] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_14_both = ~i__payload[1247:1232] & i__payload[2063:2048];
   wire [17:0] total_first_14_sum = $signed(i__payload[223:208]) + $signed(total_first_14_both ^ {17{i__payload[223]}});
-  wire [15:0] total_first_15_both = ~i__payload[1263:1248] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_15_both = ~i__payload[1263:1248] & i__payload[2063:2048];
   wire [17:0] total_first_15_sum = $signed(i__payload[239:224]) + $signed(total_first_15_both ^ {17{i__payload[239]}});
-  wire [15:0] total_first_16_both = ~i__payload[1279:1264] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_16_both = ~i__payload[1279:1264] & i__payload[2063:2048];
   wire [17:0] total_first_16_sum = $signed(i__payload[255:240]) + $signed(total_first_16_both ^ {17{i__payload[255]}});
-  wire [15:0] total_first_17_both = ~i__payload[1295:1280] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_17_both = ~i__payload[1295:1280] & i__payload[2063:2048];
   wire [17:0] total_first_17_sum = $signed(i__payload[271:256]) + $signed(total_first_17_both ^ {17{i__payload[271]}});
-  wire [15:0] total_first_18_both = ~i__payload[1311:1296] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_18_both = ~i__payload[1311:1296] & i__payload[2063:2048];
   wire [17:0] total_first_18_sum = $signed(i__payload[287:272]) + $signed(total_first_18_both ^ {17{i__payload[287]}});
-  wire [15:0] total_first_19_both = ~i__payload[1327:1312] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_19_both = ~i__payload[1327:1312] & i__payload[2063:2048];
   wire [17:0] total_first_19_sum = $signed(i__payload[303:288]) + $signed(total_first_19_both ^ {17{i__payload[303]}});
-  wire [15:0] total_first_20_both = ~i__payload[1343:1328] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_20_both = ~i__payload[1343:1328] & i__payload[2063:2048];
   wire [17:0] total_first_20_sum = $signed(i__payload[319:304]) + $signed(total_first_20_both ^ {17{i__payload[319]}});
-  wire [15:0] total_first_21_both = ~i__payload[1359:1344] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_21_both = ~i__payload[1359:1344] & i__payload[2063:2048];
   wire [17:0] total_first_21_sum = $signed(i__payload[335:320]) + $signed(total_first_21_both ^ {17{i__payload[335]}});
-  wire [15:0] total_first_22_both = ~i__payload[1375:1360] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_22_both = ~i__payload[1375:1360] & i__payload[2063:2048];
   wire [17:0] total_first_22_sum = $signed(i__payload[351:336]) + $signed(total_first_22_both ^ {17{i__payload[351]}});
-  wire [15:0] total_first_23_both = ~i__payload[1391:1376] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_23_both = ~i__payload[1391:1376] & i__payload[2063:2048];
   wire [17:0] total_first_23_sum = $signed(i__payload[367:352]) + $signed(total_first_23_both ^ {17{i__payload[367]}});
-  wire [15:0] total_first_24_both = ~i__payload[1407:1392] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_24_both = ~i__payload[1407:1392] & i__payload[2063:2048];
   wire [17:0] total_first_24_sum = $signed(i__payload[383:368]) + $signed(total_first_24_both ^ {17{i__payload[383]}});
-  wire [15:0] total_first_25_both = ~i__payload[1423:1408] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_25_both = ~i__payload[1423:1408] & i__payload[2063:2048];
   wire [17:0] total_first_25_sum = $signed(i__payload[399:384]) + $signed(total_first_25_both ^ {17{i__payload[399]}});
-  wire [15:0] total_first_26_both = ~i__payload[1439:1424] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_26_both = ~i__payload[1439:1424] & i__payload[2063:2048];
   wire [17:0] total_first_26_sum = $signed(i__payload[415:400]) + $signed(total_first_26_both ^ {17{i__payload[415]}});
-  wire [15:0] total_first_27_both = ~i__payload[1455:1440] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_27_both = ~i__payload[1455:1440] & i__payload[2063:2048];
   wire [17:0] total_first_27_sum = $signed(i__payload[431:416]) + $signed(total_first_27_both ^ {17{i__payload[431]}});
-  wire [15:0] total_first_28_both = ~i__payload[1471:1456] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_28_both = ~i__payload[1471:1456] & i__payload[2063:2048];
   wire [17:0] total_first_28_sum = $signed(i__payload[447:432]) + $signed(total_first_28_both ^ {17{i__payload[447]}});
-  wire [15:0] total_first_29_both = ~i__payload[1487:1472] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_29_both = ~i__payload[1487:1472] & i__payload[2063:2048];
   wire [17:0] total_first_29_sum = $signed(i__payload[463:448]) + $signed(total_first_29_both ^ {17{i__payload[463]}});
-  wire [15:0] total_first_30_both = ~i__payload[1503:1488] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_30_both = ~i__payload[1503:1488] & i__payload[2063:2048];
   wire [17:0] total_first_30_sum = $signed(i__payload[479:464]) + $signed(total_first_30_both ^ {17{i__payload[479]}});
-  wire [15:0] total_first_31_both = ~i__payload[1519:1504] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_31_both = ~i__payload[1519:1504] & i__payload[2063:2048];
   wire [17:0] total_first_31_sum = $signed(i__payload[495:480]) + $signed(total_first_31_both ^ {17{i__payload[495]}});
-  wire [15:0] total_first_32_both = ~i__payload[1535:1520] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_32_both = ~i__payload[1535:1520] & i__payload[2063:2048];
   wire [17:0] total_first_32_sum = $signed(i__payload[511:496]) + $signed(total_first_32_both ^ {17{i__payload[511]}});
-  wire [15:0] total_first_33_both = ~i__payload[1551:1536] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_33_both = ~i__payload[1551:1536] & i__payload[2063:2048];
   wire [17:0] total_first_33_sum = $signed(i__payload[527:512]) + $signed(total_first_33_both ^ {17{i__payload[527]}});
-  wire [15:0] total_first_34_both = ~i__payload[1567:1552] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_34_both = ~i__payload[1567:1552] & i__payload[2063:2048];
   wire [17:0] total_first_34_sum = $signed(i__payload[543:528]) + $signed(total_first_34_both ^ {17{i__payload[543]}});
-  wire [15:0] total_first_35_both = ~i__payload[1583:1568] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_35_both = ~i__payload[1583:1568] & i__payload[2063:2048];
   wire [17:0] total_first_35_sum = $signed(i__payload[559:544]) + $signed(total_first_35_both ^ {17{i__payload[559]}});
-  wire [15:0] total_first_36_both = ~i__payload[1599:1584] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_36_both = ~i__payload[1599:1584] & i__payload[2063:2048];
   wire [17:0] total_first_36_sum = $signed(i__payload[575:560]) + $signed(total_first_36_both ^ {17{i__payload[575]}});
-  wire [15:0] total_first_37_both = ~i__payload[1615:1600] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_37_both = ~i__payload[1615:1600] & i__payload[2063:2048];
   wire [17:0] total_first_37_sum = $signed(i__payload[591:576]) + $signed(total_first_37_both ^ {17{i__payload[591]}});
-  wire [15:0] total_first_38_both = ~i__payload[1631:1616] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_38_both = ~i__payload[1631:1616] & i__payload[2063:2048];
   wire [17:0] total_first_38_sum = $signed(i__payload[607:592]) + $signed(total_first_38_both ^ {17{i__payload[607]}});
-  wire [15:0] total_first_39_both = ~i__payload[1647:1632] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_39_both = ~i__payload[1647:1632] & i__payload[2063:2048];
   wire [17:0] total_first_39_sum = $signed(i__payload[623:608]) + $signed(total_first_39_both ^ {17{i__payload[623]}});
-  wire [15:0] total_first_40_both = ~i__payload[1663:1648] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_40_both = ~i__payload[1663:1648] & i__payload[2063:2048];
   wire [17:0] total_first_40_sum = $signed(i__payload[639:624]) + $signed(total_first_40_both ^ {17{i__payload[639]}});
-  wire [15:0] total_first_41_both = ~i__payload[1679:1664] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_41_both = ~i__payload[1679:1664] & i__payload[2063:2048];
   wire [17:0] total_first_41_sum = $signed(i__payload[655:640]) + $signed(total_first_41_both ^ {17{i__payload[655]}});
-  wire [15:0] total_first_42_both = ~i__payload[1695:1680] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_42_both = ~i__payload[1695:1680] & i__payload[2063:2048];
   wire [17:0] total_first_42_sum = $signed(i__payload[671:656]) + $signed(total_first_42_both ^ {17{i__payload[671]}});
-  wire [15:0] total_first_43_both = ~i__payload[1711:1696] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_43_both = ~i__payload[1711:1696] & i__payload[2063:2048];
   wire [17:0] total_first_43_sum = $signed(i__payload[687:672]) + $signed(total_first_43_both ^ {17{i__payload[687]}});
-  wire [15:0] total_first_44_both = ~i__payload[1727:1712] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_44_both = ~i__payload[1727:1712] & i__payload[2063:2048];
   wire [17:0] total_first_44_sum = $signed(i__payload[703:688]) + $signed(total_first_44_both ^ {17{i__payload[703]}});
-  wire [15:0] total_first_45_both = ~i__payload[1743:1728] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_45_both = ~i__payload[1743:1728] & i__payload[2063:2048];
   wire [17:0] total_first_45_sum = $signed(i__payload[719:704]) + $signed(total_first_45_both ^ {17{i__payload[719]}});
-  wire [15:0] total_first_46_both = ~i__payload[1759:1744] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_46_both = ~i__payload[1759:1744] & i__payload[2063:2048];
   wire [17:0] total_first_46_sum = $signed(i__payload[735:720]) + $signed(total_first_46_both ^ {17{i__payload[735]}});
-  wire [15:0] total_first_47_both = ~i__payload[1775:1760] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_47_both = ~i__payload[1775:1760] & i__payload[2063:2048];
   wire [17:0] total_first_47_sum = $signed(i__payload[751:736]) + $signed(total_first_47_both ^ {17{i__payload[751]}});
-  wire [15:0] total_first_48_both = ~i__payload[1791:1776] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_48_both = ~i__payload[1791:1776] & i__payload[2063:2048];
   wire [17:0] total_first_48_sum = $signed(i__payload[767:752]) + $signed(total_first_48_both ^ {17{i__payload[767]}});
-  wire [15:0] total_first_49_both = ~i__payload[1807:1792] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_49_both = ~i__payload[1807:1792] & i__payload[2063:2048];
   wire [17:0] total_first_49_sum = $signed(i__payload[783:768]) + $signed(total_first_49_both ^ {17{i__payload[783]}});
-  wire [15:0] total_first_50_both = ~i__payload[1823:1808] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_50_both = ~i__payload[1823:1808] & i__payload[2063:2048];
   wire [17:0] total_first_50_sum = $signed(i__payload[799:784]) + $signed(total_first_50_both ^ {17{i__payload[799]}});
-  wire [15:0] total_first_51_both = ~i__payload[1839:1824] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_51_both = ~i__payload[1839:1824] & i__payload[2063:2048];
   wire [17:0] total_first_51_sum = $signed(i__payload[815:800]) + $signed(total_first_51_both ^ {17{i__payload[815]}});
-  wire [15:0] total_first_52_both = ~i__payload[1855:1840] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_52_both = ~i__payload[1855:1840] & i__payload[2063:2048];
   wire [17:0] total_first_52_sum = $signed(i__payload[831:816]) + $signed(total_first_52_both ^ {17{i__payload[831]}});
-  wire [15:0] total_first_53_both = ~i__payload[1871:1856] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_53_both = ~i__payload[1871:1856] & i__payload[2063:2048];
   wire [17:0] total_first_53_sum = $signed(i__payload[847:832]) + $signed(total_first_53_both ^ {17{i__payload[847]}});
-  wire [15:0] total_first_54_both = ~i__payload[1887:1872] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_54_both = ~i__payload[1887:1872] & i__payload[2063:2048];
   wire [17:0] total_first_54_sum = $signed(i__payload[863:848]) + $signed(total_first_54_both ^ {17{i__payload[863]}});
-  wire [15:0] total_first_55_both = ~i__payload[1903:1888] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_55_both = ~i__payload[1903:1888] & i__payload[2063:2048];
   wire [17:0] total_first_55_sum = $signed(i__payload[879:864]) + $signed(total_first_55_both ^ {17{i__payload[879]}});
-  wire [15:0] total_first_56_both = ~i__payload[1919:1904] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_56_both = ~i__payload[1919:1904] & i__payload[2063:2048];
   wire [17:0] total_first_56_sum = $signed(i__payload[895:880]) + $signed(total_first_56_both ^ {17{i__payload[895]}});
-  wire [15:0] total_first_57_both = ~i__payload[1935:1920] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_57_both = ~i__payload[1935:1920] & i__payload[2063:2048];
   wire [17:0] total_first_57_sum = $signed(i__payload[911:896]) + $signed(total_first_57_both ^ {17{i__payload[911]}});
-  wire [15:0] total_first_58_both = ~i__payload[1951:1936] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_58_both = ~i__payload[1951:1936] & i__payload[2063:2048];
   wire [17:0] total_first_58_sum = $signed(i__payload[927:912]) + $signed(total_first_58_both ^ {17{i__payload[927]}});
-  wire [15:0] total_first_59_both = ~i__payload[1967:1952] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_59_both = ~i__payload[1967:1952] & i__payload[2063:2048];
   wire [17:0] total_first_59_sum = $signed(i__payload[943:928]) + $signed(total_first_59_both ^ {17{i__payload[943]}});
-  wire [15:0] total_first_60_both = ~i__payload[1983:1968] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_60_both = ~i__payload[1983:1968] & i__payload[2063:2048];
   wire [17:0] total_first_60_sum = $signed(i__payload[959:944]) + $signed(total_first_60_both ^ {17{i__payload[959]}});
-  wire [15:0] total_first_61_both = ~i__payload[1999:1984] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_61_both = ~i__payload[1999:1984] & i__payload[2063:2048];
   wire [17:0] total_first_61_sum = $signed(i__payload[975:960]) + $signed(total_first_61_both ^ {17{i__payload[975]}});
-  wire [15:0] total_first_62_both = ~i__payload[2015:2000] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_62_both = ~i__payload[2015:2000] & i__payload[2063:2048];
   wire [17:0] total_first_62_sum = $signed(i__payload[991:976]) + $signed(total_first_62_both ^ {17{i__payload[991]}});
-  wire [15:0] total_first_63_both = ~i__payload[2031:2016] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_63_both = ~i__payload[2031:2016] & i__payload[2063:2048];
   wire [17:0] total_first_63_sum = $signed(i__payload[1007:992]) + $signed(total_first_63_both ^
       {17{i__payload[1007]}});
-  wire [15:0] total_first_64_both = ~i__payload[2047:2032] & {i__payload[2052], total_first_64_either,
-      total_first_64_either_2, total_first_64_either_3, total_first_64_either_4, total_first_64_either_5,
-      total_first_64_either_6, total_first_64_either_7, total_first_64_either_8, total_first_64_either_9,
-      total_first_64_either_10, total_first_64_either_11, total_first_64_either_12, total_first_64_either_13,
-      total_first_64_either_14, total_first_64_either_15};
+  wire [15:0] total_first_64_both = ~i__payload[2047:2032] & i__payload[2063:2048];
   wire [17:0] total_first_64_sum = $signed(i__payload[1023:1008]) + $signed(total_first_64_both ^
       {17{i__payload[1023]}});
   wire [16:0] counts_up_either = total_first | total_first_2 | total_first_3 | total_first_4 | total_first_5 |
@@ -4496,6 +4276,8 @@ module pulsetrain_core_controller_decision_lanes (
   wire o__payload_choice_63 = above_limit_62 ? value_bit : bit_62;
   wire o__payload_choice_64 = above_limit_63 ? value_bit : bit_63;
   wire o__payload_when = begins | (finishes & step == 3'd0);
+  wire [20:0] next_above = second_moves ? {4'd15, above_first} : begins ? above << 3'd4 : {1'b1, above[20:1]};
+  wire [20:0] next_picked = !second_moves & begins ? next_above : next_above & ~{next_above[19:0], 1'b0};
 
   always @(posedge clk) begin
     if (rst) begin
@@ -4503,10 +4285,8 @@ module pulsetrain_core_controller_decision_lanes (
       second <= 1'b0;
       third <= 1'b0;
       step <= 3'd0;
-      overflow <= 1'b0;
       limit_bit <= 1'b0;
       value_bit <= 1'b0;
-      above <= 21'd0;
       over_0 <= 1'b0;
       under_0 <= 1'b1;
       over_1 <= 1'b0;
@@ -4900,15 +4680,8 @@ module pulsetrain_core_controller_decision_lanes (
         under_0 <= under_0 | (!over_0 & !bit_0 & limit_bit);
         over_0 <= above_limit_0;
       end
-      if (second_moves)
-        above <= {4'd15, above_first};
-      else if (begins)
-        above <= above << 3'd4;
-      else if (step != 3'd0)
-        above <= {1'b1, above[20:1]};
       value_bit <= value_bit_any;
       limit_bit <= value_bit_any;
-      overflow <= begins;
       if (begins)
         step <= 3'd5;
       else if (step != 3'd0)
@@ -4923,6 +4696,10 @@ module pulsetrain_core_controller_decision_lanes (
   end
 
   always @(posedge clk) begin
+    if (picked_when) begin
+      picked <= next_picked[16:0];
+      above <= next_above;
+    end
     if (third_moves) begin
       o__payload[392:384] <= parallel_max_2;
       o__payload[393] <= bank_2;
@@ -6045,14 +5822,10 @@ module pulsetrain_core_controller_decision_lanes (
       total_first_2 <= total_first_2_sum[16:0] ^ {17{i__payload[31]}};
       negative_first <= i__payload[15];
       total_first <= total_first_sum[16:0] ^ {17{i__payload[15]}};
-      above_first <= {1'b1, ~{i__payload[2052], total_first_64_either, total_first_64_either_2,
-          total_first_64_either_3, total_first_64_either_4, total_first_64_either_5, total_first_64_either_6,
-          total_first_64_either_7, total_first_64_either_8, total_first_64_either_9, total_first_64_either_10,
-          total_first_64_either_11, total_first_64_either_12, total_first_64_either_13, total_first_64_either_14,
-          total_first_64_either_15}};
-      bank_1 <= i__payload[2066];
-      parallel_max_1 <= i__payload[2065:2057];
-      max_pulses_1 <= i__payload[2056:2053];
+      above_first <= {1'b1, ~i__payload[2063:2048]};
+      bank_1 <= i__payload[2077];
+      parallel_max_1 <= i__payload[2076:2068];
+      max_pulses_1 <= i__payload[2067:2064];
     end
   end
 endmodule
@@ -6063,9 +5836,9 @@ module pulsetrain_core_controller_pulse_scheduler (
   input rst,
   input clear,
   input o__ready,
-  output i__ready,
   input i__valid,
   input [393:0] i__payload,
+  output reg i__ready = 1'b1,
   output [6:0] counted__saturated,
   output [6:0] counted__cells_set,
   output [6:0] counted__cells_reset,
@@ -6074,40 +5847,36 @@ module pulsetrain_core_controller_pulse_scheduler (
 );
   reg [2:0] read_place = 3'd0;
   reg [2:0] waiting = 3'd0;
-  reg full = 1'b0;
   reg [2:0] signature__addr = 3'd0;
   reg [50:0] i__payload_2;
   reg i__valid_2 = 1'b0;
   reg [319:0] cells_2;
-  wire o__valid_2;
-  wire signature__en;
+  wire enters;
   wire [50:0] signature__data;
+  wire signature__en;
   wire [319:0] signature__data_2;
   wire [1:0] store__beat;
   wire [1:0] word;
   wire cells_read__en;
   wire i__ready_2;
 
-  wire o__ready_2 = !full;
-  wire enters = o__valid_2 & o__ready_2;
   wire leaves = i__valid_2 & i__ready_2;
-  wire [4:0] full_choice = clear ? 5'd0 : waiting + enters - leaves;
-  wire [2:0] next_place = leaves ? (read_place == 3'd4 ? 3'd0 : read_place + 1'b1) : read_place;
+  wire [4:0] i__ready_choice = clear ? 5'd0 : waiting + enters - leaves;
+  wire [2:0] next_place = leaves ? (read_place == 3'd5 ? 3'd0 : read_place + 1'b1) : read_place;
 
   pulsetrain_core_controller_pulse_scheduler_collector collector (
     .clk(clk),
     .rst(rst),
     .clear(clear),
-    .o__ready(o__ready_2),
-    .i__ready(i__ready),
-    .o__valid(o__valid_2),
-    .moves(signature__en),
+    .o__valid(enters),
     .i__valid(i__valid),
     .i__payload(i__payload),
+    .i__ready(i__ready),
     .o__payload(signature__data),
     .counted__saturated(counted__saturated),
     .counted__cells_set(counted__cells_set),
     .counted__cells_reset(counted__cells_reset),
+    .moves(signature__en),
     .store__cells(signature__data_2),
     .place(store__beat)
   );
@@ -6131,10 +5900,10 @@ module pulsetrain_core_controller_pulse_scheduler (
     if (rst) begin
       i__valid_2 <= 1'b0;
       waiting <= 3'd0;
-      full <= 1'b0;
+      i__ready <= 1'b1;
     end else begin
-      full <= full_choice[2:0] == 3'd4;
-      waiting <= full_choice[2:0];
+      i__ready <= !(i__ready_choice[2:0] >= 3'd4);
+      waiting <= i__ready_choice[2:0];
       i__valid_2 <= waiting != leaves & !clear;
     end
   end
@@ -6149,24 +5918,24 @@ module pulsetrain_core_controller_pulse_scheduler (
     end else begin
       read_place <= next_place;
       if (enters)
-        signature__addr <= signature__addr == 3'd4 ? 3'd0 : signature__addr + 1'b1;
+        signature__addr <= signature__addr == 3'd5 ? 3'd0 : signature__addr + 1'b1;
     end
   end
 
-  // Memory of 5 words.
-  (* no_rw_check = 1 *) reg [50:0] rows [0:4];
+  // Memory of 6 words.
+  (* no_rw_check = 1 *) reg [50:0] rows [0:5];
   integer rows_index;
-  initial for (rows_index = 0; rows_index < 5; rows_index = rows_index + 1)
+  initial for (rows_index = 0; rows_index < 6; rows_index = rows_index + 1)
     rows[rows_index] = 51'd0;
   always @(posedge clk)
     if (enters) rows[signature__addr] <= signature__data;
   always @(posedge clk)
     i__payload_2 <= rows[next_place];
 
-  // Memory of 20 words.
-  (* ram_style = "block", no_rw_check = 1 *) reg [319:0] cells [0:19];
+  // Memory of 24 words.
+  (* ram_style = "block", no_rw_check = 1 *) reg [319:0] cells [0:23];
   integer cells_index;
-  initial for (cells_index = 0; cells_index < 20; cells_index = cells_index + 1)
+  initial for (cells_index = 0; cells_index < 24; cells_index = cells_index + 1)
     cells[cells_index] = 320'd0;
   always @(posedge clk)
     if (signature__en) cells[{signature__addr, store__beat}] <= signature__data_2;
@@ -6179,24 +5948,23 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   input clk,
   input rst,
   input clear,
-  input o__ready,
-  output i__ready,
   output o__valid,
-  output moves,
   input i__valid,
   input [393:0] i__payload,
+  input i__ready,
   output [50:0] o__payload,
   output [6:0] counted__saturated,
   output [6:0] counted__cells_set,
   output [6:0] counted__cells_reset,
+  output reg moves = 1'b0,
   output reg [319:0] store__cells = 320'd0,
   output reg [1:0] place = 2'd0
 );
-  reg held = 1'b0;
   reg end_ = 1'b0;
   reg [7:0] row = 8'd0;
   reg bank = 1'b0;
   reg [8:0] parallel_max = 9'd0;
+  reg last_beat = 1'b0;
   reg something_here = 1'b0;
   reg something_before = 1'b0;
   reg fresh = 1'b0;
@@ -6388,12 +6156,10 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   wire something_here_any_126 = |i__payload[247:245];
   wire something_here_any_127 = |i__payload[251:249];
   wire something_here_any_128 = |i__payload[255:253];
-  wire last_beat = place == 2'd3;
-  wire something = something_here | something_before;
-  assign o__valid = held & last_beat & (something | end_);
-  assign moves = held & (!o__valid | o__ready);
-  assign i__ready = !held | moves | clear;
+  wire takes = i__valid & i__ready;
   wire [8:0] end__choice = end_ ? 9'd0 : row + 1'b1;
+  wire something = something_here | something_before;
+  assign o__valid = moves & last_beat & (something | end_);
   wire fresh_and_saturated_some = fresh & saturated_some;
   wire [63:0] set_selected = {something_here_any, something_here_any_2, something_here_any_3, something_here_any_4,
       something_here_any_5, something_here_any_6, something_here_any_7, something_here_any_8, something_here_any_9,
@@ -6430,9 +6196,9 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       something_here_any_62, something_here_any_63, something_here_any_64} & i__payload[319:256];
   wire fresh_and_reset_some = fresh & reset_some;
   wire saturated_some_any = |i__payload[383:320];
-  wire saturated_count_15_when = i__ready & saturated_some_any;
+  wire saturated_count_15_when = takes & saturated_some_any;
   wire any_set_selected = |set_selected;
-  wire set_count_15_when = i__ready & any_set_selected;
+  wire set_count_15_when = takes & any_set_selected;
   wire [63:0] set_again_here_both = set_selected & {something_here_any_128, something_here_any_127,
       something_here_any_126, something_here_any_125, something_here_any_124, something_here_any_123,
       something_here_any_122, something_here_any_121, something_here_any_120, something_here_any_119,
@@ -6451,7 +6217,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       something_here_any_70, something_here_any_69, something_here_any_68, something_here_any_67,
       something_here_any_66, something_here_any_65};
   wire any_reset_selected = |reset_selected;
-  wire reset_count_15_when = i__ready & any_reset_selected;
+  wire reset_count_15_when = takes & any_reset_selected;
   wire [63:0] reset_again_here_both = reset_selected & {something_here_any_128, something_here_any_127,
       something_here_any_126, something_here_any_125, something_here_any_124, something_here_any_123,
       something_here_any_122, something_here_any_121, something_here_any_120, something_here_any_119,
@@ -6469,6 +6235,11 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       something_here_any_74, something_here_any_73, something_here_any_72, something_here_any_71,
       something_here_any_70, something_here_any_69, something_here_any_68, something_here_any_67,
       something_here_any_66, something_here_any_65};
+  wire [1:0] next_place =
+    clear ? 2'd0 :
+    moves & last_beat ? 2'd0 :
+    moves ? place + 1'b1 :
+    place;
   assign o__payload[7:0] = row;
   assign o__payload[8] = end_;
   assign o__payload[9] = bank;
@@ -6529,7 +6300,9 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
   always @(posedge clk) begin
     if (rst) begin
       fresh <= 1'b0;
+      moves <= 1'b0;
       place <= 2'd0;
+      last_beat <= 1'b0;
       row <= 8'd0;
       end_ <= 1'b0;
       something_before <= 1'b0;
@@ -6639,7 +6412,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
         saturated_count_1 <= i__payload[324] + i__payload[325] + i__payload[326] + i__payload[327];
         saturated_count_0 <= i__payload[320] + i__payload[321] + i__payload[322] + i__payload[323];
       end
-      if (i__ready) begin
+      if (takes) begin
         reset_some <= any_reset_selected;
         set_some <= any_set_selected;
         saturated_some <= saturated_some_any;
@@ -6648,28 +6421,19 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
         something_before <= 1'b0;
         end_ <= 1'b0;
         row <= 8'd0;
-        place <= 2'd0;
       end else if (moves) begin
         something_before <= something;
-        place <= place + 1'b1;
         if (last_beat) begin
           something_before <= 1'b0;
           end_ <= end__choice[7:0] == 8'd255;
           row <= end__choice[7:0];
-          place <= 2'd0;
         end
       end
-      fresh <= i__valid & i__ready;
+      last_beat <= next_place == 2'd3;
+      place <= next_place;
+      moves <= takes & !clear;
+      fresh <= takes;
     end
-  end
-
-  always @(posedge clk) begin
-    if (rst)
-      held <= 1'b0;
-    else if (clear)
-      held <= 1'b0;
-    else if (i__ready)
-      held <= i__valid;
   end
 
   always @(posedge clk) begin
@@ -6679,7 +6443,7 @@ module pulsetrain_core_controller_pulse_scheduler_collector (
       set_again <= o__payload[34:27];
       set_chunks <= o__payload[26:19];
     end
-    if (i__ready) begin
+    if (takes) begin
       reset_again_here <= {|reset_again_here_both[63:32], |reset_again_here_both[31:0]};
       reset_chunks_here <= {|reset_selected[63:32], |reset_selected[31:0]};
       set_again_here <= {|set_again_here_both[63:32], |set_again_here_both[31:0]};

@@ -44,9 +44,9 @@ OF_TIMES = ("hold_cycles", "recovery_cycles", "ready_limit", "conversion_limit")
 class Controller(wiring.Component):
     """Turns deltas and target codes into pulses on a crossbar, and reads it. Ports: specification, section 11.
 
-    The settings of a request are sampled with its first beat: those of the decision into one set of registers, those of
-    the slots into another when the slots of the request before are over, until which they wait: so that the beats of a
-    request may overlap with the pulses of the one before.
+    The settings of a request are sampled when it begins: those of the decision in the cycle before its first beat,
+    those of the slots into another set of registers with that beat or when the slots of the request before are over,
+    until which they wait: so that the beats of a request may overlap with the pulses of the one before.
 
     Slots go to the line driver, or if their request is verified to the row programmer, which reads and pulses in their
     place. Requests keep their order: slots wait until the row programmer is through with what came before.
@@ -59,9 +59,10 @@ class Controller(wiring.Component):
     Throughput: a beat per cycle, a slot per slot time, both at once. A first beat waits until no row is programmed;
     targets and deltas are never on offer together.
 
-    ``alone``: whether ``settings_error`` is formed and holds up first beats, and settings of a request that is not yet
-    the oldest are kept; not where whoever stands before it lets legal settings pass only, and holds those of the newest
-    request until ``sampled``.
+    ``alone``: whether ``settings_error`` is formed and holds up first beats, which pass in their second cycle on offer
+    at the earliest, and settings of a request that is not yet the oldest are kept; not where whoever stands before it
+    lets legal settings pass only, and holds those of the newest request from the cycle before it begins until
+    ``sampled``.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
     """
@@ -104,6 +105,13 @@ class Controller(wiring.Component):
     def _last_beat(self, beat):
         """Whether this beat completes its request."""
         return beat == self.config.beats - 1
+
+    def _below(self, threshold_log2):
+        """A one for each bit of a word that lies below the threshold."""
+        ones = []  # from the lowest bit of the number on, each of which doubles them: a tree, not a chain
+        for bit in threshold_log2:
+            ones = [*(bit | one for one in ones), bit, *(bit & one for one in ones)]
+        return Cat(ones)[: self.config.random_bits]
 
     def _operation(self, polarity):
         """What the line driver does for a slot of that polarity."""
@@ -269,10 +277,15 @@ class Controller(wiring.Component):
     def _take_beats(self, m, source, lanes, starts, may_start):
         """Join deltas, words and settings to beats. Returns the bank that the next request has; they take turns."""
         beat, first, allowed, bank = Signal(range(self.config.beats)), Signal(init=1), Signal(), Signal()
+        begins, ends = Signal(), Signal()
+        m.d.comb += begins.eq(may_start)
+        if self._alone:  # in the core the settings have stood there for a cycle, and were checked with their header
+            offered_before = Signal()
+            m.d.sync += offered_before.eq(self.deltas.valid & first & ~starts)
+            m.d.comb += begins.eq(may_start & offered_before & (self.settings_error == 0))
         m.d.comb += [
-            allowed.eq(
-                self.armed & ~self.released & source.words.valid & (~first | (may_start & (self.settings_error == 0)))
-            ),
+            allowed.eq(self.armed & ~self.released & source.words.valid & (~first | begins)),
+            ends.eq(source.words.ready & self._last_beat(beat)),
             self.deltas.ready.eq(allowed & lanes.i.ready),
             lanes.i.valid.eq(allowed & self.deltas.valid),
             source.words.ready.eq(self.deltas.valid & self.deltas.ready),
@@ -282,21 +295,22 @@ class Controller(wiring.Component):
             m.d.sync += [beat.eq(0), first.eq(1)]
         with m.Elif(source.words.ready):
             m.d.sync += [beat.eq(beat + 1), first.eq(0)]
-            with m.If(self._last_beat(beat)):
+            with m.If(ends):
                 m.d.sync += [beat.eq(0), first.eq(1)]
 
-        # The first beat uses the settings that are sampled with it.
         m.d.comb += [lanes.i.p.deltas.eq(self.deltas.payload), lanes.i.p.words.eq(source.words.payload)]
         with m.If(starts):
             m.d.sync += bank.eq(~bank)
         m.d.comb += lanes.i.p.bank.eq(bank ^ ~first)
-        for name in ("threshold_log2", "max_pulses", "parallel_max"):
-            offered = getattr(self.settings, name)
-            sampled = Signal.like(offered, name=f"sampled_{name}")
-            m.d.comb += lanes.i.p[name].eq(Mux(first, offered, sampled))
-            with m.If(first):
-                m.d.sync += sampled.eq(offered)
-
+        # The lanes use what was on the ports in the cycle before a first beat: the mask of a threshold is a long way.
+        settings, offered = self.settings, {}
+        offered["below"] = self._below(settings.threshold_log2)
+        offered.update(max_pulses=settings.max_pulses, parallel_max=settings.parallel_max)
+        for name, value in offered.items():
+            sampled = Signal.like(lanes.i.p[name], name=f"sampled_{name}")
+            m.d.comb += lanes.i.p[name].eq(sampled)
+            with m.If(first | ends):
+                m.d.sync += sampled.eq(value)
         return bank
 
     def _sample_settings(self, m, in_flight, starts, finished):

@@ -89,7 +89,7 @@ class Core(wiring.Component):
             runs.eq(decoder.header.valid & ~decoder.header.settled & ~clear),
             self.busy.eq(responder.busy),
         ]
-        self._pass_ports(m, controller, responder.busy)
+        self._pass_ports(m, controller, responder.busy, decoder.header.valid)
         self._refuse(m, decoder, controller)
         self._hold_settings(m, decoder, controller, responder, clear, runs, begins)
         self._connect_updates(m, decoder, product, controller, responder, clear, runs, begins)
@@ -103,7 +103,8 @@ class Core(wiring.Component):
         wiring.connect(m, responder.responses, wiring.flipped(self.responses))
         wiring.connect(m, decoder.header, responder.header)
         wiring.connect(m, decoder.verdict, responder.verdict)
-        m.d.comb += [responder.faulted.eq(controller.faulted), responder.at_rest.eq(controller.idle)]
+        m.d.comb += responder.faulted.eq(controller.faulted)
+        m.d.sync += responder.at_rest.eq(controller.idle)
         return m
 
     def _outer_product(self, m):
@@ -113,13 +114,14 @@ class Core(wiring.Component):
             return product
         return outer_product_signature(self.config).create(path=("outer_product",))
 
-    def _pass_ports(self, m, controller, busy):
+    def _pass_ports(self, m, controller, busy, header_comes):
         """Ports of the controller that are those of the core."""
         for name in PASSED:
             mine, inner = getattr(self, name), getattr(controller, name)
             is_input = self.signature.members[name].flow == wiring.In
             m.d.comb += inner.eq(mine) if is_input else mine.eq(inner)
-        allowed = self._may_seed(busy)
+        allowed = Signal()  # a register: what is taken or not yet answered now may be unanswered in the next cycle
+        m.d.sync += allowed.eq(self._may_seed(busy | header_comes))
         m.d.comb += [
             controller.seed.payload.eq(self.seed.payload),
             controller.seed.valid.eq(self.seed.valid & allowed),

@@ -99,7 +99,7 @@ def decision_input_layout(config):
         {
             "deltas": deltas_layout(config),
             "words": words_layout(config),
-            "threshold_log2": threshold_shape(config),
+            "below": unsigned(config.random_bits),
             "max_pulses": unsigned(config.pulse_count_bits),
             "parallel_max": columns_count_shape(config),
             "bank": unsigned(1),
@@ -340,9 +340,9 @@ def counters_signature():
     return _signature_of(ports.COUNTER_PORTS, None)
 
 
-def stream_of(layout):
+def stream_of(layout, *, always_ready=False):
     """A stream of that payload."""
-    return stream.Signature(layout)
+    return stream.Signature(layout, always_ready=always_ready)
 
 
 def _common_members(config):

@@ -44,13 +44,12 @@ class DecisionTB(TB):
             decide(
                 deltas[i : i + 1],
                 words[i : i + 1],
-                threshold_log2=beat.threshold_log2,
+                threshold_log2=beat.below.bit_length(),
                 max_pulses=beat.max_pulses,
             )
             for i in range(config.lanes)
         ]
-        below = (1 << beat.threshold_log2) - 1
-        wanted = (np.abs(deltas.astype(np.int64)) + below - (words & below)) >> beat.threshold_log2
+        wanted = np.abs(deltas.astype(np.int64)) + beat.below - (words & beat.below) >> beat.below.bit_length()
         self.further += bool((wanted > 1).any()) * (config.pulse_count_bits + 2)
         self.expected.append((beat, deltas, [int(n[0]) for n, _ in one_by_one], [s for _, s in one_by_one]))
 
@@ -63,7 +62,7 @@ class DecisionTB(TB):
         lanes = self.config.lanes
         got = elements(beat.counts, self.config.pulse_count_bits, lanes)
         resets = elements(beat.resets, 1, lanes)
-        about = f"beat {self.beats}, threshold_log2 {asked.threshold_log2}, max_pulses {asked.max_pulses}"
+        about = f"beat {self.beats}, threshold 2^{asked.below.bit_length()}, max_pulses {asked.max_pulses}"
         for lane in range(lanes):
             check(
                 got[lane] == abs(counts[lane]),
@@ -80,7 +79,7 @@ class DecisionTB(TB):
     def cover(self, asked: Any, deltas: Any, counts: list[int], saturated: list[int]) -> None:
         """Count what this beat exercised."""
         bits = self.config.random_bits
-        t = asked.threshold_log2
+        t = asked.below.bit_length()
         coverage.hit("threshold_log2", "1" if t == 1 else "random_bits" if t == bits else "between")
         for delta, count, cut in zip(deltas, counts, saturated, strict=True):
             coverage.hit("pulses of a cell", "saturated" if cut else str(abs(count)) if abs(count) < 2 else "many")
@@ -103,7 +102,7 @@ class DecisionTB(TB):
         return {
             "deltas": joined(deltas, config.delta_bits),
             "words": joined(words, config.random_bits),
-            "threshold_log2": t,
+            "below": (1 << t) - 1,
             "max_pulses": random.choice((1, random.randint(1, config.pulses_max), config.pulses_max)),
             "parallel_max": random.randint(1, config.columns),
             "bank": random.getrandbits(1),

@@ -50,7 +50,6 @@ _LIST = (
     ("polarity-swapped", "SET for negative deltas", DECISION),
     ("most-negative-wraps", "the magnitude of the most negative delta is 0", DECISION),
     ("max-pulses-plus-one", "cells are cut to max_pulses + 1", DECISION),
-    ("threshold-off-by-one", "the threshold is 2^(t-1)", DECISION),
     ("saturation-misses-one", "max_pulses + 1 wraps around instead of being cut", DECISION),
     ("word-used-twice", "every word serves two beats", SOURCE),
     ("lanes-share-a-bit", "neighbouring lanes share a random bit", SOURCE),
@@ -95,6 +94,7 @@ _LIST = (
     ("round-fits-by-one-more", "parallel_max + 1 columns of a round are one slot", PROGRAMMER),
     ("cut-one-too-many", "slots of a round but the first have parallel_max + 1 columns", PROGRAMMER),
     ("abort-a-cycle-late", "the first cycle of an abort is ignored", TOP),
+    ("threshold-off-by-one", "the threshold is 2^(t-1)", TOP),
     ("threshold-not-sampled", "a change of threshold_log2 inside a request counts", TOP),
     ("widths-swapped", "SET pulses take reset_cycles and RESET pulses set_cycles", TOP),
     ("lines-swapped", "SET slots drive reset_lines and RESET slots set_lines", TOP),
@@ -161,10 +161,6 @@ def _decision(on: Any) -> Any:
         def _limit(self, max_pulses):
             more = on("max-pulses-plus-one") & (max_pulses != self.config.pulses_max)
             return (super()._limit(max_pulses) + more)[: self.config.pulse_count_bits]
-
-        def _below(self, threshold_log2):
-            less = on("threshold-off-by-one") & (threshold_log2 != 1)
-            return super()._below((threshold_log2 - less)[: len(threshold_log2)])
 
         def _exceeds(self, bit, limit_bit):
             return super()._exceeds(bit, limit_bit) & ~on("saturation-misses-one")
@@ -451,11 +447,15 @@ def _top(on: Any, source: Any, decision: Any, scheduler: Any, driver: Any) -> An
             early = on("last-beat-early") & (beat == self.config.beats - 2)
             return super()._last_beat(beat) | early
 
+        def _below(self, threshold_log2):
+            less = on("threshold-off-by-one") & (threshold_log2 != 1)
+            return super()._below((threshold_log2 - less)[: len(threshold_log2)])
+
         def elaborate(self, platform):
             m = super().elaborate(platform)
             m.d.sync += self._aborted.eq(self.aborts)
             with m.If(on("threshold-not-sampled")):
-                m.d.comb += self._lanes.i.p.threshold_log2.eq(self.settings.threshold_log2)
+                m.d.comb += self._lanes.i.p.below.eq(self._below(self.settings.threshold_log2))
             if self.config.pair:
                 with m.If(on("pair-policy-not-sampled")):
                     m.d.comb += self._expander.policy.eq(self.settings.pair_policy)

@@ -73,7 +73,8 @@ class CommandDecoder(wiring.Component):
     room : whether a header may be taken at all.
     settings_free : whether one that uses the settings may, looked at a cycle before. A header is taken in its second
         cycle on offer at the earliest: ``ready`` does not follow the beat within a cycle, and its settings are checked.
-    header, verdict : what is taken, for the answers. Combinational.
+    header : what is taken, for the answers. Combinational.
+    verdict : in the cycle after the beat that it is about, never in that of a header; none of a beat beside ``clear``.
     load, deltas, targets : out streams of the payloads; ``deltas`` and ``targets`` always complete.
 
     A beat per cycle, passed on in the cycle in which it is offered.
@@ -175,12 +176,12 @@ class CommandDecoder(wiring.Component):
         with m.If(moves):
             m.d.sync += beat.eq(beat + 1)
 
-        with m.FSM(name="part"):
+        with m.FSM(name="part") as part:
             with m.State("HEADER"):
                 self._take_header(m, kind)
                 m.d.sync += [beat.eq(0), opcode.eq(header.opcode)]
-                for name, part in (("side", side), ("which", which)):
-                    m.d.sync += part.eq(bits_at(commands.p.data, HEADER[name]))
+                for name, field in (("side", side), ("which", which)):
+                    m.d.sync += field.eq(bits_at(commands.p.data, HEADER[name]))
                 with m.If(header.valid):
                     with m.If(header.settled | self.clear):
                         m.next = "DROP"
@@ -216,7 +217,7 @@ class CommandDecoder(wiring.Component):
                 with m.If(taken & last):
                     m.next = "HEADER"
 
-        self._judge(m, moves & ~filling, ends, loads, side, which, beat)
+        self._judge(m, moves & ~filling, ends, loads, side, which, beat, part.ongoing("HEADER"))
         return m
 
     def _lengths(self):
@@ -274,8 +275,11 @@ class CommandDecoder(wiring.Component):
             with m.If(opcode == Opcode[member.name].value):
                 m.d.comb += targets.mode.eq(member)
 
-    def _judge(self, m, moves, ends, loads, side, which, beat):
-        """Say what came out about a packet that has ended, or should have; only a faultless vector is loaded."""
+    def _judge(self, m, moves, ends, loads, side, which, beat, between):
+        """Say what came out about a packet that has ended, or should have; only a faultless vector is loaded.
+
+        ``between``: no packet has begun.
+        """
         config, load, verdict, last = self.config, self.load.p, self.verdict, self.commands.p.last
         wrong, wrong_before = Signal(), Signal()
         present = lines_present(config, side, beat)
@@ -288,12 +292,14 @@ class CommandDecoder(wiring.Component):
             wrong.eq(wrong_before | (~legal & present).any()),
             load.commit.eq(ends & last & ~wrong),
             load.discard.eq((ends | last) & ~load.commit),
-            verdict.valid.eq(moves & Mux(loads, ends | last, ends ^ last)),
+        ]
+        m.d.sync += [
+            verdict.valid.eq(moves & Mux(loads, ends | last, ends ^ last) & ~self.clear),
             verdict.settled.eq(loads),
             verdict.status.eq(Mux(ends ^ last, AnswerStatus.LENGTH, Mux(wrong, AnswerStatus.CODE, AnswerStatus.OK))),
         ]
         m.d.comb += [load.codes[lane].eq(code) for lane, code in enumerate(codes)]
-        with m.If(self.header.valid):
-            m.d.sync += wrong_before.eq(0)
-        with m.Elif(moves):
+        with m.If(moves):
             m.d.sync += wrong_before.eq(wrong)
+        with m.If(between):
+            m.d.sync += wrong_before.eq(0)

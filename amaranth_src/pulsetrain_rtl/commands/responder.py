@@ -107,7 +107,7 @@ class Responder(wiring.Component):
     samples : of the reads that were started. Nothing that comes later than ``clear`` counts.
     updated : an update is done with OK.
     cells : in stream of the reports of a programming; taken when its answer is on turn.
-    at_rest : nothing is applied and no row is worked on.
+    at_rest : nothing was applied and no row was worked on a cycle ago.
     room : whether one more command may be taken.
     read_room : whether all codes of one more read have room, in the direction ``backward`` of a cycle ago and without
         a read that starts in the cycle before.
@@ -202,11 +202,13 @@ class Responder(wiring.Component):
         with m.If(response.ready):
             m.d.sync += response.valid.eq(0)
         with m.If(advances):
-            m.d.sync += [response.valid.eq(1), response.p.last.eq(0), sent.eq(sent + 1)]
-            m.d.sync += response.p.data.eq(Mux(programs, self.cells.payload.as_value(), codes.as_value()))
+            m.d.sync += [response.valid.eq(1), sent.eq(sent + 1)]
         with m.Elif(answers):
-            m.d.sync += [response.valid.eq(1), response.p.last.eq(1), sent.eq(0)]
-            m.d.sync += response.p.data.eq(word_of(STATUS_WORD, oldest))
+            m.d.sync += [response.valid.eq(1), sent.eq(0)]
+        beat = Mux(programs, self.cells.payload.as_value(), codes.as_value())
+        with m.If(free):  # whether something is sent or not, which takes longer to find out
+            m.d.sync += response.p.last.eq(~more)
+            m.d.sync += response.p.data.eq(Mux(more, beat, word_of(STATUS_WORD, oldest)))
         with m.If(self.clear):
             m.d.sync += finished.eq(0)
         return m
@@ -258,14 +260,14 @@ class Responder(wiring.Component):
         ]
         settled, released, faulty = (Signal(MOST_WAITING, name=name) for name in ("settled", "released", "faulty"))
         for index in range(MOST_WAITING):
-            mine, judged, before = Signal(name=f"taken_{index}"), Signal(name=f"judged_{index}"), settled[index]
+            mine, judged, now = (Signal(name=f"{name}_{index}") for name in ("taken", "judged", "settled_now"))
             m.d.comb += mine.eq(header.valid & (write == index))
             m.d.comb += judged.eq(verdict.valid & (newest == index))
+            m.d.comb += now.eq(Mux(mine, header.settled, Mux(judged, verdict.settled, settled[index])))
+            m.d.sync += settled[index].eq(now)
             with m.If(mine):
-                m.d.sync += [settled[index].eq(header.settled), released[index].eq(0)]
-            with m.Elif(judged):
-                m.d.sync += settled[index].eq(verdict.settled)
-            with m.If(self.clear & ~self._keeps_status(Mux(mine, header.settled, before))):
+                m.d.sync += released[index].eq(0)
+            with m.If(self.clear & ~self._keeps_status(now)):
                 m.d.sync += [settled[index].eq(1), released[index].eq(1), faulty[index].eq(self.faulted)]
 
         seen = Signal(fields)

@@ -30,7 +30,8 @@ class DecisionLanes(wiring.Component):
 
     Members
     -------
-    i : in stream of deltas, words and the request's settings. ``threshold_log2`` must be 1 … ``random_bits``.
+    i : in stream of deltas, words and the request's settings. ``below`` holds the threshold 2^t, t being 1 …
+        ``random_bits``: a one for each bit of a word that lies below it.
     o : out stream of counts, polarity bits and saturation bits.
     holds : a beat is on its way.
 
@@ -72,13 +73,6 @@ class DecisionLanes(wiring.Component):
         inverted = delta[self.config.delta_bits - 1].replicate(bits)
         added = Cat(chance, Const(0, bits))[:bits] ^ inverted
         return (delta + added.as_signed())[:bits] ^ inverted
-
-    def _below(self, threshold_log2):
-        """A one for each bit of a word that lies below the threshold."""
-        ones = []  # from the lowest bit of the number on, each of which doubles them: a tree, not a chain
-        for bit in threshold_log2:
-            ones = [*(bit | one for one in ones), bit, *(bit & one for one in ones)]
-        return Cat(ones)[: self.config.random_bits]
 
     def _rounding(self, word, below):
         """What chance adds to a magnitude: 2^t − 1 − u."""
@@ -139,28 +133,27 @@ class DecisionLanes(wiring.Component):
             m.d.sync += [decided.parallel_max.eq(passed["parallel_max"]), decided.bank.eq(passed["bank"])]
 
         # The bit of the sums that is picked: the lowest of ``above``, or for an overflow any of them.
-        below, above, picked = Signal(config.random_bits), Signal(sum_bits + count_bits), Signal(sum_bits)
+        above, picked = Signal(sum_bits + count_bits, reset_less=True), Signal(sum_bits, reset_less=True)
         above_first, beyond = Signal(sum_bits, reset_less=True), Signal(sum_bits)
-        overflow, limit_bit, value_bit = Signal(), Signal(), Signal()
+        limit_bit, value_bit = Signal(), Signal()
         # Known a cycle ahead: ``step`` counts down whatever happens.
         next_places = Cat(step == place + 2 for place in range(count_bits))
-        m.d.comb += [
-            below.eq(self._below(self.i.p.threshold_log2)),
-            picked.eq(above & ~(Cat(Const(0, 1), above) & ~overflow.replicate(len(above)))),
-        ]
         m.d.sync += [
-            overflow.eq(begins),
             limit_bit.eq((next_places & max_pulses).any()),
             value_bit.eq((next_places & self._limit(max_pulses)).any()),
         ]
         with m.If(first_moves):
-            m.d.sync += above_first.eq(Cat(~below, Const(-1, sum_bits))[:sum_bits])
+            m.d.sync += above_first.eq(Cat(~self.i.p.below, Const(-1, sum_bits))[:sum_bits])
+        next_above, next_picked = Signal.like(above), Signal.like(above)
+        m.d.comb += next_picked.eq(next_above & ~Cat(Const(0, 1), next_above))
         with m.If(second_moves):
-            m.d.sync += above.eq(Cat(above_first, Const(-1, count_bits)))
+            m.d.comb += next_above.eq(Cat(above_first, Const(-1, count_bits)))
         with m.Elif(begins):
-            m.d.sync += above.eq(above << count_bits)
-        with m.Elif(step != 0):
-            m.d.sync += above.eq(Cat(above[1:], Const(1, 1)))
+            m.d.comb += [next_above.eq(above << count_bits), next_picked.eq(next_above)]
+        with m.Else():
+            m.d.comb += next_above.eq(Cat(above[1:], Const(1, 1)))
+        with m.If(second_moves | begins | (step != 0)):
+            m.d.sync += [above.eq(next_above), picked.eq(next_picked)]
 
         sums, resets, bits, saturated = [], [], [], []
         for lane in range(config.lanes):
@@ -170,7 +163,7 @@ class DecisionLanes(wiring.Component):
             total_first, negative_first = Signal.like(total), Signal.like(negative)
             sums.append(total_first)
             with m.If(first_moves):
-                m.d.sync += total_first.eq(self._total(delta, self._rounding(word, below)))
+                m.d.sync += total_first.eq(self._total(delta, self._rounding(word, self.i.p.below)))
                 m.d.sync += negative_first.eq(self._polarity(delta))
             with m.If(second_moves):
                 m.d.sync += [total.eq(total_first), negative.eq(negative_first)]

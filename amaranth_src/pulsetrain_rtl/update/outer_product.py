@@ -99,8 +99,11 @@ class OuterProduct(wiring.Component):
             scan.which.eq(which),
             scan.row_beat.eq(row_beat),
             scan.column_beat.eq(column_beat),
-            self.busy.eq(active | fetched | picked | multiplies | adds | self.deltas.valid),
         ]
+        # A register, for it chooses between two sources of deltas: what is left now is left in the next cycle, too,
+        # but for a beat that is taken.
+        keeps = active | fetched | picked | multiplies | adds | (self.deltas.valid & ~self.deltas.ready)
+        m.d.sync += self.busy.eq((scan.start | keeps) & ~self.clear)
 
         # Stage 1: the beats of codes that the next cells need.
         with m.If(active & loads):
@@ -117,11 +120,11 @@ class OuterProduct(wiring.Component):
             m.d.sync += [active.eq(1), difference.eq(self.start.p.difference)]
 
         # Stages 2 and 3: the code of the row, out of its beat, and the codes of the columns, the next ones lowest.
-        # A memory answers late in its cycle: what it says is picked among four in one cycle, the rest in the next.
+        # A memory answers late in its cycle: what it says is picked among two in one cycle, the rest in the next.
         fetched_lane = Signal(config.lanes, reset_less=True)
         fetched_which, fetched_end, picked_which, picked_end = (Signal(reset_less=True) for _ in range(4))
         picked_parts = [
-            Signal(config.dac_bits, name=f"picked_{part}", reset_less=True) for part in range(-(-config.lanes // 4))
+            Signal(config.dac_bits, name=f"picked_{part}", reset_less=True) for part in range(-(-config.lanes // 2))
         ]
         row_code = Signal(signed(config.dac_bits), reset_less=True)
         picked_columns, column_codes = (Signal(vector_codes_layout(config), reset_less=True) for _ in range(2))
@@ -131,7 +134,7 @@ class OuterProduct(wiring.Component):
             m.d.sync += [fetched_lane.eq(1 << lane), picked.eq(fetched), multiplies.eq(picked)]
         with m.If(loads & fetched):  # only for codes that count: wide products cost power, and time in simulation
             codes = [Mux(mine, code.as_unsigned(), 0) for mine, code in zip(fetched_lane, scan.rows, strict=True)]
-            m.d.sync += [part.eq(reduce(or_, codes[4 * i : 4 * i + 4])) for i, part in enumerate(picked_parts)]
+            m.d.sync += [part.eq(reduce(or_, codes[2 * i : 2 * i + 2])) for i, part in enumerate(picked_parts)]
             m.d.sync += [picked_columns.eq(scan.columns), picked_which.eq(fetched_which), picked_end.eq(fetched_end)]
             with m.If(~scan.loaded):
                 m.d.sync += [part.eq(0) for part in picked_parts]

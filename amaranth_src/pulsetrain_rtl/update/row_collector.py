@@ -71,13 +71,14 @@ class RowCollector(wiring.Component):
 
     Members
     -------
-    clear : forgets what was collected; the next beat is a first beat. A beat offered meanwhile is taken and dropped.
+    clear : forgets what was collected; the next beat is a first beat. A beat taken meanwhile is dropped.
     i : in stream, as ``DecisionLanes.o``. ``parallel_max`` and ``bank`` are taken from the last beat of a row.
-    o : out stream of rows. Rows without fires do not appear, except the last of a request, which carries ``end``.
+    room : whether beats are taken. Of those taken until it falls, the cycle of its fall included, rows may still come.
+    o : rows, taken at once. Rows without fires do not appear, except the last of a request, which carries ``end``.
     store : the cells of each beat, for the row that will be next on ``o`` (if it gets there).
     counted : cells of the beat taken a cycle ago, also while ``clear`` is high.
 
-    Latency 2 cycles; a beat per cycle while ``o`` takes rows.
+    Latency 2 cycles; a beat per cycle.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
     """
@@ -88,7 +89,8 @@ class RowCollector(wiring.Component):
             {
                 "clear": In(1),
                 "i": In(stream_of(decision_output_layout(config))),
-                "o": Out(stream_of(row_layout(config))),
+                "room": In(1),
+                "o": Out(stream_of(row_layout(config), always_ready=True)),
                 "store": Out(store_signature(config)),
                 "counted": Out(counted_signature(config)),
             }
@@ -123,7 +125,7 @@ class RowCollector(wiring.Component):
         chunk = chunk_columns(config)
 
         # Stage 1: what a beat holds.
-        held, fresh, moves = Signal(), Signal(), Signal()
+        takes, fresh, moves = Signal(), Signal(), Signal()
         stored, bank = Signal(cells_layout(config), reset_less=True), Signal(reset_less=True)
         parallel_max = Signal(columns_count_shape(config), reset_less=True)
         counts = [self.i.p.counts[lane] for lane in range(config.lanes)]
@@ -132,54 +134,53 @@ class RowCollector(wiring.Component):
         m.d.comb += [
             fires.eq(Cat(count.any() for count in counts)),
             twice.eq(Cat(count[1:].any() for count in counts)),
-            self.i.ready.eq(~held | moves | self.clear),
+            self.i.ready.eq(self.room),
+            takes.eq(self.i.valid & self.i.ready),
         ]
-        m.d.sync += fresh.eq(self.i.valid & self.i.ready)
-        with m.If(self.i.ready):
-            m.d.sync += [held.eq(self.i.valid), bank.eq(self.i.p.bank)]
-            m.d.sync += [parallel_max.eq(self.i.p.parallel_max), something_here.eq(fires.any())]
+        m.d.sync += [fresh.eq(takes), moves.eq(takes & ~self.clear)]
+        with m.If(takes):
+            m.d.sync += [bank.eq(self.i.p.bank), parallel_max.eq(self.i.p.parallel_max), something_here.eq(fires.any())]
             for lane, count in enumerate(counts):
                 m.d.sync += [stored[lane].count.eq(count), stored[lane].reset.eq(self.i.p.resets[lane])]
 
-        with m.If(self.clear):
-            m.d.sync += held.eq(0)
-
         # Stage 2: what a row holds.
         place, row, next_row = Signal(word_shape(config)), Signal(config.row_bits), Signal(config.row_bits)
-        last_beat, end, something = Signal(), Signal(init=config.rows == 1), Signal()
-        something_before = Signal()
-        m.d.comb += [last_beat.eq(self._last_beat(place)), next_row.eq(Mux(end, 0, row + 1))]
+        last_beat, end, something = Signal(init=config.beats_per_row == 1), Signal(init=config.rows == 1), Signal()
+        something_before, next_place = Signal(), Signal.like(place)
+        m.d.comb += [next_place.eq(place), next_row.eq(Mux(end, 0, row + 1))]
+        m.d.sync += [place.eq(next_place), last_beat.eq(self._last_beat(next_place))]
         m.d.comb += [
             self.o.p.row.eq(row),
             self.o.p.end.eq(end),
             self.o.p.bank.eq(bank),
             self.o.p.parallel_max.eq(parallel_max),
-            self.o.valid.eq(held & last_beat & self._enters(something, end)),
-            moves.eq(held & (~self.o.valid | self.o.ready)),
+            self.o.valid.eq(moves & last_beat & self._enters(something, end)),
             something.eq(something_here | something_before),
             self.store.valid.eq(moves),
             self.store.beat.eq(place),
             self.store.cells.eq(stored),
         ]
         with m.If(self.clear):
-            m.d.sync += [place.eq(0), row.eq(0), end.eq(config.rows == 1), something_before.eq(0)]
+            m.d.comb += next_place.eq(0)
+            m.d.sync += [row.eq(0), end.eq(config.rows == 1), something_before.eq(0)]
         with m.Elif(moves):
-            m.d.sync += [place.eq(place + 1), something_before.eq(something)]
+            m.d.comb += next_place.eq(place + 1)
+            m.d.sync += something_before.eq(something)
             with m.If(last_beat):
-                m.d.sync += [place.eq(0), something_before.eq(0)]
-                m.d.sync += [row.eq(next_row), end.eq(self._last_row(next_row))]
+                m.d.comb += next_place.eq(0)
+                m.d.sync += [something_before.eq(0), row.eq(next_row), end.eq(self._last_row(next_row))]
 
         resets = self.i.p.resets
-        self._count(m, fresh, self.i.ready, self.i.p.saturated, self.counted.saturated, "saturated")
+        self._count(m, fresh, takes, self.i.p.saturated, self.counted.saturated, "saturated")
         for polarity, mine in zip(POLARITIES, (fires & ~resets, fires & resets), strict=True):
             selected = Signal(config.lanes, name=f"{polarity}_selected")
             m.d.comb += selected.eq(mine)
-            self._count(m, fresh, self.i.ready, selected, getattr(self.counted, f"cells_{polarity}"), polarity)
+            self._count(m, fresh, takes, selected, getattr(self.counted, f"cells_{polarity}"), polarity)
             entry = self.o.p[polarity]
             for name, bits in (("chunks", selected), ("again", selected & twice)):
                 here = Signal(config.lanes // chunk, name=f"{polarity}_{name}_here", reset_less=True)
                 before = Signal(len(entry[name]), name=f"{polarity}_{name}", reset_less=True)
-                with m.If(self.i.ready):
+                with m.If(takes):
                     m.d.sync += here.eq(groups_any(bits, chunk))
                 m.d.comb += entry[name].eq(self._row_chunks(before, here))
                 with m.If(moves):

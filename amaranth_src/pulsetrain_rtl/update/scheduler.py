@@ -20,13 +20,14 @@ from pulsetrain_rtl.update.slot_former import SlotFormer
 class PulseScheduler(wiring.Component):
     """A queue of rows between a collector of beats and a former of slots.
 
-    Rows and their cells lie in two memories, a ring of ``queue_depth`` + 1 places: the rows that wait, and the one
-    whose cells arrive. A row without fires leaves its place to the next one.
+    Rows and their cells lie in two memories, a ring of ``queue_depth`` + 2 places: the rows that wait, one that may
+    come of beats taken before it is seen that so many wait, and the one whose cells arrive. A row without fires leaves
+    its place to the next one.
 
     Members
     -------
     clear : empties the block within the cycle: nothing that came before appears on ``o``, the next beat is a first
-        beat. A beat offered meanwhile is taken and dropped.
+        beat. A beat taken meanwhile is dropped; from the second cycle on each that is offered is taken.
     i : in stream, as ``DecisionLanes.o``. The block counts beats by itself.
     o : out stream of slots in the order of the specification, then an ``end`` marker per request, from registers.
     counted : cells SET, RESET and saturated in the beat taken a cycle ago, also while ``clear`` is high.
@@ -59,13 +60,13 @@ class PulseScheduler(wiring.Component):
     # Hooks: each is one rule of the contract, so that a test can break exactly that rule.
 
     def _queue_full(self, waiting):
-        """Whether no further row may enter."""
-        return waiting == self.config.queue_depth
+        """Whether no further beat is taken."""
+        return waiting >= self.config.queue_depth
 
     def elaborate(self, _platform):
         m = Module()
         config = self.config
-        places = config.queue_depth + 1
+        places = config.queue_depth + 2
         m.submodules.collector = collector = self.row_collector_class(config)
         m.submodules.former = former = self.slot_former_class(config)
 
@@ -81,17 +82,18 @@ class PulseScheduler(wiring.Component):
         cells_write, cells_read = cells.write_port(), cells.read_port()
 
         # What can be read is what was there a cycle ago.
-        readable, next_place, next_waiting, full = Signal(), Signal.like(read_place), Signal.like(waiting), Signal()
+        readable, room = Signal(), Signal(init=1)
+        next_place, next_waiting = Signal.like(read_place), Signal.like(waiting)
         m.d.comb += [next_place.eq(read_place), next_waiting.eq(Mux(self.clear, 0, waiting + enters - leaves))]
         m.d.sync += readable.eq((waiting != leaves) & ~self.clear)
-        m.d.sync += [waiting.eq(next_waiting), full.eq(self._queue_full(next_waiting))]
+        m.d.sync += [waiting.eq(next_waiting), room.eq(~self._queue_full(next_waiting))]
         m.d.comb += [
             collector.clear.eq(self.clear),
             collector.i.payload.eq(self.i.payload),
             collector.i.valid.eq(self.i.valid),
             self.i.ready.eq(collector.i.ready),
-            collector.o.ready.eq(~full),
-            enters.eq(collector.o.valid & collector.o.ready),
+            collector.room.eq(room),
+            enters.eq(collector.o.valid),
             row_write.addr.eq(write_place),
             row_write.data.eq(collector.o.payload),
             row_write.en.eq(enters),
