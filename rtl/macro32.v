@@ -259,10 +259,10 @@ module pulsetrain_core (
   wire backward_2;
   wire [1:0] drive__beat;
   wire room_2;
-  wire reading;
   wire cells__ready;
   wire programmed;
   wire room_3;
+  wire reading;
   wire idle;
   wire off;
   wire seed__ready_2;
@@ -387,7 +387,7 @@ module pulsetrain_core (
     .drive__codes(drive__codes),
     .scan__rows(scan__rows),
     .scan__columns(scan__columns),
-    .scan_port__en(scan__enable),
+    .scan__enable(scan__enable),
     .scan__start(scan__start),
     .drive__start(drive__start),
     .drive__side(backward),
@@ -458,7 +458,6 @@ module pulsetrain_core (
     .read_starts(read_starts),
     .room(room_2),
     .busy(busy),
-    .reading(reading),
     .cells__ready(cells__ready),
     .programmed(programmed),
     .samples__valid(samples__valid),
@@ -471,6 +470,7 @@ module pulsetrain_core (
     .verdict__status(verdict__status),
     .backward(backward_2),
     .read_room(room_3),
+    .reading(reading),
     .responses__valid(responses__valid),
     .responses__payload(responses__payload),
     .faulted(faulted),
@@ -1071,10 +1071,10 @@ module pulsetrain_core_vector_store (
   input clear,
   input load__valid,
   output load__ready,
-  output [63:0] drive__codes,
+  output reg [63:0] drive__codes,
   output reg [63:0] scan__rows,
   output reg [63:0] scan__columns,
-  input scan_port__en,
+  input scan__enable,
   input scan__start,
   input drive__start,
   input drive__side,
@@ -1090,35 +1090,35 @@ module pulsetrain_core_vector_store (
   input [1:0] drive__beat
 );
   reg [1:0] beat = 2'd0;
-  reg [3:0] scan_places = 4'd0;
+  reg [3:0] blocked = 4'd0;
+  reg committed = 1'b0;
   reg [3:0] current = 4'd0;
-  reg drive_side = 1'b0;
+  reg [3:0] scan_places = 4'd0;
   reg [1:0] drive_places = 2'd0;
-  reg [63:0] drive_port__data;
-  reg [63:0] drive_port__data_2;
+  reg drive_side = 1'b0;
   reg [3:0] loaded = 4'd0;
   reg [3:0] scan_loaded = 4'd0;
   reg [1:0] drive_loaded = 2'd0;
 
-  wire taken_both = scan__active & scan__difference;
-  wire [3:0] blocked;
-  assign blocked[0] = |{drive__active & !drive_side & drive_places[0] == !current[0], scan__active & scan_places[0] ==
-      !current[0]};
-  assign blocked[1] = taken_both & scan_places[1] == !current[1];
-  assign blocked[2] = |{drive__active & drive_side & drive_places[1] == !current[2], scan__active & scan_places[2] ==
-      !current[2]};
-  assign blocked[3] = taken_both & scan_places[3] == !current[3];
-  assign load__ready = !blocked[{load__payload[0], load__payload[1]}];
+  assign load__ready = !blocked[{load__payload[0], load__payload[1]}] & !committed;
   wire taken = load__valid & load__ready;
-  wire rows_address_part = current[1:0] >> load__payload[1];
-  wire signature__en = taken & !load__payload[0];
-  wire rows_address_part_2 = scan_places[1:0] >> scan__which;
-  wire columns_address_part = current[3:2] >> load__payload[1];
-  wire signature__en_2 = taken & load__payload[0];
-  wire columns_address_part_2 = scan_places[3:2] >> scan__which;
-  assign drive__codes = drive_side ? drive_port__data_2 : drive_port__data;
-  wire loaded_when = taken & load__payload[66] & !load__payload[67] & !clear;
   wire current_inverse = !current[{load__payload[0], load__payload[1]}];
+  wire signature__en = taken & !load__payload[1];
+  wire signature__en_2 = taken & !load__payload[0];
+  wire signature__en_3 = taken & load__payload[0];
+  wire rows_address_part = scan_places[1:0] >> scan__which;
+  wire columns_address_part = scan_places[3:2] >> scan__which;
+  wire loaded_when = taken & load__payload[66] & !load__payload[67] & !clear;
+  wire blocked_both = scan__active & scan__difference;
+  wire [63:0] words;
+  assign words[7:0] = load__payload[9:2];
+  assign words[15:8] = load__payload[17:10];
+  assign words[23:16] = load__payload[25:18];
+  assign words[31:24] = load__payload[33:26];
+  assign words[39:32] = load__payload[41:34];
+  assign words[47:40] = load__payload[49:42];
+  assign words[55:48] = load__payload[57:50];
+  assign words[63:56] = load__payload[65:58];
 
   always @(posedge clk) begin
     if (rst)
@@ -1132,18 +1132,26 @@ module pulsetrain_core_vector_store (
   always @(posedge clk) begin
     if (rst) begin
       drive_side <= 1'b0;
+      committed <= 1'b0;
       current <= 4'd0;
       loaded <= 4'd0;
       scan_places <= 4'd0;
       scan_loaded <= 4'd0;
       drive_places <= 2'd0;
       drive_loaded <= 2'd0;
+      blocked <= 4'd0;
       scan__loaded <= 1'b0;
       drive__loaded <= 1'b0;
     end else begin
       drive__loaded <= drive_loaded[drive_side];
-      if (scan_port__en)
+      if (scan__enable)
         scan__loaded <= {scan_loaded[1] & scan_loaded[3], scan_loaded[0] & scan_loaded[2]} >> scan__which;
+      blocked[0] <= |{drive__active & !drive_side & drive_places[0] == !current[0], scan__active & scan_places[0] ==
+          !current[0]};
+      blocked[1] <= blocked_both & scan_places[1] == !current[1];
+      blocked[2] <= |{drive__active & drive_side & drive_places[1] == !current[2], scan__active & scan_places[2] ==
+          !current[2]};
+      blocked[3] <= blocked_both & scan_places[3] == !current[3];
       if (scan__start) begin
         scan_loaded <= loaded;
         scan_places <= current;
@@ -1167,6 +1175,7 @@ module pulsetrain_core_vector_store (
             current[3] <= current_inverse;
           end
         endcase
+      committed <= taken & load__payload[66];
       if (drive__start) begin
         drive_loaded <= {loaded[2], loaded[0]};
         drive_places <= {current[2], current[0]};
@@ -1176,16 +1185,24 @@ module pulsetrain_core_vector_store (
   end
 
   // Memory of 16 words.
+  (* ram_style = "block", no_rw_check = 1 *) reg [63:0] driven [0:15];
+  integer driven_index;
+  initial for (driven_index = 0; driven_index < 16; driven_index = driven_index + 1)
+    driven[driven_index] = 64'd0;
+  always @(posedge clk)
+    if (signature__en) driven[{load__payload[0], current_inverse, beat}] <= words;
+  always @(posedge clk)
+    drive__codes <= driven[{drive_side, drive_places[drive_side], drive__beat}];
+
+  // Memory of 16 words.
   (* ram_style = "block", no_rw_check = 1 *) reg [63:0] rows [0:15];
   integer rows_index;
   initial for (rows_index = 0; rows_index < 16; rows_index = rows_index + 1)
     rows[rows_index] = 64'd0;
   always @(posedge clk)
-    if (signature__en) rows[{load__payload[1], !rows_address_part, beat}] <= load__payload[65:2];
+    if (signature__en_2) rows[{load__payload[1], current_inverse, beat}] <= words;
   always @(posedge clk)
-    drive_port__data <= rows[{1'b0, drive_places[0], drive__beat}];
-  always @(posedge clk)
-    if (scan_port__en) scan__rows <= rows[{scan__which, rows_address_part_2, scan__row_beat}];
+    if (scan__enable) scan__rows <= rows[{scan__which, rows_address_part, scan__row_beat}];
 
   // Memory of 16 words.
   (* ram_style = "block", no_rw_check = 1 *) reg [63:0] columns [0:15];
@@ -1193,11 +1210,9 @@ module pulsetrain_core_vector_store (
   initial for (columns_index = 0; columns_index < 16; columns_index = columns_index + 1)
     columns[columns_index] = 64'd0;
   always @(posedge clk)
-    if (signature__en_2) columns[{load__payload[1], !columns_address_part, beat}] <= load__payload[65:2];
+    if (signature__en_3) columns[{load__payload[1], current_inverse, beat}] <= words;
   always @(posedge clk)
-    drive_port__data_2 <= columns[{1'b0, drive_places[1], drive__beat}];
-  always @(posedge clk)
-    if (scan_port__en) scan__columns <= columns[{scan__which, columns_address_part_2, scan__column_beat}];
+    if (scan__enable) scan__columns <= columns[{scan__which, columns_address_part, scan__column_beat}];
 endmodule
 
 // Scans the cells in the order of a request and multiplies the codes of their lines.
@@ -1238,18 +1253,19 @@ module pulsetrain_core_outer_product (
   reg held_2 = 1'b0;
   reg held_4 = 1'b0;
   reg [2:0] lane = 3'd0;
-  reg held_10 = 1'b0;
-  reg held_9 = 1'b0;
+  reg held_12 = 1'b0;
+  reg held_11 = 1'b0;
   reg [7:0] fetched_lane = 8'd0;
   reg [7:0] picked_0 = 8'd0;
   reg [7:0] picked_1 = 8'd0;
   reg [7:0] picked_2 = 8'd0;
   reg [7:0] picked_3 = 8'd0;
-  reg [63:0] held_8 = 64'd0;
-  reg held_6 = 1'b0;
-  reg held_7 = 1'b0;
-  reg [7:0] row_code = 8'd0;
-  reg [63:0] held_5 = 64'd0;
+  reg [63:0] held_10 = 64'd0;
+  reg held_8 = 1'b0;
+  reg held_9 = 1'b0;
+  reg [7:0] held_5 = 8'd0;
+  reg [7:0] held_7 = 8'd0;
+  reg [63:0] held_6 = 64'd0;
   reg completes = 1'b0;
   reg of_b = 1'b0;
   reg subtracts = 1'b0;
@@ -1266,11 +1282,12 @@ module pulsetrain_core_outer_product (
   assign start__ready = !clear & (!active | (loads & ends));
   assign scan__start = start__valid & start__ready;
   wire active_and_loads = active & loads;
-  wire held_7_when = loads & held;
+  wire held_9_when = loads & held;
+  wire [7:0] held_9_either = picked_0 | picked_1 | picked_2 | picked_3;
+  wire [8:0] held_7_negative = -$signed(held_9_either);
+  wire [8:0] held_7_choice = held_8 ? held_7_negative : {held_9_either[7], held_9_either};
   wire of_b_when = loads & held_2;
   wire step_when = moves & held_3;
-  wire [7:0] row_code_either = picked_0 | picked_1 | picked_2 | picked_3;
-  wire [8:0] row_code_negative = -$signed(row_code_either);
   wire partial_7_when = moves & held_4;
   assign deltas__payload[15:0] = partial_0;
   assign deltas__payload[31:16] = partial_1;
@@ -1376,23 +1393,23 @@ module pulsetrain_core_outer_product (
       partial_0 <= partial_2;
     end
     if (step_when) begin
-      product_1 <= $signed(row_code) * $signed(held_5[15:8]);
-      product_0 <= $signed(row_code) * $signed(held_5[7:0]);
+      product_1 <= $signed(held_5) * $signed(held_6[15:8]);
+      product_0 <= $signed(held_7) * $signed(held_6[7:0]);
       finishes <= completes & last_step;
       subtracts <= of_b;
     end
     if (of_b_when)
-      of_b <= held_6;
+      of_b <= held_8;
     if (of_b_when) begin
-      completes <= held_7;
-      held_5 <= held_8;
-      row_code <= held_6 ? row_code_negative[7:0] : row_code_either;
-    end else if (step_when)
-      held_5 <= held_5 >> 5'd16;
-    if (held_7_when) begin
-      held_7 <= held_9;
+      completes <= held_9;
       held_6 <= held_10;
-      held_8 <= scan__columns;
+      held_7 <= held_7_choice[7:0];
+    end else if (step_when)
+      held_6 <= held_6 >> 5'd16;
+    if (held_9_when) begin
+      held_9 <= held_11;
+      held_8 <= held_12;
+      held_10 <= scan__columns;
       picked_3 <= (fetched_lane[6] ? scan__rows[55:48] : 8'd0) | (fetched_lane[7] ? scan__rows[63:56] : 8'd0);
       picked_2 <= (fetched_lane[4] ? scan__rows[39:32] : 8'd0) | (fetched_lane[5] ? scan__rows[47:40] : 8'd0);
       picked_1 <= (fetched_lane[2] ? scan__rows[23:16] : 8'd0) | (fetched_lane[3] ? scan__rows[31:24] : 8'd0);
@@ -1405,9 +1422,10 @@ module pulsetrain_core_outer_product (
       end
     end
     if (loads) begin
+      held_5 <= held_7_choice[7:0];
       fetched_lane <= 1'b1 << lane;
-      held_9 <= cell_ends;
-      held_10 <= which;
+      held_11 <= cell_ends;
+      held_12 <= which;
     end
   end
 endmodule
@@ -1513,7 +1531,6 @@ module pulsetrain_core_responder (
   input read_starts,
   output room,
   output busy,
-  output reading,
   output cells__ready,
   output programmed,
   input samples__valid,
@@ -1526,6 +1543,7 @@ module pulsetrain_core_responder (
   input [3:0] verdict__status,
   input backward,
   output reg read_room = 1'b0,
+  output reg reading = 1'b0,
   output reg responses__valid = 1'b0,
   output reg [256:0] responses__payload = 257'd0,
   input faulted,
@@ -1561,6 +1579,7 @@ module pulsetrain_core_responder (
   reg [7:0] sent = 8'd0;
   reg cleared = 1'b0;
   reg known = 1'b0;
+  reg all_sent = 1'b0;
   reg [4:0] finished = 5'd0;
   reg [15:0] released = 16'd0;
   reg [15:0] faulty = 16'd0;
@@ -1579,11 +1598,11 @@ module pulsetrain_core_responder (
   assign oldest[11:4] = seen[15:8];
   assign oldest[15:12] = oldest_released ? (oldest_faulty ? 2'd2 : 2'd1) : seen[7:4];
   assign oldest[16] = oldest_settled;
-  wire enters_any = |{oldest[3:0] == 4'd3, oldest[3:0] == 4'd2};
+  wire all_sent_any = |{oldest[3:0] == 4'd3, oldest[3:0] == 4'd2};
   wire responses__payload_any = |{oldest[3:0] == 4'd9, oldest[3:0] == 4'd8, oldest[3:0] == 4'd7};
   wire finished_any = |{oldest[3:0] == 4'd6, oldest[3:0] == 4'd5, oldest[3:0] == 4'd4};
-  wire more = !oldest[16] & sent != (enters_any ? 8'd2 : responses__payload_any ? 8'd128 : 8'd0);
-  wire over = (enters_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
+  wire more = !oldest[16] & (all_sent_any | responses__payload_any) & !all_sent;
+  wire over = (all_sent_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
   wire answers = free & (oldest[16] | over) & !clear;
   wire [3:0] look__addr = answers ? read_plus_1[3:0] : read;
   wire taken_0 = header__valid & write == 4'd0;
@@ -1634,13 +1653,13 @@ module pulsetrain_core_responder (
   wire taken_15 = header__valid & write == 4'd15;
   wire judged_15 = verdict__valid & write_minus_1[3:0] == 4'd15;
   wire settled_now_15 = taken_15 ? header__settled : judged_15 ? verdict__settled : settled[15];
-  assign reading = reads != 2'd0;
   wire enters = samples__valid & reading;
+  wire ends = enters & samples__last;
+  wire [3:0] reading_choice = clear ? 4'd0 : reads + read_starts - ends;
   wire free_and_more = free & more;
   wire offered = responses__payload_any ? cells__valid : valid;
   wire goes_on = free_and_more & offered;
-  wire leaves = goes_on & enters_any;
-  wire ends = enters & samples__last;
+  wire leaves = goes_on & all_sent_any;
   wire advances = goes_on & !clear;
   assign cells__ready = free_and_more & responses__payload_any & !clear;
   assign programmed = answers & responses__payload_any & !oldest[16];
@@ -1660,6 +1679,7 @@ module pulsetrain_core_responder (
   wire faulty_when_14 = clear & !settled_now_13;
   wire faulty_when_15 = clear & !settled_now_14;
   wire faulty_when_16 = clear & !settled_now_15;
+  wire [8:0] all_sent_difference = (all_sent_any ? 8'd2 : responses__payload_any ? 8'd128 : 8'd0) - 1'b1;
   wire [255:0] out;
   assign out[15:0] = {{8{o[7]}}, o[7:0]};
   assign out[31:16] = {{8{o[15]}}, o[15:8]};
@@ -1708,9 +1728,12 @@ module pulsetrain_core_responder (
       oldest_released <= 1'b0;
       oldest_faulty <= 1'b0;
       read_room <= 1'b0;
+      reads <= 2'd0;
+      reading <= 1'b0;
       cleared <= 1'b0;
       responses__valid <= 1'b0;
       sent <= 8'd0;
+      all_sent <= 1'b0;
       responses__payload <= 257'd0;
     end else begin
       if (free) begin
@@ -1720,13 +1743,17 @@ module pulsetrain_core_responder (
       if (responses__ready)
         responses__valid <= 1'b0;
       if (advances) begin
+        all_sent <= sent == all_sent_difference;
         sent <= sent + 1'b1;
         responses__valid <= 1'b1;
       end else if (answers) begin
+        all_sent <= 1'b0;
         sent <= 8'd0;
         responses__valid <= 1'b1;
       end
       cleared <= clear;
+      reading <= reading_choice[1:0] != 2'd0;
+      reads <= reading_choice[1:0];
       read_room <= waiting_2 + 2'd2 <= 4'd6;
       oldest_faulty <= answers ? faulty[read_plus_1[3:0]] : faulty[read];
       oldest_released <= answers ? released[read_plus_1[3:0]] : released[read];
@@ -1868,17 +1895,14 @@ module pulsetrain_core_responder (
 
   always @(posedge clk) begin
     if (rst) begin
-      reads <= 2'd0;
       waiting_2 <= 3'd0;
       finished <= 5'd0;
     end else if (clear) begin
-      reads <= 2'd0;
       waiting_2 <= 3'd0;
       finished <= 5'd0;
     end else begin
       finished <= finished + updated - (answers & finished_any & !oldest[16]);
       waiting_2 <= waiting_2 + (read_starts ? 2'd2 : 2'd0) - leaves;
-      reads <= reads + read_starts - ends;
     end
   end
 
@@ -2105,8 +2129,9 @@ module pulsetrain_core_controller (
   reg asked_before = 1'b1;
   reg before_ = 1'b0;
   reg aborted = 1'b0;
-  reg drains = 1'b0;
   reg first = 1'b1;
+  reg begins = 1'b0;
+  reg drains = 1'b0;
   reg [6:0] beat = 7'd0;
   reg bank = 1'b0;
   reg [15:0] sampled_below = 16'd0;
@@ -2230,8 +2255,7 @@ module pulsetrain_core_controller (
   wire allowed = seed_waits & !aborted;
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
-  wire begins = in_flight != 2'd2 & !seed_waits & !drains & !reads & !(active & !busy);
-  wire allowed_2 = idle_both & words__valid & (!first | begins);
+  wire allowed_2 = idle_both & words__valid & (!first | (begins & !seed_waits & !drains));
   assign deltas__ready = allowed_2 & i__ready;
   wire words__ready = deltas__valid & deltas__ready;
   wire ends = words__ready & beat == 7'd127;
@@ -2566,6 +2590,7 @@ module pulsetrain_core_controller (
       armed_limit <= 16'd0;
       aborted <= 1'b0;
       before_ <= 1'b0;
+      begins <= 1'b0;
       beat <= 7'd0;
       first <= 1'b1;
       bank <= 1'b0;
@@ -2737,6 +2762,7 @@ module pulsetrain_core_controller (
           beat <= 7'd0;
         end
       end
+      begins <= in_flight != 2'd2 & !reads & !(active & !busy) & !starts;
       before_ <= seed__valid;
       aborted <= aborts;
       if (!arms) begin

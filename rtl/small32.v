@@ -243,10 +243,10 @@ module pulsetrain_core (
   wire backward_2;
   wire [3:0] drive__beat;
   wire room_2;
-  wire reading;
   wire cells__ready;
   wire programmed;
   wire room_3;
+  wire reading;
   wire idle;
   wire off;
   wire seed__ready_2;
@@ -390,7 +390,6 @@ module pulsetrain_core (
     .read_starts(read_starts),
     .room(room_2),
     .busy(busy),
-    .reading(reading),
     .cells__ready(cells__ready),
     .programmed(programmed),
     .samples__valid(samples__valid),
@@ -403,6 +402,7 @@ module pulsetrain_core (
     .verdict__status(verdict__status),
     .backward(backward_2),
     .read_room(room_3),
+    .reading(reading),
     .responses__valid(responses__valid),
     .responses__payload(responses__payload),
     .faulted(faulted),
@@ -927,7 +927,7 @@ module pulsetrain_core_vector_store (
   input clear,
   input load__valid,
   output load__ready,
-  output [15:0] drive__codes,
+  output reg [15:0] drive__codes,
   input drive__start,
   input drive__side,
   input [19:0] load__payload,
@@ -937,29 +937,23 @@ module pulsetrain_core_vector_store (
   input [3:0] drive__beat
 );
   reg [3:0] beat = 4'd0;
+  reg [3:0] blocked = 4'd0;
+  reg committed = 1'b0;
   reg [3:0] current = 4'd0;
-  reg drive_side = 1'b0;
   reg [1:0] drive_places = 2'd0;
-  reg [15:0] drive_port__data;
-  reg [15:0] drive_port__data_2;
+  reg drive_side = 1'b0;
   reg [3:0] loaded = 4'd0;
   reg [3:0] scan_loaded = 4'd0;
   reg [1:0] drive_loaded = 2'd0;
 
-  wire [3:0] blocked;
-  assign blocked[0] = |{drive__active & !drive_side & drive_places[0] == !current[0], 1'b0};
-  assign blocked[1] = 1'b0;
-  assign blocked[2] = |{drive__active & drive_side & drive_places[1] == !current[2], 1'b0};
-  assign blocked[3] = 1'b0;
-  assign load__ready = !blocked[{load__payload[0], load__payload[1]}];
+  assign load__ready = !blocked[{load__payload[0], load__payload[1]}] & !committed;
   wire taken = load__valid & load__ready;
-  wire rows_address_part = current[1:0] >> load__payload[1];
-  wire signature__en = taken & !load__payload[0];
-  wire columns_address_part = current[3:2] >> load__payload[1];
-  wire signature__en_2 = taken & load__payload[0];
-  assign drive__codes = drive_side ? drive_port__data_2 : drive_port__data;
-  wire loaded_when = taken & load__payload[18] & !load__payload[19] & !clear;
   wire current_inverse = !current[{load__payload[0], load__payload[1]}];
+  wire signature__en = taken & !load__payload[1];
+  wire loaded_when = taken & load__payload[18] & !load__payload[19] & !clear;
+  wire [15:0] words;
+  assign words[7:0] = load__payload[9:2];
+  assign words[15:8] = load__payload[17:10];
 
   always @(posedge clk) begin
     if (rst)
@@ -973,15 +967,21 @@ module pulsetrain_core_vector_store (
   always @(posedge clk) begin
     if (rst) begin
       drive_side <= 1'b0;
+      committed <= 1'b0;
       current <= 4'd0;
       loaded <= 4'd0;
       scan_loaded <= 4'd0;
       drive_places <= 2'd0;
       drive_loaded <= 2'd0;
+      blocked <= 4'd0;
       scan__loaded <= 1'b0;
       drive__loaded <= 1'b0;
     end else begin
       drive__loaded <= drive_loaded[drive_side];
+      blocked[0] <= |{drive__active & !drive_side & drive_places[0] == !current[0], 1'b0};
+      blocked[1] <= 1'b0;
+      blocked[2] <= |{drive__active & drive_side & drive_places[1] == !current[2], 1'b0};
+      blocked[3] <= 1'b0;
       if (1'b0) begin
         scan__loaded <= {scan_loaded[1] & scan_loaded[3], scan_loaded[0] & scan_loaded[2]} >> 1'b0;
         scan_loaded <= loaded;
@@ -1005,6 +1005,7 @@ module pulsetrain_core_vector_store (
             current[3] <= current_inverse;
           end
         endcase
+      committed <= taken & load__payload[18];
       if (drive__start) begin
         drive_loaded <= {loaded[2], loaded[0]};
         drive_places <= {current[2], current[0]};
@@ -1013,25 +1014,15 @@ module pulsetrain_core_vector_store (
     end
   end
 
-  // Memory of 32 words.
-  (* ram_style = "block", no_rw_check = 1 *) reg [15:0] rows [0:31];
-  integer rows_index;
-  initial for (rows_index = 0; rows_index < 32; rows_index = rows_index + 1)
-    rows[rows_index] = 16'd0;
+  // Memory of 64 words.
+  (* ram_style = "block", no_rw_check = 1 *) reg [15:0] driven [0:63];
+  integer driven_index;
+  initial for (driven_index = 0; driven_index < 64; driven_index = driven_index + 1)
+    driven[driven_index] = 16'd0;
   always @(posedge clk)
-    if (signature__en) rows[{!rows_address_part, beat}] <= load__payload[17:2];
+    if (signature__en) driven[{load__payload[0], current_inverse, beat}] <= words;
   always @(posedge clk)
-    drive_port__data <= rows[{drive_places[0], drive__beat}];
-
-  // Memory of 32 words.
-  (* ram_style = "block", no_rw_check = 1 *) reg [15:0] columns [0:31];
-  integer columns_index;
-  initial for (columns_index = 0; columns_index < 32; columns_index = columns_index + 1)
-    columns[columns_index] = 16'd0;
-  always @(posedge clk)
-    if (signature__en_2) columns[{!columns_address_part, beat}] <= load__payload[17:2];
-  always @(posedge clk)
-    drive_port__data_2 <= columns[{drive_places[1], drive__beat}];
+    drive__codes <= driven[{drive_side, drive_places[drive_side], drive__beat}];
 endmodule
 
 // Sends vector A of the driven side to the input registers of the DACs, beat by beat, then offers the read.
@@ -1135,7 +1126,6 @@ module pulsetrain_core_responder (
   input read_starts,
   output room,
   output busy,
-  output reading,
   output cells__ready,
   output programmed,
   input samples__valid,
@@ -1148,6 +1138,7 @@ module pulsetrain_core_responder (
   input [3:0] verdict__status,
   input backward,
   output reg read_room = 1'b0,
+  output reg reading = 1'b0,
   output reg responses__valid = 1'b0,
   output reg [64:0] responses__payload = 65'd0,
   input faulted,
@@ -1166,6 +1157,7 @@ module pulsetrain_core_responder (
   reg [9:0] sent = 10'd0;
   reg cleared = 1'b0;
   reg known = 1'b0;
+  reg all_sent = 1'b0;
   reg [4:0] finished = 5'd0;
   reg [15:0] released = 16'd0;
   reg [15:0] faulty = 16'd0;
@@ -1184,11 +1176,11 @@ module pulsetrain_core_responder (
   assign oldest[11:4] = seen[15:8];
   assign oldest[15:12] = oldest_released ? (oldest_faulty ? 2'd2 : 2'd1) : seen[7:4];
   assign oldest[16] = oldest_settled;
-  wire enters_any = |{oldest[3:0] == 4'd3, oldest[3:0] == 4'd2};
+  wire all_sent_any = |{oldest[3:0] == 4'd3, oldest[3:0] == 4'd2};
   wire responses__payload_any = |{oldest[3:0] == 4'd9, oldest[3:0] == 4'd8, oldest[3:0] == 4'd7};
   wire finished_any = |{oldest[3:0] == 4'd6, oldest[3:0] == 4'd5, oldest[3:0] == 4'd4};
-  wire more = !oldest[16] & sent != (enters_any ? 10'd8 : responses__payload_any ? 10'd512 : 10'd0);
-  wire over = (enters_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
+  wire more = !oldest[16] & (all_sent_any | responses__payload_any) & !all_sent;
+  wire over = (all_sent_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
   wire answers = free & (oldest[16] | over) & !clear;
   wire [3:0] look__addr = answers ? read_plus_1[3:0] : read;
   wire taken_0 = header__valid & write == 4'd0;
@@ -1239,13 +1231,13 @@ module pulsetrain_core_responder (
   wire taken_15 = header__valid & write == 4'd15;
   wire judged_15 = verdict__valid & write_minus_1[3:0] == 4'd15;
   wire settled_now_15 = taken_15 ? header__settled : judged_15 ? verdict__settled : settled[15];
-  assign reading = reads != 2'd0;
   wire enters = samples__valid & reading;
+  wire ends = enters & samples__last;
+  wire [3:0] reading_choice = clear ? 4'd0 : reads + read_starts - ends;
   wire free_and_more = free & more;
   wire offered = !responses__payload_any & valid;
   wire goes_on = free_and_more & offered;
-  wire leaves = goes_on & enters_any;
-  wire ends = enters & samples__last;
+  wire leaves = goes_on & all_sent_any;
   wire advances = goes_on & !clear;
   assign cells__ready = free_and_more & responses__payload_any & !clear;
   assign programmed = answers & responses__payload_any & !oldest[16];
@@ -1265,6 +1257,7 @@ module pulsetrain_core_responder (
   wire faulty_when_14 = clear & !settled_now_13;
   wire faulty_when_15 = clear & !settled_now_14;
   wire faulty_when_16 = clear & !settled_now_15;
+  wire [10:0] all_sent_difference = (all_sent_any ? 10'd8 : responses__payload_any ? 10'd512 : 10'd0) - 1'b1;
   wire [63:0] out;
   assign out[15:0] = {{8{o[7]}}, o[7:0]};
   assign out[31:16] = {{8{o[15]}}, o[15:8]};
@@ -1295,9 +1288,12 @@ module pulsetrain_core_responder (
       oldest_released <= 1'b0;
       oldest_faulty <= 1'b0;
       read_room <= 1'b0;
+      reads <= 2'd0;
+      reading <= 1'b0;
       cleared <= 1'b0;
       responses__valid <= 1'b0;
       sent <= 10'd0;
+      all_sent <= 1'b0;
       responses__payload <= 65'd0;
     end else begin
       if (free) begin
@@ -1308,13 +1304,17 @@ module pulsetrain_core_responder (
       if (responses__ready)
         responses__valid <= 1'b0;
       if (advances) begin
+        all_sent <= sent == all_sent_difference;
         sent <= sent + 1'b1;
         responses__valid <= 1'b1;
       end else if (answers) begin
+        all_sent <= 1'b0;
         sent <= 10'd0;
         responses__valid <= 1'b1;
       end
       cleared <= clear;
+      reading <= reading_choice[1:0] != 2'd0;
+      reads <= reading_choice[1:0];
       read_room <= waiting_2 + 4'd8 <= 5'd12;
       oldest_faulty <= answers ? faulty[read_plus_1[3:0]] : faulty[read];
       oldest_released <= answers ? released[read_plus_1[3:0]] : released[read];
@@ -1456,17 +1456,14 @@ module pulsetrain_core_responder (
 
   always @(posedge clk) begin
     if (rst) begin
-      reads <= 2'd0;
       waiting_2 <= 4'd0;
       finished <= 5'd0;
     end else if (clear) begin
-      reads <= 2'd0;
       waiting_2 <= 4'd0;
       finished <= 5'd0;
     end else begin
       finished <= finished + updated - (answers & finished_any & !oldest[16]);
       waiting_2 <= waiting_2 + (read_starts ? 4'd8 : 4'd0) - leaves;
-      reads <= reads + read_starts - ends;
     end
   end
 
@@ -1676,8 +1673,9 @@ module pulsetrain_core_controller (
   reg asked_before = 1'b1;
   reg before_ = 1'b0;
   reg aborted = 1'b0;
-  reg drains = 1'b0;
   reg first = 1'b1;
+  reg begins = 1'b0;
+  reg drains = 1'b0;
   reg [8:0] beat = 9'd0;
   reg bank = 1'b0;
   reg [15:0] sampled_below = 16'd0;
@@ -1757,8 +1755,7 @@ module pulsetrain_core_controller (
   wire allowed = seed_waits & !aborted;
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
-  wire begins = in_flight != 2'd2 & !seed_waits & !drains & !reads & 1'b1;
-  wire allowed_2 = idle_both & words__valid & (!first | begins);
+  wire allowed_2 = idle_both & words__valid & (!first | (begins & !seed_waits & !drains));
   assign deltas__ready = allowed_2 & i__ready;
   wire words__ready = deltas__valid & deltas__ready;
   wire ends = words__ready & beat == 9'd511;
@@ -2005,6 +2002,7 @@ module pulsetrain_core_controller (
       armed_limit <= 16'd0;
       aborted <= 1'b0;
       before_ <= 1'b0;
+      begins <= 1'b0;
       beat <= 9'd0;
       first <= 1'b1;
       bank <= 1'b0;
@@ -2146,6 +2144,7 @@ module pulsetrain_core_controller (
           beat <= 9'd0;
         end
       end
+      begins <= in_flight != 2'd2 & !reads & 1'b1 & !starts;
       before_ <= seed__valid;
       aborted <= aborts;
       if (!arms) begin

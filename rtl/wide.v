@@ -259,10 +259,10 @@ module pulsetrain_core (
   wire backward_2;
   wire [1:0] drive__beat;
   wire room_2;
-  wire reading;
   wire cells__ready;
   wire programmed;
   wire room_3;
+  wire reading;
   wire idle;
   wire off;
   wire seed__ready_2;
@@ -387,7 +387,7 @@ module pulsetrain_core (
     .drive__codes(drive__codes),
     .scan__rows(scan__rows),
     .scan__columns(scan__columns),
-    .scan_port__en(scan__enable),
+    .scan__enable(scan__enable),
     .scan__start(scan__start),
     .drive__start(drive__start),
     .drive__side(backward),
@@ -458,7 +458,6 @@ module pulsetrain_core (
     .read_starts(read_starts),
     .room(room_2),
     .busy(busy),
-    .reading(reading),
     .cells__ready(cells__ready),
     .programmed(programmed),
     .samples__valid(samples__valid),
@@ -471,6 +470,7 @@ module pulsetrain_core (
     .verdict__status(verdict__status),
     .backward(backward_2),
     .read_room(room_3),
+    .reading(reading),
     .responses__valid(responses__valid),
     .responses__payload(responses__payload),
     .faulted(faulted),
@@ -1200,10 +1200,10 @@ module pulsetrain_core_vector_store (
   input clear,
   input load__valid,
   output load__ready,
-  output [511:0] drive__codes,
+  output reg [511:0] drive__codes,
   output reg [511:0] scan__rows,
   output reg [511:0] scan__columns,
-  input scan_port__en,
+  input scan__enable,
   input scan__start,
   input drive__start,
   input drive__side,
@@ -1219,35 +1219,91 @@ module pulsetrain_core_vector_store (
   input [1:0] drive__beat
 );
   reg [1:0] beat = 2'd0;
-  reg [3:0] scan_places = 4'd0;
+  reg [3:0] blocked = 4'd0;
+  reg committed = 1'b0;
   reg [3:0] current = 4'd0;
-  reg drive_side = 1'b0;
+  reg [3:0] scan_places = 4'd0;
   reg [1:0] drive_places = 2'd0;
-  reg [511:0] drive_port__data;
-  reg [511:0] drive_port__data_2;
+  reg drive_side = 1'b0;
   reg [3:0] loaded = 4'd0;
   reg [3:0] scan_loaded = 4'd0;
   reg [1:0] drive_loaded = 2'd0;
 
-  wire taken_both = scan__active & scan__difference;
-  wire [3:0] blocked;
-  assign blocked[0] = |{drive__active & !drive_side & drive_places[0] == !current[0], scan__active & scan_places[0] ==
-      !current[0]};
-  assign blocked[1] = taken_both & scan_places[1] == !current[1];
-  assign blocked[2] = |{drive__active & drive_side & drive_places[1] == !current[2], scan__active & scan_places[2] ==
-      !current[2]};
-  assign blocked[3] = taken_both & scan_places[3] == !current[3];
-  assign load__ready = !blocked[{load__payload[0], load__payload[1]}];
+  assign load__ready = !blocked[{load__payload[0], load__payload[1]}] & !committed;
   wire taken = load__valid & load__ready;
-  wire rows_address_part = current[1:0] >> load__payload[1];
-  wire signature__en = taken & !load__payload[0];
-  wire rows_address_part_2 = scan_places[1:0] >> scan__which;
-  wire columns_address_part = current[3:2] >> load__payload[1];
-  wire signature__en_2 = taken & load__payload[0];
-  wire columns_address_part_2 = scan_places[3:2] >> scan__which;
-  assign drive__codes = drive_side ? drive_port__data_2 : drive_port__data;
-  wire loaded_when = taken & load__payload[514] & !load__payload[515] & !clear;
   wire current_inverse = !current[{load__payload[0], load__payload[1]}];
+  wire signature__en = taken & !load__payload[1];
+  wire signature__en_2 = taken & !load__payload[0];
+  wire signature__en_3 = taken & load__payload[0];
+  wire rows_address_part = scan_places[1:0] >> scan__which;
+  wire columns_address_part = scan_places[3:2] >> scan__which;
+  wire loaded_when = taken & load__payload[514] & !load__payload[515] & !clear;
+  wire blocked_both = scan__active & scan__difference;
+  wire [511:0] words;
+  assign words[7:0] = load__payload[9:2];
+  assign words[15:8] = load__payload[17:10];
+  assign words[23:16] = load__payload[25:18];
+  assign words[31:24] = load__payload[33:26];
+  assign words[39:32] = load__payload[41:34];
+  assign words[47:40] = load__payload[49:42];
+  assign words[55:48] = load__payload[57:50];
+  assign words[63:56] = load__payload[65:58];
+  assign words[71:64] = load__payload[73:66];
+  assign words[79:72] = load__payload[81:74];
+  assign words[87:80] = load__payload[89:82];
+  assign words[95:88] = load__payload[97:90];
+  assign words[103:96] = load__payload[105:98];
+  assign words[111:104] = load__payload[113:106];
+  assign words[119:112] = load__payload[121:114];
+  assign words[127:120] = load__payload[129:122];
+  assign words[135:128] = load__payload[137:130];
+  assign words[143:136] = load__payload[145:138];
+  assign words[151:144] = load__payload[153:146];
+  assign words[159:152] = load__payload[161:154];
+  assign words[167:160] = load__payload[169:162];
+  assign words[175:168] = load__payload[177:170];
+  assign words[183:176] = load__payload[185:178];
+  assign words[191:184] = load__payload[193:186];
+  assign words[199:192] = load__payload[201:194];
+  assign words[207:200] = load__payload[209:202];
+  assign words[215:208] = load__payload[217:210];
+  assign words[223:216] = load__payload[225:218];
+  assign words[231:224] = load__payload[233:226];
+  assign words[239:232] = load__payload[241:234];
+  assign words[247:240] = load__payload[249:242];
+  assign words[255:248] = load__payload[257:250];
+  assign words[263:256] = load__payload[265:258];
+  assign words[271:264] = load__payload[273:266];
+  assign words[279:272] = load__payload[281:274];
+  assign words[287:280] = load__payload[289:282];
+  assign words[295:288] = load__payload[297:290];
+  assign words[303:296] = load__payload[305:298];
+  assign words[311:304] = load__payload[313:306];
+  assign words[319:312] = load__payload[321:314];
+  assign words[327:320] = load__payload[329:322];
+  assign words[335:328] = load__payload[337:330];
+  assign words[343:336] = load__payload[345:338];
+  assign words[351:344] = load__payload[353:346];
+  assign words[359:352] = load__payload[361:354];
+  assign words[367:360] = load__payload[369:362];
+  assign words[375:368] = load__payload[377:370];
+  assign words[383:376] = load__payload[385:378];
+  assign words[391:384] = load__payload[393:386];
+  assign words[399:392] = load__payload[401:394];
+  assign words[407:400] = load__payload[409:402];
+  assign words[415:408] = load__payload[417:410];
+  assign words[423:416] = load__payload[425:418];
+  assign words[431:424] = load__payload[433:426];
+  assign words[439:432] = load__payload[441:434];
+  assign words[447:440] = load__payload[449:442];
+  assign words[455:448] = load__payload[457:450];
+  assign words[463:456] = load__payload[465:458];
+  assign words[471:464] = load__payload[473:466];
+  assign words[479:472] = load__payload[481:474];
+  assign words[487:480] = load__payload[489:482];
+  assign words[495:488] = load__payload[497:490];
+  assign words[503:496] = load__payload[505:498];
+  assign words[511:504] = load__payload[513:506];
 
   always @(posedge clk) begin
     if (rst)
@@ -1261,18 +1317,26 @@ module pulsetrain_core_vector_store (
   always @(posedge clk) begin
     if (rst) begin
       drive_side <= 1'b0;
+      committed <= 1'b0;
       current <= 4'd0;
       loaded <= 4'd0;
       scan_places <= 4'd0;
       scan_loaded <= 4'd0;
       drive_places <= 2'd0;
       drive_loaded <= 2'd0;
+      blocked <= 4'd0;
       scan__loaded <= 1'b0;
       drive__loaded <= 1'b0;
     end else begin
       drive__loaded <= drive_loaded[drive_side];
-      if (scan_port__en)
+      if (scan__enable)
         scan__loaded <= {scan_loaded[1] & scan_loaded[3], scan_loaded[0] & scan_loaded[2]} >> scan__which;
+      blocked[0] <= |{drive__active & !drive_side & drive_places[0] == !current[0], scan__active & scan_places[0] ==
+          !current[0]};
+      blocked[1] <= blocked_both & scan_places[1] == !current[1];
+      blocked[2] <= |{drive__active & drive_side & drive_places[1] == !current[2], scan__active & scan_places[2] ==
+          !current[2]};
+      blocked[3] <= blocked_both & scan_places[3] == !current[3];
       if (scan__start) begin
         scan_loaded <= loaded;
         scan_places <= current;
@@ -1296,6 +1360,7 @@ module pulsetrain_core_vector_store (
             current[3] <= current_inverse;
           end
         endcase
+      committed <= taken & load__payload[514];
       if (drive__start) begin
         drive_loaded <= {loaded[2], loaded[0]};
         drive_places <= {current[2], current[0]};
@@ -1305,16 +1370,24 @@ module pulsetrain_core_vector_store (
   end
 
   // Memory of 16 words.
+  (* ram_style = "block", no_rw_check = 1 *) reg [511:0] driven [0:15];
+  integer driven_index;
+  initial for (driven_index = 0; driven_index < 16; driven_index = driven_index + 1)
+    driven[driven_index] = 512'd0;
+  always @(posedge clk)
+    if (signature__en) driven[{load__payload[0], current_inverse, beat}] <= words;
+  always @(posedge clk)
+    drive__codes <= driven[{drive_side, drive_places[drive_side], drive__beat}];
+
+  // Memory of 16 words.
   (* ram_style = "block", no_rw_check = 1 *) reg [511:0] rows [0:15];
   integer rows_index;
   initial for (rows_index = 0; rows_index < 16; rows_index = rows_index + 1)
     rows[rows_index] = 512'd0;
   always @(posedge clk)
-    if (signature__en) rows[{load__payload[1], !rows_address_part, beat}] <= load__payload[513:2];
+    if (signature__en_2) rows[{load__payload[1], current_inverse, beat}] <= words;
   always @(posedge clk)
-    drive_port__data <= rows[{1'b0, drive_places[0], drive__beat}];
-  always @(posedge clk)
-    if (scan_port__en) scan__rows <= rows[{scan__which, rows_address_part_2, scan__row_beat}];
+    if (scan__enable) scan__rows <= rows[{scan__which, rows_address_part, scan__row_beat}];
 
   // Memory of 16 words.
   (* ram_style = "block", no_rw_check = 1 *) reg [511:0] columns [0:15];
@@ -1322,11 +1395,9 @@ module pulsetrain_core_vector_store (
   initial for (columns_index = 0; columns_index < 16; columns_index = columns_index + 1)
     columns[columns_index] = 512'd0;
   always @(posedge clk)
-    if (signature__en_2) columns[{load__payload[1], !columns_address_part, beat}] <= load__payload[513:2];
+    if (signature__en_3) columns[{load__payload[1], current_inverse, beat}] <= words;
   always @(posedge clk)
-    drive_port__data_2 <= columns[{1'b0, drive_places[1], drive__beat}];
-  always @(posedge clk)
-    if (scan_port__en) scan__columns <= columns[{scan__which, columns_address_part_2, scan__column_beat}];
+    if (scan__enable) scan__columns <= columns[{scan__which, columns_address_part, scan__column_beat}];
 endmodule
 
 // Scans the cells in the order of a request and multiplies the codes of their lines.
@@ -1422,8 +1493,8 @@ module pulsetrain_core_outer_product (
   reg held_2 = 1'b0;
   reg held_4 = 1'b0;
   reg [5:0] lane = 6'd0;
-  reg held_10 = 1'b0;
-  reg held_9 = 1'b0;
+  reg held_12 = 1'b0;
+  reg held_11 = 1'b0;
   reg [63:0] fetched_lane = 64'd0;
   reg [7:0] picked_0 = 8'd0;
   reg [7:0] picked_1 = 8'd0;
@@ -1457,11 +1528,12 @@ module pulsetrain_core_outer_product (
   reg [7:0] picked_29 = 8'd0;
   reg [7:0] picked_30 = 8'd0;
   reg [7:0] picked_31 = 8'd0;
-  reg [511:0] held_8 = 512'd0;
-  reg held_6 = 1'b0;
-  reg held_7 = 1'b0;
-  reg [7:0] row_code = 8'd0;
-  reg [511:0] held_5 = 512'd0;
+  reg [511:0] held_10 = 512'd0;
+  reg held_8 = 1'b0;
+  reg held_9 = 1'b0;
+  reg [7:0] held_5 = 8'd0;
+  reg [7:0] held_7 = 8'd0;
+  reg [511:0] held_6 = 512'd0;
   reg completes = 1'b0;
   reg of_b = 1'b0;
   reg subtracts = 1'b0;
@@ -1540,14 +1612,15 @@ module pulsetrain_core_outer_product (
   assign start__ready = !clear & (!active | (loads & ends));
   assign scan__start = start__valid & start__ready;
   wire active_and_loads = active & loads;
-  wire held_7_when = loads & held;
+  wire held_9_when = loads & held;
+  wire [7:0] held_9_either_2 = picked_0 | picked_1 | picked_2 | picked_3 | picked_4 | picked_5 | picked_6 | picked_7 |
+      picked_8 | picked_9 | picked_10 | picked_11 | picked_12 | picked_13 | picked_14;
+  wire [7:0] held_9_either_3 = held_9_either_2 | picked_15 | picked_16 | picked_17 | picked_18 | picked_19 | picked_20
+      | picked_21 | picked_22 | picked_23 | picked_24 | picked_25 | picked_26 | picked_27;
+  wire [7:0] held_9_either = held_9_either_3 | picked_28 | picked_29 | picked_30 | picked_31;
+  wire [8:0] held_7_negative = -$signed(held_9_either);
+  wire [8:0] held_7_choice = held_8 ? held_7_negative : {held_9_either[7], held_9_either};
   wire of_b_when = loads & held_2;
-  wire [7:0] row_code_either_2 = picked_0 | picked_1 | picked_2 | picked_3 | picked_4 | picked_5 | picked_6 | picked_7
-      | picked_8 | picked_9 | picked_10 | picked_11 | picked_12 | picked_13 | picked_14;
-  wire [7:0] row_code_either_3 = row_code_either_2 | picked_15 | picked_16 | picked_17 | picked_18 | picked_19 |
-      picked_20 | picked_21 | picked_22 | picked_23 | picked_24 | picked_25 | picked_26;
-  wire [7:0] row_code_either = row_code_either_3 | picked_27 | picked_28 | picked_29 | picked_30 | picked_31;
-  wire [8:0] row_code_negative = -$signed(row_code_either);
   wire product_63_when = moves & held_3;
   wire partial_63_when = moves & held_4;
   assign deltas__payload[15:0] = partial_0;
@@ -1762,83 +1835,83 @@ module pulsetrain_core_outer_product (
       partial_0 <= $signed(product_0) + $signed(subtracts ? partial_0 : 16'd0);
     end
     if (product_63_when) begin
-      product_63 <= $signed(row_code) * $signed(held_5[511:504]);
-      product_62 <= $signed(row_code) * $signed(held_5[503:496]);
-      product_61 <= $signed(row_code) * $signed(held_5[495:488]);
-      product_60 <= $signed(row_code) * $signed(held_5[487:480]);
-      product_59 <= $signed(row_code) * $signed(held_5[479:472]);
-      product_58 <= $signed(row_code) * $signed(held_5[471:464]);
-      product_57 <= $signed(row_code) * $signed(held_5[463:456]);
-      product_56 <= $signed(row_code) * $signed(held_5[455:448]);
-      product_55 <= $signed(row_code) * $signed(held_5[447:440]);
-      product_54 <= $signed(row_code) * $signed(held_5[439:432]);
-      product_53 <= $signed(row_code) * $signed(held_5[431:424]);
-      product_52 <= $signed(row_code) * $signed(held_5[423:416]);
-      product_51 <= $signed(row_code) * $signed(held_5[415:408]);
-      product_50 <= $signed(row_code) * $signed(held_5[407:400]);
-      product_49 <= $signed(row_code) * $signed(held_5[399:392]);
-      product_48 <= $signed(row_code) * $signed(held_5[391:384]);
-      product_47 <= $signed(row_code) * $signed(held_5[383:376]);
-      product_46 <= $signed(row_code) * $signed(held_5[375:368]);
-      product_45 <= $signed(row_code) * $signed(held_5[367:360]);
-      product_44 <= $signed(row_code) * $signed(held_5[359:352]);
-      product_43 <= $signed(row_code) * $signed(held_5[351:344]);
-      product_42 <= $signed(row_code) * $signed(held_5[343:336]);
-      product_41 <= $signed(row_code) * $signed(held_5[335:328]);
-      product_40 <= $signed(row_code) * $signed(held_5[327:320]);
-      product_39 <= $signed(row_code) * $signed(held_5[319:312]);
-      product_38 <= $signed(row_code) * $signed(held_5[311:304]);
-      product_37 <= $signed(row_code) * $signed(held_5[303:296]);
-      product_36 <= $signed(row_code) * $signed(held_5[295:288]);
-      product_35 <= $signed(row_code) * $signed(held_5[287:280]);
-      product_34 <= $signed(row_code) * $signed(held_5[279:272]);
-      product_33 <= $signed(row_code) * $signed(held_5[271:264]);
-      product_32 <= $signed(row_code) * $signed(held_5[263:256]);
-      product_31 <= $signed(row_code) * $signed(held_5[255:248]);
-      product_30 <= $signed(row_code) * $signed(held_5[247:240]);
-      product_29 <= $signed(row_code) * $signed(held_5[239:232]);
-      product_28 <= $signed(row_code) * $signed(held_5[231:224]);
-      product_27 <= $signed(row_code) * $signed(held_5[223:216]);
-      product_26 <= $signed(row_code) * $signed(held_5[215:208]);
-      product_25 <= $signed(row_code) * $signed(held_5[207:200]);
-      product_24 <= $signed(row_code) * $signed(held_5[199:192]);
-      product_23 <= $signed(row_code) * $signed(held_5[191:184]);
-      product_22 <= $signed(row_code) * $signed(held_5[183:176]);
-      product_21 <= $signed(row_code) * $signed(held_5[175:168]);
-      product_20 <= $signed(row_code) * $signed(held_5[167:160]);
-      product_19 <= $signed(row_code) * $signed(held_5[159:152]);
-      product_18 <= $signed(row_code) * $signed(held_5[151:144]);
-      product_17 <= $signed(row_code) * $signed(held_5[143:136]);
-      product_16 <= $signed(row_code) * $signed(held_5[135:128]);
-      product_15 <= $signed(row_code) * $signed(held_5[127:120]);
-      product_14 <= $signed(row_code) * $signed(held_5[119:112]);
-      product_13 <= $signed(row_code) * $signed(held_5[111:104]);
-      product_12 <= $signed(row_code) * $signed(held_5[103:96]);
-      product_11 <= $signed(row_code) * $signed(held_5[95:88]);
-      product_10 <= $signed(row_code) * $signed(held_5[87:80]);
-      product_9 <= $signed(row_code) * $signed(held_5[79:72]);
-      product_8 <= $signed(row_code) * $signed(held_5[71:64]);
-      product_7 <= $signed(row_code) * $signed(held_5[63:56]);
-      product_6 <= $signed(row_code) * $signed(held_5[55:48]);
-      product_5 <= $signed(row_code) * $signed(held_5[47:40]);
-      product_4 <= $signed(row_code) * $signed(held_5[39:32]);
-      product_3 <= $signed(row_code) * $signed(held_5[31:24]);
-      product_2 <= $signed(row_code) * $signed(held_5[23:16]);
-      product_1 <= $signed(row_code) * $signed(held_5[15:8]);
-      product_0 <= $signed(row_code) * $signed(held_5[7:0]);
+      product_63 <= $signed(held_5) * $signed(held_6[511:504]);
+      product_62 <= $signed(held_5) * $signed(held_6[503:496]);
+      product_61 <= $signed(held_5) * $signed(held_6[495:488]);
+      product_60 <= $signed(held_5) * $signed(held_6[487:480]);
+      product_59 <= $signed(held_5) * $signed(held_6[479:472]);
+      product_58 <= $signed(held_5) * $signed(held_6[471:464]);
+      product_57 <= $signed(held_5) * $signed(held_6[463:456]);
+      product_56 <= $signed(held_5) * $signed(held_6[455:448]);
+      product_55 <= $signed(held_5) * $signed(held_6[447:440]);
+      product_54 <= $signed(held_5) * $signed(held_6[439:432]);
+      product_53 <= $signed(held_5) * $signed(held_6[431:424]);
+      product_52 <= $signed(held_5) * $signed(held_6[423:416]);
+      product_51 <= $signed(held_5) * $signed(held_6[415:408]);
+      product_50 <= $signed(held_5) * $signed(held_6[407:400]);
+      product_49 <= $signed(held_5) * $signed(held_6[399:392]);
+      product_48 <= $signed(held_5) * $signed(held_6[391:384]);
+      product_47 <= $signed(held_5) * $signed(held_6[383:376]);
+      product_46 <= $signed(held_5) * $signed(held_6[375:368]);
+      product_45 <= $signed(held_5) * $signed(held_6[367:360]);
+      product_44 <= $signed(held_5) * $signed(held_6[359:352]);
+      product_43 <= $signed(held_5) * $signed(held_6[351:344]);
+      product_42 <= $signed(held_5) * $signed(held_6[343:336]);
+      product_41 <= $signed(held_5) * $signed(held_6[335:328]);
+      product_40 <= $signed(held_5) * $signed(held_6[327:320]);
+      product_39 <= $signed(held_5) * $signed(held_6[319:312]);
+      product_38 <= $signed(held_5) * $signed(held_6[311:304]);
+      product_37 <= $signed(held_5) * $signed(held_6[303:296]);
+      product_36 <= $signed(held_5) * $signed(held_6[295:288]);
+      product_35 <= $signed(held_5) * $signed(held_6[287:280]);
+      product_34 <= $signed(held_5) * $signed(held_6[279:272]);
+      product_33 <= $signed(held_5) * $signed(held_6[271:264]);
+      product_32 <= $signed(held_5) * $signed(held_6[263:256]);
+      product_31 <= $signed(held_7) * $signed(held_6[255:248]);
+      product_30 <= $signed(held_7) * $signed(held_6[247:240]);
+      product_29 <= $signed(held_7) * $signed(held_6[239:232]);
+      product_28 <= $signed(held_7) * $signed(held_6[231:224]);
+      product_27 <= $signed(held_7) * $signed(held_6[223:216]);
+      product_26 <= $signed(held_7) * $signed(held_6[215:208]);
+      product_25 <= $signed(held_7) * $signed(held_6[207:200]);
+      product_24 <= $signed(held_7) * $signed(held_6[199:192]);
+      product_23 <= $signed(held_7) * $signed(held_6[191:184]);
+      product_22 <= $signed(held_7) * $signed(held_6[183:176]);
+      product_21 <= $signed(held_7) * $signed(held_6[175:168]);
+      product_20 <= $signed(held_7) * $signed(held_6[167:160]);
+      product_19 <= $signed(held_7) * $signed(held_6[159:152]);
+      product_18 <= $signed(held_7) * $signed(held_6[151:144]);
+      product_17 <= $signed(held_7) * $signed(held_6[143:136]);
+      product_16 <= $signed(held_7) * $signed(held_6[135:128]);
+      product_15 <= $signed(held_7) * $signed(held_6[127:120]);
+      product_14 <= $signed(held_7) * $signed(held_6[119:112]);
+      product_13 <= $signed(held_7) * $signed(held_6[111:104]);
+      product_12 <= $signed(held_7) * $signed(held_6[103:96]);
+      product_11 <= $signed(held_7) * $signed(held_6[95:88]);
+      product_10 <= $signed(held_7) * $signed(held_6[87:80]);
+      product_9 <= $signed(held_7) * $signed(held_6[79:72]);
+      product_8 <= $signed(held_7) * $signed(held_6[71:64]);
+      product_7 <= $signed(held_7) * $signed(held_6[63:56]);
+      product_6 <= $signed(held_7) * $signed(held_6[55:48]);
+      product_5 <= $signed(held_7) * $signed(held_6[47:40]);
+      product_4 <= $signed(held_7) * $signed(held_6[39:32]);
+      product_3 <= $signed(held_7) * $signed(held_6[31:24]);
+      product_2 <= $signed(held_7) * $signed(held_6[23:16]);
+      product_1 <= $signed(held_7) * $signed(held_6[15:8]);
+      product_0 <= $signed(held_7) * $signed(held_6[7:0]);
       finishes <= completes & last_step;
       subtracts <= of_b;
     end
     if (of_b_when) begin
-      of_b <= held_6;
-      completes <= held_7;
-      held_5 <= held_8;
-      row_code <= held_6 ? row_code_negative[7:0] : row_code_either;
-    end
-    if (held_7_when) begin
-      held_7 <= held_9;
+      of_b <= held_8;
+      completes <= held_9;
       held_6 <= held_10;
-      held_8 <= scan__columns;
+      held_7 <= held_7_choice[7:0];
+    end
+    if (held_9_when) begin
+      held_9 <= held_11;
+      held_8 <= held_12;
+      held_10 <= scan__columns;
       picked_31 <= (fetched_lane[62] ? scan__rows[503:496] : 8'd0) | (fetched_lane[63] ? scan__rows[511:504] : 8'd0);
       picked_30 <= (fetched_lane[60] ? scan__rows[487:480] : 8'd0) | (fetched_lane[61] ? scan__rows[495:488] : 8'd0);
       picked_29 <= (fetched_lane[58] ? scan__rows[471:464] : 8'd0) | (fetched_lane[59] ? scan__rows[479:472] : 8'd0);
@@ -1907,9 +1980,10 @@ module pulsetrain_core_outer_product (
       end
     end
     if (loads) begin
+      held_5 <= held_7_choice[7:0];
       fetched_lane <= 1'b1 << lane;
-      held_9 <= cell_ends;
-      held_10 <= which;
+      held_11 <= cell_ends;
+      held_12 <= which;
     end
   end
 endmodule
@@ -2015,7 +2089,6 @@ module pulsetrain_core_responder (
   input read_starts,
   output room,
   output busy,
-  output reading,
   output cells__ready,
   output programmed,
   input samples__valid,
@@ -2028,6 +2101,7 @@ module pulsetrain_core_responder (
   input [3:0] verdict__status,
   input backward,
   output reg read_room = 1'b0,
+  output reg reading = 1'b0,
   output reg responses__valid = 1'b0,
   output reg [256:0] responses__payload = 257'd0,
   input faulted,
@@ -2063,6 +2137,7 @@ module pulsetrain_core_responder (
   reg [13:0] sent = 14'd0;
   reg cleared = 1'b0;
   reg known = 1'b0;
+  reg all_sent = 1'b0;
   reg [4:0] finished = 5'd0;
   reg [15:0] released = 16'd0;
   reg [15:0] faulty = 16'd0;
@@ -2081,11 +2156,11 @@ module pulsetrain_core_responder (
   assign oldest[11:4] = seen[15:8];
   assign oldest[15:12] = oldest_released ? (oldest_faulty ? 2'd2 : 2'd1) : seen[7:4];
   assign oldest[16] = oldest_settled;
-  wire enters_any = |{oldest[3:0] == 4'd3, oldest[3:0] == 4'd2};
+  wire all_sent_any = |{oldest[3:0] == 4'd3, oldest[3:0] == 4'd2};
   wire responses__payload_any = |{oldest[3:0] == 4'd9, oldest[3:0] == 4'd8, oldest[3:0] == 4'd7};
   wire finished_any = |{oldest[3:0] == 4'd6, oldest[3:0] == 4'd5, oldest[3:0] == 4'd4};
-  wire more = !oldest[16] & sent != (enters_any ? 14'd16 : responses__payload_any ? 14'd8192 : 14'd0);
-  wire over = (enters_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
+  wire more = !oldest[16] & (all_sent_any | responses__payload_any) & !all_sent;
+  wire over = (all_sent_any | (responses__payload_any & at_rest) | (finished_any & finished != 5'd0)) & !more;
   wire answers = free & (oldest[16] | over) & !clear;
   wire [3:0] look__addr = answers ? read_plus_1[3:0] : read;
   wire taken_0 = header__valid & write == 4'd0;
@@ -2136,13 +2211,13 @@ module pulsetrain_core_responder (
   wire taken_15 = header__valid & write == 4'd15;
   wire judged_15 = verdict__valid & write_minus_1[3:0] == 4'd15;
   wire settled_now_15 = taken_15 ? header__settled : judged_15 ? verdict__settled : settled[15];
-  assign reading = reads != 2'd0;
   wire enters = samples__valid & reading;
+  wire ends = enters & samples__last;
+  wire [3:0] reading_choice = clear ? 4'd0 : reads + read_starts - ends;
   wire free_and_more = free & more;
   wire offered = responses__payload_any ? cells__valid : valid;
   wire goes_on = free_and_more & offered;
-  wire leaves = goes_on & enters_any;
-  wire ends = enters & samples__last;
+  wire leaves = goes_on & all_sent_any;
   wire advances = goes_on & !clear;
   assign cells__ready = free_and_more & responses__payload_any & !clear;
   assign programmed = answers & responses__payload_any & !oldest[16];
@@ -2162,6 +2237,7 @@ module pulsetrain_core_responder (
   wire faulty_when_14 = clear & !settled_now_13;
   wire faulty_when_15 = clear & !settled_now_14;
   wire faulty_when_16 = clear & !settled_now_15;
+  wire [14:0] all_sent_difference = (all_sent_any ? 14'd16 : responses__payload_any ? 14'd8192 : 14'd0) - 1'b1;
   wire [255:0] out;
   assign out[15:0] = {{8{o[7]}}, o[7:0]};
   assign out[31:16] = {{8{o[15]}}, o[15:8]};
@@ -2210,9 +2286,12 @@ module pulsetrain_core_responder (
       oldest_released <= 1'b0;
       oldest_faulty <= 1'b0;
       read_room <= 1'b0;
+      reads <= 2'd0;
+      reading <= 1'b0;
       cleared <= 1'b0;
       responses__valid <= 1'b0;
       sent <= 14'd0;
+      all_sent <= 1'b0;
       responses__payload <= 257'd0;
     end else begin
       if (free) begin
@@ -2222,13 +2301,17 @@ module pulsetrain_core_responder (
       if (responses__ready)
         responses__valid <= 1'b0;
       if (advances) begin
+        all_sent <= sent == all_sent_difference;
         sent <= sent + 1'b1;
         responses__valid <= 1'b1;
       end else if (answers) begin
+        all_sent <= 1'b0;
         sent <= 14'd0;
         responses__valid <= 1'b1;
       end
       cleared <= clear;
+      reading <= reading_choice[1:0] != 2'd0;
+      reads <= reading_choice[1:0];
       read_room <= waiting_2 + 5'd16 <= 6'd20;
       oldest_faulty <= answers ? faulty[read_plus_1[3:0]] : faulty[read];
       oldest_released <= answers ? released[read_plus_1[3:0]] : released[read];
@@ -2370,17 +2453,14 @@ module pulsetrain_core_responder (
 
   always @(posedge clk) begin
     if (rst) begin
-      reads <= 2'd0;
       waiting_2 <= 5'd0;
       finished <= 5'd0;
     end else if (clear) begin
-      reads <= 2'd0;
       waiting_2 <= 5'd0;
       finished <= 5'd0;
     end else begin
       finished <= finished + updated - (answers & finished_any & !oldest[16]);
       waiting_2 <= waiting_2 + (read_starts ? 5'd16 : 5'd0) - leaves;
-      reads <= reads + read_starts - ends;
     end
   end
 
@@ -2607,8 +2687,9 @@ module pulsetrain_core_controller (
   reg asked_before = 1'b1;
   reg before_ = 1'b0;
   reg aborted = 1'b0;
-  reg drains = 1'b0;
   reg first = 1'b1;
+  reg begins = 1'b0;
+  reg drains = 1'b0;
   reg [9:0] beat = 10'd0;
   reg bank = 1'b0;
   reg [15:0] sampled_below = 16'd0;
@@ -2732,8 +2813,7 @@ module pulsetrain_core_controller (
   wire allowed = seed_waits & !aborted;
   wire seed__valid_2 = seed__valid & allowed;
   assign seed__ready = seed__ready_2 & allowed;
-  wire begins = in_flight != 2'd2 & !seed_waits & !drains & !reads & !(active & !busy);
-  wire allowed_2 = idle_both & words__valid & (!first | begins);
+  wire allowed_2 = idle_both & words__valid & (!first | (begins & !seed_waits & !drains));
   assign deltas__ready = allowed_2 & i__ready;
   wire words__ready = deltas__valid & deltas__ready;
   wire ends = words__ready & beat == 10'd1023;
@@ -3068,6 +3148,7 @@ module pulsetrain_core_controller (
       armed_limit <= 16'd0;
       aborted <= 1'b0;
       before_ <= 1'b0;
+      begins <= 1'b0;
       beat <= 10'd0;
       first <= 1'b1;
       bank <= 1'b0;
@@ -3239,6 +3320,7 @@ module pulsetrain_core_controller (
           beat <= 10'd0;
         end
       end
+      begins <= in_flight != 2'd2 & !reads & !(active & !busy) & !starts;
       before_ <= seed__valid;
       aborted <= aborts;
       if (!arms) begin

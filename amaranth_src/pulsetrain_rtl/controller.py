@@ -195,8 +195,8 @@ class Controller(wiring.Component):
         if self._alone:
             m.d.comb += self.settings_error.eq(Cat(self._settings_errors(self.settings, limit)))
         programming = programmer.active & ~self.busy
-        may_start = self._may_start(in_flight) & ~self._seed_goes_first(seed_waits) & ~drains & ~reads & ~programming
-        newest = self._take_beats(m, source, lanes, starts, may_start)
+        may_start = self._may_start(in_flight) & ~reads & ~programming
+        newest = self._take_beats(m, source, lanes, starts, may_start, ~self._seed_goes_first(seed_waits) & ~drains)
         settings = self._sample_settings(m, in_flight, starts, finished)
         self._connect_scheduler(m, lanes, scheduler, starts, newest, drains, clear)
         self._route(m, scheduler, programmer, upcoming, settings, newest ^ in_flight[0], clear, may_read)
@@ -274,17 +274,23 @@ class Controller(wiring.Component):
         for name in ("seeded", "seeding", "seed_error", "random_seed", "random_steps", "state_word"):
             m.d.comb += getattr(self, name).eq(getattr(source, name))
 
-    def _take_beats(self, m, source, lanes, starts, may_start):
-        """Join deltas, words and settings to beats. Returns the bank that the next request has; they take turns."""
+    def _take_beats(self, m, source, lanes, starts, may_start, may_begin):
+        """Join deltas, words and settings to beats. Returns the bank that the next request has; they take turns.
+
+        ``may_start``, ``may_begin``: whether a request may start, the first one in the core looked at a cycle before.
+        """
         beat, first, allowed, bank = Signal(range(self.config.beats)), Signal(init=1), Signal(), Signal()
         begins, ends = Signal(), Signal()
-        m.d.comb += begins.eq(may_start)
-        if self._alone:  # in the core the settings have stood there for a cycle, and were checked with their header
+        if self._alone:
             offered_before = Signal()
             m.d.sync += offered_before.eq(self.deltas.valid & first & ~starts)
             m.d.comb += begins.eq(may_start & offered_before & (self.settings_error == 0))
+        else:
+            # A register, for ``ready`` has a long way to go. In the core the settings have stood there for a cycle and
+            # were checked with their header, which has waited until no read and no programming is before it any more.
+            m.d.sync += begins.eq(may_start & ~starts)
         m.d.comb += [
-            allowed.eq(self.armed & ~self.released & source.words.valid & (~first | begins)),
+            allowed.eq(self.armed & ~self.released & source.words.valid & (~first | (begins & may_begin))),
             ends.eq(source.words.ready & self._last_beat(beat)),
             self.deltas.ready.eq(allowed & lanes.i.ready),
             lanes.i.valid.eq(allowed & self.deltas.valid),

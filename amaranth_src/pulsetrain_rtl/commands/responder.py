@@ -186,9 +186,10 @@ class Responder(wiring.Component):
         codes = self._read_codes(m, oldest.opcode, sent, kept)
         reads, programs = is_one_of(oldest.opcode, READS), is_one_of(oldest.opcode, PROGRAMS)
         updates, more, offered, over = is_one_of(oldest.opcode, UPDATES), Signal(), Signal(), Signal()
+        all_sent = Signal()  # the data beats of a command that has some
         m.d.comb += [
             free.eq((~response.valid | response.ready) & ~cleared & known),
-            more.eq(~oldest.settled & (sent != self._beats(oldest.opcode))),
+            more.eq(~oldest.settled & (reads | programs) & ~all_sent),
             offered.eq(Mux(programs, self.cells.valid, kept.valid)),
             over.eq((reads | (programs & self.at_rest) | (updates & self._update_is_done(finished))) & ~more),
             goes_on.eq(free & more & offered),  # also while ``clear`` is high: the samples are forgotten anyway
@@ -203,8 +204,9 @@ class Responder(wiring.Component):
             m.d.sync += response.valid.eq(0)
         with m.If(advances):
             m.d.sync += [response.valid.eq(1), sent.eq(sent + 1)]
+            m.d.sync += all_sent.eq(sent == self._beats(oldest.opcode) - 1)
         with m.Elif(answers):
-            m.d.sync += [response.valid.eq(1), sent.eq(0)]
+            m.d.sync += [response.valid.eq(1), sent.eq(0), all_sent.eq(0)]
         beat = Mux(programs, self.cells.payload.as_value(), codes.as_value())
         with m.If(free):  # whether something is sent or not, which takes longer to find out
             m.d.sync += response.p.last.eq(~more)
@@ -289,11 +291,11 @@ class Responder(wiring.Component):
         config = self.config
         most = group_count(config) + SPARE_SAMPLES
         m.submodules.kept = kept = SampleQueue(config.adc_count * config.adc_bits, most)
-        reads, waiting, groups = Signal(2), Signal(range(most + 1)), Signal(range(group_count(config) + 1))
-        ends = Signal()
+        waiting, groups = Signal(range(most + 1)), Signal(range(group_count(config) + 1))
+        reads, next_reads, ends = Signal(2), Signal(2), Signal()
         m.d.comb += [
             groups.eq(Mux(self.backward, config.row_groups, config.column_groups)),
-            self.reading.eq(reads != 0),
+            next_reads.eq(Mux(self.clear, 0, reads + self.read_starts - ends)),
             kept.clear.eq(self.clear),
             kept.enters.eq(self.samples.valid & self.reading),
             kept.i.eq(self.samples.codes),
@@ -302,10 +304,10 @@ class Responder(wiring.Component):
         ]
         # From a register: in the cycle after a start it is too early, but no read follows another so soon.
         m.d.sync += self.read_room.eq(self._room_for_read(waiting, groups))
-        m.d.sync += reads.eq(reads + self.read_starts - ends)
+        m.d.sync += [reads.eq(next_reads), self.reading.eq(next_reads != 0)]
         m.d.sync += waiting.eq(waiting + Mux(self.read_starts, groups, 0) - leaves)
         with m.If(self.clear):
-            m.d.sync += [reads.eq(0), waiting.eq(0)]
+            m.d.sync += waiting.eq(0)
         return kept
 
     def _read_codes(self, m, opcode, group, kept):

@@ -1,6 +1,6 @@
 """Vector store: four vectors of input codes, each in two places (specification, section 15)."""
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, signed, unsigned
+from amaranth.hdl import Cat, Module, Mux, Signal, signed, unsigned
 from amaranth.lib import data, wiring
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import In, Out
@@ -96,8 +96,8 @@ class VectorStore(wiring.Component):
     scan, drive : the readers. ``drive.side`` is looked at in the cycle of ``start``. Without ``product_cycles`` there
         is nothing to ``scan``, and the vectors B do not exist.
 
-    A vector is 0 from reset until its first load, and memories are not reset: ``loaded`` tells. A beat per cycle; codes
-    a cycle after their beat was asked for. The vectors of a side lie in one memory for each reader.
+    A vector is 0 from reset until its first load, and memories are not reset: ``loaded`` tells. A beat per cycle, but
+    for the one after a ``commit``; codes a cycle after their beat was asked for.
 
     Raises PulsetrainError if ``config`` is not a ControllerConfig.
     """
@@ -136,11 +136,11 @@ class VectorStore(wiring.Component):
         m = Module()
         config, load, scan, drive = self.config, self.load, self.scan, self.drive
         beat, taken, drive_side = Signal(beat_shape(config)), Signal(), Signal()
-        present, blocked = Signal(config.lanes), Signal(len(VECTORS))
+        present, blocked, committed = Signal(config.lanes), Signal(len(VECTORS)), Signal()
         chosen = Cat(load.p.which, load.p.side)
         m.d.comb += [
             present.eq(lines_present(config, load.p.side, beat)),
-            load.ready.eq(~blocked.bit_select(chosen, 1)),
+            load.ready.eq(~blocked.bit_select(chosen, 1) & ~committed),  # a place is blocked only after a commit
             taken.eq(load.valid & load.ready),
         ]
         with m.If(taken):
@@ -154,6 +154,7 @@ class VectorStore(wiring.Component):
         current, loaded = Signal(len(VECTORS)), Signal(len(VECTORS))
         scan_places, scan_loaded = Signal(len(VECTORS)), Signal(len(VECTORS))
         drive_places, drive_loaded = Signal(len(Side)), Signal(len(Side))
+        m.d.sync += committed.eq(taken & load.p.commit)
         with m.If(taken & self._vector_commits(load.p) & ~self.clear):
             m.d.sync += [current.bit_select(chosen, 1).eq(~current.bit_select(chosen, 1))]
             m.d.sync += loaded.bit_select(chosen, 1).eq(1)
@@ -169,38 +170,38 @@ class VectorStore(wiring.Component):
             if which == Which.A:
                 drives = drive.active & (drive_side == side)
                 reads.append(self._place_is_read(drives, drive_places[side], other))
-            m.d.comb += blocked[index].eq(Cat(reads).any())
+            m.d.sync += blocked[index].eq(Cat(reads).any())
 
-        driven = []
-        for side, scan_beat, scan_codes in (
-            (Side.ROWS, scan.row_beat, scan.rows), (Side.COLUMNS, scan.column_beat, scan.columns)
-        ):  # fmt: skip
-            name, mine = side.name.lower(), slice(side * len(Which), (side + 1) * len(Which))
+        # The memories: of each side for the scan, and of both sides, A alone, for the DACs. Each has all beats of one
+        # place after those of the other, and those of B, or of the columns, after all that.
+        words, place = Signal(vector_codes_layout(config)), ~current.bit_select(chosen, 1)
+        m.d.comb += [words[lane].eq(Mux(present[lane], load.p.codes[lane], 0)) for lane in range(config.lanes)]
+        kept = {"driven": (load.p.which == Which.A, load.p.side)}
+        if config.product_cycles:
+            kept |= {side.name.lower(): (load.p.side == side, load.p.which) for side in Side}
+        ports = {}
+        for name, (mine, half) in kept.items():
             m.submodules[name] = codes = Memory(
-                shape=unsigned(config.lanes * config.dac_bits),
-                depth=(2 * len(Which) if config.product_cycles else 2) << len(beat),
-                init=[],
-                attrs=BLOCK_RAM,
+                shape=unsigned(config.lanes * config.dac_bits), depth=4 << len(beat), init=[], attrs=BLOCK_RAM
             )
-            write, drive_port = codes.write_port(), codes.read_port()
-            m.d.comb += [  # addresses of B are beyond the end where there are no products
-                write.addr.eq(Cat(beat, ~current[mine].bit_select(load.p.which, 1), load.p.which)),
-                write.data.eq(Cat(Mux(present[lane], load.p.codes[lane], 0) for lane in range(config.lanes))),
-                write.en.eq(taken & (load.p.side == side)),
-                drive_port.addr.eq(Cat(drive.beat, drive_places[side], Const(Which.A.value, member_bits(Which)))),
-            ]
-            driven.append(drive_port.data)
-            if config.product_cycles:
-                scan_port = codes.read_port()
+            write, ports[name] = codes.write_port(), codes.read_port()
+            m.d.comb += [write.addr.eq(Cat(beat, place, half)), write.data.eq(words), write.en.eq(taken & mine)]
+        if config.product_cycles:
+            for side, asked, codes in (
+                (Side.ROWS, scan.row_beat, scan.rows), (Side.COLUMNS, scan.column_beat, scan.columns)
+            ):  # fmt: skip
+                port, places = ports[side.name.lower()], scan_places[side * len(Which) : (side + 1) * len(Which)]
                 m.d.comb += [
-                    scan_port.addr.eq(Cat(scan_beat, scan_places[mine].bit_select(scan.which, 1), scan.which)),
-                    scan_port.en.eq(scan.enable),
-                    scan_codes.as_value().eq(scan_port.data),
+                    port.addr.eq(Cat(asked, places.bit_select(scan.which, 1), scan.which)),
+                    port.en.eq(scan.enable),
+                    codes.as_value().eq(port.data),
                 ]
         with m.If(scan.enable):
             both = Cat(scan_loaded[which] & scan_loaded[len(Which) + which] for which in range(len(Which)))
             m.d.sync += scan.loaded.eq(self._is_loaded(both.bit_select(scan.which, 1)))
         m.d.sync += drive.loaded.eq(self._is_loaded(drive_loaded.bit_select(drive_side, 1)))
-        side = Mux(drive_side == Side.COLUMNS, driven[Side.COLUMNS], driven[Side.ROWS])
-        m.d.comb += drive.codes.as_value().eq(side)
+        m.d.comb += [
+            ports["driven"].addr.eq(Cat(drive.beat, drive_places.bit_select(drive_side, 1), drive_side)),
+            drive.codes.as_value().eq(ports["driven"].data),
+        ]
         return m

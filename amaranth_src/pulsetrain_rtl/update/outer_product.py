@@ -126,7 +126,9 @@ class OuterProduct(wiring.Component):
         picked_parts = [
             Signal(config.dac_bits, name=f"picked_{part}", reset_less=True) for part in range(-(-config.lanes // 2))
         ]
-        row_code = Signal(signed(config.dac_bits), reset_less=True)
+        # Half of the multipliers have a copy of the row's code, for shorter wires. It is also loaded with what nobody
+        # looks at, or synthesis would find two registers of one content, and keep one.
+        row_code, row_code_copy = (Signal(signed(config.dac_bits), reset_less=True) for _ in range(2))
         picked_columns, column_codes = (Signal(vector_codes_layout(config), reset_less=True) for _ in range(2))
         completes = Signal(reset_less=True)
         with m.If(loads):
@@ -138,10 +140,11 @@ class OuterProduct(wiring.Component):
             m.d.sync += [picked_columns.eq(scan.columns), picked_which.eq(fetched_which), picked_end.eq(fetched_end)]
             with m.If(~scan.loaded):
                 m.d.sync += [part.eq(0) for part in picked_parts]
+        factor = self._factor(reduce(or_, picked_parts).as_signed(), picked_which)
+        with m.If(loads):
+            m.d.sync += row_code_copy.eq(factor)
         with m.If(loads & picked):
-            picked_code = reduce(or_, picked_parts).as_signed()
-            m.d.sync += [row_code.eq(self._factor(picked_code, picked_which)), column_codes.eq(picked_columns)]
-            m.d.sync += completes.eq(picked_end)
+            m.d.sync += [row_code.eq(factor), column_codes.eq(picked_columns), completes.eq(picked_end)]
         if steps > 1:
             with m.Elif(moves & multiplies):
                 m.d.sync += column_codes.as_value().eq(column_codes.as_value() >> (multipliers * config.dac_bits))
@@ -158,7 +161,11 @@ class OuterProduct(wiring.Component):
         with m.If(moves & multiplies):
             m.d.sync += [step.eq(Mux(last_step, 0, step + 1)), subtracts.eq(of_b)]
             m.d.sync += finishes.eq(completes & last_step)
-            m.d.sync += [product.eq(self._product(row_code, column_codes[i])) for i, product in enumerate(products)]
+            row_codes = [row_code] * (multipliers - multipliers // 2) + [row_code_copy] * (multipliers // 2)
+            m.d.sync += [
+                product.eq(self._product(row, column_codes[i]))
+                for i, (product, row) in enumerate(zip(products, row_codes, strict=True))
+            ]
         with m.If(moves):
             m.d.sync += [adds.eq(multiplies), self.deltas.valid.eq(adds & finishes)]
         sums = [
