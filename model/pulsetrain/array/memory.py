@@ -21,8 +21,10 @@ from pulsetrain.array.record import (
     FRESH,
     RESET,
     SET,
+    SLOW,
     STUCK,
     STUCK_PULSE,
+    WARM,
     bases,
     begun,
     conductances,
@@ -69,6 +71,8 @@ class ArrayMemory:
         self.block = new_block(self.rows, self.columns, self.pair, parameters)
         self._head = header(self.block)
         self.parts = parts_of(self.block)
+        effects = int(self._head.effects)  # with which sums of reads are more than code × conductance
+        self._slow = bool(effects & (WARM | SLOW)) or self.parts.wires is not None
         self._conductance = conductances(self.block)[: rows * columns].reshape(self._shape)
         self.conductance = self._conductance.view()
         self._flags = flags(self.block)[: rows * columns]

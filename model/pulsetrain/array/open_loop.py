@@ -67,12 +67,12 @@ def apply_whole(
     hits_out: NDArray[np.int64],
 ) -> None:
     """As ``apply_range``; without ``noisy`` pulses draw no noise (a cut pulse carries it, with one draw per step)."""
-    apply = _apply_plain if parts_of(block).measured is None else _apply_measured  # only one of them is compiled
+    apply = apply_plain if parts_of(block).measured is None else _apply_measured  # only one of them is compiled
     hits_out[0] += apply(block, cells, counts, first, last, noisy)
 
 
 @compiled(nogil=True)
-def _apply_plain(
+def apply_plain(
     block: Block, cells: NDArray[np.int64], counts: NDArray[np.int16], first: int, last: int, noisy: bool
 ) -> int:
     """Pulses of section 12. An entry of a batch is one pulse, or with one draw per step all pulses of a cell."""

@@ -77,7 +77,7 @@ def update_verified(
     An operation of the array. Raises PulsetrainError, before anything is changed, for illegal settings, counts that are
     not integers (rows, M) of magnitude up to 255, or an array of another shape.
     """
-    wanted = _checked("Steps", counts, config, 255)
+    wanted = _checked("Steps", counts, (config.rows, config.weight_columns), 255)
     filled = settings.checked(config)
     rules = _rules(config, filled, UPDATING, filled.verify_tolerance)
     return _run(array, wanted, config, filled, rules, wanted == 0)
@@ -198,15 +198,18 @@ def check_programming(config: ControllerConfig, settings: ControllerSettings, mo
                 raise PulsetrainError(f"{names[operation]} must be at least 1 with a ramp of levels, not 0")
 
 
-def checked_targets(targets: ArrayLike, config: ControllerConfig) -> NDArray[np.int16]:
-    """``targets`` as int16 (rows, M). Raises PulsetrainError unless they are integers of 16 bits."""
-    return _checked("Targets", targets, config, 2**15)
+def checked_targets(
+    targets: ArrayLike, config: ControllerConfig, shape: tuple[int, int] | None = None
+) -> NDArray[np.int16]:
+    """``targets`` as int16 (rows, M), or of another ``shape``. Raises PulsetrainError unless they are integers of 16
+    bits."""
+    return _checked("Targets", targets, shape or (config.rows, config.weight_columns), 2**15)
 
 
-def _checked(thing: str, values: ArrayLike, config: ControllerConfig, limit: int) -> NDArray[np.int16]:
-    """``values`` as int16 (rows, M), within ±limit and 16 bits."""
+def _checked(thing: str, values: ArrayLike, shape: tuple[int, int], limit: int) -> NDArray[np.int16]:
+    """``values`` as int16 of ``shape``, within ±limit and 16 bits."""
     array = check_array(thing, values)
-    shape, high = (config.rows, config.weight_columns), min(limit, 2**15 - 1)
+    high = min(limit, 2**15 - 1)
     if array.dtype.kind not in "iu":
         raise PulsetrainError(f"{thing} must be integers, not {array.dtype}")
     if array.shape != shape:

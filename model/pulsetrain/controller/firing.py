@@ -21,10 +21,10 @@ _ONE, _63 = np.uint64(1), np.uint64(63)
 _LOWEST_BITS = np.uint64(0x0102_0408_1020_4080)
 """Multiplied by it, the lowest bits of the eight bytes of a word come together in the top byte, in order."""
 
-_CELLS_AT_ONCE = 1024
+CELLS_AT_ONCE = 1024
 """About as many cells are decided at once: few enough for the fastest memory, enough to be worth the beginning."""
 
-_KINDS = {8: np.uint8, 16: np.uint16, 32: np.uint32}
+KINDS = {8: np.uint8, 16: np.uint16, 32: np.uint32}
 
 Part = tuple[NDArray[np.int64], NDArray[np.int16], int]
 
@@ -148,7 +148,7 @@ def _list(
 
 
 @compiled(nogil=True)
-def _fire(
+def fire(
     deltas: NDArray[np.signedinteger],
     columns: int,
     rows: tuple[int, int],
@@ -206,11 +206,11 @@ def decide_fired(
     beats = columns // (stream.shape[0] * words.lanes)
     numbers = (words.position, words.step, beats, bits, words.aligned)
     decision = (threshold_log2, max_pulses)
-    mask = _mask(bits, threshold_log2)
-    kind = _KINDS[bits] if words.aligned else np.uint32
+    mask = low_mask(bits, threshold_log2)
+    kind = KINDS[bits] if words.aligned else np.uint32
 
     flat = deltas.reshape(-1)
-    piece = max(1, _CELLS_AT_ONCE // columns)
+    piece = max(1, CELLS_AT_ONCE // columns)
     words64 = 8 * -(-piece * columns // 64)
 
     def block(first: int, last: int) -> list[Part]:
@@ -219,7 +219,7 @@ def decide_fired(
         while first < last:
             size = (last - first) * columns // 8 + piece * columns  # more parts if more fire
             cells, counts = np.empty(size, np.int64), np.empty(size, np.int16)
-            first, found, saturated = _fire(
+            first, found, saturated = fire(
                 flat, columns, (first, last), piece, stream, numbers, decision, mask, aligned, aligned.view(kind),
                 marks, marks.view(np.uint8), cells, counts,
             )  # fmt: skip
@@ -235,6 +235,6 @@ def decide_fired(
 
 
 @cache
-def _mask(bits: int, t: int) -> np.uint64:
+def low_mask(bits: int, t: int) -> np.uint64:
     """The mask of the low ``t`` bits of as many words of ``bits`` as fill 64."""
     return np.uint64(sum(((1 << t) - 1) << lane for lane in range(0, 64 - bits + 1, bits)))

@@ -84,13 +84,16 @@ class Decisions:
         return make_fired_slots(self.devices, self._parallel_max)
 
 
-def checked_deltas(deltas: ArrayLike, config: ControllerConfig) -> NDArray[np.signedinteger]:
-    """``deltas`` as int16 (delta_bits up to 16) or int32 (above), contiguous, (rows, weights of a row).
+def checked_deltas(
+    deltas: ArrayLike, config: ControllerConfig, shape: tuple[int, int] | None = None
+) -> NDArray[np.signedinteger]:
+    """``deltas`` as int16 (delta_bits up to 16) or int32 (above), contiguous, (rows, weights of a row), or of another
+    ``shape``.
 
     Raises PulsetrainError unless it has integers of that shape between −2^(delta_bits−1) and 2^(delta_bits−1) − 1.
     """
     array = check_array("Deltas", deltas)
-    shape = (config.rows, config.weight_columns)
+    shape = shape or (config.rows, config.weight_columns)
     if array.dtype.kind not in "iu":
         raise PulsetrainError(f"Deltas must be integers, not {array.dtype}")
     if array.shape != shape:
@@ -133,6 +136,16 @@ class GoldenController:
         self._settings = filled = settings.checked(self._config)
         self._max_pulses = self._config.pulses_max if filled.max_pulses is None else filled.max_pulses
         self._parallel_max = self._config.columns if filled.parallel_max is None else filled.parallel_max
+
+    @property
+    def max_pulses(self) -> int:
+        """The largest number of pulses of a cell in force."""
+        return self._max_pulses
+
+    @property
+    def parallel_max(self) -> int:
+        """The largest number of columns of a slot in force."""
+        return self._parallel_max
 
     @property
     def source(self) -> RandomSource:

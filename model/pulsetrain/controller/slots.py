@@ -54,7 +54,7 @@ def _walk(
 
 
 @compiled
-def _number(cells: NDArray[np.int64], fired: NDArray[np.int16], columns: int, parallel_max: int) -> int:
+def slot_number(cells: NDArray[np.int64], fired: NDArray[np.int16], columns: int, parallel_max: int) -> int:
     """The number of slots: for each row, polarity and k from 1, ⌈cells with at least k pulses / parallel_max⌉."""
     most = 0
     for i in range(fired.size):
@@ -158,7 +158,7 @@ def make_slots(counts: NDArray[np.int16], cells: NDArray[np.int64], parallel_max
 
 def count_fired_slots(devices: FiredCells, parallel_max: int) -> int:
     """Number of slots of a request; the cost follows the cells that fire, as that of ``make_fired_slots``."""
-    return int(_number(devices.cells, devices.counts, devices.shape[1], parallel_max))
+    return int(slot_number(devices.cells, devices.counts, devices.shape[1], parallel_max))
 
 
 def make_fired_slots(devices: FiredCells, parallel_max: int) -> Slots:

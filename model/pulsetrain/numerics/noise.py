@@ -148,7 +148,7 @@ def _uniforms(
 
 
 @compiled
-def _round(
+def round_steps(
     steps: NDArray[np.float64],
     scale: float,
     limit: float,
@@ -157,6 +157,7 @@ def _round(
     first_cell: int,
     deltas: NDArray[np.signedinteger],
 ) -> int:
+    """``rounded_steps`` of contiguous steps to ``deltas`` of one size, compiled. Returns how many were clipped."""
     k0, k1 = np.uint64(key) & LOW_WORD, np.uint64(key) >> _32
     o0, o1 = np.uint64(operation) & LOW_WORD, np.uint64(operation) >> _32
     uniform = np.empty(1024, np.uint64)
@@ -221,5 +222,5 @@ def rounded_steps(
     deltas = np.empty(steps.shape, dtype)
     flat = np.ascontiguousarray(steps).reshape(-1)
     numbers = (np.uint64(seed), np.uint64(operation), first_cell)
-    clipped = _round(flat, scale, float(limit), *numbers, deltas.reshape(-1))
+    clipped = round_steps(flat, scale, float(limit), *numbers, deltas.reshape(-1))
     return deltas, int(clipped)

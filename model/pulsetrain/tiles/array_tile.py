@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -25,9 +25,11 @@ from pulsetrain.errors import PulsetrainError, check_array, check_integer, check
 from pulsetrain.numerics.noise import rounded_steps
 from pulsetrain.tiles.converters import checked_vectors, dac_codes, outer_codes, products
 from pulsetrain.tiles.reports import (
+    TOTALS,
     ProgramReport,
     TileCounters,
     TileDecision,
+    Totals,
     UpdateReport,
     fired_numbers,
     pulse_numbers,
@@ -95,12 +97,16 @@ class ArrayTile(Tile):
         self.array = CrossbarArray(
             config.rows, config.columns, parameters, self.seeds.noise, self.seeds.reads, pair=config.pair
         )
-        self.counters = TileCounters()
+        self._totals = Totals()
         self._shape = (config.rows, config.weight_columns)
-        self._scale = 2.0**self.settings.threshold_log2 / self.threshold_weight
+        self.scale = 2.0**self.settings.threshold_log2 / self.threshold_weight
         self._at_threshold = {self.settings.threshold_log2: self.settings}
         self._last_slots: Slots | TileDecision = Slots.none(config)
         self._last_codes = np.empty((0, config.weight_columns), np.int16)
+
+    @property
+    def counters(self) -> TileCounters:
+        return self._totals.counters
 
     @abstractmethod
     def _decide(self, deltas: NDArray[np.signedinteger], settings: ControllerSettings) -> TileDecision:
@@ -155,7 +161,7 @@ class ArrayTile(Tile):
         checked = checked_real_array("Steps", step, self._shape)
         limit = self.config.delta_max
         narrow = np.int16 if self.config.delta_bits <= 16 else np.int32
-        deltas, clipped = rounded_steps(checked, self._scale, limit, self.seeds.rounding, self.array.operation, narrow)
+        deltas, clipped = rounded_steps(checked, self.scale, limit, self.seeds.rounding, self.array.operation, narrow)
         return self._run(deltas, clipped, self.settings)
 
     def update_deltas(self, deltas: ArrayLike) -> UpdateReport:
@@ -189,7 +195,7 @@ class ArrayTile(Tile):
         return self._programmed(targets, ProgramMode.FORM)
 
     def refresh(self, *, chosen: ArrayLike | None = None) -> ProgramReport:
-        targets = np.where(chosen_weights(chosen, self.config), 0, LEFT_ALONE).astype(np.int16)
+        targets = np.where(chosen_weights(chosen, self._shape), 0, LEFT_ALONE).astype(np.int16)
         return self._programmed(targets, ProgramMode.REFRESH)
 
     def write(self, step: ArrayLike, noise: bool) -> UpdateReport:
@@ -198,7 +204,7 @@ class ArrayTile(Tile):
         up, down = int(np.count_nonzero(checked > 0)), int(np.count_nonzero(checked < 0))
         self._last_slots = Slots.none(self.config)
         report = UpdateReport(cells_set=up, cells_reset=down, pulses_set=up, pulses_reset=down, window_hits=hits)
-        self.counters = self.counters.after(report, 0)
+        self._totals.add_report(report, 0)
         return report
 
     def wait(self, seconds: float) -> None:
@@ -209,7 +215,7 @@ class ArrayTile(Tile):
 
     def state(self) -> dict[str, Any]:
         seed, steps = self._controller_state()
-        counters = {f"count_{item.name}": getattr(self.counters, item.name) for item in fields(self.counters)}
+        counters = {f"count_{name}": value for name, value in zip(TOTALS, self._totals.values.tolist(), strict=True)}
         array = {f"array_{name}": value for name, value in self.array.state().items()}
         return {"tile_seed": self.seed, "random_seed": seed, "random_steps": steps, **array, **counters}
 
@@ -228,8 +234,7 @@ class ArrayTile(Tile):
             raise PulsetrainError(f"Tile seed of the state must be {self.seed}, not {tile_seed}")
         seed = check_integer("Random seed", state["random_seed"], 1, 2**64 - 1)
         steps = check_integer("Random steps", state["random_steps"], 0, 2**64 - 1)
-        names = [item.name for item in fields(self.counters)]
-        counts = {name: check_integer(f"Count of {name}", state[f"count_{name}"], 0) for name in names}
+        counts = {name: check_integer(f"Count of {name}", state[f"count_{name}"], 0, 2**63 - 1) for name in TOTALS}
         before = self.array.state()
         self.array.restore({name[6:]: value for name, value in state.items() if name.startswith("array_")})
         try:
@@ -237,7 +242,7 @@ class ArrayTile(Tile):
         except BaseException:
             self.array.restore(before)
             raise
-        self.counters = TileCounters(**counts)
+        self._totals.values[:] = [counts[name] for name in TOTALS]
         self._last_slots = Slots.none(self.config)
         self._last_codes = np.empty((0, self.config.weight_columns), np.int16)
 
@@ -255,28 +260,31 @@ class ArrayTile(Tile):
     def _product(self, values: ArrayLike, *, backward: bool) -> NDArray[np.float64]:
         array, stack = self._stacked("Vectors", values, backward)
         vectors = checked_vectors("Vectors", stack, stack.shape[1])
-        codes, scales = dac_codes(vectors, self.config.dac_max)
+        real = self.products_of(*dac_codes(vectors, self.config.dac_max), backward)
+        return real.reshape(*array.shape[:-1], real.shape[1])
+
+    def products_of(self, codes: NDArray[np.int32], scales: NDArray[np.float64], backward: bool) -> NDArray[np.float64]:
+        """The products (n, sensed lines) with vectors of ``codes`` (n, driven lines), checked, and ``scales`` (n,)."""
         found = self._counted_read(codes, backward)
-        real = products(
+        return products(
             found,
             scales,
             full_scale=self._full_scale(backward),
             adc_max=self.config.adc_max,
             siemens_per_weight=self.parameters.siemens_per_weight,
         )
-        return real.reshape(*array.shape[:-1], found.shape[1])
 
     def _counted_read(self, codes: NDArray[np.int32], backward: bool) -> NDArray[np.int16]:
         clipped = self.array.clipped
         self._last_codes, cycles = self._read(codes, backward)
         groups = self.config.row_groups if backward else self.config.column_groups
-        self.counters = self.counters.after_reads(len(codes), len(codes) * groups, self.array.clipped - clipped, cycles)
+        self._totals.add_reads(len(codes), len(codes) * groups, self.array.clipped - clipped, cycles)
         return self._last_codes
 
     def _update_vectors(self, rows: list[ArrayLike], columns: list[ArrayLike], rate: float) -> UpdateReport:
         _check_products(self.config)
         found = outer_codes(
-            *self._pairs("vector", rows, columns, checked_vectors),
+            *checked_pairs("vector", rows, columns, self._shape, checked_vectors),
             rate=rate,
             threshold_weight=self.threshold_weight,
             dac_max=self.config.dac_max,
@@ -294,24 +302,9 @@ class ArrayTile(Tile):
     ) -> UpdateReport:
         _check_products(self.config)
         check = partial(checked_codes, limit=self.config.dac_max)
-        vectors = self._pairs("codes", rows, columns, check)
+        vectors = checked_pairs("codes", rows, columns, self._shape, check)
         log2 = self.settings.threshold_log2 if threshold_log2 is None else threshold_log2
         return self._run(vectors, 0, self._settings_at(log2))
-
-    def _pairs(
-        self, kind: str, rows: list[ArrayLike], columns: list[ArrayLike], check: Callable[..., NDArray[Any]]
-    ) -> tuple[NDArray[Any], NDArray[Any]]:
-        """The vectors of an update, each checked, stacked by side. Raises PulsetrainError for another shape."""
-        sides = []
-        for side, items, lines in (("Row", rows, self._shape[0]), ("Column", columns, self._shape[1])):
-            thing, arrays = f"{side} {kind}", []
-            for item in items:
-                array = check_array(thing, item)
-                if array.shape != (lines,):
-                    raise PulsetrainError(f"{thing} must have shape ({lines},), not {array.shape}")
-                arrays.append(check(thing, array[np.newaxis], lines))
-            sides.append(np.concatenate(arrays))
-        return sides[0], sides[1]
 
     def _settings_at(self, threshold_log2: int) -> ControllerSettings:
         """The settings with another threshold, the same object each time."""
@@ -347,7 +340,7 @@ class ArrayTile(Tile):
             codes_clipped=self.array.clipped - codes_clipped,
             **({} if rounds is None else vars(rounds)),
         )
-        self.counters = self.counters.after(report, self.config.cells)
+        self._totals.add_report(report, self.config.cells)
         return report
 
     def _programmed(self, targets: NDArray[np.int16], mode: ProgramMode) -> ProgramReport:
@@ -368,8 +361,28 @@ class ArrayTile(Tile):
             codes_clipped=self.array.clipped - clipped,
             **vars(done.rounds),
         )
-        self.counters = self.counters.after(report, 0)
+        self._totals.add_report(report, 0)
         return report
+
+
+def checked_pairs(
+    kind: str,
+    rows: list[ArrayLike],
+    columns: list[ArrayLike],
+    shape: tuple[int, int],
+    check: Callable[..., NDArray[Any]],
+) -> tuple[NDArray[Any], NDArray[Any]]:
+    """The vectors of an update of ``shape``, each checked, stacked by side. Raises PulsetrainError for another one."""
+    sides = []
+    for side, items, lines in (("Row", rows, shape[0]), ("Column", columns, shape[1])):
+        thing, arrays = f"{side} {kind}", []
+        for item in items:
+            array = check_array(thing, item)
+            if array.shape != (lines,):
+                raise PulsetrainError(f"{thing} must have shape ({lines},), not {array.shape}")
+            arrays.append(check(thing, array[np.newaxis], lines))
+        sides.append(np.concatenate(arrays))
+    return sides[0], sides[1]
 
 
 def _check_products(config: ControllerConfig) -> None:

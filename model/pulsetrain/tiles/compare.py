@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from pulsetrain.controller.slots import Slots
 from pulsetrain.errors import MismatchError, PulsetrainError, check_integer
-from pulsetrain.tiles.reports import COUNTED, ProgramReport, UpdateReport
+from pulsetrain.tiles.reports import COUNTED, ProgramReport, TileCounters, UpdateReport
 from pulsetrain.tiles.tile import Tile
 
 Result = TypeVar("Result")
@@ -41,9 +41,13 @@ class ComparedTile(Tile):
             raise PulsetrainError("Compared tiles must be two, not one tile twice")
         self.first, self.second = first, second
         self.config, self.settings, self.device = first.config, first.settings, first.device
-        self.seed, self.threshold_weight, self.counters = first.seed, first.threshold_weight, first.counters
+        self.seed, self.threshold_weight = first.seed, first.threshold_weight
         self.decisions_compared = self.reads_compared = 0
         self._operations = 0
+
+    @property
+    def counters(self) -> TileCounters:
+        return self.first.counters
 
     def set_weights(self, weights: ArrayLike) -> int:
         hits = self.first.set_weights(weights)
@@ -140,7 +144,6 @@ class ComparedTile(Tile):
             raise
         for attribute, count in counts.items():
             setattr(self, attribute, count)
-        self.counters = self.first.counters
         self._same_conductances()
 
     def close(self) -> None:
@@ -190,7 +193,6 @@ class ComparedTile(Tile):
         """The next operation, by both tiles."""
         first, second = operation(self.first), operation(self.second)
         self._operations += 1
-        self.counters = self.first.counters
         return first, second
 
     def _same_slots(self) -> None:

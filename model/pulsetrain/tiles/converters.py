@@ -75,6 +75,16 @@ class OuterCodes:
     clipped: int
 
 
+def scaled_columns(columns: NDArray[np.float64], rate: float) -> NDArray[np.float64]:
+    """rate · columns. Raises PulsetrainError unless rate and products are finite."""
+    with np.errstate(over="ignore"):
+        scaled = check_real("Rate", rate) * columns
+    largest = float(np.abs(scaled).max())
+    if not math.isfinite(largest):
+        raise PulsetrainError(f"Rate times columns must be finite, not {largest}")
+    return scaled
+
+
 def outer_codes(
     rows: NDArray[np.float64],
     columns: NDArray[np.float64],
@@ -91,12 +101,9 @@ def outer_codes(
     ``rows``: finite (pairs, R), ``columns``: finite (pairs, M), one pair or two; ``threshold_weight``: ΔW_th. Codes are
     rounded stochastically with the rounding ``seed`` and the number of the ``operation``, so their means are exact.
     """
-    with np.errstate(over="ignore"):
-        scaled = check_real("Rate", rate) * columns
+    scaled = scaled_columns(columns, rate)
     largest_x, largest_y = float(np.abs(rows).max()), float(np.abs(scaled).max())
     product = largest_x * largest_y
-    if not math.isfinite(largest_y):
-        raise PulsetrainError(f"Rate times columns must be finite, not {largest_y}")
     if product == 0:
         return None
     ratio = threshold_weight * (dac_max * dac_max) / product

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from pulsetrain.closed_loop.programming import update_verified
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 from pulsetrain.contract.settings import ControllerSettings
-from pulsetrain.controller.golden import GoldenController
+from pulsetrain.controller.fired import FiredCells
+from pulsetrain.controller.golden import Decisions, GoldenController
 from pulsetrain.controller.sources import outer_deltas
 from pulsetrain.device.catalogue import DEFAULT_DEVICE
 from pulsetrain.device.device import Device
@@ -43,6 +44,12 @@ class ModelTile(ArrayTile):
             return TileDecision(decisions.devices, decisions.saturated, decisions.slot_count, decisions.slots)
         done = update_verified(self.array, decisions.weight_counts, self.config, settings)
         return TileDecision(None, decisions.saturated, len(done.slots), lambda: done.slots, rounds=done.rounds)
+
+    def took(self, fired: FiredCells, counts: NDArray[np.int64]) -> None:
+        """Take note of an update in an open loop that was done to the block (``tiles.whole_update``)."""
+        decisions = Decisions(fired, 0, self.controller.parallel_max)
+        self._last_slots = TileDecision(fired, 0, 0, decisions.slots)
+        self._totals.add_update(counts, self.config.cells)
 
     def _decide_vectors(self, vectors: Vectors, settings: ControllerSettings) -> TileDecision:
         first, *second = zip(*vectors, strict=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
+from operator import attrgetter
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,30 +110,43 @@ class TileCounters(WriteCounts):
         """Vectors that were multiplied: reads of the whole array."""
         return self.reads - self.row_reads
 
-    def after(self, report: WriteCounts, decisions: int) -> TileCounters:
-        """The totals with one more update, or programming, that took ``decisions`` decisions."""
-        programs = isinstance(report, ProgramReport)
-        totals = {name: getattr(self, name) + getattr(report, name) for name in COUNTED}
-        return TileCounters(
-            **totals,
-            updates=self.updates + (not programs),
-            programs=self.programs + programs,
-            decisions=self.decisions + decisions,
-            row_reads=self.row_reads + report.reads,
-        )
-
-    def after_reads(self, vectors: int, conversions: int, codes_clipped: int, cycles: int) -> TileCounters:
-        """The totals with reads of the whole array."""
-        return replace(
-            self,
-            reads=self.reads + vectors,
-            conversions=self.conversions + conversions,
-            codes_clipped=self.codes_clipped + codes_clipped,
-            cycles=self.cycles + cycles,
-        )
-
     def _described(self) -> list[tuple[str, str]]:
         return [*counted(("updates", "programs", "decisions"), self), *super()._described()]
+
+
+TOTALS = tuple(item.name for item in fields(TileCounters))
+"""Names of a tile's totals, in order: first those of COUNTED."""
+
+
+class Totals:
+    """The totals of a tile as one int64 vector, which is quick to add to. ``counters`` gives them by name."""
+
+    def __init__(self, values: NDArray[np.int64] | None = None) -> None:
+        self.values = np.zeros(len(TOTALS), np.int64) if values is None else values
+
+    @property
+    def counters(self) -> TileCounters:
+        return TileCounters(**dict(zip(TOTALS, self.values.tolist(), strict=True)))
+
+    def add_report(self, report: WriteCounts, decisions: int) -> None:
+        """One more update, or programming, that took ``decisions`` decisions."""
+        self.values[: len(COUNTED)] += _values_of(report)
+        programs = isinstance(report, ProgramReport)
+        self.values[len(COUNTED) :] += (not programs, programs, decisions, report.reads)
+
+    def add_update(self, counts: NDArray[np.int64], decisions: int) -> None:
+        """One more update that took ``decisions`` decisions, by what COUNTED names."""
+        self.values[: len(COUNTED)] += counts
+        self.values[len(COUNTED) :] += (1, 0, decisions, 0)
+
+    def add_reads(self, vectors: int, conversions: int, codes_clipped: int, cycles: int) -> None:
+        """Reads of the whole array."""
+        for place, more in zip(_OF_READS, (vectors, conversions, codes_clipped, cycles), strict=True):
+            self.values[place] += more
+
+
+_OF_READS = tuple(COUNTED.index(name) for name in ("reads", "conversions", "codes_clipped", "cycles"))
+_values_of = attrgetter(*COUNTED)
 
 
 @dataclass(frozen=True)

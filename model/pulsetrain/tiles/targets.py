@@ -82,13 +82,15 @@ def target_codes(
     config: ControllerConfig,
     settings: ControllerSettings,
     parameters: ArrayParameters,
+    shape: tuple[int, int] | None = None,
 ) -> NDArray[np.int16]:
-    """Codes of target weights, half to even; ``LEFT_ALONE`` where ``chosen`` is false.
+    """Codes of target weights, half to even; ``LEFT_ALONE`` where ``chosen`` is false. ``shape``: that of a tile if
+    None.
 
     Raises PulsetrainError for a chosen weight outside the window or the range of the converters.
     """
-    wanted = checked_real_array("Weights", weights, (config.rows, config.weight_columns))
-    touched = chosen_weights(chosen, config)
+    shape = shape or (config.rows, config.weight_columns)
+    wanted, touched = checked_real_array("Weights", weights, shape), chosen_weights(chosen, shape)
     with np.errstate(over="ignore"):  # infinity is out of range like any other
         codes = np.rint(wanted / weight_of_code(config, settings, parameters))
     least, most, middle = (picosiemens(g) for g in (parameters.g_min, parameters.g_max, parameters.g_reference))
@@ -104,9 +106,8 @@ def target_codes(
     return np.where(touched, codes, LEFT_ALONE).astype(np.int16)
 
 
-def chosen_weights(chosen: ArrayLike | None, config: ControllerConfig) -> NDArray[np.bool_]:
+def chosen_weights(chosen: ArrayLike | None, shape: tuple[int, int]) -> NDArray[np.bool_]:
     """``chosen`` as bool (rows, weight columns), all if None. Raises PulsetrainError for another type or shape."""
-    shape = (config.rows, config.weight_columns)
     if chosen is None:
         return np.ones(shape, np.bool_)
     array = check_array("Chosen weights", chosen)

@@ -33,7 +33,11 @@ class Tile(Displayed, ABC):
     device: Device
     seed: int
     threshold_weight: float
-    counters: TileCounters
+
+    @property
+    @abstractmethod
+    def counters(self) -> TileCounters:
+        """What the tile has counted since it was made."""
 
     @property
     def parameters(self) -> ArrayParameters:
@@ -75,7 +79,7 @@ class Tile(Displayed, ABC):
         """W · e, the other way through the same array: ``e`` (weight columns,) or (n, …) to (rows,) or (n, rows)."""
 
     @abstractmethod
-    def read_codes(self, codes: ArrayLike, *, backward: bool = False) -> NDArray[np.int16]:
+    def read_codes(self, codes: ArrayLike, *, backward: bool = False) -> NDArray[np.signedinteger]:
         """Output codes of input codes (integers within ``dac_bits``), shapes as for ``vmm`` and ``vmm_transposed``."""
 
     @abstractmethod

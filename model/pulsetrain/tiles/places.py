@@ -1,0 +1,64 @@
+"""Where the tiles of a grid stand, and how what they give is put together."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from pulsetrain.contract.configuration import ControllerConfig
+from pulsetrain.controller.slots import Slots
+
+
+@dataclass(frozen=True)
+class Place:
+    """A tile's part of the matrix: ``rows`` and ``columns`` that it holds, in its upper left corner."""
+
+    row: int
+    column: int
+    rows: slice
+    columns: slice
+
+    @property
+    def corner(self) -> tuple[slice, slice]:
+        """The cells of the tile that are used."""
+        return slice(0, self.rows.stop - self.rows.start), slice(0, self.columns.stop - self.columns.start)
+
+    @property
+    def part(self) -> tuple[slice, slice]:
+        """The weights of the matrix that it holds."""
+        return self.rows, self.columns
+
+
+def places_of(rows: int, columns: int, height: int, width: int) -> tuple[Place, ...]:
+    """The places of a matrix of ``rows`` × ``columns`` on tiles of ``height`` × ``width``, row by row."""
+    return tuple(
+        Place(i, j, slice(i * height, min((i + 1) * height, rows)), slice(j * width, min((j + 1) * width, columns)))
+        for i in range(-(-rows // height))
+        for j in range(-(-columns // width))
+    )
+
+
+def seed_of_place(seed: int, place: int) -> int:
+    """The seed of the tile at a place: that of the grid at the first one, so that a grid of one tile is that tile."""
+    if place == 0:
+        return seed
+    return int(np.random.SeedSequence(seed, spawn_key=(place,)).generate_state(1, np.uint64)[0])
+
+
+def joined_slots(every: Sequence[Slots], places: Sequence[Place], width: int, config: ControllerConfig) -> Slots:
+    """The slots of tiles at ``places``, one after the other, in rows and columns of devices of the grid.
+
+    ``width``: tiles side by side.
+    """
+    words = (width * config.columns + 63) // 64
+    row, masks = [], []
+    for place, slots in zip(places, every, strict=True):
+        bits = np.unpackbits(slots.columns.astype("<u8").view(np.uint8), axis=1, bitorder="little")
+        whole = np.zeros((len(slots), 64 * words), np.uint8)
+        first = (1 + config.pair) * place.columns.start
+        whole[:, first : first + config.columns] = bits[:, : config.columns]
+        masks.append(np.packbits(whole, axis=1, bitorder="little").view("<u8").astype(np.uint64))
+        row.append(slots.row + np.int32(place.rows.start))
+    return Slots(np.concatenate(row), np.concatenate([slots.polarity for slots in every]), np.concatenate(masks))
