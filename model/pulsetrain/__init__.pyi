@@ -51,6 +51,7 @@ from .simulator.build import build_library as build_library
 from .simulator.run import RtlError as RtlError
 from .simulator.run import Stalls as Stalls
 from .tiles.compare import ComparedTile as ComparedTile
+from .tiles.grid import TileGrid as TileGrid
 from .tiles.model import ModelTile as ModelTile
 from .tiles.reports import ProgramReport as ProgramReport
 from .tiles.reports import TileCounters as TileCounters
@@ -60,6 +61,7 @@ from .tiles.targets import verified as verified
 from .tiles.tile import Tile as Tile
 from .training.data import Dataset as Dataset
 from .training.data import load_digits as load_digits
+from .training.idx import load_idx as load_idx
 from .training.network import Network as Network
 from .training.network import Perceptron as Perceptron
 from .training.optimizers import Adam as Adam

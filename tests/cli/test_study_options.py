@@ -132,11 +132,6 @@ TRAIN_ERRORS = [
     (["--network", "64x10"], "Network must be sizes joined by -, like 64-64-10, not '64x10'"),
     (["--data", "digit"], "Option --data must be one of digits, not 'digit' (did you mean 'digits'?)"),
     (["--processes", "0"], "Option --processes must be an integer of at least 1, not 0"),
-    (
-        ["--rows", "63"],
-        "Network must be one whose layers fit a tile of 63×64 weights each (training knows no grids of tiles), not "
-        "64-64-10, which needs 4 tiles for 2 layers",
-    ),
     (["--threshold-log2", "17"], "Option --threshold-log2 must be an integer between 1 and 16, not 17"),
     (["--threshold-log2", "0"], "Option --threshold-log2 must be an integer between 1 and 16, not 0"),
     (["--max-pulses", "0"], "Option --max-pulses must be an integer between 1 and 15, not 0"),

@@ -24,7 +24,7 @@ def without_numbers(text: str) -> str:
 
 
 def test_examples_print_what_the_page_says() -> None:
-    assert len(EXAMPLES) == 10
+    assert len(EXAMPLES) == 11
     names: dict[str, Any] = {}
     for code, wanted in EXAMPLES:
         printed = io.StringIO()

@@ -135,10 +135,21 @@ def test_rejects_what_has_no_layers(sizes: Any) -> None:
         Network.of(sizes)
 
 
+def test_rejects_what_does_not_fit_the_memory() -> None:
+    base = CONFIGS["base"]
+    assert Network.of("784-256-10").tiles(base) == 56
+    Network.of("784-256-10").check_memory(base)
+    rule = r"Network must be one that fits 0.01 GB of memory, not 784-256-10, which needs some 0.0108 GB for 56 tiles"
+    with pytest.raises(PulsetrainError, match=rule):
+        Network.of("784-256-10").check_memory(base, available=10_000_000)
+    with pytest.raises(PulsetrainError, match=r"which needs some .* GB for 244140625 tiles"):
+        Network.of((10**6, 10**6)).check_memory(base)
+
+
 def test_rejects_layers_beyond_a_tile() -> None:
     base = CONFIGS["base"]
     Network.of("64-64-10").check_tiles(base)
-    rule = r"Network must be one whose layers fit a tile of 64×64 weights each \(training knows no grids of tiles\), "
+    rule = r"Network must be one whose layers fit a tile of 64×64 weights each \(planning knows no grids of tiles\), "
     with pytest.raises(PulsetrainError, match=rule + "not 784-256-10, which needs 56 tiles for 2 layers"):
         Network.of("784-256-10").check_tiles(base)
     with pytest.raises(PulsetrainError, match=r"tile of 64×16 weights each .* needs 5 tiles for 2 layers"):

@@ -154,8 +154,8 @@ def test_codes_beyond_the_full_scale_are_counted() -> None:
 def test_lines_without_a_weight_are_driven_with_zero_and_cut_off() -> None:
     settings = StudySettings(config=BASE.replace(rows=80, columns=96), device=QUIET)
     with TrainingRun(settings, Run("adam", "eapu", 1)) as training:
-        layer = TileProducts(training, 1, (64, 10))
-        weights = training.tiles[1].weights()[:64, :10]
+        layer = TileProducts(training, 1)
+        weights = training.grids[1].weights()
         inputs = np.random.default_rng(1).uniform(size=(5, 64))
         errors = np.random.default_rng(2).normal(size=(5, 10))
         forward, backward = layer.forward(inputs), layer.backward(errors)

@@ -366,7 +366,7 @@ def test_rejects_a_checkpoint_of_before(tmp_path: Path) -> None:
     np.savez(tmp_path / CHECKPOINT, document=document)
     with pytest.raises(
         PulsetrainError,
-        match=r"^Checkpoint must be of format 4, not 3 \('.*checkpoint\.npz'\); train anew with pulsetrain train --ove",
+        match=r"^Checkpoint must be of format 5, not 3 \('.*checkpoint\.npz'\); train anew with pulsetrain train --ove",
     ):
         resume_study(tmp_path)
 

@@ -79,8 +79,8 @@ class TilePilot:
 class _Recorded(TileProducts):
     """Products of a tile that keep count of how strongly its lines are driven."""
 
-    def __init__(self, training: _Pilot, layer: int, shape: tuple[int, int]) -> None:
-        super().__init__(training, layer, shape)
+    def __init__(self, training: _Pilot, layer: int) -> None:
+        super().__init__(training, layer)
         self._pilot = training
 
     def forward(self, inputs: Floats) -> Floats:
@@ -124,7 +124,7 @@ class _Pilot(TrainingRun):
     def _layers(self) -> list[Products]:
         layers = super()._layers()
         if self._converters:
-            return [_Recorded(self, layer, shape) for layer, shape in enumerate(self._network.shapes)]
+            return [_Recorded(self, layer) for layer in range(len(self._network.shapes))]
         return layers
 
 

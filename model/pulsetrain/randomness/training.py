@@ -74,7 +74,8 @@ class SourceTrainingRun(TrainingRun):
     def __init__(self, settings: StudySettings, seed: int, make: MakeSource) -> None:
         run = next(run for run in settings.replace(first_seed=seed, seeds=1).runs() if run.rule == "eapu")
         super().__init__(settings, run)
-        self.tiles = [SourceTile(tile, make) for tile in self.tiles if isinstance(tile, ArrayTile)]
+        for grid in self.grids:
+            grid.exchange([SourceTile(tile, make) for tile in grid.tiles if isinstance(tile, ArrayTile)])
 
 
 def train(settings: StudySettings, seeds: Sequence[int], make: MakeSource) -> list[TrainingResult]:

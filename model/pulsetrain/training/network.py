@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -17,6 +18,9 @@ Floats = NDArray[np.float64]
 
 SIZE_MAX = 10**6
 """Largest width of a layer."""
+
+BYTES_OF_CELL, BYTES_OF_TILE = 9, 10_000
+"""Memory of a cell of a golden array without effects, and of what a tile has besides."""
 
 
 @dataclass(frozen=True)
@@ -55,12 +59,31 @@ class Network:
         """Shape (inputs, outputs) of each weight matrix."""
         return list(pairwise(self.sizes))
 
+    def tiles(self, config: ControllerConfig) -> int:
+        """How many tiles of ``config`` hold the weights of all layers."""
+        rows, columns = config.rows, config.weight_columns
+        return sum(-(-inputs // rows) * -(-outputs // columns) for inputs, outputs in self.shapes)
+
+    def check_memory(self, config: ControllerConfig, available: int | None = None) -> None:
+        """Raise PulsetrainError unless a training fits into the memory of ``available`` bytes, by default all there is.
+
+        An estimate from below: weights, gradients, two moments and a step in float64, and the cells of the tiles.
+        """
+        if available is None:
+            available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        tiles, weights = self.tiles(config), sum(inputs * outputs for inputs, outputs in self.shapes)
+        needed = 5 * 8 * weights + tiles * (BYTES_OF_CELL * config.rows * config.columns + BYTES_OF_TILE)
+        if needed > available:
+            rule = f"one that fits {available / 1e9:.3g} GB of memory"
+            raise PulsetrainError(
+                f"Network must be {rule}, not {self}, which needs some {needed / 1e9:.3g} GB for {tiles} tiles"
+            )
+
     def check_tiles(self, config: ControllerConfig) -> None:
         """Raise PulsetrainError unless each layer fits a tile of ``config``."""
-        rows, columns = config.rows, config.weight_columns
-        tiles = sum(-(-inputs // rows) * -(-outputs // columns) for inputs, outputs in self.shapes)
+        rows, columns, tiles = config.rows, config.weight_columns, self.tiles(config)
         if tiles > len(self.shapes):
-            rule = f"one whose layers fit a tile of {rows}×{columns} weights each (training knows no grids of tiles)"
+            rule = f"one whose layers fit a tile of {rows}×{columns} weights each (planning knows no grids of tiles)"
             needed = f"which needs {tiles} tiles for {len(self.shapes)} layers"
             raise PulsetrainError(f"Network must be {rule}, not {self}, {needed}")
 

@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,9 +19,12 @@ from pulsetrain.training.results import TILE_COUNTS, TrainingResult
 from pulsetrain.training.rules import named_rule
 from pulsetrain.training.study import Run, StudySettings
 
+if TYPE_CHECKING:
+    from pulsetrain.tiles.grid import TileGrid
+
 
 def make_tile(settings: StudySettings, rule: str, seed: int) -> Tile:
-    """The tile that a run of ``rule`` trains on. A rule that bypasses the controller has no decision to compare."""
+    """A tile that a run of ``rule`` trains on. A rule that bypasses the controller has no decision to compare."""
     arguments = (settings.config, settings.tile_settings(rule), settings.device, seed, settings.threshold_weight)
     from pulsetrain.tiles.model import ModelTile
 
@@ -36,8 +39,26 @@ def make_tile(settings: StudySettings, rule: str, seed: int) -> Tile:
     return ComparedTile(RtlTile(*arguments), ModelTile(*arguments))
 
 
+def make_grid(settings: StudySettings, rule: str, shape: tuple[int, int], seed: int) -> TileGrid:
+    """The tiles of a layer's weight matrix of ``shape``."""
+    from pulsetrain.tiles.grid import TileGrid
+
+    def make(_config: object, _settings: object, _device: object, seed: int, _threshold: object) -> Tile:
+        return make_tile(settings, rule, seed)
+
+    return TileGrid(
+        *shape,
+        settings.config,
+        settings.tile_settings(rule),
+        settings.device,
+        seed,
+        settings.threshold_weight,
+        make=make,
+    )
+
+
 def seeds_of(run: Run, layers: int) -> list[int]:
-    """The numbers that all chance of a run follows from: initial weights, shuffling, and one for the tile of each of
+    """The numbers that all chance of a run follows from: initial weights, shuffling, and one for the tiles of each of
     its ``layers``, 64 bits each."""
     return [int(seed) for seed in np.random.SeedSequence(run.seed).generate_state(2 + layers, np.uint64)]
 
@@ -55,7 +76,6 @@ class TrainingRun:
         self._settings = settings
         self._data = settings.data
         self._rule = named_rule(run.rule)
-        self._tile_shape = (settings.config.rows, settings.config.weight_columns)
         self._converters = self._rule.uses_controller and settings.reads == "converters"
         self._network = Perceptron(settings.network)
         shapes = self._network.shapes
@@ -71,16 +91,21 @@ class TrainingRun:
         self._loss: list[float] = []
         self._steps = 0
         self._seconds = 0.0
-        self.tiles: list[Tile] = []
+        self.grids: list[TileGrid] = []
         try:
             for matrix, seed in zip(
                 self._network.initial_weights(np.random.default_rng(seeds[0])), seeds[2:], strict=True
             ):
-                self.tiles.append(make_tile(settings, run.rule, seed))
-                self.tiles[-1].set_weights(self._padded(matrix))
+                self.grids.append(make_grid(settings, run.rule, matrix.shape, seed))
+                self.grids[-1].set_weights(matrix)
         except BaseException:
             self.close()
             raise
+
+    @property
+    def tiles(self) -> list[Tile]:
+        """All tiles, layer after layer."""
+        return [tile for grid in self.grids for tile in grid.tiles]
 
     @property
     def epoch(self) -> int:
@@ -148,7 +173,7 @@ class TrainingRun:
         """Everything that the rest of the run depends on, for ``restore``."""
         return {
             "biases": [bias.copy() for bias in self._network.biases],
-            "tiles": [tile.state() for tile in self.tiles],
+            "tiles": [grid.state() for grid in self.grids],
             "optimizer": self._optimizer.state(),
             "shuffler": self._shuffler.bit_generator.state,
             "accuracy": list(self._accuracy),
@@ -160,8 +185,8 @@ class TrainingRun:
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue where ``state`` was taken, bit for bit."""
         self._network.biases = [np.array(bias, dtype=np.float64) for bias in state["biases"]]
-        for tile, saved in zip(self.tiles, state["tiles"], strict=True):
-            tile.restore(saved)
+        for grid, saved in zip(self.grids, state["tiles"], strict=True):
+            grid.restore(saved)
         self._optimizer.restore(state["optimizer"])
         self._shuffler.bit_generator.state = state["shuffler"]
         self._accuracy, self._loss = list(state["accuracy"]), list(state["loss"])
@@ -169,8 +194,8 @@ class TrainingRun:
 
     def close(self) -> None:
         """Release what the tiles hold."""
-        for tile in self.tiles:
-            tile.close()
+        for grid in self.grids:
+            grid.close()
 
     def __enter__(self) -> TrainingRun:
         return self
@@ -188,7 +213,7 @@ class TrainingRun:
 
     def _train_on(self, chosen: NDArray[np.int64]) -> float:
         """One step of all weights and biases by the examples ``chosen``. Returns their mean loss."""
-        data, layers = self._data, len(self.tiles)
+        data, layers = self._data, len(self.grids)
         gradients = self._network.gradients(self._layers(), data.train_images[chosen], data.train_labels[chosen])
         steps = self._optimizer.steps([*gradients.weights, *gradients.biases])
         self._check_finite([*steps, np.array(gradients.loss)])
@@ -200,13 +225,13 @@ class TrainingRun:
         return gradients.loss
 
     def _apply(self, layer: int, step: NDArray[np.float64]) -> None:
-        """Bring a desired step into the tile of ``layer``."""
+        """Bring a desired step into the tiles of ``layer``."""
         with self.told(layer):
-            self._rule.apply(self.tiles[layer], self._padded(step))
+            self._rule.apply(self.grids[layer], step)
 
     @contextmanager
     def told(self, layer: int) -> Iterator[None]:
-        """A difference found in the tile of ``layer`` is told with where it happened."""
+        """A difference found in the tiles of ``layer`` is told with where it happened."""
         try:
             yield
         except MismatchError as error:
@@ -217,17 +242,9 @@ class TrainingRun:
 
     def _layers(self) -> list[Products]:
         """The weight matrices as this run sees them: through the converters, or as the conductances give them."""
-        shapes = self._network.shapes
         if self._converters:
-            return [TileProducts(self, layer, shape) for layer, shape in enumerate(shapes)]
-        exact = [tile.weights()[:rows, :columns] for tile, (rows, columns) in zip(self.tiles, shapes, strict=True)]
-        return [ExactProducts(matrix) for matrix in exact]
-
-    def _padded(self, matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        """``matrix`` in the upper left of a whole tile of zeros: unused cells are never asked to change."""
-        whole = np.zeros(self._tile_shape)
-        whole[: matrix.shape[0], : matrix.shape[1]] = matrix
-        return whole
+            return [TileProducts(self, layer) for layer in range(len(self.grids))]
+        return [ExactProducts(grid.weights()) for grid in self.grids]
 
     def _check_finite(self, values: list[NDArray[np.float64]]) -> None:
         if not all(np.isfinite(value).all() for value in values):
@@ -237,28 +254,15 @@ class TrainingRun:
 
 
 class TileProducts:
-    """The products of a layer (``shape`` inputs, outputs) formed by its tile: a read for each example.
+    """The products of a layer formed by its tiles: a read of each for each example."""
 
-    The weights are in the upper left of the tile: lines beyond the inputs are driven with 0, codes beyond the outputs
-    are cut off.
-    """
-
-    def __init__(self, training: TrainingRun, layer: int, shape: tuple[int, int]) -> None:
+    def __init__(self, training: TrainingRun, layer: int) -> None:
         self._training, self._layer = training, layer
-        self._inputs, self._outputs = shape
 
     def forward(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
-        tile = self._training.tiles[self._layer]
         with self._training.told(self._layer):
-            return tile.vmm(_widened(inputs, tile.config.rows))[:, : self._outputs]
+            return self._training.grids[self._layer].vmm(inputs)
 
     def backward(self, errors: NDArray[np.float64]) -> NDArray[np.float64]:
-        tile = self._training.tiles[self._layer]
         with self._training.told(self._layer):
-            return tile.vmm_transposed(_widened(errors, tile.config.weight_columns))[:, : self._inputs]
-
-
-def _widened(vectors: NDArray[np.float64], lines: int) -> NDArray[np.float64]:
-    """Vectors (examples, any) with zeros behind them, up to ``lines``."""
-    missing = lines - vectors.shape[1]
-    return np.pad(vectors, ((0, 0), (0, missing))) if missing else vectors
+            return self._training.grids[self._layer].vmm_transposed(errors)

@@ -102,8 +102,8 @@ class StudySettings:
         check_integer("First seed", self.first_seed, 0, 2**32 - 1)
         check_integer("Seeds", self.seeds, 1, 10_000)
         check_choice("Reads", self.reads, READS)
-        self.network.check_tiles(self.config)
         self.network.check_ends(self.data.pixels, self.data.classes, self.data.name)
+        self.network.check_memory(self.config)
         for name in LEFT_TO_THE_RULE:
             value = getattr(self.settings, name)
             if value != getattr(DEFAULT_SETTINGS, name):
