@@ -18,7 +18,7 @@ PPA ?=
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sim test lint verilog bench soak waves randomness in-situ effects plan docs clean
+.PHONY: help setup sim test lint verilog bench bench-grids soak waves randomness in-situ effects plan docs clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,6 +58,9 @@ verilog: $(STAMP) ## Generate rtl/ (Verilog and pin tables of all named configur
 bench: $(STAMP) ## Measure speed and cycle counts; keeps docs/results/bench.json and array-speed.json
 	@$(RUN) scripts/bench/bench.py
 	@$(RUN) scripts/bench/bench_array.py
+
+bench-grids: $(STAMP) ## Examples a CPU second on grids of tiles, against tile by tile and one large tile (a minute)
+	@$(RUN) scripts/bench/bench_grids.py
 
 ppa: $(STAMP) ## Area by block and clock on iCE40 and ECP5; rewrites docs/results/area.md (hours, goes on if interrupted)
 	@$(RUN) scripts/ppa/ppa_tools.py || { echo "Installing Yosys and nextpnr from PyPI (once)"; \

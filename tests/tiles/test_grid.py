@@ -165,6 +165,10 @@ def test_updates_from_vectors_and_programming_are_those_of_the_tiles(case: str) 
         each(lambda t, v: t.update_outer_codes(v[0], v[1]), *codes[:2])
         grid.update_difference_codes(codes[0], codes[1], codes[2], codes[3], threshold_log2=9)
         each(lambda t, v: t.update_difference_codes(v[0], v[1], v[2], v[3], threshold_log2=9), *codes)
+        step = random.normal(0, 0.02, shape)  # at the threshold of the settings again
+        grid.update(step)
+        for tile, part in zip(loop.tiles, loop.parts(step), strict=True):
+            tile.update(part)
         loop.same()
 
         targets, chosen = random.uniform(-0.2, 0.2, shape), random.random(shape) < 0.8
@@ -278,17 +282,21 @@ def test_a_refused_state_changes_nothing() -> None:
         grid.update(np.full((20, 12), 0.02))
         state, before = grid.state(), grid.conductances()
         grid.update(np.full((20, 12), -0.02))
-        after = grid.conductances()
+        after, slots = grid.conductances(), len(grid.last_slots())
+        grid.vmm(np.ones((2, 20)))
         for wrong, message in (
             ({**state, "grid_rows": 21}, "Grid rows of the state must be 20, not 21"),
             ({name: value for name, value in state.items() if name != "grid_columns"}, "must have grid_columns, not"),
             ({**state, "tile5_tile_seed": 1}, "Tile seed of the state must be"),
-            ({name: value for name, value in state.items() if name[:5] != "tile5"}, "Tile state must have"),
+            ({name: value for name, value in state.items() if name[:5] != "tile5"}, "Grid state must have tile5_…"),
+            ({**state, "grid_rows": np.array([20, 20])}, "Grid rows of the state must be an integer of at least 1"),
+            ({3: 4}, "Grid state must have grid_rows, not only 3"),
             (3, "Grid state must be a mapping of names to values, not 3"),
         ):
             with pytest.raises(PulsetrainError, match=message):
                 grid.restore(wrong)  # type: ignore[arg-type]
             np.testing.assert_array_equal(grid.conductances(), after)
+            assert (grid.last_codes().shape, len(grid.last_slots())) == ((3, 2, 12), slots)
         grid.restore(state)
         np.testing.assert_array_equal(grid.conductances(), before)
 
@@ -362,7 +370,7 @@ def test_tiles_made_before_a_failure_are_closed() -> None:
     made: list[Tile] = []
     with pytest.raises(PulsetrainError, match="Tile must be third"):
         TileGrid(20, 12, TINY, make=make)
-    assert closed == [tile.seed for tile in made]
+    assert sorted(closed) == sorted(tile.seed for tile in made)
 
 
 def test_rtl_and_model_are_compared_tile_by_tile() -> None:
@@ -399,3 +407,56 @@ def test_a_grid_says_what_it_is() -> None:
     assert grid.utilisation == 784 * 256 / (52 * 4096)
     assert [tile.seed for tile in grid.tiles[:2]] == [1, seed_of_place(1, 1)]
     assert seed_of_place(1, 1) == int(np.random.SeedSequence(1, spawn_key=(1,)).generate_state(1, np.uint64)[0])
+
+
+def test_tiles_of_a_grid_are_alike_and_each_its_own() -> None:
+    def mixed(*_: Any) -> Tile:
+        made.append(ModelTile(CONFIGS["base"] if made else TINY))
+        return made[-1]
+
+    made: list[Tile] = []
+    with pytest.raises(PulsetrainError, match="Tile of a grid must have its configuration, not ControllerConfig"):
+        TileGrid(8, 16, TINY, make=mixed)
+    with pytest.raises(PulsetrainError, match="How tiles are made must be a class or function of tiles, not None"):
+        TileGrid(8, 16, TINY, make=None)  # type: ignore[arg-type]
+    with pytest.raises(PulsetrainError, match=r"Tile of a grid must be of type Tile, not 3"):
+        TileGrid(8, 8, TINY, make=lambda *_: 3)  # type: ignore[arg-type]
+    with pytest.raises(PulsetrainError, match=r"Tiles must be as many as fit .* GB of memory, not 244140625,"):
+        TileGrid(10**6, 10**6)
+    grid, one = TileGrid(8, 16, TINY), ModelTile(TINY)
+    for tiles, message in (
+        ([one, one], "Tiles of a grid must be one for each place, not one tile twice"),
+        ([one], "Tiles of a grid must be 2, one for each place, not 1"),
+        ([one, ModelTile(TINY, threshold_weight=0.05)], "Tiles of a grid must have one threshold, not two"),
+        ([one, ModelTile(TINY, ControllerSettings(max_pulses=2))], "Tiles of a grid must have one settings, not two"),
+        (5, "Tiles of a grid must be a list of tiles, not 5"),
+    ):
+        with pytest.raises(PulsetrainError, match=message):
+            grid.exchange(tiles)  # type: ignore[arg-type]
+    with pytest.raises(PulsetrainError, match="First tile must be no grid, whose tiles are compared one by one"):
+        ComparedTile(grid, one)
+    grid.exchange([one, ModelTile(TINY)])
+    assert grid.tiles[0] is one
+
+
+def test_what_a_tile_did_alone_is_no_operation_of_the_grid() -> None:
+    grid = TileGrid(8, 16, TINY)
+    grid.tile(0, 1).vmm(np.ones((2, 8)))
+    with pytest.raises(PulsetrainError, match="Last codes must be of an operation of the grid, not of one of its"):
+        grid.last_codes()
+
+
+def test_sums_beyond_floats_give_no_warning() -> None:
+    grid = TileGrid(16, 8, TINY)
+    grid.set_weights(np.vstack([np.ones((8, 8)), -np.ones((8, 8))]) * 0.9)
+    assert not np.isfinite(grid.vmm(np.full(16, 1.7e308))).any()
+
+
+def test_a_refused_wait_leaves_all_clocks_alone() -> None:
+    grid = TileGrid(8, 16, TINY, device=device(operation_time=1.0))
+    grid.update_outer(np.ones(8), np.concatenate([np.zeros(8), np.ones(8)]), rate=0.01)
+    before = grid.state()
+    with pytest.raises(PulsetrainError, match="Time to wait must be at most"):
+        grid.wait(2**62 / 1e9 - 0.5)
+    for name, value in grid.state().items():
+        np.testing.assert_array_equal(value, before[name])

@@ -189,7 +189,7 @@ def test_a_state_is_a_copy() -> None:
         ({"tile_seed": 4}, "Tile seed of the state must be 3, not 4"),
         ({"random_seed": 0}, "Random seed must be an integer between 1 and"),
         ({"random_steps": -1}, "Random steps must be an integer between 0 and"),
-        ({"count_slots": -1}, "Count of slots must be an integer between 0 and 9223372036854775807, not -1"),
+        ({"count_slots": -1}, "Count of slots must be an integer between 0 and 4611686018427387904, not -1"),
         ({"array_conductance": np.zeros((8, 9), np.int32)}, "Conductance of an array state must be int32"),
     ],
 )

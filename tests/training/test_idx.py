@@ -60,6 +60,13 @@ def test_what_is_wrong_is_named(folder: Path) -> None:
     refused(f"Data file {name} must begin with 00 00 08 01, as IDX of 1 axes, not nothing", b"")
     refused(f"Data file {name} must have 12 bytes for 4 values, not 11", whole[:-1])
     refused(r"Images and labels \(test\) must fit each other .*, not \(4, 2, 3\) and \(5,\)", idx(np.zeros(5)))
+    images = folder / f"{FILES['test images']}.gz"
+    packed = images.read_bytes()
+    images.write_bytes(gzip.compress(idx(np.zeros((0, 2, 3)))))
+    refused("Held-out images must have shape", idx(np.zeros(0)))
+    images.write_bytes(packed)
+    with pytest.raises(PulsetrainError, match=r"Data file must be a whole file of train images|Data folder must hold"):
+        load_idx("a" * 300)
     path.unlink()
     with pytest.raises(PulsetrainError, match=f"Data folder must hold {name} or {name}.gz \\(test labels\\), which"):
         load_idx(folder)

@@ -140,7 +140,10 @@ def test_a_dict_must_be_complete() -> None:
         ({"network": "63-10"}, "Network must be one of 64 inputs and 10 outputs for the data 'digits', not 63-10"),
         ({"data": OWN, "batch": 1}, "Network must be one of 2 inputs and 2 outputs for the data 'two', not 64-64-10"),
         ({"data": OWN}, "Batch must be an integer between 1 and 2, not 32"),
-        ({"network": (64, 10**6, 10**6, 10)}, "Network must be one that fits "),
+        (
+            {"network": (64, 10**6, 10**6, 10)},
+            "Network must be smaller, not 64-1000000-1000000-10. Tiles must ",
+        ),
         ({"settings": ControllerSettings(hold_cycles=0)}, "Hold cycles must be an integer between 1 and 65535, not 0"),
         ({"settings": ControllerSettings(verify=1)}, "Verify must be left to the rule eapu-verified, not 1"),
         (

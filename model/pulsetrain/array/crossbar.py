@@ -17,6 +17,7 @@ from pulsetrain.array.disturb import disturb_after
 from pulsetrain.array.memory import ArrayMemory
 from pulsetrain.array.open_loop import apply_cut, apply_range, apply_whole, misplaced, write_range
 from pulsetrain.array.reads import read, sample_all
+from pulsetrain.array.time import advance
 from pulsetrain.contract.enumerations import Polarity
 from pulsetrain.controller.codes import checked_codes
 from pulsetrain.controller.slots import fired_cells
@@ -120,10 +121,9 @@ class CrossbarArray(ArrayMemory):
         self._advance()
         return self.window_hits - before
 
-    def end_open_loop(self, hits: int) -> None:
-        """End an operation whose pulses somebody else has applied to the block, ``hits`` of them cut to the window."""
-        self._head.window_hits += hits
-        self._advance()
+    def pass_operation_time(self) -> None:
+        """Let the time of an operation pass that somebody else has done to the block."""
+        advance(self.block, self._operation_time)
 
     def write(self, delta_siemens: ArrayLike, noise: bool) -> int:
         """One operation that bypasses the controller: every cell with a change other than 0 is written once.

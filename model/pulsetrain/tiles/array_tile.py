@@ -97,16 +97,17 @@ class ArrayTile(Tile):
         self.array = CrossbarArray(
             config.rows, config.columns, parameters, self.seeds.noise, self.seeds.reads, pair=config.pair
         )
-        self._totals = Totals()
+        self.totals = Totals()
         self._shape = (config.rows, config.weight_columns)
         self.scale = 2.0**self.settings.threshold_log2 / self.threshold_weight
         self._at_threshold = {self.settings.threshold_log2: self.settings}
-        self._last_slots: Slots | TileDecision = Slots.none(config)
+        self._last_slots: Slots | Callable[[], Slots] = Slots.none(config)
+        self.rounding_seed = np.uint64(self.seeds.rounding)
         self._last_codes = np.empty((0, config.weight_columns), np.int16)
 
     @property
     def counters(self) -> TileCounters:
-        return self._totals.counters
+        return self.totals.counters
 
     @abstractmethod
     def _decide(self, deltas: NDArray[np.signedinteger], settings: ControllerSettings) -> TileDecision:
@@ -204,18 +205,18 @@ class ArrayTile(Tile):
         up, down = int(np.count_nonzero(checked > 0)), int(np.count_nonzero(checked < 0))
         self._last_slots = Slots.none(self.config)
         report = UpdateReport(cells_set=up, cells_reset=down, pulses_set=up, pulses_reset=down, window_hits=hits)
-        self._totals.add_report(report, 0)
+        self.totals.add_report(report, 0)
         return report
 
     def wait(self, seconds: float) -> None:
         self.array.wait(seconds)
 
     def last_slots(self) -> Slots:
-        return self._last_slots.slots() if isinstance(self._last_slots, TileDecision) else self._last_slots
+        return self._last_slots if isinstance(self._last_slots, Slots) else self._last_slots()
 
     def state(self) -> dict[str, Any]:
         seed, steps = self._controller_state()
-        counters = {f"count_{name}": value for name, value in zip(TOTALS, self._totals.values.tolist(), strict=True)}
+        counters = {f"count_{name}": value for name, value in zip(TOTALS, self.totals.values.tolist(), strict=True)}
         array = {f"array_{name}": value for name, value in self.array.state().items()}
         return {"tile_seed": self.seed, "random_seed": seed, "random_steps": steps, **array, **counters}
 
@@ -234,7 +235,7 @@ class ArrayTile(Tile):
             raise PulsetrainError(f"Tile seed of the state must be {self.seed}, not {tile_seed}")
         seed = check_integer("Random seed", state["random_seed"], 1, 2**64 - 1)
         steps = check_integer("Random steps", state["random_steps"], 0, 2**64 - 1)
-        counts = {name: check_integer(f"Count of {name}", state[f"count_{name}"], 0, 2**63 - 1) for name in TOTALS}
+        counts = {name: check_integer(f"Count of {name}", state[f"count_{name}"], 0, 2**62) for name in TOTALS}
         before = self.array.state()
         self.array.restore({name[6:]: value for name, value in state.items() if name.startswith("array_")})
         try:
@@ -242,7 +243,7 @@ class ArrayTile(Tile):
         except BaseException:
             self.array.restore(before)
             raise
-        self._totals.values[:] = [counts[name] for name in TOTALS]
+        self.totals.values[:] = [counts[name] for name in TOTALS]
         self._last_slots = Slots.none(self.config)
         self._last_codes = np.empty((0, self.config.weight_columns), np.int16)
 
@@ -278,7 +279,7 @@ class ArrayTile(Tile):
         clipped = self.array.clipped
         self._last_codes, cycles = self._read(codes, backward)
         groups = self.config.row_groups if backward else self.config.column_groups
-        self._totals.add_reads(len(codes), len(codes) * groups, self.array.clipped - clipped, cycles)
+        self.totals.add_reads(len(codes), len(codes) * groups, self.array.clipped - clipped, cycles)
         return self._last_codes
 
     def _update_vectors(self, rows: list[ArrayLike], columns: list[ArrayLike], rate: float) -> UpdateReport:
@@ -328,7 +329,7 @@ class ArrayTile(Tile):
         else:
             self.array.apply_fired(devices.cells, devices.counts)
             numbers = fired_numbers(devices)
-        self._last_slots = decision
+        self._last_slots = decision.slots
         rounds = decision.rounds
         report = UpdateReport(
             **numbers,
@@ -340,7 +341,7 @@ class ArrayTile(Tile):
             codes_clipped=self.array.clipped - codes_clipped,
             **({} if rounds is None else vars(rounds)),
         )
-        self._totals.add_report(report, self.config.cells)
+        self.totals.add_report(report, self.config.cells)
         return report
 
     def _programmed(self, targets: NDArray[np.int16], mode: ProgramMode) -> ProgramReport:
@@ -361,7 +362,7 @@ class ArrayTile(Tile):
             codes_clipped=self.array.clipped - clipped,
             **vars(done.rounds),
         )
-        self._totals.add_report(report, 0)
+        self.totals.add_report(report, 0)
         return report
 
 

@@ -35,6 +35,8 @@ class ComparedTile(Tile):
         for thing, tile in (("First tile", first), ("Second tile", second)):
             if not isinstance(tile, Tile):
                 raise PulsetrainError(f"{thing} must be of type Tile, not {tile!r}")
+            if hasattr(tile, "places"):
+                raise PulsetrainError(f"{thing} must be no grid, whose tiles are compared one by one, not {tile!r}")
         if first.config != second.config:
             raise PulsetrainError(f"Compared tiles must have one configuration, not {first.config} and {second.config}")
         if first is second:

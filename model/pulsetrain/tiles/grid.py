@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import fields
 from functools import cached_property, partial
 from typing import Any
@@ -25,7 +26,7 @@ from pulsetrain.numerics.threads import run_blocks
 from pulsetrain.tiles.array_tile import DEFAULT_SETTINGS, ArrayTile, checked_pairs
 from pulsetrain.tiles.converters import checked_vectors, dac_codes, scaled_columns
 from pulsetrain.tiles.model import ModelTile
-from pulsetrain.tiles.places import Place, joined_slots, places_of, seed_of_place
+from pulsetrain.tiles.places import Place, check_grid_memory, clock_of, joined_slots, places_of, seed_of_place
 from pulsetrain.tiles.reports import COUNTED, TOTALS, ProgramReport, TileCounters, UpdateReport, WriteCounts
 from pulsetrain.tiles.targets import chosen_weights, target_codes
 from pulsetrain.tiles.tile import Tile
@@ -38,6 +39,10 @@ MakeTile = Callable[[ControllerConfig, ControllerSettings, Device, int, float | 
 """How the tiles of a grid are made: a class of tiles, or a function with the same first five arguments."""
 
 
+_LAST = ("_last_codes", "_last_slots")
+"""What a tile keeps of its last operation, which is not part of its state."""
+
+
 class TileGrid(Tile):
     """A matrix of ``rows`` × ``columns`` weights on ⌈rows/R⌉ × ⌈columns/M⌉ tiles, with the interface of a tile.
 
@@ -47,9 +52,10 @@ class TileGrid(Tile):
     tile of a line to the last. A grid of one tile is that tile, bit for bit.
 
     ``make``: how a tile is made, by default ``ModelTile``; of the argument list (config, settings, device, seed,
-    threshold_weight). The tile at place 0 has the grid's ``seed``, that at p > 0 the first 64-bit word of
-    ``numpy.random.SeedSequence(seed, spawn_key=(p,))``. Shapes are those of the matrix, but for ``last_codes``. Counts
-    are sums over the tiles: an update of the grid counts once for each. Grids of ModelTiles work on several threads
+    threshold_weight), all of which the tiles must have in common but the seed. The tile at place 0 has the grid's
+    ``seed``, that at p > 0 the first 64-bit word of ``numpy.random.SeedSequence(seed, spawn_key=(p,))``. Shapes are
+    those of the matrix, but for ``last_codes``. Counts are sums over the tiles, what they read of unused lines
+    included: an update of the grid counts once for each. Grids of ModelTiles work on several threads
     (``pulsetrain.set_threads``); results do not depend on their number.
 
     Raises PulsetrainError for sizes that are not 1 to 1,000,000, or as the tiles do.
@@ -73,14 +79,18 @@ class TileGrid(Tile):
         self.seed = check_integer("Grid seed", seed, 0, 2**64 - 1)
         height, width = config.rows, config.weight_columns
         self.shape = (-(-self._rows // height), -(-self._columns // width))
+        check_grid_memory(self.shape[0] * self.shape[1], config)
         self.places = places_of(self._rows, self._columns, height, width)
+        if not callable(make):
+            raise PulsetrainError(f"How tiles are made must be a class or function of tiles, not {make!r:.80}")
         self.tiles: list[Tile] = []
         try:
             for place in range(len(self.places)):
-                tile = make(config, settings, device, seed_of_place(self.seed, place), threshold_weight)
-                self.tiles.append(_checked_tile(tile))
+                self.tiles.append(make(config, settings, device, seed_of_place(self.seed, place), threshold_weight))
+            self._check_tiles(self.tiles)
         except BaseException:
-            self.close()
+            with suppress(Exception):  # what went wrong first is what counts
+                self.close()
             raise
         first = self.tiles[0]
         self.settings, self.device, self.threshold_weight = first.settings, first.device, first.threshold_weight
@@ -107,12 +117,32 @@ class TileGrid(Tile):
         return self._rows * self._columns / (len(self.tiles) * self.config.rows * self.config.weight_columns)
 
     def exchange(self, tiles: Sequence[Tile]) -> None:
-        """Put ``tiles`` in place of those that are there. Raises PulsetrainError unless there is one for each place."""
-        if len(tiles) != len(self.places):
-            raise PulsetrainError(f"Tiles of a grid must be {len(self.places)}, one for each place, not {len(tiles)}")
-        self.tiles = [_checked_tile(tile) for tile in tiles]
+        """Put ``tiles``, one for each place, in place of those that are there, which the caller closes.
+
+        Raises PulsetrainError, and changes nothing, unless they are as many and as alike as a grid needs.
+        """
+        if not isinstance(tiles, list | tuple):
+            raise PulsetrainError(f"Tiles of a grid must be a list of tiles, not {tiles!r:.80}")
+        self._check_tiles(tiles)
+        self.tiles, self._last_backward = list(tiles), False
         for name in ("_plain", "_parallel"):
             self.__dict__.pop(name, None)
+
+    def _check_tiles(self, tiles: Sequence[Tile]) -> None:
+        """Raise PulsetrainError unless there is a tile of its own for each place, all alike."""
+        if len(tiles) != len(self.places):
+            raise PulsetrainError(f"Tiles of a grid must be {len(self.places)}, one for each place, not {len(tiles)}")
+        if len({id(tile) for tile in tiles}) != len(tiles):
+            raise PulsetrainError("Tiles of a grid must be one for each place, not one tile twice")
+        for tile in tiles:
+            if not isinstance(tile, Tile) or isinstance(tile, TileGrid):
+                raise PulsetrainError(f"Tile of a grid must be of type Tile, not {tile!r:.80}")
+            if tile.config != self.config:
+                raise PulsetrainError(f"Tile of a grid must have its configuration, not {tile.config!r:.200}")
+            for name in ("settings", "device", "threshold_weight"):
+                if getattr(tile, name) != getattr(tiles[0], name):
+                    thing = name.replace("_weight", "")
+                    raise PulsetrainError(f"Tiles of a grid must have one {thing}, not two")
 
     def tile(self, row: int, column: int) -> Tile:
         """The tile at that place of the grid, from (0, 0) on."""
@@ -147,6 +177,8 @@ class TileGrid(Tile):
         """The output codes of the last call of the three: (tiles that a product is summed over, vectors, lines)."""
         lines = self._rows if self._last_backward else self._columns
         parts = [[tile.last_codes() for tile in line] for line in self._lines(self._last_backward)]
+        if len({part.shape for line in parts for part in line}) > 1:  # somebody has asked a tile by itself
+            raise PulsetrainError("Last codes must be of an operation of the grid, not of one of its tiles alone")
         return np.stack([np.concatenate(line, axis=1)[:, :lines] for line in parts])
 
     def update(self, step: ArrayLike) -> UpdateReport:
@@ -156,10 +188,10 @@ class TileGrid(Tile):
             return self._reported(lambda tile, place: tile.update(self._whole(checked, place)))
 
         def some(first: int, last: int) -> NDArray[np.int64]:
-            room, total = Room.of(tiles[first]), np.zeros(len(COUNTED), np.int64)
+            room = Room(tiles[first])
             for tile, place in zip(tiles[first:last], self.places[first:last], strict=True):
-                total += update_whole(tile, checked, place, room)
-            return total
+                update_whole(tile, checked, place, room)
+            return room.sums
 
         totals = np.sum(run_blocks(some, len(tiles), self.config.cells), axis=0)
         return UpdateReport(**dict(zip(COUNTED, totals.tolist(), strict=True)))
@@ -209,7 +241,9 @@ class TileGrid(Tile):
         return self._reported(lambda tile, place: tile.write(self._whole(checked, place), noise))
 
     def wait(self, seconds: float) -> None:
-        self._each(lambda tile, _: tile.wait(seconds))
+        # The one that has waited longest first: what it takes, all take.
+        for tile in sorted(self.tiles, key=lambda tile: -clock_of(tile)):
+            tile.wait(seconds)
 
     def last_slots(self) -> Slots:
         """The slots of all tiles in the order of their places, with rows and columns of the grid (of devices)."""
@@ -225,30 +259,39 @@ class TileGrid(Tile):
 
     def restore(self, state: Mapping[str, Any]) -> None:
         if not isinstance(state, Mapping):
-            raise PulsetrainError(f"Grid state must be a mapping of names to values, not {state!r}")
+            raise PulsetrainError(f"Grid state must be a mapping of names to values, not {state!r:.80}")
+        parts: dict[str, dict[str, Any]] = {f"tile{number}": {} for number in range(len(self.tiles))}
+        values = {str(name): value for name, value in dict(state).items()}  # a file of arrays reads each only once
         for name, size in (("grid_rows", self._rows), ("grid_columns", self._columns)):
-            if name not in state:
-                raise PulsetrainError(f"Grid state must have {name}, not only {', '.join(sorted(state))[:80]}")
-            found = np.asarray(state[name]).item() if np.ndim(state[name]) == 0 else state[name]
-            if found != size:
-                raise PulsetrainError(f"{name.replace('_', ' ').capitalize()} of the state must be {size}, not {found}")
-        before: list[dict[str, Any]] = []
+            if name not in values:
+                raise PulsetrainError(f"Grid state must have {name}, not only {', '.join(sorted(values))[:80]}")
+            found = values[name].item() if getattr(values[name], "shape", None) == () else values[name]
+            thing = f"{name.replace('_', ' ').capitalize()} of the state"
+            if check_integer(thing, found, 1) != size:
+                raise PulsetrainError(f"{thing} must be {size}, not {found}")
+        for name, value in values.items():
+            whose, _, rest = name.partition("_")
+            if whose in parts:
+                parts[whose][rest] = value
+        for name, part in parts.items():
+            if not part:
+                raise PulsetrainError(f"Grid state must have {name}_…, the state of a tile, not nothing of it")
+        before: list[tuple[dict[str, Any], dict[str, Any]]] = []
         try:
-            for number, tile in enumerate(self.tiles):
-                mine, prefix = tile.state(), f"tile{number}_"
-                tile.restore(
-                    {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
-                )
-                before.append(mine)
+            for tile, part in zip(self.tiles, parts.values(), strict=True):
+                before.append((tile.state(), dict(vars(tile))))
+                tile.restore(part)
         except BaseException:
-            for tile, kept in zip(self.tiles, before, strict=False):
+            for tile, (kept, attributes) in zip(self.tiles, before, strict=False):
                 tile.restore(kept)
+                vars(tile).update({name: attributes[name] for name in _LAST if name in attributes})
             raise
         self._last_backward = False
 
     def close(self) -> None:
-        for tile in self.tiles:
-            tile.close()
+        with ExitStack() as every:  # each is closed, whatever another one's close raises
+            for tile in self.tiles:
+                every.callback(tile.close)
 
     def _described(self) -> list[tuple[str, Any]]:
         height, width = self.shape
@@ -334,8 +377,9 @@ class TileGrid(Tile):
         vectors = checked_vectors("Vectors", stack, stack.shape[1])
         parts = self._by_line(vectors, backward, _products)
         total = parts[0]
-        for part in parts[1:]:
-            total += part
+        with np.errstate(over="ignore", invalid="ignore"):  # as for the products themselves
+            for part in parts[1:]:
+                total += part
         return total.reshape(*array.shape[:-1], total.shape[1])
 
     def _by_line(
@@ -412,12 +456,6 @@ class TileGrid(Tile):
                 whole[: lines.stop - lines.start] = vector[lines]
                 parts.append(whole)
         return parts
-
-
-def _checked_tile(tile: object) -> Tile:
-    if not isinstance(tile, Tile):
-        raise PulsetrainError(f"Tile of a grid must be of type Tile, not {tile!r:.80}")
-    return tile
 
 
 def _products(tiles: Sequence[Tile], vectors: NDArray[np.float64], backward: bool) -> list[NDArray[Any]]:

@@ -9,7 +9,8 @@ from pulsetrain.closed_loop.programming import update_verified
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.controller.fired import FiredCells
-from pulsetrain.controller.golden import Decisions, GoldenController
+from pulsetrain.controller.golden import GoldenController
+from pulsetrain.controller.slots import Slots, make_fired_slots
 from pulsetrain.controller.sources import outer_deltas
 from pulsetrain.device.catalogue import DEFAULT_DEVICE
 from pulsetrain.device.device import Device
@@ -37,19 +38,26 @@ class ModelTile(ArrayTile):
         self._in_force = self.settings
 
     def _decide(self, deltas: NDArray[np.signedinteger], settings: ControllerSettings) -> TileDecision:
-        if settings is not self._in_force:
-            self.controller.settings = self._in_force = settings
+        self.use_settings(settings)
         decisions = self.controller.update(deltas)
         if not settings.verify:
             return TileDecision(decisions.devices, decisions.saturated, decisions.slot_count, decisions.slots)
         done = update_verified(self.array, decisions.weight_counts, self.config, settings)
         return TileDecision(None, decisions.saturated, len(done.slots), lambda: done.slots, rounds=done.rounds)
 
-    def took(self, fired: FiredCells, counts: NDArray[np.int64]) -> None:
-        """Take note of an update in an open loop that was done to the block (``tiles.whole_update``)."""
-        decisions = Decisions(fired, 0, self.controller.parallel_max)
-        self._last_slots = TileDecision(fired, 0, 0, decisions.slots)
-        self._totals.add_update(counts, self.config.cells)
+    def use_settings(self, settings: ControllerSettings) -> None:
+        """Have the controller decide by ``settings``, which are checked."""
+        if settings is not self._in_force:
+            self.controller.settings = self._in_force = settings
+
+    def fired(self, cells: NDArray[np.int64], counts: NDArray[np.int16]) -> None:
+        """Take note of the pulses of an update that was done to the block (``tiles.whole_update``)."""
+        config, parallel_max = self.config, self.controller.parallel_max
+
+        def slots() -> Slots:
+            return make_fired_slots(FiredCells(cells, counts, (config.rows, config.columns)), parallel_max)
+
+        self._last_slots = slots
 
     def _decide_vectors(self, vectors: Vectors, settings: ControllerSettings) -> TileDecision:
         first, *second = zip(*vectors, strict=True)

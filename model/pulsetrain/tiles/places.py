@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.controller.slots import Slots
+from pulsetrain.errors import PulsetrainError
+from pulsetrain.tiles.tile import Tile
+
+BYTES_OF_CELL, BYTES_OF_TILE = 9, 10_000
+"""Memory of a cell of a golden array without effects, and of what a tile has besides."""
 
 
 @dataclass(frozen=True)
@@ -19,6 +26,16 @@ class Place:
     column: int
     rows: slice
     columns: slice
+
+    @cached_property
+    def ends(self) -> tuple[int, int, int, int]:
+        """Where its rows and its columns begin and end."""
+        return self.rows.start, self.rows.stop, self.columns.start, self.columns.stop
+
+    @cached_property
+    def size(self) -> tuple[int, int]:
+        """How many rows and columns it holds."""
+        return self.rows.stop - self.rows.start, self.columns.stop - self.columns.start
 
     @property
     def corner(self) -> tuple[slice, slice]:
@@ -38,6 +55,26 @@ def places_of(rows: int, columns: int, height: int, width: int) -> tuple[Place, 
         for i in range(-(-rows // height))
         for j in range(-(-columns // width))
     )
+
+
+def check_grid_memory(tiles: int, config: ControllerConfig, weights: int = 0, *, available: int | None = None) -> None:
+    """Raise PulsetrainError unless ``tiles`` golden tiles, and training ``weights`` on them, fit ``available`` bytes.
+
+    By default the memory of the machine. An estimate from below: the cells, and of each weight its value, gradient,
+    step and two moments in float64.
+    """
+    if available is None:
+        available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    needed = 5 * 8 * weights + tiles * (BYTES_OF_CELL * config.rows * config.columns + BYTES_OF_TILE)
+    if needed > available:
+        rule = f"as many as fit {available / 1e9:.3g} GB of memory"
+        raise PulsetrainError(f"Tiles must be {rule}, not {tiles}, which need some {needed / 1e9:.3g} GB")
+
+
+def clock_of(tile: Tile) -> float:
+    """How long a tile has been there, in seconds; 0 if it has no golden array of its own."""
+    array = getattr(getattr(tile, "first", tile), "array", None)
+    return 0.0 if array is None else float(array.time)
 
 
 def seed_of_place(seed: int, place: int) -> int:

@@ -134,11 +134,6 @@ class Totals:
         programs = isinstance(report, ProgramReport)
         self.values[len(COUNTED) :] += (not programs, programs, decisions, report.reads)
 
-    def add_update(self, counts: NDArray[np.int64], decisions: int) -> None:
-        """One more update that took ``decisions`` decisions, by what COUNTED names."""
-        self.values[: len(COUNTED)] += counts
-        self.values[len(COUNTED) :] += (1, 0, decisions, 0)
-
     def add_reads(self, vectors: int, conversions: int, codes_clipped: int, cycles: int) -> None:
         """Reads of the whole array."""
         for place, more in zip(_OF_READS, (vectors, conversions, codes_clipped, cycles), strict=True):

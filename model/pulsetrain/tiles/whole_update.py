@@ -7,26 +7,25 @@ between them, which takes longer than the arithmetic of a tile of 64 × 64.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, TypeGuard
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pulsetrain.array.open_loop import apply_plain
-from pulsetrain.array.record import Block
-from pulsetrain.controller.fired import FiredCells
+from pulsetrain.array.record import Block, header
 from pulsetrain.controller.firing import CELLS_AT_ONCE, KINDS, fire, low_mask
 from pulsetrain.controller.slots import slot_number
 from pulsetrain.numerics.compiled import compiled
 from pulsetrain.numerics.noise import round_steps
 from pulsetrain.tiles.model import ModelTile
 from pulsetrain.tiles.places import Place
-from pulsetrain.tiles.reports import COUNTED
+from pulsetrain.tiles.reports import COUNTED, TOTALS
 
 _NAMES = ("cells_set", "cells_reset", "pulses_set", "pulses_reset", "saturated", "clipped", "slots", "window_hits")
-"""What the compiled call counts, in its order; the number of cells that fired follows."""
+"""What the compiled call counts, in its order."""
 _PLACES = np.array([COUNTED.index(name) for name in _NAMES])
+_UPDATES, _DECISIONS = TOTALS.index("updates"), TOTALS.index("decisions")
 
 
 @compiled(nogil=True)
@@ -34,13 +33,11 @@ def _update(
     block: Block,
     steps: NDArray[np.float64],
     at: tuple[int, int, int, int],
-    columns: int,
     rounding: tuple[float, float],
-    seeds: tuple[np.uint64, np.uint64],
-    piece: int,
+    seed: np.uint64,
     stream: NDArray[np.uint64],
     words: tuple[int, int, int, int, int],
-    decision: tuple[int, int, int],
+    decision: tuple[int, int, int, int, int],
     mask: np.uint64,
     whole: NDArray[np.float64],
     deltas: NDArray[np.signedinteger],
@@ -50,35 +47,46 @@ def _update(
     marks: NDArray[np.uint8],
     cells: NDArray[np.int64],
     counts: NDArray[np.int16],
-    numbers: NDArray[np.int64],
-) -> None:
+    places: NDArray[np.int64],
+    totals: NDArray[np.int64],
+    sums: NDArray[np.int64],
+) -> int:
     """Update the tile that holds rows ``at[0]`` … ``at[1]`` − 1 and columns ``at[2]`` … ``at[3]`` − 1 of ``steps``.
 
-    ``whole``, ``deltas``, ``cells`` and ``counts`` have room for all its weights, ``columns`` to a row; what the
-    matrix does not use of ``whole`` is 0. ``decision``: threshold_log2, max_pulses, parallel_max.
+    ``whole``, ``deltas``, ``cells`` and ``counts`` have room for all its weights; what the matrix does not use of
+    ``whole`` is 0. ``decision``: threshold_log2, max_pulses, parallel_max, weights of a row, rows decided at once. What
+    is counted is added to ``totals`` and ``sums`` at ``places``. Returns how many cells fired.
     """
+    head = header(block)
     row, last, column, end = at
+    t, max_pulses, parallel_max, columns, piece = decision
     for i in range(row, last):
         first = (i - row) * columns
         for j in range(column, end):
             whole[first + j - column] = steps[i, j]
-    clipped = round_steps(whole, rounding[0], rounding[1], seeds[0], seeds[1], int(np.int64(0)), deltas)
-    rows = (int(np.int64(0)), whole.size // columns)
+    clipped = round_steps(whole, rounding[0], rounding[1], seed, head.operation, int(np.int64(0)), deltas)
+    rows, pulses = (int(np.int64(0)), whole.size // columns), (t, max_pulses)
     _, found, saturated = fire(
-        deltas, columns, rows, piece, stream, words, decision[:2], mask, aligned, lows, mark_words, marks, cells, counts
+        deltas, columns, rows, piece, stream, words, pulses, mask, aligned, lows, mark_words, marks, cells, counts
     )
     hits = apply_plain(block, cells, counts, int(np.int64(0)), found, True)
-    numbers[:] = 0
+    head.window_hits += hits
+    head.operation += np.uint64(1)
+    cells_up = cells_down = pulses_up = pulses_down = 0
     for i in range(found):
         n = int(np.int64(counts[i]))
         if n > 0:
-            numbers[0] += 1
-            numbers[2] += n
+            cells_up += 1
+            pulses_up += n
         else:
-            numbers[1] += 1
-            numbers[3] -= n
-    numbers[4], numbers[5], numbers[7], numbers[8] = saturated, clipped, hits, found
-    numbers[6] = slot_number(cells[:found], counts[:found], columns, decision[2])
+            cells_down += 1
+            pulses_down -= n
+    slots = slot_number(cells[:found], counts[:found], columns, parallel_max)
+    numbers = (cells_up, cells_down, pulses_up, pulses_down, saturated, clipped, slots, hits)
+    for k in range(8):
+        totals[places[k]] += numbers[k]
+        sums[places[k]] += numbers[k]
+    return found
 
 
 def is_plain(tile: object) -> TypeGuard[ModelTile]:
@@ -92,58 +100,52 @@ def is_plain(tile: object) -> TypeGuard[ModelTile]:
     )
 
 
-@dataclass
 class Room:
-    """Memory that updates of one tile after the other use, of one thread."""
+    """What updates of one tile after the other have in common, of one thread: memory and the numbers of such tiles.
 
-    whole: NDArray[np.float64]
-    deltas: NDArray[np.signedinteger]
-    aligned: NDArray[np.uint64]
-    marks: NDArray[np.uint64]
-    cells: NDArray[np.int64]
-    counts: NDArray[np.int16]
-    numbers: NDArray[np.int64]
+    ``sums``: what the updates have counted so far, in the order of COUNTED.
+    """
 
-    @staticmethod
-    def of(tile: ModelTile) -> Room:
-        """Room for tiles like this one."""
-        config = tile.config
-        size, columns = config.rows * config.weight_columns, config.weight_columns
-        words = 8 * -(-max(1, CELLS_AT_ONCE // columns) * columns // 64)
-        kind = np.int16 if config.delta_bits <= 16 else np.int32
-        return Room(
-            np.zeros(size), np.empty(size, kind), np.empty(4 * words, np.uint64), np.empty(words, np.uint64),
-            np.empty(size, np.int64), np.empty(size, np.int16), np.empty(len(_NAMES) + 1, np.int64),
+    def __init__(self, tile: ModelTile) -> None:
+        config, source, controller = tile.config, tile.controller.source, tile.controller
+        tile.use_settings(tile.settings)
+        size, columns, t = config.rows * config.weight_columns, config.weight_columns, tile.settings.threshold_log2
+        piece, layout = max(1, CELLS_AT_ONCE // columns), source.layout
+        packed = source.packed(0)
+        kind: Any = KINDS[packed.bits] if packed.aligned else np.uint32
+        words = 8 * -(-piece * columns // 64)
+        self.shape = (config.rows, columns)
+        self.beats = config.beats
+        self.rounding = (tile.scale, float(config.delta_max))
+        self.decision = (t, controller.max_pulses, controller.parallel_max, columns, piece)
+        self.words = (packed.step, columns // (layout.generators * packed.lanes), packed.bits, packed.aligned)
+        self.mask = low_mask(packed.bits, t)
+        self.whole, self.sums = np.zeros(size), np.zeros(len(COUNTED), np.int64)
+        self.cells, self.counts = np.empty(size, np.int64), np.empty(size, np.int16)
+        deltas = np.empty(size, np.int16 if config.delta_bits <= 16 else np.int32)
+        aligned, marks = np.empty(4 * words, np.uint64), np.empty(words, np.uint64)
+        self.memory: Any = (
+            self.whole, deltas, aligned, aligned.view(kind), marks, marks.view(np.uint8), self.cells, self.counts,
+            _PLACES,
         )  # fmt: skip
 
 
-def update_whole(tile: ModelTile, steps: NDArray[np.float64], place: Place, room: Room) -> NDArray[np.int64]:
-    """``tile.update`` of its part of ``steps``, finite float64, C-contiguous. Returns what COUNTED names.
+def update_whole(tile: ModelTile, steps: NDArray[np.float64], place: Place, room: Room) -> None:
+    """``tile.update`` of its part of ``steps``, finite float64, C-contiguous; what it counts is added to ``room.sums``.
 
     ``tile`` must be plain (``is_plain``); ``room`` is that of tiles like it, and of this thread.
     """
-    config, array, settings = tile.config, tile.array, tile.controller.settings
-    rows, columns = place.rows, place.columns
-    at = (rows.start, rows.stop, columns.start, columns.stop)
-    if (rows.stop - rows.start, columns.stop - columns.start) != (config.rows, config.weight_columns):
+    tile.use_settings(tile.settings)
+    if place.size != room.shape:
         room.whole[:] = 0.0
-    packed = tile.controller.source.packed(config.beats)
-    t = settings.threshold_log2
-    width = config.weight_columns
-    beats = width // (packed.stream.shape[0] * packed.lanes)
-    kind: Any = KINDS[packed.bits] if packed.aligned else np.uint32
-    _update(
-        array.block, steps, at, width, (tile.scale, float(config.delta_max)),
-        (np.uint64(tile.seeds.rounding), np.uint64(array.operation)), max(1, CELLS_AT_ONCE // width),
-        packed.stream, (packed.position, packed.step, beats, packed.bits, packed.aligned),
-        (t, tile.controller.max_pulses, tile.controller.parallel_max), low_mask(packed.bits, t),
-        room.whole, room.deltas, room.aligned, room.aligned.view(kind), room.marks, room.marks.view(np.uint8),
-        room.cells, room.counts, room.numbers,
+    array, packed = tile.array, tile.controller.source.packed(room.beats)
+    totals = tile.totals.values
+    update: Any = _update  # most of its arguments come in a tuple
+    found = update(
+        array.block, steps, place.ends, room.rounding, tile.rounding_seed, packed.stream,
+        (packed.position, *room.words), room.decision, room.mask, *room.memory, totals, room.sums,
     )  # fmt: skip
-    found = int(room.numbers[-1])
-    array.end_open_loop(int(room.numbers[7]))
-    fired = FiredCells(room.cells[:found].copy(), room.counts[:found].copy(), (config.rows, config.columns))
-    report = np.zeros(len(COUNTED), np.int64)
-    report[_PLACES] = room.numbers[:-1]
-    tile.took(fired, report)
-    return report
+    totals[_UPDATES] += 1
+    totals[_DECISIONS] += tile.config.cells
+    array.pass_operation_time()
+    tile.fired(room.cells[:found].copy(), room.counts[:found].copy())

@@ -60,7 +60,7 @@ def load_idx(folder: str | PathLike[str], held_out: str = "test", *, mnist: bool
             raise PulsetrainError(
                 f"Images and labels ({part}) must fit each other and the training images, not {found}"
             )
-    pixels = {part: array.reshape(len(array), -1) / 255.0 for part, array in images.items()}
+    pixels = {part: array.reshape(len(array), math.prod(shape)) / 255.0 for part, array in images.items()}
     kept, rest, other = slice(None), slice(None), "test"
     if held_out == "validation":
         first = len(labels["train"]) - len(labels["train"]) // VALIDATION
@@ -78,9 +78,9 @@ def load_idx(folder: str | PathLike[str], held_out: str = "test", *, mnist: bool
 def _bytes(folder: Path, what: str, name: str) -> bytes:
     """What the file holds, decompressed. Raises PulsetrainError if it is missing or no whole gzip file."""
     for path, is_packed in ((folder / name, False), (folder / f"{name}.gz", True)):
-        if not path.is_file():
-            continue
         try:
+            if not path.is_file():
+                continue
             content = path.read_bytes()
             return gzip.decompress(content) if is_packed else content
         except (OSError, EOFError, zlib.error) as error:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -18,9 +17,6 @@ Floats = NDArray[np.float64]
 
 SIZE_MAX = 10**6
 """Largest width of a layer."""
-
-BYTES_OF_CELL, BYTES_OF_TILE = 9, 10_000
-"""Memory of a cell of a golden array without effects, and of what a tile has besides."""
 
 
 @dataclass(frozen=True)
@@ -65,19 +61,14 @@ class Network:
         return sum(-(-inputs // rows) * -(-outputs // columns) for inputs, outputs in self.shapes)
 
     def check_memory(self, config: ControllerConfig, available: int | None = None) -> None:
-        """Raise PulsetrainError unless a training fits into the memory of ``available`` bytes, by default all there is.
+        """Raise PulsetrainError unless a training fits into ``available`` bytes, by default the machine's memory."""
+        from pulsetrain.tiles.places import check_grid_memory
 
-        An estimate from below: weights, gradients, two moments and a step in float64, and the cells of the tiles.
-        """
-        if available is None:
-            available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-        tiles, weights = self.tiles(config), sum(inputs * outputs for inputs, outputs in self.shapes)
-        needed = 5 * 8 * weights + tiles * (BYTES_OF_CELL * config.rows * config.columns + BYTES_OF_TILE)
-        if needed > available:
-            rule = f"one that fits {available / 1e9:.3g} GB of memory"
-            raise PulsetrainError(
-                f"Network must be {rule}, not {self}, which needs some {needed / 1e9:.3g} GB for {tiles} tiles"
-            )
+        weights = sum(inputs * outputs for inputs, outputs in self.shapes)
+        try:
+            check_grid_memory(self.tiles(config), config, weights, available=available)
+        except PulsetrainError as error:
+            raise PulsetrainError(f"Network must be smaller, not {self}. {error}") from error
 
     def check_tiles(self, config: ControllerConfig) -> None:
         """Raise PulsetrainError unless each layer fits a tile of ``config``."""
