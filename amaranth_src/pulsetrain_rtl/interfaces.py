@@ -73,11 +73,6 @@ def bits_of(value):
     return value.bit_length()
 
 
-def threshold_shape(config):
-    """Shape of ``threshold_log2``, 1 … random_bits."""
-    return unsigned(bits_of(config.random_bits))
-
-
 def columns_count_shape(config):
     """Shape of a number of columns, 0 … columns; also of ``parallel_max``."""
     return unsigned(bits_of(config.columns))

@@ -17,7 +17,6 @@ from pulsetrain.array.disturb import disturb_after
 from pulsetrain.array.memory import ArrayMemory
 from pulsetrain.array.open_loop import apply_cut, apply_range, apply_whole, misplaced, write_range
 from pulsetrain.array.reads import read, sample_all
-from pulsetrain.array.time import advance
 from pulsetrain.contract.enumerations import Polarity
 from pulsetrain.controller.codes import checked_codes
 from pulsetrain.controller.slots import fired_cells
@@ -121,10 +120,6 @@ class CrossbarArray(ArrayMemory):
         self._advance()
         return self.window_hits - before
 
-    def pass_operation_time(self) -> None:
-        """Let the time of an operation pass that somebody else has done to the block."""
-        advance(self.block, self._operation_time)
-
     def write(self, delta_siemens: ArrayLike, noise: bool) -> int:
         """One operation that bypasses the controller: every cell with a change other than 0 is written once.
 
@@ -167,7 +162,7 @@ class CrossbarArray(ArrayMemory):
     ) -> NDArray[np.int16]:
         """As ``read``, of checked ``codes`` int32, contiguous, and ``converters``: full scale, c_max, a_max."""
         out = np.empty((len(codes), self._weight_shape[0] if backward else self._weight_shape[1]), np.int16)
-        if self._slow or not len(codes):
+        if not (self._exact_sums and len(codes)):
             read(self.block, backward, codes, converters, out, self.parts.slow, self.parts.wires)
             return out
         # Whole numbers below 2^53, each partial sum included (1024 · 2047 · 2.1·10⁹ pS): exact in whatever order.

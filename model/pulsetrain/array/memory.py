@@ -71,8 +71,8 @@ class ArrayMemory:
         self.block = new_block(self.rows, self.columns, self.pair, parameters)
         self._head = header(self.block)
         self.parts = parts_of(self.block)
-        effects = int(self._head.effects)  # with which sums of reads are more than code × conductance
-        self._slow = bool(effects & (WARM | SLOW)) or self.parts.wires is not None
+        # Whether the sums of reads are those of code × conductance, and nothing more.
+        self._exact_sums = not int(self._head.effects) & (WARM | SLOW) and self.parts.wires is None
         self._conductance = conductances(self.block)[: rows * columns].reshape(self._shape)
         self.conductance = self._conductance.view()
         self._flags = flags(self.block)[: rows * columns]

@@ -127,9 +127,8 @@ class ArrayTile(Tile):
 
     def _read(self, codes: NDArray[np.int32], backward: bool) -> tuple[NDArray[np.int16], int]:
         """Read the whole array with each of the checked codes (n, driven lines); also the clock cycles."""
-        full_scale, config = self._full_scale(backward), self.config
-        converters = {"dac_max": config.dac_max, "adc_max": config.adc_max}
-        return self.array.read(codes, backward=backward, full_scale=full_scale, **converters), 0
+        converters = (self._full_scale(backward), self.config.dac_max, self.config.adc_max)
+        return self.array.read_checked(codes, backward, converters), 0
 
     def _program(self, targets: NDArray[np.int16], mode: ProgramMode) -> tuple[Programmed, int]:
         """Run one programming of checked targets; also the clock cycles."""

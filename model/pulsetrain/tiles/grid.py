@@ -56,7 +56,7 @@ class TileGrid(Tile):
     ``seed``, that at p > 0 the first 64-bit word of ``numpy.random.SeedSequence(seed, spawn_key=(p,))``. Shapes are
     those of the matrix, but for ``last_codes``. Counts are sums over the tiles, what they read of unused lines
     included: an update of the grid counts once for each. Grids of ModelTiles work on several threads
-    (``pulsetrain.set_threads``); results do not depend on their number.
+    (``PULSETRAIN_THREADS``); results do not depend on their number.
 
     Raises PulsetrainError for sizes that are not 1 to 1,000,000, or as the tiles do.
     """

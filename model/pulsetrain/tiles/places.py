@@ -40,7 +40,7 @@ class Place:
     @property
     def corner(self) -> tuple[slice, slice]:
         """The cells of the tile that are used."""
-        return slice(0, self.rows.stop - self.rows.start), slice(0, self.columns.stop - self.columns.start)
+        return slice(0, self.size[0]), slice(0, self.size[1])
 
     @property
     def part(self) -> tuple[slice, slice]:

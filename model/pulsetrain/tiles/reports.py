@@ -121,8 +121,8 @@ TOTALS = tuple(item.name for item in fields(TileCounters))
 class Totals:
     """The totals of a tile as one int64 vector, which is quick to add to. ``counters`` gives them by name."""
 
-    def __init__(self, values: NDArray[np.int64] | None = None) -> None:
-        self.values = np.zeros(len(TOTALS), np.int64) if values is None else values
+    def __init__(self) -> None:
+        self.values = np.zeros(len(TOTALS), np.int64)
 
     @property
     def counters(self) -> TileCounters:

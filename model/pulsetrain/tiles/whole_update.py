@@ -71,7 +71,6 @@ def _update(
     )
     hits = apply_plain(block, cells, counts, int(np.int64(0)), found, True)
     head.window_hits += hits
-    head.operation += np.uint64(1)
     cells_up = cells_down = pulses_up = pulses_down = 0
     for i in range(found):
         n = int(np.int64(counts[i]))
@@ -147,5 +146,5 @@ def update_whole(tile: ModelTile, steps: NDArray[np.float64], place: Place, room
     )  # fmt: skip
     totals[_UPDATES] += 1
     totals[_DECISIONS] += tile.config.cells
-    array.pass_operation_time()
+    array.end_operation()
     tile.fired(room.cells[:found].copy(), room.counts[:found].copy())
