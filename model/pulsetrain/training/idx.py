@@ -71,7 +71,9 @@ def load_idx(folder: str | PathLike[str], held_out: str = "test", *, mnist: bool
         pixels[other][rest],
         labels[other][rest].astype(np.int64),
         name="mnist" if sums == MNIST else place.resolve().name,
+        source=str(place.resolve()),
         held_out=held_out,
+        classes=max(1, *(int(part.max(initial=0)) for part in labels.values())) + 1,
     )
 
 
