@@ -199,7 +199,6 @@ def apply_cut(
     return hits
 
 
-@compiled(nogil=True)
 def write_range(
     block: Block,
     cells: NDArray[np.int64],
@@ -210,6 +209,57 @@ def write_range(
     hits_out: NDArray[np.int64],
 ) -> None:
     """Write ``changes`` (picosiemens, finite) to ``cells[first:last]``; fresh cells are formed."""
+    write = _write_plain if parts_of(block).measured is None else _write_measured  # only one of them is compiled
+    write(block, cells, changes, first, last, noisy, hits_out)
+
+
+@compiled(nogil=True)
+def _write_plain(
+    block: Block,
+    cells: NDArray[np.int64],
+    changes: NDArray[np.float64],
+    first: int,
+    last: int,
+    noisy: bool,
+    hits_out: NDArray[np.int64],
+) -> None:
+    """Writes to devices of section 12."""
+    head = header(block)
+    conductance, flag, sigma = conductances(block), flags(block), reals(block).write_noise
+    seed, number, low, high = head.seed, head.operation, np.int64(head.low), np.int64(head.high)
+    ones, z, scratch = np.ones(BLOCK, np.int64), np.zeros(BLOCK), np.empty(3 * BLOCK)
+    draws, hits = noisy and sigma > 0.0, np.int64(0)
+    for start in range(first, last, BLOCK):
+        n = min(BLOCK, last - start)
+        if draws:
+            first_uniforms(seed, number, cells[start : start + n], ones[:n], z[:n])
+            quantiles(z[:n], scratch)
+        for i in range(n):
+            cell = cells[start + i]
+            if flag[cell] & STUCK:
+                continue
+            flag[cell] = np.uint8(0)
+            change = changes[start + i]
+            if draws:
+                change = change + sigma * z[i]
+            target = conductance[cell] + np.int64(np.rint(change))
+            g = min(max(target, low), high)
+            hits += g != target
+            conductance[cell] = g
+    hits_out[0] += hits
+
+
+@compiled(nogil=True)
+def _write_measured(
+    block: Block,
+    cells: NDArray[np.int64],
+    changes: NDArray[np.float64],
+    first: int,
+    last: int,
+    noisy: bool,
+    hits_out: NDArray[np.int64],
+) -> None:
+    """Writes to devices of section 18."""
     head = header(block)
     flag, counted, batch, i = flags(block), writes(block), new_batch(BLOCK), first
     wanted, devices, resets, at = np.empty(BLOCK), batch.cell, batch.is_reset, batch.at
