@@ -1,0 +1,126 @@
+"""Figures in one look: a canvas with panels, names of axes, plain numbers at ticks, words in place of data."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Iterator
+from typing import Any
+
+# Colours that stay apart for colour-blind readers (Okabe and Ito 2008) and in grey.
+BLACK, BLUE, GREEN, ORANGE = "#000000", "#0072B2", "#009E73", "#D55E00"
+PINK, YELLOW, SKY, GREY = "#CC79A7", "#E69F00", "#56B4E9", "#888888"
+COLOURS = (BLUE, ORANGE, GREEN, PINK, YELLOW, SKY, BLACK)
+"""Colours of lines, in the order in which a figure takes them."""
+
+MAP = "viridis"
+"""Colour map of conductances and counts."""
+
+BAND = 0.18
+"""Opacity of a band around a line."""
+
+DASHES = (0, (4, 2))
+
+MICRO = 1e6
+"""Microsiemens of a siemens."""
+
+DOTS = 120
+"""Pixels of an inch."""
+
+PLAIN_LOW, PLAIN_HIGH = 1e-4, 1e6
+"""Numbers from the first to below the second are written out at a logarithmic axis; others are powers of ten."""
+
+
+def figure(
+    rows: int = 1,
+    columns: int = 1,
+    *,
+    width: float,
+    height: float,
+    share_x: bool | str = False,
+    share_y: bool | str = False,
+    **grid: Any,
+) -> tuple[Any, Any]:
+    """A figure of ``width`` × ``height`` inches and its panels, an array (rows, columns).
+
+    ``share_x``, ``share_y``: panels that are to be compared, as ``subplots`` of matplotlib has it; ``grid``: its other
+    arguments.
+    """
+    # Imported here: it takes most of a second, and most commands draw nothing.
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    made = Figure(figsize=(width, height), dpi=DOTS, layout="constrained")
+    FigureCanvasAgg(made)
+    panels = made.subplots(rows, columns, squeeze=False, sharex=share_x, sharey=share_y, **grid)
+    for panel in panels.flat:
+        panel.grid(alpha=0.3)
+        panel.set_axisbelow(True)
+        panel.spines[["top", "right"]].set_visible(False)
+    return made, panels
+
+
+def label(panel: Any, x: str, y: str, title: str = "") -> None:
+    """Name the axes, and show the legend if there is one."""
+    panel.set_xlabel(x)
+    panel.set_ylabel(y)
+    panel.set_title(title, fontsize=10)
+    if panel.get_legend_handles_labels()[0]:
+        panel.legend(fontsize=8)
+
+
+def whole_numbers(axis: Any) -> None:
+    """Ticks at whole numbers only, as of epochs."""
+    from matplotlib.ticker import MaxNLocator
+
+    axis.set_major_locator(MaxNLocator(integer=True))
+
+
+def logarithmic(*axes: Any) -> None:
+    """Make the ``axes`` (``panel.xaxis``) logarithmic, with plain numbers as far as these are short.
+
+    Call it when everything is drawn: an axis of less than two decades has ticks at 1, 2 and 5.
+    """
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    for axis in axes:
+        getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
+        low, high = axis.get_view_interval()
+        narrow = low > 0 and math.log10(high / low) < 2
+        axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1.0,)))
+        axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
+        axis.set_minor_formatter(NullFormatter())
+
+
+def plain(value: float) -> str:
+    """A number at a tick: written out, or as a power of ten where that is long."""
+    if value == 0 or PLAIN_LOW <= abs(value) < PLAIN_HIGH:
+        text = f"{value:.10f}".rstrip("0").rstrip(".")
+        return f"{value:,.0f}" if abs(value) >= 10_000 else text
+    power = math.floor(math.log10(abs(value)) + 1e-9)
+    factor = value / 10.0**power
+    front = "" if abs(factor - 1) < 1e-9 else f"{factor:g} × "
+    return f"{front}$10^{{{power}}}$"
+
+
+def say(panel: Any, text: str) -> None:
+    """Words in place of data: why a panel shows none."""
+    panel.grid(False)
+    panel.set(xticks=[], yticks=[])
+    panel.spines[:].set_visible(False)
+    panel.text(0.5, 0.5, text, transform=panel.transAxes, ha="center", va="center", fontsize=11, color=BLACK, wrap=True)
+
+
+def line_styles() -> Iterator[dict[str, Any]]:
+    """Colours, then the same with dashes and dots, without end."""
+    while True:
+        for dashes in ("solid", DASHES, "dotted"):
+            for colour in COLOURS:
+                yield {"color": colour, "linestyle": dashes}
+
+
+def png(made: Any) -> bytes:
+    """The figure as the bytes of a PNG file, the same ones every time."""
+    buffer = io.BytesIO()
+    made.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()
