@@ -69,6 +69,7 @@ from .training.optimizers import Sgd as Sgd
 from .training.results import TrainingResult as TrainingResult
 from .training.results import load_results as load_results
 from .training.rules import RULES as RULES
+from .training.show import show as show
 from .training.store import Observer as Observer
 from .training.store import Study as Study
 from .training.store import resume_study as resume_study

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
 
 # Colours that stay apart for colour-blind readers (Okabe and Ito 2008) and in grey.
 BLACK, BLUE, GREEN, ORANGE = "#000000", "#0072B2", "#009E73", "#D55E00"
@@ -37,14 +37,14 @@ def figure(
     *,
     width: float,
     height: float,
-    share_x: bool | str = False,
-    share_y: bool | str = False,
-    **grid: Any,
+    share_x: bool | Literal["row", "col"] = False,
+    share_y: bool | Literal["row", "col"] = False,
+    ratios: Sequence[float] | None = None,
 ) -> tuple[Any, Any]:
     """A figure of ``width`` × ``height`` inches and its panels, an array (rows, columns).
 
-    ``share_x``, ``share_y``: panels that are to be compared, as ``subplots`` of matplotlib has it; ``grid``: its other
-    arguments.
+    ``share_x``, ``share_y``: panels have one axis because they are to be compared: all, or those of a row or column.
+    ``ratios``: widths of the columns to each other.
     """
     # Imported here: it takes most of a second, and most commands draw nothing.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -52,7 +52,7 @@ def figure(
 
     made = Figure(figsize=(width, height), dpi=DOTS, layout="constrained")
     FigureCanvasAgg(made)
-    panels = made.subplots(rows, columns, squeeze=False, sharex=share_x, sharey=share_y, **grid)
+    panels = made.subplots(rows, columns, squeeze=False, sharex=share_x, sharey=share_y, width_ratios=ratios)
     for panel in panels.flat:
         panel.grid(alpha=0.3)
         panel.set_axisbelow(True)
@@ -69,11 +69,11 @@ def label(panel: Any, x: str, y: str, title: str = "") -> None:
         panel.legend(fontsize=8)
 
 
-def whole_numbers(axis: Any) -> None:
-    """Ticks at whole numbers only, as of epochs."""
+def whole_numbers(axis: Any, most: int = 9) -> None:
+    """Ticks at whole numbers only, as of epochs, and at ``most`` so many."""
     from matplotlib.ticker import MaxNLocator
 
-    axis.set_major_locator(MaxNLocator(integer=True))
+    axis.set_major_locator(MaxNLocator(most, integer=True))
 
 
 def logarithmic(*axes: Any) -> None:
@@ -119,8 +119,17 @@ def line_styles() -> Iterator[dict[str, Any]]:
                 yield {"color": colour, "linestyle": dashes}
 
 
-def png(made: Any) -> bytes:
-    """The figure as the bytes of a PNG file, the same ones every time."""
+def png(made: Any, *, colours: int | None = None) -> bytes:
+    """The figure as the bytes of a PNG file, the same ones every time.
+
+    ``colours``: most colours of the file, at most 256; a map is a third as large then and looks the same.
+    """
     buffer = io.BytesIO()
     made.savefig(buffer, format="png", metadata={"Software": None})
-    return buffer.getvalue()
+    if colours is None:
+        return buffer.getvalue()
+    from PIL import Image  # what matplotlib writes its pictures with
+
+    few = io.BytesIO()
+    Image.open(buffer).convert("RGB").quantize(colours).save(few, format="png", optimize=True)
+    return few.getvalue()
