@@ -27,7 +27,7 @@ MICRO = 1e6
 DOTS = 120
 """Pixels of an inch."""
 
-PLAIN_LOW, PLAIN_HIGH = 1e-4, 1e6
+PLAIN_LOW, PLAIN_HIGH = 1e-4, 1e4
 """Numbers from the first to below the second are written out at a logarithmic axis; others are powers of ten."""
 
 
@@ -81,7 +81,7 @@ def logarithmic(*axes: Any) -> None:
 
     Call it when everything is drawn: an axis of less than two decades has ticks at 1, 2 and 5.
     """
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullLocator
 
     for axis in axes:
         getattr(axis.axes, f"set_{axis.axis_name}scale")("log")
@@ -89,14 +89,13 @@ def logarithmic(*axes: Any) -> None:
         narrow = low > 0 and math.log10(high / low) < 2
         axis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1.0,)))
         axis.set_major_formatter(FuncFormatter(lambda value, _: plain(value)))
-        axis.set_minor_formatter(NullFormatter())
+        axis.set_minor_locator(NullLocator())
 
 
 def plain(value: float) -> str:
     """A number at a tick: written out, or as a power of ten where that is long."""
     if value == 0 or PLAIN_LOW <= abs(value) < PLAIN_HIGH:
-        text = f"{value:.10f}".rstrip("0").rstrip(".")
-        return f"{value:,.0f}" if abs(value) >= 10_000 else text
+        return f"{value:.10f}".rstrip("0").rstrip(".")
     power = math.floor(math.log10(abs(value)) + 1e-9)
     factor = value / 10.0**power
     front = "" if abs(factor - 1) < 1e-9 else f"{factor:g} × "

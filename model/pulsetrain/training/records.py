@@ -61,7 +61,7 @@ class LayerRecord:
         written = check_array("Written cells of a layer", self.written)
         self._keep("written", "Written cells of a layer", written, np.int64, written.shape, 1)
         codes = check_array("Output codes of a layer", self.forward_codes)
-        if codes.ndim != 1 or len(codes) % 2 == 0:
+        if codes.ndim != 1 or len(codes) < 3 or len(codes) % 2 == 0:
             raise PulsetrainError(
                 f"Output codes of a layer must be counted from -adc_max to adc_max, not as an array {codes.shape}"
             )

@@ -50,6 +50,8 @@ def show(
     settings, results = _finished(folder)
     check_new(target, overwrite)
     tell = progress or (lambda _: None)
+    for result in results:  # a record that is missing is told before long work
+        _record(folder, result)
     with_maps = list(results if every_run else _first_seeds(results))
     pictures = {CURVES: (learning_curves(results), _curves_in_words(results))}
     parts = [paragraph(_study_in_words(settings)), _runs(results), picture(*pictures[CURVES])]
