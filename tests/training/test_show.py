@@ -39,11 +39,13 @@ def layer(shape: tuple[int, int], *, trained: bool, epochs: int = 1) -> LayerRec
     )
 
 
-def make_study(folder: Path, *, seeds: int = 2) -> Path:
+def make_study(
+    folder: Path, network: pt.Network = NETWORK, *, rules: tuple[str, ...] = ("eapu", "ideal"), seeds: int = 2
+) -> Path:
     """A finished study with a record for each of its runs."""
-    settings = pt.StudySettings(network=NETWORK, epochs=1, rules=("eapu", "ideal"), seeds=seeds)
+    settings = pt.StudySettings(network=network, epochs=1, rules=rules, seeds=seeds)
     for result in pt.train_study(settings, folder).results:
-        layers = tuple(layer(shape, trained=result.rule == "eapu") for shape in NETWORK.shapes)
+        layers = tuple(layer(shape, trained=result.rule == "eapu") for shape in network.shapes)
         save_record(record_path(folder, result.optimizer, result.rule, result.seed), Record(43, layers))
     return folder
 
@@ -131,13 +133,10 @@ def test_a_browser_shows_the_page(made: tuple[Path, list[Path]]) -> None:
         assert browser.printed().startswith(b"%PDF")
 
 
-def test_maps_of_every_run_and_back(study: Path, tmp_path: Path) -> None:
-    target = tmp_path / "pictures"
-    document = json.loads((study / "results.json").read_text())
-    document["runs"] = document["runs"][:2]
-    (study / "results.json").write_text(json.dumps(document))
+def test_maps_of_every_run_and_back(tmp_path: Path) -> None:
+    study, target = make_study(tmp_path / "study", pt.Network((64, 10)), rules=("eapu",)), tmp_path / "pictures"
     shown = pt.show(study, str(target), every_run=True)
-    assert sum("conductances" in path.name for path in shown) == 4
+    assert sum("conductances" in path.name for path in shown) == 2
     with pytest.raises(pt.PulsetrainError, match=r"Output folder must be one without a report\.html \(--overwrite"):
         pt.show(study, target)
     (target / "mine.png").write_bytes(b"mine")
