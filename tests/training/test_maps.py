@@ -76,5 +76,6 @@ def test_writes_of_many_epochs_and_layers() -> None:
     none = replace(layer(), name="none", written=np.zeros(3, np.int64))
     words = counts.writes_over_epochs(Record(10, (few, none)))[1]
     share = 1000 * 400 / (24 * 10)
-    assert f"few {share:.3g} ‰ in the first epoch and {share / 100:.3g} ‰ in the last; none 0 ‰" in words
+    assert f"layer 1, few: {share:.3g} ‰ in the first epoch and {share / 100:.3g} ‰ in the last; " in words
+    assert words.endswith("; layer 2, none: 0 ‰ in the first epoch and 0 ‰ in the last")
     assert counts.writes_over_epochs(Record(10, (few,)))[0] != counts.writes_over_epochs(Record(10, (few, none)))[0]

@@ -100,7 +100,7 @@ def test_the_page_holds_everything_and_says_it(made: tuple[Path, list[Path]]) ->
     for result in results:
         assert f"<td>{100 * result.accuracy[-1]:.1f} %</td><td>{1000 * result.written_share:.3g} ‰</td>" in text
     share = 1000 * 3 / 512
-    assert any(f"dense 64-8 {share:.3g} ‰ in the first epoch" in words for words in told)
+    assert any(f"layer 1, dense 64-8: {share:.3g} ‰ in the first epoch" in words for words in told)
     codes = next(words for words in told if words.startswith("Layer dense 8-10: output codes"))
     assert codes.endswith(
         "forward: 2.04 % at full scale or beyond (4 of 196); backward: 2.04 % at full scale or beyond (4 of 196)"

@@ -19,17 +19,18 @@ main { max-width: 75rem; margin: 0 auto; padding: 0.5rem; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.25rem; border-top: 1px solid #999; padding-top: 1rem; margin-top: 2.5rem; }
 h1, h2, h3 { line-height: 1.25; overflow-wrap: anywhere; }
 a { color: #004f7d; }
-.table { overflow-x: auto; }
+.wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 caption { text-align: left; padding-bottom: 0.3rem; }
 th, td { padding: 0.2rem 0.8rem 0.2rem 0; text-align: left; border-bottom: 1px solid #ccc; white-space: nowrap; }
 figure { margin: 1rem 0; }
 img { max-width: 100%; height: auto; }
 figcaption { font-size: 0.875rem; color: #333; }
+@media screen and (max-width: 45rem) { img { max-width: 44rem; } }
 @media print {
   body { font-size: 10pt; } main { max-width: none; padding: 0; }
   figure, tr { break-inside: avoid; } h2, h3 { break-after: avoid; }
-  img { max-height: 22cm; } .table { overflow: visible; } th, td { white-space: normal; }
+  img { max-height: 22cm; } .wide { overflow: visible; } th, td { white-space: normal; }
 }
 """
 
@@ -81,8 +82,12 @@ def paragraph(text: str) -> str:
 
 
 def picture(png: bytes, about: str) -> str:
-    """A PNG picture inside the page, and below it what it shows, which is also what is read out in its place."""
-    return f"<figure>{html_picture(png, about)}<figcaption>{html.escape(about)}</figcaption></figure>"
+    """A PNG picture inside the page, and below it what it shows, which is also what is read out in its place.
+
+    On a screen that is too narrow for its letters it can be moved sideways.
+    """
+    image = f'<div class="wide" tabindex="0">{html_picture(png, about)}</div>'
+    return f"<figure>{image}<figcaption>{html.escape(about)}</figcaption></figure>"
 
 
 def table(rows: Iterable[Sequence[Any]], head: Sequence[str], title: str, links: Sequence[str] = ()) -> str:
@@ -95,4 +100,4 @@ def table(rows: Iterable[Sequence[Any]], head: Sequence[str], title: str, links:
     for number, mark in enumerate(links, 1):
         first, rest = lines[number].split("</td>", 1)
         lines[number] = f'<a href="#{html.escape(mark, quote=True)}">{first}</a></td>{rest}'
-    return f'<div class="table" tabindex="0">{"<tr><td>".join(lines)}</div>'
+    return f'<div class="wide" tabindex="0">{"<tr><td>".join(lines)}</div>'

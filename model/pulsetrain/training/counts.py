@@ -26,19 +26,20 @@ def writes_over_epochs(record: Record) -> tuple[bytes, str]:
     shares = [1000 * layer.written / (layer.weights * record.steps_per_epoch) for layer in record.layers]
     figure, panels = style.figure(width=8.2, height=3.6)
     panel = panels[0, 0]
+    names = [f"layer {number}, {layer.name}" for number, layer in enumerate(record.layers, 1)]
     told = [
-        f"{layer.name} {share[0]:.3g} ‰ in the first epoch and {share[-1]:.3g} ‰ in the last"
-        for layer, share in zip(record.layers, shares, strict=True)
+        f"{name}: {share[0]:.3g} ‰ in the first epoch and {share[-1]:.3g} ‰ in the last"
+        for name, share in zip(names, shares, strict=True)
     ]
-    about = f"Weights written per step over the epochs: {'; '.join(told)}"
+    about = f"Weights written per step over the epochs; {'; '.join(told)}"
     figure.suptitle("weights written per step", fontsize=11)
     values = np.array(shares)
     if not values.any():
         style.say(panel, "no writes")
         return style.png(figure), f"{about}: no writes"
     marker = "o" if record.epochs == 1 else None
-    for layer, share, look in zip(record.layers, shares, style.line_styles(), strict=False):
-        panel.plot(epochs, share, marker=marker, label=layer.name, **look)
+    for name, share, look in zip(names, shares, style.line_styles(), strict=False):
+        panel.plot(epochs, share, marker=marker, label=name, **look)
     panel.set_xlim(1, max(2, epochs[-1]))
     style.label(panel, "epoch", "written per step in ‰ of the weights")
     panel.get_legend().remove()

@@ -17,7 +17,7 @@ BINS = 128
 """Most bars of a histogram; more numbers than that are counted together."""
 
 _LONG, _SHORT = 4.6, 1.7  # inches of a map: at most, at least
-_BORDER_POINTS = 3.0  # tile borders nearer to each other than so many points would hide the map
+_BORDER_POINTS = 12.0  # tile borders nearer to each other than so many points would hide the map
 
 
 def conductance_maps(layer: LayerRecord) -> tuple[bytes, str]:
