@@ -57,24 +57,36 @@ from .tiles.reports import ProgramReport as ProgramReport
 from .tiles.reports import TileCounters as TileCounters
 from .tiles.reports import UpdateReport as UpdateReport
 from .tiles.rtl import RtlTile as RtlTile
+from .tiles.scaling import InputScaling as InputScaling
 from .tiles.targets import verified as verified
 from .tiles.tile import Tile as Tile
 from .training.data import Dataset as Dataset
 from .training.data import load_digits as load_digits
 from .training.idx import load_idx as load_idx
+from .training.layers import Convolution as Convolution
+from .training.layers import Dense as Dense
+from .training.layers import Flatten as Flatten
+from .training.layers import Pooling as Pooling
+from .training.layers import ReLU as ReLU
+from .training.layers import Tanh as Tanh
 from .training.network import Network as Network
-from .training.network import Perceptron as Perceptron
+from .training.network import load_network as load_network
 from .training.optimizers import Adam as Adam
 from .training.optimizers import Sgd as Sgd
+from .training.propagation import Propagation as Propagation
 from .training.results import TrainingResult as TrainingResult
 from .training.results import load_results as load_results
 from .training.rules import RULES as RULES
 from .training.show import show as show
+from .training.sources import load_data as load_data
+from .training.sources import load_npz as load_npz
 from .training.store import Observer as Observer
 from .training.store import Study as Study
 from .training.store import resume_study as resume_study
 from .training.store import train_study as train_study
 from .training.study import StudySettings as StudySettings
 from .training.train import train as train
+from .training.trained import TrainedNetwork as TrainedNetwork
+from .training.trained import load_trained as load_trained
 
 __version__: str

@@ -80,7 +80,7 @@ def trained(
     made: Callable[[int, int, int], Padded | pt.TileGrid], images: Floats, labels: NDArray[np.int64]
 ) -> tuple[float, Floats]:
     """Examples a CPU second after a first batch, and the scores of that batch at the end."""
-    network = pt.Perceptron(NETWORK)
+    network = pt.Propagation(NETWORK)
     optimizer = make_optimizer("adam", [*network.shapes, *((outputs,) for _, outputs in network.shapes)])
     matrices = [made(*shape, number) for number, shape in enumerate(network.shapes, 1)]
     for matrix, weights in zip(matrices, network.initial_weights(np.random.default_rng(1)), strict=True):

@@ -11,7 +11,7 @@ from tests.training.test_show import make_study
 
 
 def test_show_draws_a_training(run: Run, tmp_path: Path) -> None:
-    make_study(tmp_path / "study", Network((64, 10)), seeds=1)
+    make_study(tmp_path / "study", Network.of((64, 10)), seeds=1)
     code, out, err = run("show", "study")
     assert (code, out) == (0, "Page: study/report/report.html, 9 pictures beside it\n")
     assert err.splitlines() == ["drawing run 1 of 2, adam-eapu-seed1", "drawing run 2 of 2, adam-ideal-seed1"]

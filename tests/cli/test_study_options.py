@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
-from pulsetrain.cli.study_options import DATA, STUDY_OPTIONS, planned
+from pulsetrain.cli.study_options import STUDY_OPTIONS, planned
 from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.contract.enumerations import PairPolicy, Ramp, Unselected
 from pulsetrain.contract.settings import ControllerSettings, LineSettings, RampSettings
 from pulsetrain.device.catalogue import preset
 from pulsetrain.device.device import Device
 from pulsetrain.plan import PlanRequest, load_plan, make_plan, save_plan
-from pulsetrain.training.data import DIGITS, load_digits
-from pulsetrain.training.network import Network
+from pulsetrain.tiles.scaling import InputScaling
+from pulsetrain.training.data import load_digits
+from pulsetrain.training.network import Network, load_network
+from pulsetrain.training.results import load_results
 from pulsetrain.training.store import RESULTS
 from pulsetrain.training.study import StudySettings
 
@@ -48,7 +51,7 @@ def test_options_reach_the_study(run: Run, tmp_path: Path) -> None:
         first_seed=9,
         seeds=2,
         data=load_digits("validation"),
-        network=Network((64, 32, 10)),
+        network=Network.of((64, 32, 10)),
         config=CONFIGS["wide"].replace(lanes=32),
         settings=ControllerSettings(
             threshold_log2=10, max_pulses=3, parallel_max=16, setup_cycles=2, set_cycles=3, reset_cycles=4,
@@ -130,7 +133,30 @@ TRAIN_ERRORS = [
     (["--ramp", "UP"], "Option --ramp must be one of NONE, WIDTH, LEVEL, not 'UP'"),
     (["--verify", "1"], "Verify must be left to the rule eapu-verified, not 1"),
     (["--network", "64x10"], "Network must be sizes joined by -, like 64-64-10, not '64x10'"),
-    (["--data", "digit"], "Option --data must be one of digits, not 'digit' (did you mean 'digits'?)"),
+    (["--network", "no.toml"], "Network file must exist, not 'no.toml'"),
+    (
+        ["--data", "digit"],
+        "Data must be one of digits, idx, mnist, or the path of an .npz file, not 'digit' (did you mean 'digits'?)",
+    ),
+    (["--data", "no.npz"], "Data file must exist, not 'no.npz'"),
+    (
+        ["--data", "mnist", "--data-folder", "no"],
+        "Data folder must hold train-images-idx3-ubyte or train-images-idx3-ubyte.gz (train images), which 'no' "
+        "does not",
+    ),
+    (["--data-folder", "no"], "Data folder must be left out for the data 'digits', not 'no'"),
+    (["--schedule", "cosin"], "Schedule must be one of constant, cosine, not 'cosin' (did you mean 'cosine'?)"),
+    (["--validation", "1"], "Validation share must be a finite number at least 0 and at most 0.9, not 1.0"),
+    (
+        ["--validation", "0.0001"],
+        "Validation share must leave examples for both parts, not 0.0001: 0 of 1347",
+    ),
+    (["--patience", "3"], "Patience must be left out without a validation share, not 3"),
+    (["--patience", "0", "--validation", "0.1"], "Patience must be an integer of at least 1, not 0"),
+    (["--input-scaling", "percentile"], "Value of the input scaling percentile must be a number, not left out"),
+    (["--input-scaling", "bound:0"], "Bound of inputs must be a finite number above 0, not 0.0"),
+    (["--input-scaling", "median:3"], "Input scaling must be one of bound, largest, percentile, not 'median'"),
+    (["--input-scaling", "bound:x"], "Input scaling must be a text like percentile:99, not 'bound:x'"),
     (["--processes", "0"], "Option --processes must be an integer of at least 1, not 0"),
     (["--threshold-log2", "17"], "Option --threshold-log2 must be an integer between 1 and 16, not 17"),
     (["--threshold-log2", "0"], "Option --threshold-log2 must be an integer between 1 and 16, not 0"),
@@ -162,11 +188,60 @@ def test_train_rejects(run: Run, tmp_path: Path, arguments: list[str], message: 
         assert list(tmp_path.iterdir()) == []
 
 
-def test_names_that_are_written_twice_agree() -> None:
-    """The help may not import what takes long, so a name of the training is repeated in the tables of options."""
-    assert DATA == (DIGITS,)
+def test_each_option_is_there_once() -> None:
     flags = [option.flag for option in STUDY_OPTIONS]
     assert len(set(flags)) == len(flags)
+
+
+def test_a_network_and_data_of_ones_own(run: Run, tmp_path: Path) -> None:
+    """Network file, arrays of a file, validation, schedule and scaling; resumed without saying any of it again."""
+    random = np.random.default_rng(1)
+    images, labels = random.normal(size=(60, 4, 4)), random.integers(0, 3, 60)
+    np.savez(
+        tmp_path / "own.npz", train_images=images, train_labels=labels, test_images=images[:9], test_labels=labels[:9]
+    )
+    (tmp_path / "small.toml").write_text(
+        'format = "pulsetrain network"\nversion = 1\ninputs = [4, 4, 1]\nloss = "mean-squared-error"\n'
+        'layers = [{kind = "convolution", channels = 2, kernel = 3}, {kind = "tanh"}, {kind = "flatten"},'
+        ' {kind = "dense", outputs = 3, weight_scale = 0.5}]\n'
+    )
+    options = (
+        "--network", "small.toml", "--data", "own.npz", "--schedule", "cosine", "--validation", "0.25",
+        "--patience", "2", "--input-scaling", "percentile:80", "--epochs", "6", "--batch", "8",
+        "--rule", "eapu", "--rule", "ideal",
+    )  # fmt: skip
+    code, out, _ = run("train", *options, "--output", "study")
+    assert code == 0
+    network = "network 4×4×1: convolution 2 of 3×3, tanh, flatten, dense 3"
+    assert f"own, held-out part (test), {network}, after " in out
+    assert "the best on the validation part, 1 seed" in out
+    assert "adam 0.001 cosine" in out
+    assert "inputs clipped" in out
+    values, results = load_results(tmp_path / "study" / RESULTS)
+    found = StudySettings.from_dict(values)
+    assert (found.schedule, found.validation, found.patience) == ("cosine", 0.25, 2)
+    assert found.input_scaling == InputScaling("percentile", 80.0)
+    assert found.network == load_network(tmp_path / "small.toml")
+    for result in results:
+        assert len(result.accuracy) == len(result.validation) <= 6
+        assert result.best_epoch == 1 + max(range(len(result.validation)), key=result.validation.__getitem__)
+        assert len(result.accuracy) in (6, result.best_epoch + 2)
+    assert run("train", "--resume", "--output", "study")[1].split("\n")[1:] == out.split("\n")[1:]
+    for option, message in (
+        (("--data", "own.npz", "--held-out", "validation"), "Data must be those of the file, 'own' (held out: test, "),
+        (("--schedule", "constant"), "Schedule must be cosine as in the study to resume, not constant"),
+        (
+            ("--input-scaling", "largest"),
+            "Input scaling must be percentile:80.0 as in the study to resume, not largest",
+        ),
+        (
+            ("--network", "16-3"),
+            "Network must be 4×4×1: convolution 2 of 3×3, tanh, flatten, dense 3 as in the study to ",
+        ),
+    ):
+        code, out, err = run("train", "--resume", "--output", "study", *option)
+        assert (code, out) == (2, "")
+        assert err.startswith(f"Error: {message}")
 
 
 def test_a_resumed_study_may_be_told_a_part_of_its_settings(run: Run) -> None:

@@ -28,7 +28,7 @@ from tests.cli.conftest import Run
 def test_train_shows_a_table_and_writes_the_files(run: Run, tmp_path: Path) -> None:
     code, out, err = run("train", "--rule", "all", "--seeds", "2", "--epochs", "2", "--output", "study")
     assert code == 0
-    assert sorted(path.name for path in (tmp_path / "study").iterdir()) == [CURVES, RESULTS]
+    assert sorted(path.name for path in (tmp_path / "study").iterdir()) == [CURVES, RESULTS, "runs", "trained"]
     document = json.loads((tmp_path / "study" / RESULTS).read_text())
     for summary in document["summary"]:
         row = next(line for line in out.splitlines() if f" {summary['rule']} " in line)

@@ -117,6 +117,7 @@ def plain(result: Any) -> Any:
 def digests(tile: Tile, result: Any) -> str:
     """Digests of what an operation gave and of all that it left."""
     state = {name: value for name, value in tile.state().items() if name != "count_cycles"}
+    assert state.pop("count_inputs_clipped") == 0  # counted since the recording
     parts = {"report": plain(result), "codes": tile.last_codes(), "slots": of_slots(tile.last_slots()),
              "state": [state, tile.weights(), tile.conductances()]}  # fmt: skip
     return ", ".join(f"{name} {digest(part)}" for name, part in parts.items())

@@ -44,7 +44,7 @@ def test_other_networks_and_data_are_planned() -> None:
     signs = Dataset.of_arrays(images[:200], labels[:200], images[200:], labels[200:], name="signs")
     request = PlanRequest(Device("lab"), network="3-4-4-2", data=signs, config=CONFIGS["tiny"], epochs=2, batch=8)  # type: ignore[arg-type]
     plan = make_plan(request)
-    assert plan.settings.network == Network((3, 4, 4, 2))
+    assert plan.settings.network == Network.of((3, 4, 4, 2))
     assert plan.settings.data is signs
     assert plan.steps == 2 * 25
     assert plan.account.reads == 2 * (300 * 3 + 200 * 2)  # forward on three tiles, backward on all but the first

@@ -19,13 +19,14 @@ from pulsetrain.tiles.converters import OuterCodes, checked_vectors, dac_codes, 
 def test_vectors_become_codes() -> None:
     """Each vector is scaled by itself; half to even; 0 stays 0."""
     vectors = np.array([[1.0, -0.5, 0.25, 0.0], [0, 0, 0, 0], [-3.0, 1.5, 5e-324, 2.9], [1e-310, 0, 0, -1e-310]])
-    codes, scales = dac_codes(vectors, 127)
+    codes, scales, clipped = dac_codes(vectors, 127)
     assert codes.tolist() == [[127, -64, 32, 0], [0] * 4, [-127, 64, 0, 123], [127, 0, 0, -127]]
     assert scales.tolist() == [1.0, 0.0, 3.0, 1e-310]
+    assert clipped == 0
     assert dac_codes(np.array([[1.0, 0.5, -0.5]]), 3)[0].tolist() == [[3, 2, -2]]
     rng = np.random.default_rng(1)
     vectors = rng.normal(size=(50, 9)) * 10.0 ** rng.integers(-300, 300, (50, 1))
-    codes, scales = dac_codes(vectors, 2047)
+    codes, scales, clipped = dac_codes(vectors, 2047)
     for vector, row, m in zip(vectors.tolist(), codes.tolist(), scales.tolist(), strict=True):
         assert m == max(abs(x) for x in vector)
         assert row == [round((x / m) * 2047) for x in vector]
@@ -50,7 +51,7 @@ def test_products_of_an_array_come_close_to_exact_ones(backward: bool, pair: int
     made.set_weights(np.random.default_rng(1).uniform(-1, 1, (30, 20)))
     w = made.weights().T if backward else made.weights()
     x = np.random.default_rng(3).normal(size=(40, w.shape[0])) * 17.0
-    codes, scales = dac_codes(x, 2047)
+    codes, scales, _ = dac_codes(x, 2047)
     read = made.read(codes, backward=backward, full_scale=16000, dac_max=2047, adc_max=32767)
     y = products(read, scales, full_scale=16000, adc_max=32767, siemens_per_weight=80e-6)
     bound = scales[:, np.newaxis] * (0.5 / 2047 * np.abs(w).sum(axis=0) + 0.5 * 20 / 32767)

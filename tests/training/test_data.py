@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pulsetrain.errors import PulsetrainError
-from pulsetrain.training.data import Dataset, _digits, data_again, load_digits, stratified_split
+from pulsetrain.training.data import Dataset, _digits, load_digits, stratified_split
 from sklearn.datasets import load_digits as sklearn_digits
 from sklearn.model_selection import train_test_split
 
@@ -84,7 +84,6 @@ def test_digits_are_known_by_name_and_digest() -> None:
     assert (data.name, data.held_out, data.pixels) == ("digits", "validation", 64)
     assert load_digits().digest == "72c4d4c1de6597f40f633100a415696ff8d3a1deb3647d195c371a9d73a06159"
     assert load_digits() != data
-    assert data_again(data.to_dict()) == data
     with pytest.raises(ValueError, match="read-only"):
         data.train_images[0, 0] = 1.0
 
@@ -146,21 +145,3 @@ def test_arrays_of_ones_own() -> None:
 def test_rejects_other_arrays(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(PulsetrainError, match=f"^{message}$"):
         mine(**changes)
-
-
-def test_data_of_a_file_are_given_again_or_found() -> None:
-    own = mine()
-    assert data_again(own.to_dict(), own) is own
-    with pytest.raises(
-        PulsetrainError, match=r"^Data must be given again, 'mine' \(held out: test, SHA-256 \w{12}…\), "
-    ):
-        data_again(own.to_dict())
-    with pytest.raises(
-        PulsetrainError, match=r"^Data must be those of the file, 'mine' \(.*\), not 'mine' \(held out: t"
-    ):
-        data_again(own.to_dict(), mine(train_labels=[0, 1, 2]))
-    with pytest.raises(PulsetrainError, match=r"^Data must be those of the file, 'digits' \(.*\), not 'digits' \("):
-        data_again({**load_digits().to_dict(), "digest": "0" * 64})
-    for saved in (None, {"name": "digits"}):
-        with pytest.raises(PulsetrainError, match=r"^Data of the file must be told by digest, held_out, name, not "):
-            data_again(saved)  # type: ignore[arg-type]

@@ -19,16 +19,20 @@ def idx(array: NDArray[Any]) -> bytes:
     return bytes((0, 0, 8, array.ndim)) + np.array(array.shape, ">u4").tobytes() + array.astype(np.uint8).tobytes()
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def write_folder(place: Path, seed: int = 1) -> Path:
     """Twelve images of 2 × 3 pixels for training, four for tests; two of the files are packed."""
-    random, place = np.random.default_rng(1), tmp_path / "clothes"
-    place.mkdir()
+    random = np.random.default_rng(seed)
+    place.mkdir(parents=True)
     for part, count in (("train", 12), ("test", 4)):
         images = idx(random.integers(0, 256, (count, 2, 3)))
         (place / f"{FILES[f'{part} images']}.gz").write_bytes(gzip.compress(images))
         (place / FILES[f"{part} labels"]).write_bytes(idx(np.arange(count) % 3))
     return place
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return write_folder(tmp_path / "clothes")
 
 
 def test_images_and_labels_are_read(folder: Path) -> None:

@@ -1,126 +1,39 @@
+"""Networks: what they are, their texts and files, and what is no network."""
+
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
-from numpy.typing import NDArray
 from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.errors import PulsetrainError
-from pulsetrain.training.network import ExactProducts, Network, Perceptron
+from pulsetrain.training.layers import Convolution, Dense, Flatten, Pooling, ReLU, Tanh
+from pulsetrain.training.network import DEFAULT_NETWORK, Network, load_network
 
-
-def layers(weights: list[NDArray[np.float64]]) -> list[ExactProducts]:
-    return [ExactProducts(matrix) for matrix in weights]
-
-
-def example(
-    sizes: tuple[int, ...], batch: int = 6, seed: int = 1
-) -> tuple[Perceptron, list[NDArray[np.float64]], NDArray[np.float64], NDArray[np.int64]]:
-    generator = np.random.default_rng(seed)
-    network = Perceptron(sizes)
-    weights = network.initial_weights(generator)
-    network.biases = [generator.normal(size=size) for size in sizes[1:]]
-    images = generator.uniform(size=(batch, sizes[0]))
-    return network, weights, images, generator.integers(sizes[-1], size=batch)
-
-
-@pytest.mark.parametrize("sizes", [(5, 3), (5, 4, 3), (5, 6, 4, 3)])
-def test_gradients_are_the_slopes_of_the_loss(sizes: tuple[int, ...]) -> None:
-    network, weights, images, labels = example(sizes)
-    found = network.gradients(layers(weights), images, labels)
-    for parameters, gradients in ((weights, found.weights), (network.biases, found.biases)):
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            assert parameter.shape == gradient.shape
-            for index in np.ndindex(parameter.shape):
-                before = parameter[index]
-                losses = []
-                for shift in (1e-6, -1e-6):
-                    parameter[index] = before + shift
-                    losses.append(network.gradients(layers(weights), images, labels).loss)
-                parameter[index] = before
-                assert gradient[index] == pytest.approx((losses[0] - losses[1]) / 2e-6, abs=1e-8)
-
-
-def test_loss_of_a_network_without_opinion() -> None:
-    network = Perceptron((5, 4, 3))
-    weights = [np.zeros(shape) for shape in network.shapes]
-    assert network.gradients(layers(weights), np.ones((2, 5)), np.array([0, 2])).loss == pytest.approx(np.log(3))
-
-
-def test_loss_stays_finite_when_a_probability_underflows() -> None:
-    network = Perceptron((1, 2))
-    found = network.gradients(layers([np.array([[2000.0, -2000.0]])]), np.ones((1, 1)), np.array([1]))
-    assert np.isfinite(found.loss)
-    assert np.array_equal(found.weights[0], [[1.0, -1.0]])
-
-
-def test_accuracy_counts_right_answers() -> None:
-    network = Perceptron((2, 2))
-    images = np.array([[1.0, 0.0], [0.0, 1.0], [3.0, 1.0], [1.0, 2.0]])
-    assert network.accuracy(layers([np.eye(2)]), images, np.array([0, 1, 1, 1])) == 0.75
-
-
-def test_biases_start_at_zero_and_shift_the_outputs() -> None:
-    network = Perceptron((2, 2))
-    assert np.array_equal(network.biases[0], np.zeros(2))
-    network.biases[0] += [0.5, -1.0]
-    assert np.array_equal(network.outputs(layers([np.eye(2)]), np.ones((1, 2))), [[1.5, 0.0]])
-
-
-def test_initial_weights_fill_their_range() -> None:
-    weights = Perceptron((64, 64, 10)).initial_weights(np.random.default_rng(1))
-    assert [matrix.shape for matrix in weights] == [(64, 64), (64, 10)]
-    for matrix in weights:
-        limit = np.sqrt(6.0 / sum(matrix.shape))
-        assert 0.95 * limit < np.abs(matrix).max() <= limit
-
-
-class Scaled:
-    """Products that are ``gain`` times too large, and a note of which were asked for."""
-
-    def __init__(self, matrix: NDArray[np.float64], gain: float, asked: list[str]) -> None:
-        self.exact, self.gain, self.asked = ExactProducts(matrix), gain, asked
-
-    def forward(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
-        self.asked.append(f"forward {inputs.shape}")
-        return self.gain * self.exact.forward(inputs)
-
-    def backward(self, errors: NDArray[np.float64]) -> NDArray[np.float64]:
-        self.asked.append(f"backward {errors.shape}")
-        return self.gain * self.exact.backward(errors)
-
-
-def test_gradients_come_from_the_products_alone() -> None:
-    """Twice the products is twice the weights; the inputs of the first layer need no backward product."""
-    network, weights, images, labels = example((5, 4, 3))
-    asked: list[str] = []
-    found = network.gradients([Scaled(matrix, 2.0, asked) for matrix in weights], images, labels)
-    wanted = network.gradients(layers([2.0 * matrix for matrix in weights]), images, labels)
-    assert found.loss == wanted.loss
-    for mine, theirs in zip(found.weights + found.biases, wanted.weights + wanted.biases, strict=True):
-        assert np.array_equal(mine, theirs)
-    assert asked == ["forward (6, 5)", "forward (6, 4)", "backward (6, 3)"]
-
-
-@pytest.mark.parametrize("sizes", [(), (64,)])
-def test_rejects_too_few_layers(sizes: tuple[int, ...]) -> None:
-    with pytest.raises(PulsetrainError, match=r"Layer sizes must be two or more, not \("):
-        Perceptron(sizes)
-
-
-@pytest.mark.parametrize("size", [0, -1, 2.5, True])
-def test_rejects_layer_size(size: Any) -> None:
-    with pytest.raises(PulsetrainError, match=f"Layer size must be an integer between 1 and 1000000, not {size}"):
-        Perceptron((4, size))
+CONVOLUTIONAL = Network(
+    (8, 8, 1),
+    (Convolution(6, 3, padding=1), ReLU(), Pooling(2), Flatten(), Dense(10, weight_scale=0.5)),
+)
+FILE = """
+format = "pulsetrain network"
+version = 1
+inputs = [8, 8, 1]
+layers = [
+  {kind = "convolution", channels = 6, kernel = 3, padding = 1},
+  {kind = "relu"},
+  {kind = "pooling", size = 2},
+  {kind = "flatten"},
+  {kind = "dense", outputs = 10, weight_scale = 0.5},
+]
+"""
 
 
 def test_a_network_is_its_sizes() -> None:
-    network = Network((64, 64, 10))
+    network = Network.of((64, 64, 10))
     assert Network.of("64-64-10") == Network.of([64, 64, 10]) == Network.of(network) == network
     assert str(network) == "64-64-10"
     assert network.shapes == [(64, 64), (64, 10)]
-    assert Perceptron("64-64-10").network == network
 
 
 @pytest.mark.parametrize("text", ["64", "64-", "a-b", "64-0-10", "64--10", "-64-10", "６４-10", "", "9" * 5000 + "-10"])
@@ -163,3 +76,84 @@ def test_rejects_other_ends() -> None:
             PulsetrainError, match=f"Network must be one of 64 inputs and 10 outputs for the data 'digits', not {text}"
         ):
             Network.of(text).check_ends(64, 10, "digits")
+
+
+def test_a_perceptron_is_dense_layers_with_relu_between_them() -> None:
+    assert Network.of("4-3-2") == Network((4,), (Dense(3), ReLU(), Dense(2)))
+    loose: Any = (4, [Dense(3), ReLU(), Dense(2)])
+    assert Network(*loose) == Network.of("4-3-2")
+    assert DEFAULT_NETWORK.sizes == (64, 64, 10)
+    others = (
+        Network((4,), (Dense(3), Tanh(), Dense(2))), Network((4,), (Dense(3), ReLU())),
+        Network((4,), (Dense(3), Dense(2))), Network((4,), (Dense(3, weight_scale=2.0),)),
+        Network((4,), (Dense(3),), "mean-squared-error"), CONVOLUTIONAL,
+    )  # fmt: skip
+    for network in others:
+        assert network.sizes is None
+        assert network.plain() == network.to_dict()
+        assert Network.of(network.plain()) == network
+    assert Network.of("4-3-2").plain() == "4-3-2"
+    assert Network.of(Network.of("4-3-2").to_dict()) == Network.of("4-3-2")
+
+
+def test_what_a_convolution_needs() -> None:
+    network = CONVOLUTIONAL
+    assert network.steps == [(8, 8, 1), (8, 8, 6), (8, 8, 6), (4, 4, 6), (96,), (10,)]
+    assert network.shapes == [(9, 6), (96, 10)]
+    assert network.reads_per_example == [64, 1]
+    assert network.names == ["convolution 6 of 3×3, 9-6", "dense 96-10"]
+    assert network.tiles(CONFIGS["base"]) == 3
+    assert str(network) == "8×8×1: convolution 6 of 3×3, relu, max pooling 2, flatten, dense 10"
+    network.check_ends(64, 10, "digits")
+
+
+def test_a_file_describes_a_network(tmp_path: Path) -> None:
+    path = tmp_path / "small.toml"
+    path.write_text(FILE, encoding="utf-8")
+    assert load_network(path) == load_network(str(path)) == CONVOLUTIONAL
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("network\"", "net\"", "Format must be 'pulsetrain network', not 'pulsetrain net'"),
+        ("version = 1", "version = 2", "must be at most 1, not 2"),
+        ("inputs = [8, 8, 1]", "", "Network must have inputs, not be without"),
+        ("[8, 8, 1]", "[8, 8]", r"Inputs of a network must be one size, or height, width and channels, not \[8, 8\]"),
+        ("[8, 8, 1]", "[8, 0, 1]", "Layer size must be an integer between 1 and 1000000, not 0"),
+        ("[8, 8, 1]", "[2000, 2000, 3]", "Inputs of a network must be at most 1000000, not 12000000"),
+        ("[8, 8, 1]", "[7, 7, 1]", "Input of max pooling 2 must be images whose height and width are multiples of 2"),
+        ("flatten", "tanh", r"Input of dense 10 must be a vector \(put flatten before it\), not an image of 4×4×6"),
+        ("inputs", "input", "Key must be one of inputs, layers, loss, not 'input'"),
+        ("layers = [", "loss = 'hinge'\nlayers = [", "Loss must be one of mean-squared-error, softmax-cross-entropy"),
+        ("kernel = 3", "kernel = 3.5", "Layer 1: Kernel of a convolution must be an integer between 1 and 1"),
+        ("layers = [", "layers = 3\nlayer = [", "Key must be one of inputs, layers, loss, not 'layer'"),
+        ("]\nlayers", "\nlayers", "must be TOML, not wrong at"),
+    ],
+)  # fmt: skip
+def test_rejects_other_files(tmp_path: Path, old: str, new: str, message: str) -> None:
+    path = tmp_path / "bad.toml"
+    path.write_text(FILE.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(PulsetrainError, match=rf"etwork file '.*bad\.toml'.*{message}"):
+        load_network(path)
+
+
+def test_rejects_layers_that_are_no_network() -> None:
+    for layers, message in (
+        ((), r"Layers of a network must be a list of layers, not \(\)"),
+        (3, "Layers of a network must be a list of layers, not 3"),
+        ((3,), "Layers of a network must be of type Layer, not 3"),
+        ((ReLU(),), "Network must have a layer with weights, not only 4: relu"),
+    ):
+        with pytest.raises(PulsetrainError, match=message):
+            Network((4,), layers)  # type: ignore[arg-type]
+    with pytest.raises(PulsetrainError, match="Last layer of a network must yield a vector, not images of 6×6×2"):
+        Network((8, 8, 1), (Convolution(2, 3),))
+    with pytest.raises(PulsetrainError, match=r"Network file must exist, not 'no\.toml'"):
+        load_network("no.toml")
+
+
+def test_values_between_the_layers_count_as_memory() -> None:
+    wide = Network((1000, 1000, 1), (Convolution(64, 9, padding=4), Pooling(1000), Flatten(), Dense(2)))
+    with pytest.raises(PulsetrainError, match=r"which need some 1\.8\de\+03 GB with what is computed"):
+        wide.check_memory(CONFIGS["base"], available=10**11)

@@ -16,8 +16,11 @@ RESULT = TrainingResult(
     seed=1,
     controller="model",
     learning_rate=0.001,
+    schedule="constant",
     momentum=0.0,
     accuracy=(0.5, 0.9),
+    validation=(),
+    best_epoch=2,
     loss=(2.0, 0.5),
     steps=10,
     weight_cells=100,
@@ -32,6 +35,7 @@ RESULT = TrainingResult(
     row_reads=50,
     conversions=2400,
     codes_clipped=3,
+    inputs_clipped=0,
     verified=18,
     unreached=1,
     unverified=1,
@@ -83,9 +87,9 @@ def test_results_come_back_from_the_file(tmp_path: Path) -> None:
         "",
         "[]",
         "{}",
-        '{"format": 3}',
-        '{"format": 3, "settings": {}, "runs": [{}]}',
-        '{"format": 3, "settings": 1, "runs": []}',
+        '{"format": 4}',
+        '{"format": 4, "settings": {}, "runs": [{}]}',
+        '{"format": 4, "settings": 1, "runs": []}',
         "[" * 100_000,
     ],
 )
@@ -100,7 +104,7 @@ def test_rejects_another_format(tmp_path: Path) -> None:
         (tmp_path / "results.json").write_text(f'{{"format": {version}}}')
         with pytest.raises(
             PulsetrainError,
-            match=rf"^Results must be of format 3, not {version} \('.*results\.json'\); "
+            match=rf"^Results must be of format 4, not {version} \('.*results\.json'\); "
             "make them anew with pulsetrain train --overwrite$",
         ):
             load_results(tmp_path / "results.json")

@@ -17,7 +17,7 @@ from pulsetrain.training.show import PAGE
 
 from tests.browser import started
 
-NETWORK = pt.Network((64, 8, 10))
+NETWORK = pt.Network.of((64, 8, 10))
 
 
 def layer(shape: tuple[int, int], *, trained: bool, epochs: int = 1) -> LayerRecord:
@@ -98,7 +98,7 @@ def test_the_page_holds_everything_and_says_it(made: tuple[Path, list[Path]]) ->
     assert len(told) == len(paths) - 1
     _, results = pt.load_results(folder / "results.json")
     for result in results:
-        assert f"<td>{100 * result.accuracy[-1]:.1f} %</td><td>{1000 * result.written_share:.3g} ‰</td>" in text
+        assert f"<td>{100 * result.reached:.1f} %</td><td>{1000 * result.written_share:.3g} ‰</td>" in text
     share = 1000 * 3 / 512
     assert any(f"layer 1, dense 64-8: {share:.3g} ‰ in the first epoch" in words for words in told)
     codes = next(words for words in told if words.startswith("Layer dense 8-10: output codes"))
@@ -106,7 +106,8 @@ def test_the_page_holds_everything_and_says_it(made: tuple[Path, list[Path]]) ->
         "forward: 2.04 % at full scale or beyond (4 of 196); backward: 2.04 % at full scale or beyond (4 of 196)"
     )
     assert "Layer dense 8-10: no pulses" in told
-    assert "Layer dense 8-10: output codes against full scale; no reads: products in float64" in told
+    codes = "output codes of the first batch of each epoch against full scale"
+    assert f"Layer dense 8-10: {codes}; no reads: products in float64" in told
     assert sum(words.endswith(": no writes") for words in told) == 2
     assert text.count("Maps: those of the first seed of this optimizer and rule (--all draws every run&#x27;s).") == 2
 
@@ -134,16 +135,20 @@ def test_a_browser_shows_the_page(made: tuple[Path, list[Path]]) -> None:
 
 
 def test_maps_of_every_run_and_back(tmp_path: Path) -> None:
-    study, target = make_study(tmp_path / "study", pt.Network((64, 10)), rules=("eapu",)), tmp_path / "pictures"
+    study, target = make_study(tmp_path / "study", pt.Network.of((64, 10)), rules=("eapu",)), tmp_path / "pictures"
     shown = pt.show(study, str(target), every_run=True)
     assert sum("conductances" in path.name for path in shown) == 2
     with pytest.raises(pt.PulsetrainError, match=r"Output folder must be one without a report\.html \(--overwrite"):
         pt.show(study, target)
     (target / "mine.png").write_bytes(b"mine")
+    document = json.loads((study / "results.json").read_text())
+    del document["settings"]["network"], document["settings"]["device"]
+    (study / "results.json").write_text(json.dumps(document))
     told: list[str] = []
     fewer = pt.show(study, target, overwrite=True, progress=told.append)
     assert {path.name for path in target.iterdir()} == {path.name for path in fewer} | {"mine.png"}
     assert told == ["drawing run 1 of 2, adam-eapu-seed1", "drawing run 2 of 2, adam-eapu-seed2"]
+    assert "<title>Training of a network on digits, device ?</title>" in fewer[0].read_text(encoding="utf-8")
     assert not (study / "report").exists()
 
 

@@ -16,10 +16,12 @@ import pytest
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.files.checkpoint import load_state, save_state
 from pulsetrain.training.data import Dataset, load_digits
+from pulsetrain.training.records import RECORDS
 from pulsetrain.training.results import TrainingResult
 from pulsetrain.training.rules import RULES
 from pulsetrain.training.store import CHECKPOINT, CURVES, RESULTS, Observer, resume_study, train_study
 from pulsetrain.training.study import Run, StudySettings
+from pulsetrain.training.trained import FOLDER as TRAINED
 from pulsetrain.training.workers import Job, side_by_side
 
 SETTINGS = StudySettings(rules=("all",), optimizers=("sgd",), epochs=3)
@@ -30,12 +32,21 @@ import json, sys
 from pathlib import Path
 from pulsetrain.training.store import CHECKPOINT, resume_study, train_study
 from pulsetrain.training.study import StudySettings
+from pulsetrain.training.trained import FOLDER as TRAINED
 folder = Path(sys.argv[1])
 if (folder / CHECKPOINT).exists():
     resume_study(folder, checkpoint_seconds=0.0)
 else:
     train_study(StudySettings.from_dict(json.loads(sys.argv[2])), folder, checkpoint_seconds=0.0)
 """
+
+
+FILES = [CURVES, RESULTS, RECORDS, TRAINED]
+
+
+def files_of_runs(folder: Path) -> dict[str, bytes]:
+    """What the runs of a study have left, by name."""
+    return {f"{path.parent.name}/{path.name}": path.read_bytes() for path in sorted(folder.glob("*/*.npz"))}
 
 
 def without_times(folder: Path) -> dict[str, Any]:
@@ -54,7 +65,9 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_finished_study_leaves_results_and_curves(whole: Path) -> None:
-    assert sorted(path.name for path in whole.iterdir()) == [CURVES, RESULTS]
+    assert sorted(path.name for path in whole.iterdir()) == FILES
+    runs = [f"sgd-{rule}-seed1.npz" for rule in sorted(RULES)]
+    assert list(files_of_runs(whole)) == [f"{part}/{run}" for part in (RECORDS, TRAINED) for run in runs]
     assert [run["rule"] for run in without_times(whole)["runs"]] == list(RULES)
 
 
@@ -62,6 +75,7 @@ def test_repeated_study_is_the_same(whole: Path, tmp_path: Path) -> None:
     train_study(SETTINGS, tmp_path / "study")
     assert without_times(tmp_path / "study") == without_times(whole)
     assert (tmp_path / "study" / CURVES).read_bytes() == (whole / CURVES).read_bytes()
+    assert files_of_runs(tmp_path / "study") == files_of_runs(whole)
 
 
 def test_killed_at_random_moments_it_comes_to_the_same_result(whole: Path, tmp_path: Path) -> None:
@@ -83,7 +97,7 @@ def test_killed_at_random_moments_it_comes_to_the_same_result(whole: Path, tmp_p
         assert not (folder / RESULTS).exists()
     assert kills == 3
     assert without_times(folder) == without_times(whole)
-    assert sorted(path.name for path in folder.iterdir()) == [CURVES, RESULTS]
+    assert sorted(path.name for path in folder.iterdir()) == FILES
 
 
 def wait_for_checkpoints(folder: Path, count: int, process: subprocess.Popen[bytes]) -> None:
@@ -219,6 +233,7 @@ def test_side_by_side_is_the_same_study(whole: Path, tmp_path: Path) -> None:
     train_study(SETTINGS, tmp_path / "study", observer=observer, processes=3)
     assert without_times(tmp_path / "study") == without_times(whole)
     assert (tmp_path / "study" / CURVES).read_bytes() == (whole / CURVES).read_bytes()
+    assert files_of_runs(tmp_path / "study") == files_of_runs(whole)
     assert observer.told[0] == "4 runs of 3, 0 done"
     for number, rule in enumerate(RULES):
         mine = [text for text in observer.told if text.startswith(f"run {number} ")]
@@ -293,7 +308,7 @@ def test_a_second_training_in_the_folder_is_refused(whole: Path, tmp_path: Path)
     message = f"Output folder must be free of a running training, not {str(tmp_path / 'study')!r}"
     assert observer.refused == [message] * 3
     assert without_times(tmp_path / "study") == without_times(whole)
-    assert sorted(path.name for path in (tmp_path / "study").iterdir()) == [CURVES, RESULTS]
+    assert sorted(path.name for path in (tmp_path / "study").iterdir()) == FILES
 
 
 @pytest.mark.parametrize(
@@ -366,7 +381,7 @@ def test_rejects_a_checkpoint_of_before(tmp_path: Path) -> None:
     np.savez(tmp_path / CHECKPOINT, document=document)
     with pytest.raises(
         PulsetrainError,
-        match=r"^Checkpoint must be of format 5, not 3 \('.*checkpoint\.npz'\); train anew with pulsetrain train --ove",
+        match=r"^Checkpoint must be of format 6, not 3 \('.*checkpoint\.npz'\); train anew with pulsetrain train --ove",
     ):
         resume_study(tmp_path)
 

@@ -43,7 +43,7 @@ def test_names_given_twice_count_once() -> None:
 
 def test_a_network_may_be_text_or_sizes() -> None:
     for network in ("64-32-10", (64, 32, 10), [64, 32, 10]):
-        assert StudySettings(network=network).network == Network((64, 32, 10))  # type: ignore[arg-type]
+        assert StudySettings(network=network).network == Network.of((64, 32, 10))  # type: ignore[arg-type]
 
 
 def test_a_verified_rule_gets_the_full_scale_of_its_threshold() -> None:
@@ -70,7 +70,7 @@ def test_survives_json() -> None:
 def test_own_data_are_given_again() -> None:
     study = StudySettings(network=Network.of("2-2"), data=OWN, batch=2)
     saved = json.loads(json.dumps(study.to_dict()))
-    assert saved["data"] == {"name": "two", "held_out": "test", "digest": OWN.digest}
+    assert saved["data"] == {"name": "two", "held_out": "test", "digest": OWN.digest, "source": ""}
     assert StudySettings.from_dict(saved, OWN) == study
     with pytest.raises(PulsetrainError, match="Data must be given again, 'two'"):
         StudySettings.from_dict(saved)

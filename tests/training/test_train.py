@@ -40,7 +40,7 @@ def test_it_is_the_study_of_its_arguments(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_folder_gets_the_files(tmp_path: Path) -> None:
     study = train(network="3-2", data=SIGNS, config=CONFIGS["tiny"], batch=8, epochs=1, folder=tmp_path / "signs")
-    assert sorted(path.name for path in (tmp_path / "signs").iterdir()) == [CURVES, RESULTS]
+    assert sorted(path.name for path in (tmp_path / "signs").iterdir()) == [CURVES, RESULTS, "runs", "trained"]
     saved = json.loads((tmp_path / "signs" / RESULTS).read_text())["settings"]
     assert (saved["network"], saved["device"]["name"], saved["data"]["name"]) == ("3-2", "paper", "signs")
     assert resume_study(tmp_path / "signs", data=SIGNS) == study

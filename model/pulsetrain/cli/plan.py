@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ from pulsetrain.cli.controller_options import configuration_options, whole_confi
 from pulsetrain.cli.device_options import preset_names
 from pulsetrain.cli.interruptions import nothing_left_behind
 from pulsetrain.cli.options import Option, argument, option, values_of, with_options
+from pulsetrain.cli.study_options import DATA_OPTIONS, NETWORK, chosen_data
 from pulsetrain.cli.values import integer, number
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
 _EXPECT = "Expectations"
 
 _TABLE = (
-    Option("--network", "Layers, inputs first, joined by - (default: 64-64-10).", metavar="SIZES"),
+    *(replace(option, panel=None) for option in (NETWORK, *DATA_OPTIONS)),
     Option("--rule", "eapu or eapu-verified (default: by the device).", metavar="RULE",
            names=("eapu", "eapu-verified")),
     Option("--threshold", "Threshold in weight units, at least the step (default: recommended).", number(),
@@ -32,8 +34,6 @@ _TABLE = (
     Option("--epochs", "Passes over the data (default: 40).", integer()),
     Option("--batch", "Examples per step (default: 32).", integer()),
     Option("--seed", "Seed of the training and its pilots (default: 1).", integer(), metavar="S"),
-    Option("--held-out", "test or validation, as in train (default: test).", metavar="PART",
-           names=("test", "validation")),
     Option("--costs", "Costs of events: 180nm, 130nm, 40nm; [costs] of the device overrides (default: 130nm).",
            metavar="NAME", names=("180nm", "130nm", "40nm"), panel=_EXPECT),
     Option("--pilot-epochs", "Epochs of the pilot (default: 8).", integer(), panel=_EXPECT),
@@ -83,14 +83,14 @@ def _request(device: str, typed: Mapping[str, Any], pilot: bool) -> PlanRequest:
     """What a plan is asked for. Raises PulsetrainError for values that are not legal."""
     from pulsetrain.device.catalogue import load_device
     from pulsetrain.plan import PlanRequest
-    from pulsetrain.training.data import load_digits
-    from pulsetrain.training.network import DEFAULT_NETWORK, Network
+    from pulsetrain.training.network import DEFAULT_NETWORK
 
     values = values_of(_TABLE, typed)
+    data = chosen_data({option.name: values.pop(option.name) for option in DATA_OPTIONS if option.name in values})
     return PlanRequest(
         device=load_device(device),
-        network=Network.of(values.pop("network", DEFAULT_NETWORK)),
-        data=load_digits(values.pop("held_out", "test")),
+        network=values.pop("network", DEFAULT_NETWORK),
+        data=data,
         config=whole_configuration(typed),
         pilot=pilot,
         **values,

@@ -74,7 +74,7 @@ class ProgressReporter(Observer):
 
     def run_finished(self, number: int, result: TrainingResult) -> None:
         run = Run(result.optimizer, result.rule, result.seed)
-        self._patience.line(f"{self._label(number, run)}: {100 * result.accuracy[-1]:.1f} % in {result.seconds:.1f} s")
+        self._patience.line(f"{self._label(number, run)}: {100 * result.reached:.1f} % in {result.seconds:.1f} s")
 
     def _label(self, number: int, run: Run) -> str:
         return f"{number + 1}/{self._runs} {run.optimizer} {run.rule} seed {run.seed}"

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.table import Table
 
 from pulsetrain.cli.console import counted, empty_table, show_table
+from pulsetrain.training.data import DIGITS
+from pulsetrain.training.network import DEFAULT_NETWORK
 from pulsetrain.training.results import Summary, TrainingResult, summarise
 from pulsetrain.training.study import StudySettings
 
@@ -16,10 +18,8 @@ _Cell = Callable[[Summary], str]
 
 def show_results(console: Console, settings: StudySettings, results: Sequence[TrainingResult]) -> None:
     """Print the final tables with what their words mean."""
-    part = "held-out quarter" if settings.data.held_out == "test" else "validation part"
-    epochs, seeds = counted(settings.epochs, "epoch"), counted(settings.seeds, "seed")
+    console.print(_head(settings, results), soft_wrap=True)
     summaries = summarise(results)
-    console.print(f"Digits, {part}, after {epochs}, {seeds}; seconds and counts are means per run.", soft_wrap=True)
     show_table(console, _accuracies(summaries))
     show_table(console, _counts(summaries))
     if any(line.reads for line in summaries):
@@ -28,6 +28,20 @@ def show_results(console: Console, settings: StudySettings, results: Sequence[Tr
         show_table(console, _verified(summaries))
     for text in _remarks(settings, results):
         console.print(text, soft_wrap=True)
+
+
+def _head(settings: StudySettings, results: Sequence[TrainingResult]) -> str:
+    """What was learnt, for how long, and by how many runs."""
+    name, part = settings.data.name, f"held-out part ({settings.data.held_out})"
+    if name == DIGITS:
+        name = "Digits"
+        part = "held-out quarter" if settings.data.held_out == "test" else "validation part"
+    trained = sorted({len(result.accuracy) for result in results})
+    epochs = f"{trained[0]} to {trained[-1]} epochs" if len(trained) > 1 else counted(trained[0], "epoch")
+    best = ", the best on the validation part" if settings.validation else ""
+    network = "" if settings.network == DEFAULT_NETWORK else f", network {settings.network}"
+    seeds = counted(settings.seeds, "seed")
+    return f"{name}, {part}{network}, after {epochs}{best}, {seeds}; seconds and counts are means per run."
 
 
 def _remarks(settings: StudySettings, results: Sequence[TrainingResult]) -> list[str]:
@@ -53,7 +67,9 @@ def _table(summaries: Sequence[Summary], words: Mapping[str, _Cell], numbers: Ma
     """A line a summary: optimizer, rule, and a column for each of ``words`` and ``numbers``."""
     table = empty_table()
     left: dict[str, _Cell] = {
-        "optimizer": lambda line: f"{line.optimizer} {line.learning_rate:g}",
+        "optimizer": lambda line: (
+            f"{line.optimizer} {line.learning_rate:g}{'' if line.schedule == 'constant' else ' ' + line.schedule}"
+        ),
         "rule": lambda line: line.rule,
         **words,
     }
@@ -99,6 +115,8 @@ def _counts(summaries: Sequence[Summary]) -> Table:
 
 def _reads(summaries: Sequence[Summary]) -> Table:
     fields = {"reads": "reads", "of rows": "row_reads", "conversions": "conversions", "codes clipped": "codes_clipped"}
+    if any(line.inputs_clipped for line in summaries):
+        fields["inputs clipped"] = "inputs_clipped"
     numbers = {name: _count(field) for name, field in fields.items()}
     return _table([line for line in summaries if line.controller != "bypassed"], {}, numbers)
 

@@ -17,19 +17,42 @@ from pulsetrain.cli.controller_options import (
 )
 from pulsetrain.cli.device_options import changed_parameters, device_options, whole_device
 from pulsetrain.cli.options import Option, values_of
-from pulsetrain.cli.values import choice, integer, number
+from pulsetrain.cli.values import integer, number
 from pulsetrain.errors import PulsetrainError
 
 if TYPE_CHECKING:
+    from pulsetrain.training.data import Dataset
+    from pulsetrain.training.network import Network
     from pulsetrain.training.study import StudySettings
 
 TRAINING = "Training"
 
-DATA = ("digits",)
-"""Data that the command line knows by name."""
+
+def network_of(_option: str, typed: str) -> Network:
+    """A network of sizes, or of the network file that ends in .toml."""
+    from pulsetrain.training.network import Network, load_network
+
+    return load_network(typed) if typed.endswith(".toml") else Network.of(typed)
+
 
 _RULES = ("eapu", "eapu-verified", "every-step", "ideal", "all")
 _OPTIMIZERS = ("adam", "sgd", "all")
+
+NETWORK = Option("--network", "Layers, inputs first, joined by - (default: 64-64-10), or a network file (.toml).",
+                 network_of, metavar="SIZES", panel=TRAINING)  # fmt: skip
+"""The option of a network, of training and of planning."""
+
+DATA_OPTIONS = (
+    Option("--data", "digits, mnist, idx (files like MNIST's), or a file of arrays, .npz (default: digits).",
+           metavar="NAME", names=("digits", "mnist", "idx"), panel=TRAINING),
+    Option("--data-folder", "Folder of the files of mnist and idx (default: what PULSETRAIN_DATA says).",
+           metavar="DIR", panel=TRAINING),
+    Option("--held-out", "test, or validation to choose settings without the test part (default: test).",
+           metavar="PART", names=("test", "validation"), panel=TRAINING),
+)  # fmt: skip
+"""The options of data, of training and of planning."""
+
+_DATA = tuple(option.name for option in DATA_OPTIONS)
 
 _TABLE = (
     Option("--tile", "model: the golden model. rtl: the Verilated RTL (default: model).", metavar="TILE",
@@ -47,11 +70,16 @@ _TABLE = (
     Option("--batch", "Examples per step (default: 32).", integer(), panel=TRAINING),
     Option("--seed", "The first seed (default: 1).", integer(), metavar="S", panel=TRAINING),
     Option("--seeds", "Runs per rule (default: 1).", integer(), panel=TRAINING),
-    Option("--network", "Layers, inputs first, joined by - (default: 64-64-10).", metavar="SIZES", panel=TRAINING),
-    Option("--data", "digits: handwritten digits, 8 × 8 pixels (default: digits).", choice(DATA), metavar="NAME",
-           names=DATA, panel=TRAINING),
-    Option("--held-out", "test, or validation to choose settings without the test part (default: test).",
-           metavar="PART", names=("test", "validation"), panel=TRAINING),
+    NETWORK,
+    *DATA_OPTIONS,
+    Option("--schedule", "constant, or cosine: the learning rate falls to 0 (default: constant).", metavar="NAME",
+           names=("constant", "cosine"), panel=TRAINING),
+    Option("--validation", "Share of the training part that is kept to choose the best epoch, 0 … 0.9 (default: 0).",
+           number(), metavar="SHARE", panel=TRAINING),
+    Option("--patience", "Stop after so many epochs without a better one (default: never).", integer(),
+           metavar="EPOCHS", panel=TRAINING),
+    Option("--input-scaling", "How vectors become DAC codes: largest, bound:X or percentile:P (default: largest).",
+           metavar="HOW", names=("largest", "bound:", "percentile:"), panel=TRAINING),
     Option("--reads", "converters: products through DACs and ADCs. exact: conductances as they are (default: "
            "converters).", metavar="HOW", names=("converters", "exact"), panel=TRAINING),
 )  # fmt: skip
@@ -73,16 +101,34 @@ def chosen(typed: Mapping[str, Any], *, resume: bool) -> dict[str, Any]:
     ``StudySettings.must_contain`` take them. Raises PulsetrainError for values that are not legal by themselves.
     """
     values = values_of(_TABLE, typed)
-    found = {_FIELDS.get(name, name): value for name, value in values.items() if name not in ("data", "held_out")}
-    data = {"name": values.get("data"), "held_out": values.get("held_out")}
+    found = {_FIELDS.get(name, name): value for name, value in values.items() if name not in _DATA}
     config = None if resume and "config" not in typed else whole_configuration(typed)
     parts: dict[str, Any] = {
-        "data": {name: value for name, value in data.items() if value is not None},
+        "data": _data(values, resume=resume),
         "config": config or chosen_fields(typed),
         "settings": chosen_settings(typed, config),
         "device": changed_parameters(typed) if resume and "device" not in typed else whole_device(typed),
     }
     return found | {name: part for name, part in parts.items() if part}
+
+
+def chosen_data(values: Mapping[str, Any]) -> Dataset:
+    """The data that the options of data, by their names, ask for; by default the digits. Raises PulsetrainError as
+    ``load_data``."""
+    from pulsetrain.training.data import DIGITS
+    from pulsetrain.training.sources import load_data
+
+    return load_data(values.get("data", DIGITS), values.get("data_folder"), values.get("held_out", "test"))
+
+
+def _data(values: Mapping[str, Any], *, resume: bool) -> Dataset | dict[str, Any] | None:
+    """What was typed of the data. A study to resume finds them by itself, and is only asked about their held-out part
+    if nothing else is said."""
+    if not any(name in values for name in _DATA):
+        return None
+    if resume and "data" not in values and "data_folder" not in values:
+        return {"held_out": values["held_out"]}
+    return chosen_data(values)
 
 
 def new_study(given: Mapping[str, Any]) -> StudySettings:
@@ -91,12 +137,10 @@ def new_study(given: Mapping[str, Any]) -> StudySettings:
     Raises PulsetrainError as ``StudySettings``.
     """
     from pulsetrain.contract.settings import ControllerSettings
-    from pulsetrain.training.data import load_digits
     from pulsetrain.training.study import StudySettings
 
     whole: dict[str, Callable[[Mapping[str, Any]], Any]] = {
         "settings": lambda some: changed_settings(ControllerSettings(), some),
-        "data": lambda some: load_digits(some.get("held_out", "test")),
     }
     made = {name: whole[name](value) if isinstance(value, dict) else value for name, value in given.items()}
     return StudySettings(**made)

@@ -46,7 +46,7 @@ def train(
     quiet: Annotated[bool, option("--quiet", "-q", help="No progress, no tables: only where the files are.")] = False,
     as_json: Annotated[bool, option("--json", help="Print the results as JSON, and nothing else.")] = False,
 ) -> None:
-    """Train a perceptron on handwritten digits; its weights are the conductances of tiles, one for each layer.
+    """Train a network, by default a perceptron on handwritten digits; its weights are the conductances of tiles.
 
     Example: pulsetrain train --tile rtl --rule all --seeds 5 --compare --output results/first
     """
@@ -71,7 +71,10 @@ def _study(
     from pulsetrain.training.store import resume_study, train_study
 
     if resume:
-        return resume_study(folder, given, observer=observer, processes=processes)
+        data = given.get("data")
+        return resume_study(
+            folder, given, data=None if isinstance(data, dict) else data, observer=observer, processes=processes
+        )
     return train_study(new_study(given), folder, overwrite=overwrite, observer=observer, processes=processes)
 
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from pulsetrain.errors import PulsetrainError
 
-FORMAT = 5
+FORMAT = 6
 """Version of the checkpoint format; a file of another version is refused."""
 
 _ARRAY = "__array__"

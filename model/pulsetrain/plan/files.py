@@ -25,8 +25,9 @@ from pulsetrain.device.files import device_text
 from pulsetrain.errors import PulsetrainError, check_choice, check_path
 from pulsetrain.files.checkpoint import make_output_folder, write_atomic
 from pulsetrain.files.user_files import checked_version, read_toml
-from pulsetrain.training.data import Dataset, data_again
+from pulsetrain.training.data import Dataset
 from pulsetrain.training.network import Network
+from pulsetrain.training.sources import data_again
 from pulsetrain.training.study import StudySettings, without_verifying
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def plan_text(plan: Plan) -> str:
 
     settings, run = plan.settings, plan.settings.runs()[0]
     parameters = settings.device.parameters
-    head = {"format": FORMAT, "version": VERSION, "network": str(settings.network)}
+    head = {"format": FORMAT, "version": VERSION, "network": settings.network.plain()}
     tables: dict[str, Any] = {
         "training": {
             "rule": run.rule,

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.tiles.array_tile import ArrayTile
-from pulsetrain.training.network import ExactProducts, Perceptron, Products
 from pulsetrain.training.optimizers import make_optimizer
+from pulsetrain.training.propagation import ExactProducts, Products, Propagation
 from pulsetrain.training.run import TileProducts, TrainingRun, seeds_of
 from pulsetrain.training.study import Run, StudySettings
 
@@ -172,7 +172,7 @@ def simulated_training(
     it is. ``landing``: standard deviation (weight units) with which a written weight lands at its target, of verified
     writes; None: pulses in an open loop, with the device's steps and noise.
     """
-    data, network = settings.data, Perceptron(settings.network)
+    data, network = settings.data, Propagation(settings.network)
     # The same numbers as in training: the same initial weights and the same batches.
     seeds = seeds_of(run, len(network.shapes))
     noise = np.random.default_rng(seeds[2:])

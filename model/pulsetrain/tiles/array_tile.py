@@ -23,7 +23,7 @@ from pulsetrain.device.device import Device
 from pulsetrain.device.parameters import PICOSIEMENS
 from pulsetrain.errors import PulsetrainError, check_array, check_integer, check_real, check_type
 from pulsetrain.numerics.noise import rounded_steps
-from pulsetrain.tiles.converters import checked_vectors, dac_codes, outer_codes, products
+from pulsetrain.tiles.converters import ScaledCodes, checked_vectors, dac_codes, outer_codes, products
 from pulsetrain.tiles.reports import (
     TOTALS,
     ProgramReport,
@@ -33,7 +33,9 @@ from pulsetrain.tiles.reports import (
     UpdateReport,
     fired_numbers,
     pulse_numbers,
+    pulses_so_far,
 )
+from pulsetrain.tiles.scaling import LARGEST, InputScaling
 from pulsetrain.tiles.targets import (
     THRESHOLD_MIN,
     check_verify_step,
@@ -104,6 +106,7 @@ class ArrayTile(Tile):
         self._last_slots: Slots | Callable[[], Slots] = Slots.none(config)
         self.rounding_seed = np.uint64(self.seeds.rounding)
         self._last_codes = np.empty((0, config.weight_columns), np.int16)
+        self._pulses: NDArray[np.int64] | None = None
 
     @property
     def counters(self) -> TileCounters:
@@ -143,11 +146,11 @@ class ArrayTile(Tile):
     def conductances(self) -> NDArray[np.float64]:
         return self.array.conductance / PICOSIEMENS
 
-    def vmm(self, x: ArrayLike) -> NDArray[np.float64]:
-        return self._product(x, backward=False)
+    def vmm(self, x: ArrayLike, *, scaling: InputScaling | str = LARGEST) -> NDArray[np.float64]:
+        return self._product(x, scaling, backward=False)
 
-    def vmm_transposed(self, e: ArrayLike) -> NDArray[np.float64]:
-        return self._product(e, backward=True)
+    def vmm_transposed(self, e: ArrayLike, *, scaling: InputScaling | str = LARGEST) -> NDArray[np.float64]:
+        return self._product(e, scaling, backward=True)
 
     def read_codes(self, codes: ArrayLike, *, backward: bool = False) -> NDArray[np.int16]:
         array, stack = self._stacked("Codes", codes, backward)
@@ -203,9 +206,28 @@ class ArrayTile(Tile):
         hits = self.array.write(checked * self.parameters.siemens_per_weight, noise)
         up, down = int(np.count_nonzero(checked > 0)), int(np.count_nonzero(checked < 0))
         self._last_slots = Slots.none(self.config)
+        if self._pulses is not None:
+            if self.config.pair:
+                self._pulses[:, 0::2] += checked > 0
+                self._pulses[:, 1::2] += checked < 0
+            else:
+                self._pulses += checked != 0
         report = UpdateReport(cells_set=up, cells_reset=down, pulses_set=up, pulses_reset=down, window_hits=hits)
         self.totals.add_report(report, 0)
         return report
+
+    def count_pulses(self, so_far: ArrayLike | None = None) -> None:
+        self._pulses = pulses_so_far(so_far, (self.config.rows, self.config.columns))
+
+    def pulses(self) -> NDArray[np.int64]:
+        if self._pulses is None:
+            raise PulsetrainError("Pulses of devices must be counted (count_pulses) before they are asked for")
+        return self._pulses.copy()
+
+    def add_pulses(self, cells: NDArray[np.int64], counts: NDArray[np.int16]) -> None:
+        """Add the pulses that devices ``cells``, each named once, have taken, signed as they are decided."""
+        if self._pulses is not None:
+            self._pulses.reshape(-1)[cells] += np.abs(counts)
 
     def wait(self, seconds: float) -> None:
         self.array.wait(seconds)
@@ -257,18 +279,19 @@ class ArrayTile(Tile):
             raise PulsetrainError(f"{thing} must have shape ({lines},) or (n, {lines}), not {array.shape}")
         return array, array.reshape(-1, lines)
 
-    def _product(self, values: ArrayLike, *, backward: bool) -> NDArray[np.float64]:
+    def _product(self, values: ArrayLike, scaling: InputScaling | str, *, backward: bool) -> NDArray[np.float64]:
         array, stack = self._stacked("Vectors", values, backward)
         vectors = checked_vectors("Vectors", stack, stack.shape[1])
-        real = self.products_of(*dac_codes(vectors, self.config.dac_max), backward)
+        real = self.products_of(dac_codes(vectors, self.config.dac_max, InputScaling.of(scaling)), backward)
         return real.reshape(*array.shape[:-1], real.shape[1])
 
-    def products_of(self, codes: NDArray[np.int32], scales: NDArray[np.float64], backward: bool) -> NDArray[np.float64]:
-        """The products (n, sensed lines) with vectors of ``codes`` (n, driven lines), checked, and ``scales`` (n,)."""
-        found = self._counted_read(codes, backward)
+    def products_of(self, vectors: ScaledCodes, backward: bool) -> NDArray[np.float64]:
+        """The products (n, sensed lines) with ``vectors`` (n, driven lines), which are checked."""
+        found = self._counted_read(vectors.codes, backward)
+        self.totals.add_inputs_clipped(vectors.clipped)
         return products(
             found,
-            scales,
+            vectors.scales,
             full_scale=self._full_scale(backward),
             adc_max=self.config.adc_max,
             siemens_per_weight=self.parameters.siemens_per_weight,
@@ -324,9 +347,10 @@ class ArrayTile(Tile):
             decision = self._decide(source, settings)
         devices = decision.devices
         if devices is None:
-            numbers = pulse_numbers(decision.slots(), self.config)
+            numbers = pulse_numbers(decision.slots(), self.config, self._pulses)
         else:
             self.array.apply_fired(devices.cells, devices.counts)
+            self.add_pulses(devices.cells, devices.counts)
             numbers = fired_numbers(devices)
         self._last_slots = decision.slots
         rounds = decision.rounds
@@ -354,7 +378,7 @@ class ArrayTile(Tile):
             tries=done.tries,
             failed=done.failed,
             left_alone=done.left_alone,
-            **pulse_numbers(done.slots, self.config),
+            **pulse_numbers(done.slots, self.config, self._pulses),
             slots=len(done.slots),
             window_hits=self.array.window_hits - hits,
             cycles=cycles,

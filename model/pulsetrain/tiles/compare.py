@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pulsetrain.controller.slots import Slots
 from pulsetrain.errors import MismatchError, PulsetrainError, check_integer
 from pulsetrain.tiles.reports import COUNTED, ProgramReport, TileCounters, UpdateReport
+from pulsetrain.tiles.scaling import LARGEST, InputScaling
 from pulsetrain.tiles.tile import Tile
 
 Result = TypeVar("Result")
@@ -63,11 +64,11 @@ class ComparedTile(Tile):
     def conductances(self) -> NDArray[np.float64]:
         return self.first.conductances()
 
-    def vmm(self, x: ArrayLike) -> NDArray[np.float64]:
-        return self._compared_read(lambda tile: tile.vmm(x))
+    def vmm(self, x: ArrayLike, *, scaling: InputScaling | str = LARGEST) -> NDArray[np.float64]:
+        return self._compared_read(lambda tile: tile.vmm(x, scaling=scaling))
 
-    def vmm_transposed(self, e: ArrayLike) -> NDArray[np.float64]:
-        return self._compared_read(lambda tile: tile.vmm_transposed(e))
+    def vmm_transposed(self, e: ArrayLike, *, scaling: InputScaling | str = LARGEST) -> NDArray[np.float64]:
+        return self._compared_read(lambda tile: tile.vmm_transposed(e, scaling=scaling))
 
     def read_codes(self, codes: ArrayLike, *, backward: bool = False) -> NDArray[np.int16]:
         return self._compared_read(lambda tile: tile.read_codes(codes, backward=backward))
@@ -111,6 +112,13 @@ class ComparedTile(Tile):
 
     def write(self, step: ArrayLike, noise: bool) -> UpdateReport:
         return self._compared(lambda tile: tile.write(step, noise))
+
+    def count_pulses(self, so_far: ArrayLike | None = None) -> None:
+        self.first.count_pulses(so_far)
+        self.second.count_pulses(so_far)
+
+    def pulses(self) -> NDArray[np.int64]:
+        return self.first.pulses()
 
     def wait(self, seconds: float) -> None:
         self.first.wait(seconds)

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,6 +15,7 @@ from pulsetrain.contract.enumerations import FULL_SCALE_UNIT
 from pulsetrain.device.parameters import PICOSIEMENS
 from pulsetrain.errors import PulsetrainError, check_array, check_real
 from pulsetrain.numerics.noise import rounded_steps
+from pulsetrain.tiles.scaling import LARGEST, InputScaling
 
 _SMALLEST_FACTOR = 1e-100
 """Below it every code that is not 0 is clipped; a float64 quotient by it is still finite."""
@@ -33,15 +35,27 @@ def checked_vectors(thing: str, values: ArrayLike, lines: int) -> NDArray[np.flo
     return array
 
 
-def dac_codes(vectors: NDArray[np.float64], dac_max: int) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Codes of finite vectors (n, lines), each scaled by itself, and the scales m = max|x| (n,).
+class ScaledCodes(NamedTuple):
+    """Codes int32 (n, lines) of vectors, their ``scales`` float64 (n,), and how many entries were ``clipped``."""
 
-    c = rint((x/m)·c_max), half to even; all 0 where m = 0.
+    codes: NDArray[np.int32]
+    scales: NDArray[np.float64]
+    clipped: int
+
+
+def dac_codes(vectors: NDArray[np.float64], dac_max: int, scaling: InputScaling = LARGEST) -> ScaledCodes:
+    """Codes of finite vectors (n, lines), each with the scale m that ``scaling`` gives it.
+
+    c = rint(x/m·c_max), half to even, clipped to ±c_max; all 0 where m = 0. An entry is clipped if |x| > m.
     """
-    scales = np.abs(vectors).max(axis=1, initial=0.0)
-    safe = np.where(scales > 0, scales, 1.0)
-    codes = np.rint((vectors / safe[:, np.newaxis]) * dac_max).astype(np.int32)
-    return codes, scales
+    scales = scaling.scales(vectors)
+    safe = np.where(scales > 0, scales, 1.0)[:, np.newaxis]
+    clipped = 0
+    if scaling.kind != "largest":
+        clipped = int(np.count_nonzero(np.abs(vectors) > safe))
+        vectors = np.clip(vectors, -safe, safe)
+    codes = np.rint((vectors / safe) * dac_max).astype(np.int32)
+    return ScaledCodes(codes, scales, clipped)
 
 
 def products(

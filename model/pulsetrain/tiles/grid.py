@@ -27,7 +27,16 @@ from pulsetrain.tiles.array_tile import DEFAULT_SETTINGS, ArrayTile, checked_pai
 from pulsetrain.tiles.converters import checked_vectors, dac_codes, scaled_columns
 from pulsetrain.tiles.model import ModelTile
 from pulsetrain.tiles.places import Place, check_grid_memory, clock_of, joined_slots, places_of, seed_of_place
-from pulsetrain.tiles.reports import COUNTED, TOTALS, ProgramReport, TileCounters, UpdateReport, WriteCounts
+from pulsetrain.tiles.reports import (
+    COUNTED,
+    TOTALS,
+    ProgramReport,
+    TileCounters,
+    UpdateReport,
+    WriteCounts,
+    pulses_so_far,
+)
+from pulsetrain.tiles.scaling import LARGEST, InputScaling
 from pulsetrain.tiles.targets import chosen_weights, target_codes
 from pulsetrain.tiles.tile import Tile
 from pulsetrain.tiles.whole_update import Room, is_plain, update_whole
@@ -160,11 +169,11 @@ class TileGrid(Tile):
         """The conductances of the cells that are used, (rows, devices of a row), in siemens."""
         return self._joined([tile.conductances() for tile in self.tiles], 1 + self.config.pair)
 
-    def vmm(self, x: ArrayLike) -> NDArray[np.float64]:
-        return self._product(x, backward=False)
+    def vmm(self, x: ArrayLike, *, scaling: InputScaling | str = LARGEST) -> NDArray[np.float64]:
+        return self._product(x, scaling, backward=False)
 
-    def vmm_transposed(self, e: ArrayLike) -> NDArray[np.float64]:
-        return self._product(e, backward=True)
+    def vmm_transposed(self, e: ArrayLike, *, scaling: InputScaling | str = LARGEST) -> NDArray[np.float64]:
+        return self._product(e, scaling, backward=True)
 
     def read_codes(self, codes: ArrayLike, *, backward: bool = False) -> NDArray[np.signedinteger]:
         """Sums of the tiles' output codes, int32: shapes as for ``vmm`` and ``vmm_transposed``."""
@@ -239,6 +248,19 @@ class TileGrid(Tile):
     def write(self, step: ArrayLike, noise: bool) -> UpdateReport:
         checked = self._checked("Steps", step)
         return self._reported(lambda tile, place: tile.write(self._whole(checked, place), noise))
+
+    def count_pulses(self, so_far: ArrayLike | None = None) -> None:
+        devices = 1 + self.config.pair
+        whole = pulses_so_far(so_far, (self._rows, devices * self._columns))
+        for tile, place in zip(self.tiles, self.places, strict=True):
+            mine = np.zeros((self.config.rows, self.config.columns), np.int64)
+            part = whole[place.rows, devices * place.columns.start : devices * place.columns.stop]
+            mine[: part.shape[0], : part.shape[1]] = part
+            tile.count_pulses(mine)
+
+    def pulses(self) -> NDArray[np.int64]:
+        """The pulses of the devices that are used."""
+        return self._joined([tile.pulses() for tile in self.tiles], 1 + self.config.pair)
 
     def wait(self, seconds: float) -> None:
         # The one that has waited longest first: what it takes, all take.
@@ -372,10 +394,10 @@ class TileGrid(Tile):
             raise PulsetrainError(f"{thing} must have shape ({lines},) or (n, {lines}), not {array.shape}")
         return array, array.reshape(-1, lines)
 
-    def _product(self, values: ArrayLike, *, backward: bool) -> NDArray[np.float64]:
+    def _product(self, values: ArrayLike, scaling: InputScaling | str, *, backward: bool) -> NDArray[np.float64]:
         array, stack = self._stacked("Vectors", values, backward)
         vectors = checked_vectors("Vectors", stack, stack.shape[1])
-        parts = self._by_line(vectors, backward, _products)
+        parts = self._by_line(vectors, backward, partial(_products, scaling=InputScaling.of(scaling)))
         total = parts[0]
         with np.errstate(over="ignore", invalid="ignore"):  # as for the products themselves
             for part in parts[1:]:
@@ -458,12 +480,17 @@ class TileGrid(Tile):
         return parts
 
 
-def _products(tiles: Sequence[Tile], vectors: NDArray[np.float64], backward: bool) -> list[NDArray[Any]]:
+def _products(
+    tiles: Sequence[Tile], vectors: NDArray[np.float64], backward: bool, scaling: InputScaling
+) -> list[NDArray[Any]]:
     """The products of tiles that are driven with the same ``vectors``."""
     if not all(isinstance(tile, ArrayTile) for tile in tiles):
-        return [tile.vmm_transposed(vectors) if backward else tile.vmm(vectors) for tile in tiles]
-    codes, scales = dac_codes(vectors, tiles[0].config.dac_max)
-    return [tile.products_of(codes, scales, backward) for tile in tiles if isinstance(tile, ArrayTile)]
+        return [
+            tile.vmm_transposed(vectors, scaling=scaling) if backward else tile.vmm(vectors, scaling=scaling)
+            for tile in tiles
+        ]
+    scaled = dac_codes(vectors, tiles[0].config.dac_max, scaling)
+    return [tile.products_of(scaled, backward) for tile in tiles if isinstance(tile, ArrayTile)]
 
 
 def _codes(tiles: Sequence[Tile], codes: NDArray[np.int32], backward: bool) -> list[NDArray[Any]]:

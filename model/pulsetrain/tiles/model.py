@@ -58,6 +58,7 @@ class ModelTile(ArrayTile):
             return make_fired_slots(FiredCells(cells, counts, (config.rows, config.columns)), parallel_max)
 
         self._last_slots = slots
+        self.add_pulses(cells, counts)
 
     def _decide_vectors(self, vectors: Vectors, settings: ControllerSettings) -> TileDecision:
         first, *second = zip(*vectors, strict=True)

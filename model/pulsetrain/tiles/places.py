@@ -57,18 +57,22 @@ def places_of(rows: int, columns: int, height: int, width: int) -> tuple[Place, 
     )
 
 
-def check_grid_memory(tiles: int, config: ControllerConfig, weights: int = 0, *, available: int | None = None) -> None:
-    """Raise PulsetrainError unless ``tiles`` golden tiles, and training ``weights`` on them, fit ``available`` bytes.
+def check_grid_memory(
+    tiles: int, config: ControllerConfig, weights: int = 0, *, values: int = 0, available: int | None = None
+) -> None:
+    """Raise PulsetrainError unless ``tiles`` golden tiles, and training ``weights`` on them with so many ``values`` in
+    between, fit ``available`` bytes.
 
-    By default the memory of the machine. An estimate from below: the cells, and of each weight its value, gradient,
-    step and two moments in float64.
+    By default the memory of the machine. An estimate from below: the cells, of each weight its value, gradient, step
+    and two moments, and the values, in float64.
     """
     if available is None:
         available = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    needed = 5 * 8 * weights + tiles * (BYTES_OF_CELL * config.rows * config.columns + BYTES_OF_TILE)
+    needed = 8 * (5 * weights + values) + tiles * (BYTES_OF_CELL * config.rows * config.columns + BYTES_OF_TILE)
     if needed > available:
         rule = f"as many as fit {available / 1e9:.3g} GB of memory"
-        raise PulsetrainError(f"Tiles must be {rule}, not {tiles}, which need some {needed / 1e9:.3g} GB")
+        with_values = " with what is computed" if values else ""
+        raise PulsetrainError(f"Tiles must be {rule}, not {tiles}, which need some {needed / 1e9:.3g} GB{with_values}")
 
 
 def clock_of(tile: Tile) -> float:

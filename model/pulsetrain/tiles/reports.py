@@ -7,13 +7,14 @@ from dataclasses import dataclass, fields
 from operator import attrgetter
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from pulsetrain.closed_loop.programming import Rounds
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.controller.fired import FiredCells
 from pulsetrain.controller.slots import Slots
 from pulsetrain.display import Displayed, counted
+from pulsetrain.errors import PulsetrainError, check_array
 from pulsetrain.numerics.compiled import compiled
 
 
@@ -97,13 +98,15 @@ class ProgramReport(WriteCounts):
 class TileCounters(WriteCounts):
     """Totals since the tile was made: updates (writes too), programmings, cells decided, and what reports count.
 
-    ``reads`` are those of the whole array and of rows, ``row_reads`` the latter alone.
+    ``reads`` are those of the whole array and of rows, ``row_reads`` the latter alone; ``inputs_clipped``: entries of
+    vectors that were clipped to their scale (§13).
     """
 
     updates: int = 0
     programs: int = 0
     decisions: int = 0
     row_reads: int = 0
+    inputs_clipped: int = 0
 
     @property
     def vectors(self) -> int:
@@ -116,6 +119,18 @@ class TileCounters(WriteCounts):
 
 TOTALS = tuple(item.name for item in fields(TileCounters))
 """Names of a tile's totals, in order: first those of COUNTED."""
+
+
+def pulses_so_far(values: ArrayLike | None, shape: tuple[int, int]) -> NDArray[np.int64]:
+    """``values`` as an array of its own, by default zeros. Raises PulsetrainError unless they are integers of ``shape``
+    from 0."""
+    if values is None:
+        return np.zeros(shape, np.int64)
+    array = check_array("Pulses so far", values)
+    if array.shape != shape or not np.issubdtype(array.dtype, np.integer) or (array < 0).any():
+        rule = f"integers from 0 of shape {shape}"
+        raise PulsetrainError(f"Pulses so far must be {rule}, not {array.dtype} of shape {array.shape}")
+    return array.astype(np.int64)
 
 
 class Totals:
@@ -132,7 +147,11 @@ class Totals:
         """One more update, or programming, that took ``decisions`` decisions."""
         self.values[: len(COUNTED)] += _values_of(report)
         programs = isinstance(report, ProgramReport)
-        self.values[len(COUNTED) :] += (not programs, programs, decisions, report.reads)
+        self.values[len(COUNTED) :] += (not programs, programs, decisions, report.reads, 0)
+
+    def add_inputs_clipped(self, entries: int) -> None:
+        """Entries of vectors that were clipped."""
+        self.values[_INPUTS_CLIPPED] += entries
 
     def add_reads(self, vectors: int, conversions: int, codes_clipped: int, cycles: int) -> None:
         """Reads of the whole array."""
@@ -141,6 +160,7 @@ class Totals:
 
 
 _OF_READS = tuple(COUNTED.index(name) for name in ("reads", "conversions", "codes_clipped", "cycles"))
+_INPUTS_CLIPPED = TOTALS.index("inputs_clipped")
 _values_of = attrgetter(*COUNTED)
 
 
@@ -184,6 +204,7 @@ def _tally(
     polarity: NDArray[np.uint8],
     masks: NDArray[np.uint64],
     seen: NDArray[np.bool_],
+    pulses: NDArray[np.int64],
     out: NDArray[np.int64],
 ) -> None:
     for slot in range(row.size):
@@ -194,6 +215,8 @@ def _tally(
             while bits != np.uint64(0):
                 if bits & np.uint64(1):
                     out[1, kind] += 1
+                    if pulses.size:
+                        pulses[row[slot], column] += 1
                     if not seen[row[slot], column]:
                         seen[row[slot], column] = True
                         out[0, kind] += 1
@@ -201,11 +224,15 @@ def _tally(
                 column += 1
 
 
-def pulse_numbers(slots: Slots, config: ControllerConfig) -> dict[str, int]:
-    """Devices by the polarity of their first pulse, and pulses of devices, as reports name them."""
+def pulse_numbers(slots: Slots, config: ControllerConfig, pulses: NDArray[np.int64] | None = None) -> dict[str, int]:
+    """Devices by the polarity of their first pulse, and pulses of devices, as reports name them.
+
+    To ``pulses`` (rows, columns) those of each device are added.
+    """
     out = np.zeros((2, 3), np.int64)
     seen = np.zeros((config.rows, config.columns), np.bool_)
-    _tally(slots.row, slots.polarity, slots.columns, seen, out)
+    each = np.empty((0, 0), np.int64) if pulses is None else pulses
+    _tally(slots.row, slots.polarity, slots.columns, seen, each, out)
     names = ("set", "reset", "form")
     return {
         f"{thing}_{name}": int(out[i, j]) for i, thing in enumerate(("cells", "pulses")) for j, name in enumerate(names)

@@ -17,6 +17,7 @@ from pulsetrain.device.device import Device
 from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.display import Displayed, counted
 from pulsetrain.tiles.reports import ProgramReport, TileCounters, UpdateReport
+from pulsetrain.tiles.scaling import LARGEST, InputScaling
 
 
 class Tile(Displayed, ABC):
@@ -67,15 +68,16 @@ class Tile(Displayed, ABC):
         """The conductances in siemens, float64."""
 
     @abstractmethod
-    def vmm(self, x: ArrayLike) -> NDArray[np.float64]:
+    def vmm(self, x: ArrayLike, *, scaling: InputScaling | str = LARGEST) -> NDArray[np.float64]:
         """x · W through the converters: finite ``x`` (rows,) or (n, rows) to float64 (weight columns,) or (n, …).
 
-        Each vector is scaled by its largest entry and is one read; products come in weight units times the units of
-        ``x``, rounded and clipped by the converters (section 13), with read noise.
+        Each vector is scaled by its largest entry, or as ``scaling`` says ("percentile:99"), and is one read; products
+        come in weight units times the units of ``x``, rounded and clipped by the converters (section 13), with read
+        noise.
         """
 
     @abstractmethod
-    def vmm_transposed(self, e: ArrayLike) -> NDArray[np.float64]:
+    def vmm_transposed(self, e: ArrayLike, *, scaling: InputScaling | str = LARGEST) -> NDArray[np.float64]:
         """W · e, the other way through the same array: ``e`` (weight columns,) or (n, …) to (rows,) or (n, rows)."""
 
     @abstractmethod
@@ -143,6 +145,18 @@ class Tile(Displayed, ABC):
 
         ``step``: finite float64 in weight units. A written weight counts as one pulse of the sign of its step.
         """
+
+    @abstractmethod
+    def count_pulses(self, so_far: ArrayLike | None = None) -> None:
+        """Count the pulses of each device from now on, from 0 or from ``so_far``, integers (rows, devices of a row).
+
+        The counts are no part of the tile's state. A weight that ``write`` changes counts as a pulse of its device;
+        of a pair, of the one that its step raises.
+        """
+
+    @abstractmethod
+    def pulses(self) -> NDArray[np.int64]:
+        """Pulses of each device, (rows, devices of a row), since ``count_pulses``; PulsetrainError without it."""
 
     @abstractmethod
     def wait(self, seconds: float) -> None:

@@ -58,8 +58,8 @@ def code_histograms(layer: LayerRecord, *, first: bool = False) -> tuple[bytes, 
     ``first``: the layer's inputs are the data, and nothing is led back through it.
     """
     directions = {"forward": layer.forward_codes, "backward": layer.backward_codes}
-    title = f"{layer.name}: output codes of the converters"
-    about = f"Layer {layer.name}: output codes against full scale"
+    title = f"{layer.name}: output codes of the converters, first batch of each epoch"
+    about = f"Layer {layer.name}: output codes of the first batch of each epoch against full scale"
     drawn = [name for name, counts in directions.items() if counts.any()]
     if not drawn:
         figure, panels = style.figure(width=9.2, height=1.6)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,9 +26,10 @@ class Dataset(Displayed):
     """Images and labels in a training part and a held-out part; ``Dataset.of_arrays`` makes one of your own arrays.
 
     Images are float64 (examples, pixels), labels int64 (examples,) in 0 … ``classes`` − 1; all are read-only. The
-    digits' pixels are in 0 … 1. ``name`` and ``held_out`` say in words what they are; ``digest`` is the SHA-256 of the
-    contents. Data are equal if name, held-out part and digest are. Raises PulsetrainError for arrays that do not fit
-    together, pixels that are not finite, and labels out of range.
+    digits' pixels are in 0 … 1. ``name`` and ``held_out`` say in words what they are; ``source`` is the file or folder
+    that they are read from, or empty; ``digest`` is the SHA-256 of the contents. Data are equal if name, held-out part
+    and digest are. Raises PulsetrainError for arrays that do not fit together, pixels that are not finite, and labels
+    out of range.
     """
 
     train_images: NDArray[np.float64]
@@ -40,6 +39,7 @@ class Dataset(Displayed):
     classes: int
     name: str
     held_out: str
+    source: str = ""
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -73,24 +73,31 @@ class Dataset(Displayed):
         name: str,
         held_out: str = "test",
         classes: int | None = None,
+        source: str = "",
     ) -> Dataset:
-        """Data of your own: images (examples, pixels), real and finite; labels (examples,), integers from 0.
+        """Data of your own: images (examples, pixels), or (examples, height, width[, channels]), which are laid out in
+        this order, real and finite; labels (examples,), integers from 0.
 
         ``name`` names them in results. ``classes``: how many there are, by default one more than the largest label.
         The arrays are copied. Raises PulsetrainError as the class does.
         """
+        train_images, held_out_images = (
+            array.reshape(len(array), -1) if array.ndim in (3, 4) and array.size else array
+            for array in (check_array("Training images", train_images), check_array("Held-out images", held_out_images))
+        )
         labels = check_array("Training labels", train_labels), check_array("Held-out labels", held_out_labels)
         if classes is None:
             largest = [int(part.max()) for part in labels if part.size and np.issubdtype(part.dtype, np.integer)]
             classes = max([1, *largest]) + 1
         return cls(
-            train_images,  # type: ignore[arg-type]  # checked and made arrays by the class
+            train_images,
             labels[0],
-            held_out_images,  # type: ignore[arg-type]
+            held_out_images,
             labels[1],
             classes=classes,
             name=name,
             held_out=held_out,
+            source=source,
         )
 
     @property
@@ -107,12 +114,16 @@ class Dataset(Displayed):
             ("digest", f"{self.digest[:12]}…"),
         ]
 
-    def to_dict(self) -> dict[str, str]:
-        """What a file says of the data, which it does not hold: name, held-out part, digest."""
+    def identity(self) -> dict[str, str]:
+        """What data are told apart by: name, held-out part, digest."""
         return {"name": self.name, "held_out": self.held_out, "digest": self.digest}
 
+    def to_dict(self) -> dict[str, str]:
+        """What a file says of the data, which it does not hold: their identity and their source."""
+        return {**self.identity(), "source": self.source}
+
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Dataset) and self.to_dict() == other.to_dict()
+        return isinstance(other, Dataset) and self.identity() == other.identity()
 
     def __hash__(self) -> int:
         return hash(self.digest)
@@ -206,6 +217,24 @@ def stratified_split(labels: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDAr
     return random.permutation(train), random.permutation(rest)
 
 
+def split(labels: NDArray[np.int64], share: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Numbers of the examples that stay, and of ``share`` of each class (rounded, half up) that is set aside: those
+    that a fixed random order has first. Both ascend. Raises PulsetrainError if one part would be empty."""
+    if share == 0.0:
+        return np.arange(len(labels)), np.empty(0, np.int64)
+    order = np.random.RandomState(0).permutation(len(labels))  # its numbers are the same in every version of NumPy
+    aside = np.zeros(len(labels), np.bool_)
+    for label in np.unique(labels):
+        mine = order[labels[order] == label]
+        aside[mine[: int(share * len(mine) + 0.5)]] = True
+    if not aside.any() or aside.all():
+        found = int(aside.sum())
+        raise PulsetrainError(
+            f"Validation share must leave examples for both parts, not {share!r}: {found} of {len(labels)}"
+        )
+    return np.flatnonzero(~aside), np.flatnonzero(aside)
+
+
 def _shared_out(counts: NDArray[np.int64], draws: int, random: np.random.RandomState) -> NDArray[np.int64]:
     """How many of ``draws`` each class of ``counts`` examples gets: its share rounded down, and one more in the order
     of what was cut off; of classes that lost as much, some at random."""
@@ -218,21 +247,3 @@ def _shared_out(counts: NDArray[np.int64], draws: int, random: np.random.RandomS
             classes = np.flatnonzero(lost == value)
             found[random.choice(classes, size=min(len(classes), missing), replace=False)] += 1
     return found
-
-
-def data_again(saved: Mapping[str, Any], data: Dataset | None = None) -> Dataset:
-    """The data that a file tells of (as ``Dataset.to_dict``): ``data`` if they are given again, or the digits.
-
-    Raises PulsetrainError if they are others than those of the file, or are needed and not given.
-    """
-    if not isinstance(saved, Mapping) or set(saved) != {"name", "held_out", "digest"}:
-        raise PulsetrainError(f"Data of the file must be told by digest, held_out, name, not {saved!r:.200}")
-    wanted = f"{saved['name']!r} (held out: {saved['held_out']}, SHA-256 {str(saved['digest'])[:12]}…)"
-    if data is None:
-        if saved["name"] != DIGITS or saved["held_out"] not in HELD_OUT:
-            raise PulsetrainError(f"Data must be given again, {wanted}, not left out: the file does not hold them")
-        data = load_digits(str(saved["held_out"]))
-    if data.to_dict() != dict(saved):
-        found = f"{data.name!r} (held out: {data.held_out}, SHA-256 {data.digest[:12]}…)"
-        raise PulsetrainError(f"Data must be those of the file, {wanted}, not {found}")
-    return data

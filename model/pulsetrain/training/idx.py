@@ -27,7 +27,7 @@ MNIST = {
     "train images": "6bbc9ace898e44ae57da46a324031adb",
     "train labels": "a25bea736e30d166cdddb491f175f624",
     "test images": "2646ac647ad5339dbf082846283269ea",
-    "test labels": "27ae3e4e09519cfbb04c629615203637",
+    "test labels": "27ae3e4e09519cfbb04c329615203637",
 }
 """MD5 of MNIST's files, not compressed."""
 
@@ -71,7 +71,9 @@ def load_idx(folder: str | PathLike[str], held_out: str = "test", *, mnist: bool
         pixels[other][rest],
         labels[other][rest].astype(np.int64),
         name="mnist" if sums == MNIST else place.resolve().name,
+        source=str(place.resolve()),
         held_out=held_out,
+        classes=max(1, *(int(part.max(initial=0)) for part in labels.values())) + 1,
     )
 
 

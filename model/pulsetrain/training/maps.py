@@ -44,7 +44,7 @@ def conductance_maps(layer: LayerRecord) -> tuple[bytes, str]:
         f"Layer {layer.name}: conductances before and after training, {_window(before)} before and {_window(after)} "
         f"after; {changed:,} of {before.size:,} devices have changed"
     )
-    return style.png(figure, colours=256), about
+    return style.png(figure, of_map=True), about
 
 
 def pulse_map(layer: LayerRecord) -> tuple[bytes, str]:
@@ -80,7 +80,7 @@ def pulse_map(layer: LayerRecord) -> tuple[bytes, str]:
         f"Layer {layer.name}: pulses of each device as a map and a histogram, {total:,} in all, "
         f"{total / pulses.size:.3g} a device, at most {most:,}; {untouched:.1f} % of the devices took none"
     )
-    return style.png(figure, colours=256), about
+    return style.png(figure, of_map=True), about
 
 
 def block_means(values: NDArray[np.float64], most: int) -> NDArray[np.float64]:

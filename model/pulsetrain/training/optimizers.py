@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
@@ -29,8 +30,11 @@ class Optimizer(ABC):
         self._shapes = [tuple(shape) for shape in shapes]
 
     @abstractmethod
-    def steps(self, gradients: Sequence[Floats]) -> list[Floats]:
-        """Desired change of every parameter (to be added), in the shapes given at the start."""
+    def steps(self, gradients: Sequence[Floats], share: float = 1.0) -> list[Floats]:
+        """Desired change of every parameter (to be added), in the shapes given at the start.
+
+        ``share`` of the learning rate is used, as a schedule has it.
+        """
 
     @abstractmethod
     def state(self) -> dict[str, Any]:
@@ -54,11 +58,12 @@ class Sgd(Optimizer):
         self.momentum = check_real("Momentum", momentum, low=0.0, high=0.999)
         self._velocity: list[Floats] = [np.zeros(shape) for shape in self._shapes]
 
-    def steps(self, gradients: Sequence[Floats]) -> list[Floats]:
+    def steps(self, gradients: Sequence[Floats], share: float = 1.0) -> list[Floats]:
         for velocity, gradient in zip(self._velocity, gradients, strict=True):
             velocity *= self.momentum
             velocity += gradient
-        return [-self.learning_rate * velocity for velocity in self._velocity]
+        rate = self.learning_rate * share
+        return [-rate * velocity for velocity in self._velocity]
 
     def state(self) -> dict[str, Any]:
         return {"velocity": [velocity.copy() for velocity in self._velocity]}
@@ -81,9 +86,9 @@ class Adam(Optimizer):
         self._mean: list[Floats] = [np.zeros(shape) for shape in self._shapes]
         self._square: list[Floats] = [np.zeros(shape) for shape in self._shapes]
 
-    def steps(self, gradients: Sequence[Floats]) -> list[Floats]:
+    def steps(self, gradients: Sequence[Floats], share: float = 1.0) -> list[Floats]:
         self._step += 1
-        rate = self.learning_rate / (1.0 - self.beta1**self._step)
+        rate = self.learning_rate * share / (1.0 - self.beta1**self._step)
         correction = 1.0 - self.beta2**self._step
         result = []
         for mean, square, gradient in zip(self._mean, self._square, gradients, strict=True):
@@ -116,6 +121,17 @@ LEARNING_RATES: Mapping[str, float] = MappingProxyType({"adam": 1e-3, "sgd": 0.1
 
 MOMENTUM = 0.9
 """Default momentum of SGD."""
+
+
+SCHEDULES = ("constant", "cosine")
+"""How the learning rate goes over a training: it stays, or falls to 0 along half a cosine (Loshchilov and Hutter, ICLR
+2017, eq. 5, without restarts)."""
+
+
+def schedule_share(schedule: str, step: int, steps: int) -> float:
+    """Share of the learning rate, 0 … 1, that step ``step`` (from 0) of ``steps`` is made with."""
+    check_choice("Schedule", schedule, SCHEDULES)
+    return 1.0 if schedule == "constant" else 0.5 * (1.0 + math.cos(math.pi * step / steps))
 
 
 def make_optimizer(

@@ -34,7 +34,8 @@ class LayerRecord:
     ``name``: "dense 64-10". ``tile``: (rows, device columns) of one tile. ``before``, ``after``: conductances in
     siemens, float32 (inputs, devices). ``pulses``: of the training, int64 (inputs, devices). ``weights``: their number.
     ``written``: cells written, int64 (epochs,). ``forward_codes``, ``backward_codes``: how often the converters gave
-    each output code, int64 from the code -adc_max to adc_max; all zero where nothing was read. Raises PulsetrainError
+    each output code in the first batch of each epoch, int64 from the code -adc_max to adc_max; all zero where nothing
+    was read. Raises PulsetrainError
     for arrays of other kinds and shapes, and for numbers that cannot be.
     """
 

@@ -17,7 +17,7 @@ from pulsetrain.files.checkpoint import write_atomic
 from pulsetrain.tiles.reports import TileCounters
 from pulsetrain.training.study import StudySettings
 
-FORMAT = 3
+FORMAT = 4
 """Version of the results file."""
 
 
@@ -25,13 +25,15 @@ FORMAT = 3
 class TrainingResult(Displayed):
     """What one run yielded. Counts are totals over the run and all tiles.
 
-    ``accuracy`` (0 … 1) and ``loss`` (nats) have a value per epoch. ``controller``: who decided ("RTL", "RTL = model"
-    when compared, "model", or "bypassed"). ``momentum`` is 0 for Adam, which has its own. ``steps``: updates of the
-    whole network. ``weight_cells``: cells that hold a weight. ``reads``: of the whole array and of rows, ``row_reads``
-    those of rows (in verified writes), ``conversions`` the groups of lines converted in all of them;
-    ``codes_clipped``: codes of products beyond full scale. ``verified``, ``unreached``, ``unverified``: cells by how
-    their verified write ended. ``conductances``: SHA-256 of all final conductances. ``seconds``: time spent in the
-    run, the only value that differs between repetitions.
+    ``accuracy`` (held out, 0 … 1), ``loss`` (of the network's kind) and ``validation`` (accuracy, empty without a
+    validation part) have a value per epoch; ``best_epoch``, from 1, is the one that counts: the best on the validation
+    part, or the last. ``controller``: who decided ("RTL", "RTL = model" when compared, "model", or "bypassed").
+    ``momentum`` is 0 for Adam, which has its own. ``steps``: updates of the whole network. ``weight_cells``: cells that
+    hold a weight. ``reads``: of the whole array and of rows, ``row_reads`` those of rows (in verified writes),
+    ``conversions`` the groups of lines converted in all of them; ``codes_clipped``: codes of products beyond full
+    scale, ``inputs_clipped``: entries of vectors beyond their scale. ``verified``, ``unreached``, ``unverified``: cells
+    by how their verified write ended. ``conductances``: SHA-256 of all final conductances. ``seconds``: time spent in
+    the run, the only value that differs between repetitions.
     """
 
     optimizer: str
@@ -39,8 +41,11 @@ class TrainingResult(Displayed):
     seed: int
     controller: str
     learning_rate: float
+    schedule: str
     momentum: float
     accuracy: tuple[float, ...]
+    validation: tuple[float, ...]
+    best_epoch: int
     loss: tuple[float, ...]
     steps: int
     weight_cells: int
@@ -55,6 +60,7 @@ class TrainingResult(Displayed):
     row_reads: int
     conversions: int
     codes_clipped: int
+    inputs_clipped: int
     verified: int
     unreached: int
     unverified: int
@@ -62,6 +68,11 @@ class TrainingResult(Displayed):
     reads_compared: int
     conductances: str
     seconds: float
+
+    @property
+    def reached(self) -> float:
+        """Held-out accuracy after the epoch that counts, 0 … 1."""
+        return self.accuracy[self.best_epoch - 1]
 
     @property
     def written_share(self) -> float:
@@ -85,14 +96,14 @@ class TrainingResult(Displayed):
             ("seed", str(self.seed)),
             ("controller", self.controller),
             ("epochs", str(len(self.accuracy))),
-            ("accuracy", f"{100 * self.accuracy[-1]:.1f} %"),
+            ("accuracy", f"{100 * self.reached:.1f} %"),
             ("written", f"{100 * self.written_share:.2f} % per step"),
             *counted(("pulses", "reads", "cycles"), self),
         ]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, as JSON has them."""
-        return {**asdict(self), "accuracy": list(self.accuracy), "loss": list(self.loss)}
+        return {**asdict(self), **{name: list(getattr(self, name)) for name in _CURVES}}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> TrainingResult:
@@ -101,13 +112,20 @@ class TrainingResult(Displayed):
         for item in fields(cls):
             if not _is_of(str(item.type), known[item.name]):
                 raise TypeError(item.name)
-        return cls(**{**known, "accuracy": tuple(values["accuracy"]), "loss": tuple(values["loss"])})
+        made = cls(**{**known, **{name: tuple(values[name]) for name in _CURVES}})
+        if not made.accuracy or not 1 <= made.best_epoch <= len(made.accuracy):
+            raise ValueError("best_epoch")
+        return made
+
+
+_CURVES = ("accuracy", "validation", "loss")
+"""What has a value per epoch."""
 
 
 def _is_of(kind: str, value: Any) -> bool:
     """Whether ``value``, as JSON has it, is of the ``kind`` that a field of a result is annotated with."""
     if kind.startswith("tuple"):
-        return isinstance(value, list) and bool(value) and all(isinstance(item, float) for item in value)
+        return isinstance(value, list) and all(isinstance(item, float) for item in value)
     return isinstance(value, {"int": int, "float": (int, float), "str": str}[kind])  # type: ignore[arg-type]
 
 
@@ -118,10 +136,12 @@ TILE_COUNTS = tuple(item.name for item in fields(TrainingResult) if item.name in
 
 @dataclass(frozen=True)
 class Summary:
-    """The runs of one optimizer and rule. Accuracies 0 … 1 after the last epoch, over the seeds; counts are means."""
+    """The runs of one optimizer and rule. Accuracies 0 … 1 after the epoch that counts, over the seeds; counts are
+    means."""
 
     optimizer: str
     learning_rate: float
+    schedule: str
     momentum: float
     rule: str
     controller: str
@@ -139,6 +159,7 @@ class Summary:
     row_reads: float
     conversions: float
     codes_clipped: float
+    inputs_clipped: float
     verified: float
     unreached: float
     unverified: float
@@ -159,7 +180,7 @@ def summarise(results: Sequence[TrainingResult]) -> list[Summary]:
         groups.setdefault((result.optimizer, result.rule), []).append(result)
     summaries = []
     for (optimizer, rule), runs in groups.items():
-        final = [run.accuracy[-1] for run in runs]
+        final = [run.reached for run in runs]
 
         def mean(name: str, runs: Sequence[TrainingResult] = runs) -> float:
             return float(sum(getattr(run, name) for run in runs) / len(runs))
@@ -168,6 +189,7 @@ def summarise(results: Sequence[TrainingResult]) -> list[Summary]:
             Summary(
                 optimizer=optimizer,
                 learning_rate=runs[0].learning_rate,
+                schedule=runs[0].schedule,
                 momentum=runs[0].momentum,
                 rule=rule,
                 controller=runs[0].controller,

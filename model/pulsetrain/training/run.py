@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 
 from pulsetrain.errors import MismatchError, PulsetrainError
 from pulsetrain.tiles.tile import Tile
-from pulsetrain.training.network import ExactProducts, Perceptron, Products
-from pulsetrain.training.optimizers import make_optimizer
+from pulsetrain.training.optimizers import make_optimizer, schedule_share
+from pulsetrain.training.propagation import ExactProducts, Products, Propagation
+from pulsetrain.training.recording import Recorder
+from pulsetrain.training.records import Record
 from pulsetrain.training.results import TILE_COUNTS, TrainingResult
 from pulsetrain.training.rules import named_rule
 from pulsetrain.training.study import Run, StudySettings
+from pulsetrain.training.trained import TrainedNetwork
 
 if TYPE_CHECKING:
     from pulsetrain.tiles.grid import TileGrid
@@ -74,10 +77,14 @@ class TrainingRun:
     def __init__(self, settings: StudySettings, run: Run) -> None:
         self.run = run
         self._settings = settings
+        self.input_scaling = settings.input_scaling
         self._data = settings.data
         self._rule = named_rule(run.rule)
         self._converters = self._rule.uses_controller and settings.reads == "converters"
-        self._network = Perceptron(settings.network)
+        self._network = Propagation(settings.network)
+        self._scales = self._network.scales
+        self._examples, self._set_aside = settings.trained_on()
+        self._all_steps = settings.steps
         shapes = self._network.shapes
         seeds = seeds_of(run, len(shapes))
         self._shuffler = np.random.default_rng(seeds[1])
@@ -88,6 +95,8 @@ class TrainingRun:
             settings.momentum,
         )
         self._accuracy: list[float] = []
+        self._validation: list[float] = []
+        self._best: TrainedNetwork | None = None
         self._loss: list[float] = []
         self._steps = 0
         self._seconds = 0.0
@@ -98,6 +107,7 @@ class TrainingRun:
             ):
                 self.grids.append(make_grid(settings, run.rule, matrix.shape, seed))
                 self.grids[-1].set_weights(matrix)
+            self.recorder = Recorder(self.grids, settings.network.names)
         except BaseException:
             self.close()
             raise
@@ -117,27 +127,50 @@ class TrainingRun:
         """Held-out accuracy after the last epoch, 0 … 1."""
         return self._accuracy[-1]
 
+    @property
+    def best_epoch(self) -> int:
+        """The first epoch, from 1, that is best on the validation part; the last one if there is none."""
+        if not self._validation:
+            return self.epoch
+        return 1 + int(np.argmax(self._validation))
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run has trained all its epochs, or no better one came for as long as it has patience."""
+        patience = self._settings.patience
+        impatient = patience is not None and self.epoch - self.best_epoch >= patience
+        return self.epoch >= self._settings.epochs or impatient
+
     def train_epoch(self) -> None:
-        """Train one pass over the examples in a new random order, then measure the held-out accuracy.
+        """Train one pass over the examples in a new random order, then measure the accuracies.
 
         Raises PulsetrainError if the numbers leave the range of float64 (too high a learning rate).
         """
         begun = time.perf_counter()
         data, batch = self._data, self._settings.batch
-        order = self._shuffler.permutation(len(data.train_labels))
+        order = self._examples[self._shuffler.permutation(len(self._examples))]
         losses = 0.0
         with np.errstate(over="ignore", invalid="ignore"):
             for start in range(0, len(order), batch):
                 chosen = order[start : start + batch]
+                self.recorder.counts_codes = start == 0
                 losses += self._train_on(chosen) * len(chosen)
+        self.recorder.counts_codes = False
+        self.recorder.epoch_ended()
         self._loss.append(losses / len(order))
-        self._accuracy.append(self._network.accuracy(self._layers(), data.held_out_images, data.held_out_labels))
+        layers = self._layers()
+        if len(self._set_aside):
+            images, labels = data.train_images[self._set_aside], data.train_labels[self._set_aside]
+            self._validation.append(self._network.accuracy(layers, images, labels))
+        self._accuracy.append(self._network.accuracy(layers, data.held_out_images, data.held_out_labels))
+        if self._validation and self.best_epoch == self.epoch:
+            self._best = self._now()
         self._seconds += time.perf_counter() - begun
 
     def train_batch(self) -> None:
         """Train one batch of the first examples, as a rehearsal: it is no part of an epoch."""
         with np.errstate(over="ignore", invalid="ignore"):
-            self._train_on(np.arange(self._settings.batch))
+            self._train_on(self._examples[: self._settings.batch])
 
     def result(self) -> TrainingResult:
         """What the run has yielded so far."""
@@ -155,8 +188,11 @@ class TrainingRun:
             seed=self.run.seed,
             controller=self._controller(),
             learning_rate=self._settings.rate(self.run.optimizer),
+            schedule=self._settings.schedule,
             momentum=self._settings.momentum if self.run.optimizer == "sgd" else 0.0,
             accuracy=tuple(self._accuracy),
+            validation=tuple(self._validation),
+            best_epoch=self.best_epoch,
             loss=tuple(self._loss),
             steps=self._steps,
             weight_cells=sum(inputs * outputs for inputs, outputs in self._network.shapes),
@@ -169,6 +205,14 @@ class TrainingRun:
             seconds=self._seconds,
         )
 
+    def trained(self) -> TrainedNetwork:
+        """The network of the best epoch."""
+        return self._now() if self._best is None else self._best
+
+    def record(self) -> Record:
+        """What pictures of the run are made of; after one epoch or more."""
+        return self.recorder.record(-(-len(self._examples) // self._settings.batch))
+
     def state(self) -> dict[str, Any]:
         """Everything that the rest of the run depends on, for ``restore``."""
         return {
@@ -177,6 +221,9 @@ class TrainingRun:
             "optimizer": self._optimizer.state(),
             "shuffler": self._shuffler.bit_generator.state,
             "accuracy": list(self._accuracy),
+            "validation": list(self._validation),
+            "best": self._best_state(),
+            "record": self.recorder.state(),
             "loss": list(self._loss),
             "steps": self._steps,
             "seconds": self._seconds,
@@ -190,6 +237,11 @@ class TrainingRun:
         self._optimizer.restore(state["optimizer"])
         self._shuffler.bit_generator.state = state["shuffler"]
         self._accuracy, self._loss = list(state["accuracy"]), list(state["loss"])
+        self._validation, best = list(state["validation"]), state["best"]
+        self._best = None
+        if best is not None:
+            self._best = TrainedNetwork(self._settings.network, best["weights"], best["biases"], best["epoch"])
+        self.recorder.restore(state["record"])
         self._steps, self._seconds = int(state["steps"]), float(state["seconds"])
 
     def close(self) -> None:
@@ -203,6 +255,17 @@ class TrainingRun:
     def __exit__(self, *exception: object) -> None:
         self.close()
 
+    def _now(self) -> TrainedNetwork:
+        """The network as it is."""
+        weights = tuple(grid.weights() for grid in self.grids)
+        return TrainedNetwork(self._settings.network, weights, tuple(self._network.biases), self.epoch)
+
+    def _best_state(self) -> dict[str, Any] | None:
+        best = self._best
+        if best is None:
+            return None
+        return {"weights": list(best.weights), "biases": list(best.biases), "epoch": best.epoch}
+
     def _controller(self) -> str:
         """Who decides in this run, as the table says it."""
         if not self._rule.uses_controller:
@@ -215,7 +278,8 @@ class TrainingRun:
         """One step of all weights and biases by the examples ``chosen``. Returns their mean loss."""
         data, layers = self._data, len(self.grids)
         gradients = self._network.gradients(self._layers(), data.train_images[chosen], data.train_labels[chosen])
-        steps = self._optimizer.steps([*gradients.weights, *gradients.biases])
+        share = schedule_share(self._settings.schedule, self._steps, self._all_steps)
+        steps = self._optimizer.steps([*gradients.weights, *gradients.biases], share)
         self._check_finite([*steps, np.array(gradients.loss)])
         for layer in range(layers):
             self._apply(layer, steps[layer])
@@ -225,7 +289,9 @@ class TrainingRun:
         return gradients.loss
 
     def _apply(self, layer: int, step: NDArray[np.float64]) -> None:
-        """Bring a desired step into the tiles of ``layer``."""
+        """Bring a desired step of the weights of ``layer`` into its tiles."""
+        if self._scales[layer] != 1.0:
+            step = step / self._scales[layer]
         with self.told(layer):
             self._rule.apply(self.grids[layer], step)
 
@@ -260,9 +326,15 @@ class TileProducts:
         self._training, self._layer = training, layer
 
     def forward(self, inputs: NDArray[np.float64]) -> NDArray[np.float64]:
-        with self._training.told(self._layer):
-            return self._training.grids[self._layer].vmm(inputs)
+        return self._product(inputs, backward=False)
 
     def backward(self, errors: NDArray[np.float64]) -> NDArray[np.float64]:
-        with self._training.told(self._layer):
-            return self._training.grids[self._layer].vmm_transposed(errors)
+        return self._product(errors, backward=True)
+
+    def _product(self, vectors: NDArray[np.float64], *, backward: bool) -> NDArray[np.float64]:
+        training, layer = self._training, self._layer
+        grid, scaling = training.grids[layer], training.input_scaling
+        with training.told(layer):
+            found = (grid.vmm_transposed if backward else grid.vmm)(vectors, scaling=scaling)
+        training.recorder.read(layer, backward=backward)
+        return found

@@ -13,6 +13,7 @@ from pulsetrain.files.checkpoint import make_output_folder, write_atomic
 from pulsetrain.pictures.page import heading, page, paragraph, picture, table
 from pulsetrain.training.counts import code_histograms, writes_over_epochs
 from pulsetrain.training.maps import conductance_maps, pulse_map
+from pulsetrain.training.network import Network
 from pulsetrain.training.optimizers import OPTIMIZERS
 from pulsetrain.training.plots import learning_curves
 from pulsetrain.training.records import Record, load_record, record_path
@@ -149,7 +150,7 @@ def _runs(results: Sequence[TrainingResult]) -> str:
         (
             _heading(result),
             result.controller,
-            f"{100 * result.accuracy[-1]:.1f} %",
+            f"{100 * result.reached:.1f} %",
             f"{1000 * result.written_share:.3g} ‰",
             f"{result.pulses:,}",
             f"{result.reads:,}" if result.reads else "–",
@@ -158,7 +159,7 @@ def _runs(results: Sequence[TrainingResult]) -> str:
         )
         for result in results
     ]
-    title = f"{len(results)} runs; held-out accuracy after the last epoch" if len(results) > 1 else "One run"
+    title = f"{len(results)} runs; held-out accuracy after the epoch that counts" if len(results) > 1 else "One run"
     return table(rows, head, title, [_name(result) for result in results])
 
 
@@ -173,7 +174,11 @@ def _heading(result: TrainingResult) -> str:
 def _title(settings: Mapping[str, Any]) -> str:
     """The network, its data and its device."""
     data, device = (_part(settings, name, "name") for name in ("data", "device"))
-    return f"Training of {settings.get('network', 'a network')} on {data}, device {device}"
+    try:
+        network = str(Network.of(settings["network"]))
+    except (LookupError, PulsetrainError):  # an edited file
+        network = "a network"
+    return f"Training of {network} on {data}, device {device}"
 
 
 def _part(settings: Mapping[str, Any], *names: str) -> str:
@@ -196,12 +201,12 @@ def _run_in_words(result: TrainingResult) -> str:
 
 
 def _curves_in_words(results: Sequence[TrainingResult]) -> str:
-    """Accuracy after the last epoch, mean of the seeds."""
+    """Accuracy after the epoch that counts, mean of the seeds."""
     told = []
     for first in _first_seeds(results):
-        same = [result.accuracy[-1] for result in results if _kind(result) == _kind(first)]
+        same = [result.reached for result in results if _kind(result) == _kind(first)]
         told.append(f"{first.optimizer} {first.rule} {100 * sum(same) / len(same):.1f} %")
-    return f"Held-out accuracy over the epochs; after the last one: {', '.join(told)}"
+    return f"Held-out accuracy over the epochs; after the one that counts: {', '.join(told)}"
 
 
 def _kind(result: TrainingResult) -> tuple[str, str]:

@@ -1,7 +1,8 @@
 """A study, in a folder or in memory: all its runs, checkpoints on the way, and the files that remain at the end.
 
 While a study runs, its folder holds ``checkpoint.npz``; when it has finished, ``learning-curves.png`` and
-``results.json``. A checkpoint holds the state after an epoch. An interruption that Python sees (Ctrl-C, SIGTERM) saves
+``results.json``. Of each run that has ended it holds the network, in ``trained``, and what pictures are made of, in
+``runs``. A checkpoint holds the state after an epoch. An interruption that Python sees (Ctrl-C, SIGTERM) saves
 the last complete epoch; one that it does not see (kill -9) leaves the last checkpoint. Either is complete, and
 continuing from it yields the results of an uninterrupted study, bit for bit.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -24,10 +25,13 @@ from pulsetrain.errors import PulsetrainError, check_integer, check_path
 from pulsetrain.files.checkpoint import load_state, make_output_folder, save_state
 from pulsetrain.training.data import Dataset
 from pulsetrain.training.plots import learning_curves, save_learning_curves
+from pulsetrain.training.records import RECORDS, record_path, save_record
 from pulsetrain.training.rehearsal import rehearse
 from pulsetrain.training.results import TrainingResult, load_results, save_results, summarise
 from pulsetrain.training.study import Run, StudySettings
-from pulsetrain.training.workers import Job, StateError, in_turn, side_by_side
+from pulsetrain.training.trained import FOLDER as TRAINED
+from pulsetrain.training.trained import save_trained, trained_path
+from pulsetrain.training.workers import Event, Job, StateError, in_turn, side_by_side
 
 CHECKPOINT = "checkpoint.npz"
 RESULTS = "results.json"
@@ -254,6 +258,28 @@ def _epochs(state: Mapping[str, Any]) -> int:
         raise StateError(f"{type(error).__name__}: {error}") from error
 
 
+def _keep_files(folder: Path | None, run: Run, event: Event) -> None:
+    """Write what a run that has ended leaves besides its result."""
+    if folder is None:
+        return
+    name = (run.optimizer, run.rule, run.seed)
+    if event.record is not None:
+        save_record(record_path(folder, *name), event.record)
+    if event.trained is not None:
+        save_trained(trained_path(folder, *name), event.trained)
+
+
+def _forget_files(folder: Path) -> None:
+    """Delete the files of a study but for its checkpoint."""
+    for name in (RESULTS, CURVES):
+        (folder / name).unlink(missing_ok=True)
+    for name in (RECORDS, TRAINED):
+        for path in (folder / name).glob("*-seed*.npz"):
+            path.unlink(missing_ok=True)
+        with suppress(OSError):  # it is not there, or something else is in it
+            (folder / name).rmdir()
+
+
 def _train(
     settings: StudySettings,
     folder: Path | None,
@@ -290,6 +316,7 @@ def _train(
             for event in events:
                 number, run = event.number, runs[event.number]
                 if event.result is not None:
+                    _keep_files(folder, run, event)
                     finished[number] = event.result
                     current.pop(number, None)
                     checkpoint.keep(finished, current)
@@ -305,8 +332,7 @@ def _train(
                         checkpoint.write()
                         new, worthless = False, True
                         if folder is not None:
-                            for name in (RESULTS, CURVES):  # of a study that this one overwrites
-                                (folder / name).unlink(missing_ok=True)
+                            _forget_files(folder)  # of a study that this one overwrites
                     observer.run_started(number, run)
         results = [finished[number] for number in range(len(runs))]
         if folder is not None:

@@ -7,6 +7,9 @@ from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import IntEnum
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from pulsetrain.contract.configuration import CONFIGS, PARAMETERS, ControllerConfig, title
 from pulsetrain.contract.plain import settings_from_dict, settings_to_dict
 from pulsetrain.contract.settings import LEFT_TO_THE_RULE, ControllerSettings
@@ -15,11 +18,13 @@ from pulsetrain.device.device import CHANGED, Device
 from pulsetrain.device.parameters import EFFECTS, LIMITS
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_real, check_type
 from pulsetrain.tiles.array_tile import DEFAULT_SETTINGS
+from pulsetrain.tiles.scaling import LARGEST, InputScaling
 from pulsetrain.tiles.targets import THRESHOLD_MIN, verified
-from pulsetrain.training.data import Dataset, data_again, load_digits
+from pulsetrain.training.data import Dataset, load_digits, split
 from pulsetrain.training.network import DEFAULT_NETWORK, Network
-from pulsetrain.training.optimizers import LEARNING_RATES, MOMENTUM, OPTIMIZERS
+from pulsetrain.training.optimizers import LEARNING_RATES, MOMENTUM, OPTIMIZERS, SCHEDULES
 from pulsetrain.training.rules import RULES
+from pulsetrain.training.sources import data_again
 
 TILES = ("model", "rtl")
 """Tiles that a study can train on."""
@@ -49,14 +54,20 @@ class Run:
 class StudySettings:
     """Everything that the results of a study depend on.
 
-    A ``network`` (also given as text, "64-64-10", or as sizes) learns ``data`` on tiles of the configuration
-    ``config``, with the controller's ``settings`` and cells that are a ``device``. One run is made per optimizer, rule
-    and seed (``first_seed``, ``first_seed`` + 1, …). ``threshold_weight=None`` is the device's own step,
-    ``learning_rate=None`` the default of each optimizer. ``compare`` (with ``tile="rtl"``) runs a ModelTile in lockstep
-    and fails at the first difference. ``reads``: with "converters" rules that use the controller see the weights
-    through DACs and ADCs only; rules that bypass it, and all with "exact", form their products in float64. A verified
-    rule sets ``verify`` and ``verify_full_scale`` itself, so that ``verify_step`` codes are the threshold. Raises
-    PulsetrainError if anything is out of range or does not fit together.
+    A ``network`` (also given as ``Network.of`` takes it: text, "64-64-10", or sizes) learns ``data`` on tiles of the
+    configuration ``config``, with the controller's ``settings`` and cells that are a ``device``. One run is made per
+    optimizer, rule and seed (``first_seed``, ``first_seed`` + 1, …). ``threshold_weight=None`` is the device's own
+    step, ``learning_rate=None`` the default of each optimizer. ``compare`` (with ``tile="rtl"``) runs a ModelTile in
+    lockstep and fails at the first difference. ``reads``: with "converters" rules that use the controller see the
+    weights through DACs and ADCs only; rules that bypass it, and all with "exact", form their products in float64. A
+    verified rule sets ``verify`` and ``verify_full_scale`` itself, so that ``verify_step`` codes are the threshold.
+
+    ``schedule``: the learning rate is "constant" or falls to 0 as a "cosine" over all steps. ``validation``: this share
+    of the training part, of each class alike, is not trained with but measured after every epoch; the best epoch by it
+    is the one that counts and is kept. ``patience``: a run ends after so many epochs without a better one.
+    ``input_scaling``: how vectors become DAC codes (``InputScaling``, also given as text, "percentile:99").
+
+    Raises PulsetrainError if anything is out of range or does not fit together.
     """
 
     device: Device = DEFAULT_DEVICE
@@ -76,6 +87,10 @@ class StudySettings:
     seeds: int = 1
     reads: str = "converters"
     threshold_weight: float | None = None
+    schedule: str = "constant"
+    validation: float = 0.0
+    patience: int | None = None
+    input_scaling: InputScaling = LARGEST
 
     def __post_init__(self) -> None:
         check_type("Device", self.device, Device)
@@ -98,12 +113,19 @@ class StudySettings:
             raise PulsetrainError(f"Rule must be {names} for RTL and model to be compared, not {', '.join(self.rules)}")
         check_real("Momentum", self.momentum, low=0.0, high=0.999)
         check_integer("Epochs", self.epochs, 1, 100_000)
-        check_integer("Batch", self.batch, 1, len(self.data.train_labels))
+        check_choice("Schedule", self.schedule, SCHEDULES)
+        check_real("Validation share", self.validation, low=0.0, high=0.9)
+        if self.patience is not None:
+            check_integer("Patience", self.patience, 1)
+            if self.validation == 0.0:
+                raise PulsetrainError(f"Patience must be left out without a validation share, not {self.patience}")
+        object.__setattr__(self, "input_scaling", InputScaling.of(self.input_scaling))
+        check_integer("Batch", self.batch, 1, len(self.trained_on()[0]))
         check_integer("First seed", self.first_seed, 0, 2**32 - 1)
         check_integer("Seeds", self.seeds, 1, 10_000)
         check_choice("Reads", self.reads, READS)
         self.network.check_ends(self.data.pixels, self.data.classes, self.data.name)
-        self.network.check_memory(self.config)
+        self.network.check_memory(self.config, self.batch)
         for name in LEFT_TO_THE_RULE:
             value = getattr(self.settings, name)
             if value != getattr(DEFAULT_SETTINGS, name):
@@ -113,6 +135,15 @@ class StudySettings:
             check_real("Threshold", self.threshold_weight, low=THRESHOLD_MIN, unit="weight units")
         for rule in self.rules:
             self.tile_settings(rule)
+
+    def trained_on(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Numbers of the examples of the training part that are trained with, and of those kept for validation."""
+        return split(self.data.train_labels, self.validation)
+
+    @property
+    def steps(self) -> int:
+        """Steps of a run that trains all its epochs."""
+        return self.epochs * -(-len(self.trained_on()[0]) // self.batch)
 
     def controller_settings(self) -> ControllerSettings:
         """The controller's settings, checked for the configuration, every default filled in."""
@@ -140,7 +171,8 @@ class StudySettings:
         return plain | {
             "device": self.device.to_dict(),
             "settings": settings_to_dict(self.settings),
-            "network": str(self.network),
+            "network": self.network.plain(),
+            "input_scaling": str(self.input_scaling),
             "data": self.data.to_dict(),
             "config": self.config.to_dict(),
             "rules": list(self.rules),
@@ -208,13 +240,15 @@ class StudySettings:
             return _parts("Configuration field", self.config, value)
         if name == "data":
             if not isinstance(value, Mapping):
-                value = value.to_dict()
+                value = value.identity()
             mine = self.data.to_dict()
             for key in value:
                 check_choice("Part of the data", key, mine)
             return [(key if key == "held_out" else f"data_{key}", mine[key], value[key]) for key in value]
         if name == "network":
             return [(name, self.network, Network.of(value))]
+        if name == "input_scaling":
+            return [(name, self.input_scaling, InputScaling.of(value))]
         if name in ("rules", "optimizers"):
             known = tuple(RULES) if name == "rules" else OPTIMIZERS
             return [(name, getattr(self, name), _names(name[:-1].capitalize(), value, known))]

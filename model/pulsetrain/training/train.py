@@ -11,6 +11,7 @@ from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device.catalogue import DEFAULT_DEVICE
 from pulsetrain.device.device import Device
 from pulsetrain.tiles.array_tile import DEFAULT_SETTINGS
+from pulsetrain.tiles.scaling import InputScaling
 from pulsetrain.training.data import Dataset, load_digits
 from pulsetrain.training.network import DEFAULT_NETWORK, Network
 from pulsetrain.training.store import Observer, Study, train_study
@@ -32,6 +33,10 @@ class Choices(TypedDict, total=False):
     seeds: int
     reads: str
     threshold_weight: float | None
+    schedule: str
+    validation: float
+    patience: int | None
+    input_scaling: InputScaling | str
 
 
 def train(
@@ -50,9 +55,9 @@ def train(
     """Train ``network`` on ``data`` (None: the handwritten digits), its weights in tiles of a ``device``.
 
     Each tile has the configuration ``config`` and the controller's ``settings``. ``choices``: rules, optimizers,
-    learning_rate, momentum, epochs, batch, first_seed, seeds, tile, compare, reads and threshold_weight, as in
-    ``StudySettings``. ``folder``: where checkpoints, results and curves go; None keeps everything in memory. Raises
-    PulsetrainError as ``StudySettings`` and ``train_study``.
+    learning_rate, momentum, epochs, batch, first_seed, seeds, tile, compare, reads, threshold_weight, schedule,
+    validation, patience and input_scaling, as in ``StudySettings``. ``folder``: where checkpoints, results and curves
+    go; None keeps everything in memory. Raises PulsetrainError as ``StudySettings`` and ``train_study``.
     """
     study = StudySettings(
         device=device,

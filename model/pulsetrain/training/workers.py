@@ -19,10 +19,12 @@ from typing import Any, cast
 from threadpoolctl import threadpool_limits
 
 from pulsetrain.errors import PulsetrainError
+from pulsetrain.training.records import Record
 from pulsetrain.training.rehearsal import rehearse
 from pulsetrain.training.results import TrainingResult
 from pulsetrain.training.run import TrainingRun
 from pulsetrain.training.study import Run, StudySettings
+from pulsetrain.training.trained import TrainedNetwork
 
 
 class StateError(Exception):
@@ -40,13 +42,16 @@ class Job:
 
 @dataclass(frozen=True)
 class Event:
-    """What a run says. Neither ``state`` nor ``result``: it has begun. ``state``: after an epoch. ``result``: ended."""
+    """What a run says. Neither ``state`` nor ``result``: it has begun. ``state``: after an epoch. ``result``: ended,
+    with its ``record`` and the ``trained`` network."""
 
     number: int
     epoch: int = 0
     accuracy: float = 0.0
     state: dict[str, Any] | None = None
     result: TrainingResult | None = None
+    record: Record | None = None
+    trained: TrainedNetwork | None = None
 
 
 def in_turn(settings: StudySettings, jobs: Sequence[Job]) -> Generator[Event, None, None]:
@@ -56,10 +61,10 @@ def in_turn(settings: StudySettings, jobs: Sequence[Job]) -> Generator[Event, No
             if job.state is not None:
                 _restore(training, job.state)
             yield Event(job.number)
-            while training.epoch < settings.epochs:
+            while not training.ended:
                 training.train_epoch()
                 yield Event(job.number, training.epoch, training.accuracy, training.state())
-            yield Event(job.number, result=training.result())
+            yield Event(job.number, result=training.result(), record=training.record(), trained=training.trained())
 
 
 def _restore(training: TrainingRun, state: Mapping[str, Any]) -> None:
