@@ -6,7 +6,6 @@ Writes planning.json, planning.png and the page planning.md. All numbers are the
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import sys
 from collections.abc import Mapping, Sequence
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 from pulsetrain.device.catalogue import preset
 from pulsetrain.files.checkpoint import write_atomic
+from pulsetrain.pictures import style
 from pulsetrain.plan import Plan, PlanRequest, make_plan
 from pulsetrain.plan.recommend import features, full_scale_unit
 from pulsetrain.training.run import TrainingRun
@@ -215,44 +215,44 @@ def _percent(point: Mapping[str, float]) -> str:
 
 def save_figure(numbers: Numbers, path: Path) -> None:
     """Draw the curves into the PNG file ``path``: a column for each device, accuracy above, written cells below."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     devices = numbers["devices"]
-    figure = Figure(figsize=(4.2 * len(devices), 5.6), dpi=110, layout="constrained")
-    FigureCanvasAgg(figure)
-    panels = figure.subplots(2, len(devices), squeeze=False, sharex="col")
+    width = 4.2 * len(devices)
+    figure, panels = style.figure(2, len(devices), width=width, height=5.6, share_x="col", share_y="row")
+    lowest, highest = [], []
     for column, (name, device) in enumerate(devices.items()):
         points, wanted = curve(device), device["threshold"] / device["step"]
         factors, above, below = list(points), panels[0][column], panels[1][column]
         low, mean, high = ([100 * point[key] for point in points.values()] for key in ("low", "mean", "high"))
-        above.plot(factors, mean, color="#0072B2", marker="o", label="trained, mean of the seeds")
-        above.fill_between(factors, low, high, color="#0072B2", alpha=0.18, lw=0)
+        above.plot(factors, mean, color=style.BLUE, marker="o", label="trained, mean of the seeds")
+        above.fill_between(factors, low, high, color=style.BLUE, alpha=style.BAND, lw=0)
         above.axhspan(
-            max(mean) - 100 * FLAT, max(mean), color="#009E73", alpha=0.15, lw=0, label="within 1 point of the best"
+            max(mean) - 100 * FLAT, max(mean), color=style.GREEN, alpha=0.15, lw=0, label="within 1 point of the best"
         )
         below.plot(
-            factors, [100 * point["written"] for point in points.values()], color="#0072B2", marker="o", label="counted"
+            factors,
+            [100 * point["written"] for point in points.values()],
+            color=style.BLUE,
+            marker="o",
+            label="counted",
         )
         below.plot(
-            [wanted], [100 * device["predicted"]], color="#D55E00", marker="D", linestyle="none", label="predicted"
+            [wanted], [100 * device["predicted"]], color=style.ORANGE, marker="D", linestyle="none", label="predicted"
         )
         for panel in (above, below):
-            panel.axvline(wanted, color="#D55E00", linestyle=(0, (4, 2)), label="planned ΔW_th")
-            panel.set_xscale("log", base=2)
-            panel.grid(alpha=0.3)
-            panel.spines[["top", "right"]].set_visible(False)
-        above.set_ylim(max(min(low), max(mean) - 12) - 0.5, max(high) + 0.5)  # what collapses falls off
-        below.set_yscale("log")
+            panel.axvline(wanted, color=style.ORANGE, linestyle=style.DASHES, label="planned ΔW_th")
+            style.logarithmic(panel.xaxis)
+            panel.set_xticks(factors, [style.plain(factor) for factor in factors])
+        lowest.append(max(min(low), max(mean) - 12) - 0.5)  # what collapses falls off
+        highest.append(max(high) + 0.5)
         above.set_title(f"{name}, {device['rule']}")
         below.set_xlabel("ΔW_th over the device's step")
+    panels[0][0].set_ylim(min(lowest), max(highest))
+    style.logarithmic(panels[1][0].yaxis)
     panels[0][0].set_ylabel("held-out accuracy in %")
     panels[1][0].set_ylabel("cells written per step in %")
     panels[0][0].legend(loc="lower center", fontsize=8)
     panels[1][0].legend(loc="upper right", fontsize=8)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    write_atomic(path, buffer.getvalue())
+    write_atomic(path, style.png(figure))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -77,6 +77,7 @@ from .training.propagation import Propagation as Propagation
 from .training.results import TrainingResult as TrainingResult
 from .training.results import load_results as load_results
 from .training.rules import RULES as RULES
+from .training.show import show as show
 from .training.sources import load_data as load_data
 from .training.sources import load_npz as load_npz
 from .training.store import Observer as Observer

@@ -1,4 +1,4 @@
-"""Arrays, panels and colours that the figures of effects share."""
+"""Arrays and panels that the figures of effects share."""
 
 from __future__ import annotations
 
@@ -9,9 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pulsetrain.array.crossbar import CrossbarArray
 from pulsetrain.device.parameters import ArrayParameters
-
-BLUE, GREEN, ORANGE, BLACK, GREY = "#0072B2", "#009E73", "#D55E00", "#000000", "#999999"
-MICRO = 1e6
+from pulsetrain.pictures.style import figure
 
 
 def array(
@@ -42,24 +40,7 @@ def read_one_by_one(made: CrossbarArray, count: int) -> NDArray[np.float64]:
     return np.asarray(found * (200.0 / 32767), np.float64)
 
 
-def panels(count: int, *, height: float = 3.6) -> tuple[Any, list[Any]]:
-    """A figure with ``count`` panels side by side."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(0.6 + 4.6 * count, height), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = list(figure.subplots(1, count, squeeze=False)[0])
-    for panel in axes:
-        panel.grid(alpha=0.3)
-        panel.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def label(panel: Any, x: str, y: str, title: str) -> None:
-    """Name the axes, and show the legend if there is one."""
-    panel.set_xlabel(x)
-    panel.set_ylabel(y)
-    panel.set_title(title, fontsize=10)
-    if panel.get_legend_handles_labels()[0]:
-        panel.legend(fontsize=8)
+def panels(count: int, *, height: float = 3.6, share_y: bool = False) -> tuple[Any, list[Any]]:
+    """A figure with ``count`` panels side by side, ``share_y`` if they are to be compared."""
+    made, axes = figure(1, count, width=0.6 + 4.6 * count, height=height, share_y=share_y)
+    return made, list(axes[0])

@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from effect_panels import BLACK, BLUE, GREEN, GREY, MICRO, ORANGE, array, label, microsiemens, panels, program
+from effect_panels import array, microsiemens, panels, program
 from pulsetrain.array.record import FORM
 from pulsetrain.contract.configuration import ControllerConfig
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.device import Disturb, Endurance, ProgrammingError, Spread, StepCurve
 from pulsetrain.device.catalogue import load_device
+from pulsetrain.pictures.style import BLACK, BLUE, GREEN, GREY, MAP, MICRO, ORANGE, label, logarithmic
 
 
 def window() -> Any:
     """Pulses up and down between hard and between soft bounds."""
-    figure, axes = panels(2)
+    figure, axes = panels(2, share_y=True)
     for panel, bounds in zip(axes, ("hard", "soft"), strict=True):
         for noise, colour, name in ((0.0, BLACK, "σ = 0"), (2e-6, BLUE, "σ = 2 µS")):
             made = array(1, 1, bounds=bounds, write_noise=noise)
@@ -170,9 +171,10 @@ def endurance() -> Any:
                 counts.append(k)
                 high.append(microsiemens(made)[0, 0])
                 low.append(microsiemens(made)[0, 1])
-        axes[0].semilogx(counts, high, color=colour, label=f"exponent {exponent}")
-        axes[0].semilogx(counts, low, color=colour, ls=":")
+        axes[0].plot(counts, high, color=colour, label=f"exponent {exponent}")
+        axes[0].plot(counts, low, color=colour, ls=":")
     axes[0].axvline(1e3, color=GREY, lw=1)
+    logarithmic(axes[0].xaxis)
     label(axes[0], "pulses", "conductance after SET (—) and RESET (···), µS", "N = 1000, closes to 40 µS")
     return figure
 
@@ -186,8 +188,11 @@ def disturb() -> Any:
     for _ in range(1000):
         made.apply_pulses(counts)
     change = microsiemens(made) - 200
-    change[16, 16] = np.nan
-    image = axes[0].imshow(change, cmap="viridis")
+    own, change[16, 16] = change[16, 16], np.nan  # the pulsed device's own change would hide all others
+    image = axes[0].imshow(change, cmap=MAP)
+    pointer = {"arrowstyle": "-", "color": "white"}
+    text = f"pulsed itself:\n{own:+.0f} µS, off the scale"
+    axes[0].annotate(text, (16, 16), (2, 8), color="white", fontsize=8, arrowprops=pointer)
     axes[0].grid(False)
     figure.colorbar(image, ax=axes[0], label="change in µS")
     label(
@@ -216,6 +221,8 @@ def forming() -> Any:
             label=f"after {number} FORM pulses: {np.count_nonzero(made.fresh)} fresh",
         )
     made.end_operation()
-    axes[0].set_yscale("log")
+    logarithmic(axes[0].yaxis)
+    axes[0].set_ylim(0.7, 3000)  # room for the legend above the bars
     label(axes[0], "conductance in µS", "devices of 4096", "forming: yield 92.73 %, 2 % stuck")
+    axes[0].get_legend().set_loc("upper center")
     return figure

@@ -6,23 +6,11 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
-from effect_panels import (
-    BLACK,
-    BLUE,
-    GREEN,
-    GREY,
-    MICRO,
-    ORANGE,
-    array,
-    label,
-    microsiemens,
-    panels,
-    program,
-    read_one_by_one,
-)
+from effect_panels import array, microsiemens, panels, program, read_one_by_one
 from numpy.typing import NDArray
 from pulsetrain.array.wires.exact import solve
 from pulsetrain.device import Drift, Flicker, Relaxation, Telegraph, Temperature
+from pulsetrain.pictures.style import BLACK, BLUE, GREEN, GREY, MICRO, ORANGE, label, logarithmic
 from scipy.stats import norm
 
 
@@ -53,7 +41,7 @@ def relaxation() -> Any:
         axes[0].plot(
             law.times, quantiles, "o", ms=4, mfc="none", color=BLACK, label="table" if probability == 0.5 else None
         )
-    axes[0].set_xscale("log")
+    logarithmic(axes[0].xaxis)
     label(axes[0], "time after the write in s", "change in µS", "distribution over time, at 100 µS")
     for start, colour in ((50e-6, BLUE), (350e-6, ORANGE)):
         made = array(128, 128, relaxation=law)
@@ -73,7 +61,7 @@ def relaxation() -> Any:
 
 def drift() -> Any:
     """Power-law drift of a few devices, at two temperatures."""
-    figure, axes = panels(2)
+    figure, axes = panels(2, share_y=True)
     times = np.geomspace(0.1, 1e6, 60)
     for panel, kelvin in zip(axes, (300.0, 358.0), strict=True):
         law = {"drift": Drift(0.05, 0.02, 1.0, 1e8), "temperature": Temperature(kelvin, 300.0, 1.0)}
@@ -87,7 +75,7 @@ def drift() -> Any:
         panel.plot(times, np.mean(trace, axis=1), color=BLUE, label="mean of 24 devices")
         faster = Temperature(kelvin, 300.0, 1.0).acceleration
         panel.plot(times, 200 * np.maximum(times * faster, 1) ** -0.05, "--", color=BLACK, label="200 µS·(t/t₀)^−0.05")
-        panel.set_xscale("log")
+        logarithmic(panel.xaxis)
         label(panel, "time after the write in s", "conductance in µS", f"ν = 0.05 ± 0.02, {kelvin:.0f} K, E_a = 1 eV")
     return figure
 
@@ -111,8 +99,9 @@ def read_noise() -> Any:
     middle = [(frequency >= a) & (frequency < b) for a, b in pairwise(bins)]
     x = np.array([frequency[chosen].mean() for chosen in middle if chosen.any()])
     y = np.array([power[chosen].mean() for chosen in middle if chosen.any()])
-    axes[1].loglog(x, y / y[8], "o-", ms=3, color=BLUE, label="array, 16 devices")
-    axes[1].loglog(x, x[8] / x, "--", color=BLACK, label="1/f")
+    axes[1].plot(x, y / y[8], "o-", ms=3, color=BLUE, label="array, 16 devices")
+    axes[1].plot(x, x[8] / x, "--", color=BLACK, label="1/f")
+    logarithmic(axes[1].xaxis, axes[1].yaxis)
     label(axes[1], "frequency in 1/read", "power (arbitrary)", "spectrum of the flicker noise")
     made = array(1, 1, telegraph=Telegraph(1.0, relative=0.02, reads=40))
     made.set_weights([[0.5]])
@@ -133,7 +122,8 @@ def wires() -> Any:
         for ohm in resistances:
             currents = solve(g, volts, ohm, ohm)
             lost.append(100 * (1 - float(currents.sum() / (volts @ g).sum())))
-        axes[0].loglog(resistances, lost, "o-", ms=3, color=colour, label=f"{size}×{size}")
+        axes[0].plot(resistances, lost, "o-", ms=3, color=colour, label=f"{size}×{size}")
+    logarithmic(axes[0].xaxis, axes[0].yaxis)
     label(axes[0], "resistance of a segment in ohm", "current lost in %", "all rows driven, cells 0 to 200 µS")
     g = rng.uniform(0, 200e-6, (64, 64))
     ideal = np.full(64, 0.2) @ g

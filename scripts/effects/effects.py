@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ import effect_pulses
 import effect_reads
 from pulsetrain.errors import PulsetrainError, check_choice
 from pulsetrain.files.checkpoint import write_atomic
+from pulsetrain.pictures.style import png
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "devices"
 
@@ -45,9 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
         names = [check_choice("Figure", name, FIGURES) for name in options.names] or list(FIGURES)
         options.output.mkdir(parents=True, exist_ok=True)
         for name in names:
-            buffer = io.BytesIO()
-            FIGURES[name]().savefig(buffer, format="png")
-            write_atomic(options.output / f"{name}.png", buffer.getvalue())
+            write_atomic(options.output / f"{name}.png", png(FIGURES[name]()))
             print(options.output / f"{name}.png", flush=True)
     except PulsetrainError as error:
         print(f"Error: {error}")

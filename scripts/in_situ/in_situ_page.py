@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,13 +9,14 @@ from typing import Any
 
 import numpy as np
 from pulsetrain.files.checkpoint import write_atomic
+from pulsetrain.pictures import style
 
 Rows = Sequence[Mapping[str, Any]]
 Numbers = Mapping[str, Rows]
 
 NAMES = {"eapu": "open loop", "eapu-verified": "verified", "ideal": "ideal"}
 KEYS = ("device", "rate", "rule")
-COLOURS = {"eapu": "#0072B2", "eapu-verified": "#009E73", "ideal": "#000000"}
+COLOURS = {"eapu": style.BLUE, "eapu-verified": style.GREEN, "ideal": style.BLACK}
 
 HEAD = """# Training in situ
 
@@ -222,29 +222,20 @@ def page(numbers: Numbers) -> str:
 
 def save_figure(numbers: Numbers, path: Path) -> None:
     """Draw accuracy over ADC bits into the PNG file ``path``: means as lines, lowest to highest seed as bands."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     rows = numbers["adc_bits"]
     bits = sorted({row["bits"] for row in rows} - {0})
-    figure = Figure(figsize=(6.4, 4.4), dpi=130, layout="constrained")
-    FigureCanvasAgg(figure)
-    panel = figure.subplots()
+    figure, panels = style.figure(width=6.4, height=4.4)
+    panel = panels[0, 0]
     for rule in ("eapu", "eapu-verified"):
         found = [[100 * row["accuracy"] for row in select(rows, bits=count, rule=rule)] for count in bits]
         means, low, high = ([call(values) for values in found] for call in (np.mean, min, max))
         panel.plot(bits, means, color=COLOURS[rule], marker="o", label=NAMES[rule], zorder=3)
-        panel.fill_between(bits, low, high, color=COLOURS[rule], alpha=0.18, lw=0)
+        panel.fill_between(bits, low, high, color=COLOURS[rule], alpha=style.BAND, lw=0)
     ideal = 100 * mean(select(rows, bits=0))
-    panel.axhline(ideal, color=COLOURS["ideal"], linestyle=(0, (4, 2)), label=f"ideal: {ideal:.1f} %")
-    panel.set_xlabel("ADC bits")
-    panel.set_ylabel("held-out accuracy in %")
-    panel.grid(alpha=0.3)
-    panel.spines[["top", "right"]].set_visible(False)
-    panel.legend(loc="lower right")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png")
-    write_atomic(path, buffer.getvalue())
+    panel.axhline(ideal, color=COLOURS["ideal"], linestyle=style.DASHES, label=f"ideal: {ideal:.1f} %")
+    style.label(panel, "ADC bits", "held-out accuracy in %")
+    panel.get_legend().set_loc("lower right")
+    write_atomic(path, style.png(figure))
 
 
 def json_text(numbers: Mapping[str, Rows]) -> str:

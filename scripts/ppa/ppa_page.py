@@ -7,6 +7,8 @@ from typing import Any
 
 from ppa_designs import COLUMNS, DESIGNS, DEVICES, FAMILIES, LANES
 from ppa_netlist import INPUTS_A_REGISTER, OUTPUTS_A_REGISTER
+from pulsetrain.files.checkpoint import write_atomic
+from pulsetrain.pictures import style
 
 TITLE = """# Area and clock
 
@@ -141,10 +143,7 @@ def _history(entries: list[dict[str, Any]]) -> list[str]:
 
 def figure(entry: dict[str, Any], path: Path) -> None:
     """Draw the LUTs of every design that was measured on ECP5, by block, into ``path``."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
+    from matplotlib import colormaps
 
     family = next((name for name in FAMILIES if any(name == found for _, found in _measured(entry, "blocks"))), None)
     if family is None:
@@ -155,9 +154,10 @@ def figure(entry: dict[str, Any], path: Path) -> None:
     areas = {name: entry["designs"][name]["families"][family]["blocks"] for name in designs}
     blocks = sorted({block for found in areas.values() for block in found},
                     key=lambda block: -sum(found.get(block, {}).get("lut", 0) for found in areas.values()))  # fmt: skip
-    colours = [plt.get_cmap("tab20")(number) for number in (*range(0, 20, 2), *range(1, 20, 2))]  # the dark ones first
+    colours = [colormaps["tab20"](number) for number in (*range(0, 20, 2), *range(1, 20, 2))]  # the dark ones first
     height = max(1.6 + 0.45 * len(designs), 0.8 + 0.2 * len(blocks))  # of the bars, of the legend
-    drawing, axes = plt.subplots(figsize=(9, height), layout="constrained")
+    drawing, panels = style.figure(width=9, height=height)
+    axes = panels[0, 0]
     starts = dict.fromkeys(designs, 0)
     for number, block in enumerate(blocks):
         values = [areas[name].get(block, {}).get("lut", 0) for name in designs]
@@ -166,7 +166,5 @@ def figure(entry: dict[str, Any], path: Path) -> None:
         starts = {name: starts[name] + value for name, value in zip(designs, values, strict=True)}
     axes.invert_yaxis()
     axes.set_xlabel(f"LUTs of four inputs, {FAMILIES[family].name}, hierarchy kept")
-    axes.spines[["top", "right"]].set_visible(False)
     drawing.legend(loc="outside right upper", frameon=False, fontsize="small")
-    drawing.savefig(path, dpi=130, metadata={"Software": None})
-    plt.close(drawing)
+    write_atomic(path, style.png(drawing))

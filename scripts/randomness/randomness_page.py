@@ -7,11 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
+from pulsetrain.files.checkpoint import write_atomic
+from pulsetrain.pictures import style
 
 Numbers = Mapping[str, Any]
 
@@ -282,40 +280,41 @@ def write_page(numbers: Numbers, path: Path) -> bool:
 
 def save_figures(numbers: Numbers, folder: Path) -> None:
     """Two figures: conditional rates over p, and learning curves of ours and PCG64."""
-    figure, axis = plt.subplots(figsize=(7.4, 4.6), layout="constrained")
-    axis.axhline(1, color="0.6", linewidth=1, zorder=0)
-    styles = {"ours, 4 lanes": "o", "ours, 8 lanes": "v", "ours, 16 lanes": "s", "ours, 64 lanes": "D", "PCG64": "x",
+    figure, panels = style.figure(width=9, height=4.6)
+    axis = panels[0, 0]
+    axis.axhline(1, color=style.GREY, linewidth=1, zorder=0)
+    markers = {"ours, 4 lanes": "o", "ours, 8 lanes": "v", "ours, 16 lanes": "s", "ours, 64 lanes": "D", "PCG64": "x",
               "one step per clock": "^", "overlapping lanes": "<", "word is the state": ">"}  # fmt: skip
-    shift = dict(zip(styles, np.geomspace(0.8, 1.25, len(styles)), strict=True))
+    shift = dict(zip(markers, np.geomspace(0.8, 1.25, len(markers)), strict=True))
     for family in numbers["families"]:
         name = family["name"]
-        if name not in styles:
+        if name not in markers:
             continue
-        colour = "tab:red" if family["fails"] else "black" if name == "PCG64" else "tab:blue"
+        colour = style.ORANGE if family["fails"] else style.BLACK if name == "PCG64" else style.BLUE
         # A point needs 20 expected hits: below, the ratio says nothing about a good source.
         points = [(r["probability"], r["observed"], r["samples"]) for r in family["results"]
                   if r["test"] in CONDITIONAL and r["samples"] * r["probability"] > 20]  # fmt: skip
         chance, observed, samples = np.array(points).T
         error = np.sqrt((1 - chance) / (samples * chance))
-        axis.errorbar(chance * shift[name], observed / chance, error, fmt=styles[name], color=colour, markersize=5,
+        axis.errorbar(chance * shift[name], observed / chance, error, fmt=markers[name], color=colour, markersize=5,
                       linewidth=1, alpha=0.8, markerfacecolor="none",
                       label=name + (" (bad)" if family["fails"] else ""))  # fmt: skip
-    axis.set(xscale="log", yscale="log", xlabel="p: chance of a fire", ylabel="P(fire | neighbour fired) / p",
-             title="Next beat, next lane, and the same cell in the next update; 1 is independent")  # fmt: skip
-    axis.legend(fontsize=8, loc="upper right")
-    figure.savefig(folder / "randomness-rates.png", dpi=120, metadata={"Software": None})
-    plt.close(figure)
-    figure, axis = plt.subplots(figsize=(7, 4.2), layout="constrained")
-    for name, curves in numbers["training"]["curves"].items():
+    style.logarithmic(axis.xaxis, axis.yaxis)
+    title = "next beat, next lane, and the same cell in the next update; 1 is independent"
+    style.label(axis, "p: chance of a fire", "P(fire | neighbour fired) / p", title)
+    axis.get_legend().remove()
+    figure.legend(fontsize=8, loc="outside right upper")
+    write_atomic(folder / "randomness-rates.png", style.png(figure))
+    figure, panels = style.figure(width=7, height=4.2)
+    axis = panels[0, 0]
+    for colour, (name, curves) in zip(style.COLOURS, numbers["training"]["curves"].items(), strict=False):
         values = 100 * np.array(curves)
         epochs = np.arange(1, values.shape[1] + 1)
-        (line,) = axis.plot(epochs, values.mean(axis=0), label=f"{name}: mean and ± one standard deviation")
+        axis.plot(epochs, values.mean(axis=0), color=colour, label=f"{name}: mean and ± one standard deviation")
         spread = values.std(axis=0, ddof=1)
-        axis.fill_between(epochs, values.mean(axis=0) - spread, values.mean(axis=0) + spread, color=line.get_color(),
-                          alpha=0.2, linewidth=0)  # fmt: skip
-    axis.set(xlabel="epoch", ylabel="held-out accuracy, %",
-             title=f"EaPU on the digits, {numbers['training']['seeds']} seeds")  # fmt: skip
-    axis.legend(loc="lower right")
-    axis.grid(alpha=0.3)
-    figure.savefig(folder / "randomness-training.png", dpi=120, metadata={"Software": None})
-    plt.close(figure)
+        axis.fill_between(epochs, values.mean(axis=0) - spread, values.mean(axis=0) + spread, color=colour,
+                          alpha=style.BAND, linewidth=0)  # fmt: skip
+    title = f"EaPU on the digits, {numbers['training']['seeds']} seeds"
+    style.label(axis, "epoch", "held-out accuracy in %", title)
+    axis.get_legend().set_loc("lower right")
+    write_atomic(folder / "randomness-training.png", style.png(figure))

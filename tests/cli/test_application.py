@@ -85,14 +85,16 @@ def test_version(run: Run) -> None:
 
 
 def test_unknown_command(run: Run) -> None:
-    names = "configs, devices, fit, plan, train, verilog"
+    names = "configs, devices, fit, plan, show, train, verilog"
     error = f"Error: Command must be one of {names}, not 'trian' (did you mean 'train'?)\n"
     assert run("trian") == (2, "", error)
 
 
 def test_help_lists_commands_and_defaults(run: Run) -> None:
     out = run("--help")[1]
-    assert all(f" {name} " in out for name in ("train", "fit", "plan", "devices", "verilog", "configs", "--version"))
+    assert all(
+        f" {name} " in out for name in ("train", "show", "fit", "plan", "devices", "verilog", "configs", "--version")
+    )
     train = without_frames(run("train", "--help")[1])
     defaults = StudySettings()
     for text in (
@@ -107,7 +109,9 @@ def test_help_lists_commands_and_defaults(run: Run) -> None:
 
 def test_guide_names_only_options_that_exist(run: Run) -> None:
     named = set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]*", GUIDE.read_text(encoding="utf-8")))
-    helps = [run(*command, "--help")[1] for command in ([], ["train"], ["verilog"], ["fit"], ["plan"], ["devices"])]
+    helps = [
+        run(*command, "--help")[1] for command in ([], ["train"], ["verilog"], ["fit"], ["plan"], ["devices"], ["show"])
+    ]
     assert len(named) > 20
     assert named - {"--help"} <= set(re.findall(r"--[a-z][a-z0-9-]*", "".join(helps)))
 

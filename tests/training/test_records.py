@@ -89,6 +89,7 @@ def changed(path: Path, **changes: Any) -> None:
         ({"layer1_after": np.zeros((6, 4), int)}, "Conductances of a layer must be of a floating-point type, not int"),
         ({"layer2_before": np.full((4, 2), np.nan)}, "Conductances of a layer must be finite and not negative, not as"),
         ({"layer1_pulses": np.full((6, 4), -1)}, "Pulses of a layer must be finite and not negative, not as they are"),
+        ({"layer1_forward_codes": [5]}, "Output codes of a layer must be counted from -adc_max to adc_max, not as an"),
         ({"layer1_forward_codes": np.zeros(4, int)}, "Output codes of a layer must be counted from -adc_max to"),
         ({"layer1_backward_codes": np.zeros(3, int)}, "Output codes of a layer must be of shape (15,), not (3,)"),
     ],

@@ -21,6 +21,7 @@ from pulsetrain.cli.fit import fit
 from pulsetrain.cli.interruptions import Interrupted
 from pulsetrain.cli.mistakes import UsageError, message
 from pulsetrain.cli.plan import plan
+from pulsetrain.cli.show import show
 from pulsetrain.cli.train import train
 from pulsetrain.cli.verilog import verilog
 from pulsetrain.errors import MismatchError, PulsetrainError, check_choice
@@ -69,7 +70,7 @@ def pulsetrain_command(
     """Networks trained by pulse trains: train through a memristor crossbar's controller, and generate its Verilog."""
 
 
-for command in (train, verilog, configs, devices, plan, fit):
+for command in (train, show, verilog, configs, devices, plan, fit):
     app.command(command.__name__)(command)
 
 

@@ -34,7 +34,8 @@ class LayerRecord:
     ``name``: "dense 64-10". ``tile``: (rows, device columns) of one tile. ``before``, ``after``: conductances in
     siemens, float32 (inputs, devices). ``pulses``: of the training, int64 (inputs, devices). ``weights``: their number.
     ``written``: cells written, int64 (epochs,). ``forward_codes``, ``backward_codes``: how often the converters gave
-    each output code, int64 from the code -adc_max to adc_max; all zero where nothing was read. Raises PulsetrainError
+    each output code in the first batch of each epoch, int64 from the code -adc_max to adc_max; all zero where nothing
+    was read. Raises PulsetrainError
     for arrays of other kinds and shapes, and for numbers that cannot be.
     """
 
@@ -61,7 +62,7 @@ class LayerRecord:
         written = check_array("Written cells of a layer", self.written)
         self._keep("written", "Written cells of a layer", written, np.int64, written.shape, 1)
         codes = check_array("Output codes of a layer", self.forward_codes)
-        if codes.ndim != 1 or len(codes) % 2 == 0:
+        if codes.ndim != 1 or len(codes) < 3 or len(codes) % 2 == 0:
             raise PulsetrainError(
                 f"Output codes of a layer must be counted from -adc_max to adc_max, not as an array {codes.shape}"
             )

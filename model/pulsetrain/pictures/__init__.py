@@ -1,0 +1,1 @@
+"""The look of all figures: colours, panels, ticks, and PNG files of them."""
