@@ -18,7 +18,7 @@ PPA ?=
 export PYTHONDONTWRITEBYTECODE ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help setup sim test lint verilog bench bench-grids soak waves randomness in-situ effects plan docs clean
+.PHONY: help setup sim test lint verilog bench bench-grids soak waves randomness in-situ effects plan mnist docs clean
 
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -85,6 +85,9 @@ effects: $(STAMP) ## Draw the figures of docs/devices anew: each effect of the a
 
 plan: $(STAMP) ## Accuracy over the threshold of three devices, with the planned one; rewrites docs/results/planning.md
 	@$(RUN) scripts/plan_curves.py --processes $(PROCESSES)
+
+mnist: $(STAMP) ## MNIST on grids of tiles, every rule; rewrites docs/results/mnist.md (DATA=folder of MNIST's files)
+	@$(RUN) scripts/mnist/mnist.py $(if $(DATA),--data-folder $(DATA))
 
 docs: $(STAMP) ## Build the documents and the API reference as a site in build/docs/ (no network needed)
 	@NO_MKDOCS_2_WARNING=1 $(RUN) -m mkdocs build --strict

@@ -24,7 +24,14 @@ COLOURS = {
 def runs(optimizer: str, rules: tuple[str, ...], epochs: int = 20) -> list[TrainingResult]:
     curve = tuple(1.0 - 0.5 / (1 + epoch) for epoch in range(epochs))
     return [
-        replace(RESULT, optimizer=optimizer, rule=rule, seed=seed, accuracy=tuple(a - 0.01 * (seed + i) for a in curve))
+        replace(
+            RESULT,
+            optimizer=optimizer,
+            rule=rule,
+            seed=seed,
+            best_epoch=epochs,
+            accuracy=tuple(a - 0.01 * (seed + i) for a in curve),
+        )
         for i, rule in enumerate(rules)
         for seed in (1, 2)
     ]
@@ -49,6 +56,13 @@ def test_each_rule_has_its_colour(tmp_path: Path) -> None:
     assert drawn(pixels(tmp_path / "v.png"), "eapu-verified") > 300
     save_learning_curves(tmp_path / "b.png", runs("adam", ("eapu",)))
     assert drawn(pixels(tmp_path / "b.png"), "every-step") == 0
+
+
+def test_runs_that_end_early_are_drawn_as_far_as_they_come(tmp_path: Path) -> None:
+    long, short = runs("adam", ("eapu",))
+    short = replace(short, accuracy=short.accuracy[:6], validation=short.accuracy[:6], best_epoch=4)
+    save_learning_curves(tmp_path / "early.png", [long, short])
+    assert drawn(pixels(tmp_path / "early.png"), "eapu") > 300
 
 
 def test_an_optimizer_is_a_panel(tmp_path: Path) -> None:

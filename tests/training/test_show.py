@@ -12,8 +12,7 @@ import numpy as np
 import pulsetrain as pt
 import pytest
 from matplotlib.image import imread
-from pulsetrain.training.records import LayerRecord, Record, load_record, record_path, save_record
-from pulsetrain.training.show import PAGE
+from pulsetrain.training.records import PAGE, LayerRecord, Record, load_record, record_path, save_record
 
 from tests.browser import started
 

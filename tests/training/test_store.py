@@ -16,7 +16,7 @@ import pytest
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.files.checkpoint import load_state, save_state
 from pulsetrain.training.data import Dataset, load_digits
-from pulsetrain.training.records import RECORDS
+from pulsetrain.training.records import PAGE, RECORDS, REPORT
 from pulsetrain.training.results import TrainingResult
 from pulsetrain.training.rules import RULES
 from pulsetrain.training.store import CHECKPOINT, CURVES, RESULTS, Observer, resume_study, train_study
@@ -189,9 +189,14 @@ def test_a_study_is_not_overwritten_by_accident(whole: Path, tmp_path: Path) -> 
 def test_overwriting_replaces_the_study(tmp_path: Path) -> None:
     folder, short = tmp_path / "study", StudySettings(epochs=1)
     train_study(short, folder)
+    (folder / REPORT).mkdir()
+    for name in (PAGE, "pulses.png", "notes.txt"):
+        (folder / REPORT / name).touch()
     with pytest.raises(KeyboardInterrupt):
         train_study(SETTINGS, folder, overwrite=True, observer=StopAfter(1))
-    assert [path.name for path in folder.iterdir()] == [CHECKPOINT]  # results of another study would mislead
+    # Results and pictures of another study would mislead; what is the user's own stays.
+    assert sorted(path.name for path in folder.iterdir()) == [CHECKPOINT, REPORT]
+    assert [path.name for path in (folder / REPORT).iterdir()] == ["notes.txt"]
     study = train_study(short, folder, overwrite=True)
     assert len(study.results) == 1
     assert resume_study(folder).settings == short

@@ -26,10 +26,10 @@ def show(
     The page report.html holds its pictures and loads nothing. Example: pulsetrain show results/train
     """
     from pulsetrain.cli import console
-    from pulsetrain.training.show import FOLDER
+    from pulsetrain.training.records import REPORT
     from pulsetrain.training.show import show as draw
 
-    target = folder / FOLDER if output is None else output
+    target = folder / REPORT if output is None else output
     with nothing_left_behind(target), console.working("reading the training", quiet=quiet) as tell:
         paths = draw(folder, target, overwrite=overwrite, every_run=every_run, progress=tell)
     console.show_line(console.output(), f"Page: {paths[0]}, {console.counted(len(paths) - 1, 'picture')} beside it")

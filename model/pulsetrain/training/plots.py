@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.files.checkpoint import write_atomic
@@ -31,8 +32,8 @@ def save_learning_curves(path: Path, results: Sequence[TrainingResult]) -> None:
 def learning_curves(results: Sequence[TrainingResult]) -> bytes:
     """Held-out accuracy against epoch as a PNG picture: a panel per optimizer.
 
-    Per rule the mean over seeds as a line and the range from the lowest to the highest seed as a band. Raises
-    PulsetrainError if there is no result.
+    Per rule the mean over seeds as a line and the range from the lowest to the highest seed as a band, of the runs that
+    have come so far. Raises PulsetrainError if there is no result.
     """
     if not results:
         raise PulsetrainError("Results must be of one run or more, not empty")
@@ -42,30 +43,44 @@ def learning_curves(results: Sequence[TrainingResult]) -> bytes:
     lowest = min(_settled(result.accuracy) for result in results)
     for panel, optimizer in zip(panels, optimizers, strict=True):
         mine = [result for result in results if result.optimizer == optimizer]
+        longest = 0
         for rule in sorted({result.rule for result in mine}, key=list(_COLOURS).index):
-            curves = 100.0 * np.array([result.accuracy for result in mine if result.rule == rule])
+            runs = [result for result in mine if result.rule == rule]
+            curves = 100.0 * _curves(runs)
             epochs = np.arange(1, curves.shape[1] + 1)
+            longest = max(longest, len(epochs))
             marker = "o" if len(epochs) == 1 else None
             look = {"color": _COLOURS[rule], "linestyle": _DASHES[rule], "linewidth": 1.8, "marker": marker}
-            label = f"{_LABELS[rule]}: {curves[:, -1].mean():.1f} %"
-            panel.plot(epochs, curves.mean(axis=0), label=label, zorder=3, **look)
+            label = f"{_LABELS[rule]}: {100.0 * np.mean([run.reached for run in runs]):.1f} %"
+            panel.plot(epochs, np.nanmean(curves, axis=0), label=label, zorder=3, **look)
             panel.fill_between(
-                epochs, curves.min(axis=0), curves.max(axis=0), color=_COLOURS[rule], alpha=style.BAND, lw=0
+                epochs,
+                np.nanmin(curves, axis=0),
+                np.nanmax(curves, axis=0),
+                color=_COLOURS[rule],
+                alpha=style.BAND,
+                lw=0,
             )
         seeds = len({result.seed for result in mine})
         momentum = f", momentum {mine[0].momentum:g}" if mine[0].momentum else ""
         title = f"{_TITLES[optimizer]}, learning rate {mine[0].learning_rate:g}{momentum}"
         style.label(panel, "epoch", "held-out accuracy in %" if panel is panels[0] else "", title)
         style.whole_numbers(panel.xaxis)
-        panel.set_xlim(1, max(2, epochs[-1]))
+        panel.set_xlim(1, max(2, longest))
         panel.set_ylim(np.floor(100.0 * lowest / 5.0) * 5.0 - 5.0, 100.5)
-        title = (
-            f"after the last epoch, mean of {seeds} seeds\n(band: lowest to highest seed)"
-            if seeds > 1
-            else "after the last epoch"
-        )
+        title = "after the best epoch by validation" if any(run.validation for run in mine) else "after the last epoch"
+        if seeds > 1:
+            title += f", mean of {seeds} seeds\n(band: lowest to highest seed)"
         panel.legend(loc="lower right", title=title, fontsize=9, title_fontsize=9)
     return style.png(figure)
+
+
+def _curves(runs: Sequence[TrainingResult]) -> NDArray[np.float64]:
+    """Accuracies (runs, epochs); nan after the end of a run that ended early."""
+    curves = np.full((len(runs), max(len(run.accuracy) for run in runs)), np.nan)
+    for curve, run in zip(curves, runs, strict=True):
+        curve[: len(run.accuracy)] = run.accuracy
+    return curves
 
 
 def _settled(accuracy: Sequence[float]) -> float:

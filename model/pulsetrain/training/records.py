@@ -26,6 +26,9 @@ FORMAT = 1
 RECORDS = "runs"
 """Folder of the records in the folder of a study."""
 
+REPORT, PAGE = "report", "report.html"
+"""Folder of the pictures in the folder of a study, and the page with all of them."""
+
 
 @dataclass(frozen=True, eq=False)
 class LayerRecord:

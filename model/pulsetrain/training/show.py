@@ -16,14 +16,10 @@ from pulsetrain.training.maps import conductance_maps, pulse_map
 from pulsetrain.training.network import Network
 from pulsetrain.training.optimizers import OPTIMIZERS
 from pulsetrain.training.plots import learning_curves
-from pulsetrain.training.records import Record, load_record, record_path
+from pulsetrain.training.records import PAGE, REPORT, Record, load_record, record_path
 from pulsetrain.training.results import TrainingResult, load_results
 from pulsetrain.training.rules import RULES
 from pulsetrain.training.store import CURVES, RESULTS
-
-PAGE = "report.html"
-FOLDER = "report"
-"""Where the page and its pictures go in the folder of a study, unless another folder is named."""
 
 _OURS = re.compile(r"[a-z-]+-seed\d+-(writes|layer\d+-(conductances|pulses|codes))\.png")
 
@@ -47,7 +43,7 @@ def show(
     already (``overwrite`` replaces it) or cannot be written; then nothing is.
     """
     folder = check_path("Folder", folder)
-    target = folder / FOLDER if output is None else check_path("Output folder", output)
+    target = folder / REPORT if output is None else check_path("Output folder", output)
     settings, results = _finished(folder)
     check_new(target, overwrite)
     tell = progress or (lambda _: None)

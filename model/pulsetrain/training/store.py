@@ -25,7 +25,7 @@ from pulsetrain.errors import PulsetrainError, check_integer, check_path
 from pulsetrain.files.checkpoint import load_state, make_output_folder, save_state
 from pulsetrain.training.data import Dataset
 from pulsetrain.training.plots import learning_curves, save_learning_curves
-from pulsetrain.training.records import RECORDS, record_path, save_record
+from pulsetrain.training.records import PAGE, RECORDS, REPORT, record_path, save_record
 from pulsetrain.training.rehearsal import rehearse
 from pulsetrain.training.results import TrainingResult, load_results, save_results, summarise
 from pulsetrain.training.study import Run, StudySettings
@@ -278,6 +278,9 @@ def _forget_files(folder: Path) -> None:
             path.unlink(missing_ok=True)
         with suppress(OSError):  # it is not there, or something else is in it
             (folder / name).rmdir()
+    if (folder / REPORT / PAGE).exists():  # pictures of the study, by pulsetrain show
+        for path in (folder / REPORT / PAGE, *(folder / REPORT).glob("*.png")):
+            path.unlink(missing_ok=True)
 
 
 def _train(
