@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import fields
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,7 +13,9 @@ from pulsetrain.device.catalogue import DEFAULT_DEVICE
 from pulsetrain.errors import MismatchError, PulsetrainError
 from pulsetrain.tiles.compare import ComparedTile
 from pulsetrain.tiles.model import ModelTile
+from pulsetrain.tiles.scaling import InputScaling
 from pulsetrain.training.data import Dataset, load_digits
+from pulsetrain.training.layers import Convolution, Dense, Flatten, Pooling, ReLU, Tanh
 from pulsetrain.training.network import Network
 from pulsetrain.training.optimizers import Adam
 from pulsetrain.training.results import TrainingResult
@@ -307,3 +311,129 @@ def test_restored_rtl_goes_on_bit_for_bit(rule: str) -> None:
         second.restore(state)
         second.train_epoch()
         assert without_time(second.result()) == without_time(whole)
+
+
+def few_digits() -> Dataset:
+    """96 digits to learn, 40 held out."""
+    data = load_digits()
+    return Dataset.of_arrays(
+        data.train_images[:96], data.train_labels[:96], data.held_out_images[:40], data.held_out_labels[:40],
+        name="few", classes=10,
+    )  # fmt: skip
+
+
+def test_rtl_and_model_agree_through_training_on_grids() -> None:
+    """64-130-10 lies on 1 × 3 and 3 × 1 tiles: six controllers, each with a simulation of its own."""
+    settings = StudySettings(tile="rtl", compare=True, network=Network.of("64-130-10"), data=few_digits())
+    model = trained(Run("adam", "eapu", 1), 2, settings.replace(tile="model", compare=False))
+    compared = trained(Run("adam", "eapu", 1), 2, settings)
+    assert compared.decisions_compared == 2 * 3 * 6 * 4096
+    assert compared.reads_compared == compared.reads == model.reads
+    assert (compared.conductances, compared.accuracy) == (model.conductances, model.accuracy)
+    assert compared.cells_written > 0
+
+
+def test_a_convolution_trains_through_the_rtl() -> None:
+    network = Network((8, 8, 1), (Convolution(4, 3, stride=2), ReLU(), Flatten(), Dense(10, weight_scale=0.5)))
+    scaling = InputScaling("percentile", 90)
+    settings = StudySettings(tile="rtl", compare=True, network=network, data=few_digits(), input_scaling=scaling)
+    model = trained(Run("adam", "eapu", 1), 1, settings.replace(tile="model", compare=False))
+    compared = trained(Run("adam", "eapu", 1), 1, settings)
+    assert compared.reads == (9 + 1) * (96 + 40) + 96  # windows and vector forward, and back through the dense layer
+    assert compared.inputs_clipped == model.inputs_clipped > 0
+    assert (compared.conductances, compared.loss) == (model.conductances, model.loss)
+
+
+GRID = StudySettings(
+    network=Network((8, 8, 1), (Convolution(16, 3, weight_scale=0.5), Tanh(), Pooling(2), Flatten(), Dense(10))),
+    config=CONFIGS["macro32"], data=few_digits(),
+    epochs=4, validation=0.2, patience=2, schedule="cosine", learning_rate=0.004,
+)  # fmt: skip
+"""Six tiles, and all that a state has to hold."""
+
+
+@pytest.mark.parametrize("rule", ["eapu", "every-step"])
+def test_a_restored_grid_goes_on_bit_for_bit(rule: str) -> None:
+    run = Run("adam", rule, 3)
+    with TrainingRun(GRID, run) as whole:
+        assert len(whole.tiles) == 1 + 5
+        while not whole.ended:
+            whole.train_epoch()
+        with TrainingRun(GRID, run) as first:
+            first.train_epoch()
+            first.train_epoch()
+            state = first.state()
+        with TrainingRun(GRID, run) as second:
+            second.restore(state)
+            while not second.ended:
+                second.train_epoch()
+            assert without_time(second.result()) == without_time(whole.result())
+            for mine, theirs in zip(second.record().layers, whole.record().layers, strict=True):
+                for item in fields(mine):
+                    np.testing.assert_array_equal(getattr(mine, item.name), getattr(theirs, item.name))
+            for part in ("weights", "biases"):
+                for one, other in zip(getattr(second.trained(), part), getattr(whole.trained(), part), strict=True):
+                    np.testing.assert_array_equal(one, other)
+            assert second.trained().epoch == whole.result().best_epoch
+
+
+def test_the_best_epoch_counts_and_patience_ends() -> None:
+    settings = GRID.replace(epochs=30, patience=1, schedule="constant", learning_rate=0.03)
+    with TrainingRun(settings, Run("adam", "eapu", 1)) as training:
+        while not training.ended:
+            training.train_epoch()
+        result, kept = training.result(), training.trained()
+    assert len(result.accuracy) < 30
+    assert result.best_epoch == len(result.validation) - 1 == 1 + int(np.argmax(result.validation))
+    assert (result.reached, kept.epoch) == (result.accuracy[result.best_epoch - 1], result.best_epoch)
+    # 80 % of the examples are trained with, those of validation never: they are measured as the kept network does.
+    assert result.steps == len(result.accuracy) * -(-len(settings.trained_on()[0]) // 32)
+    aside = settings.trained_on()[1]
+    exact = kept.accuracy(settings.data.train_images[aside], settings.data.train_labels[aside])
+    assert exact == pytest.approx(result.validation[result.best_epoch - 1], abs=0.03)
+
+
+def test_a_scale_of_weights_makes_pulses_smaller() -> None:
+    """With a scale of 1/4 a tile holds four times the weights, and the same step asks for four times the pulses."""
+    data, results = few_digits(), list[Any]()
+    for scale in (1.0, 0.25):
+        network = Network((64,), (Dense(10, weight_scale=scale),))
+        settings = StudySettings(network=network, data=data, reads="exact")
+        with TrainingRun(settings, Run("adam", "eapu", 1)) as training:
+            results.append(scale * training.grids[0].weights())
+            training.train_epoch()
+            results.append(training.result().pulses)
+    np.testing.assert_allclose(results[0], results[2], atol=1e-7)  # to 1 pS
+    assert 3.0 < results[3] / results[1] < 5.0
+
+
+def test_a_cosine_ends_with_small_steps() -> None:
+    constant, cosine = (
+        trained(Run("adam", "eapu", 1), 4, StudySettings(schedule=name, epochs=4, reads="exact"))
+        for name in ("constant", "cosine")
+    )
+    assert constant.accuracy[0] != cosine.accuracy[0]
+    assert 0.3 < cosine.cells_written / constant.cells_written < 0.7
+
+
+def test_a_record_tells_what_the_run_did() -> None:
+    settings = StudySettings(network=Network.of("64-80-10"), epochs=2, data=few_digits())
+    with TrainingRun(settings, Run("adam", "eapu", 1)) as training:
+        before = [grid.conductances() for grid in training.grids]
+        training.train_epoch()
+        training.train_epoch()
+        result, record = training.result(), training.record()
+        after = [grid.conductances() for grid in training.grids]
+    assert [layer.name for layer in record.layers] == ["dense 64-80", "dense 80-10"]
+    assert record.steps_per_epoch == 3
+    assert sum(int(layer.pulses.sum()) for layer in record.layers) == result.pulses
+    assert sum(int(layer.written.sum()) for layer in record.layers) == result.cells_written
+    for layer, first, last in zip(record.layers, before, after, strict=True):
+        np.testing.assert_array_equal(layer.before, first.astype(np.float32))
+        np.testing.assert_array_equal(layer.after, last.astype(np.float32))
+        assert (layer.pulses[first != last] > 0).all()
+    first_batches = 2 * 32
+    assert int(record.layers[0].forward_codes.sum()) == first_batches * 80
+    assert int(record.layers[1].forward_codes.sum()) == first_batches * 10 * 2  # two tiles share a product
+    assert int(record.layers[1].backward_codes.sum()) == first_batches * 80
+    assert int(record.layers[0].backward_codes.sum()) == 0

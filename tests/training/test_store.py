@@ -13,9 +13,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.files.checkpoint import load_state, save_state
 from pulsetrain.training.data import Dataset, load_digits
+from pulsetrain.training.layers import Convolution, Dense, Flatten, Pooling, Tanh
+from pulsetrain.training.network import Network
 from pulsetrain.training.records import PAGE, RECORDS, REPORT
 from pulsetrain.training.results import TrainingResult
 from pulsetrain.training.rules import RULES
@@ -25,6 +28,12 @@ from pulsetrain.training.trained import FOLDER as TRAINED
 from pulsetrain.training.workers import Job, side_by_side
 
 SETTINGS = StudySettings(rules=("all",), optimizers=("sgd",), epochs=3)
+
+GRID = StudySettings(
+    network=Network((8, 8, 1), (Convolution(16, 3), Tanh(), Pooling(2), Flatten(), Dense(10))),
+    config=CONFIGS["macro32"], rules=("eapu", "ideal"),
+    epochs=5, validation=0.2, patience=3, schedule="cosine", learning_rate=0.004,
+)  # fmt: skip
 
 # Trains a study (arguments: folder, settings as JSON) or resumes it, with a checkpoint after every epoch.
 PROGRAM = """
@@ -98,6 +107,22 @@ def test_killed_at_random_moments_it_comes_to_the_same_result(whole: Path, tmp_p
     assert kills == 3
     assert without_times(folder) == without_times(whole)
     assert sorted(path.name for path in folder.iterdir()) == FILES
+
+
+def test_a_grid_that_is_killed_comes_to_the_same_result(tmp_path: Path) -> None:
+    """Six tiles, validation, patience and a schedule: killed twice, the files are those of an uninterrupted study."""
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    train_study(GRID, whole)
+    command = [sys.executable, "-c", PROGRAM, str(killed), json.dumps(GRID.to_dict())]
+    for _ in range(2):
+        process = subprocess.Popen(command)
+        wait_for_checkpoints(killed, 1, process)
+        assert process.poll() is None
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=10)
+    assert subprocess.run(command, check=False, timeout=300).returncode == 0
+    assert without_times(killed) == without_times(whole)
+    assert files_of_runs(killed) == files_of_runs(whole)
 
 
 def wait_for_checkpoints(folder: Path, count: int, process: subprocess.Popen[bytes]) -> None:
