@@ -71,8 +71,10 @@ def products(
     y = (a·m)·((F·u)/(a_max·G_w)), a float64 operation each, u = 10⁵ pS and G_w in picosiemens.
     """
     unit = (full_scale * FULL_SCALE_UNIT) / (adc_max * (siemens_per_weight * PICOSIEMENS))
+    values = codes.astype(np.float64)
     with np.errstate(over="ignore"):  # the largest of floats may be exceeded by the product, not by its parts
-        values: NDArray[np.float64] = (codes * scales[:, np.newaxis]) * unit
+        values *= scales[:, np.newaxis]
+        values *= unit
     return values
 
 

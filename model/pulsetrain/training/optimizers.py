@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pulsetrain.errors import check_choice, check_real
+from pulsetrain.numerics.compiled import compiled
 
 Floats = NDArray[np.float64]
 
@@ -72,6 +73,19 @@ class Sgd(Optimizer):
         self._velocity = [np.array(velocity, dtype=np.float64) for velocity in state["velocity"]]
 
 
+@compiled
+def _adam(
+    mean: Floats, square: Floats, gradient: Floats, constants: tuple[float, float, float, float, float], step: Floats
+) -> None:
+    """The moments and the step of each parameter in one pass: a large network's do not fit a cache."""
+    beta1, beta2, epsilon, rate, correction = constants
+    for i in range(step.size):
+        g = gradient[i]
+        mean[i] = mean[i] * beta1 + (1.0 - beta1) * g
+        square[i] = square[i] * beta2 + (1.0 - beta2) * (g * g)
+        step[i] = -rate * mean[i] / (math.sqrt(square[i] / correction) + epsilon)
+
+
 class Adam(Optimizer):
     """Adam (Kingma and Ba, ICLR 2015, algorithm 1) with β1 = 0.9, β2 = 0.999 and ε = 1e-8, bias-corrected."""
 
@@ -92,11 +106,11 @@ class Adam(Optimizer):
         correction = 1.0 - self.beta2**self._step
         result = []
         for mean, square, gradient in zip(self._mean, self._square, gradients, strict=True):
-            mean *= self.beta1
-            mean += (1.0 - self.beta1) * gradient
-            square *= self.beta2
-            square += (1.0 - self.beta2) * gradient**2
-            result.append(-rate * mean / (np.sqrt(square / correction) + self.epsilon))
+            step = np.empty(mean.shape)
+            flat = np.ascontiguousarray(gradient).reshape(-1)
+            constants = (self.beta1, self.beta2, self.epsilon, rate, correction)
+            _adam(mean.reshape(-1), square.reshape(-1), flat, constants, step.reshape(-1))
+            result.append(step)
         return result
 
     def state(self) -> dict[str, Any]:
