@@ -21,7 +21,7 @@ from pulsetrain.array.slow_noise import begin_read
 from pulsetrain.array.sums import backward_sums, forward_sums, row_sums
 from pulsetrain.contract.enumerations import FULL_SCALE_UNIT
 from pulsetrain.numerics.compiled import compiled
-from pulsetrain.numerics.noise import normals_of_lines
+from pulsetrain.numerics.noise import BLOCK, normals_of_lines, quantiles_of_all, uniforms_of_lines
 
 _UNIT = float(FULL_SCALE_UNIT)
 """One unit of full scale in picosiemens: 0.1 µS."""
@@ -42,16 +42,31 @@ def _sample(
 
     ``length``: √(Σ c²) of the codes driven; ``converters``: full scale, c_max, a_max.
     """
-    head, numbers, count = header(block), reals(block), out.size
+    head, z = header(block), line_normals(block)[: out.size]
+    if reals(block).read_noise > 0.0:
+        normals_of_lines(head.read_seed, number, first, int(backward), z, scratch_numbers(block))
+    _convert_lines(block, backward, first, length, converters, sums, z, out)
+
+
+@compiled
+def _convert_lines(
+    block: Block,
+    backward: bool,
+    first: int,
+    length: float,
+    converters: tuple[int, int, int],
+    sums: NDArray[np.integer | np.floating],
+    z: NDArray[np.float64],
+    out: NDArray[np.signedinteger],
+) -> None:
+    """As ``_sample``, with the normal numbers ``z`` of the lines, which are not looked at where there is no noise."""
+    head, numbers, offsets = header(block), reals(block), converter_offsets(block)
     full_scale, dac_max, adc_max = converters
-    z, offsets = line_normals(block)[:count], converter_offsets(block)
     offset_first = first + head.columns if backward else first
     noise = numbers.read_noise * length
     noisy, shifted = numbers.read_noise > 0.0, numbers.adc_offset > 0.0
-    if noisy:
-        normals_of_lines(head.read_seed, number, first, int(backward), z, scratch_numbers(block))
     divisor = (full_scale * _UNIT) * dac_max
-    for k in range(count):
+    for k in range(out.size):
         value = float(sums[k])
         if noisy:
             value = value + noise * z[k]
@@ -146,8 +161,15 @@ def sample_all(
     out: NDArray[np.int16],
 ) -> None:
     """As ``read``, of an array without slow noise, from the ``sums`` (n, sampled lines) that somebody has formed."""
-    head, first = header(block), int(np.int64(0))
-    for i in range(vectors.shape[0]):
-        number = head.reads
-        head.reads += np.uint64(1)
-        _sample(block, backward, number, first, _length(vectors[i]), converters, sums[i], out[i])
+    head, first, lines = header(block), int(np.int64(0)), out.shape[1]
+    some = max(1, BLOCK // lines)  # vectors whose noise is drawn together: few numbers at a time take longer
+    z, noisy = np.empty((some, lines)), reals(block).read_noise > 0.0
+    for start in range(0, out.shape[0], some):
+        count = min(some, out.shape[0] - start)
+        if noisy:
+            for i in range(count):
+                uniforms_of_lines(head.read_seed, head.reads + np.uint64(i), first, int(backward), z[i])
+            quantiles_of_all(z[:count].reshape(-1), scratch_numbers(block))
+        for i in range(start, start + count):
+            _convert_lines(block, backward, first, _length(vectors[i]), converters, sums[i], z[i - start], out[i])
+        head.reads += np.uint64(count)

@@ -75,7 +75,8 @@ def second_normal_of(seed: np.uint64, number: np.uint64, cell: int, pulse: int, 
 
 
 @compiled
-def _quantiles_of_all(p: NDArray[np.float64], scratch: NDArray[np.float64]) -> None:
+def quantiles_of_all(p: NDArray[np.float64], scratch: NDArray[np.float64]) -> None:
+    """The normals of any number of uniforms ``p``, in place. ``scratch``: ``SCRATCH`` elements."""
     for first in range(0, p.size, BLOCK):
         quantiles(p[first : first + BLOCK], scratch)
 
@@ -123,17 +124,23 @@ def uniforms_of_writes(
 
 
 @compiled
-def normals_of_lines(
-    seed: np.uint64, number: np.uint64, first: int, pulse: int, out: NDArray[np.float64], scratch: NDArray[np.float64]
-) -> None:
-    """The normals z of cells ``first``, ``first`` + 1, … at one pulse, to ``out``."""
+def uniforms_of_lines(seed: np.uint64, number: np.uint64, first: int, pulse: int, out: NDArray[np.float64]) -> None:
+    """The uniforms p of cells ``first``, ``first`` + 1, … at one pulse, to ``out``."""
     k0, k1 = seed & LOW_WORD, seed >> _32
     o0, o1 = number & LOW_WORD, number >> _32
     c1 = np.uint64(pulse)
     for i in range(out.size):
         x0, x1, _, _ = philox_block(np.uint64(first + i), c1, o0, o1, k0, k1)
         out[i] = uniform_from(x0, x1)
-    _quantiles_of_all(out, scratch)
+
+
+@compiled
+def normals_of_lines(
+    seed: np.uint64, number: np.uint64, first: int, pulse: int, out: NDArray[np.float64], scratch: NDArray[np.float64]
+) -> None:
+    """The normals z of cells ``first``, ``first`` + 1, … at one pulse, to ``out``."""
+    uniforms_of_lines(seed, number, first, pulse, out)
+    quantiles_of_all(out, scratch)
 
 
 @compiled
@@ -198,7 +205,7 @@ def uniforms(seed: int, operation: int, cells: NDArray[np.int64], pulses: NDArra
 def normals(seed: int, operation: int, cells: NDArray[np.int64], pulses: NDArray[np.int64]) -> NDArray[np.float64]:
     """Standard normal numbers z of section 12. Arguments and shape as for ``uniforms``."""
     out = uniforms(seed, operation, cells, pulses)
-    _quantiles_of_all(out, np.empty(SCRATCH))
+    quantiles_of_all(out, np.empty(SCRATCH))
     return out
 
 
