@@ -35,7 +35,7 @@ def counted(settings: StudySettings) -> float:
 
 def steps_of(monkeypatch: pytest.MonkeyPatch, simulated: int, piloted: int, request: PlanRequest) -> Plan:
     """The plan of ``request`` with work for so many steps."""
-    allowed = {plan.WORK: simulated, pilot.PILOT_WORK: piloted}
+    allowed = {simulation.WORK: simulated, pilot.PILOT_WORK: piloted}
     monkeypatch.setattr(plan, "affordable_steps", lambda _settings, work, **_options: allowed[work])
     return make_plan(request)
 
@@ -81,7 +81,9 @@ def test_work_sets_the_steps() -> None:
     one = 3 * 32 * 4736 + simulation.WORK_PER_WEIGHT * 4736
     assert affordable_steps(settings, 200 * one) == 200
     whole = 3 * 32 * 2 * 4096 + simulation.WORK_PER_WEIGHT * 4736
-    assert affordable_steps(settings, 200 * whole, whole_tiles=True) == 200
+    assert affordable_steps(settings, 200 * whole, on_tiles=True) == 200
+    verified = settings.replace(rules=("eapu-verified",))
+    assert affordable_steps(verified, 2000 * whole, on_tiles=True) == int(2000 * whole / (whole + 2500 * 4736))
 
 
 def test_batches_are_those_of_a_training() -> None:
@@ -112,7 +114,7 @@ def test_writes_go_on_along_a_power(schedule: str) -> None:
     assert predicted_written(shares[:400], np.zeros(0), settings) == pytest.approx(shares.mean(), rel=0.01)
     twice = predicted_written(shares[:400], 2 * shares[:50], settings)
     assert twice == pytest.approx(2 * shares.mean(), rel=0.01)
-    growing = written_after(0.001 + 1e-6 * steps[:400], StudySettings(epochs=40))
+    growing = written_after(np.linspace(0.001, 0.0014, 400), StudySettings(epochs=40))
     assert growing < 1320 * 0.0014  # taken to stay
     assert written_after(np.zeros(400), settings) == 0.0
     assert predicted_written(np.zeros(400), np.zeros(50), settings) == 0.0

@@ -218,7 +218,7 @@ def _of_fullest(counters: TileCounters, tiles: int, share: float, whole: float) 
 @dataclass(frozen=True)
 class Energy:
     """What an account costs: ``joules`` by kind of event, ``seconds`` by what takes the time of the array, of tiles
-    that work side by side that of one."""
+    that work side by side that of one: of the controller that of the slowest, else the mean."""
 
     joules: Mapping[str, Quantity]
     seconds: Mapping[str, Quantity]

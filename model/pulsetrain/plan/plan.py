@@ -197,7 +197,7 @@ def make_plan(request: PlanRequest) -> Plan:
     steps, simulated_steps = settings.steps, affordable_steps(settings, WORK)
     epoch = steps // settings.epochs
     pilot_steps = min(request.pilot_epochs * epoch, simulated_steps,
-                      affordable_steps(settings, PILOT_WORK, whole_tiles=True))  # fmt: skip
+                      affordable_steps(settings, PILOT_WORK, on_tiles=True))  # fmt: skip
     marks = sorted({pilot_steps, simulated_steps})
     simulated = simulated_training(settings, run, marks, threshold=chosen.threshold_weight, landing=chosen.landing)
     ideal = simulated_training(settings, run, marks, threshold=None)

@@ -19,6 +19,7 @@ from pulsetrain.plan.needs import Needs
 from pulsetrain.training.data import Dataset
 from pulsetrain.training.optimizers import make_optimizer, schedule_share
 from pulsetrain.training.propagation import ExactProducts, Propagation
+from pulsetrain.training.rules import named_rule
 from pulsetrain.training.run import seeds_of
 from pulsetrain.training.study import Run, StudySettings
 
@@ -30,6 +31,8 @@ WORK = 6e10
 """Work of a simulation, in multiplications with weights: some fifteen seconds."""
 WORK_PER_WEIGHT = 150
 """What an optimizer and a device do for a weight in a step, in multiplications."""
+WORK_PER_VERIFIED = 2500
+"""What verified writes on tiles do for a weight in a step, likewise."""
 STEPS_LEAST = 100
 """So many steps are made whatever the work, or all of a shorter training."""
 MEASURED_ON = 2000
@@ -46,19 +49,21 @@ class Simulated:
     needs: tuple[tuple[float, float], ...]
 
 
-def affordable_steps(settings: StudySettings, work: float, *, whole_tiles: bool = False) -> int:
-    """How many of the first steps of a training ``work`` allows, the same on every machine. ``whole_tiles``: products
-    are those of tiles, of which a layer may use a part only."""
+def affordable_steps(settings: StudySettings, work: float, *, on_tiles: bool = False) -> int:
+    """How many of the first steps of a training ``work`` allows, the same on every machine. ``on_tiles``: products are
+    those of whole tiles, of which a layer may use a part only, and verified writes are made one by one."""
     config, network = settings.config, settings.network
     weights = products = 0
     for reads, (inputs, outputs) in zip(network.reads_per_example, network.shapes, strict=True):
         weights += inputs * outputs
-        if whole_tiles:
+        if on_tiles:
             rows, columns = config.rows, config.weight_columns
             inputs, outputs = -(-inputs // rows) * rows, -(-outputs // columns) * columns
         products += reads * inputs * outputs
     # A product forward, one backward, and the gradient; what an optimizer and a device do for a weight.
     step = 3 * settings.batch * products + WORK_PER_WEIGHT * weights
+    if on_tiles and named_rule(settings.rules[0]).verified:
+        step += WORK_PER_VERIFIED * weights
     return min(settings.steps, max(STEPS_LEAST, int(work / step)))
 
 
