@@ -33,7 +33,7 @@ WORK_PER_WEIGHT = 150
 """What an optimizer and a device do for a weight in a step, in multiplications."""
 WORK_PER_VERIFIED = 2500
 """What verified writes on tiles do for a weight in a step, likewise."""
-STEPS_LEAST = 100
+STEPS_LEAST = 70
 """So many steps are made whatever the work, or all of a shorter training."""
 MEASURED_ON = 2000
 """Accuracies are those of at most so many held-out examples."""
@@ -121,7 +121,7 @@ def simulated_training(
         share = schedule_share(settings.schedule, number, settings.steps)
         steps = optimizer.steps([*found.weights, *found.biases], share)
         for layer, scale in enumerate(network.scales):
-            step = steps[layer] / scale  # in weights of its tiles
+            step = steps[layer] if scale == 1.0 else steps[layer] / scale  # in weights of its tiles
             if threshold is None:
                 weights[layer] += step
                 seen[layer] = weights[layer]
