@@ -83,7 +83,8 @@ in-situ: $(STAMP) ## Training over ADC bits and on asymmetric devices, programmi
 effects: $(STAMP) ## Draw the figures of docs/devices anew: each effect of the array beside its equation
 	@$(RUN) scripts/effects/effects.py
 
-plan: $(STAMP) ## Accuracy over the threshold of three devices, with the planned one; rewrites docs/results/planning.md
+plan: $(STAMP) ## Planned thresholds and writes against trainings; rewrites docs/results/planning.md (MNIST: PULSETRAIN_DATA=DIR)
+	@$(RUN) scripts/plan_writes.py --processes $(PROCESSES)
 	@$(RUN) scripts/plan_curves.py --processes $(PROCESSES)
 
 mnist: $(STAMP) ## MNIST on grids of tiles, every rule; rewrites docs/results/mnist.md (DATA=folder of MNIST's files)

@@ -1,6 +1,7 @@
 """Planning, measured: accuracy and written cells against ΔW_th, and what ``pulsetrain plan`` had said before.
 
-Writes planning.json, planning.png and the page planning.md. All numbers are the same on every run.
+Writes planning.json, planning.png and the page planning.md, with what ``plan_writes.py`` has stored. All numbers are
+the same on every run.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import plan_writes
 from pulsetrain.device.catalogue import preset
 from pulsetrain.files.checkpoint import write_atomic
 from pulsetrain.pictures import style
@@ -176,8 +178,8 @@ EXPECT = """
 """
 
 
-def page(numbers: Numbers) -> str:
-    """The whole page."""
+def page(numbers: Numbers, writes: Numbers) -> str:
+    """The whole page; ``writes``: what ``plan_writes.py`` has measured."""
     text = HEAD.format(epochs=numbers["epochs"], seeds=numbers["seeds"])
     for name, device in numbers["devices"].items():
         point, best = planned_point(device), max(item["mean"] for item in curve(device).values())
@@ -204,9 +206,10 @@ def page(numbers: Numbers) -> str:
         value, low, high = (1e3 * joules for joules in device["energy"])
         text += f"| {name} | {device['risk']} | {value:.3g} mJ ({low:.2g} to {high:.2g}) | {device['seconds']:.3g} s "
         text += f"| {device['most_pulses']:.0f} |\n"
-    return text + (
+    text += (
         "\nEnergy and time are those of the events at the costs `130nm` (`pulsetrain.energy.costs`), host left out.\n"
     )
+    return text + plan_writes.section(writes)
 
 
 def _percent(point: Mapping[str, float]) -> str:
@@ -259,7 +262,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Measure, or with --page-only draw from the stored numbers. Returns 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--output", type=Path, default=FOLDER, help="folder of the page")
-    parser.add_argument("--page-only", action="store_true", help="page and figure from planning.json alone")
+    parser.add_argument("--page-only", action="store_true", help="page and figure from what is stored")
     parser.add_argument("--devices", nargs="+", default=DEVICES)
     parser.add_argument("--seeds", type=int, default=SEEDS)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
@@ -271,7 +274,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     else:
         numbers = measure(chosen.devices, FACTORS, chosen.seeds, chosen.epochs, chosen.processes)
         write_atomic(stored, (json.dumps(numbers, indent=1) + "\n").encode())
-    write_atomic(chosen.output / "planning.md", page(numbers).encode())
+    writes = json.loads((chosen.output / plan_writes.STORED).read_text())
+    write_atomic(chosen.output / "planning.md", page(numbers, writes).encode())
     save_figure(numbers, chosen.output / "planning.png")
     failed = missed(numbers)
     print("All targets met" if not failed else "\n".join(f"Missed: {text}" for text in failed))

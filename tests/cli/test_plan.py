@@ -65,7 +65,8 @@ def test_json_and_quiet(run: Run, tmp_path: Path) -> None:
     [
         (["nothing"], "Device must be one of paper, "),
         (["paper", "--network", "64x10"], "Network must be sizes joined by -, like 64-64-10, not '64x10'"),
-        (["paper", "--network", "128-10"], "which needs 2 tiles for 1 layers"),
+        (["paper", "--network", "128-10"], "Network must be one of 64 inputs and 10 outputs for the data 'digits'"),
+        (["paper", "--schedule", "x"], "Schedule must be one of constant, cosine, not 'x'"),
         (["paper", "--threshold", "0.001"], "Threshold must be at least the device's own step of 0.025 weight units"),
         (["paper", "--threshold", "x"], "Option --threshold must be a number, not 'x'"),
         (["paper", "--epochs", "x"], "Option --epochs must be an integer, not 'x'"),

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import fields, replace
 from typing import Any
 
+import numpy as np
 import pytest
 from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.contract.settings import ControllerSettings
 from pulsetrain.energy.accounts import Account, controller_cycles, energy, pulse_energy
 from pulsetrain.energy.costs import COST_UNITS, COSTS, Costs, Quantity, named_costs, product
 from pulsetrain.errors import PulsetrainError
+from pulsetrain.tiles.grid import TileGrid
 from pulsetrain.tiles.reports import TileCounters
 
 BASE = CONFIGS["base"]
@@ -69,6 +71,11 @@ def test_quantities_carry_their_range() -> None:
         (lambda: Account(adc_bits=99), "ADC bits must be an integer between 3 and 16, not 99"),
         (lambda: Account(lanes=8).plus(Account()), "Lanes must be 8 as in the other account, not 16"),
         (lambda: Account(adc_bits=6).plus(Account()), "ADC bits must be 6 as in the other account, not 8"),
+        (lambda: Account(side_by_side=0.5), "Tiles side by side must be a finite number at least 1, not 0.5"),
+        (lambda: Account.of(TileCounters(), BASE, ControllerSettings(), conductance=0.0, tiles=0),
+         "Tiles must be an integer of at least 1, not 0"),
+        (lambda: Account.of(TileCounters(), BASE, ControllerSettings(), conductance=0.0, tiles=4, fullest=0.2),
+         "Share of the fullest tile must be a finite number at least 0.25 and at most 1, not 0.2"),
         (lambda: energy(None, plain_costs()), "Account must be of type Account, not None"),  # type: ignore[arg-type]
         (lambda: controller_cycles(TileCounters(), BASE, ControllerSettings(), conversion_cycles=0),
          "Conversion cycles must be an integer of at least 1, not 0"),
@@ -156,6 +163,37 @@ def test_an_account_counts_what_reads_take() -> None:
     assert account.conversion_steps == 43
     with pytest.raises(PulsetrainError, match=r"Backward reads must be .* at most 10, not 11"):
         Account.of(counters, config, ControllerSettings(), conductance=1e-4, backward=11)
+
+
+def test_tiles_side_by_side_take_the_time_of_the_slowest() -> None:
+    """Energy goes with all tiles, time with one; layers come one after the other."""
+    one = TileCounters(updates=5, decisions=5 * 4096, reads=40, conversions=160, pulses_set=60, slots=5000)
+    grid = TileCounters(**{name: 4 * getattr(one, name) for name in ("updates", *COUNTS)})
+    settings, costs = ControllerSettings(), plain_costs()
+    alone = Account.of(one, BASE, settings, conductance=1e-4, backward=10)
+    alike = Account.of(grid, BASE, settings, conductance=1e-4, backward=40, tiles=4)
+    assert alike == replace(alone.times(4), side_by_side=4)
+    assert energy(alike, costs).total.value == pytest.approx(4 * energy(alone, costs).total.value)
+    assert energy(alike, costs).time.value == pytest.approx(energy(alone, costs).time.value)
+    uneven = Account.of(grid, BASE, settings, conductance=1e-4, backward=40, tiles=4, fullest=0.5)
+    assert uneven.cycles > 1.5 * alike.cycles  # of the tile with half the slots, which the others wait for
+    longer = energy(uneven, costs).seconds["controller"].value / energy(alone, costs).seconds["controller"].value
+    assert longer == pytest.approx(uneven.cycles / alike.cycles)
+    both = alike.plus(alone)
+    assert both.cycles == 5 * alone.cycles
+    assert energy(both, costs).time.value == pytest.approx(2 * energy(alone, costs).time.value)
+    assert Account().plus(replace(Account(), side_by_side=3)).side_by_side == 3
+
+
+def test_accounts_of_grids_are_those_of_their_counters() -> None:
+    """A grid's counters are sums over tiles, partly used ones included."""
+    grid = TileGrid(100, 70)
+    grid.vmm(np.ones((3, 100)))
+    grid.vmm_transposed(np.ones((2, 70)))
+    account = Account.of(grid.counters, BASE, ControllerSettings(), conductance=1e-4, backward=8, tiles=4)
+    assert account.reads == 4 * 5
+    assert account.conversions == account.dac_lines == 4 * 5 * 64
+    assert account.cells_read == 4 * 5 * 64 * 64
 
 
 LONG = {"setup_cycles": 10, "set_cycles": 100, "reset_cycles": 100, "settle_cycles": 10}

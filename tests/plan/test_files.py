@@ -6,6 +6,7 @@ import json
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 import tomli_w
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
@@ -15,6 +16,9 @@ from pulsetrain.device.parameters import ArrayParameters
 from pulsetrain.errors import PulsetrainError
 from pulsetrain.plan import Plan, PlanRequest, load_plan, make_plan, plan_text, save_plan
 from pulsetrain.training.data import Dataset, load_digits
+from pulsetrain.training.layers import Convolution, Dense, Flatten, Pooling, ReLU
+from pulsetrain.training.network import Network
+from pulsetrain.training.sources import load_npz
 
 BASE = CONFIGS["base"]
 
@@ -69,13 +73,16 @@ def test_texts_of_a_device_may_look_like_tables(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("place", "value", "message"),
     [
-        (("version",), 3, "Version of plan file '.*' must be at most 2, not 3"),
-        (("version",), 1, "^Version of plan file '.*' must be at least 2, not 1; make the plan anew with pul"),
+        (("version",), 4, "Version of plan file '.*' must be at most 3, not 4"),
+        (("version",), 2, "^Version of plan file '.*' must be at least 3, not 2; make the plan anew with pul"),
         (("version",), "1", "Plan file '.*': Version must be an integer of at least 1, not '1'"),
         (("format",), "pulsetrain device", "Format must be 'pulsetrain plan', not 'pulsetrain device'"),
         (("colour",), 1, "Key must be one of .*, training, version, not 'colour'"),
         (("network",), "32-10", "Network must be one of 64 inputs and 10 outputs for the data 'digits', not 32-10"),
         (("network",), 3, "Layer sizes must be two or more, not 3"),
+        (("network",), None, "Network must be sizes joined by -, like 64-64-10, not ''"),
+        (("training", "schedule"), None, "Table training must be complete, not without schedule"),
+        (("training", "schedule"), "step", "Schedule must be one of constant, cosine, not 'step'"),
         (("data",), None, "Key data must be a table of values, not left out"),
         (("data", "name"), "mine", r"Data must be given again, 'mine' \(.*\), not left out"),
         (("data", "digest"), "0", r"Data must be those of the file, 'digits' \(.*\), not 'digits'"),
@@ -115,6 +122,24 @@ def test_what_is_wrong_is_named(
     path.write_text(tomli_w.dumps(values))
     with pytest.raises(PulsetrainError, match=message):
         load_plan(path)
+
+
+def test_a_plan_of_layers_and_a_schedule(tmp_path: Path) -> None:
+    """Whatever network is trained, the file holds it, and says where the data are from."""
+    layers = (Convolution(4, 3, weight_scale=0.5), ReLU(), Pooling(2), Flatten(), Dense(10))
+    network, file = Network((8, 8, 1), layers), tmp_path / "mine.npz"
+    digits = load_digits()
+    np.savez(
+        file, train_images=digits.train_images[:200], train_labels=digits.train_labels[:200],
+        test_images=digits.held_out_images[:50], test_labels=digits.held_out_labels[:50],
+    )  # fmt: skip
+    request = PlanRequest(Device("lab"), network=network, data=load_npz(file), schedule="cosine", epochs=1, pilot=False)
+    made = make_plan(request)
+    toml, stored = save_plan(tmp_path, made)
+    found = load_plan(toml).settings
+    assert found == made.settings
+    assert (found.network, found.schedule, found.data.source) == (network, "cosine", str(file))
+    assert json.loads(stored.read_text())["layers"][0]["name"] == "convolution 4 of 3×3, 9-4"
 
 
 def test_lines_and_ramps_are_the_drivers(plan: Plan, tmp_path: Path) -> None:

@@ -51,7 +51,8 @@ def test_other_networks_and_data_are_planned() -> None:
     with TrainingRun(plan.settings, Run("adam", "eapu", 1)) as training:
         while training.epoch < 2:
             training.train_epoch()
-        assert plan.written == pytest.approx(training.result().written_share)  # the pilot is the whole training
+        # The pilot is the whole training but for its measurements after epochs, whose reads draw noise.
+        assert plan.written == pytest.approx(training.result().written_share, rel=0.1)
 
 
 def test_open_loop_takes_the_devices_own_step() -> None:
@@ -147,10 +148,9 @@ def test_what_is_given_is_kept() -> None:
         ({"network": "32-10"}, "Network must be one of 64 inputs and 10 outputs for the data 'digits', not 32-10"),
         ({"config": "base"}, "Configuration must be of type ControllerConfig, not 'base'"),
         ({"data": "digits"}, "Data must be of type Dataset, not 'digits'"),
-        (
-            {"config": CONFIGS["tiny"]},
-            "Network must be one whose layers fit a tile of 8×8 weights each .*, which needs 80 tiles",
-        ),
+        ({"schedule": "linear"}, "Schedule must be one of constant, cosine, not 'linear'"),
+        ({"batch": 0}, "Batch must be an integer between 1 and 1347, not 0"),
+        ({"network": (64, 10**6, 10)}, "Network must be smaller, not 64-1000000-10. Tiles must be as many as fit"),
         ({"device": Device("x", parameters=ArrayParameters(fresh=True))}, "Device must be formed for a plan"),
     ],
 )

@@ -55,13 +55,25 @@ def test_targets_can_be_missed(script: ModuleType) -> None:
     ]
 
 
+WRITES = {
+    "rows": [
+        {"network": "64-80-10", "data": "digits", "epochs": 10, "schedule": "cosine", "device": "mine", "rule": "eapu",
+         "tiles": 4, "utilisation": 0.36, "steps": 430, "weights": 5920, "predicted": 11000.0, "counted": [9000, 11000]}
+    ]
+}  # fmt: skip
+"""Made-up writes of another network."""
+
+
 def test_the_page_says_what_was_measured(script: ModuleType, tmp_path: Path) -> None:
+    (tmp_path / "plan-writes.json").write_text(json.dumps(WRITES))
     (tmp_path / "planning.json").write_text(json.dumps(numbers()))
     assert script.main(["--page-only", "--output", str(tmp_path)]) == 0
     page = (tmp_path / "planning.md").read_text()
     assert "| mine | eapu | 0.02 | 0.02 | 0.001 | 96.3 (96.2–96.4) | 96.8 | 1.15 % | 1 % |" in page
     assert "All are met." in page
     assert "| mine | low | 2 mJ (1 to 5) | 0.9 s | 55 |" in page
+    assert "| 64-80-10 | digits | 10, cosine | mine | 4, 36 % | 0.432 % | 1.1e+04 | 1e+04 | 1.10 |" in page
+    assert "All are within 20 %." in page
     assert (tmp_path / "planning.png").read_bytes().startswith(b"\x89PNG")
     worse = numbers()
     worse["devices"]["mine"]["predicted"] = 0.1
@@ -85,7 +97,8 @@ def test_a_training_differs_in_its_threshold_alone(script: ModuleType) -> None:
 
 def test_the_stored_page_is_made_from_the_stored_numbers(script: ModuleType, tmp_path: Path) -> None:
     stored = json.loads((RESULTS / "planning.json").read_text())
-    assert (RESULTS / "planning.md").read_text() == script.page(stored)
+    writes = json.loads((RESULTS / "plan-writes.json").read_text())
+    assert (RESULTS / "planning.md").read_text() == script.page(stored, writes)
     assert script.missed(stored) == []
     assert list(stored["devices"]) == list(script.DEVICES)
     for device in stored["devices"].values():

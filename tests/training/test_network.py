@@ -59,16 +59,6 @@ def test_rejects_what_does_not_fit_the_memory() -> None:
         Network.of((10**6, 10**6)).check_memory(base)
 
 
-def test_rejects_layers_beyond_a_tile() -> None:
-    base = CONFIGS["base"]
-    Network.of("64-64-10").check_tiles(base)
-    rule = r"Network must be one whose layers fit a tile of 64×64 weights each \(planning knows no grids of tiles\), "
-    with pytest.raises(PulsetrainError, match=rule + "not 784-256-10, which needs 56 tiles for 2 layers"):
-        Network.of("784-256-10").check_tiles(base)
-    with pytest.raises(PulsetrainError, match=r"tile of 64×16 weights each .* needs 5 tiles for 2 layers"):
-        Network.of("64-64-10").check_tiles(base.replace(pair=1, columns=32))
-
-
 def test_rejects_other_ends() -> None:
     Network.of("64-5-10").check_ends(64, 10, "digits")
     for text in ("63-10", "64-11"):

@@ -31,12 +31,14 @@ _TABLE = (
            metavar="WEIGHT"),
     Option("--optimizer", "adam or sgd (default: adam).", metavar="NAME", names=("adam", "sgd")),
     Option("--learning-rate", "Learning rate (default: recommended).", number(), metavar="RATE"),
+    Option("--schedule", "constant, or cosine: the learning rate falls to 0 (default: constant).", metavar="NAME",
+           names=("constant", "cosine")),
     Option("--epochs", "Passes over the data (default: 40).", integer()),
     Option("--batch", "Examples per step (default: 32).", integer()),
     Option("--seed", "Seed of the training and its pilots (default: 1).", integer(), metavar="S"),
     Option("--costs", "Costs of events: 180nm, 130nm, 40nm; [costs] of the device overrides (default: 130nm).",
            metavar="NAME", names=("180nm", "130nm", "40nm"), panel=_EXPECT),
-    Option("--pilot-epochs", "Epochs of the pilot (default: 8).", integer(), panel=_EXPECT),
+    Option("--pilot-epochs", "Epochs of the pilot at most (default: 8).", integer(), panel=_EXPECT),
 )  # fmt: skip
 
 
@@ -120,6 +122,7 @@ def show_plan(console: Console, plan: Plan) -> None:
     show_line(console, f"{name}. Network {plan.settings.network}.")
     for rows, headings in (
         (_chosen(plan), ("set", "value", "reason")),
+        (_placed(plan), ("layer", "tiles", "weights used", "full scales by itself")),
         (_expected(plan), ("expect", "value", "range, remarks")),
         ([(risk.what, risk.grade, risk.value) for risk in plan.risks], ("risk", "grade", "because")),
     ):
@@ -156,9 +159,23 @@ def _chosen(plan: Plan) -> list[tuple[str, str, str]]:
     return [*rows, ("durations", cycles, reasons["durations"])]
 
 
+def _placed(plan: Plan) -> list[tuple[str, str, str, str]]:
+    config = plan.settings.config
+    rows = []
+    for layer in plan.layers:
+        needs = f"{layer.forward:.2g} forward" + (f", {layer.backward:.2g} backward" if layer.backward else "")
+        tiles = f"{layer.tiles_down} × {layer.tiles_across}"
+        rows.append((layer.name, tiles, f"{100 * layer.utilisation:.3g} %", f"{needs}, weight units"))
+    size = f"of {config.rows} × {config.weight_columns}, {plan.adcs} ADCs, {plan.dac_lines} lines with a DAC"
+    return [*rows, ("in all", str(plan.tiles), f"{100 * plan.utilisation:.3g} %", size)]
+
+
 def _expected(plan: Plan) -> list[tuple[str, str, str]]:
     energy, life = plan.energy, plan.lifetime
-    rows = [("cells written per step", f"{100 * plan.written:.3g} %", f"mean over {plan.steps} steps")]
+    rows = [
+        ("cells written per step", f"{100 * plan.written:.3g} %", f"mean over {plan.steps} steps"),
+        ("cells written in a training", f"{plan.cells_written:.4g}", f"of {plan.weights} weights"),
+    ]
     for name, value in plan.accuracy.items():
         if not name.endswith("ideal"):
             ideal = plan.accuracy[f"{name} ideal"]

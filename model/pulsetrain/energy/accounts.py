@@ -79,7 +79,8 @@ class Account:
     array and of rows. ``cells_read``: devices that conducted, times reads, each as one that is driven at full input.
     ``conversions``: of single lines, ``conversion_steps``: of groups of lines, one after the other. ``dac_lines``:
     lines driven, times reads. ``cycles`` of the controller, ``waiting`` those in which nothing is decided.
-    ``conductance``: mean of a device in siemens. ``adc_bits``, ``lanes``: of the configuration.
+    ``conductance``: mean of a device in siemens. ``adc_bits``, ``lanes``: of the configuration. ``side_by_side``: tiles
+    that work at the same time, whose counts these are together; energy goes with the counts, time with those of one.
     """
 
     pulses_set: float = 0.0
@@ -96,6 +97,7 @@ class Account:
     conductance: float = 0.0
     adc_bits: int = 8
     lanes: int = 16
+    side_by_side: float = 1.0
 
     def __post_init__(self) -> None:
         for item in fields(self):
@@ -106,6 +108,7 @@ class Account:
         object.__setattr__(self, "conductance", check_real("Conductance", self.conductance, low=0, high=1, unit="S"))
         check_integer("ADC bits", self.adc_bits, 3, 16)
         check_integer("Lanes", self.lanes, 1, 1024)
+        object.__setattr__(self, "side_by_side", check_real("Tiles side by side", self.side_by_side, low=1))
 
     @staticmethod
     def of(
@@ -117,12 +120,18 @@ class Account:
         input_square: float = 1.0,
         conversion_cycles: int = 1,
         backward: float | None = None,
+        tiles: int = 1,
+        fullest: float | None = None,
     ) -> Account:
         """What ``counters`` of a tile come to. ``cycles`` are its own, or ``controller_cycles`` where it has no clock.
 
         ``conductance``: mean of a device, siemens. ``input_square``: mean square of the input codes of reads of the
         whole array over the largest code; 1 is an upper bound. ``backward``: reads of the whole array in that
         direction; None: half of them. In a read of a row all devices of the row conduct.
+
+        ``tiles``: the counters are sums over so many tiles of a grid that work side by side, and ``backward`` is, too.
+        Lines that are not used are driven and converted as well. ``fullest``: share of pulses, slots and reads of rows
+        of the tile that has most of them; None: as many as the others. The others wait for it.
         """
         check_type("Counters", counters, TileCounters)
         check_type("Configuration", config, ControllerConfig)
@@ -131,11 +140,16 @@ class Account:
         vectors = counters.vectors
         back = vectors / 2 if backward is None else check_real("Backward reads", backward, low=0, high=vectors)
         forward, rows, columns = vectors - back, config.rows, config.weight_columns
-        cycles = counters.cycles or controller_cycles(
-            counters, config, filled, conversion_cycles=conversion_cycles, backward=back
+        count = check_integer("Tiles", tiles, 1)
+        slowest = (
+            1 / count if fullest is None else check_real("Share of the fullest tile", fullest, low=1 / count, high=1)
         )
-        # The last group of a side may be smaller than the others; in reads of rows groups are taken as of mean size.
         whole = forward * config.column_groups + back * config.row_groups
+        cycles = counters.cycles or count * controller_cycles(
+            _of_fullest(counters, count, slowest, whole), config, filled,
+            conversion_cycles=conversion_cycles, backward=back / count,
+        )  # fmt: skip
+        # The last group of a side may be smaller than the others; in reads of rows groups are taken as of mean size.
         of_rows = max(counters.conversions - whole, 0.0) * columns / config.column_groups
         return Account(
             pulses_set=counters.pulses_set,
@@ -152,11 +166,12 @@ class Account:
             conductance=conductance,
             adc_bits=config.adc_bits,
             lanes=config.lanes,
+            side_by_side=count,
         )
 
     def plus(self, other: Account) -> Account:
-        """Both together; ``conductance`` is the mean by cells read and pulses. Raises PulsetrainError for other
-        converters or lanes."""
+        """Both, one after the other; ``conductance`` is the mean by cells read and pulses, ``side_by_side`` the one
+        that takes the cycles as long. Raises PulsetrainError for other converters or lanes."""
         for name, mine, theirs in (
             ("ADC bits", self.adc_bits, other.adc_bits),
             ("Lanes", self.lanes, other.lanes),
@@ -166,7 +181,9 @@ class Account:
         sums = {name: getattr(self, name) + getattr(other, name) for name in _COUNTS}
         share = (other.cells_read + other.pulses) / max(sums["cells_read"] + self.pulses + other.pulses, 1e-300)
         mean = (1 - share) * self.conductance + share * other.conductance
-        return replace(self, **sums, conductance=mean)
+        elapsed = self.cycles / self.side_by_side + other.cycles / other.side_by_side
+        together = sums["cycles"] / elapsed if elapsed else max(self.side_by_side, other.side_by_side)
+        return replace(self, **sums, conductance=mean, side_by_side=max(1.0, together))
 
     def times(self, factor: float) -> Account:
         """``factor`` times (from 0) as much of everything."""
@@ -182,9 +199,26 @@ class Account:
         return {item.name: getattr(self, item.name) for item in fields(self)}
 
 
+def _of_fullest(counters: TileCounters, tiles: int, share: float, whole: float) -> TileCounters:
+    """Counts of the one of ``tiles`` that has ``share`` of what goes with written cells; ``whole``: conversions of
+    reads of the whole array, of all tiles, of which each has as many."""
+    if tiles == 1:
+        return counters
+    row_reads = round(share * counters.row_reads)
+    written = ("pulses_set", "pulses_reset", "pulses_form", "slots")
+    return TileCounters(
+        decisions=counters.decisions // tiles,
+        reads=round(counters.vectors / tiles) + row_reads,
+        row_reads=row_reads,
+        conversions=round(whole / tiles + share * max(counters.conversions - whole, 0.0)),
+        **{name: round(share * getattr(counters, name)) for name in written},
+    )
+
+
 @dataclass(frozen=True)
 class Energy:
-    """What an account costs: ``joules`` by kind of event, ``seconds`` by what takes the time of the array."""
+    """What an account costs: ``joules`` by kind of event, ``seconds`` by what takes the time of the array, of tiles
+    that work side by side that of one: of the controller that of the slowest, else the mean."""
 
     joules: Mapping[str, Quantity]
     seconds: Mapping[str, Quantity]
@@ -241,10 +275,11 @@ def energy(account: Account, costs: Costs) -> Energy:
     pulses = max(account.pulses, 1.0)
     widths = [getattr(costs, f"{kind}_width").times(account.slots * getattr(account, f"pulses_{kind}") / pulses)
               for kind in ("set", "reset", "form")]  # fmt: skip
+    one = 1 / account.side_by_side
     seconds = {
-        "controller": costs.clock_period.times(account.cycles),
-        "pulses": _sum(widths, "s").plus(costs.settle.times(account.slots)),
-        "reads": reading,
+        "controller": costs.clock_period.times(account.cycles * one),
+        "pulses": _sum(widths, "s").plus(costs.settle.times(account.slots)).times(one),
+        "reads": reading.times(one),
     }
     return Energy(joules, seconds)
 

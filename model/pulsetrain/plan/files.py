@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 
 FORMAT = "pulsetrain plan"
 """What a plan file says it is."""
-VERSION = 2
+VERSION = 3
 """Version of plan files; others are refused: a plan is soon made anew."""
 
 TOML, JSON = "plan.toml", "plan.json"
 """Names of the two files of a plan."""
 
 _KEYS = ("format", "version", "network", "data", "training", "controller", "tile", "device", "expected", "reasons")
-_TRAINING = ("rule", "optimizer", "learning_rate", "momentum", "epochs", "batch", "seed")
+_TRAINING = ("rule", "optimizer", "learning_rate", "schedule", "momentum", "epochs", "batch", "seed")
 
 
 @dataclass(frozen=True)
@@ -85,12 +85,14 @@ def plan_text(plan: Plan) -> str:
 
     settings, run = plan.settings, plan.settings.runs()[0]
     parameters = settings.device.parameters
-    head = {"format": FORMAT, "version": VERSION, "network": settings.network.plain()}
+    head = {"format": FORMAT, "version": VERSION}
     tables: dict[str, Any] = {
+        "network": settings.network.plain(),
         "training": {
             "rule": run.rule,
             "optimizer": run.optimizer,
             "learning_rate": settings.rate(run.optimizer),
+            "schedule": settings.schedule,
             "momentum": settings.momentum,
             "epochs": settings.epochs,
             "batch": settings.batch,
@@ -107,6 +109,7 @@ def plan_text(plan: Plan) -> str:
     }
     expected = {
         "written_share": plan.written,
+        "cells_written": plan.cells_written,
         "steps": plan.steps,
         "energy_joules": plan.energy.total.value,
         "seconds": plan.energy.time.value,
@@ -140,7 +143,7 @@ def _plan_of(values: Mapping[str, Any], data: Dataset | None) -> PlanFile:
     training = _table(values, "training", _TRAINING)
     tile = _table(values, "tile", ("threshold_weight", "siemens_per_weight", "g_reference"))
     controller = _table(values, "controller", ("config", "settings"))
-    _table(values, "expected", ("written_share", "steps", "energy_joules", "seconds", "risk"))
+    _table(values, "expected", ("written_share", "cells_written", "steps", "energy_joules", "seconds", "risk"))
     try:
         device = Device.from_dict(_table(values, "device"))
     except PulsetrainError as error:
@@ -156,6 +159,7 @@ def _plan_of(values: Mapping[str, Any], data: Dataset | None) -> PlanFile:
         rules=(training["rule"],),
         optimizers=(training["optimizer"],),
         learning_rate=training["learning_rate"],
+        schedule=training["schedule"],
         momentum=training["momentum"],
         epochs=training["epochs"],
         batch=training["batch"],

@@ -1,11 +1,4 @@
-"""Pilots: what a training would write and learn, from a simulation in float64 and from a few epochs on a tile.
-
-The simulation trains the whole number of epochs with exact products: every step is decided as the controller does
-(§5), and a written weight moves by the mean step of the device at its conductance and by its noise. It leaves out
-converters, read noise, spread from device to device and stuck cells. The tile pilot has all of them, but only for a few
-epochs. The prediction is the simulated share of written cells times what the tile wrote over what was simulated in the
-same epochs; in the epochs of the tile pilot itself it is what was counted.
-"""
+"""The pilot: the first steps of a training on its tiles, which the simulation leaves things out of."""
 
 from __future__ import annotations
 
@@ -17,27 +10,13 @@ from types import MappingProxyType
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.device.parameters import ArrayParameters
-from pulsetrain.tiles.array_tile import ArrayTile
-from pulsetrain.training.optimizers import make_optimizer
-from pulsetrain.training.propagation import ExactProducts, Products, Propagation
-from pulsetrain.training.run import TileProducts, TrainingRun, seeds_of
+from pulsetrain.plan.simulation import Floats, batches, measured_on
+from pulsetrain.training.propagation import Products
+from pulsetrain.training.run import TileProducts, TrainingRun
 from pulsetrain.training.study import Run, StudySettings
 
-Floats = NDArray[np.float64]
-
-KNOTS = 257
-"""Conductances at which the simulation knows the device's steps; linear between them."""
-
-
-@dataclass(frozen=True)
-class Simulated:
-    """A simulated training, a value per epoch: ``written`` mean share of cells written in a step, ``wanted`` mean of
-    |ΔW| in weight units, ``accuracy`` held out, 0 … 1."""
-
-    written: tuple[float, ...]
-    wanted: tuple[float, ...]
-    accuracy: tuple[float, ...]
+PILOT_WORK = 2e10
+"""Work of a pilot, counted as in a simulation but with whole tiles: some ten seconds."""
 
 
 @dataclass(frozen=True)
@@ -59,67 +38,88 @@ TYPICAL: Mapping[str, PerCell] = MappingProxyType(
 
 @dataclass(frozen=True)
 class TilePilot:
-    """A few epochs on tiles. ``written`` and ``accuracy`` as in Simulated; the rest over all its epochs.
+    """The first steps of a training on tiles.
 
-    ``per_cell``: of all tiles together. ``writes``: pulses of each device that holds a weight, of all layers in a row.
-    For each tile: ``conductance``, the mean of its devices at the end (siemens), and ``input_square``, the mean square
-    of the inputs of reads of the whole array over the largest of each.
+    ``written``: share of the cells written in each step, (steps,). ``accuracy``: held out, 0 … 1, at the end.
+    ``per_cell``: of all tiles together. ``layer_shares``: of the written cells, for each layer. ``writes``: pulses of
+    each device that holds a weight, of all layers in a row. For the tiles of each layer: ``conductance``, the mean of
+    their devices at the end (siemens), and ``input_square``, the mean square of the inputs of reads of the whole array
+    over the largest of each.
     """
 
-    written: tuple[float, ...]
-    accuracy: tuple[float, ...]
+    written: Floats
+    accuracy: float
     per_cell: PerCell
+    layer_shares: tuple[float, ...]
     writes: NDArray[np.int64]
     conductance: tuple[float, ...]
     input_square: tuple[float, ...]
-    unreached: float
-    unverified: float
 
 
 class _Recorded(TileProducts):
-    """Products of a tile that keep count of how strongly its lines are driven."""
+    """Products of a layer's tiles that keep count of how strongly their lines are driven."""
 
     def __init__(self, training: _Pilot, layer: int) -> None:
         super().__init__(training, layer)
         self._pilot = training
 
     def forward(self, inputs: Floats) -> Floats:
-        self._pilot.recorded(self._layer, inputs, self._pilot.tiles[self._layer].rows, backward=False)
+        self._pilot.recorded(self._layer, inputs, backward=False)
         return super().forward(inputs)
 
     def backward(self, errors: Floats) -> Floats:
-        self._pilot.recorded(self._layer, errors, self._pilot.tiles[self._layer].columns, backward=True)
+        self._pilot.recorded(self._layer, errors, backward=True)
         return super().backward(errors)
 
 
 class _Pilot(TrainingRun):
-    """A training that also counts how its tiles are driven."""
+    """A training that also counts how its tiles are driven, and that may end within an epoch."""
 
     def __init__(self, settings: StudySettings, run: Run) -> None:
         layers = len(settings.network.shapes)
         self.squares = np.zeros(layers)
-        self.read = np.zeros((layers, 2), np.int64)
+        self.driven = np.zeros((layers, 2), np.int64)
         super().__init__(settings, run)
 
-    def recorded(self, layer: int, vectors: Floats, lines: int, *, backward: bool) -> None:
-        largest = np.abs(vectors).max(axis=1, keepdims=True)
-        scaled = vectors / np.where(largest > 0, largest, 1.0)
-        self.squares[layer] += float((scaled**2).sum()) / lines
-        self.read[layer, int(backward)] += len(vectors)
+    def recorded(self, layer: int, vectors: Floats, *, backward: bool) -> None:
+        config = self._settings.config
+        lines = config.weight_columns if backward else config.rows
+        for first in range(0, vectors.shape[1], lines):
+            part = vectors[:, first : first + lines]
+            largest = np.abs(part).max(axis=1, keepdims=True)  # each tile's vectors are scaled by themselves
+            self.squares[layer] += float(((part / np.where(largest > 0, largest, 1.0)) ** 2).sum()) / lines
+            self.driven[layer, int(backward)] += len(vectors)
 
     def input_squares(self) -> tuple[float, ...]:
-        """Mean square of the inputs over the largest, for each tile; 1 where nothing was read."""
-        reads = self.read.sum(axis=1)
-        return tuple(min(1.0, float(self.squares[i] / reads[i])) if reads[i] else 1.0 for i in range(len(reads)))
+        """Mean square of the inputs over the largest, for the tiles of each layer; 1 where nothing was read."""
+        pairs = zip(self.squares, self.driven.sum(axis=1), strict=True)
+        return tuple(min(1.0, float(square / reads)) if reads else 1.0 for square, reads in pairs)
 
-    def writes(self) -> NDArray[np.int64]:
-        """Pulses so far of each device that holds a weight (initial programming too), layer after layer."""
-        found = []
-        for tile, (rows, columns) in zip(self.tiles, self._network.shapes, strict=True):
-            assert isinstance(tile, ArrayTile)
-            devices = tile.array.writes.reshape(tile.config.rows, tile.config.columns)
-            found.append(devices[:rows, : columns * (1 + tile.config.pair)].reshape(-1).astype(np.int64))
-        return np.concatenate(found)
+    def conversions(self) -> int:
+        """Conversions (of groups) of the reads of whole arrays so far."""
+        config = self._settings.config
+        return sum(
+            int(forward) * grid.shape[1] * config.column_groups + int(backward) * grid.shape[0] * config.row_groups
+            for grid, (forward, backward) in zip(self.grids, self.driven, strict=True)
+        )
+
+    def train_steps(self, steps: int) -> Floats:
+        """Train the first ``steps``; returns the share of the cells that each has written."""
+        drawn = batches(self._examples, self._settings.batch, self._shuffler)
+        totals = np.zeros(steps + 1)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for number in range(steps):
+                self._train_on(next(drawn))
+                totals[number + 1] = sum(self.written())
+        return np.diff(totals) / sum(rows * columns for rows, columns in self._network.shapes)
+
+    def written(self) -> list[int]:
+        """Cells written so far in each layer."""
+        return [sum(tile.counters.cells_written for tile in grid.tiles) for grid in self.grids]
+
+    def measured(self) -> float:
+        """Held-out accuracy, 0 … 1, measured as the simulation does."""
+        return self._network.accuracy(self._layers(), *measured_on(self._data))
 
     def _layers(self) -> list[Products]:
         layers = super()._layers()
@@ -128,154 +128,29 @@ class _Pilot(TrainingRun):
         return layers
 
 
-def tile_pilot(settings: StudySettings, run: Run, epochs: int) -> TilePilot:
-    """Train ``epochs`` of ``run`` on ModelTiles, the same as the first epochs of the training itself."""
-    counting = settings.device.changed(count_pulses=True)
-    counted = settings.replace(tile="model", compare=False, epochs=epochs, device=counting)
-    written: list[float] = []
-    with closing(_Pilot(counted, run)) as training:
-        before = training.writes()
-        total = steps = 0
-        for _ in range(epochs):
-            training.train_epoch()
-            result = training.result()
-            written.append((result.cells_written - total) / ((result.steps - steps) * result.weight_cells))
-            total, steps = result.cells_written, result.steps
-        counters = [tile.counters for tile in training.tiles]
-        whole = sum(
-            int(forward) * tile.config.column_groups + int(backward) * tile.config.row_groups
-            for tile, (forward, backward) in zip(training.tiles, training.read, strict=True)
+def tile_pilot(settings: StudySettings, run: Run, steps: int) -> TilePilot:
+    """Train the first ``steps`` of ``run`` on ModelTiles, as the training itself begins but for what it measures after
+    epochs: those reads draw noise."""
+    with closing(_Pilot(settings.replace(tile="model", compare=False), run)) as training:
+        written = training.train_steps(steps)
+        counters = [grid.counters for grid in training.grids]
+        by_layer = training.written()
+        cells = max(1, sum(by_layer))
+        per_cell = PerCell(
+            pulses_set=sum(counter.pulses_set for counter in counters) / cells,
+            pulses_reset=sum(counter.pulses_reset for counter in counters) / cells,
+            slots=sum(counter.slots for counter in counters) / cells,
+            row_reads=sum(counter.row_reads for counter in counters) / cells,
+            row_conversions=(sum(counter.conversions for counter in counters) - training.conversions()) / cells,
         )
-        cells = max(1, result.cells_written)
         return TilePilot(
-            written=tuple(written),
-            accuracy=result.accuracy,
-            per_cell=PerCell(
-                pulses_set=sum(counter.pulses_set for counter in counters) / cells,
-                pulses_reset=sum(counter.pulses_reset for counter in counters) / cells,
-                slots=result.slots / cells,
-                row_reads=result.row_reads / cells,
-                row_conversions=max(0, result.conversions - whole) / cells,
+            written=written,
+            per_cell=per_cell,
+            layer_shares=tuple(layer / cells for layer in by_layer),
+            writes=np.concatenate([grid.pulses().reshape(-1) for grid in training.grids]),
+            conductance=tuple(
+                float(np.mean([tile.conductances().mean() for tile in grid.tiles])) for grid in training.grids
             ),
-            writes=training.writes() - before,
-            conductance=tuple(float(tile.conductances().mean()) for tile in training.tiles),
             input_square=training.input_squares(),
-            unreached=result.unreached / cells,
-            unverified=result.unverified / cells,
+            accuracy=training.measured(),
         )
-
-
-def simulated_training(
-    settings: StudySettings, run: Run, *, threshold: float | None, landing: float | None = None
-) -> Simulated:
-    """Simulate the whole training of ``run``. ``threshold``: ΔW_th in weight units; None: ideal, every step written as
-    it is. ``landing``: standard deviation (weight units) with which a written weight lands at its target, of verified
-    writes; None: pulses in an open loop, with the device's steps and noise.
-    """
-    data, network = settings.data, Propagation(settings.network)
-    # The same numbers as in training: the same initial weights and the same batches.
-    seeds = seeds_of(run, len(network.shapes))
-    noise = np.random.default_rng(seeds[2:])
-    shuffler = np.random.default_rng(seeds[1])
-    device = _Device(settings.device.parameters, pair=settings.config.pair == 1)
-    weights = [device.cut(matrix) for matrix in network.initial_weights(np.random.default_rng(seeds[0]))]
-    seen = [
-        matrix + device.apparent * noise.standard_normal(matrix.shape) * (threshold is not None) for matrix in weights
-    ]
-    shapes = [*network.shapes, *((outputs,) for _, outputs in network.shapes)]
-    optimizer = make_optimizer(run.optimizer, shapes, settings.rate(run.optimizer), settings.momentum)
-    cells = sum(matrix.size for matrix in weights)
-    written, wanted, accuracy = [], [], []
-    for _ in range(settings.epochs):
-        order = shuffler.permutation(len(data.train_labels))
-        share = size = 0.0
-        batches = range(0, len(order), settings.batch)
-        for start in batches:
-            chosen = order[start : start + settings.batch]
-            layers = [ExactProducts(matrix) for matrix in seen]
-            found = network.gradients(layers, data.train_images[chosen], data.train_labels[chosen])
-            steps = optimizer.steps([*found.weights, *found.biases])
-            for layer, step in enumerate(steps[: len(weights)]):
-                size += float(np.abs(step).sum())
-                if threshold is None:
-                    weights[layer] += step
-                    seen[layer] = weights[layer]
-                    share += float(np.count_nonzero(step))
-                else:
-                    share += device.write(weights[layer], seen[layer], step, threshold, landing, noise)
-            for bias, step in zip(network.biases, steps[len(weights) :], strict=True):
-                bias += step
-        written.append(share / (len(batches) * cells))
-        wanted.append(size / (len(batches) * cells))
-        layers = [ExactProducts(matrix) for matrix in seen]
-        accuracy.append(network.accuracy(layers, data.held_out_images, data.held_out_labels))
-    return Simulated(tuple(written), tuple(wanted), tuple(accuracy))
-
-
-class _Device:
-    """Mean steps, noise and window of a device in weight units."""
-
-    def __init__(self, parameters: ArrayParameters, *, pair: bool) -> None:
-        scale = parameters.siemens_per_weight
-        self.apparent = parameters.apparent_noise / scale
-        width = (parameters.g_max - parameters.g_min) / scale
-        self.low = -width if pair else (parameters.g_min - parameters.g_reference) / scale
-        self.high = width if pair else (parameters.g_max - parameters.g_reference) / scale
-        self._at = np.linspace(self.low, self.high, KNOTS)
-        middle = parameters.g_reference
-        conductances = [
-            middle if pair else min(max(middle + w * scale, parameters.g_min), parameters.g_max) for w in self._at
-        ]
-        self._means, self._noises = (
-            {polarity: np.array([of(polarity, g) / scale for g in conductances]) for polarity in ("set", "reset")}
-            for of in (parameters.mean_step, parameters.step_noise)
-        )
-        self._fails = {"set": parameters.fail_set, "reset": parameters.fail_reset}
-
-    def cut(self, weights: Floats) -> Floats:
-        """Weights within the window."""
-        return np.clip(weights, self.low, self.high)
-
-    def write(
-        self, weights: Floats, seen: Floats, step: Floats, threshold: float, landing: float | None,
-        noise: np.random.Generator,
-    ) -> int:  # fmt: skip
-        """Decide and write ``step``; returns how many cells take pulses."""
-        wanted = np.abs(step) / threshold
-        counts = np.floor(wanted)
-        counts += noise.random(step.shape) < wanted - counts
-        cells = np.nonzero(counts)
-        n, up = np.minimum(counts[cells], 15), step[cells] > 0
-        at = weights[cells]
-        if landing is None:
-            signs = np.where(up, 1.0, -1.0)
-            for k in range(int(n.max(initial=0))):
-                active = n > k
-                mean, sigma = self._pulse(at, up)
-                works = noise.random(at.shape) >= np.where(up, self._fails["set"], self._fails["reset"])
-                moved = at + signs * mean + sigma * noise.standard_normal(at.shape)
-                at = np.where(active & works, self.cut(moved), at)
-        else:
-            target = at + np.where(up, n, -n) * threshold
-            at = self.cut(target + landing * noise.standard_normal(at.shape))
-        weights[cells] = at
-        seen[cells] = at + (self.apparent * noise.standard_normal(at.shape) if self.apparent else 0.0)
-        return len(n)
-
-    def _pulse(self, at: Floats, up: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-        """Mean and noise of a pulse at weights ``at``; ``up``: SET."""
-        both = ((self._means, "set"), (self._means, "reset"), (self._noises, "set"), (self._noises, "reset"))
-        values = [np.interp(at, self._at, table[polarity]) for table, polarity in both]
-        return np.where(up, values[0], values[1]), np.where(up, values[2], values[3])
-
-
-def predicted_written(simulated: Simulated, pilot: TilePilot | None) -> float:
-    """Mean share of the cells that a step writes over the whole training, 0 … 1."""
-    expected = np.array(simulated.written)
-    if pilot is None:
-        return float(expected.mean())
-    counted = np.array(pilot.written[: len(expected)])
-    # The first epochs are steep and least like the rest: the ratio is that of the second half of the pilot.
-    late = slice(len(counted) // 2, len(counted))
-    ratio = counted[late].sum() / max(expected[late].sum(), 1e-12)
-    return float((counted.sum() + ratio * expected[len(counted) :].sum()) / len(expected))

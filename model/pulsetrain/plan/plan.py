@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
+
+import numpy as np
 
 from pulsetrain.contract.configuration import CONFIGS, ControllerConfig
 from pulsetrain.contract.plain import settings_to_dict
@@ -14,17 +15,20 @@ from pulsetrain.display import Displayed
 from pulsetrain.energy.accounts import Account, Energy, energy
 from pulsetrain.energy.costs import COSTS, Costs, named_costs
 from pulsetrain.errors import PulsetrainError, check_choice, check_integer, check_type
-from pulsetrain.plan.pilot import TYPICAL, PerCell, TilePilot, predicted_written, simulated_training, tile_pilot
-from pulsetrain.plan.recommend import Recommendation, conversion_cycles, features, recommend
+from pulsetrain.plan.expected import Lifetime, account_of, lifetime_of
+from pulsetrain.plan.layout import LayerPlan, layer_plans
+from pulsetrain.plan.pilot import PILOT_WORK, tile_pilot
+from pulsetrain.plan.prediction import predicted_written
+from pulsetrain.plan.recommend import Recommendation, conversion_cycles, features, for_layers, recommend
 from pulsetrain.plan.risk import Risk, risks, whole_risk
-from pulsetrain.tiles.reports import TileCounters
+from pulsetrain.plan.simulation import WORK, affordable_steps, simulated_training
 from pulsetrain.training.data import Dataset, load_digits
 from pulsetrain.training.network import DEFAULT_NETWORK, Network
-from pulsetrain.training.optimizers import OPTIMIZERS
+from pulsetrain.training.optimizers import OPTIMIZERS, SCHEDULES
 from pulsetrain.training.study import Run, StudySettings, without_verifying
 
 PILOT_EPOCHS = 8
-"""Epochs of the tile pilot unless there are fewer in all."""
+"""Epochs of the tile pilot at most: fewer if there are fewer in all, or if they are large."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,7 @@ class PlanRequest:
     data: Dataset = field(default_factory=load_digits)
     config: ControllerConfig = CONFIGS["base"]
     optimizer: str = "adam"
+    schedule: str = "constant"
     epochs: int = 40
     batch: int = 32
     rule: str | None = None
@@ -55,51 +60,34 @@ class PlanRequest:
         check_type("Data", self.data, Dataset)
         check_type("Configuration", self.config, ControllerConfig)
         object.__setattr__(self, "network", Network.of(self.network))
-        self.network.check_tiles(self.config)
         self.network.check_ends(self.data.pixels, self.data.classes, self.data.name)
         check_choice("Optimizer", self.optimizer, OPTIMIZERS)
         check_choice("Costs", self.costs, COSTS)
+        check_choice("Schedule", self.schedule, SCHEDULES)
         check_integer("Epochs", self.epochs, 1, 100_000)
+        check_integer("Batch", self.batch, 1, len(self.data.train_labels))
         check_integer("Pilot epochs", self.pilot_epochs, 1, 100_000)
         if self.device.parameters.fresh:
             raise PulsetrainError("Device must be formed for a plan (fresh = false): training does not form, not fresh")
+        self.network.check_memory(self.config, self.batch)
 
     def device_costs(self) -> Costs:
         """The named costs, with what the device itself knows."""
         return named_costs(self.costs).changed(self.device.costs or {}, "Costs of the device")
 
 
-@dataclass(frozen=True)
-class Lifetime:
-    """Pulses that devices take in a training: ``mean`` and ``most`` of one, and how many trainings until the limit.
-
-    ``limit``: pulses that a device stands, None if the device has none.
-    """
-
-    mean: float
-    most: float
-    limit: float | None
-
-    @property
-    def trainings(self) -> tuple[float, float] | None:
-        """Trainings until the mean device and until the most pulsed one is worn out; None without a limit."""
-        if self.limit is None:
-            return None
-        mean, most = (self.limit / pulses if pulses > 0 else math.inf for pulses in (self.mean, self.most))
-        return mean, most
-
-
 @dataclass(frozen=True, repr=False)
 class Plan(Displayed):
     """What to set (``settings``: what ``pulsetrain train`` trains with) and what to expect.
 
-    ``written``: predicted mean share of cells that a step writes, 0 … 1. ``account``, ``energy``, ``lifetime``: of a
-    whole training, ``steps`` updates. ``accuracy``: pilots' held-out accuracies by name, 0 … 1. ``notes``: how the
-    numbers were come by.
+    ``layers``: on which tiles each layer is. ``written``: predicted mean share of cells that a step writes, 0 … 1.
+    ``account``, ``energy``, ``lifetime``: of a whole training, ``steps`` updates, on all tiles. ``accuracy``: pilots'
+    held-out accuracies by name, 0 … 1. ``notes``: how the numbers were come by.
     """
 
     settings: StudySettings
     reasons: dict[str, str]
+    layers: tuple[LayerPlan, ...]
     written: float
     steps: int
     account: Account
@@ -115,6 +103,37 @@ class Plan(Displayed):
         """The device that is planned for."""
         return self.settings.device
 
+    @property
+    def tiles(self) -> int:
+        """Tiles of all layers."""
+        return sum(layer.tiles for layer in self.layers)
+
+    @property
+    def weights(self) -> int:
+        """Weights of all layers."""
+        return sum(layer.weights for layer in self.layers)
+
+    @property
+    def utilisation(self) -> float:
+        """Share of the tiles' weights that the layers use, above 0 and at most 1."""
+        return self.weights / (self.tiles * self.settings.config.rows * self.settings.config.weight_columns)
+
+    @property
+    def adcs(self) -> int:
+        """Converters of all tiles."""
+        assert self.settings.config.adc_count is not None  # filled in by the configuration
+        return self.tiles * self.settings.config.adc_count
+
+    @property
+    def dac_lines(self) -> int:
+        """Lines of all tiles that a DAC drives: rows forward, columns of weights backward."""
+        return self.tiles * (self.settings.config.rows + self.settings.config.weight_columns)
+
+    @property
+    def cells_written(self) -> float:
+        """Predicted number of writes of cells in the whole training."""
+        return self.written * self.steps * self.weights
+
     def _described(self) -> list[tuple[str, str]]:
         settings, total = self.settings, self.energy.total
         return [
@@ -123,6 +142,7 @@ class Plan(Displayed):
             ("rule", settings.rules[0]),
             ("threshold", f"{settings.threshold_weight:.4g}"),
             ("rate", f"{settings.rate(settings.optimizers[0]):g}"),
+            ("tiles", str(self.tiles)),
             ("written", f"{100 * self.written:.3g} % per step"),
             *((f"accuracy {name}", f"{100 * value:.1f} %") for name, value in self.accuracy.items()),
             ("energy", f"{total.value:.3g} {total.unit}"),
@@ -141,7 +161,13 @@ class Plan(Displayed):
             "training": self.settings.to_dict(),
             "controller": settings_to_dict(self.registers),
             "reasons": self.reasons,
+            "tiles": self.tiles,
+            "utilisation": self.utilisation,
+            "adcs": self.adcs,
+            "dac_lines": self.dac_lines,
+            "layers": [layer.to_dict() for layer in self.layers],
             "written_share": self.written,
+            "cells_written": self.cells_written,
             "steps": self.steps,
             "account": self.account.to_dict(),
             "energy": self.energy.to_dict(),
@@ -154,7 +180,8 @@ class Plan(Displayed):
 
 
 def make_plan(request: PlanRequest) -> Plan:
-    """The plan for ``request``. Takes seconds with pilots (two simulations and a few epochs on tiles).
+    """The plan for ``request``. Takes seconds with pilots (two simulations and a few epochs on tiles), up to a minute
+    for large networks: then only the first steps are simulated, and fewer are made on tiles.
 
     Raises PulsetrainError for what cannot be planned; messages name what must be changed.
     """
@@ -167,42 +194,58 @@ def make_plan(request: PlanRequest) -> Plan:
     )  # fmt: skip
     settings = _study(request, chosen)
     run = Run(request.optimizer, chosen.rule, request.seed)
-    notes: list[str] = []
-    simulated = simulated_training(settings, run, threshold=chosen.threshold_weight, landing=chosen.landing)
-    notes.append(f"simulated: {request.epochs} epochs in float64 with the device's steps and noise, exact products")
-    ideal = simulated_training(settings, run, threshold=None)
-    accuracy = {"simulated": simulated.accuracy[-1], "simulated ideal": ideal.accuracy[-1]}
+    steps, simulated_steps = settings.steps, affordable_steps(settings, WORK)
+    epoch = steps // settings.epochs
+    pilot_steps = min(request.pilot_epochs * epoch, simulated_steps,
+                      affordable_steps(settings, PILOT_WORK, on_tiles=True))  # fmt: skip
+    marks = sorted({pilot_steps, simulated_steps})
+    simulated = simulated_training(settings, run, marks, threshold=chosen.threshold_weight, landing=chosen.landing)
+    ideal = simulated_training(settings, run, marks, threshold=None)
+    chosen = for_layers(chosen, config, parameters, request.optimizer, simulated.needs)
+    settings = settings.replace(settings=without_verifying(chosen.settings))
+    notes = [f"simulated: {_told(simulated_steps, steps, epoch)} in float64 with the device's steps and noise, exact "
+             "products"]  # fmt: skip
+    if simulated_steps < steps:
+        notes.append("writes after the simulation: along the power of the steps that fits it; accuracies are those "
+                     "when it ends")  # fmt: skip
+    accuracy = {"simulated": simulated.accuracy[simulated_steps], "simulated ideal": ideal.accuracy[simulated_steps]}
     pilot, lost = None, None
     if request.pilot:
-        epochs = min(request.pilot_epochs, request.epochs)
-        pilot = tile_pilot(settings, run, epochs)
-        accuracy |= {"pilot": pilot.accuracy[-1], "pilot ideal": ideal.accuracy[epochs - 1]}
+        pilot = tile_pilot(settings, run, pilot_steps)
+        accuracy |= {"pilot": pilot.accuracy, "pilot ideal": ideal.accuracy[pilot_steps]}
         notes.append(
-            f"pilot: {epochs} of {request.epochs} epochs on tiles; the rest as simulated, times what the pilot wrote "
+            f"pilot: {_told(pilot_steps, steps, epoch)} on tiles; the rest as simulated, times what the pilot wrote "
             "over what was simulated in its second half"
         )
-        lost = 100 * (ideal.accuracy[epochs - 1] - pilot.accuracy[-1])
-        if epochs < request.epochs:  # what a device costs early it may make up later, as simulated
-            lost = min(lost, max(100 * (ideal.accuracy[-1] - simulated.accuracy[-1]), lost / 2))
-    written = predicted_written(simulated, pilot)
-    steps, account = _account(config, chosen, costs, settings, pilot, written, notes)
+        lost = 100 * (accuracy["pilot ideal"] - pilot.accuracy)
+        if pilot_steps < steps:  # what a device costs early it may make up later, as simulated
+            lost = min(lost, max(100 * (accuracy["simulated ideal"] - accuracy["simulated"]), lost / 2))
+    written = predicted_written(simulated.written, np.zeros(0) if pilot is None else pilot.written, settings)
+    account = account_of(settings, conversion_cycles(costs), pilot, written, notes)
     spent = energy(account, costs)
-    per_cell = TYPICAL[chosen.rule] if pilot is None else pilot.per_cell
     seconds = max(spent.time.value, steps * parameters.operation_time)
     found = risks(parameters, features(config, chosen.settings, parameters), chosen, seconds)
     return Plan(
         settings=settings,
         reasons=chosen.reasons,
+        layers=layer_plans(request.network, config, simulated.needs),
         written=written,
         steps=steps,
         account=account,
         energy=spent,
-        lifetime=_lifetime(request, pilot, written, steps, per_cell, notes),
+        lifetime=lifetime_of(settings, pilot, written, notes),
         risks=found,
         risk=whole_risk(found, lost_points=lost),
         accuracy=accuracy,
         notes=notes,
     )
+
+
+def _told(steps: int, of: int, epoch: int) -> str:
+    """Some of the steps of a training, in epochs if they are whole ones."""
+    if steps % epoch:
+        return f"the first {steps} of {of} steps"
+    return f"{steps // epoch} of {of // epoch} epochs" if steps < of else f"{of // epoch} epochs"
 
 
 def _study(request: PlanRequest, chosen: Recommendation) -> StudySettings:
@@ -216,73 +259,9 @@ def _study(request: PlanRequest, chosen: Recommendation) -> StudySettings:
         rules=(chosen.rule,),
         optimizers=(request.optimizer,),
         learning_rate=chosen.learning_rate,
+        schedule=request.schedule,
         epochs=request.epochs,
         batch=request.batch,
         first_seed=request.seed,
         threshold_weight=chosen.threshold_weight,
     )
-
-
-def _account(
-    config: ControllerConfig, chosen: Recommendation, costs: Costs, settings: StudySettings, pilot: TilePilot | None,
-    written: float, notes: list[str],
-) -> tuple[int, Account]:  # fmt: skip
-    """Steps and events of the whole training. Reads follow from the network; what goes with written cells is taken in
-    the ratios of the pilot, or of docs/results/in-situ.md without one."""
-    examples, held_out = len(settings.data.train_labels), len(settings.data.held_out_labels)
-    steps = settings.epochs * -(-examples // settings.batch)
-    shapes = settings.network.shapes
-    cells = written * steps * sum(rows * columns for rows, columns in shapes)
-    per_cell = pilot.per_cell if pilot is not None else TYPICAL[chosen.rule]
-    if pilot is None:
-        notes.append("pulses, slots and reads of rows per written cell: typical ones of the rule; inputs of reads at "
-                     "their largest: an upper bound")  # fmt: skip
-    else:
-        notes.append("energy and time: reads that the network needs, and pulses per written cell as in the pilot")
-    filled = settings.tile_settings(chosen.rule)
-    total: Account | None = None
-    for layer, (rows, columns) in enumerate(shapes):
-        forward, backward = settings.epochs * (examples + held_out), settings.epochs * examples if layer else 0
-        mine = cells * rows * columns / sum(inputs * outputs for inputs, outputs in shapes)
-        row_reads = round(mine * per_cell.row_reads)
-        conversions = forward * config.column_groups + backward * config.row_groups
-        counters = TileCounters(
-            updates=steps,
-            decisions=steps * config.cells,
-            pulses_set=round(mine * per_cell.pulses_set),
-            pulses_reset=round(mine * per_cell.pulses_reset),
-            slots=round(mine * per_cell.slots),
-            row_reads=row_reads,
-            reads=forward + backward + row_reads,
-            conversions=conversions + round(mine * per_cell.row_conversions),
-        )
-        one = Account.of(
-            counters, config, filled,
-            conductance=settings.device.parameters.g_reference if pilot is None else pilot.conductance[layer],
-            input_square=1.0 if pilot is None else pilot.input_square[layer],
-            conversion_cycles=conversion_cycles(costs),
-            backward=backward,
-        )  # fmt: skip
-        total = one if total is None else total.plus(one)
-    assert total is not None  # a network has a layer
-    return steps, total
-
-
-def _lifetime(
-    request: PlanRequest, pilot: TilePilot | None, written: float, steps: int, per_cell: PerCell, notes: list[str]
-) -> Lifetime:
-    """Pulses of the mean and of the most pulsed device. The distribution over devices is that of the pilot, stretched:
-    a device that is pulsed often goes on so (an upper bound for the most pulsed one), or Poisson without a pilot."""
-    devices = 1 + request.config.pair  # that share the pulses of a weight
-    mean = written * steps * (per_cell.pulses_set + per_cell.pulses_reset) / devices
-    endurance = request.device.parameters.endurance
-    limit = None if endurance is None else endurance.pulses
-    cells = sum(rows * columns for rows, columns in request.network.shapes)
-    if pilot is None:
-        most = mean + math.sqrt(2 * mean * math.log(cells))
-        notes.append("most pulsed device: as if all were written alike by chance")
-    else:
-        seen = float(pilot.writes.mean())
-        most = mean * float(pilot.writes.max()) / seen if seen > 0 else mean
-        notes.append("most pulsed device: its share in the pilot, an upper bound if the pilot is short")
-    return Lifetime(mean, most, limit)

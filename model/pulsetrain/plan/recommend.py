@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -154,6 +155,17 @@ def recommend(
     return Recommendation(rule, wanted, learning_rate, settings.checked(config), landing, reasons)
 
 
+def for_layers(
+    chosen: Recommendation, config: ControllerConfig, parameters: ArrayParameters, optimizer: str,
+    needs: Sequence[tuple[float, float]],
+) -> Recommendation:  # fmt: skip
+    """``chosen`` with full scales that hold what each layer ``needs``, forward and backward in weight units: one pair
+    serves all tiles, so the usual ones grow to the largest need."""
+    reasons = dict(chosen.reasons)
+    settings = _product_scales(chosen.settings, parameters, optimizer, reasons, needs)
+    return replace(chosen, settings=settings.checked(config), reasons=reasons)
+
+
 def full_scale_unit(config: ControllerConfig, parameters: ArrayParameters) -> float:
     """Weight units of a code of a verifying read at a full scale of 1."""
     return _UNIT / (config.adc_max * parameters.siemens_per_weight)
@@ -232,13 +244,18 @@ def _rate(optimizer: str, threshold: float, sigma: float) -> tuple[float, str]:
 
 
 def _product_scales(
-    settings: ControllerSettings, parameters: ArrayParameters, optimizer: str, reasons: dict[str, str]
-) -> ControllerSettings:
-    outputs = FORWARD_WEIGHTS[optimizer]
-    units = [weights * parameters.siemens_per_weight / _UNIT for weights in (outputs, BACKWARD_WEIGHTS)]
-    forward, backward = (min(max(round(value), 1), 2**16 - 1) for value in units)
-    reasons["full scales"] = f"{outputs:g} weight units forward, {BACKWARD_WEIGHTS:g} backward, at full input"
-    return replace(settings, forward_full_scale=forward, backward_full_scale=backward)
+    settings: ControllerSettings, parameters: ArrayParameters, optimizer: str, reasons: dict[str, str],
+    needs: Sequence[tuple[float, float]] = (),
+) -> ControllerSettings:  # fmt: skip
+    units, texts = [], []
+    for side, usual in enumerate((FORWARD_WEIGHTS[optimizer], BACKWARD_WEIGHTS)):
+        most = max((need[side] for need in needs), default=0.0)
+        weights = max(usual, math.ceil(10 * most) / 10)
+        layer = 1 + [need[side] for need in needs].index(most) if weights > usual else 0
+        texts.append(f"{weights:g} {('weight units forward', 'backward')[side]}" + f" (layer {layer})" * (layer > 0))
+        units.append(min(max(round(weights * parameters.siemens_per_weight / _UNIT), 1), 2**16 - 1))
+    reasons["full scales"] = f"{', '.join(texts)}, at full input of a tile"
+    return replace(settings, forward_full_scale=units[0], backward_full_scale=units[1])
 
 
 def _durations(config: ControllerConfig, costs: Costs, reasons: dict[str, str]) -> ControllerSettings:

@@ -197,14 +197,6 @@ class Network:
         except PulsetrainError as error:
             raise PulsetrainError(f"Network must be smaller, not {self}. {error}") from error
 
-    def check_tiles(self, config: ControllerConfig) -> None:
-        """Raise PulsetrainError unless each layer fits a tile of ``config``."""
-        rows, columns, tiles = config.rows, config.weight_columns, self.tiles(config)
-        if tiles > len(self.shapes):
-            rule = f"one whose layers fit a tile of {rows}×{columns} weights each (planning knows no grids of tiles)"
-            needed = f"which needs {tiles} tiles for {len(self.shapes)} layers"
-            raise PulsetrainError(f"Network must be {rule}, not {self}, {needed}")
-
     def check_ends(self, pixels: int, classes: int, data: str) -> None:
         """Raise PulsetrainError unless there are ``pixels`` inputs and ``classes`` outputs, those of ``data``."""
         if (math.prod(self.inputs), self.steps[-1][0]) != (pixels, classes):
