@@ -117,7 +117,9 @@ def check_path(thing: str, value: Any) -> Path:
     """``value``, text or a path, as a Path. Raises PulsetrainError for anything else."""
     if not isinstance(value, (str, os.PathLike)):
         raise PulsetrainError(f"{thing} must be a path, not {_short(value)}")
-    return Path(value)
+    if "\0" in os.fsdecode(value):
+        raise PulsetrainError(f"{thing} must be a path, not text with a null character")
+    return Path(os.fsdecode(value))
 
 
 def _short(value: Any) -> str:

@@ -141,8 +141,8 @@ TRAIN_ERRORS = [
     (["--data", "no.npz"], "Data file must exist, not 'no.npz'"),
     (
         ["--data", "mnist", "--data-folder", "no"],
-        "Data folder must hold train-images-idx3-ubyte or train-images-idx3-ubyte.gz (train images), which 'no' "
-        "does not",
+        "Data folder must hold train-images-idx3-ubyte or train-images-idx3-ubyte.gz (train images), not be "
+        "without ('no')",
     ),
     (["--data-folder", "no"], "Data folder must be left out for the data 'digits', not 'no'"),
     (["--schedule", "cosin"], "Schedule must be one of constant, cosine, not 'cosin' (did you mean 'cosine'?)"),

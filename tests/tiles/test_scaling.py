@@ -53,11 +53,11 @@ def test_a_percentile_is_of_the_entries_that_are_not_0() -> None:
     random = np.random.default_rng(1)
     vectors = random.normal(size=(60, 17)) * (random.random((60, 17)) < 0.6)
     vectors[3] = 0.0
-    for percentile in (0.5, 10.0, 50.0, 90.0, 99.0, 100.0):
+    for percentile in (1e-322, 0.5, 7.0, 10.0, 50.0, 90.0, 99.0, 100.0):
         found = InputScaling("percentile", percentile).scales(vectors)
         for vector, scale in zip(vectors.tolist(), found.tolist(), strict=True):
             others = sorted(abs(x) for x in vector if x != 0)
-            assert scale == (others[math.ceil(len(others) * (percentile / 100)) - 1] if others else 0.0)
+            assert scale == (others[max(1, math.ceil(len(others) * percentile / 100)) - 1] if others else 0.0)
     np.testing.assert_array_equal(InputScaling("percentile", 100).scales(vectors), LARGEST.scales(vectors))
     assert InputScaling("bound", 2.5).scales(vectors).tolist() == [2.5] * 60
     assert InputScaling("percentile", 50).scales(np.empty((0, 4))).shape == (0,)

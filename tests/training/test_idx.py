@@ -72,7 +72,7 @@ def test_what_is_wrong_is_named(folder: Path) -> None:
     with pytest.raises(PulsetrainError, match=r"Data file must be a whole file of train images|Data folder must hold"):
         load_idx("a" * 300)
     path.unlink()
-    with pytest.raises(PulsetrainError, match=f"Data folder must hold {name} or {name}.gz \\(test labels\\), which"):
+    with pytest.raises(PulsetrainError, match=f"Data folder must hold {name}.*test labels.*, not be without"):
         load_idx(folder)
     (folder / f"{name}.gz").write_bytes(gzip.compress(whole)[:-5])
     with pytest.raises(PulsetrainError, match="Data file must be a whole file of test labels, not "):

@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from pulsetrain.errors import PulsetrainError
-from pulsetrain.training.optimizers import LEARNING_RATES, OPTIMIZERS, Adam, Optimizer, Sgd, make_optimizer
+from pulsetrain.training.optimizers import (
+    LEARNING_RATES,
+    OPTIMIZERS,
+    Adam,
+    Optimizer,
+    Sgd,
+    make_optimizer,
+    schedule_share,
+)
 
 SHAPES: list[tuple[int, ...]] = [(3, 2), (2,)]
 
@@ -97,3 +105,29 @@ def test_rejects_momentum(momentum: float) -> None:
 def test_rejects_unknown_name() -> None:
     with pytest.raises(PulsetrainError, match="Optimizer must be one of adam, sgd, not 'rmsprop'"):
         make_optimizer("rmsprop", SHAPES)
+
+
+@pytest.mark.parametrize("name", ["adam", "sgd"])
+def test_rejects_arrays_of_other_shapes(name: str) -> None:
+    optimizer = make_optimizer(name, [(2, 3), (3,)])
+    message = r"must have the shapes \[\(2, 3\), \(3,\)\] of the parameters, not \[\(2, 3\), \(4,\)\]$"
+    with pytest.raises(PulsetrainError, match=rf"^Gradients {message}"):
+        optimizer.steps([np.zeros((2, 3)), np.zeros(4)])
+    state = optimizer.state()
+    part = "square" if name == "adam" else "velocity"
+    with pytest.raises(PulsetrainError, match=rf"^Saved {part} {message}"):
+        optimizer.restore({**state, part: [np.zeros((2, 3)), np.zeros(4)]})
+
+
+def test_a_share_of_the_learning_rate() -> None:
+    for name in ("adam", "sgd"):
+        whole, half = (make_optimizer(name, [(2,)], 0.5).steps([np.array([1.0, -2.0])], share) for share in (1.0, 0.5))
+        np.testing.assert_allclose(half[0], whole[0] / 2)
+
+
+def test_schedules() -> None:
+    assert [schedule_share("constant", step, 4) for step in range(4)] == [1.0] * 4
+    shares = [schedule_share("cosine", step, 4) for step in range(5)]
+    assert shares == pytest.approx([1, 0.853553, 0.5, 0.146447, 0], abs=1e-6)
+    with pytest.raises(PulsetrainError, match=r"^Schedule must be one of constant, cosine, not 'linear'$"):
+        schedule_share("linear", 0, 4)

@@ -98,6 +98,10 @@ def test_data_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         load_data("mnist")
     with pytest.raises(PulsetrainError, match=r"^Data folder must be left out for the data 'digits', not "):
         load_data("digits", tmp_path)
+    with pytest.raises(PulsetrainError, match=r"^Data folder must be readable, not 'aaa.*File name too long"):
+        load_data("idx", "a" * 5000)
+    with pytest.raises(PulsetrainError, match=r"^Data file must be a path, not text with a null character$"):
+        load_data("a\0b.npz")
     for name in ("mnits", "digits.csv", None):
         with pytest.raises(PulsetrainError, match=r"^Data must be one of digits, idx, mnist, or the path of an "):
             load_data(name)  # type: ignore[arg-type]
@@ -116,6 +120,10 @@ def test_data_are_found_again_where_they_were(tmp_path: Path) -> None:
         assert data_again(data.to_dict()) == data
         assert data_again(data.identity(), data) is data
     told = load_npz(tmp_path / "shapes.npz").to_dict()
+    (tmp_path / "moved.npz").write_bytes((tmp_path / "shapes.npz").read_bytes())
+    moved = data_again(told, load_npz(tmp_path / "moved.npz"))  # the same data keep their name
+    assert moved.name == "shapes"
+    assert moved.identity() == {key: told[key] for key in ("name", "held_out", "digest")}
     saved(tmp_path / "shapes.npz", train_labels=np.zeros(24, int))
     with pytest.raises(PulsetrainError, match=r"^Data must be those of the file, 'shapes' \(.*\), not 'shapes' \(held"):
         data_again(told)

@@ -211,11 +211,26 @@ def test_a_study_is_not_overwritten_by_accident(whole: Path, tmp_path: Path) -> 
         train_study(SETTINGS, tmp_path / "study")
 
 
+def test_what_is_no_study_s_is_left_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "mine"
+    names = ("runs/my-seed3.npz", "report/report.html", "report/holiday.png")
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    train_study(StudySettings(epochs=1), folder)
+    train_study(StudySettings(epochs=1), folder, overwrite=True)
+    assert [name for name in names if (folder / name).exists()] == ["runs/my-seed3.npz", "report/holiday.png"]
+    (tmp_path / "file").mkdir()
+    (tmp_path / "file" / RECORDS).touch()
+    with pytest.raises(PulsetrainError, match=r"^Output folder must be a folder, not the file '.*file/runs'$"):
+        train_study(StudySettings(epochs=1), tmp_path / "file")
+
+
 def test_overwriting_replaces_the_study(tmp_path: Path) -> None:
     folder, short = tmp_path / "study", StudySettings(epochs=1)
     train_study(short, folder)
     (folder / REPORT).mkdir()
-    for name in (PAGE, "pulses.png", "notes.txt"):
+    for name in (PAGE, "adam-eapu-seed1-writes.png", "notes.txt"):
         (folder / REPORT / name).touch()
     with pytest.raises(KeyboardInterrupt):
         train_study(SETTINGS, folder, overwrite=True, observer=StopAfter(1))

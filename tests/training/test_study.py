@@ -4,6 +4,7 @@ import json
 import math
 from typing import Any
 
+import numpy as np
 import pytest
 from pulsetrain.contract.configuration import CONFIGS
 from pulsetrain.contract.settings import ControllerSettings
@@ -224,3 +225,27 @@ def test_a_study_is_resumed_with_its_own_settings(wanted: dict[str, Any], messag
 def test_what_a_study_does_not_have_is_named(wanted: dict[str, Any], message: str) -> None:
     with pytest.raises(PulsetrainError, match=f"^{message}"):
         StudySettings().must_contain(wanted)
+
+
+def test_numbers_of_numpy_become_plain_ones() -> None:
+    """Files hold plain numbers only, and a training must not find that out at its end."""
+    numbers: dict[str, Any] = {
+        "validation": np.float32(0.25), "patience": np.int64(3), "epochs": np.int16(2), "batch": np.uint8(8),
+        "learning_rate": np.float32(0.5), "momentum": np.float64(0.5), "first_seed": np.int64(4),
+        "seeds": np.int64(2), "threshold_weight": np.float32(0.5),
+    }  # fmt: skip
+    settings = StudySettings(**numbers)
+    saved = json.loads(json.dumps(settings.to_dict()))
+    assert StudySettings.from_dict(saved) == settings
+    assert (saved["validation"], saved["patience"], saved["learning_rate"]) == (0.25, 3, 0.5)
+
+
+def test_a_part_for_validation_is_of_each_class_alike() -> None:
+    settings = StudySettings(validation=0.2)
+    kept, aside = settings.trained_on()
+    labels = settings.data.train_labels
+    assert sorted([*kept, *aside]) == list(range(len(labels)))
+    for label in range(10):
+        count = int((labels == label).sum())
+        assert int((labels[aside] == label).sum()) == int(0.2 * count + 0.5)
+    assert settings.steps == 40 * -(-len(kept) // 32)

@@ -67,12 +67,17 @@ def test_a_study_leaves_a_network_that_knows_what_it_learnt(tmp_path: Path) -> N
         ({"weights": (np.ones((9, 2)),)}, r"Weights must have the shapes "
                                        r"\[\(9, 2\), \(8, 3\)\] of the network, not \[\(9, 2\)"),
         ({"biases": (np.ones(2), np.ones(4))}, r"Biases must have the shapes \[\(2,\), \(3,\)\] of the network, not "),
+        ({"weights": None}, "Weights must be a list of arrays, not None"),
         ({"biases": (np.ones(2), np.full(3, np.nan))}, "Biases must be finite, not as they are"),
     ],
 )  # fmt: skip
 def test_rejects_what_does_not_fit(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(PulsetrainError, match=f"^{message}"):
         some(**changes)
+    with pytest.raises(PulsetrainError, match=r"^Labels must be integers of shape \(5,\), one for each image, "):
+        some().accuracy(np.ones((5, 16)), np.zeros((5, 1), np.int64))
+    with pytest.raises(PulsetrainError, match=r"^Images must be finite real numbers, not float64"):
+        some().outputs(np.full((5, 16), np.nan))
     with pytest.raises(PulsetrainError, match=r"^Images must have 16 pixels each, not the shape \(5, 15\)$"):
         some().outputs(np.ones((5, 15)))
 

@@ -128,6 +128,8 @@ def _data(values: Mapping[str, Any], *, resume: bool) -> Dataset | dict[str, Any
         return None
     if resume and "data" not in values and "data_folder" not in values:
         return {"held_out": values["held_out"]}
+    if resume and "data" not in values:  # the files that the study was begun with, in another folder
+        values = {**values, "data": "idx"}
     return chosen_data(values)
 
 

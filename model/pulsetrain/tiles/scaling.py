@@ -73,7 +73,7 @@ class InputScaling:
         magnitudes.sort(axis=1)
         zeros = np.count_nonzero(magnitudes == 0.0, axis=1)
         others = vectors.shape[1] - zeros
-        last = np.ceil(others * (self.value / 100.0)).astype(np.int64)  # so many of them do not exceed the scale
+        last = np.maximum(1, np.ceil(others * self.value / 100.0).astype(np.int64))  # so many do not exceed the scale
         place = np.clip(zeros + last - 1, 0, vectors.shape[1] - 1)
         scales: NDArray[np.float64] = magnitudes[np.arange(len(vectors)), place]
         return scales

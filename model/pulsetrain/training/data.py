@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from pulsetrain.display import Displayed
-from pulsetrain.errors import PulsetrainError, check_array, check_choice, check_integer
+from pulsetrain.errors import PulsetrainError, check_array, check_choice, check_integer, check_type
 
 HELD_OUT = ("test", "validation")
 """What may be held out of the digits: the quarter for tests, or a quarter of the rest for choosing settings."""
 
 DIGITS = "digits"
-"""The name of the handwritten digits: the only data that a saved training finds again by itself."""
+"""The name of the handwritten digits."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -43,6 +43,7 @@ class Dataset(Displayed):
     digest: str = field(init=False)
 
     def __post_init__(self) -> None:
+        check_type("Source of the data", self.source, str)
         for thing, text in (("Name of the data", self.name), ("Held-out part", self.held_out)):
             if not isinstance(text, str) or not text.strip() or not text.isprintable():
                 raise PulsetrainError(f"{thing} must be text of one line, not {text!r}")
@@ -87,7 +88,7 @@ class Dataset(Displayed):
         )
         labels = check_array("Training labels", train_labels), check_array("Held-out labels", held_out_labels)
         if classes is None:
-            largest = [int(part.max()) for part in labels if part.size and np.issubdtype(part.dtype, np.integer)]
+            largest = [int(part.max()) for part in labels if part.size and part.dtype.kind in "iu"]
             classes = max([1, *largest]) + 1
         return cls(
             train_images,
@@ -150,7 +151,7 @@ def _labels(thing: str, values: ArrayLike, examples: int, classes: int) -> NDArr
     array = check_array(thing, values)
     if array.shape != (examples,):
         raise PulsetrainError(f"{thing} must have shape ({examples},), one for each image, not {array.shape}")
-    if not np.issubdtype(array.dtype, np.integer):
+    if array.dtype.kind not in "iu":
         raise PulsetrainError(f"{thing} must be integers, not {array.dtype}")
     wrong = (array < 0) | (array >= classes)
     if wrong.any():

@@ -87,7 +87,7 @@ def _bytes(folder: Path, what: str, name: str) -> bytes:
             return gzip.decompress(content) if is_packed else content
         except (OSError, EOFError, zlib.error) as error:
             raise PulsetrainError(f"Data file must be a whole file of {what}, not {str(path)!r} ({error})") from error
-    raise PulsetrainError(f"Data folder must hold {name} or {name}.gz ({what}), which {str(folder)!r} does not")
+    raise PulsetrainError(f"Data folder must hold {name} or {name}.gz ({what}), not be without ({str(folder)!r})")
 
 
 def _array(content: bytes, name: str, axes: int) -> NDArray[np.uint8]:

@@ -353,7 +353,7 @@ def layer_from_dict(values: Any, where: str) -> Layer:
 
 
 def _image(shape: Shape) -> str:
-    return f"image of {'×'.join(map(str, shape))}" if len(shape) == 3 else f"{'×'.join(map(str, shape))} vector"
+    return f"image of {'×'.join(map(str, shape))}"
 
 
 def _checked_image(layer: Layer, shape: Shape) -> Shape:

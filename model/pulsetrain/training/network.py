@@ -66,6 +66,10 @@ class Network:
         if len(self.steps[-1]) != 1:
             ends = "×".join(map(str, self.steps[-1]))
             raise PulsetrainError(f"Last layer of a network must yield a vector, not images of {ends}")
+        for rows, columns in self.shapes:
+            if max(rows, columns) > SIZE_MAX:
+                found = f"{rows} × {columns}"
+                raise PulsetrainError(f"Weight matrix of a layer must have at most {SIZE_MAX} lines, not {found}")
         if not any(isinstance(layer, Weighted) for layer in self.layers):
             raise PulsetrainError(f"Network must have a layer with weights, not only {self}")
 
@@ -180,20 +184,22 @@ class Network:
         rows, columns = config.rows, config.weight_columns
         return sum(-(-inputs // rows) * -(-outputs // columns) for inputs, outputs in self.shapes)
 
-    def check_memory(self, config: ControllerConfig, batch: int = 1, available: int | None = None) -> None:
-        """Raise PulsetrainError unless a training by batches of ``batch`` examples fits into ``available`` bytes, by
-        default the machine's memory. An estimate from below."""
+    def check_memory(
+        self, config: ControllerConfig, batch: int = 1, measured: int = 1, available: int | None = None
+    ) -> None:
+        """Raise PulsetrainError unless a training by batches of ``batch`` examples, with ``measured`` held out, fits
+        into ``available`` bytes, by default the machine's memory. An estimate from below."""
         from pulsetrain.tiles.places import check_grid_memory
 
         weights = sum(inputs * outputs for inputs, outputs in self.shapes)
-        # Of each example: the values before and after each layer, the vectors of each product, and their derivatives.
-        values = sum(math.prod(shape) for shape in self.steps)
-        vectors = sum(n * inputs for n, (inputs, _) in zip(self.reads_per_example, self.shapes, strict=True))
-        examples = max(batch, EXAMPLES_AT_ONCE)
+        # Of a batch all values between the layers and the vectors of all products are kept for the way back; of what is
+        # only measured those of one layer.
+        values = [math.prod(shape) for shape in self.steps]
+        vectors = [n * inputs for n, (inputs, _) in zip(self.reads_per_example, self.shapes, strict=True)]
+        kept = batch * (sum(values) + sum(vectors))
+        passing = min(measured, EXAMPLES_AT_ONCE) * max(*values, *vectors)
         try:
-            check_grid_memory(
-                self.tiles(config), config, weights, values=examples * (values + 2 * vectors), available=available
-            )
+            check_grid_memory(self.tiles(config), config, weights, values=max(kept, passing), available=available)
         except PulsetrainError as error:
             raise PulsetrainError(f"Network must be smaller, not {self}. {error}") from error
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pulsetrain.errors import check_choice, check_real
+from pulsetrain.errors import PulsetrainError, check_choice, check_real
 from pulsetrain.numerics.compiled import compiled
 
 Floats = NDArray[np.float64]
@@ -29,6 +29,17 @@ class Optimizer(ABC):
     def __init__(self, shapes: Sequence[tuple[int, ...]], learning_rate: float) -> None:
         self.learning_rate = check_real("Learning rate", learning_rate, above=0.0)
         self._shapes = [tuple(shape) for shape in shapes]
+
+    def _check(self, thing: str, arrays: Sequence[Floats]) -> None:
+        found = [np.shape(array) for array in arrays]
+        if found != self._shapes:
+            raise PulsetrainError(f"{thing} must have the shapes {self._shapes} of the parameters, not {found}")
+
+    def _saved(self, name: str, state: Mapping[str, Any]) -> list[Floats]:
+        """The arrays ``name`` of a state, checked."""
+        arrays = [np.array(array, dtype=np.float64) for array in state[name]]
+        self._check(f"Saved {name}", arrays)
+        return arrays
 
     @abstractmethod
     def steps(self, gradients: Sequence[Floats], share: float = 1.0) -> list[Floats]:
@@ -60,6 +71,7 @@ class Sgd(Optimizer):
         self._velocity: list[Floats] = [np.zeros(shape) for shape in self._shapes]
 
     def steps(self, gradients: Sequence[Floats], share: float = 1.0) -> list[Floats]:
+        self._check("Gradients", gradients)
         for velocity, gradient in zip(self._velocity, gradients, strict=True):
             velocity *= self.momentum
             velocity += gradient
@@ -70,7 +82,7 @@ class Sgd(Optimizer):
         return {"velocity": [velocity.copy() for velocity in self._velocity]}
 
     def restore(self, state: Mapping[str, Any]) -> None:
-        self._velocity = [np.array(velocity, dtype=np.float64) for velocity in state["velocity"]]
+        self._velocity = self._saved("velocity", state)
 
 
 @compiled
@@ -105,9 +117,10 @@ class Adam(Optimizer):
         rate = self.learning_rate * share / (1.0 - self.beta1**self._step)
         correction = 1.0 - self.beta2**self._step
         result = []
+        self._check("Gradients", gradients)
         for mean, square, gradient in zip(self._mean, self._square, gradients, strict=True):
             step = np.empty(mean.shape)
-            flat = np.ascontiguousarray(gradient).reshape(-1)
+            flat = np.ascontiguousarray(gradient, np.float64).reshape(-1)
             constants = (self.beta1, self.beta2, self.epsilon, rate, correction)
             _adam(mean.reshape(-1), square.reshape(-1), flat, constants, step.reshape(-1))
             result.append(step)
@@ -121,9 +134,8 @@ class Adam(Optimizer):
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
+        self._mean, self._square = self._saved("mean", state), self._saved("square", state)
         self._step = int(state["step"])
-        self._mean = [np.array(mean, dtype=np.float64) for mean in state["mean"]]
-        self._square = [np.array(square, dtype=np.float64) for square in state["square"]]
 
 
 OPTIMIZERS = ("adam", "sgd")

@@ -75,8 +75,13 @@ class Recorder:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from ``state``, with grids that have been restored."""
-        self._before = [np.array(before, np.float32) for before in state["before"]]
-        self._written = [[int(number) for number in written] for written in state["written"]]
+        before = [np.array(values, np.float32) for values in state["before"]]
+        written = [[int(number) for number in numbers] for numbers in state["written"]]
+        if [values.shape for values in before] != [values.shape for values in self._before]:
+            raise ValueError("before")
+        if len(written) != len(self._written) or len({len(numbers) for numbers in written}) != 1:
+            raise ValueError("written")
+        self._before, self._written = before, written
         self._so_far = [grid.counters.cells_written for grid in self._grids]
         codes: NDArray[np.int64] = np.array(state["codes"], np.int64)
         self._codes = codes.reshape(self._codes.shape)

@@ -8,6 +8,7 @@ The file is a compressed npz without pickled objects, beside the results of the 
 from __future__ import annotations
 
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -28,6 +29,12 @@ RECORDS = "runs"
 
 REPORT, PAGE = "report", "report.html"
 """Folder of the pictures in the folder of a study, and the page with all of them."""
+
+_RUN = r"(adam|sgd)-[a-z-]+-seed\d+"
+OF_RUN = re.compile(rf"{_RUN}\.npz")
+"""Names of the files that runs leave."""
+OF_REPORT = re.compile(rf"report\.html|learning-curves\.png|{_RUN}-(writes|layer\d+-(conductances|pulses|codes))\.png")
+"""Names of the files in a report."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -115,8 +115,17 @@ class TrainingResult(Displayed):
         made = cls(**{**known, **{name: tuple(values[name]) for name in _CURVES}})
         if not made.accuracy or not 1 <= made.best_epoch <= len(made.accuracy):
             raise ValueError("best_epoch")
+        if not all(0 <= value <= 1 for value in (*made.accuracy, *made.validation)) or len(made.loss) != len(
+            made.accuracy
+        ):
+            raise ValueError("accuracy")
+        if made.steps < 1 or made.weight_cells < 1 or not all(0 <= getattr(made, name) < 2**63 for name in _TOTALS):
+            raise ValueError("counts")
         return made
 
+
+_TOTALS = ("cells_written", "pulses", "reads", "row_reads", "conversions")
+"""Counts that others are divided by, or that are drawn."""
 
 _CURVES = ("accuracy", "validation", "loss")
 """What has a value per epoch."""

@@ -159,10 +159,11 @@ class TrainingRun:
         self.recorder.epoch_ended()
         self._loss.append(losses / len(order))
         layers = self._layers()
-        if len(self._set_aside):
-            images, labels = data.train_images[self._set_aside], data.train_labels[self._set_aside]
-            self._validation.append(self._network.accuracy(layers, images, labels))
-        self._accuracy.append(self._network.accuracy(layers, data.held_out_images, data.held_out_labels))
+        with np.errstate(over="ignore", invalid="ignore"):
+            if len(self._set_aside):
+                images, labels = data.train_images[self._set_aside], data.train_labels[self._set_aside]
+                self._validation.append(self._network.accuracy(layers, images, labels))
+            self._accuracy.append(self._network.accuracy(layers, data.held_out_images, data.held_out_labels))
         if self._validation and self.best_epoch == self.epoch:
             self._best = self._now()
         self._seconds += time.perf_counter() - begun
@@ -231,13 +232,20 @@ class TrainingRun:
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Continue where ``state`` was taken, bit for bit."""
-        self._network.biases = [np.array(bias, dtype=np.float64) for bias in state["biases"]]
+        biases = [np.array(bias, dtype=np.float64) for bias in state["biases"]]
+        if [bias.shape for bias in biases] != [bias.shape for bias in self._network.biases]:
+            raise ValueError("biases")
+        curves = [[float(value) for value in state[name]] for name in ("accuracy", "loss", "validation")]
+        expected = len(curves[0]) if len(self._set_aside) else 0
+        if len(curves[1]) != len(curves[0]) or len(curves[2]) != expected or (state["best"] is None) != (not expected):
+            raise ValueError("epochs")
+        self._network.biases = biases
         for grid, saved in zip(self.grids, state["tiles"], strict=True):
             grid.restore(saved)
         self._optimizer.restore(state["optimizer"])
         self._shuffler.bit_generator.state = state["shuffler"]
-        self._accuracy, self._loss = list(state["accuracy"]), list(state["loss"])
-        self._validation, best = list(state["validation"]), state["best"]
+        self._accuracy, self._loss, self._validation = curves
+        best = state["best"]
         self._best = None
         if best is not None:
             self._best = TrainedNetwork(self._settings.network, best["weights"], best["biases"], best["epoch"])

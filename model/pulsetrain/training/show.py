@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from os import PathLike
 from pathlib import Path
@@ -16,12 +15,10 @@ from pulsetrain.training.maps import conductance_maps, pulse_map
 from pulsetrain.training.network import Network
 from pulsetrain.training.optimizers import OPTIMIZERS
 from pulsetrain.training.plots import learning_curves
-from pulsetrain.training.records import PAGE, REPORT, Record, load_record, record_path
+from pulsetrain.training.records import OF_REPORT, PAGE, REPORT, Record, load_record, record_path
 from pulsetrain.training.results import TrainingResult, load_results
 from pulsetrain.training.rules import RULES
 from pulsetrain.training.store import CURVES, RESULTS
-
-_OURS = re.compile(r"[a-z-]+-seed\d+-(writes|layer\d+-(conductances|pulses|codes))\.png")
 
 Tell = Callable[[str], None]
 
@@ -127,7 +124,7 @@ def _write(target: Path, contents: dict[str, bytes]) -> list[Path]:
     for name, content in contents.items():
         write_atomic(target / name, content)
     for path in target.iterdir():
-        if _OURS.fullmatch(path.name) and path.name not in contents:
+        if OF_REPORT.fullmatch(path.name) and path.name not in contents:
             path.unlink(missing_ok=True)
     return [target / name for name in reversed(contents)]
 

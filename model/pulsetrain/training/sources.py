@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -48,8 +47,11 @@ def load_data(name: str = DIGITS, folder: str | PathLike[str] | None = None, hel
         rule = f"given with --data-folder or in {FOLDER}"
         raise PulsetrainError(f"Folder of the data {name!r} must be {rule}, not left out")
     place = check_path("Data folder", folder)
-    inner = place / name
-    return load_idx(inner if inner.is_dir() else place, held_out, mnist=name == "mnist")
+    try:
+        inner = place / name if (place / name).is_dir() else place
+    except OSError as error:
+        raise PulsetrainError(f"Data folder must be readable, not {str(place)!r:.200} ({error.strerror})") from error
+    return load_idx(inner, held_out, mnist=name == "mnist")
 
 
 def load_npz(path: str | PathLike[str], held_out: str = "test") -> Dataset:
@@ -91,26 +93,30 @@ def _arrays(place: Path) -> list[NDArray[Any]]:
                     raise PulsetrainError(
                         f"Data file must have the arrays {', '.join(ARRAYS)}, not {found} ({str(place)!r})"
                     )
-            return [file[name] for name in ARRAYS]
+            arrays = [file[name] for name in ARRAYS]
+        for name, array in zip(ARRAYS, arrays, strict=True):
+            if not isinstance(array, np.ndarray):
+                raise PulsetrainError(f"Data file must have an array {name}, not bytes ({str(place)!r})")
+        return arrays
     except FileNotFoundError:
         raise PulsetrainError(f"Data file must exist, not {str(place)!r}") from None
     except IsADirectoryError:
         raise PulsetrainError(f"Data file must be a file, not the folder {str(place)!r}") from None
     except PulsetrainError:
         raise
-    except (AttributeError, EOFError, OSError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+    except Exception as error:  # whatever the readers of zip and npy make of damaged bytes
         raise PulsetrainError(f"Data file must be an .npz file of arrays, not {str(place)!r} ({error})") from error
 
 
 def _classes(*labels: NDArray[Any]) -> int | None:
     """One more than the largest label of all, whichever part is held out; None where the data are refused anyway."""
-    largest = [int(part.max()) for part in labels if part.size and np.issubdtype(part.dtype, np.integer)]
+    largest = [int(part.max()) for part in labels if part.size and part.dtype.kind in "iu"]
     return max([1, *largest]) + 1
 
 
 def data_again(saved: Mapping[str, Any], data: Dataset | None = None) -> Dataset:
     """The data that a file tells of (as ``Dataset.to_dict``): ``data`` if they are given again, the digits, or what is
-    read again from their source.
+    read again from their source. Their name is that in the file, wherever they are now.
 
     Raises PulsetrainError if they are others than those of the file, or are needed and not given.
     """
@@ -122,10 +128,10 @@ def data_again(saved: Mapping[str, Any], data: Dataset | None = None) -> Dataset
         data = _found_again(saved)
     if data is None:
         raise PulsetrainError(f"Data must be given again, {wanted}, not left out: the file does not hold them")
-    if data.identity() != {key: saved[key] for key in keys}:
+    if (data.held_out, data.digest) != (saved["held_out"], saved["digest"]):
         found = f"{data.name!r} (held out: {data.held_out}, SHA-256 {data.digest[:12]}…)"
         raise PulsetrainError(f"Data must be those of the file, {wanted}, not {found}")
-    return data
+    return data if data.name == saved["name"] else replace(data, name=saved["name"])
 
 
 def _found_again(saved: Mapping[str, Any]) -> Dataset | None:

@@ -25,7 +25,7 @@ from pulsetrain.errors import PulsetrainError, check_integer, check_path
 from pulsetrain.files.checkpoint import load_state, make_output_folder, save_state
 from pulsetrain.training.data import Dataset
 from pulsetrain.training.plots import learning_curves, save_learning_curves
-from pulsetrain.training.records import PAGE, RECORDS, REPORT, record_path, save_record
+from pulsetrain.training.records import OF_REPORT, OF_RUN, RECORDS, REPORT, record_path, save_record
 from pulsetrain.training.rehearsal import rehearse
 from pulsetrain.training.results import TrainingResult, load_results, save_results, summarise
 from pulsetrain.training.study import Run, StudySettings
@@ -143,7 +143,7 @@ def resume_study(
     """Continue the study in ``folder`` to its end; if it has finished, only read its results.
 
     ``wanted`` (as for ``StudySettings.must_contain``) is compared with the settings that it was begun with. ``data``:
-    those of the study, needed unless they are the digits: its files tell which they were, but do not hold them. Raises
+    those of the study, needed unless they are the digits or still where they were: its files do not hold them. Raises
     PulsetrainError if they differ, if there is no study, or if another process is training it.
     """
     folder = check_path("Output folder", folder)
@@ -270,17 +270,24 @@ def _keep_files(folder: Path | None, run: Run, event: Event) -> None:
 
 
 def _forget_files(folder: Path) -> None:
-    """Delete the files of a study but for its checkpoint."""
+    """Delete the files of a study but for its checkpoint, pictures by ``pulsetrain show`` included; nothing else."""
     for name in (RESULTS, CURVES):
         (folder / name).unlink(missing_ok=True)
-    for name in (RECORDS, TRAINED):
-        for path in (folder / name).glob("*-seed*.npz"):
-            path.unlink(missing_ok=True)
+    for name in (RECORDS, TRAINED, REPORT):
+        inner = folder / name
+        for path in inner.iterdir() if inner.is_dir() else ():
+            ours = OF_REPORT if name == REPORT else OF_RUN
+            if path.is_file() and ours.fullmatch(path.name):
+                path.unlink(missing_ok=True)
         with suppress(OSError):  # it is not there, or something else is in it
-            (folder / name).rmdir()
-    if (folder / REPORT / PAGE).exists():  # pictures of the study, by pulsetrain show
-        for path in (folder / REPORT / PAGE, *(folder / REPORT).glob("*.png")):
-            path.unlink(missing_ok=True)
+            inner.rmdir()
+
+
+def _check_places(folder: Path) -> None:
+    """Raise PulsetrainError if what runs leave could not be written in ``folder``: found out before they begin."""
+    for name in (RECORDS, TRAINED):
+        if _exists(folder / name) and not (folder / name).is_dir():
+            raise PulsetrainError(f"Output folder must be a folder, not the file {str(folder / name)!r}")
 
 
 def _train(
@@ -294,8 +301,10 @@ def _train(
 ) -> Study:
     """Make the runs that ``finished`` and the states ``current`` lack, then write the files of a finished study."""
     check_integer("Processes", processes, 1)
+    replaces = folder is not None and (_exists(folder / RESULTS) or _exists(folder / CHECKPOINT))
     if folder is not None:
         make_output_folder(folder)
+        _check_places(folder)
     path = None if folder is None else folder / CHECKPOINT
     checkpoint = _Checkpoint(path, settings, checkpoint_seconds)
     runs = settings.runs()
@@ -334,7 +343,7 @@ def _train(
                         checkpoint.keep({}, {})
                         checkpoint.write()
                         new, worthless = False, True
-                        if folder is not None:
+                        if folder is not None and replaces:
                             _forget_files(folder)  # of a study that this one overwrites
                     observer.run_started(number, run)
         results = [finished[number] for number in range(len(runs))]

@@ -104,37 +104,42 @@ class StudySettings:
         object.__setattr__(self, "rules", _names("Rule", self.rules, tuple(RULES)))
         object.__setattr__(self, "optimizers", _names("Optimizer", self.optimizers, OPTIMIZERS))
         if self.learning_rate is not None:
-            check_real("Learning rate", self.learning_rate, above=0.0)
+            self._keep("learning_rate", check_real("Learning rate", self.learning_rate, above=0.0))
             if len(self.optimizers) > 1:
                 rule = "left to its defaults when more than one optimizer is trained"
                 raise PulsetrainError(f"Learning rate must be {rule}, not {self.learning_rate!r}")
         if self.compare and not any(RULES[name].uses_controller for name in self.rules):
             names = ", ".join(sorted(name for name, rule in RULES.items() if rule.uses_controller))
             raise PulsetrainError(f"Rule must be {names} for RTL and model to be compared, not {', '.join(self.rules)}")
-        check_real("Momentum", self.momentum, low=0.0, high=0.999)
-        check_integer("Epochs", self.epochs, 1, 100_000)
+        self._keep("momentum", check_real("Momentum", self.momentum, low=0.0, high=0.999))
+        self._keep("epochs", check_integer("Epochs", self.epochs, 1, 100_000))
         check_choice("Schedule", self.schedule, SCHEDULES)
-        check_real("Validation share", self.validation, low=0.0, high=0.9)
+        self._keep("validation", check_real("Validation share", self.validation, low=0.0, high=0.9))
         if self.patience is not None:
-            check_integer("Patience", self.patience, 1)
+            self._keep("patience", check_integer("Patience", self.patience, 1))
             if self.validation == 0.0:
                 raise PulsetrainError(f"Patience must be left out without a validation share, not {self.patience}")
         object.__setattr__(self, "input_scaling", InputScaling.of(self.input_scaling))
-        check_integer("Batch", self.batch, 1, len(self.trained_on()[0]))
-        check_integer("First seed", self.first_seed, 0, 2**32 - 1)
-        check_integer("Seeds", self.seeds, 1, 10_000)
+        self._keep("batch", check_integer("Batch", self.batch, 1, len(self.trained_on()[0])))
+        self._keep("first_seed", check_integer("First seed", self.first_seed, 0, 2**32 - 1))
+        self._keep("seeds", check_integer("Seeds", self.seeds, 1, 10_000))
         check_choice("Reads", self.reads, READS)
         self.network.check_ends(self.data.pixels, self.data.classes, self.data.name)
-        self.network.check_memory(self.config, self.batch)
+        self.network.check_memory(self.config, self.batch, len(self.data.held_out_labels))
         for name in LEFT_TO_THE_RULE:
             value = getattr(self.settings, name)
             if value != getattr(DEFAULT_SETTINGS, name):
                 raise PulsetrainError(f"{title(name)} must be left to the rule eapu-verified, not {value!r}")
         self.controller_settings()
         if self.threshold_weight is not None:
-            check_real("Threshold", self.threshold_weight, low=THRESHOLD_MIN, unit="weight units")
+            threshold = check_real("Threshold", self.threshold_weight, low=THRESHOLD_MIN, unit="weight units")
+            self._keep("threshold_weight", threshold)
         for rule in self.rules:
             self.tile_settings(rule)
+
+    def _keep(self, name: str, value: Any) -> None:
+        """Plain numbers in place of NumPy's and others, which files cannot hold."""
+        object.__setattr__(self, name, value)
 
     def trained_on(self) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Numbers of the examples of the training part that are trained with, and of those kept for validation."""
@@ -166,7 +171,7 @@ class StudySettings:
         return [Run(optimizer, rule, seed) for optimizer in self.optimizers for rule in self.rules for seed in seeds]
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values, as JSON has them; of the data only name, held-out part and digest."""
+        """Plain values, as JSON has them; of the data only what tells them apart, and where they are."""
         plain = {item.name: getattr(self, item.name) for item in fields(self)}
         return plain | {
             "device": self.device.to_dict(),
@@ -181,7 +186,7 @@ class StudySettings:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any], data: Dataset | None = None) -> StudySettings:
-        """The inverse of ``to_dict``. ``data``: those of the study, needed unless they are the digits.
+        """The inverse of ``to_dict``. ``data``: those of the study, needed unless they are found again.
 
         Raises PulsetrainError for names that are unknown or missing, illegal values, and other data.
         """

@@ -47,10 +47,15 @@ class TrainedNetwork(Displayed):
         object.__setattr__(self, "epoch", check_integer("Epoch", self.epoch, 0))
         shapes = self.network.shapes
         for name, wanted in (("weights", shapes), ("biases", [(outputs,) for _, outputs in shapes])):
-            arrays = [check_array(name.capitalize(), array) for array in getattr(self, name)]
+            given = getattr(self, name)
+            if not isinstance(given, list | tuple):
+                raise PulsetrainError(f"{name.capitalize()} must be a list of arrays, not {given!r:.80}")
+            arrays = [check_array(name.capitalize(), array) for array in given]
             found = [array.shape for array in arrays]
             if found != wanted:
                 raise PulsetrainError(f"{name.capitalize()} must have the shapes {wanted} of the network, not {found}")
+            if not all(array.dtype.kind in "iuf" for array in arrays):
+                raise PulsetrainError(f"{name.capitalize()} must be real numbers, not {arrays[0].dtype}")
             floats = tuple(np.array(array, np.float64) for array in arrays)
             if not all(np.isfinite(array).all() for array in floats):
                 raise PulsetrainError(f"{name.capitalize()} must be finite, not as they are")
@@ -64,12 +69,18 @@ class TrainedNetwork(Displayed):
         inputs = int(np.prod(self.network.inputs))
         if array.ndim < 2 or array[:1].size != inputs:
             raise PulsetrainError(f"Images must have {inputs} pixels each, not the shape {array.shape}")
+        if array.dtype.kind not in "iuf" or not np.isfinite(array).all():
+            raise PulsetrainError(f"Images must be finite real numbers, not {array.dtype} with others among them")
         flat = array.reshape(len(array), inputs).astype(np.float64)
         return propagation.outputs([ExactProducts(matrix) for matrix in self.weights], flat)
 
     def accuracy(self, images: ArrayLike, labels: ArrayLike) -> float:
         """Share of the images, 0 … 1, whose largest output is that of their label."""
-        return float(np.mean(self.outputs(images).argmax(axis=1) == np.asarray(labels)))
+        outputs, wanted = self.outputs(images), check_array("Labels", labels)
+        if wanted.shape != (len(outputs),) or wanted.dtype.kind not in "iu":
+            rule = f"integers of shape ({len(outputs)},), one for each image"
+            raise PulsetrainError(f"Labels must be {rule}, not {wanted.dtype} of shape {wanted.shape}")
+        return float(np.mean(outputs.argmax(axis=1) == wanted))
 
     def _described(self) -> list[tuple[str, Any]]:
         return [("network", str(self.network)), ("after epoch", self.epoch)]
