@@ -132,7 +132,7 @@ def section(numbers: Numbers) -> str:
         text += (
             f"| {row['network']} | {row['data']} | {row['epochs']}, {row['schedule']} | {row['device']} "
             f"| {row['tiles']}, {100 * row['utilisation']:.0f} % | {100 * share:.3g} % "
-            f"| {row['predicted']:.4g} | {counted:.4g} | {ratio(row):.2f} |\n"
+            f"| {row['predicted']:,.0f} | {counted:,.0f} | {ratio(row):.2f} |\n"
         )
     failed = missed(numbers)
     return text + ("\nAll are within 20 %.\n" if not failed else "\nMissed: " + "; ".join(failed) + ".\n")

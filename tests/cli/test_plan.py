@@ -29,6 +29,7 @@ def test_plan_then_train(run: Run, tmp_path: Path) -> None:
     assert code == 0
     parts = ["lab: of the lab", "ΔW_th", "0.025 weight units", "cells written per step", "accuracy, pilot", "µJ"]
     parts += ["trainings until worn out", "half the window after 1e+06 pulses", "noise of a pulse", "train --plan"]
+    parts += ["dense 64-10", "15.6 %", "32 ADCs, 256 lines with a DAC", "cells written in a training", "of 4736"]
     for part in parts:
         assert part in text
     code, _, err = run("plan", "lab.toml", *options)

@@ -72,7 +72,7 @@ def test_the_page_says_what_was_measured(script: ModuleType, tmp_path: Path) -> 
     assert "| mine | eapu | 0.02 | 0.02 | 0.001 | 96.3 (96.2–96.4) | 96.8 | 1.15 % | 1 % |" in page
     assert "All are met." in page
     assert "| mine | low | 2 mJ (1 to 5) | 0.9 s | 55 |" in page
-    assert "| 64-80-10 | digits | 10, cosine | mine | 4, 36 % | 0.432 % | 1.1e+04 | 1e+04 | 1.10 |" in page
+    assert "| 64-80-10 | digits | 10, cosine | mine | 4, 36 % | 0.432 % | 11,000 | 10,000 | 1.10 |" in page
     assert "All are within 20 %." in page
     assert (tmp_path / "planning.png").read_bytes().startswith(b"\x89PNG")
     worse = numbers()

@@ -174,7 +174,7 @@ def _expected(plan: Plan) -> list[tuple[str, str, str]]:
     energy, life = plan.energy, plan.lifetime
     rows = [
         ("cells written per step", f"{100 * plan.written:.3g} %", f"mean over {plan.steps} steps"),
-        ("cells written in a training", f"{plan.cells_written:.4g}", f"of {plan.weights} weights"),
+        ("cells written in a training", f"{plan.cells_written:,.0f}", f"of {plan.weights} weights"),
     ]
     for name, value in plan.accuracy.items():
         if not name.endswith("ideal"):
