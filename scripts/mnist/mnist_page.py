@@ -13,8 +13,8 @@ from pulsetrain.pictures import style
 Row = Mapping[str, Any]
 Parts = Mapping[str, Sequence[Row]]
 
-NAMES = {"eapu": "EaPU", "every-step": "every step written", "ideal": "ideal"}
-COLOURS = {"eapu": style.BLUE, "every-step": style.ORANGE, "ideal": style.BLACK}
+NAMES = {"eapu": "EaPU", "eapu-exact": "EaPU, exact reads", "every-step": "every step written", "ideal": "ideal"}
+COLOURS = {"eapu": style.BLUE, "eapu-exact": style.SKY, "every-step": style.ORANGE, "ideal": style.BLACK}
 FIGURE = "mnist-writes.png"
 
 HEAD = """# MNIST on grids of tiles
@@ -112,12 +112,12 @@ def _test(rows: Sequence[Row]) -> str:
 def _distance(rows: Sequence[Row]) -> str:
     """How far the rules are from ideal, in points."""
     mean = {key: 100 * np.mean([run["accuracy"][-1] for run in runs]) for key, runs in _grouped(rows).items()}
-    told = [
-        f"{tiles}: EaPU {mean[tiles, 'ideal'] - mean[tiles, 'eapu']:.2f} points below ideal, "
-        f"every step {mean[tiles, 'ideal'] - mean[tiles, 'every-step']:.2f} below"
-        for tiles in dict.fromkeys(tiles for tiles, _ in mean)
-    ]
-    return "On tiles of " + "; of ".join(told) + ".\n"
+    told = []
+    for tiles in dict.fromkeys(tiles for tiles, _ in mean):
+        below = [f"{NAMES[rule]} {mean[tiles, 'ideal'] - mean[tiles, rule]:.2f}" for rule in NAMES
+                 if rule != "ideal" and (tiles, rule) in mean]  # fmt: skip
+        told.append(f"{tiles}: {', '.join(below)}")
+    return "Points below ideal, on tiles of " + "; of ".join(told) + ".\n"
 
 
 def _convolution(rows: Sequence[Row]) -> str:

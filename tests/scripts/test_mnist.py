@@ -44,7 +44,7 @@ def test_the_page_tells_what_was_measured() -> None:
     text = mnist_page.page(PARTS)
     assert "| EaPU | **97.00** | 97.00 |" in text
     assert "| 64×64 | EaPU | 0.001 cosine | 97.15 (97.10–97.20) | 10, 1 | 1,000 |" in text
-    assert "On tiles of 64×64: EaPU 0.50 points below ideal, every step 7.50 below; of 256×256: EaPU 0.50 " in text
+    assert "Points below ideal, on tiles of 64×64: EaPU 0.50, every step written 7.50; of 256×256: EaPU 0.50, " in text
     assert "convolutional" not in text
     assert mnist_page.figure(PARTS["test"]).startswith(b"\x89PNG")
 
@@ -70,7 +70,7 @@ def test_it_measures_what_is_missing_and_writes_the_page(
     arguments = ["--data-folder", str(tmp_path), "--output", str(tmp_path)]
     assert mnist.main(arguments) == 0
     first = capsys.readouterr().out
-    assert first.count(" CPU s\n") == 3 * 2 + 2 * 3 + 2
+    assert first.count(" CPU s\n") == 3 * 2 + 2 * 4 + 2
     page = (tmp_path / "mnist.md").read_text(encoding="utf-8")
     assert "## A convolutional network" in page
     assert mnist.main(arguments) == 0
