@@ -150,7 +150,10 @@ def test_what_is_given_is_kept() -> None:
         ({"data": "digits"}, "Data must be of type Dataset, not 'digits'"),
         ({"schedule": "linear"}, "Schedule must be one of constant, cosine, not 'linear'"),
         ({"batch": 0}, "Batch must be an integer between 1 and 1347, not 0"),
-        ({"network": (64, 10**6, 10)}, "Network must be smaller, not 64-1000000-10. Tiles must be as many as fit"),
+        (
+            {"network": (64, 10**6, 10**6, 10)},
+            "Network must be smaller, not 64-1000000-1000000-10. Tiles must be as many as f",
+        ),
         ({"device": Device("x", parameters=ArrayParameters(fresh=True))}, "Device must be formed for a plan"),
     ],
 )

@@ -145,7 +145,7 @@ def test_counters_add_up() -> None:
     made = tile()
     reports = [made.update(some_steps(seed)) for seed in range(4)] + [made.write(some_steps(9), noise=True)]
     sums = {item.name: sum(getattr(r, item.name) for r in reports) for item in fields(UpdateReport)}
-    others = dict.fromkeys(("programs", "cells_form", "pulses_form", "row_reads"), 0)
+    others = dict.fromkeys(("programs", "cells_form", "pulses_form", "row_reads", "inputs_clipped"), 0)
     assert asdict(made.counters) == {"updates": 5, "decisions": 4 * 64, **others, **sums}
 
 
