@@ -125,7 +125,7 @@ def plan_text(plan: Plan) -> str:
 
 
 def load_plan(path: str | PathLike[str], data: Dataset | None = None) -> PlanFile:
-    """What the plan file at ``path`` says. ``data``: those of the plan, needed unless they are the digits.
+    """What the plan file at ``path`` says. ``data``: those of the plan, needed unless found again.
 
     Raises PulsetrainError if it is missing, is no plan file or one of another version, has unknown or missing keys or
     values out of range, if its tables do not agree, or if the data are others.

@@ -23,8 +23,9 @@ from pulsetrain.device.catalogue import DEFAULT_DEVICE
 from pulsetrain.device.device import Device
 from pulsetrain.errors import MismatchError, PulsetrainError, check_array, check_integer, check_type
 from pulsetrain.numerics.threads import run_blocks
-from pulsetrain.tiles.array_tile import DEFAULT_SETTINGS, ArrayTile, checked_pairs
-from pulsetrain.tiles.converters import checked_vectors, dac_codes, scaled_columns
+from pulsetrain.tiles.array_tile import DEFAULT_SETTINGS, checked_pairs
+from pulsetrain.tiles.converters import checked_vectors, scaled_columns
+from pulsetrain.tiles.line_reads import codes_of_line, products_of_line
 from pulsetrain.tiles.model import ModelTile
 from pulsetrain.tiles.places import Place, check_grid_memory, clock_of, joined_slots, places_of, seed_of_place
 from pulsetrain.tiles.reports import (
@@ -179,7 +180,7 @@ class TileGrid(Tile):
         """Sums of the tiles' output codes, int32: shapes as for ``vmm`` and ``vmm_transposed``."""
         array, stack = self._stacked("Codes", codes, backward)
         checked = checked_codes("Codes", stack, stack.shape[1], self.config.dac_max)
-        total = np.sum(self._by_line(checked, backward, _codes), axis=0, dtype=np.int32)
+        total = np.sum(self._by_line(checked, backward, codes_of_line), axis=0, dtype=np.int32)
         return total.reshape(*array.shape[:-1], total.shape[1])
 
     def last_codes(self) -> NDArray[np.int16]:
@@ -397,7 +398,7 @@ class TileGrid(Tile):
     def _product(self, values: ArrayLike, scaling: InputScaling | str, *, backward: bool) -> NDArray[np.float64]:
         array, stack = self._stacked("Vectors", values, backward)
         vectors = checked_vectors("Vectors", stack, stack.shape[1])
-        parts = self._by_line(vectors, backward, partial(_products, scaling=InputScaling.of(scaling)))
+        parts = self._by_line(vectors, backward, partial(products_of_line, scaling=InputScaling.of(scaling)))
         total = parts[0]
         with np.errstate(over="ignore", invalid="ignore"):  # as for the products themselves
             for part in parts[1:]:
@@ -478,23 +479,6 @@ class TileGrid(Tile):
                 whole[: lines.stop - lines.start] = vector[lines]
                 parts.append(whole)
         return parts
-
-
-def _products(
-    tiles: Sequence[Tile], vectors: NDArray[np.float64], backward: bool, scaling: InputScaling
-) -> list[NDArray[Any]]:
-    """The products of tiles that are driven with the same ``vectors``."""
-    if not all(isinstance(tile, ArrayTile) for tile in tiles):
-        return [
-            tile.vmm_transposed(vectors, scaling=scaling) if backward else tile.vmm(vectors, scaling=scaling)
-            for tile in tiles
-        ]
-    scaled = dac_codes(vectors, tiles[0].config.dac_max, scaling)
-    return [tile.products_of(scaled, backward) for tile in tiles if isinstance(tile, ArrayTile)]
-
-
-def _codes(tiles: Sequence[Tile], codes: NDArray[np.int32], backward: bool) -> list[NDArray[Any]]:
-    return [tile.read_codes(codes, backward=backward) for tile in tiles]
 
 
 def _sums(reports: Sequence[WriteCounts]) -> dict[str, int]:
