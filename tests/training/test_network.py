@@ -88,7 +88,7 @@ def test_a_perceptron_is_dense_layers_with_relu_between_them() -> None:
 
 def test_what_a_convolution_needs() -> None:
     network = CONVOLUTIONAL
-    assert network.steps == [(8, 8, 1), (8, 8, 6), (8, 8, 6), (4, 4, 6), (96,), (10,)]
+    assert network.value_shapes == [(8, 8, 1), (8, 8, 6), (8, 8, 6), (4, 4, 6), (96,), (10,)]
     assert network.shapes == [(9, 6), (96, 10)]
     assert network.reads_per_example == [64, 1]
     assert network.names == ["convolution 6 of 3×3, 9-6", "dense 96-10"]

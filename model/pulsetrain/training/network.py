@@ -63,8 +63,8 @@ class Network:
                 raise PulsetrainError(f"Layers of a network must be of type Layer, not {layer!r:.80}")
         object.__setattr__(self, "layers", tuple(self.layers))
         check_choice("Loss", self.loss, LOSSES)
-        if len(self.steps[-1]) != 1:
-            ends = "×".join(map(str, self.steps[-1]))
+        if len(self.value_shapes[-1]) != 1:
+            ends = "×".join(map(str, self.value_shapes[-1]))
             raise PulsetrainError(f"Last layer of a network must yield a vector, not images of {ends}")
         for rows, columns in self.shapes:
             if max(rows, columns) > SIZE_MAX:
@@ -144,7 +144,7 @@ class Network:
         return f"{'×'.join(map(str, self.inputs))}: {', '.join(map(str, self.layers))}"
 
     @property
-    def steps(self) -> list[Shape]:
+    def value_shapes(self) -> list[Shape]:
         """Shape of an example before each layer, and of the outputs."""
         shapes = [self.inputs]
         for layer in self.layers:
@@ -155,7 +155,9 @@ class Network:
     def weighted(self) -> list[tuple[Weighted, Shape]]:
         """The layers with weights, each with the shape of its inputs."""
         return [
-            (layer, shape) for layer, shape in zip(self.layers, self.steps, strict=False) if isinstance(layer, Weighted)
+            (layer, shape)
+            for layer, shape in zip(self.layers, self.value_shapes, strict=False)
+            if isinstance(layer, Weighted)
         ]
 
     @property
@@ -194,7 +196,7 @@ class Network:
         weights = sum(inputs * outputs for inputs, outputs in self.shapes)
         # Of a batch all values between the layers and the vectors of all products are kept for the way back; of what is
         # only measured those of one layer.
-        values = [math.prod(shape) for shape in self.steps]
+        values = [math.prod(shape) for shape in self.value_shapes]
         vectors = [n * inputs for n, (inputs, _) in zip(self.reads_per_example, self.shapes, strict=True)]
         kept = batch * (sum(values) + sum(vectors))
         passing = min(measured, EXAMPLES_AT_ONCE) * max(*values, *vectors)
@@ -205,7 +207,7 @@ class Network:
 
     def check_ends(self, pixels: int, classes: int, data: str) -> None:
         """Raise PulsetrainError unless there are ``pixels`` inputs and ``classes`` outputs, those of ``data``."""
-        if (math.prod(self.inputs), self.steps[-1][0]) != (pixels, classes):
+        if (math.prod(self.inputs), self.value_shapes[-1][0]) != (pixels, classes):
             rule = f"one of {pixels} inputs and {classes} outputs for the data {data!r}"
             raise PulsetrainError(f"Network must be {rule}, not {self}")
 

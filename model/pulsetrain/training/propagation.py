@@ -40,7 +40,7 @@ class Propagation:
         self.biases: list[Floats] = [np.zeros(outputs) for _, outputs in self.shapes]
         weighted = [place for place, layer in enumerate(self.network.layers) if isinstance(layer, Weighted)]
         self._matrix_of = {place: number for number, place in enumerate(weighted)}
-        self._shapes = self.network.steps
+        self._shapes = self.network.value_shapes
 
     @property
     def shapes(self) -> list[tuple[int, int]]:
